@@ -1,0 +1,52 @@
+/** The port to keys: local files, AWS KMS. Contract suite: test/contract/key-ring.ts. */
+
+/** What a signature is for. Each purpose has a key of its own, so that no role can sign in another's name. */
+export const PURPOSES = ["snapshot", "audit", "bundle"] as const;
+export type Purpose = (typeof PURPOSES)[number];
+
+export interface PublicKey {
+  /** `sha256:` and the lower-case hex SHA-256 of `spki`. */
+  readonly fingerprint: string;
+  /** SubjectPublicKeyInfo in DER: an ECDSA key on NIST P-256. */
+  readonly spki: Uint8Array;
+}
+
+export interface Signature {
+  /** ECDSA over SHA-256 of the bytes, as an ASN.1 DER sequence (what `openssl dgst -sha256 -verify` takes). */
+  readonly signature: Uint8Array;
+  readonly publicKey: PublicKey;
+}
+
+/** Bound to a wrapping: unwrapping with another context fails. The same shape as a KMS encryption context. */
+export interface WrapContext {
+  readonly cluster: string;
+  readonly snapshot: string;
+}
+
+/** An identity, encrypted under a wrapping key. */
+export interface Wrapping {
+  /** The kind of key ring that wrapped it. */
+  readonly kind: "local" | "kms";
+  /** Which wrapping key: for `local` its age recipient, for `kms` the key's ARN. */
+  readonly key: string;
+  readonly ciphertext: Uint8Array;
+}
+
+/**
+ * Errors: `keys/missing` (no such key here: says which file or alias), `keys/denied`, `keys/invalid` (not a key of that kind),
+ * `keys/no-match` (the wrapping is under another key), `keys/failed` (the service; retryable),
+ * `verify/sealed` (the wrapping was altered, or is another snapshot's).
+ */
+export interface KeyRing {
+  /** For people: where the keys are. Holds no secret. */
+  readonly location: string;
+  /** Encrypts an age identity (`AGE-SECRET-KEY-1...`). Needs no key that can decrypt. */
+  wrap(identity: string, context: WrapContext): Promise<Wrapping>;
+  unwrap(wrapping: Wrapping, context: WrapContext): Promise<string>;
+  /** Signs `bytes` with the present key of the purpose. */
+  sign(purpose: Purpose, bytes: Uint8Array): Promise<Signature>;
+  /** The key that signs for the purpose now. */
+  publicKey(purpose: Purpose): Promise<PublicKey>;
+  /** Which wrapping key `wrap` uses now: see `Wrapping.key`. */
+  wrappingKey(): Promise<string>;
+}

@@ -1,0 +1,71 @@
+import { LifeboatError } from "../errors.ts";
+
+/** The port to where objects are kept: a folder, an S3 bucket. Contract suite: test/contract/blob-store.ts. */
+
+export interface BlobInfo {
+  readonly key: string;
+  readonly bytes: number;
+  readonly modified: Date;
+}
+
+export interface PutOptions {
+  /** Fail with `store/exists`, and change nothing, where the key is already there. Decided atomically, also between hosts. */
+  readonly ifAbsent?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface ByteRange {
+  /** Offset of the first byte. */
+  readonly start: number;
+  /** Offset after the last byte; an end past the object's end reads to its end. */
+  readonly end: number;
+}
+
+/**
+ * Keys are relative paths of segments from [A-Za-z0-9._@-] that do not begin with a dot; any other is a `store/failed`.
+ *
+ * Errors: `store/denied` (credentials, permissions), `store/full`, `store/failed` (all else; retryable), `store/exists`,
+ * `verify/missing` (no such key), `interrupted` (the signal; its reason is the cause).
+ */
+export interface BlobStore {
+  /** For people: where this is. Holds no secret. */
+  readonly location: string;
+
+  /**
+   * Stores what `body` yields under `key`. The object is visible, whole and durable, when the promise resolves, and not at all
+   * before. Where `body` throws, the store fails or the signal aborts, nothing of this call is visible, what was there
+   * before is untouched, `body` is closed (its `return` is called), and the error is passed on. Back-pressure: `body` is pulled no faster than written.
+   * After a lost acknowledgement the call looks and answers by what is there.
+   */
+  put(key: string, body: AsyncIterable<Uint8Array>, options?: PutOptions): Promise<BlobInfo>;
+
+  /** The bytes of `key`, or of `range` in it. Errors come when iterated. Leaving the loop early frees what is held. */
+  get(key: string, options?: { readonly range?: ByteRange; readonly signal?: AbortSignal }): AsyncIterable<Uint8Array>;
+
+  /** Undefined where there is no such key. */
+  head(key: string): Promise<BlobInfo | undefined>;
+
+  /**
+   * The CRC-32 (ISO-HDLC, as zlib's; unsigned) of the object as the store vouches for it: S3 answers from the checksum it
+   * keeps, a folder reads the file.
+   */
+  checksum(key: string, signal?: AbortSignal): Promise<number>;
+
+  /** Every object whose key begins with `prefix`, in ascending order of the key's UTF-8 bytes. Unfinished puts are not there. */
+  list(prefix: string): AsyncIterable<BlobInfo>;
+
+  /** Removes `key`; nothing happens where it is not there. */
+  remove(key: string): Promise<void>;
+}
+
+/** The whole of a small object; `verify/size` where it is larger than `maxBytes`. */
+export async function readSmall(store: BlobStore, key: string, maxBytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of store.get(key)) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw new LifeboatError("verify/size", `${key} in ${store.location} is larger than ${maxBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

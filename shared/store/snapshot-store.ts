@@ -1,0 +1,43 @@
+import type { Block } from "../blocks.ts";
+import type { Stored } from "../manifest/schema.ts";
+
+/** The snapshot that bytes belong to: the context that its key is bound to. */
+export interface SnapshotName {
+  readonly cluster: string;
+  readonly id: string;
+}
+
+/** A snapshot whose bytes were all taken but are not stored yet: the caller decides once the proof is known. Exactly one of the two is called. */
+export interface PendingSnapshot {
+  /** Finishes the upload. Resolves when the bytes are durable; the manifest then names what it returns. */
+  commit(): Promise<Stored>;
+  /** Aborts the upload; nothing is left. Never throws. */
+  drop(): Promise<void>;
+}
+
+export interface OpenOptions {
+  /** age identities to open with in place of the key ring's (break-glass). */
+  readonly identities?: readonly string[];
+  readonly signal?: AbortSignal;
+}
+
+/** The port to where snapshots are kept. Contract suite: test/contract/snapshot-store.ts. */
+export interface SnapshotStore {
+  /**
+   * Takes `plaintext` to its end, with back-pressure, and resolves with the decision still open. Each block is released when it is no longer
+   * needed. Where the source, the store, the keys or the signal fail, the upload is aborted, the source closed and the error passed on.
+   */
+  save(name: SnapshotName, plaintext: AsyncIterable<Block>, signal?: AbortSignal): Promise<PendingSnapshot>;
+
+  /**
+   * The snapshot's bytes as etcd sent them. Throws `verify/...` at the first byte that is not what was stored; the
+   * bytes before it were handed out already, so a caller must not take the output for whole until the iteration ends.
+   */
+  open(name: SnapshotName, stored: Stored, options?: OpenOptions): AsyncIterable<Uint8Array>;
+
+  /** Checks presence, size and the store's own checksum without decrypting: `verify/missing`, `verify/size`, `verify/checksum`. */
+  check(stored: Stored, signal?: AbortSignal): Promise<void>;
+
+  /** Removes the bytes; nothing happens where they are gone. */
+  remove(stored: Stored): Promise<void>;
+}
