@@ -1,0 +1,43 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+
+/** The folders of the Go modules under tools/go, each of which pins programs by its `tool` lines. */
+export async function moduleFolders(root) {
+  const base = join(root, "tools", "go");
+  const entries = await readdir(base, { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory()).map((entry) => join(base, entry.name)).sort();
+}
+
+/**
+ * What a go.mod asks for: its `tool` packages, each with the version of the module that holds it.
+ * The grammar is that of https://go.dev/ref/mod#go-mod-file, as far as `go get -tool` writes it.
+ */
+export function toolsOf(goMod) {
+  const versions = new Map();
+  for (const { words } of directives(goMod, "require")) versions.set(words[0], words[1]);
+  return directives(goMod, "tool").map(({ words: [path] }) => {
+    const holder = [...versions.keys()].filter((module) => path === module || path.startsWith(`${module}/`)).sort((a, b) => b.length - a.length)[0];
+    if (holder === undefined) throw new Error(`no require line for the tool ${path}`);
+    return { path, version: versions.get(holder).replace(/^v/, "") };
+  });
+}
+
+/** The program's name: the package's last element that is no major version, but etcd's server module makes `etcd`. */
+export function programName(path) {
+  if (path === "go.etcd.io/etcd/server/v3") return "etcd";
+  return path.split("/").filter((element) => !/^v\d+$/.test(element)).at(-1);
+}
+
+function directives(goMod, keyword) {
+  const found = [];
+  let inBlock = false;
+  for (const raw of goMod.split("\n")) {
+    const words = raw.replace(/\/\/.*$/, "").trim().split(/\s+/).filter(Boolean);
+    if (words.length === 0) continue;
+    if (inBlock && words[0] === ")") inBlock = false;
+    else if (inBlock) found.push({ words });
+    else if (words[0] === keyword && words[1] === "(") inBlock = true;
+    else if (words[0] === keyword) found.push({ words: words.slice(1) });
+  }
+  return found;
+}

@@ -1,0 +1,81 @@
+import { createHash } from "node:crypto";
+import { access, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { moduleFolders, programName, toolsOf } from "./modules.mjs";
+import { run } from "./run.mjs";
+
+const FLAGS = ["-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags=-s -w"];
+
+/** The modules whose programs under tools/bin are not there, or not of what pins them: go.mod, go.sum, the Go version and our flags. */
+export async function missingPrograms(root, go) {
+  const missing = [];
+  for (const folder of await moduleFolders(root)) {
+    const module = await describe(root, folder, go);
+    if (!(await isBuilt(module))) missing.push(module);
+  }
+  return missing;
+}
+
+async function describe(root, folder, go) {
+  const name = basename(folder);
+  const goMod = await readFile(join(folder, "go.mod"), "utf8");
+  const goSum = await readFile(join(folder, "go.sum"), "utf8");
+  const tools = toolsOf(goMod);
+  const bin = join(root, "tools", "bin");
+  // Versions of one program lie side by side in folders of their own; a single version needs none.
+  const target = name.startsWith("etcd-") ? join(bin, name) : bin;
+  return {
+    folder,
+    label: `${name.replace(/-[\d.]+$/, "")} ${tools[0].version}`,
+    programs: tools.map(({ path }) => ({ path, file: join(target, programName(path)) })),
+    target,
+    stampFile: join(bin, ".stamps", name),
+    stamp: createHash("sha256").update(JSON.stringify([goMod, goSum, go.version, process.platform, process.arch, FLAGS])).digest("hex"),
+  };
+}
+
+async function isBuilt({ programs, stamp, stampFile }) {
+  try {
+    if ((await readFile(stampFile, "utf8")) !== stamp) return false;
+    await Promise.all(programs.map(({ file }) => access(file)));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Builds all programs of a module aside, then renames them into place; the stamp goes first and comes last, so that a killed set-up is seen. */
+export async function buildPrograms(root, { folder, label, programs, target, stamp, stampFile }, go, say) {
+  const cache = join(root, "tools", ".cache");
+  await sweep(cache);
+  const aside = join(cache, `build-${process.pid}`);
+  await mkdir(aside, { recursive: true });
+  const names = programs.map(({ file }) => basename(file));
+  say(`building ${label} (${names.join(", ")}) from source, a minute or so the first time`);
+  const start = Date.now();
+  try {
+    for (const { path, file } of programs) {
+      await run("go", ["build", ...FLAGS, "-o", join(aside, basename(file)), path], { cwd: folder, env: goEnvironment(process.env) });
+    }
+    await Promise.all([mkdir(target, { recursive: true }), mkdir(join(stampFile, ".."), { recursive: true })]);
+    await rm(stampFile, { force: true });
+    for (const { file } of programs) await rename(join(aside, basename(file)), file);
+    await writeFile(`${stampFile}.${process.pid}`, stamp);
+    await rename(`${stampFile}.${process.pid}`, stampFile);
+  } finally {
+    await rm(aside, { recursive: true, force: true });
+  }
+  say(`built ${label} in ${Math.round((Date.now() - start) / 1000)} s`);
+}
+
+/** The caller's environment without what would build for another system or from other sources. */
+export function goEnvironment(environment) {
+  const { GOFLAGS, GOOS, GOARCH, GOWORK, GOBIN, ...rest } = environment;
+  return { ...rest, CGO_ENABLED: "0", GOWORK: "off", GOFLAGS: "" };
+}
+
+/** Removes what killed set-ups left; the caller holds the lock, so nobody builds there now. */
+async function sweep(cache) {
+  const entries = await readdir(cache).catch(() => []);
+  for (const entry of entries.filter((name) => name.startsWith("build-"))) await rm(join(cache, entry), { recursive: true, force: true });
+}
