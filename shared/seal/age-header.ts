@@ -1,0 +1,107 @@
+import { Encrypter } from "age-encryption";
+import { LifeboatError } from "../errors.ts";
+import { type AgeIdentity, decrypterOf } from "./age-identities.ts";
+import { checkRecipients } from "./age-recipients.ts";
+
+/** The first line of every age v1 file: https://c2sp.org/age. */
+const INTRO = Buffer.from("age-encryption.org/v1\n");
+/** What begins the header's last line. A stanza's lines begin with `->` or hold base64, which has no dash. */
+const MAC_LINE = Buffer.from("\n---");
+/** Room for some 600 X25519 recipients, or 35 post-quantum ones; what follows the header is bounded elsewhere. */
+export const MAX_HEADER_BYTES = 64 * 1024;
+/** What stands between the header and the first chunk. */
+export const NONCE_BYTES = 16;
+/** What typage puts after the header of an empty file: the nonce and the tag of one empty chunk. */
+const EMPTY_PAYLOAD_BYTES = NONCE_BYTES + 16;
+
+export interface AgeHeader {
+  /** The header's bytes, up to and with the newline after its MAC. */
+  readonly header: Uint8Array;
+  /** 16 bytes, from which the payload's key is derived. */
+  readonly fileKey: Uint8Array;
+}
+
+/** A header with a fresh file key for `recipients`. `config/invalid` where they cannot share a header or are too many. */
+export async function makeHeader(recipients: readonly string[]): Promise<AgeHeader> {
+  checkRecipients(recipients);
+  const encrypter = new Encrypter();
+  let fileKey = new Uint8Array(0);
+  // typage makes the file key itself and shows it to recipients only: one that adds no stanza learns it.
+  encrypter.addRecipient({
+    wrapFileKey(key) {
+      fileKey = Uint8Array.from(key);
+      return [];
+    },
+  });
+  for (const recipient of recipients) encrypter.addRecipient(recipient);
+  const empty = await encrypter.encrypt(new Uint8Array(0)).catch((error: unknown) => {
+    throw new LifeboatError("config/invalid", "age cannot encrypt to the given recipients", { hint: "check each recipient: one may be no usable public key", cause: error });
+  });
+  const header = empty.slice(0, empty.length - EMPTY_PAYLOAD_BYTES);
+  if (header.length > MAX_HEADER_BYTES) {
+    throw new LifeboatError("config/invalid", `${recipients.length} recipients make an age header of ${header.length} bytes, more than the ${MAX_HEADER_BYTES} that are read back`, {
+      hint: "give fewer recipients",
+    });
+  }
+  return { header, fileKey };
+}
+
+/** Takes the header and the payload's nonce off the front of an age file; `rest` is what its last chunk held after them. `verify/sealed` where they are not there whole. */
+export async function readHeader(
+  chunks: AsyncIterator<Uint8Array>,
+): Promise<{ readonly header: Uint8Array; readonly nonce: Uint8Array; readonly rest: Uint8Array }> {
+  const buffer = Buffer.alloc(MAX_HEADER_BYTES + NONCE_BYTES);
+  let filled = 0;
+  for (;;) {
+    const next = await chunks.next();
+    if (next.done === true) {
+      throw new LifeboatError("verify/sealed", filled === 0 ? "the age file is empty" : `the age file is cut within its header, after ${filled} bytes`);
+    }
+    const before = filled;
+    filled += Math.min(next.value.length, buffer.length - filled);
+    buffer.set(next.value.subarray(0, filled - before), before);
+    const intro = Math.min(filled, INTRO.length);
+    if (buffer.compare(INTRO, 0, intro, 0, intro) !== 0) {
+      throw new LifeboatError("verify/sealed", "the file is no age v1 file: it does not begin with age-encryption.org/v1");
+    }
+    const end = headerEnd(buffer.subarray(0, filled));
+    if (end === undefined ? filled === buffer.length : end > MAX_HEADER_BYTES) {
+      throw new LifeboatError("verify/sealed", `the age header is longer than ${MAX_HEADER_BYTES} bytes`);
+    }
+    if (end !== undefined && end + NONCE_BYTES <= filled) {
+      const payload = end + NONCE_BYTES;
+      return { header: buffer.subarray(0, end), nonce: buffer.subarray(end, payload), rest: next.value.subarray(payload - before) };
+    }
+  }
+}
+
+function headerEnd(bytes: Buffer): number | undefined {
+  const mac = bytes.indexOf(MAC_LINE);
+  if (mac < 0) return undefined;
+  const newline = bytes.indexOf("\n", mac + MAC_LINE.length);
+  return newline < 0 ? undefined : newline + 1;
+}
+
+/** The file key in `header`. `keys/no-match` where it is for none of `identities`, `verify/sealed` where it is malformed or was altered. */
+export async function openHeader(header: Uint8Array, identities: readonly AgeIdentity[]): Promise<Uint8Array> {
+  const decrypter = decrypterOf(identities);
+  let unmatched = false;
+  // Asked last, hence only where no identity before it found its stanza: tells "not for you" from "broken" without reading messages.
+  decrypter.addIdentity({
+    unwrapFileKey() {
+      unmatched = true;
+      return null;
+    },
+  });
+  try {
+    return await decrypter.decryptHeader(header);
+  } catch (error) {
+    if (unmatched) {
+      throw new LifeboatError("keys/no-match", `the age file is encrypted to none of the ${identities.length} given identities`, {
+        hint: "give the identity of one of its recipients: the snapshot's own, or a break-glass identity of the time when it was made",
+        cause: error,
+      });
+    }
+    throw new LifeboatError("verify/sealed", "the age header is malformed or was altered", { hint: "take another copy: this one is not what was stored", cause: error });
+  }
+}

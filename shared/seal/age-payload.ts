@@ -1,0 +1,96 @@
+import { createCipheriv, createDecipheriv, hkdfSync } from "node:crypto";
+import { LifeboatError } from "../errors.ts";
+import { inChunks } from "./age-chunks.ts";
+
+// The payload of an age v1 file: https://c2sp.org/age#payload. By node:crypto, which runs at ten times the speed of typage's own.
+
+const CIPHER = "chacha20-poly1305";
+const TAG_BYTES = 16;
+const TAG = { authTagLength: TAG_BYTES };
+export const CHUNK_BYTES = 64 * 1024;
+/** Chunks handed out in one piece: 1 MiB, so that a store is not called for every chunk. */
+const PIECE_CHUNKS = 16;
+const HINT = "take another copy: this one is not what was stored";
+
+/** The key of the payload, from the header's file key and the 16 bytes before the first chunk. */
+export function payloadKey(fileKey: Uint8Array, nonce: Uint8Array): Uint8Array {
+  return new Uint8Array(hkdfSync("sha256", fileKey, nonce, "payload", 32));
+}
+
+/** `plaintext` in encrypted chunks, in pieces of some 1 MiB. */
+export async function* encryptPayload(key: Uint8Array, plaintext: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  const pieceBytes = PIECE_CHUNKS * (CHUNK_BYTES + TAG_BYTES);
+  let piece = Buffer.allocUnsafe(pieceBytes);
+  let filled = 0;
+  let index = 0;
+  for await (const { bytes, last } of inChunks(plaintext, CHUNK_BYTES)) {
+    const cipher = createCipheriv(CIPHER, key, chunkNonce(index++, last), TAG);
+    piece.set(cipher.update(bytes), filled);
+    cipher.final();
+    piece.set(cipher.getAuthTag(), filled + bytes.length);
+    filled += bytes.length + TAG_BYTES;
+    if (last || filled === pieceBytes) {
+      yield piece.subarray(0, filled);
+      if (last) return;
+      piece = Buffer.allocUnsafe(pieceBytes);
+      filled = 0;
+    }
+  }
+}
+
+/**
+ * The plaintext of encrypted chunks. Nothing that is not authenticated is handed out; whatever was altered, cut, moved or added is `verify/sealed` before the
+ * iteration ends, after the plaintext that was whole before it.
+ */
+export async function* decryptPayload(key: Uint8Array, ciphertext: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  const pieceBytes = PIECE_CHUNKS * CHUNK_BYTES;
+  let piece = Buffer.allocUnsafe(pieceBytes);
+  let filled = 0;
+  let index = 0;
+  for await (const { bytes, last } of inChunks(ciphertext, CHUNK_BYTES + TAG_BYTES)) {
+    const plain = openChunk(key, index, last, bytes);
+    if (plain !== undefined) {
+      piece.set(plain, filled);
+      filled += plain.length;
+    }
+    if (filled > 0 && (last || plain === undefined || filled === pieceBytes)) {
+      yield piece.subarray(0, filled);
+      piece = Buffer.allocUnsafe(last ? 0 : pieceBytes);
+      filled = 0;
+    }
+    if (plain === undefined) throw broken(index, openChunk(key, index, !last, bytes) === undefined ? "was altered, moved or cut" : misplaced(last));
+    if (last && index > 0 && plain.length === 0) throw broken(index, "is an empty last chunk after others, which age does not allow");
+    index++;
+  }
+}
+
+/** A chunk opens with the other mark: the file's end is not where its writer put it. */
+function misplaced(last: boolean): string {
+  return last ? "is not the last one, yet nothing follows it: the file was cut" : "is the last one, yet more bytes follow it";
+}
+
+function broken(index: number, what: string): LifeboatError {
+  return new LifeboatError("verify/sealed", `chunk ${index + 1} of the age file ${what}`, { hint: HINT });
+}
+
+/** Undefined where the chunk is not authentic at this place. */
+function openChunk(key: Uint8Array, index: number, last: boolean, chunk: Uint8Array): Uint8Array | undefined {
+  if (chunk.length < TAG_BYTES) return undefined;
+  const decipher = createDecipheriv(CIPHER, key, chunkNonce(index, last), TAG);
+  decipher.setAuthTag(chunk.subarray(chunk.length - TAG_BYTES));
+  const plain = decipher.update(chunk.subarray(0, chunk.length - TAG_BYTES));
+  try {
+    decipher.final();
+    return plain;
+  } catch {
+    return undefined; // final() fails in one way: the tag does not fit
+  }
+}
+
+/** An 11-byte big-endian counter, and a byte that marks the last chunk. */
+function chunkNonce(index: number, last: boolean): Uint8Array {
+  const nonce = Buffer.alloc(12);
+  nonce.writeUIntBE(index, 5, 6); // 48 bits last for 18 exabytes
+  nonce[11] = last ? 1 : 0;
+  return nonce;
+}

@@ -1,0 +1,24 @@
+/**
+ * `work` on each item of `source`, up to `lanes` at once, with the outcomes in the order of the items. Back-pressure: no more than `lanes` items are taken
+ * beyond what the consumer has taken of the outcomes. When it ends, fails or is left early, every work that was begun has come to its end and the source is closed.
+ */
+export async function* inLanes<Item, Outcome>(
+  source: AsyncIterable<Item>,
+  lanes: number,
+  work: (item: Item) => Promise<Outcome>,
+): AsyncGenerator<Outcome, void, undefined> {
+  const begun: Promise<Outcome>[] = [];
+  try {
+    for await (const item of source) {
+      const outcome = work(item);
+      // Its failure is thrown when its turn comes; until then it must not count as unhandled.
+      outcome.catch(() => undefined);
+      begun.push(outcome);
+      const oldest = begun.length < lanes ? undefined : begun.shift();
+      if (oldest !== undefined) yield await oldest;
+    }
+    for (let oldest = begun.shift(); oldest !== undefined; oldest = begun.shift()) yield await oldest;
+  } finally {
+    await Promise.allSettled(begun);
+  }
+}

@@ -1,0 +1,70 @@
+import { promisify } from "node:util";
+import { constants, zstdCompress, zstdDecompress } from "node:zlib";
+import type { Block } from "../blocks.ts";
+import { LifeboatError } from "../errors.ts";
+import { inLanes } from "./lanes.ts";
+import { MAX_CONTENT_BYTES, type ZstdFrame, ZstdFrameReader } from "./zstd-frame-reader.ts";
+
+/** Measured on snapshots: as fast as level 1 and a fifth smaller (ratio 7.0 against 5.8). */
+const LEVEL = 2;
+/** Two at work, and the oldest handed out meanwhile. One-shot calls on the thread pool: measured as fast as long-lived streams, and nothing is left to close. */
+const LANES = 3;
+const OUTPUT_CHUNK_BYTES = 1024 * 1024;
+
+const compress = promisify(zstdCompress);
+const decompress = promisify(zstdDecompress);
+
+export interface CompressOptions {
+  /** zstd's, 1 to 19. */
+  readonly level?: number;
+  /** Blocks in work at once. */
+  readonly lanes?: number;
+}
+
+/**
+ * Each block as one zstd frame (RFC 8878) that says its content's length; `zstd -d` reads them one after the other. Each block is released once compressed; no more than
+ * `lanes` (3) are held at once. No blocks give one empty frame, so that nothing is told from all being lost. An error of `blocks` passes unchanged.
+ */
+export async function* compressFrames(blocks: AsyncIterable<Block>, options: CompressOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
+  const zstd = { params: { [constants.ZSTD_c_compressionLevel]: options.level ?? LEVEL }, chunkSize: OUTPUT_CHUNK_BYTES };
+  let any = false;
+  for await (const frame of inLanes(blocks, options.lanes ?? LANES, (block) => compress(block.bytes, zstd).finally(() => block.release()))) {
+    any = true;
+    yield frame;
+  }
+  if (!any) yield await compress(new Uint8Array(0), zstd);
+}
+
+/**
+ * The content of zstd frames given in chunks of any size, one piece a frame. Frames are at most 8 MiB of content and window, as those of `compressFrames` (4 MiB)
+ * and of `zstd` for small files are. `verify/sealed` where a frame is cut, altered or larger, or something else stands there; also where there is no frame at all.
+ */
+export async function* decompressFrames(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const content of inLanes(frames(bytes), LANES, contentOf)) if (content.length > 0) yield content;
+}
+
+async function* frames(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<ZstdFrame & { readonly number: number }, void, undefined> {
+  const reader = new ZstdFrameReader();
+  let number = 0;
+  for await (const chunk of bytes) for (const frame of reader.push(chunk)) yield { ...frame, number: ++number };
+  reader.end();
+}
+
+/** Node 24 drops what follows the first frame in a buffer (nodejs/node issue 64741): it gets one frame at a time. */
+async function contentOf(frame: ZstdFrame & { readonly number: number }): Promise<Uint8Array> {
+  const limit = frame.contentBytes ?? MAX_CONTENT_BYTES;
+  let content: Uint8Array;
+  try {
+    // A byte more than needed, so that one buffer takes it all and zstd works in it directly, without a window of its own.
+    content = await decompress(frame.bytes, { chunkSize: Math.max(64, Math.min(limit, frame.contentBytes ?? OUTPUT_CHUNK_BYTES) + 1), maxOutputLength: Math.max(1, limit) });
+  } catch (error) {
+    const tooLarge = error instanceof Error && "code" in error && error.code === "ERR_BUFFER_TOO_LARGE";
+    throw broken(frame, tooLarge ? `holds more than ${limit} bytes` : "cannot be decompressed", error);
+  }
+  if (frame.contentBytes !== undefined && content.length !== frame.contentBytes) throw broken(frame, `holds ${content.length} bytes and says ${frame.contentBytes}`);
+  return content;
+}
+
+function broken(frame: { readonly number: number }, what: string, cause?: unknown): LifeboatError {
+  return new LifeboatError("verify/sealed", `zstd frame ${frame.number} of the compressed data ${what}`, { cause });
+}
