@@ -22,7 +22,8 @@ export interface ByteRange {
 }
 
 /**
- * Keys are relative paths of segments from [A-Za-z0-9._@-] that do not begin with a dot; any other is a `store/failed`.
+ * Keys are relative paths of segments from [A-Za-z0-9._@-] that do not begin with a dot, at most 255 bytes each and 512 in all; any other is a
+ * `store/failed`, and so is a range that is none. No key is a folder of another: "a" and "a/b" do not stand side by side.
  *
  * Errors: `store/denied` (credentials, permissions), `store/full`, `store/failed` (all else; retryable), `store/exists`,
  * `verify/missing` (no such key), `interrupted` (the signal; its reason is the cause).

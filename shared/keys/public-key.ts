@@ -1,0 +1,50 @@
+import { createHash, createPublicKey, verify, type KeyObject } from "node:crypto";
+import { LifeboatError, type ErrorCode } from "../errors.ts";
+import type { PublicKey } from "./key-ring.ts";
+
+/** Public keys and signatures of every key ring: ECDSA on NIST P-256 over SHA-256 (FIPS 186-5), SubjectPublicKeyInfo in DER (RFC 5480). */
+
+/** The public key with this SubjectPublicKeyInfo, which must be one: see `parsePublicKey` for bytes from elsewhere. */
+export function publicKeyOf(spki: Uint8Array): PublicKey {
+  return { fingerprint: `sha256:${createHash("sha256").update(spki).digest("hex")}`, spki };
+}
+
+/**
+ * A public key from bytes that may be anything. Throws `code` (`verify/format` for bytes from a store) where they are not exactly one P-256 key in DER.
+ * `name` is for the message: "the signer of ...".
+ */
+export function parsePublicKey(spki: Uint8Array, name: string, code: ErrorCode = "verify/format"): PublicKey {
+  let key: KeyObject;
+  try {
+    key = keyObject(spki);
+  } catch (cause) {
+    throw new LifeboatError(code, `${name} is not a public key in DER`, { cause });
+  }
+  requireP256(key, name, code);
+  // One key, one encoding: trailing bytes or a compressed point would give the same key another fingerprint.
+  const canonical = spkiOf(key);
+  if (!Buffer.from(canonical).equals(spki)) throw new LifeboatError(code, `${name} is not a public key in plain DER`);
+  return publicKeyOf(canonical);
+}
+
+/** Throws `code` unless `key` (public or private) is an ECDSA key on P-256. */
+export function requireP256(key: KeyObject, name: string, code: ErrorCode): void {
+  const curve = key.asymmetricKeyDetails?.namedCurve;
+  if (key.asymmetricKeyType === "ec" && curve === "prime256v1") return;
+  throw new LifeboatError(code, `${name} is ${curve ?? key.asymmetricKeyType ?? "a secret"}, not an ECDSA key on P-256`);
+}
+
+/** SubjectPublicKeyInfo in DER of a public or private key. */
+export function spkiOf(key: KeyObject): Uint8Array {
+  const publicKey = key.type === "private" ? createPublicKey(key) : key;
+  return publicKey.export({ type: "spki", format: "der" });
+}
+
+/** Whether `signature` (ASN.1 DER) over SHA-256 of `bytes` is by `publicKey`. False for bytes that are no signature at all. */
+export function verifySignature(publicKey: PublicKey, bytes: Uint8Array, signature: Uint8Array): boolean {
+  return verify("sha256", bytes, { key: keyObject(publicKey.spki), dsaEncoding: "der" }, signature);
+}
+
+function keyObject(spki: Uint8Array): KeyObject {
+  return createPublicKey({ key: Buffer.from(spki), format: "der", type: "spki" });
+}

@@ -1,0 +1,155 @@
+import { constants } from "node:fs";
+import { open, unlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { crc32 } from "node:zlib";
+import type { RandomBytes } from "../../clock.ts";
+import { LifeboatError } from "../../errors.ts";
+import { errnoOf, syncFolder } from "../../folders.ts";
+import { requireKey, requirePrefix } from "../blob-key.ts";
+import type { BlobInfo, BlobStore, ByteRange, PutOptions } from "../blob-store.ts";
+import { BodyReader, throwIfAborted } from "../body-reader.ts";
+import { requireRange } from "../byte-range.ts";
+import { diskError } from "./disk-errors.ts";
+import { discard, INCOMING, publish, publishIfAbsent, receive, type Incoming } from "./incoming.ts";
+import { findObject, makePlace, rootIsThere } from "./places.ts";
+import { readFile } from "./read-file.ts";
+import { walk } from "./walk.ts";
+
+/**
+ * Objects as files below a folder: the key is the path. Folders are 0700 and files 0600. A put goes to a file in `.lifeboat/incoming`, is flushed, and
+ * takes its name in one step. A folder that does not exist reads as an empty store; the first put makes it.
+ */
+export class DirectoryBlobStore implements BlobStore {
+  readonly location: string;
+  readonly #root: string;
+  readonly #random: RandomBytes;
+
+  /** `random` names unfinished files, so that writers on several hosts do not meet. */
+  constructor(root: string, random: RandomBytes) {
+    this.location = root;
+    this.#root = root;
+    this.#random = random;
+  }
+
+  async put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions = {}): Promise<BlobInfo> {
+    const doing = `put of ${key} in ${this.location}`;
+    const reader = new BodyReader(body, doing, options.signal);
+    try {
+      requireKey(key, this.location);
+      throwIfAborted(doing, options.signal);
+      if (options.ifAbsent === true && (await this.head(key)) !== undefined) throw this.#exists(key);
+      const incoming = await this.#receive(key, reader);
+      try {
+        throwIfAborted(doing, options.signal);
+        await this.#publish(key, incoming, options.ifAbsent === true);
+      } catch (error) {
+        await discard(incoming.path);
+        throw error;
+      }
+      return { key, bytes: incoming.bytes, modified: incoming.modified };
+    } finally {
+      await reader.close();
+    }
+  }
+
+  async *get(key: string, options: { readonly range?: ByteRange; readonly signal?: AbortSignal } = {}): AsyncGenerator<Uint8Array, void, undefined> {
+    const what = `${key} in ${this.location}`;
+    requireKey(key, this.location);
+    if (options.range !== undefined) requireRange(options.range, key, this.location);
+    throwIfAborted(`reading ${what}`, options.signal);
+    const handle = await this.#onDisk(`open ${key}`, async () => {
+      const object = await findObject(this.#root, key);
+      return object === undefined ? undefined : unlessGone(open(object.path, constants.O_RDONLY | constants.O_NOFOLLOW));
+    });
+    if (handle === undefined) throw this.#missing(key);
+    try {
+      const { size } = await handle.stat();
+      const chunks = readFile(handle, options.range?.start ?? 0, Math.min(size, options.range?.end ?? size), what);
+      for await (const chunk of chunks) {
+        yield chunk;
+        throwIfAborted(`reading ${what}`, options.signal);
+      }
+    } catch (error) {
+      throw diskError(error, `read ${key}`, this.location);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async head(key: string): Promise<BlobInfo | undefined> {
+    requireKey(key, this.location);
+    const object = await this.#onDisk(`look at ${key}`, () => findObject(this.#root, key));
+    return object === undefined ? undefined : { key, bytes: object.stats.size, modified: object.stats.mtime };
+  }
+
+  async checksum(key: string, signal?: AbortSignal): Promise<number> {
+    let sum = 0;
+    for await (const chunk of this.get(key, signal === undefined ? {} : { signal })) sum = crc32(chunk, sum);
+    return sum;
+  }
+
+  async *list(prefix: string): AsyncGenerator<BlobInfo, void, undefined> {
+    requirePrefix(prefix, this.location);
+    try {
+      if (await rootIsThere(this.#root)) yield* walk(this.#root, prefix);
+    } catch (error) {
+      throw diskError(error, `list ${prefix === "" ? "everything" : prefix}`, this.location);
+    }
+  }
+
+  async remove(key: string): Promise<void> {
+    requireKey(key, this.location);
+    await this.#onDisk(`remove ${key}`, async () => {
+      const object = await findObject(this.#root, key);
+      if (object === undefined) return;
+      await unlessGone(unlink(object.path));
+      await syncFolder(dirname(object.path));
+    });
+  }
+
+  async #receive(key: string, reader: BodyReader): Promise<Incoming> {
+    const folder = await this.#onDisk(`write ${key}`, () => makePlace(this.#root, INCOMING));
+    const name = Buffer.from(this.#random(16)).toString("hex");
+    return receive(join(folder, name), reader, `write ${key}`, this.location);
+  }
+
+  async #publish(key: string, incoming: Incoming, ifAbsent: boolean): Promise<void> {
+    const segments = key.split("/");
+    const name = segments.pop() ?? key;
+    const done = await this.#onDisk(`put ${key} in its place`, async () => {
+      const folder = await makePlace(this.#root, segments);
+      if (ifAbsent) return publishIfAbsent(incoming, folder, join(folder, name));
+      await publish(incoming, folder, join(folder, name));
+      return true;
+    });
+    if (!done) throw this.#exists(key);
+  }
+
+  async #onDisk<T>(doing: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw diskError(error, doing, this.location);
+    }
+  }
+
+  #exists(key: string): LifeboatError {
+    return new LifeboatError("store/exists", `${key} is already in ${this.location}`);
+  }
+
+  #missing(key: string): LifeboatError {
+    return new LifeboatError("verify/missing", `${key} is not in ${this.location}`, {
+      hint: "see with lifeboat ls what is there, and that the configured path is the right one",
+    });
+  }
+}
+
+/** What `work` gives; undefined where the file went away between being found and being touched. */
+async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}

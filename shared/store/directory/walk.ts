@@ -1,0 +1,71 @@
+import type { Dirent } from "node:fs";
+import { lstat, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { errnoOf } from "../../folders.ts";
+import { isKey } from "../blob-key.ts";
+import type { BlobInfo } from "../blob-store.ts";
+import { linkError } from "./disk-errors.ts";
+
+/** 64 files are looked at side by side: the thread pool is kept busy and a folder of any size costs no more memory for it. */
+const LOOKED_AT_ONCE = 64;
+
+interface Entry {
+  readonly name: string;
+  /** The object's key, or for a folder what its objects' keys begin with: it ends in a slash. */
+  readonly key: string;
+}
+
+/**
+ * Every object below `root` whose key begins with `prefix`, ascending by key. A folder is read when its turn has come, and
+ * only where keys below it can match. Names that no key can have and symbolic links are not objects and left out; a link on the
+ * way to `prefix` itself is an error, since the caller asked for what is behind it.
+ */
+export async function* walk(root: string, prefix: string, at = ""): AsyncGenerator<BlobInfo, void, undefined> {
+  const entries = await entriesOf(root, prefix, at);
+  for (let start = 0; start < entries.length; start += LOOKED_AT_ONCE) {
+    const group = entries.slice(start, start + LOOKED_AT_ONCE);
+    const found = await Promise.all(group.map((entry) => (entry.key.endsWith("/") ? undefined : lookAt(join(root, at, entry.name), entry.key))));
+    for (const [index, entry] of group.entries()) {
+      const info = found[index];
+      if (entry.key.endsWith("/")) yield* walk(root, prefix, entry.key);
+      else if (info !== undefined) yield info;
+    }
+  }
+}
+
+async function entriesOf(root: string, prefix: string, at: string): Promise<readonly Entry[]> {
+  const entries: Entry[] = [];
+  for (const entry of await read(join(root, at))) {
+    const key = at + entry.name;
+    if (!isKey(key)) continue;
+    if (entry.isSymbolicLink() && (prefix === key || prefix.startsWith(`${key}/`))) throw linkError(key, root);
+    if (entry.isFile() && key.startsWith(prefix)) entries.push({ name: entry.name, key });
+    if (entry.isDirectory() && (`${key}/`.startsWith(prefix) || prefix.startsWith(`${key}/`))) entries.push({ name: entry.name, key: `${key}/` });
+  }
+  // With its slash, a folder sorts where its objects' keys do: "a-b" < "a.b" < "a/b".
+  return entries.toSorted((one, other) => (one.key < other.key ? -1 : 1));
+}
+
+async function read(folder: string): Promise<readonly Dirent[]> {
+  try {
+    return await readdir(folder, { withFileTypes: true });
+  } catch (error) {
+    if (isGone(error)) return [];
+    throw error;
+  }
+}
+
+/** Undefined where the file went away after its folder was read. */
+async function lookAt(path: string, key: string): Promise<BlobInfo | undefined> {
+  try {
+    const stats = await lstat(path);
+    return stats.isFile() ? { key, bytes: stats.size, modified: stats.mtime } : undefined;
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
+}
+
+function isGone(error: unknown): boolean {
+  return errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR";
+}
