@@ -7,7 +7,8 @@ import { inChunks } from "./age-chunks.ts";
 const CIPHER = "chacha20-poly1305";
 const TAG_BYTES = 16;
 const TAG = { authTagLength: TAG_BYTES };
-export const CHUNK_BYTES = 64 * 1024;
+const CHUNK_BYTES = 64 * 1024;
+const SEALED_CHUNK_BYTES = CHUNK_BYTES + TAG_BYTES;
 /** Chunks handed out in one piece: 1 MiB, so that a store is not called for every chunk. */
 const PIECE_CHUNKS = 16;
 const HINT = "take another copy: this one is not what was stored";
@@ -19,7 +20,7 @@ export function payloadKey(fileKey: Uint8Array, nonce: Uint8Array): Uint8Array {
 
 /** `plaintext` in encrypted chunks, in pieces of some 1 MiB. */
 export async function* encryptPayload(key: Uint8Array, plaintext: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-  const pieceBytes = PIECE_CHUNKS * (CHUNK_BYTES + TAG_BYTES);
+  const pieceBytes = PIECE_CHUNKS * SEALED_CHUNK_BYTES;
   let piece = Buffer.allocUnsafe(pieceBytes);
   let filled = 0;
   let index = 0;
@@ -47,24 +48,26 @@ export async function* decryptPayload(key: Uint8Array, ciphertext: AsyncIterable
   let piece = Buffer.allocUnsafe(pieceBytes);
   let filled = 0;
   let index = 0;
-  for await (const { bytes, last } of inChunks(ciphertext, CHUNK_BYTES + TAG_BYTES)) {
-    const plain = openChunk(key, index, last, bytes);
+  for await (const { bytes, last } of inChunks(ciphertext, SEALED_CHUNK_BYTES)) {
+    const rightful = openChunk(key, index, last, bytes);
+    const plain = rightful ?? (bytes.length === SEALED_CHUNK_BYTES ? openChunk(key, index, !last, bytes) : undefined);
     if (plain !== undefined) {
       piece.set(plain, filled);
       filled += plain.length;
     }
-    if (filled > 0 && (last || plain === undefined || filled === pieceBytes)) {
+    if (filled > 0 && (last || rightful === undefined || filled === pieceBytes)) {
       yield piece.subarray(0, filled);
       piece = Buffer.allocUnsafe(last ? 0 : pieceBytes);
       filled = 0;
     }
-    if (plain === undefined) throw broken(index, openChunk(key, index, !last, bytes) === undefined ? "was altered, moved or cut" : misplaced(last));
+    if (plain === undefined) throw broken(index, "was altered, moved or cut");
+    if (rightful === undefined) throw broken(index, misplaced(last));
     if (last && index > 0 && plain.length === 0) throw broken(index, "is an empty last chunk after others, which age does not allow");
     index++;
   }
 }
 
-/** A chunk opens with the other mark: the file's end is not where its writer put it. */
+/** A full chunk that opens with the other mark is authentic, but the file's end is not where its writer put it. */
 function misplaced(last: boolean): string {
   return last ? "is not the last one, yet nothing follows it: the file was cut" : "is the last one, yet more bytes follow it";
 }
