@@ -1,0 +1,234 @@
+import { randomBytes } from "node:crypto";
+import { link, mkdir, readdir, readFile, rm, stat, symlink, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { execa } from "execa";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { publishIfAbsent } from "../../../shared/store/directory/incoming.ts";
+import { collect, failureOf, inChunks, keys, once, text, watched } from "../../support/blobs.ts";
+import { directoryUnderTest, incoming, type DirectoryUnderTest } from "./directory-under-test.ts";
+
+let under: DirectoryUnderTest;
+beforeEach(async () => {
+  under = await directoryUnderTest();
+});
+afterEach(() => under.close());
+
+/** Every path below `folder` with its mode. */
+async function modes(folder: string): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (const path of ["", ...(await readdir(folder, { recursive: true }))]) {
+    const { mode } = await stat(join(folder, path));
+    found[path] = (mode & 0o7777).toString(8);
+  }
+  return found;
+}
+
+describe("what a directory store leaves on the disk", () => {
+  test("is readable by its owner only, whatever the umask, and nothing but the objects", async () => {
+    const umask = process.umask(0);
+    try {
+      await under.store.put("clusters/prod/a.json", once("a"), { ifAbsent: true });
+      await under.store.put("clusters/prod/b.json", once("b"));
+      await under.store.put("clusters/prod/b.json", once("b2"));
+    } finally {
+      process.umask(umask);
+    }
+    expect(await modes(join(under.above, "not"))).toEqual({
+      "": "700",
+      yet: "700",
+      "yet/vault": "700",
+      "yet/vault/.lifeboat": "700",
+      "yet/vault/.lifeboat/incoming": "700",
+      "yet/vault/clusters": "700",
+      "yet/vault/clusters/prod": "700",
+      "yet/vault/clusters/prod/a.json": "600",
+      "yet/vault/clusters/prod/b.json": "600",
+    });
+    expect((await stat(join(under.root, "clusters/prod/a.json"))).nlink).toBe(1);
+  });
+
+  test("is the bytes themselves, at the key's path", async () => {
+    const content = randomBytes(100_000);
+    await under.store.put("a/b/c.age", inChunks(content, [999]));
+    expect((await readFile(join(under.root, "a/b/c.age"))).equals(content)).toBe(true);
+  });
+
+  test("is no temporary file after a failure, and no folder for an object that never came", async () => {
+    const broken = (async function* () {
+      yield randomBytes(100_000);
+      expect(await incoming(under.root)).toHaveLength(1);
+      throw new Error("cut");
+    })();
+    await expect(under.store.put("a/b/c", broken, { ifAbsent: true })).rejects.toThrow("cut");
+    expect(await readdir(under.root)).toEqual([".lifeboat"]);
+    expect(await incoming(under.root)).toEqual([]);
+  });
+
+  test("is nothing at all after reads of a store that was never written", async () => {
+    expect(await under.store.head("a")).toBeUndefined();
+    expect(await keys(under.store, "")).toEqual([]);
+    await under.store.remove("a");
+    await expect(collect(under.store.get("a"))).rejects.toMatchObject({ code: "verify/missing" });
+    expect(await readdir(under.above)).toEqual([]);
+  });
+});
+
+describe("a conditional put whose answer was lost", () => {
+  test("knows its own link again, and another's from it", async () => {
+    await mkdir(under.root, { recursive: true });
+    const mine = { path: join(under.root, "mine"), bytes: 4, modified: new Date(0) };
+    const target = join(under.root, "target");
+    await writeFile(mine.path, "mine");
+    await link(mine.path, target);
+    expect(await publishIfAbsent(mine, under.root, target)).toBe(true);
+    expect(await readdir(under.root)).toEqual(["target"]);
+    const late = { path: join(under.root, "late"), bytes: 4, modified: new Date(0) };
+    await writeFile(late.path, "late");
+    expect(await publishIfAbsent(late, under.root, target)).toBe(false);
+    expect(await readFile(target, "utf8")).toBe("mine");
+  });
+});
+
+describe("what is in the way", () => {
+  test("a file in the root's place is told by every call", async () => {
+    await mkdir(join(under.above, "not/yet"), { recursive: true });
+    await writeFile(under.root, "a file");
+    const refusal = { code: "store/failed", message: `${under.root} is not a folder`, hint: expect.stringContaining("configure another path") };
+    const body = watched(["x"]);
+    await expect(under.store.put("a", body.body)).rejects.toMatchObject(refusal);
+    expect(body.returns).toBe(1);
+    await expect(under.store.head("a")).rejects.toMatchObject(refusal);
+    await expect(keys(under.store, "")).rejects.toMatchObject(refusal);
+    await expect(collect(under.store.get("a"))).rejects.toMatchObject(refusal);
+    await expect(under.store.remove("a")).rejects.toMatchObject(refusal);
+    expect(await readFile(under.root, "utf8")).toBe("a file");
+  });
+
+  test("a file in a parent's place fails the root", async () => {
+    await writeFile(join(under.above, "not"), "a file");
+    await expect(under.store.put("a", once("x"))).rejects.toMatchObject({ code: "store/failed", message: `${under.root} is not a folder` });
+  });
+
+  test.each([false, true])("a file in the place of a key's folder fails the put and stays (ifAbsent: %s)", async (ifAbsent) => {
+    await under.store.put("clusters/prod", once("a file"));
+    for (const key of ["clusters/prod/a", "clusters/prod/a/b"]) {
+      await expect(under.store.put(key, once("x"), { ifAbsent })).rejects.toMatchObject({
+        code: "store/failed",
+        message: `cannot put ${key} in its place in ${under.root}: not a directory (ENOTDIR)`,
+        hint: expect.stringContaining("a file is in the place of a folder"),
+      });
+    }
+    expect(await text(under.store, "clusters/prod")).toBe("a file");
+    expect(await incoming(under.root)).toEqual([]);
+  });
+
+  test("a folder in the place of the object fails the put and stays", async () => {
+    await under.store.put("clusters/prod", once("x"));
+    await expect(under.store.put("clusters", once("x"))).rejects.toMatchObject({ code: "store/failed", message: expect.stringContaining("EISDIR"), hint: expect.stringContaining("a folder is in the place") });
+    await expect(under.store.put("clusters", once("x"), { ifAbsent: true })).rejects.toMatchObject({ code: "store/exists" });
+    expect(await keys(under.store, "")).toEqual(["clusters/prod"]);
+    expect(await incoming(under.root)).toEqual([]);
+  });
+
+  test("a folder in the place of an unfinished put's folder is told with its key", async () => {
+    await mkdir(under.root, { recursive: true });
+    await writeFile(join(under.root, ".lifeboat"), "a file");
+    const body = watched(["x"]);
+    await expect(under.store.put("k", body.body)).rejects.toMatchObject({ code: "store/failed", message: `cannot write k in ${under.root}: not a directory (ENOTDIR)` });
+    expect(body).toMatchObject({ pulls: 0, returns: 1 });
+  });
+});
+
+describe("symbolic links", () => {
+  test("below the root are never followed, in any call", async () => {
+    const outside = join(under.above, "outside");
+    await mkdir(outside);
+    await writeFile(join(outside, "secret"), "not ours");
+    await under.store.put("a/k", once("ours"));
+    await symlink(outside, join(under.root, "out"));
+    await symlink(join(outside, "secret"), join(under.root, "a/file"));
+    const refusal = { code: "store/failed", message: expect.stringContaining("is a symbolic link"), hint: expect.stringContaining("follows none") };
+    for (const key of ["out/secret", "out/new/deep", "a/file"]) {
+      await expect(under.store.head(key), key).rejects.toMatchObject(refusal);
+      await expect(collect(under.store.get(key)), key).rejects.toMatchObject(refusal);
+      await expect(under.store.remove(key), key).rejects.toMatchObject(refusal);
+      await expect(under.store.put(key, once("x"), { ifAbsent: true }), key).rejects.toMatchObject(refusal);
+    }
+    await expect(under.store.put("out/secret", once("x"))).rejects.toMatchObject(refusal);
+    await expect(keys(under.store, "out/")).rejects.toMatchObject(refusal);
+    expect(await keys(under.store, "")).toEqual(["a/k"]);
+    expect(await readdir(outside)).toEqual(["secret"]);
+    expect(await readFile(join(outside, "secret"), "utf8")).toBe("not ours");
+    // The link itself gives way to the object; what it pointed to does not.
+    await under.store.put("a/file", once("x"));
+    expect(await text(under.store, "a/file")).toBe("x");
+    expect(await readFile(join(outside, "secret"), "utf8")).toBe("not ours");
+    expect(await incoming(under.root)).toEqual([]);
+  });
+
+  test("may be the root itself", async () => {
+    await mkdir(join(under.above, "disk"));
+    await mkdir(join(under.above, "not/yet"), { recursive: true });
+    await symlink(join(under.above, "disk"), under.root);
+    await under.store.put("a/k", once("x"), { ifAbsent: true });
+    expect(await keys(under.store, "")).toEqual(["a/k"]);
+    expect(await readFile(join(under.above, "disk/a/k"), "utf8")).toBe("x");
+  });
+});
+
+describe("list", () => {
+  test("leaves out what is no object: foreign names, unfinished puts, pipes", async () => {
+    await under.store.put("a/k", once("x"));
+    for (const name of [".hidden", "a/.k.swp", "a/k~", "a/two words", "a/ä", ".lifeboat/incoming/0123"]) await writeFile(join(under.root, name), "foreign");
+    await execa("mkfifo", [join(under.root, "a/pipe")]);
+    expect(await keys(under.store, "")).toEqual(["a/k"]);
+    expect(await under.store.head("a/pipe")).toBeUndefined();
+    await expect(collect(under.store.get("a/pipe"))).rejects.toMatchObject({ code: "verify/missing" });
+  });
+
+  test("goes on where objects and folders vanish under it", async () => {
+    for (let number = 0; number < 200; number += 1) await under.store.put(`k/${1000 + number}`, once("x"));
+    await under.store.put("l/1", once("x"));
+    const seen: string[] = [];
+    for await (const { key } of under.store.list("")) {
+      if (seen.length === 0) {
+        await rm(join(under.root, "l"), { recursive: true });
+        await under.store.remove("k/1199");
+      }
+      seen.push(key);
+    }
+    expect(seen).toHaveLength(199);
+    expect(seen).not.toContain("k/1199");
+  });
+});
+
+describe("a file that changes while it is read", () => {
+  const MIB = 1024 * 1024;
+
+  test("is told where it was cut short", async () => {
+    await under.store.put("k", inChunks(randomBytes(6 * MIB), [MIB]));
+    let bytes = 0;
+    const reading = (async () => {
+      for await (const chunk of under.store.get("k")) {
+        bytes += chunk.length;
+        await truncate(join(under.root, "k"), 3 * MIB);
+      }
+    })();
+    expect(await failureOf(reading)).toMatchObject({ code: "store/failed", message: `k in ${under.root} was cut short at byte ${3 * MIB} while it was read` });
+    expect(bytes).toBe(3 * MIB);
+    expect(await under.openReads()).toBe(0);
+  });
+
+  test("is read to its end, as it was, where it is removed or replaced", async () => {
+    const content = randomBytes(6 * MIB);
+    for (const change of [() => under.store.remove("k"), () => under.store.put("k", once("new"))]) {
+      await under.store.put("k", inChunks(content, [MIB]));
+      const read: Uint8Array[] = [];
+      for await (const chunk of under.store.get("k")) {
+        if (read.length === 0) await change();
+        read.push(chunk);
+      }
+      expect(Buffer.concat(read).equals(content)).toBe(true);
+    }
+  });
+});
