@@ -1,0 +1,104 @@
+import type { Clock } from "../../clock.ts";
+import { LifeboatError } from "../../errors.ts";
+import type { Alarm, Certificate, EndpointStatus, EtcdSource, Member, StreamLimits } from "../etcd-source.ts";
+import { alarmsOf, membersOf, statusOf } from "./answers.ts";
+import { factsOf, serverCertificate } from "./certificates.ts";
+import { MemberClient } from "./client.ts";
+import type { Line } from "./dial.ts";
+import { parseEndpoint } from "./endpoint.ts";
+import { isStaleToken, refusal } from "./errors.ts";
+import { tlsIdentity } from "./identity.ts";
+import type { EtcdSettings } from "./settings.ts";
+import { SnapshotCall, SnapshotRefused } from "./snapshot-stream.ts";
+
+/** The cluster behind `settings`. Opens no connection yet; `config/invalid` where endpoints, certificates or keys cannot be used. */
+export function openEtcd(settings: EtcdSettings, clock: Clock): EtcdSource {
+  return new Source(settings, clock);
+}
+
+interface Way {
+  readonly line: Line;
+  readonly client: MemberClient;
+}
+
+/** The greatest revision there can be. A member refuses to hash it, being in the future, after it has looked at who asks and before it has read anything. */
+const FUTURE_REVISION = "9223372036854775807";
+
+class Source implements EtcdSource {
+  readonly endpoints: readonly string[];
+  readonly #ways = new Map<string, Way>();
+  readonly #clientCertificate: Certificate | undefined;
+
+  constructor(settings: EtcdSettings, clock: Clock) {
+    if (settings.endpoints.length === 0) throw new LifeboatError("config/invalid", "no endpoint of etcd is configured", { hint: "set endpoints" });
+    const tls = tlsIdentity(settings.tls);
+    this.endpoints = [...new Set(settings.endpoints)];
+    for (const url of this.endpoints) {
+      const line: Line = { endpoint: parseEndpoint(url), tls, clock, connectMs: settings.connectMs };
+      this.#ways.set(url, { line, client: new MemberClient(line, settings) });
+    }
+    this.#clientCertificate = tls.client === undefined ? undefined : factsOf(tls.client);
+  }
+
+  async status(endpoint: string, signal?: AbortSignal): Promise<EndpointStatus> {
+    const question = { service: "Maintenance", method: "Status", request: {}, doing: "tell its status" } as const;
+    const { message, latencyMs } = await this.#way(endpoint).client.ask(question, signal);
+    return statusOf(endpoint, message, latencyMs);
+  }
+
+  async members(endpoint: string, signal?: AbortSignal): Promise<readonly Member[]> {
+    const question = { service: "Cluster", method: "MemberList", request: { linearizable: false }, doing: "list its members" } as const;
+    return membersOf(endpoint, (await this.#way(endpoint).client.ask(question, signal)).message);
+  }
+
+  async alarms(endpoint: string, signal?: AbortSignal): Promise<readonly Alarm[]> {
+    const question = { service: "Maintenance", method: "Alarm", request: { action: "GET", memberID: 0, alarm: "NONE" }, doing: "list its alarms" } as const;
+    return alarmsOf(endpoint, (await this.#way(endpoint).client.ask(question, signal)).message);
+  }
+
+  async checkPermission(endpoint: string, signal?: AbortSignal): Promise<void> {
+    const { client } = this.#way(endpoint);
+    const doing = "send a snapshot";
+    const outcome = await client.askFor({ service: "Maintenance", method: "HashKV", request: { revision: FUTURE_REVISION }, doing }, signal);
+    if ("status" in outcome && !outcome.status.message.includes("future revision")) throw refusal(outcome.status, client.about(doing));
+  }
+
+  async serverCertificate(endpoint: string, signal?: AbortSignal): Promise<Certificate | undefined> {
+    return serverCertificate(this.#way(endpoint).line, signal);
+  }
+
+  clientCertificate(): Certificate | undefined {
+    return this.#clientCertificate;
+  }
+
+  async *snapshot(endpoint: string, limits: StreamLimits, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+    const { line, client } = this.#way(endpoint);
+    const about = client.about("send a snapshot");
+    for (let tries = 1; ; tries += 1) {
+      const token = await client.token(signal);
+      const call = await SnapshotCall.open({ line, about, token, limits, signal });
+      try {
+        for (let pieces = await call.take(); pieces !== undefined; pieces = await call.take()) {
+          for (const piece of pieces) yield piece;
+        }
+        return;
+      } catch (error) {
+        if (!(error instanceof SnapshotRefused)) throw error;
+        if (token === undefined || tries > 1 || !isStaleToken(error.status)) throw refusal(error.status, about);
+        client.forgetToken();
+      } finally {
+        await call.close();
+      }
+    }
+  }
+
+  close(): void {
+    for (const { client } of this.#ways.values()) client.close();
+  }
+
+  #way(endpoint: string): Way {
+    const way = this.#ways.get(endpoint);
+    if (way === undefined) throw new Error(`${endpoint} is not an endpoint of this source`);
+    return way;
+  }
+}
