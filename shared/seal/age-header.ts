@@ -52,6 +52,7 @@ export async function readHeader(
 ): Promise<{ readonly header: Uint8Array; readonly nonce: Uint8Array; readonly rest: Uint8Array }> {
   const buffer = Buffer.alloc(MAX_HEADER_BYTES + NONCE_BYTES);
   let filled = 0;
+  let mac = -1;
   for (;;) {
     const next = await chunks.next();
     if (next.done === true) {
@@ -64,22 +65,19 @@ export async function readHeader(
     if (buffer.compare(INTRO, 0, intro, 0, intro) !== 0) {
       throw new LifeboatError("verify/sealed", "the file is no age v1 file: it does not begin with age-encryption.org/v1");
     }
-    const end = headerEnd(buffer.subarray(0, filled));
-    if (end === undefined ? filled === buffer.length : end > MAX_HEADER_BYTES) {
+    const seen = buffer.subarray(0, filled);
+    // Only what is new is searched, so that a header in chunks of a byte does not cost the square of its length.
+    if (mac < 0) mac = seen.indexOf(MAC_LINE, Math.max(0, before - MAC_LINE.length + 1));
+    const newline = mac < 0 ? -1 : seen.indexOf("\n", mac + MAC_LINE.length);
+    const end = newline + 1;
+    if (newline < 0 ? filled === buffer.length : end > MAX_HEADER_BYTES) {
       throw new LifeboatError("verify/sealed", `the age header is longer than ${MAX_HEADER_BYTES} bytes`);
     }
-    if (end !== undefined && end + NONCE_BYTES <= filled) {
+    if (newline >= 0 && end + NONCE_BYTES <= filled) {
       const payload = end + NONCE_BYTES;
       return { header: buffer.subarray(0, end), nonce: buffer.subarray(end, payload), rest: next.value.subarray(payload - before) };
     }
   }
-}
-
-function headerEnd(bytes: Buffer): number | undefined {
-  const mac = bytes.indexOf(MAC_LINE);
-  if (mac < 0) return undefined;
-  const newline = bytes.indexOf("\n", mac + MAC_LINE.length);
-  return newline < 0 ? undefined : newline + 1;
 }
 
 /** The file key in `header`. `keys/no-match` where it is for none of `identities`, `verify/sealed` where it is malformed or was altered. */

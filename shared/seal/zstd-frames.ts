@@ -26,13 +26,19 @@ export interface CompressOptions {
  * `lanes` (3) are held at once. No blocks give one empty frame, so that nothing is told from all being lost. An error of `blocks` passes unchanged.
  */
 export async function* compressFrames(blocks: AsyncIterable<Block>, options: CompressOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
-  const zstd = { params: { [constants.ZSTD_c_compressionLevel]: options.level ?? LEVEL }, chunkSize: OUTPUT_CHUNK_BYTES };
+  const level = options.level ?? LEVEL;
   let any = false;
-  for await (const frame of inLanes(blocks, options.lanes ?? LANES, (block) => compress(block.bytes, zstd).finally(() => block.release()))) {
+  for await (const frame of inLanes(blocks, options.lanes ?? LANES, (block) => frameOf(block.bytes, level).finally(() => block.release()))) {
     any = true;
     yield frame;
   }
-  if (!any) yield await compress(new Uint8Array(0), zstd);
+  if (!any) yield await frameOf(new Uint8Array(0), level);
+}
+
+async function frameOf(bytes: Uint8Array, level: number): Promise<Uint8Array> {
+  if (bytes.length > MAX_CONTENT_BYTES) throw new RangeError(`a block of ${bytes.length} bytes makes a frame that is not read back: at most ${MAX_CONTENT_BYTES}`);
+  // Node does not tell zstd the length by itself, and then the frame's header lacks it.
+  return compress(bytes, { params: { [constants.ZSTD_c_compressionLevel]: level }, pledgedSrcSize: bytes.length, chunkSize: OUTPUT_CHUNK_BYTES });
 }
 
 /**
