@@ -34,8 +34,8 @@ export interface ClusterSecurity {
   readonly etcdctl: NodeJS.ProcessEnv;
 }
 
-/** Of root, where auth is on. */
-export const ROOT_PASSWORD = "correct horse battery staple";
+/** Of root, where auth is on. Without a space: etcdctl reads one word of its stdin. */
+export const ROOT_PASSWORD = "correct-horse-battery-staple";
 
 const SERVER_NAMES = ["127.0.0.1", "localhost", "etcd.lifeboat.test"];
 
