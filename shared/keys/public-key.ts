@@ -34,10 +34,13 @@ export function requireP256(key: KeyObject, name: string, code: ErrorCode): void
   throw new LifeboatError(code, `${name} is ${curve ?? key.asymmetricKeyType ?? "a secret"}, not an ECDSA key on P-256`);
 }
 
-/** SubjectPublicKeyInfo in DER of a public or private key. */
+/** What stands before the 64 bytes of a point in the SubjectPublicKeyInfo of a P-256 key: both algorithm identifiers, and 4 for "not compressed". */
+const SPKI_START = Buffer.from("3059301306072a8648ce3d020106082a8648ce3d03010703420004", "hex");
+
+/** SubjectPublicKeyInfo in DER of a public or private key on P-256, with the point not compressed: OpenSSL would keep a compressed one as it came. */
 export function spkiOf(key: KeyObject): Uint8Array {
-  const publicKey = key.type === "private" ? createPublicKey(key) : key;
-  return publicKey.export({ type: "spki", format: "der" });
+  const { x = "", y = "" } = (key.type === "private" ? createPublicKey(key) : key).export({ format: "jwk" });
+  return Buffer.concat([SPKI_START, Buffer.from(x, "base64url"), Buffer.from(y, "base64url")]);
 }
 
 /** Whether `signature` (ASN.1 DER) over SHA-256 of `bytes` is by `publicKey`. False for bytes that are no signature at all. */

@@ -6,6 +6,7 @@ import { LifeboatError } from "../../shared/errors.ts";
 import type { BlobStore } from "../../shared/store/blob-store.ts";
 import { readSmall } from "../../shared/store/blob-store.ts";
 import { collect, failureOf, inChunks, keys, once, read, text, watched } from "../support/blobs.ts";
+import { saying } from "../support/matchers.ts";
 
 /** A store to hold against the contract of BlobStore, empty, with what the suite must see of its inside. */
 export interface StoreUnderTest {
@@ -83,15 +84,33 @@ export function blobStoreContract(name: string, makeStore: () => Promise<StoreUn
       test("read ranges: inside, to the end, past the end, empty", async () => {
         const content = randomBytes(3 * 1024 * 1024);
         await store.put("k", inChunks(content, [700_001]));
-        for (const [start, end] of [[0, 1], [5, 5], [1_048_575, 2_097_153], [3_145_727, 3_145_728], [3_145_000, 9e15], [3_145_728, 3_145_729], [9e14, 9e15]] as const) {
+        for (const [start, end] of [
+          [0, 1],
+          [5, 5],
+          [1_048_575, 2_097_153],
+          [3_145_727, 3_145_728],
+          [3_145_000, 9e15],
+          [3_145_728, 3_145_729],
+          [9e14, 9e15],
+        ] as const) {
           const part = await read(store, "k", { start, end });
-          expect(part.equals(content.subarray(Math.min(start, content.length), Math.min(end, content.length))), `${start} to ${end}`).toBe(true);
+          expect(part.equals(content.subarray(Math.min(start, content.length), Math.min(end, content.length))), `${start} to ${end}`).toBe(
+            true,
+          );
         }
       });
 
-      test.each([[-1, 4], [3, 2], [0.5, 2], [0, Number.NaN]])("refuse the range %d to %d", async (start, end) => {
+      test.each([
+        [-1, 4],
+        [3, 2],
+        [0.5, 2],
+        [0, Number.NaN],
+      ])("refuse the range %d to %d", async (start, end) => {
         await store.put("k", once("content"));
-        await expect(read(store, "k", { start, end })).rejects.toMatchObject({ code: "store/failed", message: expect.stringContaining("are no range of k") });
+        await expect(read(store, "k", { start, end })).rejects.toMatchObject({
+          code: "store/failed",
+          message: saying("are no range of k"),
+        });
       });
 
       test("leave the bytes that were handed out alone while reading goes on", async () => {
@@ -110,7 +129,7 @@ export function blobStoreContract(name: string, makeStore: () => Promise<StoreUn
         await expect(store.put("m/1.json", second.body, { ifAbsent: true })).rejects.toMatchObject({
           code: "store/exists",
           retryable: false,
-          message: expect.stringContaining("m/1.json is already in "),
+          message: saying("m/1.json is already in "),
         });
         expect(second.isOver()).toBe(true);
         expect(await text(store, "m/1.json")).toBe("first");
@@ -174,7 +193,7 @@ export function blobStoreContract(name: string, makeStore: () => Promise<StoreUn
         const reason = new Error("SIGTERM");
         const body = watched(["x"]);
         const failure = await failureOf(store.put("a/k", body.body, { signal: AbortSignal.abort(reason) }));
-        expect(failure).toMatchObject({ code: "interrupted", cause: reason, message: expect.stringContaining("put of a/k") });
+        expect(failure).toMatchObject({ code: "interrupted", cause: reason, message: saying("put of a/k") });
         expect(body).toMatchObject({ pulls: 0, returns: 1 });
         expect(await keys(store, "")).toEqual([]);
       });
@@ -189,7 +208,10 @@ export function blobStoreContract(name: string, makeStore: () => Promise<StoreUn
         expect(await keys(store, "")).toEqual([]);
       });
 
-      test("by a signal while the body hangs: rejects at once and calls the body's return", async () => {
+      test.each([
+        ["waits for the pull, as a generator's does", () => new Promise<never>(() => undefined)],
+        ["fails as well", () => Promise.reject(new Error("closing failed as well"))],
+      ])("by a signal while the body hangs: rejects at once and calls the body's return, which %s", async (_, closing) => {
         const controller = new AbortController();
         let returns = 0;
         const body: AsyncIterable<Uint8Array> = {
@@ -200,7 +222,7 @@ export function blobStoreContract(name: string, makeStore: () => Promise<StoreUn
             },
             return: () => {
               returns += 1;
-              return Promise.reject(new Error("closing failed as well"));
+              return closing();
             },
           }),
         };
@@ -252,19 +274,19 @@ export function blobStoreContract(name: string, makeStore: () => Promise<StoreUn
         expect(await collect(store.list("a/"))).toEqual(infos);
       });
 
-      test("gives every one of several hundred in one folder, and may be left early", async () => {
-        const names = Array.from({ length: 300 }, (_, index) => `many/${String(index).padStart(4, "0")}`);
+      test("gives every one of a hundred and fifty in one folder, and may be left early", async () => {
+        const names = Array.from({ length: 150 }, (_, index) => `many/${String(index).padStart(4, "0")}`);
         for (const key of names) await store.put(key, once(key));
         expect(await keys(store, "many/")).toEqual(names);
-        expect(await keys(store, "many/02")).toEqual(names.slice(200));
+        expect(await keys(store, "many/01")).toEqual(names.slice(100));
         for await (const { key } of store.list("many/")) {
           expect(key).toBe("many/0000");
           break;
         }
       });
 
-      test.each(["../", "/a", "a//", ".", "a/.b", "ä", `${"x".repeat(256)}`])("refuses the prefix %j", async (prefix) => {
-        await expect(keys(store, prefix)).rejects.toMatchObject({ code: "store/failed", message: expect.stringContaining("is not a prefix that") });
+      test.each(["../", "/a", "a//", ".", "a/.b", "ä", "x".repeat(256)])("refuses the prefix %j", async (prefix) => {
+        await expect(keys(store, prefix)).rejects.toMatchObject({ code: "store/failed", message: saying("is not a prefix that") });
       });
     });
 
@@ -293,7 +315,7 @@ export function blobStoreContract(name: string, makeStore: () => Promise<StoreUn
       test.each(["nothing", "a/nothing", "a/k/below", "a"])("%s is missing", async (key) => {
         await store.put("a/k", once("x"));
         expect(await store.head(key)).toBeUndefined();
-        const missing = { code: "verify/missing", retryable: false, message: expect.stringContaining(`${key} is not in `) };
+        const missing = { code: "verify/missing", retryable: false, message: saying(`${key} is not in `) };
         await expect(read(store, key)).rejects.toMatchObject(missing);
         await expect(store.checksum(key)).rejects.toMatchObject(missing);
         await expect(readSmall(store, key, 10)).rejects.toMatchObject(missing);
@@ -303,17 +325,20 @@ export function blobStoreContract(name: string, makeStore: () => Promise<StoreUn
     describe("keys that are none", () => {
       const LONG_SEGMENT = `a/${"x".repeat(256)}`;
       const LONG_KEY = Array.from({ length: 6 }, () => "x".repeat(90)).join("/");
-      test.each(["../x", "/x", "x/", "a//b", ".x", "a/.b", "a/..", "", "a b", "a\\b", "a\nb", "a\0b", "ä", "a/", LONG_SEGMENT, LONG_KEY])("%j is refused by every call", async (key) => {
-        const refusal = { code: "store/failed", message: expect.stringContaining("is not a key that"), hint: expect.stringContaining("segments") };
-        const body = watched(["x"]);
-        await expect(store.put(key, body.body)).rejects.toMatchObject(refusal);
-        expect(body).toMatchObject({ pulls: 0, returns: 1 });
-        await expect(read(store, key)).rejects.toMatchObject(refusal);
-        await expect(store.head(key)).rejects.toMatchObject(refusal);
-        await expect(store.checksum(key)).rejects.toMatchObject(refusal);
-        await expect(store.remove(key)).rejects.toMatchObject(refusal);
-        expect(await keys(store, "")).toEqual([]);
-      });
+      test.each(["../x", "/x", "x/", "a//b", ".x", "a/.b", "a/..", "", "a b", "a\\b", "a\nb", "a\0b", "ä", "a/", LONG_SEGMENT, LONG_KEY])(
+        "%j is refused by every call",
+        async (key) => {
+          const refusal = { code: "store/failed", message: saying("is not a key that"), hint: saying("segments") };
+          const body = watched(["x"]);
+          await expect(store.put(key, body.body)).rejects.toMatchObject(refusal);
+          expect(body).toMatchObject({ pulls: 0, returns: 1 });
+          await expect(read(store, key)).rejects.toMatchObject(refusal);
+          await expect(store.head(key)).rejects.toMatchObject(refusal);
+          await expect(store.checksum(key)).rejects.toMatchObject(refusal);
+          await expect(store.remove(key)).rejects.toMatchObject(refusal);
+          expect(await keys(store, "")).toEqual([]);
+        },
+      );
 
       test("are told from the longest that are", async () => {
         const key = `${"x".repeat(255)}/${"y".repeat(254)}/z`;
@@ -353,7 +378,7 @@ export function blobStoreContract(name: string, makeStore: () => Promise<StoreUn
             controller.abort("enough");
           }
         })();
-        expect(await failureOf(reading)).toMatchObject({ code: "interrupted", cause: "enough", message: expect.stringContaining("reading k in ") });
+        expect(await failureOf(reading)).toMatchObject({ code: "interrupted", cause: "enough", message: saying("reading k in ") });
         expect(chunks).toBe(1);
         await expect(store.checksum("k", AbortSignal.abort())).rejects.toMatchObject({ code: "interrupted" });
         expect(await under.openReads()).toBe(before);
@@ -371,7 +396,7 @@ export function blobStoreContract(name: string, makeStore: () => Promise<StoreUn
     test("readSmall gives small objects whole and refuses larger ones", async () => {
       await store.put("k", once("12345"));
       expect(Buffer.from(await readSmall(store, "k", 5)).toString()).toBe("12345");
-      await expect(readSmall(store, "k", 4)).rejects.toMatchObject({ code: "verify/size", message: expect.stringContaining("larger than 4 bytes") });
+      await expect(readSmall(store, "k", 4)).rejects.toMatchObject({ code: "verify/size", message: saying("larger than 4 bytes") });
     });
 
     test("says where it is", () => {

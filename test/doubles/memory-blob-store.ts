@@ -60,9 +60,11 @@ export class MemoryBlobStore implements BlobStore {
   }
 
   inject(injected: Injected): void {
-    if (!MEANT_FOR[injected.fault.kind]?.includes(injected.call)) throw new TypeError(`${injected.call} knows no fault ${injected.fault.kind}`);
+    if (!MEANT_FOR[injected.fault.kind].includes(injected.call))
+      throw new TypeError(`${injected.call} knows no fault ${injected.fault.kind}`);
     const atByte = injected.fault.kind === "error" ? injected.fault.atByte : undefined;
-    if (atByte !== undefined && injected.call !== "put" && injected.call !== "get") throw new TypeError(`${injected.call} has no bytes to fail at`);
+    if (atByte !== undefined && injected.call !== "put" && injected.call !== "get")
+      throw new TypeError(`${injected.call} has no bytes to fail at`);
     this.#faults.push({ injected, left: injected.times ?? 1 });
   }
 
@@ -80,9 +82,14 @@ export class MemoryBlobStore implements BlobStore {
       requireKey(key, this.location);
       throwIfAborted(doing, options.signal);
       const faults = await this.#faultsOf("put", key, options.signal);
-      const bytes = await this.#receive(reader, faults.find((fault) => fault.kind === "error"), key);
+      const bytes = await this.#receive(
+        reader,
+        faults.find((fault) => fault.kind === "error"),
+        key,
+      );
       throwIfAborted(doing, options.signal);
-      if (options.ifAbsent === true && this.objects.has(key)) throw new LifeboatError("store/exists", `${key} is already in ${this.location}`);
+      if (options.ifAbsent === true && this.objects.has(key))
+        throw new LifeboatError("store/exists", `${key} is already in ${this.location}`);
       const modified = this.#clock.now();
       const short = faults.find((fault) => fault.kind === "short-write");
       this.objects.set(key, { bytes: short === undefined ? bytes : bytes.slice(0, short.bytes), modified });
@@ -93,7 +100,10 @@ export class MemoryBlobStore implements BlobStore {
     }
   }
 
-  async *get(key: string, options: { readonly range?: ByteRange; readonly signal?: AbortSignal } = {}): AsyncGenerator<Uint8Array, void, undefined> {
+  async *get(
+    key: string,
+    options: { readonly range?: ByteRange; readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<Uint8Array, void, undefined> {
     this.calls.get += 1;
     requireKnown(options, ["range", "signal"]);
     requireKey(key, this.location);
@@ -136,7 +146,9 @@ export class MemoryBlobStore implements BlobStore {
     this.calls.list += 1;
     requirePrefix(prefix, this.location);
     await this.#failIfTold("list", prefix);
-    const keys = [...this.objects.keys()].filter((key) => key.startsWith(prefix)).toSorted((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)));
+    const keys = [...this.objects.keys()]
+      .filter((key) => key.startsWith(prefix))
+      .toSorted((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)));
     for (const key of keys) {
       const kept = this.objects.get(key);
       if (kept !== undefined) yield { key, bytes: kept.bytes.length, modified: kept.modified };

@@ -30,7 +30,8 @@ export function skipWithout(name: string, isThere: boolean): boolean {
   if (isThere) return false;
   const allowed = (process.env["LIFEBOAT_MAY_SKIP"] ?? "").split(",").map((each) => each.trim());
   const inCi = (process.env["CI"] ?? "") !== "" && process.env["CI"] !== "false";
-  if (inCi && !allowed.includes(name)) throw new Error(`this test needs ${name}, which is not here: install it, or add it to LIFEBOAT_MAY_SKIP`);
+  if (inCi && !allowed.includes(name))
+    throw new Error(`this test needs ${name}, which is not here: install it, or add it to LIFEBOAT_MAY_SKIP`);
   process.stderr.write(`skipped: ${name} is not here\n`);
   return true;
 }

@@ -4,7 +4,15 @@ import { isLifeboatError, LifeboatError } from "../../errors.ts";
 import { decryptSmall, encryptSmall, readIdentities, recipientOf } from "../../seal/age.ts";
 import type { KeyRing, PublicKey, Purpose, Signature, WrapContext, Wrapping } from "../key-ring.ts";
 import { publicKeyOf, requireP256, spkiOf } from "../public-key.ts";
-import { missingFile, privateKeyFile, publicKeyFile, readPrivate, readPublic, WRAPPING_IDENTITIES, WRAPPING_RECIPIENT } from "./key-files.ts";
+import {
+  missingFile,
+  privateKeyFile,
+  publicKeyFile,
+  readPrivate,
+  readPublic,
+  WRAPPING_IDENTITIES,
+  WRAPPING_RECIPIENT,
+} from "./key-files.ts";
 import { identityIn, wrappedText } from "./wrapped-text.ts";
 
 /**
@@ -30,15 +38,22 @@ export class LocalKeyRing implements KeyRing {
   async unwrap(wrapping: Wrapping, context: WrapContext): Promise<string> {
     const snapshot = `${context.cluster}/${context.snapshot}`;
     if (wrapping.kind !== "local") {
-      throw new LifeboatError("keys/no-match", `the key of ${snapshot} is wrapped by ${wrapping.key} (${wrapping.kind}), and ${this.#folder} has local keys`);
+      throw new LifeboatError(
+        "keys/no-match",
+        `the key of ${snapshot} is wrapped by ${wrapping.key} (${wrapping.kind}), and ${this.#folder} has local keys`,
+      );
     }
     const identities = await this.#once(WRAPPING_IDENTITIES, () => this.#wrappingIdentities());
     const identity = identities.get(wrapping.key);
     if (identity === undefined) {
       const ours = [...identities.keys()].join(", ");
-      throw new LifeboatError("keys/no-match", `the key of ${snapshot} is wrapped to ${wrapping.key}, and ${this.#path(WRAPPING_IDENTITIES)} has ${ours}`, {
-        hint: `add the older identity to ${this.#path(WRAPPING_IDENTITIES)} on a line below the present one, or use the break-glass identity`,
-      });
+      throw new LifeboatError(
+        "keys/no-match",
+        `the key of ${snapshot} is wrapped to ${wrapping.key}, and ${this.#path(WRAPPING_IDENTITIES)} has ${ours}`,
+        {
+          hint: `add the older identity to ${this.#path(WRAPPING_IDENTITIES)} on a line below the present one, or use the break-glass identity`,
+        },
+      );
     }
     const unwrapped = identityIn(await decryptWrapped(identity, wrapping.ciphertext, snapshot), context);
     await recipientIn(unwrapped, `the wrapped key of ${snapshot}`, "verify/sealed");
@@ -65,7 +80,10 @@ export class LocalKeyRing implements KeyRing {
     return this.#once(WRAPPING_RECIPIENT, async () => {
       const text = await readPublic(this.#folder, WRAPPING_RECIPIENT);
       if (text === undefined) throw missingFile(this.#folder, WRAPPING_RECIPIENT);
-      const [recipient, ...more] = text.split("\n").map((line) => line.trim()).filter((line) => line !== "" && !line.startsWith("#"));
+      const [recipient, ...more] = text
+        .split("\n")
+        .map((line) => line.trim())
+        .filter((line) => line !== "" && !line.startsWith("#"));
       // X25519 only: the wrapping is undone by an identity of wrapping.key, and those are X25519.
       if (recipient !== undefined && more.length === 0 && /^age1[02-9ac-hj-np-z]{58}$/.test(recipient)) return recipient;
       throw new LifeboatError("keys/invalid", `${this.#path(WRAPPING_RECIPIENT)} is not one age recipient (age1...)`, {
@@ -87,7 +105,11 @@ export class LocalKeyRing implements KeyRing {
   async #signingKey(purpose: Purpose): Promise<{ readonly privateKey: KeyObject; readonly publicKey: PublicKey }> {
     const file = privateKeyFile(purpose);
     const text = await readPrivate(this.#folder, file);
-    const privateKey = invalidIfThrown(() => createPrivateKey({ key: text, format: "pem" }), this.#path(file), "is not a private key in PEM without a passphrase");
+    const privateKey = invalidIfThrown(
+      () => createPrivateKey({ key: text, format: "pem" }),
+      this.#path(file),
+      "is not a private key in PEM without a passphrase",
+    );
     requireP256(privateKey, this.#path(file), "keys/invalid");
     const publicKey = publicKeyOf(spkiOf(privateKey));
     const stated = await this.#once(publicKeyFile(purpose), () => this.#statedPublicKey(purpose));
@@ -104,8 +126,13 @@ export class LocalKeyRing implements KeyRing {
     const text = await readPublic(this.#folder, file);
     if (text === undefined) return undefined;
     // createPublicKey would take a private key and give its public half: a secret in this file is a mistake to tell.
-    const key = text.includes("PRIVATE KEY") ? undefined : invalidIfThrown(() => createPublicKey({ key: text, format: "pem" }), this.#path(file), "is not a public key in PEM");
-    if (key === undefined) throw new LifeboatError("keys/invalid", `${this.#path(file)} is a private key, and readable by others`, { hint: "make new keys: that one may be known" });
+    const key = text.includes("PRIVATE KEY")
+      ? undefined
+      : invalidIfThrown(() => createPublicKey({ key: text, format: "pem" }), this.#path(file), "is not a public key in PEM");
+    if (key === undefined)
+      throw new LifeboatError("keys/invalid", `${this.#path(file)} is a private key, and readable by others`, {
+        hint: "make new keys: that one may be known",
+      });
     requireP256(key, this.#path(file), "keys/invalid");
     return publicKeyOf(spkiOf(key));
   }

@@ -15,9 +15,13 @@ export function identityIn(text: string, context: WrapContext): string {
   const isWhole = comment?.startsWith(CONTEXT) === true && identity !== undefined && end === "" && more.length === 0;
   const snapshot = `${context.cluster}/${context.snapshot}`;
   if (!isWhole) {
-    throw new LifeboatError("verify/sealed", `the wrapped key of ${snapshot} holds something else than an identity and its snapshot's name`, {
-      hint: "the manifest was not made by lifeboat, or was altered: use another snapshot, or the break-glass identity",
-    });
+    throw new LifeboatError(
+      "verify/sealed",
+      `the wrapped key of ${snapshot} holds something else than an identity and its snapshot's name`,
+      {
+        hint: "the manifest was not made by lifeboat, or was altered: use another snapshot, or the break-glass identity",
+      },
+    );
   }
   if (comment !== contextLine(context)) {
     throw new LifeboatError("verify/sealed", `the wrapped key of ${snapshot} belongs to another snapshot`, {

@@ -52,7 +52,10 @@ export class DirectoryBlobStore implements BlobStore {
     }
   }
 
-  async *get(key: string, options: { readonly range?: ByteRange; readonly signal?: AbortSignal } = {}): AsyncGenerator<Uint8Array, void, undefined> {
+  async *get(
+    key: string,
+    options: { readonly range?: ByteRange; readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<Uint8Array, void, undefined> {
     const what = `${key} in ${this.location}`;
     requireKey(key, this.location);
     if (options.range !== undefined) requireRange(options.range, key, this.location);

@@ -24,7 +24,9 @@ export async function* walk(root: string, prefix: string, at = ""): AsyncGenerat
   const entries = await entriesOf(root, prefix, at);
   for (let start = 0; start < entries.length; start += LOOKED_AT_ONCE) {
     const group = entries.slice(start, start + LOOKED_AT_ONCE);
-    const found = await Promise.all(group.map((entry) => (entry.key.endsWith("/") ? undefined : lookAt(join(root, at, entry.name), entry.key))));
+    const found = await Promise.all(
+      group.map(async ({ name, key }) => (key.endsWith("/") ? undefined : lookAt(join(root, at, name), key))),
+    );
     for (const [index, entry] of group.entries()) {
       const info = found[index];
       if (entry.key.endsWith("/")) yield* walk(root, prefix, entry.key);
@@ -40,7 +42,8 @@ async function entriesOf(root: string, prefix: string, at: string): Promise<read
     if (!isKey(key)) continue;
     if (entry.isSymbolicLink() && (prefix === key || prefix.startsWith(`${key}/`))) throw linkError(key, root);
     if (entry.isFile() && key.startsWith(prefix)) entries.push({ name: entry.name, key });
-    if (entry.isDirectory() && (`${key}/`.startsWith(prefix) || prefix.startsWith(`${key}/`))) entries.push({ name: entry.name, key: `${key}/` });
+    if (entry.isDirectory() && (`${key}/`.startsWith(prefix) || prefix.startsWith(`${key}/`)))
+      entries.push({ name: entry.name, key: `${key}/` });
   }
   // With its slash, a folder sorts where its objects' keys do: "a-b" < "a.b" < "a/b".
   return entries.toSorted((one, other) => (one.key < other.key ? -1 : 1));

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { publishIfAbsent } from "../../../shared/store/directory/incoming.ts";
 import { collect, failureOf, inChunks, keys, once, text, watched } from "../../support/blobs.ts";
 import { directoryUnderTest, incoming, type DirectoryUnderTest } from "./directory-under-test.ts";
+import { saying } from "../../support/matchers.ts";
 
 let under: DirectoryUnderTest;
 beforeEach(async () => {
@@ -93,7 +94,7 @@ describe("what is in the way", () => {
   test("a file in the root's place is told by every call", async () => {
     await mkdir(join(under.above, "not/yet"), { recursive: true });
     await writeFile(under.root, "a file");
-    const refusal = { code: "store/failed", message: `${under.root} is not a folder`, hint: expect.stringContaining("configure another path") };
+    const refusal = { code: "store/failed", message: `${under.root} is not a folder`, hint: saying("configure another path") };
     const body = watched(["x"]);
     await expect(under.store.put("a", body.body)).rejects.toMatchObject(refusal);
     expect(body.returns).toBe(1);
@@ -115,7 +116,7 @@ describe("what is in the way", () => {
       await expect(under.store.put(key, once("x"), { ifAbsent })).rejects.toMatchObject({
         code: "store/failed",
         message: `cannot put ${key} in its place in ${under.root}: not a directory (ENOTDIR)`,
-        hint: expect.stringContaining("a file is in the place of a folder"),
+        hint: saying("a file is in the place of a folder"),
       });
     }
     expect(await text(under.store, "clusters/prod")).toBe("a file");
@@ -124,7 +125,11 @@ describe("what is in the way", () => {
 
   test("a folder in the place of the object fails the put and stays", async () => {
     await under.store.put("clusters/prod", once("x"));
-    await expect(under.store.put("clusters", once("x"))).rejects.toMatchObject({ code: "store/failed", message: expect.stringContaining("EISDIR"), hint: expect.stringContaining("a folder is in the place") });
+    await expect(under.store.put("clusters", once("x"))).rejects.toMatchObject({
+      code: "store/failed",
+      message: saying("EISDIR"),
+      hint: saying("a folder is in the place"),
+    });
     await expect(under.store.put("clusters", once("x"), { ifAbsent: true })).rejects.toMatchObject({ code: "store/exists" });
     expect(await keys(under.store, "")).toEqual(["clusters/prod"]);
     expect(await incoming(under.root)).toEqual([]);
@@ -134,7 +139,10 @@ describe("what is in the way", () => {
     await mkdir(under.root, { recursive: true });
     await writeFile(join(under.root, ".lifeboat"), "a file");
     const body = watched(["x"]);
-    await expect(under.store.put("k", body.body)).rejects.toMatchObject({ code: "store/failed", message: `cannot write k in ${under.root}: not a directory (ENOTDIR)` });
+    await expect(under.store.put("k", body.body)).rejects.toMatchObject({
+      code: "store/failed",
+      message: `cannot write k in ${under.root}: not a directory (ENOTDIR)`,
+    });
     expect(body).toMatchObject({ pulls: 0, returns: 1 });
   });
 });
@@ -147,7 +155,7 @@ describe("symbolic links", () => {
     await under.store.put("a/k", once("ours"));
     await symlink(outside, join(under.root, "out"));
     await symlink(join(outside, "secret"), join(under.root, "a/file"));
-    const refusal = { code: "store/failed", message: expect.stringContaining("is a symbolic link"), hint: expect.stringContaining("follows none") };
+    const refusal = { code: "store/failed", message: saying("is a symbolic link"), hint: saying("follows none") };
     for (const key of ["out/secret", "out/new/deep", "a/file"]) {
       await expect(under.store.head(key), key).rejects.toMatchObject(refusal);
       await expect(collect(under.store.get(key)), key).rejects.toMatchObject(refusal);
@@ -179,7 +187,8 @@ describe("symbolic links", () => {
 describe("list", () => {
   test("leaves out what is no object: foreign names, unfinished puts, pipes", async () => {
     await under.store.put("a/k", once("x"));
-    for (const name of [".hidden", "a/.k.swp", "a/k~", "a/two words", "a/ä", ".lifeboat/incoming/0123"]) await writeFile(join(under.root, name), "foreign");
+    for (const name of [".hidden", "a/.k.swp", "a/k~", "a/two words", "a/ä", ".lifeboat/incoming/0123"])
+      await writeFile(join(under.root, name), "foreign");
     await execa("mkfifo", [join(under.root, "a/pipe")]);
     expect(await keys(under.store, "")).toEqual(["a/k"]);
     expect(await under.store.head("a/pipe")).toBeUndefined();
@@ -187,18 +196,18 @@ describe("list", () => {
   });
 
   test("goes on where objects and folders vanish under it", async () => {
-    for (let number = 0; number < 200; number += 1) await under.store.put(`k/${1000 + number}`, once("x"));
+    for (let number = 0; number < 140; number += 1) await under.store.put(`k/${1000 + number}`, once("x"));
     await under.store.put("l/1", once("x"));
     const seen: string[] = [];
     for await (const { key } of under.store.list("")) {
       if (seen.length === 0) {
         await rm(join(under.root, "l"), { recursive: true });
-        await under.store.remove("k/1199");
+        await under.store.remove("k/1139");
       }
       seen.push(key);
     }
-    expect(seen).toHaveLength(199);
-    expect(seen).not.toContain("k/1199");
+    expect(seen).toHaveLength(139);
+    expect(seen).not.toContain("k/1139");
   });
 });
 
@@ -214,7 +223,10 @@ describe("a file that changes while it is read", () => {
         await truncate(join(under.root, "k"), 3 * MIB);
       }
     })();
-    expect(await failureOf(reading)).toMatchObject({ code: "store/failed", message: `k in ${under.root} was cut short at byte ${3 * MIB} while it was read` });
+    expect(await failureOf(reading)).toMatchObject({
+      code: "store/failed",
+      message: `k in ${under.root} was cut short at byte ${3 * MIB} while it was read`,
+    });
     expect(bytes).toBe(3 * MIB);
     expect(await under.openReads()).toBe(0);
   });

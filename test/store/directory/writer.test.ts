@@ -58,7 +58,11 @@ describe("a store without room", () => {
     await mkdir(under.root, { recursive: true });
     const before = `exec unshare -rm sh -c 'mount -t tmpfs -o ro none "$0" && exec "$@"' '${under.root}' "$@"`;
     const { put } = await report(before, "put", under.root, "a", "10");
-    expect(put).toEqual({ code: "store/denied", message: `cannot write a in ${under.root}: read-only file system (EROFS)`, hint: "mount the file system writable, or configure another path for the store" });
+    expect(put).toEqual({
+      code: "store/denied",
+      message: `cannot write a in ${under.root}: read-only file system (EROFS)`,
+      hint: "mount the file system writable, or configure another path for the store",
+    });
   });
 });
 
@@ -67,7 +71,8 @@ test("a store that this user may not touch is told as denied by put, get and lis
   await under.store.put("closed/k", once("x"));
   await chmod(join(under.root, "a/k"), 0o000);
   await chmod(join(under.root, "closed"), 0o000);
-  for (const folder of [under.above, join(under.above, "not"), join(under.above, "not/yet"), join(under.root, "a")]) await chmod(folder, 0o755);
+  for (const folder of [under.above, join(under.above, "not"), join(under.above, "not/yet"), join(under.root, "a")])
+    await chmod(folder, 0o755);
   await chmod(join(under.root, ".lifeboat/incoming"), 0o555);
   await chmod(join(under.root, ".lifeboat"), 0o555);
   await chmod(under.root, 0o555);
@@ -85,7 +90,11 @@ test("a store that this user may not touch is told as denied by put, get and lis
 describe("kill -9", () => {
   test("in the middle of a put leaves nothing visible, and the next put works", async () => {
     await under.store.put("a/k", once("earlier"));
-    const child = execa(process.execPath, [WRITER, "hang", under.root, "a/k", String(3 * MIB)], { reject: false, buffer: false, env: { NODE_OPTIONS: "" } });
+    const child = execa(process.execPath, [WRITER, "hang", under.root, "a/k", String(3 * MIB)], {
+      reject: false,
+      buffer: false,
+      env: { NODE_OPTIONS: "" },
+    });
     for await (const line of child.iterable()) {
       expect(line).toBe("taken");
       child.kill("SIGKILL");
@@ -101,7 +110,10 @@ describe("kill -9", () => {
 
   test("at any moment of many puts leaves only whole objects", async () => {
     for (let round = 0; round < 4; round += 1) {
-      const child = execa(process.execPath, [WRITER, "forever", join(under.root, String(round)), String(300_000)], { reject: false, env: { NODE_OPTIONS: "" } });
+      const child = execa(process.execPath, [WRITER, "forever", join(under.root, String(round)), String(300_000)], {
+        reject: false,
+        env: { NODE_OPTIONS: "" },
+      });
       const enough = 3 + round * 5;
       const objects = `${round}/objects/`;
       try {

@@ -29,7 +29,11 @@ export interface Failure {
 
 const PIECE = 64 * 1024;
 
-async function* body(bytes: number, fill: number, atEnd: () => Promise<void> = () => Promise.resolve()): AsyncGenerator<Uint8Array, void, undefined> {
+async function* body(
+  bytes: number,
+  fill: number,
+  atEnd: () => Promise<void> = () => Promise.resolve(),
+): AsyncGenerator<Uint8Array, void, undefined> {
   for (let left = bytes; left > 0; left -= PIECE) yield Buffer.alloc(Math.min(left, PIECE), fill);
   await atEnd();
 }
@@ -55,7 +59,13 @@ if (mode !== undefined) {
     if (process.geteuid?.() === 0) process.seteuid?.(65_534);
     const key = rest[0] ?? "";
     const put = await attempt(store.put("clusters/new", body(10, 7)));
-    print({ put, get: await attempt(collect(store.get(key))), list: await attempt(keys(store, "closed/")), keys: [], incoming: await incoming(root) });
+    print({
+      put,
+      get: await attempt(collect(store.get(key))),
+      list: await attempt(keys(store, "closed/")),
+      keys: [],
+      incoming: await incoming(root),
+    });
   } else if (mode === "hang") {
     await store.put(
       rest[0] ?? "",
