@@ -1,0 +1,66 @@
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { loadConfig } from "../shared/config/load.ts";
+import type { LoadedConfig } from "../shared/config/load.ts";
+import { connectCluster, wire } from "../shared/wire.ts";
+import type { ConnectedCluster, Ports, Surroundings } from "../shared/wire.ts";
+import type { Console } from "./console.ts";
+import { EXIT_CODES } from "./exit-codes.ts";
+import type { ExitCode } from "./exit-codes.ts";
+
+/** What every command works with. */
+export interface Session {
+  readonly console: Console;
+  readonly surroundings: Surroundings;
+  /** Whether one JSON document is to be printed in place of text. */
+  readonly json: boolean;
+  /** As given to --config, absolute; undefined where it was not given. */
+  readonly configOption: string | undefined;
+  /** An absolute path for one that the person typed. */
+  resolvePath(path: string): string;
+  loadConfig(): Promise<LoadedConfig>;
+  openPorts(): Promise<Ports>;
+  /** Ports, and a connection to `cluster`, for as long as `action` runs. */
+  withCluster<T>(cluster: string, action: (ports: Ports, connected: ConnectedCluster) => Promise<T>): Promise<T>;
+}
+
+/** A command adds itself to the program; what its action returns becomes the exit code. */
+export type Register = (program: Command, run: Run) => void;
+export type Run = (action: (session: Session) => Promise<ExitCode>) => Promise<void>;
+
+/** The name of the configuration where none is given. */
+export const DEFAULT_CONFIG = "lifeboat.yaml";
+
+export function newSession(console: Console, surroundings: Surroundings, options: { readonly json: boolean; readonly config: string | undefined }): Session {
+  const resolvePath = (path: string): string => resolve(console.cwd, path);
+  const configOption = options.config === undefined ? undefined : resolvePath(options.config);
+  const load = (): Promise<LoadedConfig> => loadConfig(options.config === undefined ? resolvePath(DEFAULT_CONFIG) : resolvePath(options.config), options.config ?? DEFAULT_CONFIG);
+  return {
+    console,
+    surroundings,
+    json: options.json,
+    configOption,
+    resolvePath,
+    loadConfig: load,
+    openPorts: async () => wire(await load(), surroundings),
+    async withCluster(cluster, action) {
+      const loaded = await load();
+      const connected = await connectCluster(loaded, cluster, surroundings);
+      try {
+        return await action(wire(loaded, surroundings), connected);
+      } finally {
+        connected.etcd.close();
+      }
+    },
+  };
+}
+
+/** The table of exit codes, for help texts. */
+export function exitCodeHelp(): string {
+  return `\nExit codes:\n${Object.entries(EXIT_CODES)
+    .map(([code, meaning]) => `  ${code.padStart(3)}  ${meaning}`)
+    .join("\n")}`;
+}
+
+/** What every command that names a snapshot says of it. */
+export const REF_HELP = "\nA ref is CLUSTER/ID, CLUSTER/latest or CLUSTER@TIME: the newest at or before a UTC time,\nsuch as prod/20261121T100000Z, prod/latest or prod@2026-11-21T10:00:00Z.";

@@ -1,0 +1,22 @@
+import { LifeboatError } from "../shared/errors.ts";
+
+/** The contract with scripts: docs/cli.md and `lifeboat --help` print this table. */
+export const EXIT_CODES = {
+  0: "done",
+  1: "unexpected: a fault of lifeboat, or another process was in the way",
+  2: "usage or configuration is wrong, or names something that is not there",
+  3: "etcd could not be reached, or refused",
+  4: "verification failed: content is not what was signed",
+  5: "the store or the keys failed",
+  6: "findings: done, but something needs a person",
+  130: "interrupted",
+} as const;
+
+export type ExitCode = keyof typeof EXIT_CODES;
+
+const BY_FAMILY: Readonly<Record<string, ExitCode>> = { usage: 2, config: 2, ref: 2, output: 2, etcd: 3, verify: 4, store: 5, keys: 5, busy: 1, interrupted: 130 };
+
+export function exitCodeOf(error: unknown): ExitCode {
+  if (!(error instanceof LifeboatError)) return 1;
+  return BY_FAMILY[error.code.split("/", 1)[0] ?? ""] ?? 1;
+}

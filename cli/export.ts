@@ -1,0 +1,37 @@
+import { exportSnapshot } from "../shared/jobs/export.ts";
+import { readIdentityFile, requireFree, writeOutput } from "../shared/wire.ts";
+import { REF_HELP } from "./command.ts";
+import type { Register } from "./command.ts";
+import { print, printJson } from "./console.ts";
+import { formatBytes } from "./format.ts";
+import { ConsoleProgress } from "./progress-bar.ts";
+
+/** `lifeboat export`. */
+export const registerExport: Register = (program, run) => {
+  program
+    .command("export")
+    .summary("write a snapshot to a file, as etcdutl takes it")
+    .description("Fetch, decrypt and check a snapshot, and write it to a file (mode 0600) that etcdutl snapshot restore\naccepts with its hash check. The file appears only when it is whole; nothing is overwritten.")
+    .argument("<ref>", "which snapshot")
+    .requiredOption("--out <file>", "the file to make")
+    .option("--identity <file>", "open it with the identities in this age identity file (break-glass) in place of the configured keys")
+    .addHelpText("after", `${REF_HELP}\n\nExample:\n  $ lifeboat export prod/latest --out snapshot.db\n  $ etcdutl snapshot restore snapshot.db --data-dir restored`)
+    .action((ref: string, options: { readonly out: string; readonly identity?: string }) =>
+      run(async (session) => {
+        const out = session.resolvePath(options.out);
+        await requireFree(out);
+        const identities = options.identity === undefined ? undefined : await readIdentityFile(session.resolvePath(options.identity));
+        const progress = new ConsoleProgress(session.console);
+        const ports = await session.openPorts();
+        const { manifest } = await exportSnapshot(
+          { ...ports, progress },
+          { ref, identities, signal: session.console.signal, write: (bytes) => writeOutput(out, bytes) },
+        ).finally(() => progress.close());
+        const { bytes, sha256 } = manifest.snapshot;
+        const name = `${manifest.cluster}/${manifest.id}`;
+        if (session.json) printJson(session.console, { ref: name, file: out, bytes, sha256, etcdVersion: manifest.etcd.source.version });
+        else print(session.console, `wrote ${options.out}: ${name}, ${formatBytes(bytes)}, ${sha256}\nIt holds every secret of the cluster unencrypted: delete it when it is no longer needed.`);
+        return 0;
+      }),
+    );
+};

@@ -1,0 +1,51 @@
+import Table from "cli-table3";
+
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"] as const;
+
+/** `1.5 MiB`. */
+export function formatBytes(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${UNITS[unit]}`;
+}
+
+/** `850 ms`, `12.3 s`, `4 min 5 s`. */
+export function formatMilliseconds(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
+  return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
+}
+
+/** `2026-11-21 10:00:00Z`. */
+export function formatTime(time: Date | string): string {
+  return new Date(time).toISOString().replace("T", " ").replace(/\.\d+Z$/, "Z");
+}
+
+/** What came from a store or a server, made safe for a terminal: control characters are shown, not obeyed. */
+export function printable(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what this is about
+  return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+const NO_LINES = { top: "", "top-mid": "", "top-left": "", "top-right": "", bottom: "", "bottom-mid": "", "bottom-left": "", "bottom-right": "", left: "", "left-mid": "", mid: "", "mid-mid": "", right: "", "right-mid": "", middle: "  " };
+
+/** Aligned columns without lines, so that they can be copied and cut. */
+export function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const table = new Table({ chars: NO_LINES, head: [...head], style: { "padding-left": 0, "padding-right": 0, head: [], border: [], compact: true } });
+  table.push(...rows.map((row) => row.map(printable)));
+  return table
+    .toString()
+    .split("\n")
+    .map((line) => line.trimEnd())
+    .join("\n");
+}
+
+/** `name:  value` lines, aligned. */
+export function formatFields(fields: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...fields.map(([name]) => name.length)) + 1;
+  return fields.map(([name, value]) => `${`${name}:`.padEnd(width)}  ${printable(value)}`).join("\n");
+}

@@ -1,0 +1,34 @@
+import { describeKeys } from "../shared/jobs/describe-keys.ts";
+import { wire } from "../shared/wire.ts";
+import type { Register } from "./command.ts";
+import { print, printJson } from "./console.ts";
+import { formatTable } from "./format.ts";
+
+/** `lifeboat keys`. */
+export const registerKeys: Register = (program, run) => {
+  program
+    .command("keys")
+    .summary("show the keys and which are trusted")
+    .description("Show the fingerprints of the keys that sign, whether the configuration trusts them, and who can open\nsnapshots. Prints nothing secret. The exit code is 6 where a present key is not trusted.")
+    .addHelpText("after", "\nExample:\n  $ lifeboat keys")
+    .action(() =>
+      run(async (session) => {
+        const loaded = await session.loadConfig();
+        const { keys, trusted } = wire(loaded, session.surroundings);
+        const { signing, alsoTrusted, wrappingKey } = await describeKeys(keys, trusted);
+        const { breakGlass } = loaded.config;
+        if (session.json) {
+          printJson(session.console, { location: keys.location, signing, alsoTrusted, wrappingKey, breakGlass });
+        } else {
+          const rows = [
+            ...signing.map((each) => [each.purpose, each.fingerprint ?? "not here", each.fingerprint === undefined ? "" : each.trusted ? "trusted" : "NOT TRUSTED"]),
+            ...alsoTrusted.map((each) => [each.purpose, each.fingerprint, "trusted, not here"]),
+            ["wrapping", wrappingKey ?? "not here", ""],
+            ...breakGlass.map((recipient) => ["break-glass", recipient, ""]),
+          ];
+          print(session.console, formatTable(["PURPOSE", "KEY", "TRUST"], rows));
+        }
+        return signing.some((each) => each.fingerprint !== undefined && !each.trusted) ? 6 : 0;
+      }),
+    );
+};

@@ -1,0 +1,75 @@
+import { listClusters } from "../shared/jobs/catalog.ts";
+import { listSnapshots } from "../shared/jobs/list.ts";
+import type { Listed } from "../shared/jobs/list.ts";
+import { LifeboatError } from "../shared/errors.ts";
+import { isClusterName } from "../shared/manifest/layout.ts";
+import { parseId } from "../shared/manifest/slot.ts";
+import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
+import type { Register } from "./command.ts";
+import { print, printJson, tell } from "./console.ts";
+import { describeProof } from "./describe.ts";
+import { formatBytes, formatTable, formatTime } from "./format.ts";
+
+/** `lifeboat ls`. */
+export const registerLs: Register = (program, run) => {
+  program
+    .command("ls")
+    .summary("list snapshots")
+    .description("List the snapshots of one cluster, or of all: from the store's metadata, signatures checked.\nThe exit code is 6 where a manifest or countersignature is not believed.")
+    .argument("[cluster]", "only this cluster's")
+    .addHelpText("after", "\nExample:\n  $ lifeboat ls prod")
+    .action((cluster: string | undefined) =>
+      run(async (session) => {
+        if (cluster !== undefined && !isClusterName(cluster)) throw new LifeboatError("usage", `"${cluster}" is not a cluster's name`, { hint: "lifeboat ls alone lists every cluster" });
+        const vault = await session.openPorts();
+        const names = cluster === undefined ? await listClusters(vault.blobs) : [cluster];
+        const listings = await Promise.all(names.map((name) => listSnapshots(vault, name)));
+        const snapshots = listings.flatMap((listing) => listing.snapshots);
+        const bad = listings.flatMap((listing) => listing.badCountersignatures);
+        if (session.json) {
+          printJson(session.console, { snapshots: snapshots.map(toJson), badCountersignatures: bad.map(({ key, error }) => ({ key, code: error.code, message: error.message })) });
+        } else if (snapshots.length === 0) {
+          tell(session.console, `there are no snapshots ${cluster === undefined ? "" : `of ${cluster} `}in ${vault.blobs.location}`);
+        } else {
+          print(session.console, formatTable(["SNAPSHOT", "TAKEN", "DATABASE", "STORED", "REVISION", "LINEAGE", "PROOF", "VERIFIED"], snapshots.map(toRow)));
+        }
+        for (const each of snapshots) if ("error" in each) tell(session.console, `warning: ${each.cluster}/${each.id}: ${each.error.message}`);
+        for (const { key, error } of bad) tell(session.console, `warning: ${key}: ${error.message}`);
+        return bad.length > 0 || snapshots.some((each) => "error" in each) ? 6 : 0;
+      }),
+    );
+};
+
+function toRow(each: Listed): string[] {
+  const ref = `${each.cluster}/${each.id}`;
+  if ("error" in each) return [ref, "", "", "", "", "", "", each.error.code];
+  const { manifest } = each.found;
+  return [
+    ref,
+    formatTime(manifest.startedAt),
+    formatBytes(manifest.snapshot.bytes - TRAILER_BYTES),
+    formatBytes(manifest.stored.bytes),
+    String(manifest.etcd.before.revision),
+    String(manifest.lineage),
+    manifest.quarantine === undefined ? manifest.proof.status : "quarantined",
+    each.verification === undefined ? "no" : formatTime(each.verification.verifiedAt),
+  ];
+}
+
+function toJson(each: Listed): unknown {
+  const head = { ref: `${each.cluster}/${each.id}`, cluster: each.cluster, id: each.id, slot: parseId(each.id)?.slot };
+  if ("error" in each) return { ...head, error: { code: each.error.code, message: each.error.message } };
+  const { manifest, digest } = each.found;
+  return {
+    ...head,
+    takenAt: manifest.startedAt,
+    databaseBytes: manifest.snapshot.bytes - TRAILER_BYTES,
+    storedBytes: manifest.stored.bytes,
+    revision: manifest.etcd.before.revision,
+    lineage: manifest.lineage,
+    proof: describeProof(manifest),
+    quarantined: manifest.quarantine !== undefined,
+    verifiedAt: each.verification?.verifiedAt,
+    manifestDigest: digest,
+  };
+}

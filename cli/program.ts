@@ -1,0 +1,77 @@
+import { Command, CommanderError } from "commander";
+import { LifeboatError, messageOf } from "../shared/errors.ts";
+import { TOOL } from "../shared/version.ts";
+import type { Surroundings } from "../shared/wire.ts";
+import { registerBackup } from "./backup.ts";
+import { exitCodeHelp, newSession } from "./command.ts";
+import type { Register } from "./command.ts";
+import { printJson, tell } from "./console.ts";
+import type { Console } from "./console.ts";
+import { exitCodeOf } from "./exit-codes.ts";
+import type { ExitCode } from "./exit-codes.ts";
+import { registerExport } from "./export.ts";
+import { printable } from "./format.ts";
+import { registerInit } from "./init.ts";
+import { registerKeys } from "./keys.ts";
+import { registerLs } from "./ls.ts";
+import { registerPreflight } from "./preflight.ts";
+import { registerShow } from "./show.ts";
+import { registerVerify } from "./verify.ts";
+
+/** In the order of a first use, which is the order of the help. */
+const COMMANDS: readonly Register[] = [registerInit, registerPreflight, registerBackup, registerLs, registerShow, registerVerify, registerExport, registerKeys];
+
+/** Runs the command line `args` (without node and script) to its exit code. Never throws. */
+export async function runProgram(args: readonly string[], console: Console, surroundings: Surroundings): Promise<ExitCode> {
+  let exitCode: ExitCode = 0;
+  const program = new Command("lifeboat");
+  program
+    .description("Scheduled, encrypted, signed backups of etcd, and the way back from a disaster.")
+    .version(TOOL.version)
+    .option("--config <file>", "the configuration (default: lifeboat.yaml in the current folder)")
+    .option("--json", "print one JSON document on standard output")
+    .helpCommand(false)
+    .addHelpText("after", `${exitCodeHelp()}\n\nExample:\n  $ lifeboat init --cluster prod --endpoint https://10.0.0.1:2379 --cacert ca.pem --cert client.pem --key client-key.pem\n  $ lifeboat backup prod`)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => console.stdout.write(text),
+      writeErr: (text) => console.stderr.write(text),
+      // Reported with everything else, below.
+      outputError: () => undefined,
+    });
+  for (const register of COMMANDS) {
+    register(program, async (action) => {
+      const { json, config } = program.opts<{ json?: boolean; config?: string }>();
+      exitCode = await action(newSession(console, surroundings, { json: json === true, config }));
+    });
+  }
+  for (const command of program.commands) command.exitOverride().configureOutput(program.configureOutput());
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    return report(error, console, args.includes("--json"));
+  }
+}
+
+function report(error: unknown, console: Console, json: boolean): ExitCode {
+  if (error instanceof CommanderError && error.exitCode === 0) return 0;
+  const told = asLifeboatError(error);
+  const exitCode = exitCodeOf(told);
+  const message = told.message;
+  const [code, hint] = told instanceof LifeboatError ? [told.code, told.hint] : ["unexpected", "this is a fault of lifeboat: please report it"];
+  tell(console, printable(message));
+  if (hint !== undefined) tell(console, `hint: ${printable(hint)}`);
+  if (!(told instanceof LifeboatError) && told.stack !== undefined) tell(console, told.stack);
+  if (json) printJson(console, { error: { code, message, hint, exitCode } });
+  return exitCode;
+}
+
+/** Commander's complaints are usage errors; its suggestions come on a second line. */
+function asLifeboatError(error: unknown): Error {
+  if (error instanceof CommanderError) {
+    if (error.code === "commander.help") return new LifeboatError("usage", "no command given", { hint: "lifeboat --help lists the commands" });
+    return new LifeboatError("usage", error.message.replace(/^error: /, "").replace(/\n/g, " "), { hint: "lifeboat --help lists the commands, lifeboat COMMAND --help what one takes" });
+  }
+  return error instanceof Error ? error : new Error(messageOf(error));
+}

@@ -1,0 +1,53 @@
+import { showSnapshot } from "../shared/jobs/show.ts";
+import type { Shown } from "../shared/jobs/show.ts";
+import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
+import { REF_HELP } from "./command.ts";
+import type { Register } from "./command.ts";
+import { print, printJson } from "./console.ts";
+import { describeProof } from "./describe.ts";
+import { formatBytes, formatFields, formatTime } from "./format.ts";
+
+/** `lifeboat show`. */
+export const registerShow: Register = (program, run) => {
+  program
+    .command("show")
+    .summary("show what is known of a snapshot")
+    .description("Show a snapshot's manifest, its signature checked. Reads metadata only.")
+    .argument("<ref>", "which snapshot")
+    .addHelpText("after", `${REF_HELP}\n\nExample:\n  $ lifeboat show prod/latest`)
+    .action((ref: string) =>
+      run(async (session) => {
+        const shown = await showSnapshot(await session.openPorts(), ref);
+        if (session.json) printJson(session.console, { ref: `${shown.manifest.cluster}/${shown.manifest.id}`, manifest: shown.manifest, manifestDigest: shown.digest, verifications: shown.verifications });
+        else print(session.console, formatFields(fieldsOf(shown)));
+        return 0;
+      }),
+    );
+};
+
+function fieldsOf({ manifest, digest, verifications }: Shown): [string, string][] {
+  const { etcd, snapshot, stored } = manifest;
+  return [
+    ["snapshot", `${manifest.cluster}/${manifest.id}`],
+    ["taken", `${formatTime(manifest.startedAt)} by ${manifest.tool.name} ${manifest.tool.version}`],
+    ["slot", `${formatTime(manifest.slot.time)} (${manifest.slot.trigger})`],
+    ["etcd cluster", `${etcd.clusterId}, lineage ${manifest.lineage}`],
+    ["from", `${etcd.source.name} (${etcd.source.memberId}, ${etcd.source.endpoint}, etcd ${etcd.source.version}${etcd.source.isLeader ? ", leader" : ""})`],
+    ["members", etcd.members.map((each) => `${each.name === "" ? each.id : each.name}${each.isLearner ? " (learner)" : ""}`).join(", ")],
+    ["revision", `${etcd.before.revision} or later`],
+    ["database", `${formatBytes(snapshot.bytes - TRAILER_BYTES)} (${snapshot.bytes - TRAILER_BYTES} bytes)`],
+    ["snapshot digest", snapshot.sha256],
+    ...(stored.kind === "sealed"
+      ? ([
+          ["stored", `${stored.key} (${formatBytes(stored.bytes)})`],
+          ["stored digest", stored.sha256],
+          ["opened by", [...stored.encryption.wrappings.map((each) => `${each.kind} key ${each.key}`), ...stored.encryption.breakGlass.map((each) => `break-glass ${each}`)].join(", ")],
+        ] satisfies [string, string][])
+      : ([["stored", `kopia repository ${stored.repository}, snapshot ${stored.snapshot}`]] satisfies [string, string][])),
+    ["proof", describeProof(manifest)],
+    ...(manifest.quarantine === undefined ? [] : ([["quarantined", manifest.quarantine.reasons.join("; ")]] satisfies [string, string][])),
+    ["signed by", manifest.signer.fingerprint],
+    ["manifest", digest],
+    ["verified", verifications.length === 0 ? "no: run lifeboat verify --deep" : verifications.map((each) => `${formatTime(each.verifiedAt)} by ${each.signer.fingerprint}`).join(", ")],
+  ];
+}

@@ -1,0 +1,11 @@
+import type { Clock } from "../shared/clock.ts";
+
+/** The machine's clock: the only place that reads it. */
+export const systemClock: Clock = {
+  now: () => new Date(),
+  monotonicMs: () => performance.now(),
+  after(ms, action) {
+    const timer = setTimeout(action, ms);
+    return () => clearTimeout(timer);
+  },
+};

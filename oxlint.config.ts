@@ -1,0 +1,79 @@
+import { defineConfig } from "oxlint";
+
+/**
+ * The arrows of the house (docs/decisions/0001): cli and functions -> jobs -> ports <- adapters, and shared/wire.ts alone knows the
+ * adapters. test/arrows.test.ts breaks each on purpose.
+ */
+const ADAPTERS = {
+  group: ["**/etcd/adapter/*", "**/store/directory/*", "**/store/sealed.ts", "**/keys/local/*", "**/host-lock/file-lock.ts", "**/output/*"],
+  message: "only shared/wire.ts knows the adapters",
+};
+const WIRE = { group: ["**/wire.ts"], message: "the composition root is for cli/ and functions/" };
+const JOBS = { group: ["**/jobs/*"], message: "ports and adapters do not know the jobs" };
+const SEAL = { group: ["**/seal/*"], message: "how snapshots are sealed is the sealed store's affair" };
+const OUTSIDE = { group: ["**/cli/*", "**/functions/*", "**/infra/*", "**/test/**", "**/tools/**", "**/bench/*"], message: "shared/ is the library: it knows nothing above it" };
+const TESTS = { group: ["**/test/**", "**/tools/**"], message: "what ships does not import what tests it" };
+const WORLD = {
+  group: ["node:fs", "node:fs/*", "node:http", "node:http2", "node:net", "node:tls", "node:child_process", "node:os", "etcd3", "@grpc/*", "@aws-sdk/*", "execa"],
+  message: "jobs see the world through ports only",
+};
+
+const restrict = (...patterns: readonly { group: string[]; message: string }[]) => ({ "no-restricted-imports": ["error", { patterns: [...patterns] }] as const });
+
+export default defineConfig({
+  plugins: ["typescript", "unicorn", "oxc", "import", "promise", "node", "vitest"],
+  categories: { correctness: "error", suspicious: "error", perf: "error" },
+  options: { typeAware: true },
+  rules: {
+    "typescript/no-explicit-any": "error",
+    "typescript/no-floating-promises": "error",
+    "typescript/no-misused-promises": "error",
+    "typescript/no-unsafe-argument": "error",
+    "typescript/no-unsafe-assignment": "error",
+    "typescript/no-unsafe-call": "error",
+    "typescript/no-unsafe-member-access": "error",
+    "typescript/no-unsafe-return": "error",
+    "typescript/no-unnecessary-condition": "error",
+    "typescript/switch-exhaustiveness-check": "error",
+    "typescript/only-throw-error": ["error", { allowThrowingAny: false, allowThrowingUnknown: true }],
+    eqeqeq: "error",
+    "no-console": "error",
+    "import/no-cycle": "error",
+    // Steps of one backup follow each other on purpose.
+    "no-await-in-loop": "off",
+    // Parse boundaries carry their reason in a comment; the rule cannot read it.
+    "typescript/no-unsafe-type-assertion": "off",
+    // Taste, not faults.
+    "import/no-named-as-default-member": "off",
+    "import/no-unassigned-import": "off",
+    "no-underscore-dangle": "off",
+    "unicorn/consistent-function-scoping": "off",
+    "oxc/no-map-spread": "off",
+    "vitest/expect-expect": "off",
+    "vitest/no-conditional-expect": "off",
+    "vitest/no-conditional-tests": "off",
+    "vitest/require-mock-type-parameters": "off",
+    "vitest/require-to-throw-message": "off",
+    "vitest/valid-expect": "off",
+  },
+  overrides: [
+    { files: ["cli/**", "functions/**"], rules: restrict(ADAPTERS, SEAL, TESTS) },
+    { files: ["shared/**"], rules: restrict(OUTSIDE, ADAPTERS, WIRE, JOBS) },
+    { files: ["shared/jobs/**"], rules: restrict(OUTSIDE, ADAPTERS, WIRE, SEAL, WORLD) },
+    { files: ["shared/wire.ts"], rules: restrict(OUTSIDE) },
+    {
+      // The bootstrap runs on a bare Node without types.
+      files: ["**/*.mjs"],
+      rules: {
+        "typescript/no-unsafe-argument": "off",
+        "typescript/no-unsafe-assignment": "off",
+        "typescript/no-unsafe-call": "off",
+        "typescript/no-unsafe-member-access": "off",
+        "typescript/no-unsafe-return": "off",
+        "no-console": "off",
+      },
+    },
+    { files: ["tools/demo/**", "bench/**"], rules: { "no-console": "off" } },
+  ],
+  ignorePatterns: ["node_modules", "dist", "tools/bin", "cdk.out"],
+});

@@ -1,0 +1,109 @@
+import { z } from "zod";
+import { isClusterName } from "../manifest/layout.ts";
+import { parseDuration } from "./durations.ts";
+import { settings } from "./settings.ts";
+
+/** lifeboat.yaml. Its defaults are the ones that `lifeboat init` writes down. */
+
+const duration = z.string().transform((text, context) => {
+  const ms = parseDuration(text);
+  if (ms === undefined || ms === 0) {
+    context.addIssue({ code: "custom", message: `"${text}" is not a duration such as 30s, 5m, 2h or 1d` });
+    return z.NEVER;
+  }
+  return ms;
+});
+
+const reference = z.string().regex(/^(file|env):./, "expected a reference: file:PATH or env:NAME, never the value itself");
+
+const fingerprints = z.array(z.string().regex(/^sha256:[0-9a-f]{64}$/, "expected a fingerprint: sha256: and 64 hex digits (see lifeboat keys)")).default([]);
+
+const timeZone = z.string().refine((zone) => {
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: zone }).resolvedOptions().timeZone.length > 0;
+  } catch {
+    return false;
+  }
+}, "expected a time zone such as UTC or Europe/Berlin");
+
+const endpoint = z.string().transform((text, context) => {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !["http:", "https:"].includes(url.protocol) || url.hostname === "") {
+    context.addIssue({ code: "custom", message: `"${text}" is not an endpoint such as https://10.0.0.1:2379` });
+    return z.NEVER;
+  }
+  if (url.username !== "" || url.password !== "") {
+    context.addIssue({ code: "custom", message: "an endpoint must not hold a user name or password; use auth" });
+    return z.NEVER;
+  }
+  if ((url.pathname !== "/" && url.pathname !== "") || url.search !== "" || url.hash !== "") {
+    context.addIssue({ code: "custom", message: `"${text}" has a path; an endpoint is scheme, host and port only` });
+    return z.NEVER;
+  }
+  // URL drops a scheme's default port; etcd's own default is 2379 and never meant here.
+  if (url.port === "" && !/:\d+\/?$/.test(text)) {
+    context.addIssue({ code: "custom", message: `"${text}" has no port; etcd's is usually 2379` });
+    return z.NEVER;
+  }
+  return text.replace(/\/$/, "");
+});
+
+const tls = settings({
+  ca: reference.optional(),
+  cert: reference.optional(),
+  key: reference.optional(),
+  serverName: z.string().min(1).optional(),
+}).refine((value) => (value.cert === undefined) === (value.key === undefined), "cert and key go together");
+
+const timeouts = settings({
+  connect: duration.default(5_000),
+  call: duration.default(10_000),
+  idle: duration.default(30_000),
+  total: duration.default(3_600_000),
+});
+
+const count = z.int().min(0);
+const retention = settings({
+  latest: count.default(3),
+  hourly: count.default(24),
+  daily: count.default(7),
+  weekly: count.default(4),
+  monthly: count.default(12),
+  annual: count.default(1),
+});
+
+const schedule = z.union([settings({ rate: duration }), settings({ cron: z.string().min(9), timeZone: timeZone.default("UTC") })], {
+  error: "expected { rate: 1h } or { cron: \"0 2 * * *\", timeZone: Europe/Berlin }",
+});
+
+const cluster = settings({
+  endpoints: z
+    .array(endpoint)
+    .min(1, "at least one endpoint")
+    .refine((list) => new Set(list).size === list.length, "an endpoint is listed twice"),
+  tls: tls.optional(),
+  auth: settings({ username: z.string().min(1), password: reference }).optional(),
+  timeouts: timeouts.prefault({}),
+  schedule: schedule.prefault({ rate: "1h" }),
+  retention: retention.prefault({}),
+  rpo: duration.prefault("2h"),
+  timeZone: timeZone.default("UTC"),
+}).refine((value) => value.tls === undefined || value.endpoints.some((url) => url.startsWith("https:")), {
+  path: ["tls"],
+  message: "tls is set, but every endpoint is http://",
+});
+
+export const configSchema = settings({
+  version: z.literal(1, { error: "expected 1: the only version of this file" }),
+  store: settings({ kind: z.literal("directory", { error: "expected directory: the kind of store that this version has" }), path: z.string().min(1) }),
+  keys: settings({ kind: z.literal("local", { error: "expected local: the kind of keys that this version has" }), path: z.string().min(1) }),
+  breakGlass: z.array(z.string().startsWith("age1", "expected an age recipient: age1...")).default([]),
+  trustedKeys: settings({ snapshot: fingerprints, audit: fingerprints, bundle: fingerprints }).prefault({}),
+  clusters: z.record(
+    z.string().refine(isClusterName, "a cluster's name has lower-case letters, digits, '.', '_' and '-', at most 63, and begins with a letter or digit"),
+    cluster,
+  ),
+});
+
+export type Config = z.infer<typeof configSchema>;
+export type ClusterConfig = Config["clusters"][string];

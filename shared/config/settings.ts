@@ -1,0 +1,27 @@
+import { closest, distance } from "fastest-levenshtein";
+import { z } from "zod";
+
+/** The known name nearest to `word`, where it is near enough to be what was meant. */
+export function suggestion(word: string, known: readonly string[]): string | undefined {
+  if (known.length === 0) return undefined;
+  const nearest = closest(word.toLowerCase(), known.map((name) => name.toLowerCase()));
+  const original = known.find((name) => name.toLowerCase() === nearest);
+  // 40 %: "endpoint" finds "endpoints", "foo" finds nothing.
+  return distance(word.toLowerCase(), nearest) <= Math.max(1, Math.floor(word.length * 0.4)) ? original : undefined;
+}
+
+/** An object of settings: an unknown name is an error that says which was probably meant, or which there are. */
+export function settings<Shape extends z.core.$ZodLooseShape>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {
+  const known = Object.keys(shape);
+  return z.strictObject(shape, {
+    error: (issue) => {
+      if (issue.code !== "unrecognized_keys") return undefined;
+      return issue.keys
+        .map((key) => {
+          const near = suggestion(key, known);
+          return `unknown setting "${key}"; ${near === undefined ? `known here: ${known.join(", ")}` : `did you mean "${near}"?`}`;
+        })
+        .join("; ");
+    },
+  });
+}

@@ -1,0 +1,121 @@
+import { stringify } from "yaml";
+
+/** What `lifeboat init` knows of a cluster. Paths are relative to the file. */
+export interface ClusterDraft {
+  readonly name: string;
+  readonly endpoints: readonly string[];
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  readonly username?: string | undefined;
+}
+
+export interface ConfigDraft {
+  readonly store: string;
+  readonly keys: string;
+  readonly breakGlass: string;
+  readonly trustedKeys: Readonly<Record<"snapshot" | "audit" | "bundle", string>>;
+  readonly cluster: ClusterDraft | undefined;
+}
+
+/** A lifeboat.yaml with every setting written out at its default, and a comment for each. */
+export function renderConfig(draft: ConfigDraft): string {
+  return `# etcd-lifeboat. Relative paths are relative to this file. An unknown setting is an error.
+# Secrets are never written here: file:PATH or env:NAME says where one is.
+version: 1
+
+# Where snapshots are kept.
+store:
+  kind: directory
+  path: ${yaml(draft.store)}
+
+# The keys that sign, and that wrap each snapshot's own key. A host that only backs up needs snapshot.key,
+# snapshot.pub and wrapping.pub; whoever has wrapping.key can read every snapshot.
+keys:
+  kind: local
+  path: ${yaml(draft.keys)}
+
+# age recipients that can open every snapshot should all other keys be lost. Keep their identities offline.
+breakGlass:
+  - ${draft.breakGlass}
+
+# Fingerprints of the keys whose signatures are believed (lifeboat keys prints them). A retired key stays listed as
+# long as documents signed by it are to be believed.
+trustedKeys:
+  snapshot: [${yaml(draft.trustedKeys.snapshot)}]
+  audit: [${yaml(draft.trustedKeys.audit)}]
+  bundle: [${yaml(draft.trustedKeys.bundle)}]
+
+${draft.cluster === undefined ? NO_CLUSTERS : `clusters:\n${indent(renderCluster(draft.cluster), 2)}`}`;
+}
+
+const NO_CLUSTERS = `# No clusters yet. An example of one, with every setting (see also lifeboat init --cluster):
+#   clusters:
+${commentOut(indent(renderCluster({ name: "prod", endpoints: ["https://10.0.0.1:2379"], ca: "ca.pem", cert: "client.pem", key: "client-key.pem" }), 4))}
+clusters: {}
+`;
+
+function renderCluster(cluster: ClusterDraft): string {
+  return `${cluster.name}:
+  endpoints:
+${indent(cluster.endpoints.map((each) => `- ${yaml(each)}\n`).join(""), 4)}${renderTls(cluster)}${renderAuth(cluster.username)}
+  # How long to wait: for a connection, for an answer, for the next byte of a snapshot, and for a whole snapshot.
+  timeouts:
+    connect: 5s
+    call: 10s
+    idle: 30s
+    total: 1h
+
+  # How often a backup is due: { rate: 1h } or { cron: "0 2 * * *", timeZone: Europe/Berlin }.
+  # (Nothing runs on its own yet: this version backs up when lifeboat backup is run, by cron or systemd for example.)
+  schedule:
+    rate: 1h
+
+  # How many snapshots to keep of each kind. (Nothing is removed yet: this version only keeps.)
+  retention:
+    latest: 3
+    hourly: 24
+    daily: 7
+    weekly: 4
+    monthly: 12
+    annual: 1
+
+  # The greatest loss, in time, that is acceptable. (Not checked yet.)
+  rpo: 2h
+
+  # The time zone in which days, weeks, months and years of the retention begin.
+  timeZone: UTC
+`;
+}
+
+function renderTls({ ca, cert, key, endpoints }: ClusterDraft): string {
+  if (!endpoints.some((each) => each.startsWith("https:"))) return "";
+  const optional = (name: string, value: string | undefined, example: string): string =>
+    value === undefined ? `    # ${name}: ${example}\n` : `    ${name}: ${yaml(`file:${value}`)}\n`;
+  const lines = [
+    optional("ca", ca, "file:ca.pem              # left out: the system's certificate authorities"),
+    optional("cert", cert, "file:client.pem"),
+    optional("key", key, "file:client-key.pem"),
+    "    # serverName: etcd.example    # the name in the server's certificate, where it is not the endpoint's host\n",
+  ];
+  return `\n  tls:${ca === undefined && cert === undefined ? " {}" : ""}\n${lines.join("")}`;
+}
+
+function renderAuth(username: string | undefined): string {
+  const example = "  # auth:\n  #   username: root\n  #   password: env:ETCD_PASSWORD\n";
+  if (username === undefined) return `\n  # Where etcd has auth on and the client certificate is not root's: a user with the root role.\n${example}`;
+  return `\n  auth:\n    username: ${yaml(username)}\n    password: env:ETCD_PASSWORD\n`;
+}
+
+/** A scalar, quoted where YAML needs it. */
+function yaml(text: string): string {
+  return stringify(text, { lineWidth: 0 }).trimEnd();
+}
+
+function indent(text: string, spaces: number): string {
+  return text.replaceAll(/^(?=.)/gm, " ".repeat(spaces));
+}
+
+function commentOut(text: string): string {
+  return text.trimEnd().replaceAll(/^/gm, "# ").replaceAll(/ +$/gm, "");
+}

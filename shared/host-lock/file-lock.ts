@@ -1,0 +1,133 @@
+import { randomBytes } from "node:crypto";
+import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import type { Clock } from "../clock.ts";
+import { LifeboatError, messageOf } from "../errors.ts";
+import { errnoOf } from "../folders.ts";
+import type { HostLock } from "./host-lock.ts";
+
+const holderSchema = z.object({ pid: z.int().positive(), birth: z.string(), since: z.string() });
+type Holder = z.infer<typeof holderSchema>;
+
+/** Soon enough for a person who waits, and next to nothing for the machine. */
+const POLL_MS = 200;
+
+/**
+ * A lock file per name in one folder. The file appears by link(2), so it is never seen half written, and names its holder's process: a holder that
+ * died is noticed at once, also after kill -9. (Three processes meeting a dead holder within microseconds could end with two holders;
+ * the slot's conditional write still lets only one commit.)
+ */
+export class FileLock implements HostLock {
+  readonly #folder: string;
+  readonly #clock: Clock;
+
+  constructor(folder: string, clock: Clock) {
+    this.#folder = folder;
+    this.#clock = clock;
+  }
+
+  async acquire(name: string, options: Parameters<HostLock["acquire"]>[1]): Promise<() => Promise<void>> {
+    const path = join(this.#folder, `${name}.lock`);
+    const deadline = this.#clock.monotonicMs() + options.timeoutMs;
+    let told = false;
+    for (;;) {
+      options.signal?.throwIfAborted();
+      const holder = await this.#tryTake(path);
+      if (holder === undefined) return () => rm(path, { force: true });
+      const described = `process ${holder.pid} since ${holder.since}`;
+      if (!told) options.onWait(described);
+      told = true;
+      if (this.#clock.monotonicMs() >= deadline) throw new LifeboatError("busy", `${path} is held by ${described}`, { hint: `wait for process ${holder.pid}, or stop it` });
+      await this.#pause(options.signal);
+    }
+  }
+
+  /** Undefined where the lock was taken, else who holds it. */
+  async #tryTake(path: string): Promise<Holder | undefined> {
+    const mine: Holder = { pid: process.pid, birth: await birthOf(process.pid), since: this.#clock.now().toISOString() };
+    const draft = `${path}.${randomBytes(6).toString("hex")}`;
+    try {
+      await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+      await writeFile(draft, JSON.stringify(mine), { mode: 0o600, flag: "wx" });
+      for (;;) {
+        if (await linked(draft, path)) return undefined;
+        const holder = await readHolder(path);
+        if (holder !== undefined && (await isAlive(holder))) return holder;
+        await removeDead(path);
+      }
+    } catch (error) {
+      if (error instanceof LifeboatError) throw error;
+      throw new LifeboatError("busy", `cannot lock ${path}: ${messageOf(error)}`, { hint: "check that the folder for temporary files can be written to", cause: error });
+    } finally {
+      await rm(draft, { force: true });
+    }
+  }
+
+  #pause(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        cancel();
+        signal?.removeEventListener("abort", done);
+        resolve();
+      };
+      const cancel = this.#clock.after(POLL_MS, done);
+      signal?.addEventListener("abort", done, { once: true });
+    });
+  }
+}
+
+async function linked(draft: string, path: string): Promise<boolean> {
+  try {
+    await link(draft, path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "EEXIST") return false;
+    throw error;
+  }
+}
+
+/** Undefined where there is no holder any more, or the file is no lock. */
+async function readHolder(path: string): Promise<Holder | undefined> {
+  try {
+    return holderSchema.parse(JSON.parse(await readFile(path, "utf8")));
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" || error instanceof SyntaxError || error instanceof z.ZodError) return undefined;
+    throw error;
+  }
+}
+
+/** Moved aside before it is deleted: what turns out to be a live holder's, who came in between, is put back. */
+async function removeDead(path: string): Promise<void> {
+  const aside = `${path}.${randomBytes(6).toString("hex")}`;
+  try {
+    await rename(path, aside);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return;
+    throw error;
+  }
+  const holder = await readHolder(aside);
+  if (holder !== undefined && (await isAlive(holder))) await linked(aside, path);
+  await rm(aside, { force: true });
+}
+
+async function isAlive(holder: Holder): Promise<boolean> {
+  try {
+    process.kill(holder.pid, 0);
+  } catch (error) {
+    if (errnoOf(error) === "ESRCH") return false;
+    if (errnoOf(error) !== "EPERM") throw error;
+  }
+  return (await birthOf(holder.pid)) === holder.birth;
+}
+
+/** When a process started, so that a reused process id is not taken for it (proc(5): field 22 of stat). Empty where there is no /proc. */
+async function birthOf(pid: number): Promise<string> {
+  try {
+    const stat = await readFile(`/proc/${pid}/stat`, "utf8");
+    // The second field is the program's name in parentheses and may itself hold spaces.
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,142 @@
+import type { Clock } from "../clock.ts";
+import { isLifeboatError, LifeboatError } from "../errors.ts";
+import type { EtcdSource, StreamLimits } from "../etcd/etcd-source.ts";
+import { explainLineage } from "../etcd/lineage.ts";
+import type { HostLock } from "../host-lock/host-lock.ts";
+import type { KeyRing } from "../keys/key-ring.ts";
+import { manifestKey } from "../manifest/layout.ts";
+import type { Manifest } from "../manifest/schema.ts";
+import { digestOf, signDocument } from "../manifest/signed-document.ts";
+import type { StoredDocument, TrustedKeys } from "../manifest/signed-document.ts";
+import { idOfSlot, parseId } from "../manifest/slot.ts";
+import type { Progress } from "../progress.ts";
+import type { BlobStore } from "../store/blob-store.ts";
+import type { SnapshotName, SnapshotStore } from "../store/snapshot-store.ts";
+import { streamFromFirstThatCan } from "./backup-stream.ts";
+import { readManifest } from "./catalog.ts";
+import type { FoundManifest } from "./catalog.ts";
+import { draftManifest } from "./draft-manifest.ts";
+import { findLineage, openLineage } from "./lineage.ts";
+import { Phases } from "./phases.ts";
+import { putDocument } from "./put-document.ts";
+import { requireTrustedKey } from "./require-trusted-key.ts";
+import { requireSource, surveyCluster } from "./survey.ts";
+
+/** The steps of a backup, in order: docs/cli.md names them as the phases of the JSON output. */
+export const BACKUP_STEPS = ["lock", "slot", "preflight", "lineage", "stream", "store", "manifest"] as const;
+type Step = (typeof BACKUP_STEPS)[number];
+
+export interface BackupPorts {
+  readonly blobs: BlobStore;
+  readonly snapshots: SnapshotStore;
+  readonly keys: KeyRing;
+  readonly etcd: EtcdSource;
+  readonly lock: HostLock;
+  readonly clock: Clock;
+  readonly progress: Progress;
+  readonly trusted: TrustedKeys;
+}
+
+export interface BackupRequest {
+  readonly cluster: string;
+  /** The scheduled time; left out for a backup by hand. */
+  readonly slot?: Date;
+  readonly limits: StreamLimits;
+  readonly signal?: AbortSignal;
+}
+
+export interface BackupResult {
+  readonly manifest: Manifest;
+  readonly manifestDigest: string;
+  /** True where the slot was already backed up, and this run took no snapshot. */
+  readonly existing: boolean;
+  readonly phases: Readonly<Partial<Record<Step, number>>>;
+}
+
+/** Far enough for two clocks that disagree; an id in the future would stay the latest one until then. */
+const SLOT_AHEAD_MS = 3_600_000;
+
+/**
+ * Takes one snapshot and commits it: ../shared design, "A backup, step by step". Whatever fails, nothing of it is visible. Running the same slot
+ * again returns the committed one.
+ */
+export async function backup(ports: BackupPorts, request: BackupRequest): Promise<BackupResult> {
+  const { cluster, slot, signal } = request;
+  const { clock, progress } = ports;
+  if (slot !== undefined && slot.getTime() > clock.now().getTime() + SLOT_AHEAD_MS) {
+    throw new LifeboatError("usage", `the slot ${slot.toISOString()} is in the future`, { hint: "check the time given, and this machine's clock" });
+  }
+  const phases = new Phases<Step>(clock, progress);
+  const release = await phases.run("lock", () =>
+    ports.lock.acquire(lockName(cluster, ports.etcd), {
+      timeoutMs: request.limits.totalMs,
+      onWait: (holder) => progress.note("info", `another backup of ${cluster} runs (${holder}); waiting for it`),
+      signal,
+    }),
+  );
+  try {
+    return await backupLocked(ports, request, phases);
+  } finally {
+    await release();
+  }
+}
+
+async function backupLocked(ports: BackupPorts, request: BackupRequest, phases: Phases<Step>): Promise<BackupResult> {
+  const { cluster, signal } = request;
+  const startedAt = ports.clock.now();
+  const result = (found: FoundManifest, existing: boolean): BackupResult => ({ manifest: found.manifest, manifestDigest: found.digest, existing, phases: phases.milliseconds });
+  const place = await phases.run("slot", async () => {
+    await requireTrustedKey(ports.keys, ports.trusted, "snapshot");
+    return takeSlot(ports, request, startedAt);
+  });
+  if (place.taken) return result(await readManifest(ports, cluster, place.id), true);
+
+  const survey = await phases.run("preflight", async () => requireSource(cluster, await surveyCluster(ports.etcd, ports.clock, signal)));
+  for (const finding of survey.findings.filter(({ severity }) => severity !== "info")) ports.progress.note("warn", `${finding.message}; ${finding.fix}`);
+  const lineage = await phases.run("lineage", () => findLineage(ports, cluster, survey));
+  const change = explainLineage(cluster, lineage);
+  if (change !== undefined) ports.progress.note("warn", change);
+
+  const name = { cluster, id: place.id };
+  const streamed = await phases.run("stream", () => streamFromFirstThatCan(ports, { name, candidates: survey.candidates, limits: request.limits, signal }));
+  const stored = await phases.run("store", () => streamed.pending.commit());
+  return phases
+    .run("manifest", async () => {
+      signal?.throwIfAborted();
+      if (lineage.opens !== undefined) await openLineage(ports, cluster, lineage.opens);
+      const draft = draftManifest({ name, slot: request.slot, startedAt, createdAt: ports.clock.now(), survey, lineage: lineage.number, streamed, stored });
+      return commitManifest(ports, await signDocument(ports.keys, "snapshot", draft), name);
+    })
+    .then(({ found, existing }) => result(found, existing));
+}
+
+/** The id of this run. A slot that is committed is taken; by hand the next free ordinal of the second is found. */
+async function takeSlot(ports: BackupPorts, request: BackupRequest, now: Date): Promise<{ id: string; taken: boolean }> {
+  const isTaken = async (id: string): Promise<boolean> => (await ports.blobs.head(manifestKey(request.cluster, id))) !== undefined;
+  if (request.slot !== undefined) {
+    const id = idOfSlot(request.slot);
+    return { id, taken: await isTaken(id) };
+  }
+  for (let ordinal = 1; ; ordinal++) {
+    const id = idOfSlot(now, ordinal);
+    if (parseId(id) === undefined) throw new LifeboatError("busy", `every id of the second ${now.toISOString()} is taken`, { hint: "run the command again" });
+    if (!(await isTaken(id))) return { id, taken: false };
+  }
+}
+
+/** The commit point. The loser of a race for one slot returns the winner's snapshot; its own data object is an orphan for prune to sweep. */
+async function commitManifest(ports: BackupPorts, document: StoredDocument, name: SnapshotName): Promise<{ found: FoundManifest; existing: boolean }> {
+  let existing = false;
+  try {
+    await putDocument(ports.blobs, manifestKey(name.cluster, name.id), document);
+  } catch (error) {
+    if (!isLifeboatError(error, "store/exists")) throw error;
+    existing = true;
+  }
+  return { found: await readManifest(ports, name.cluster, name.id), existing };
+}
+
+/** One backup at a time per cluster and host: named by what the endpoints are, so that two configurations of one cluster share it. */
+function lockName(cluster: string, etcd: EtcdSource): string {
+  return `backup-${cluster}-${digestOf(Buffer.from(etcd.endpoints.toSorted().join("\n"))).slice(7, 23)}`;
+}

@@ -1,0 +1,99 @@
+import { isLifeboatError, LifeboatError } from "../errors.ts";
+import { CLUSTERS_PREFIX, idInManifestKey, isClusterName, lineageKey, lineagePrefix, manifestKey, partsOfVerifiedKey, snapshotsPrefix, verifiedPrefix } from "../manifest/layout.ts";
+import type { Lineage, Manifest, Verification } from "../manifest/schema.ts";
+import { digestOf, MAX_DOCUMENT_BYTES, openDocument } from "../manifest/signed-document.ts";
+import type { DocumentOf, Kind, TrustedKeys } from "../manifest/signed-document.ts";
+import { compareIds } from "../manifest/slot.ts";
+import { readSmall } from "../store/blob-store.ts";
+import type { BlobStore } from "../store/blob-store.ts";
+
+/** Where signed documents are read, and whose are believed. */
+export interface Vault {
+  readonly blobs: BlobStore;
+  readonly trusted: TrustedKeys;
+}
+
+export interface FoundManifest {
+  readonly manifest: Manifest;
+  readonly digest: string;
+}
+
+/** The names of the clusters that have anything in the store, in order. */
+export async function listClusters(blobs: BlobStore): Promise<string[]> {
+  const names = new Set<string>();
+  for await (const { key } of blobs.list(CLUSTERS_PREFIX)) {
+    const name = key.slice(CLUSTERS_PREFIX.length).split("/", 1)[0] ?? "";
+    if (isClusterName(name)) names.add(name);
+  }
+  return [...names];
+}
+
+/** The ids of a cluster's snapshots, oldest first. */
+export async function listIds(blobs: BlobStore, cluster: string): Promise<string[]> {
+  const ids: string[] = [];
+  for await (const { key } of blobs.list(snapshotsPrefix(cluster))) {
+    const id = idInManifestKey(cluster, key);
+    if (id !== undefined) ids.push(id);
+  }
+  return ids.toSorted(compareIds);
+}
+
+/** A snapshot's manifest, its signature and trust checked. `verify/missing` where there is none. */
+export async function readManifest(vault: Vault, cluster: string, id: string): Promise<FoundManifest> {
+  const key = manifestKey(cluster, id);
+  const { document, digest } = await readDocument(vault, "snapshot", key, cluster);
+  if (document.id !== id) throw misplaced(key, `snapshot ${document.id}`);
+  return { manifest: document, digest };
+}
+
+export interface Countersignatures {
+  /** By snapshot id, oldest first. */
+  readonly good: ReadonlyMap<string, readonly Verification[]>;
+  /** Those that are not believed, with the reason. */
+  readonly bad: readonly { readonly key: string; readonly error: LifeboatError }[];
+}
+
+/** The countersignatures of one snapshot, or of the whole cluster's. They still have to be compared with the manifest's digest. */
+export async function readCountersignatures(vault: Vault, cluster: string, id?: string): Promise<Countersignatures> {
+  const good = new Map<string, Verification[]>();
+  const bad: { key: string; error: LifeboatError }[] = [];
+  for await (const { key } of vault.blobs.list(verifiedPrefix(cluster, id))) {
+    const parts = partsOfVerifiedKey(cluster, key);
+    if (parts === undefined || (id !== undefined && parts.id !== id)) continue;
+    try {
+      const { document } = await readDocument(vault, "verification", key, cluster);
+      if (document.id !== parts.id) throw misplaced(key, `snapshot ${document.id}`);
+      good.set(parts.id, [...(good.get(parts.id) ?? []), document]);
+    } catch (error) {
+      if (!isLifeboatError(error, "verify/")) throw error;
+      bad.push({ key, error });
+    }
+  }
+  return { good, bad };
+}
+
+/** The newest lineage of a cluster, or undefined before its first backup. */
+export async function readCurrentLineage(vault: Vault, cluster: string): Promise<Lineage | undefined> {
+  let newest = 0;
+  const prefix = lineagePrefix(cluster);
+  for await (const { key } of vault.blobs.list(prefix)) {
+    const number = /^([1-9]\d*)\.json$/.exec(key.slice(prefix.length))?.[1];
+    if (number !== undefined) newest = Math.max(newest, Number(number));
+  }
+  if (newest === 0) return undefined;
+  const key = lineageKey(cluster, newest);
+  const { document } = await readDocument(vault, "lineage", key, cluster);
+  if (document.number !== newest) throw misplaced(key, `lineage ${document.number}`);
+  return document;
+}
+
+async function readDocument<K extends Kind>(vault: Vault, kind: K, key: string, cluster: string): Promise<{ document: DocumentOf<K>; digest: string }> {
+  const bytes = await readSmall(vault.blobs, key, MAX_DOCUMENT_BYTES);
+  const document = openDocument(kind, bytes, vault.trusted, key);
+  if (document.cluster !== cluster) throw misplaced(key, `cluster ${document.cluster}`);
+  return { document, digest: digestOf(bytes) };
+}
+
+function misplaced(key: string, whose: string): LifeboatError {
+  return new LifeboatError("verify/format", `${key} holds a document of ${whose}: it was put in another's place`, { hint: "find out who changed the store" });
+}

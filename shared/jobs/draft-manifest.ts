@@ -1,0 +1,44 @@
+import { FORMAT_VERSION } from "../manifest/schema.ts";
+import type { Manifest, Stored } from "../manifest/schema.ts";
+import type { SnapshotName } from "../store/snapshot-store.ts";
+import { TOOL } from "../version.ts";
+import type { Streamed } from "./backup-stream.ts";
+import type { Survey } from "./survey.ts";
+
+/** Everything that a backup learned, before it is signed. */
+export interface ManifestFacts {
+  readonly name: SnapshotName;
+  /** Undefined for a backup by hand. */
+  readonly slot: Date | undefined;
+  readonly startedAt: Date;
+  readonly createdAt: Date;
+  readonly survey: Survey;
+  readonly lineage: number;
+  readonly streamed: Streamed;
+  readonly stored: Stored;
+}
+
+export function draftManifest(facts: ManifestFacts): Omit<Manifest, "signer"> {
+  const { name, survey, streamed } = facts;
+  const { status, member } = streamed.source;
+  return {
+    type: "snapshot",
+    formatVersion: FORMAT_VERSION,
+    cluster: name.cluster,
+    id: name.id,
+    slot: { time: (facts.slot ?? facts.startedAt).toISOString(), trigger: facts.slot === undefined ? "manual" : "slot" },
+    startedAt: facts.startedAt.toISOString(),
+    createdAt: facts.createdAt.toISOString(),
+    tool: TOOL,
+    etcd: {
+      clusterId: survey.clusterId,
+      source: { memberId: status.memberId, name: member?.name ?? "", endpoint: status.endpoint, version: status.version, isLeader: status.leaderId === status.memberId },
+      members: survey.members.map((each) => ({ ...each, peerUrls: [...each.peerUrls], clientUrls: [...each.clientUrls] })),
+      before: { revision: status.revision, raftIndex: status.raftIndex, raftTerm: status.raftTerm, databaseBytes: status.databaseBytes },
+    },
+    lineage: facts.lineage,
+    snapshot: { bytes: streamed.digests.bytes, sha256: streamed.digests.sha256, trailer: streamed.digests.trailer },
+    stored: facts.stored,
+    proof: { status: "unproven", reason: "not yet built" },
+  };
+}

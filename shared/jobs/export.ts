@@ -1,0 +1,40 @@
+import type { Progress } from "../progress.ts";
+import { SnapshotHasher } from "../snapshot/trailer.ts";
+import type { SnapshotStore } from "../store/snapshot-store.ts";
+import type { FoundManifest, Vault } from "./catalog.ts";
+import { resolveRef } from "./ref.ts";
+import { requireAsRecorded } from "./verify.ts";
+
+export interface ExportPorts extends Vault {
+  readonly snapshots: SnapshotStore;
+  readonly progress: Progress;
+}
+
+export interface ExportRequest {
+  readonly ref: string;
+  /** age identities to open with in place of the key ring's. */
+  readonly identities?: readonly string[];
+  readonly signal?: AbortSignal;
+  /**
+   * Takes the snapshot's bytes. They count only when the iteration ends without an error: what was written must be thrown away otherwise.
+   */
+  readonly write: (bytes: AsyncIterable<Uint8Array>) => Promise<void>;
+}
+
+/** Opens a snapshot into `write`, every digest checked before the end: the bytes as etcd sent them, so that `etcdutl snapshot restore` checks its hash. */
+export async function exportSnapshot(ports: ExportPorts, request: ExportRequest): Promise<FoundManifest> {
+  const found = await resolveRef(ports, request.ref);
+  const { manifest } = found;
+  const hasher = new SnapshotHasher();
+  ports.progress.phase("export", manifest.snapshot.bytes);
+  async function* checked(): AsyncGenerator<Uint8Array, void, undefined> {
+    const opened = ports.snapshots.open(manifest, manifest.stored, { identities: request.identities, signal: request.signal });
+    for await (const chunk of hasher.through(opened)) {
+      ports.progress.advance(chunk.length);
+      yield chunk;
+    }
+    requireAsRecorded(manifest, hasher.finish());
+  }
+  await request.write(checked());
+  return found;
+}

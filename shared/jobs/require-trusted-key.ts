@@ -1,0 +1,12 @@
+import { LifeboatError } from "../errors.ts";
+import type { KeyRing, Purpose } from "../keys/key-ring.ts";
+import type { TrustedKeys } from "../manifest/signed-document.ts";
+
+/** To be called before the work: what would be signed by a key that readers do not trust is worth nothing. Throws `config/invalid`, or the key ring's errors. */
+export async function requireTrustedKey(keys: KeyRing, trusted: TrustedKeys, purpose: Purpose): Promise<void> {
+  const { fingerprint } = await keys.publicKey(purpose);
+  if (trusted[purpose].includes(fingerprint)) return;
+  throw new LifeboatError("config/invalid", `the ${purpose} key in ${keys.location} is ${fingerprint}, which trustedKeys.${purpose} does not list`, {
+    hint: `if that key is yours, add its fingerprint to trustedKeys.${purpose} in the configuration`,
+  });
+}

@@ -1,0 +1,54 @@
+import { z } from "zod";
+import { LifeboatError, messageOf } from "../errors.ts";
+
+/**
+ * DSSE v1 envelopes (github.com/secure-systems-lab/dsse): JSON around a payload that is signed together with its type.
+ * We write exactly one signature.
+ */
+
+const envelopeSchema = z.looseObject({
+  payloadType: z.string(),
+  payload: z.base64(),
+  signatures: z.tuple([z.looseObject({ keyid: z.string(), sig: z.base64() })]),
+});
+
+export interface Envelope {
+  readonly payloadType: string;
+  readonly payload: Uint8Array;
+  /** DER. */
+  readonly signature: Uint8Array;
+}
+
+/** The bytes that are signed: DSSE's pre-authentication encoding. */
+export function preAuthEncoding(payloadType: string, payload: Uint8Array): Uint8Array {
+  const typeBytes = Buffer.byteLength(payloadType);
+  return Buffer.concat([Buffer.from(`DSSEv1 ${typeBytes} ${payloadType} ${payload.length} `), payload]);
+}
+
+/** The envelope as stored: one line of JSON. `keyId` is a hint for the reader, as DSSE has it. */
+export function encodeEnvelope(envelope: Envelope, keyId: string): Uint8Array {
+  const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
+  const json = {
+    payloadType: envelope.payloadType,
+    payload: base64(envelope.payload),
+    signatures: [{ keyid: keyId, sig: base64(envelope.signature) }],
+  };
+  return Buffer.from(`${JSON.stringify(json)}\n`);
+}
+
+/** Throws `verify/format` for what is not an envelope; `name` is for the message. */
+export function decodeEnvelope(bytes: Uint8Array, name: string): Envelope {
+  const parsed = envelopeSchema.safeParse(parseJson(bytes, name));
+  if (!parsed.success) throw new LifeboatError("verify/format", `${name} is not a signed envelope: ${z.prettifyError(parsed.error)}`);
+  const { payloadType, payload, signatures } = parsed.data;
+  return { payloadType, payload: Buffer.from(payload, "base64"), signature: Buffer.from(signatures[0].sig, "base64") };
+}
+
+/** Throws `verify/format` where the bytes are not UTF-8 JSON. */
+export function parseJson(bytes: Uint8Array, name: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw new LifeboatError("verify/format", `${name} is not JSON: ${messageOf(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,57 @@
+import { parseId } from "./slot.ts";
+
+/** Where each object stands in the store: docs/format.md, "Layout". */
+
+const CLUSTER_NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/;
+
+export function isClusterName(name: string): boolean {
+  return CLUSTER_NAME.test(name);
+}
+
+export const CLUSTERS_PREFIX = "clusters/";
+
+export function snapshotsPrefix(cluster: string): string {
+  return `clusters/${cluster}/snapshots/`;
+}
+
+export function manifestKey(cluster: string, id: string): string {
+  return `${snapshotsPrefix(cluster)}${id}.json`;
+}
+
+/** `run` is eight random hex digits: two runs of one slot never write to the same object. */
+export function dataKey(cluster: string, id: string, run: string): string {
+  return `clusters/${cluster}/data/${id}-${run}.age`;
+}
+
+/** Countersignatures: of one snapshot where `id` is given, else of all. */
+export function verifiedPrefix(cluster: string, id?: string): string {
+  return `clusters/${cluster}/verified/${id === undefined ? "" : `${id}-`}`;
+}
+
+/** `time` in the form of an id. */
+export function verifiedKey(cluster: string, id: string, time: string): string {
+  return `${verifiedPrefix(cluster, id)}${time}.json`;
+}
+
+export function lineagePrefix(cluster: string): string {
+  return `clusters/${cluster}/lineage/`;
+}
+
+export function lineageKey(cluster: string, number: number): string {
+  return `${lineagePrefix(cluster)}${number}.json`;
+}
+
+/** The snapshot id in a manifest's key, or undefined where the key is not a manifest's. */
+export function idInManifestKey(cluster: string, key: string): string | undefined {
+  const prefix = snapshotsPrefix(cluster);
+  if (!key.startsWith(prefix) || !key.endsWith(".json")) return undefined;
+  const id = key.slice(prefix.length, -".json".length);
+  return parseId(id) === undefined ? undefined : id;
+}
+
+/** The snapshot id and the time in a countersignature's key, or undefined. The id may itself end in an ordinal. */
+export function partsOfVerifiedKey(cluster: string, key: string): { readonly id: string; readonly time: string } | undefined {
+  const prefix = verifiedPrefix(cluster);
+  const match = key.startsWith(prefix) ? /^(\d{8}T\d{6}Z(?:-[1-9]\d{0,3})?)-(\d{8}T\d{6}Z(?:-[1-9]\d{0,3})?)\.json$/.exec(key.slice(prefix.length)) : null;
+  return match?.[1] === undefined || match[2] === undefined ? undefined : { id: match[1], time: match[2] };
+}

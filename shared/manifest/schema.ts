@@ -1,0 +1,137 @@
+import { z } from "zod";
+
+/**
+ * Every signed document of the store, format version 1, as docs/format.md specifies it. Objects are loose: a reader keeps and
+ * ignores fields that it does not know, so later minor additions do not break it; a changed meaning takes a new formatVersion.
+ */
+
+export const FORMAT_VERSION = 1;
+
+const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/, "expected sha256: and 64 hex digits");
+const hexId = z.string().regex(/^[0-9a-f]{1,16}$/, "expected an id in hex");
+const base64 = z.base64();
+const bytes = z.int().nonnegative();
+const instant = z.iso.datetime();
+const clusterName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, "expected a cluster name");
+
+/** `<scheduled time>`, with `-2`, `-3` where the second was taken: see slot.ts. */
+export const snapshotId = z.string().regex(/^\d{8}T\d{6}Z(-[1-9]\d{0,3})?$/, "expected an id such as 20261121T100000Z");
+
+const tool = z.looseObject({ name: z.string(), version: z.string() });
+
+const signer = z.looseObject({
+  purpose: z.enum(["snapshot", "audit", "bundle"]),
+  fingerprint: digest,
+  /** SubjectPublicKeyInfo, DER in base64. For finding the key and for openssl; trust never comes from here. */
+  publicKey: base64,
+});
+
+/** The record of the custody log that announced the document; absent where it was written before there was a log. */
+const custody = z.looseObject({ sequence: z.int().positive(), digest });
+
+const wrapping = z.looseObject({ kind: z.enum(["local", "kms"]), key: z.string().min(1), ciphertext: base64 });
+
+const sealed = z.looseObject({
+  kind: z.literal("sealed"),
+  key: z.string().min(1),
+  bytes,
+  sha256: digest,
+  /** CRC-32 (ISO-HDLC) of the stored object, eight hex digits. */
+  crc32: z.string().regex(/^[0-9a-f]{8}$/),
+  /** The object's version id where the store has versions. */
+  version: z.string().optional(),
+  compression: z.literal("zstd"),
+  encryption: z.looseObject({
+    format: z.literal("age-encryption.org/v1"),
+    recipient: z.string().startsWith("age1"),
+    wrappings: z.array(wrapping).min(1),
+    breakGlass: z.array(z.string().startsWith("age1")),
+  }),
+});
+
+const kopia = z.looseObject({ kind: z.literal("kopia"), repository: z.string(), snapshot: z.string(), object: z.string(), bytes });
+
+const proof = z.discriminatedUnion("status", [
+  z.looseObject({ status: z.literal("proven") }),
+  z.looseObject({ status: z.literal("unproven"), reason: z.string() }),
+]);
+
+const member = z.looseObject({
+  id: hexId,
+  name: z.string(),
+  peerUrls: z.array(z.string()),
+  clientUrls: z.array(z.string()),
+  isLearner: z.boolean(),
+});
+
+const head = { formatVersion: z.literal(FORMAT_VERSION), cluster: clusterName };
+
+export const manifestSchema = z.looseObject({
+  type: z.literal("snapshot"),
+  ...head,
+  id: snapshotId,
+  slot: z.looseObject({ time: instant, trigger: z.enum(["manual", "slot"]) }),
+  /** When the stream began, and when the manifest was made. */
+  startedAt: instant,
+  createdAt: instant,
+  tool,
+  etcd: z.looseObject({
+    clusterId: hexId,
+    source: z.looseObject({ memberId: hexId, name: z.string(), endpoint: z.string(), version: z.string(), isLeader: z.boolean() }),
+    members: z.array(member),
+    /** What the source answered just before the stream: the snapshot is of this revision or a later one. */
+    before: z.looseObject({ revision: z.int().nonnegative(), raftIndex: z.int().nonnegative(), raftTerm: z.int().nonnegative(), databaseBytes: bytes }),
+  }),
+  lineage: z.int().positive(),
+  snapshot: z.looseObject({
+    /** All bytes that etcd sent, its 32-byte trailer included. */
+    bytes,
+    sha256: digest,
+    /** etcd's own trailer: the SHA-256 of all bytes before it. */
+    trailer: digest,
+  }),
+  stored: z.discriminatedUnion("kind", [sealed, kopia]),
+  proof,
+  quarantine: z.looseObject({ reasons: z.array(z.string()).min(1) }).optional(),
+  custody: custody.optional(),
+  signer,
+});
+
+export const verificationSchema = z.looseObject({
+  type: z.literal("verification"),
+  ...head,
+  id: snapshotId,
+  /** SHA-256 of the manifest object's bytes, the envelope as stored. */
+  manifestDigest: digest,
+  verifiedAt: instant,
+  level: z.literal("deep"),
+  /** What was read back, and equal to what the manifest says. */
+  snapshot: z.looseObject({ bytes, sha256: digest }),
+  tool,
+  custody: custody.optional(),
+  signer,
+});
+
+export const LINEAGE_REASONS = ["first-backup", "cluster-id-changed", "revision-went-backwards", "key-count-collapsed"] as const;
+
+export const lineageSchema = z.looseObject({
+  type: z.literal("lineage"),
+  ...head,
+  number: z.int().positive(),
+  clusterId: hexId,
+  openedAt: instant,
+  reason: z.enum(LINEAGE_REASONS),
+  /** The revision that was seen when it was opened. */
+  revision: z.int().nonnegative(),
+  previous: z.looseObject({ number: z.int().positive(), clusterId: hexId, snapshot: snapshotId.optional(), revision: z.int().nonnegative().optional() }).optional(),
+  tool,
+  custody: custody.optional(),
+  signer,
+});
+
+export type Manifest = z.infer<typeof manifestSchema>;
+export type Verification = z.infer<typeof verificationSchema>;
+export type Lineage = z.infer<typeof lineageSchema>;
+export type LineageReason = (typeof LINEAGE_REASONS)[number];
+export type Stored = Manifest["stored"];
+export type SealedObject = Extract<Stored, { kind: "sealed" }>;

@@ -1,0 +1,87 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { LifeboatError } from "../errors.ts";
+import type { KeyRing, Purpose } from "../keys/key-ring.ts";
+import { parsePublicKey, verifySignature } from "../keys/public-key.ts";
+import { decodeEnvelope, encodeEnvelope, parseJson, preAuthEncoding } from "./envelope.ts";
+import { lineageSchema, manifestSchema, verificationSchema } from "./schema.ts";
+
+/** Fingerprints of the keys that are believed, by purpose. */
+export type TrustedKeys = Readonly<Record<Purpose, readonly string[]>>;
+
+/** The kinds of signed document: the purpose whose key signs each, and its schema. */
+const KINDS = {
+  snapshot: { purpose: "snapshot", schema: manifestSchema },
+  verification: { purpose: "audit", schema: verificationSchema },
+  lineage: { purpose: "snapshot", schema: lineageSchema },
+} as const satisfies Record<string, { purpose: Purpose; schema: z.ZodType }>;
+
+export type Kind = keyof typeof KINDS;
+export type DocumentOf<K extends Kind> = z.infer<(typeof KINDS)[K]["schema"]>;
+
+/** A document as it stands in the store. */
+export interface StoredDocument {
+  readonly bytes: Uint8Array;
+  readonly digest: string;
+}
+
+/** 1 MiB: far above any document (a manifest is some 3 KiB), and small enough to read whole. */
+export const MAX_DOCUMENT_BYTES = 1024 * 1024;
+
+/** `sha256:` and the hex digest: how digests are written everywhere. */
+export function digestOf(bytes: Uint8Array): string {
+  return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+}
+
+function payloadTypeOf(kind: Kind): string {
+  return `application/vnd.etcd-lifeboat.${kind}.v1+json`;
+}
+
+/**
+ * Signs `document` with the key of its kind's purpose. The `signer` field is added here; `type` and `formatVersion` must be
+ * the first fields, so that no document can stand in for another.
+ */
+export async function signDocument<K extends Kind>(keys: KeyRing, kind: K, document: Omit<DocumentOf<K>, "signer">): Promise<StoredDocument> {
+  const { purpose, schema } = KINDS[kind];
+  const publicKey = await keys.publicKey(purpose);
+  const signer = { purpose, fingerprint: publicKey.fingerprint, publicKey: Buffer.from(publicKey.spki).toString("base64") };
+  const payload = Buffer.from(JSON.stringify(schema.parse({ ...document, signer })));
+  const payloadType = payloadTypeOf(kind);
+  const signed = await keys.sign(purpose, preAuthEncoding(payloadType, payload));
+  if (signed.publicKey.fingerprint !== publicKey.fingerprint) {
+    throw new LifeboatError("keys/failed", `the ${purpose} key in ${keys.location} was changed while it signed`, { hint: "run the command again" });
+  }
+  const bytes = encodeEnvelope({ payloadType, payload, signature: signed.signature }, publicKey.fingerprint);
+  return { bytes, digest: digestOf(bytes) };
+}
+
+/**
+ * Checks and parses a stored document of `kind`. `name` is for messages. Throws `verify/format`, `verify/signature` (bytes
+ * are not what was signed) or `verify/untrusted` (signed by a key that the configuration does not trust for the purpose).
+ */
+export function openDocument<K extends Kind>(kind: K, bytes: Uint8Array, trusted: TrustedKeys, name: string): DocumentOf<K> {
+  const { purpose, schema } = KINDS[kind];
+  const envelope = decodeEnvelope(bytes, name);
+  if (envelope.payloadType !== payloadTypeOf(kind)) {
+    throw new LifeboatError("verify/format", `${name} is of type ${JSON.stringify(envelope.payloadType)}, not ${payloadTypeOf(kind)}`);
+  }
+  const json = parseJson(envelope.payload, name);
+  const newer = z.looseObject({ formatVersion: z.int().min(2) }).safeParse(json);
+  if (newer.success) {
+    throw new LifeboatError("verify/format", `${name} has format version ${newer.data.formatVersion}; this lifeboat reads version 1`, { hint: "use a newer lifeboat" });
+  }
+  const parsed = schema.safeParse(json);
+  if (!parsed.success) throw new LifeboatError("verify/format", `${name} is not a valid ${kind} document: ${z.prettifyError(parsed.error)}`);
+  // The schema in KINDS belongs to K; TypeScript cannot follow the lookup through a generic index.
+  const document = parsed.data as DocumentOf<K>;
+  const key = parsePublicKey(Buffer.from(document.signer.publicKey, "base64"), `the signer of ${name}`);
+  if (!verifySignature(key, preAuthEncoding(envelope.payloadType, envelope.payload), envelope.signature)) {
+    throw new LifeboatError("verify/signature", `the signature of ${name} is wrong: its content is not what was signed`, { hint: "do not restore from it; use an older snapshot and find out who changed the store" });
+  }
+  if (!trusted[purpose].includes(key.fingerprint)) {
+    throw new LifeboatError("verify/untrusted", `${name} is signed by ${key.fingerprint}, which is not trusted for purpose ${purpose}`, {
+      hint: `if that key is yours, add its fingerprint to trustedKeys.${purpose} in the configuration`,
+    });
+  }
+  return document;
+}

@@ -1,0 +1,152 @@
+import { X509Certificate } from "node:crypto";
+import { access, constants, lstat, readFile, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import type { Clock, RandomBytes } from "./clock.ts";
+import type { LoadedConfig } from "./config/load.ts";
+import { resolveReference } from "./config/secrets.ts";
+import type { Environment } from "./config/secrets.ts";
+import type { ClusterConfig } from "./config/schema.ts";
+import { suggestion } from "./config/settings.ts";
+import { LifeboatError, messageOf } from "./errors.ts";
+import { openEtcd } from "./etcd/adapter/source.ts";
+import type { EtcdSource, StreamLimits } from "./etcd/etcd-source.ts";
+import { makeFolders } from "./folders.ts";
+import { FileLock } from "./host-lock/file-lock.ts";
+import type { HostLock } from "./host-lock/host-lock.ts";
+import type { InitPorts } from "./jobs/init.ts";
+import type { KeyRing } from "./keys/key-ring.ts";
+import { createLocalKeys } from "./keys/local/create-local-keys.ts";
+import { LocalKeyRing } from "./keys/local/local-key-ring.ts";
+import type { TrustedKeys } from "./manifest/signed-document.ts";
+import { requireFree, writeOutput } from "./output/output-file.ts";
+import { newIdentity, readIdentities } from "./seal/age.ts";
+import type { BlobStore } from "./store/blob-store.ts";
+import { DirectoryBlobStore } from "./store/directory/directory-store.ts";
+import { SealedStore } from "./store/sealed.ts";
+import type { SnapshotStore } from "./store/snapshot-store.ts";
+
+/** The composition root: configuration in, ports out. Nothing else knows the adapters. */
+
+/** What the process lends. */
+export interface Surroundings {
+  readonly clock: Clock;
+  readonly randomBytes: RandomBytes;
+  readonly environment: Environment;
+  /** A folder for lock files that every process of this user on this host shares. */
+  readonly runtimeFolder: string;
+}
+
+export interface Ports {
+  readonly blobs: BlobStore;
+  readonly snapshots: SnapshotStore;
+  readonly keys: KeyRing;
+  readonly trusted: TrustedKeys;
+  readonly lock: HostLock;
+  readonly clock: Clock;
+}
+
+export interface ConnectedCluster {
+  readonly etcd: EtcdSource;
+  readonly limits: StreamLimits;
+}
+
+export function wire({ config, directory }: LoadedConfig, surroundings: Surroundings): Ports {
+  const blobs = new DirectoryBlobStore(resolve(directory, config.store.path), surroundings.randomBytes);
+  const keys = new LocalKeyRing(resolve(directory, config.keys.path));
+  return {
+    blobs,
+    keys,
+    snapshots: new SealedStore({ blobs, keys, breakGlass: config.breakGlass, randomBytes: surroundings.randomBytes }),
+    trusted: config.trustedKeys,
+    lock: new FileLock(join(surroundings.runtimeFolder, "etcd-lifeboat"), surroundings.clock),
+    clock: surroundings.clock,
+  };
+}
+
+/** The named cluster of the configuration, connected to lazily. Throws `config/not-found` for a name that is not there. */
+export async function connectCluster({ config, directory, file }: LoadedConfig, name: string, surroundings: Surroundings): Promise<ConnectedCluster> {
+  const cluster = config.clusters[name];
+  if (cluster === undefined) {
+    const known = Object.keys(config.clusters);
+    const near = suggestion(name, known);
+    const hint = known.length === 0 ? `add it under clusters in ${file}` : near === undefined ? `there are ${known.join(", ")}` : `did you mean ${near}?`;
+    throw new LifeboatError("config/not-found", `${file} has no cluster ${name}`, { hint });
+  }
+  const read = (reference: string | undefined, setting: string): Promise<string> | undefined =>
+    reference === undefined ? undefined : resolveReference(reference, `clusters.${name}.${setting}`, directory, surroundings.environment);
+  const { connect, call, idle, total } = cluster.timeouts;
+  const etcd = openEtcd({ endpoints: cluster.endpoints, tls: await readTls(cluster, name, read), auth: await readAuth(cluster, read), connectMs: connect, callMs: call }, surroundings.clock);
+  return { etcd, limits: { idleMs: idle, totalMs: total } };
+}
+
+type Read = (reference: string | undefined, setting: string) => Promise<string> | undefined;
+
+async function readTls(cluster: ClusterConfig, name: string, read: Read): Promise<Parameters<typeof openEtcd>[0]["tls"]> {
+  const { tls } = cluster;
+  if (tls === undefined) return undefined;
+  const [ca, cert, key] = [await read(tls.ca, "tls.ca"), await read(tls.cert, "tls.cert"), await read(tls.key, "tls.key")];
+  requireCertificate(ca, tls.ca, `clusters.${name}.tls.ca`);
+  requireCertificate(cert, tls.cert, `clusters.${name}.tls.cert`);
+  return { ca, cert, key, serverName: tls.serverName };
+}
+
+/** Told here, by name: TLS itself would only say that something is wrong. */
+function requireCertificate(pem: string | undefined, reference: string | undefined, setting: string): void {
+  if (pem === undefined) return;
+  try {
+    void new X509Certificate(pem);
+  } catch (error) {
+    throw new LifeboatError("config/invalid", `${setting} (${reference}) is not a PEM certificate: ${messageOf(error)}`, { hint: "name a file that begins with -----BEGIN CERTIFICATE-----", cause: error });
+  }
+}
+
+async function readAuth(cluster: ClusterConfig, read: Read): Promise<Parameters<typeof openEtcd>[0]["auth"]> {
+  const { auth } = cluster;
+  const password = await read(auth?.password, "auth.password");
+  // Editors end a file with a newline that is no part of the password.
+  return auth === undefined || password === undefined ? undefined : { username: auth.username, password: password.replace(/\r?\n$/, "") };
+}
+
+/** What `lifeboat init` does to the file system. */
+export const initPorts: InitPorts = {
+  async createKeys(folder) {
+    const { publicKeys, wrappingKey } = await createLocalKeys(folder);
+    const { snapshot, audit, bundle } = publicKeys;
+    return { fingerprints: { snapshot: snapshot.fingerprint, audit: audit.fingerprint, bundle: bundle.fingerprint }, wrappingKey };
+  },
+  newIdentity,
+  requireFree,
+  async writeNew(path, text) {
+    async function* body(): AsyncGenerator<Uint8Array, void, undefined> {
+      yield Buffer.from(text);
+    }
+    await writeOutput(path, body());
+  },
+  async makeFolder(path) {
+    const there = await lstat(path).then(
+      () => true,
+      () => false,
+    );
+    await makeFolders(path);
+    return !there;
+  },
+  isReadable: (path) =>
+    access(path, constants.R_OK).then(
+      () => true,
+      () => false,
+    ),
+  remove: (path) => rm(path, { recursive: true, force: true }),
+};
+
+/** The identities in an age identity file. Throws `keys/missing` or `keys/invalid`. */
+export async function readIdentityFile(path: string): Promise<readonly string[]> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    throw new LifeboatError("keys/missing", `cannot read the identity file ${path}: ${messageOf(error)}`, { hint: "name a file with a line AGE-SECRET-KEY-1...", cause: error });
+  }
+  return readIdentities(text);
+}
+
+export { requireFree, writeOutput };

@@ -1,0 +1,99 @@
+import { expect, test } from "vitest";
+import { parseConfig } from "../../shared/config/load.ts";
+import { renderConfig } from "../../shared/config/template.ts";
+import { LifeboatError } from "../../shared/errors.ts";
+
+const RECIPIENT = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj";
+const FINGERPRINT = `sha256:${"ab".repeat(32)}`;
+
+const MINIMAL = `version: 1
+store: { kind: directory, path: ./vault }
+keys: { kind: local, path: ./keys }
+clusters:
+  prod:
+    endpoints: [https://10.0.0.1:2379]
+`;
+
+function refusal(text: string): string {
+  try {
+    parseConfig(text, "lifeboat.yaml");
+  } catch (error) {
+    if (error instanceof LifeboatError && error.code === "config/invalid") return error.message;
+    throw error;
+  }
+  throw new Error("the configuration was taken");
+}
+
+test("the defaults are the documented ones", () => {
+  const { prod } = parseConfig(MINIMAL, "lifeboat.yaml").clusters;
+  expect(prod).toEqual({
+    endpoints: ["https://10.0.0.1:2379"],
+    timeouts: { connect: 5000, call: 10_000, idle: 30_000, total: 3_600_000 },
+    schedule: { rate: 3_600_000 },
+    retention: { latest: 3, hourly: 24, daily: 7, weekly: 4, monthly: 12, annual: 1 },
+    rpo: 7_200_000,
+    timeZone: "UTC",
+  });
+});
+
+test("init writes every setting at the value that it has when left out", () => {
+  const text = renderConfig({
+    store: "./vault",
+    keys: "./keys",
+    breakGlass: RECIPIENT,
+    trustedKeys: { snapshot: FINGERPRINT, audit: FINGERPRINT, bundle: FINGERPRINT },
+    cluster: { name: "prod", endpoints: ["https://10.0.0.1:2379"], ca: "ca.pem", cert: "a b.pem", key: "#key.pem" },
+  });
+  const written = parseConfig(text, "lifeboat.yaml");
+  const { tls, ...settings } = written.clusters["prod"] ?? {};
+  expect(settings).toEqual(parseConfig(MINIMAL, "lifeboat.yaml").clusters["prod"]);
+  expect(tls).toEqual({ ca: "file:ca.pem", cert: "file:a b.pem", key: "file:#key.pem" });
+  expect(written.breakGlass).toEqual([RECIPIENT]);
+  for (const name of ["timeouts", "schedule", "retention", "rpo", "timeZone"]) expect(text).toMatch(new RegExp(`^ {4}${name}:`, "m"));
+});
+
+test("init without a cluster writes an example that would be taken", () => {
+  const text = renderConfig({ store: "./vault", keys: "./keys", breakGlass: RECIPIENT, trustedKeys: { snapshot: FINGERPRINT, audit: FINGERPRINT, bundle: FINGERPRINT }, cluster: undefined });
+  expect(parseConfig(text, "lifeboat.yaml").clusters).toEqual({});
+  const commented = text.slice(text.indexOf("#   clusters:"), text.indexOf("clusters: {}"));
+  const example = commented.replaceAll(/^# {0,3}/gm, "").replaceAll(/^ (?=\S)/gm, "");
+  const whole = `version: 1\nstore: { kind: directory, path: v }\nkeys: { kind: local, path: k }\n${example}`;
+  expect(Object.keys(parseConfig(whole, "example").clusters)).toEqual(["prod"]);
+});
+
+test.each([
+  ["an unknown setting with a near name", MINIMAL.replace("endpoints:", "endpoint:"), /^lifeboat\.yaml:6: clusters\.prod\.endpoint: unknown setting "endpoint"; did you mean "endpoints"\?$/m],
+  ["an unknown setting without one", `${MINIMAL}frobnicate: 1\n`, /^lifeboat\.yaml:7: frobnicate: unknown setting "frobnicate"; known here: version, store, keys/m],
+  ["a missing section", MINIMAL.replace(/^store.*\n/m, ""), /^lifeboat\.yaml:1: store: /m],
+  ["another version", MINIMAL.replace("version: 1", "version: 2"), /^lifeboat\.yaml:1: version: expected 1/m],
+  ["a store that is not built", MINIMAL.replace("kind: directory, path: ./vault", "kind: s3, path: x"), /^lifeboat\.yaml:2: store\.kind: expected directory/m],
+  ["an endpoint without a scheme", MINIMAL.replace("https://10.0.0.1:2379", "10.0.0.1:2379"), /^lifeboat\.yaml:6: clusters\.prod\.endpoints\.0: "10\.0\.0\.1:2379" is not an endpoint/m],
+  ["an endpoint without a port", MINIMAL.replace(":2379", ""), /clusters\.prod\.endpoints\.0: "https:\/\/10\.0\.0\.1" has no port/],
+  ["an endpoint with a path", MINIMAL.replace(":2379", ":2379/v3"), /has a path/],
+  ["the same endpoint twice", MINIMAL.replace("[https://10.0.0.1:2379]", "[https://a:1, https://a:1]"), /clusters\.prod\.endpoints: an endpoint is listed twice/],
+  ["no endpoint", MINIMAL.replace("[https://10.0.0.1:2379]", "[]"), /at least one endpoint/],
+  ["a secret in place of a reference", `${MINIMAL}    auth: { username: root, password: hunter2 }\n`, /^lifeboat\.yaml:7: clusters\.prod\.auth\.password: expected a reference/m],
+  ["a certificate without its key", `${MINIMAL}    tls: { cert: "file:c.pem" }\n`, /^lifeboat\.yaml:7: clusters\.prod\.tls: cert and key go together/m],
+  ["tls for plain http", MINIMAL.replace("https:", "http:").concat("    tls: { serverName: x }\n"), /tls is set, but every endpoint is http/],
+  ["a duration without a unit", `${MINIMAL}    rpo: "120"\n`, /^lifeboat\.yaml:7: clusters\.prod\.rpo: "120" is not a duration/m],
+  ["a duration of nothing", `${MINIMAL}    rpo: 0s\n`, /"0s" is not a duration/],
+  ["an unknown time zone", `${MINIMAL}    timeZone: Mars/Olympus\n`, /expected a time zone/],
+  ["a negative count", `${MINIMAL}    retention: { daily: -1 }\n`, /^lifeboat\.yaml:7: clusters\.prod\.retention\.daily: /m],
+  ["a cluster's name with a slash", MINIMAL.replace("prod:", "a/b:"), /^lifeboat\.yaml:5: clusters\.a\/b: a cluster's name has/m],
+  ["a recipient that is none", `${MINIMAL}breakGlass: [age1foo]\n`, /^lifeboat\.yaml:7: breakGlass: .*age1foo/m],
+  ["a fingerprint that is none", `${MINIMAL}trustedKeys: { snapshot: [abc] }\n`, /^lifeboat\.yaml:7: trustedKeys\.snapshot\.0: expected a fingerprint/m],
+  ["YAML that is broken", `${MINIMAL}\n  : : [`, /^lifeboat\.yaml:\d+: /m],
+  ["a setting that stands twice", `${MINIMAL}version: 1\n`, /^lifeboat\.yaml:7: Map keys must be unique/m],
+  ["an empty file", "", /^lifeboat\.yaml:1: /m],
+])("%s is told by file, line and setting", (_name, text, message) => expect(refusal(text)).toMatch(message));
+
+test("a password in an endpoint is refused and not repeated", () => {
+  const message = refusal(MINIMAL.replace("https://10.0.0.1", "https://root:hunter2@10.0.0.1"));
+  expect(message).toContain("must not hold a user name or password");
+  expect(message).not.toContain("hunter2");
+});
+
+test("everything that is wrong is told at once", () => {
+  const message = refusal(MINIMAL.replace("version: 1", "version: 3").replace(":2379", ""));
+  expect(message.split("\n")).toHaveLength(2);
+});
