@@ -102,7 +102,11 @@ async function startOnce({ version, members = 1, security: kind = "plain", learn
 }
 
 async function startAll(members: readonly LabMember[]): Promise<void> {
-  await Promise.all(members.map((member) => member.start({ wait: false })));
+  for (const member of members) {
+    await member.start({ wait: false });
+    // A new member asks the others first, for a second each where they listen already and do not answer yet.
+    await member.bootstrapped();
+  }
   await Promise.all(members.map((member) => member.ready()));
 }
 

@@ -1,3 +1,4 @@
+import { messageOf } from "../../shared/errors.ts";
 import type { MemberPlan } from "./member-plan.ts";
 import { LabProcess } from "./processes.ts";
 import { until } from "./until.ts";
@@ -43,22 +44,20 @@ export class LabMember {
     if (options.wait ?? true) await this.ready();
   }
 
+  /** Resolves when it answers its peers, with or without a quorum. */
+  async bootstrapped(): Promise<void> {
+    await this.#until("bootstrapped", async () => (await get(`${this.#plan.peerUrl}/version`)) !== undefined);
+  }
+
   /** Resolves when it takes part in a cluster that has a leader, and knows every member's client URLs. */
   async ready(): Promise<void> {
-    const process = this.#running();
-    await until(`${this.name} ready`, READY_MS, async () => {
-      if (!process.isRunning) throw new Error(`${this.name} ended while it started:\n${process.logTail()}`);
-      return (await this.isHealthy()) && (await this.#knowsMembers());
-    }).catch((error: unknown) => {
-      if (!process.isRunning) throw error;
-      throw new Error(`${String(error)}\n${process.logTail()}`, { cause: error });
-    });
+    await this.#until("ready", async () => (await this.isHealthy()) && (await this.#knowsMembers()));
   }
 
   /** Whether it answers, has a leader, and where it votes, reads through the quorum. */
   async isHealthy(): Promise<boolean> {
-    if (this.isLearner) return /^etcd_server_has_leader 1$/m.test((await get(`${this.metricsUrl}/metrics`)) ?? "");
-    return /"health":\s*"true"/.test((await get(`${this.metricsUrl}/health`)) ?? "");
+    if (!/^etcd_server_has_leader 1$/m.test((await get(`${this.metricsUrl}/metrics`)) ?? "")) return false;
+    return this.isLearner || /"health":\s*"true"/.test((await get(`${this.metricsUrl}/health`)) ?? "");
   }
 
   async isLeader(): Promise<boolean> {
@@ -95,6 +94,18 @@ export class LabMember {
     const members: unknown = JSON.parse(answer);
     const isPublished = (member: unknown): boolean => typeof member === "object" && member !== null && "clientURLs" in member;
     return Array.isArray(members) && members.length > 0 && members.every(isPublished);
+  }
+
+  async #until(state: string, condition: () => Promise<boolean>): Promise<void> {
+    const process = this.#running();
+    try {
+      await until(`${this.name} ${state}`, READY_MS, async () => {
+        if (!process.isRunning) throw new Error(`${this.name} ended while it started`);
+        return condition();
+      });
+    } catch (error) {
+      throw new Error(`${messageOf(error)}\n${process.logTail()}`, { cause: error });
+    }
   }
 
   #running(): LabProcess {

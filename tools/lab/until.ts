@@ -8,7 +8,7 @@ export async function until<T>(
   what: string,
   deadlineMs: number,
   attempt: () => T | undefined | false | Promise<T | undefined | false>,
-  everyMs = 20,
+  everyMs = 40,
 ): Promise<T> {
   const end = performance.now() + deadlineMs;
   for (;;) {
