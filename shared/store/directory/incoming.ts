@@ -15,6 +15,12 @@ export interface Incoming {
 }
 
 /**
+ * 16 MiB: so much may wait in the page cache while as much again is on its way to the disk. Left to the end, flushing a slow disk would stall the last step for
+ * as long as all the writing took.
+ */
+const FLUSH_BYTES = 16 * 1024 * 1024;
+
+/**
  * Writes `body` to a new file at `path` (mode 0600), in order, pulling a chunk only when the one before is written, and
  * flushes it. Leaves no file behind where it throws: the body's error as it is, the file system's as the store's.
  */
@@ -28,14 +34,27 @@ export async function receive(path: string, body: BodyReader, doing: string, loc
   };
   const handle = await onDisk(open(path, "wx", 0o600));
   let closed = false;
+  let unflushed = 0;
+  let flushing: Promise<void> = Promise.resolve();
   try {
-    for (let chunk = await body.next(); chunk !== undefined; chunk = await body.next()) await onDisk(writeAll(handle, chunk));
+    for (let chunk = await body.next(); chunk !== undefined; chunk = await body.next()) {
+      await onDisk(writeAll(handle, chunk));
+      unflushed += chunk.length;
+      if (unflushed < FLUSH_BYTES) continue;
+      await onDisk(flushing);
+      flushing = handle.datasync();
+      // Its failure is heard at the next await of it.
+      flushing.catch(() => undefined);
+      unflushed = 0;
+    }
+    await onDisk(flushing);
     await onDisk(handle.sync());
     const stats = await onDisk(handle.stat());
     closed = true;
     await onDisk(handle.close());
     return { path, bytes: stats.size, modified: stats.mtime };
   } catch (error) {
+    await flushing.catch(() => undefined);
     if (!closed) await handle.close().catch(() => undefined);
     await discard(path);
     throw error;
