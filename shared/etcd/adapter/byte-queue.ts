@@ -24,6 +24,7 @@ export class ByteQueue {
   #ended = false;
   #error: Error | undefined;
   #waiting: { readonly sinceMs: number; wake(): void } | undefined;
+  #wakeSoon = false;
   #cancelTimer: (() => void) | undefined;
 
   constructor(idle: IdleLimit, pause: (full: boolean) => void) {
@@ -41,9 +42,14 @@ export class ByteQueue {
     }
   }
 
-  /** Something came: wakes the consumer where there is anything to take. To be called once for all that one event pushed. */
+  /** Something came: the consumer wakes when all that is at hand has been pushed, since every waking costs as much as several pieces. */
   arrived(): void {
-    this.#wake();
+    if (this.#waiting === undefined || this.#wakeSoon) return;
+    this.#wakeSoon = true;
+    setImmediate(() => {
+      this.#wakeSoon = false;
+      this.#wake();
+    });
   }
 
   /** The source ended well: what is queued is still handed out. */

@@ -1,0 +1,220 @@
+import type { ErrorCode, LifeboatError } from "../errors.ts";
+import { chooseMembers } from "./choice.ts";
+import type { Alarm, Certificate, EndpointStatus, Member } from "./etcd-source.ts";
+
+export type Severity = "problem" | "warning" | "info";
+
+/** Stable names for what a look at a cluster can find. A problem keeps a good backup from being taken, a warning will do so one day or should be known. */
+export type FindingCode =
+  | "endpoint-unreachable"
+  | "tls"
+  | "not-authenticated"
+  | "no-member"
+  | "permission-denied"
+  | "permission-unknown"
+  | "no-leader"
+  | "no-quorum"
+  | "clusters-differ"
+  | "corrupt"
+  | "nospace"
+  | "learner"
+  | "not-a-member"
+  | "member-without-endpoint"
+  | "member-not-started"
+  | "versions-differ"
+  | "certificate-expired"
+  | "certificate-expiring"
+  | "certificate-not-yet-valid"
+  | "plain-http"
+  | "slow"
+  | "new-lineage"
+  | "members-unknown"
+  | "alarms-unknown"
+  | "new-lineage";
+
+export interface Finding {
+  readonly code: FindingCode;
+  readonly severity: Severity;
+  /** What it is about: an endpoint, a member's name or id, `client certificate`, `cluster`. */
+  readonly subject: string;
+  /** One sentence, lower case, no full stop. */
+  readonly message: string;
+  /** What to do about it; empty where there is nothing to do. */
+  readonly fix: string;
+}
+
+/** What was learned from one endpoint. A LifeboatError stands for an answer that could not be had, undefined for a question that was not asked. */
+export interface EndpointFacts {
+  readonly endpoint: string;
+  readonly status: EndpointStatus | LifeboatError;
+  /** True where a snapshot would be granted. */
+  readonly permission: true | LifeboatError | undefined;
+  readonly certificate: Certificate | LifeboatError | undefined;
+}
+
+/** All that preflight has learned, through the port EtcdSource. */
+export interface ClusterFacts {
+  readonly now: Date;
+  readonly endpoints: readonly EndpointFacts[];
+  /** As the first endpoint that could say lists them. */
+  readonly members: readonly Member[] | LifeboatError;
+  readonly alarms: readonly Alarm[] | LifeboatError;
+  readonly clientCertificate: Certificate | undefined;
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** kubeadm and most others renew within the last month. */
+const EXPIRING_MS = 30 * DAY_MS;
+/** etcd's default heartbeat interval: a member that takes longer to say its status is far away or busy. */
+const SLOW_MS = 100;
+
+/** Why an endpoint gave no status, where the way to it is open. */
+const SILENCE: Partial<Record<ErrorCode, FindingCode>> = { "etcd/tls": "tls", "etcd/auth": "not-authenticated", "etcd/denied": "not-authenticated" };
+
+/** Everything that a person should know, the problems first, within a severity in the order of the endpoints. */
+export function findings(facts: ClusterFacts): readonly Finding[] {
+  const all = [...facts.endpoints.flatMap((endpoint) => endpointFindings(endpoint, facts.now)), ...clusterFindings(facts), ...memberFindings(facts)];
+  if (facts.clientCertificate !== undefined) all.push(...certificateFindings("client certificate", facts.clientCertificate, facts.now));
+  const rank: Record<Severity, number> = { problem: 0, warning: 1, info: 2 };
+  return all.toSorted((one, other) => rank[one.severity] - rank[other.severity]);
+}
+
+function endpointFindings({ endpoint, status, permission, certificate }: EndpointFacts, now: Date): readonly Finding[] {
+  const found: Finding[] = [];
+  if (status instanceof Error) {
+    found.push(problem(SILENCE[status.code] ?? "endpoint-unreachable", endpoint, status.message, status.hint ?? "see whether etcd runs there"));
+  } else {
+    if (status.latencyMs > SLOW_MS) {
+      found.push(warning("slow", endpoint, `its status took ${Math.round(status.latencyMs)} ms`, "run backups from nearer by, or look at the member's load"));
+    }
+    if (status.leaderId === undefined) {
+      found.push(problem("no-leader", endpoint, "it knows of no leader", "bring its cluster back to a quorum: `etcdctl endpoint status --cluster`"));
+    }
+    if (permission instanceof Error && !status.isLearner) {
+      const { code, message, hint = "" } = permission;
+      found.push(
+        code === "etcd/denied" || code === "etcd/auth"
+          ? problem("permission-denied", endpoint, message, hint)
+          : warning("permission-unknown", endpoint, `whether it would give a snapshot is not known: ${message}`, hint),
+      );
+    }
+  }
+  if (endpoint.startsWith("http://")) {
+    found.push(warning("plain-http", endpoint, "snapshots and passwords cross the network unencrypted", "start etcd with TLS and write the endpoint as https://"));
+  }
+  if (certificate !== undefined && !(certificate instanceof Error)) found.push(...certificateFindings(endpoint, certificate, now));
+  return found;
+}
+
+function certificateFindings(subject: string, { subject: name, notBefore, notAfter }: Certificate, now: Date): readonly Finding[] {
+  const which = subject === "client certificate" ? `the client certificate (${name})` : `its certificate (${name})`;
+  const renew = subject === "client certificate" ? "renew tls.cert" : "renew etcd's --cert-file: a running etcd takes the new one by itself";
+  if (notAfter <= now) return [problem("certificate-expired", subject, `${which} expired on ${day(notAfter)}`, renew)];
+  if (notBefore > now) {
+    return [problem("certificate-not-yet-valid", subject, `${which} is not valid before ${notBefore.toISOString()}`, "check the clocks of this machine and of the CA")];
+  }
+  const leftMs = notAfter.getTime() - now.getTime();
+  if (leftMs >= EXPIRING_MS) return [];
+  const days = Math.floor(leftMs / DAY_MS);
+  const left = days === 0 ? "in less than a day" : days === 1 ? "in a day" : `in ${days} days`;
+  return [warning("certificate-expiring", subject, `${which} expires ${left}, on ${day(notAfter)}`, renew)];
+}
+
+function clusterFindings({ endpoints, members, alarms }: ClusterFacts): readonly Finding[] {
+  const statuses = statusesOf(endpoints);
+  if (statuses.length === 0) return [];
+  const found: Finding[] = [];
+  const clusters = Map.groupBy(statuses, ({ clusterId }) => clusterId);
+  if (clusters.size > 1) {
+    const each = [...clusters].map(([id, of]) => `${id} at ${of.map(({ endpoint }) => endpoint).join(", ")}`).join("; ");
+    found.push(problem("clusters-differ", "cluster", `the endpoints belong to different clusters: ${each}`, "list the endpoints of one cluster only"));
+  }
+  const versions = Map.groupBy(statuses, ({ version }) => version);
+  if (versions.size > 1) {
+    const each = [...versions].map(([version, of]) => `${version} at ${of.map(({ endpoint }) => endpoint).join(", ")}`).join("; ");
+    found.push(warning("versions-differ", "cluster", `the members run different versions: ${each}`, "finish the upgrade: restore with the tools of the lowest"));
+  }
+  if (members instanceof Error) {
+    found.push(warning("members-unknown", "cluster", members.message, members.hint ?? ""));
+  } else {
+    found.push(...quorumFindings(statuses, members));
+  }
+  if (alarms instanceof Error) {
+    found.push(warning("alarms-unknown", "cluster", `its alarms are not known: ${alarms.message}`, alarms.hint ?? ""));
+  } else {
+    found.push(...alarmFindings(alarms, members instanceof Error ? [] : members));
+  }
+  const { candidates } = chooseMembers(statuses, members instanceof Error ? [] : members, alarms instanceof Error ? [] : alarms);
+  if (candidates.length === 0) {
+    found.push(problem("no-member", "cluster", "no healthy voting member answers, so there is none to take a snapshot from", "see the other findings, and give the endpoints of all voting members"));
+  }
+  return found;
+}
+
+/** Counts whom we see: with too few endpoints configured this says nothing of the cluster, so it is silent as long as a leader is known. */
+function quorumFindings(statuses: readonly EndpointStatus[], members: readonly Member[]): readonly Finding[] {
+  const voting = members.filter(({ isLearner }) => !isLearner);
+  const quorum = Math.floor(voting.length / 2) + 1;
+  const well = voting.filter(({ id }) => statuses.some(({ memberId, leaderId }) => memberId === id && leaderId !== undefined));
+  if (well.length >= quorum || statuses.some(({ leaderId }) => leaderId !== undefined)) return [];
+  return [problem("no-quorum", "cluster", `${well.length} of ${voting.length} voting members have a leader, and ${quorum} are needed`, "start the members that are down; where they are lost, restore the cluster")];
+}
+
+function alarmFindings(alarms: readonly Alarm[], members: readonly Member[]): readonly Finding[] {
+  return alarms.map(({ memberId, alarm }) => {
+    const subject = nameOf(memberId, members);
+    if (alarm === "NOSPACE") {
+      const fix = "compact and defragment the members one by one, or raise --quota-backend-bytes, then `etcdctl alarm disarm`";
+      return warning("nospace", subject, "its database reached its quota: the cluster takes no writes, snapshots still work", fix);
+    }
+    const fix = "compare `etcdctl endpoint hashkv --cluster`, then remove the member and add it anew";
+    return problem("corrupt", subject, "etcd found that its data differs from the other members'", fix);
+  });
+}
+
+function memberFindings({ endpoints, members }: ClusterFacts): readonly Finding[] {
+  const statuses = statusesOf(endpoints);
+  const found: Finding[] = [];
+  for (const { endpoint, isLearner } of statuses) {
+    if (isLearner) found.push(warning("learner", endpoint, "this member is a learner, and no snapshot is taken from it", "promote it, or give the endpoint of a voting member"));
+  }
+  if (members instanceof Error || statuses.length === 0) return found;
+  for (const { endpoint, memberId } of statuses) {
+    if (!members.some(({ id }) => id === memberId)) {
+      found.push(problem("not-a-member", endpoint, `the cluster does not list its member ${memberId}`, "remove the endpoint, or see why its member was removed"));
+    }
+  }
+  // An endpoint that does not answer may be any of the members: with its own finding it need not be told twice.
+  const silent = new Set(endpoints.filter(({ status }) => status instanceof Error).map(({ endpoint }) => endpoint));
+  for (const { id, name, clientUrls, isLearner } of members) {
+    if (isLearner || statuses.some(({ memberId }) => memberId === id) || clientUrls.some((url) => silent.has(url))) continue;
+    if (clientUrls.length === 0) {
+      found.push(warning("member-not-started", name === "" ? id : name, "this member was added and never started", "start it, or remove it: it counts for the quorum"));
+    } else {
+      const fix = `add ${clientUrls[0]} to endpoints`;
+      found.push(warning("member-without-endpoint", name === "" ? id : name, "no configured endpoint leads to this member", fix));
+    }
+  }
+  return found;
+}
+
+function statusesOf(endpoints: readonly EndpointFacts[]): readonly EndpointStatus[] {
+  return endpoints.flatMap(({ status }) => (status instanceof Error ? [] : [status]));
+}
+
+function nameOf(memberId: string, members: readonly Member[]): string {
+  const name = members.find(({ id }) => id === memberId)?.name ?? "";
+  return name === "" ? memberId : name;
+}
+
+function problem(code: FindingCode, subject: string, message: string, fix: string): Finding {
+  return { code, severity: "problem", subject, message, fix };
+}
+
+function warning(code: FindingCode, subject: string, message: string, fix: string): Finding {
+  return { code, severity: "warning", subject, message, fix };
+}
+
+function day(date: Date): string {
+  return date.toISOString().slice(0, 10);
+}

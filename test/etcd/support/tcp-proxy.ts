@@ -1,0 +1,68 @@
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
+
+/** A way to an endpoint that can be cut or stalled. Counts what the server sent through it. */
+export interface TcpProxy extends AsyncDisposable {
+  /** The endpoint's URL with our port. */
+  readonly url: string;
+  readonly bytesFromServer: () => number;
+  /** Of clients that are connected now. */
+  readonly connections: () => number;
+}
+
+export interface ProxyFault {
+  /** Reset every connection once the server has sent so many bytes. */
+  readonly cutAfter?: number;
+  /** Pass on nothing from then on, and keep the connections. */
+  readonly stallAfter?: number;
+}
+
+export async function tcpProxy(url: string, fault: ProxyFault = {}): Promise<TcpProxy> {
+  const target = new URL(url);
+  const sockets = new Set<Socket>();
+  const clients = new Set<Socket>();
+  let fromServer = 0;
+  const server = createServer((client) => {
+    const upstream = connect(Number(target.port), target.hostname);
+    clients.add(client);
+    for (const [socket, other] of [[client, upstream], [upstream, client]] as const) {
+      sockets.add(socket);
+      socket.on("error", () => other.destroy());
+      socket.on("close", () => {
+        sockets.delete(socket);
+        clients.delete(socket);
+        other.destroy();
+      });
+    }
+    client.pipe(upstream);
+    upstream.on("data", (chunk: Buffer) => {
+      fromServer += chunk.length;
+      if (fault.cutAfter !== undefined && fromServer > fault.cutAfter) {
+        client.resetAndDestroy();
+        return;
+      }
+      if (fault.stallAfter !== undefined && fromServer > fault.stallAfter) {
+        upstream.pause();
+        return;
+      }
+      if (!client.write(chunk)) {
+        upstream.pause();
+        client.once("drain", () => upstream.resume());
+      }
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("the proxy has no port");
+  return {
+    url: `${target.protocol}//127.0.0.1:${address.port}`,
+    bytesFromServer: () => fromServer,
+    connections: () => clients.size,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
