@@ -18,7 +18,14 @@ const WORLD = {
   message: "jobs see the world through ports only",
 };
 
-const restrict = (...patterns: readonly { group: string[]; message: string }[]) => ({ "no-restricted-imports": ["error", { patterns: [...patterns] }] as const });
+interface Pattern {
+  group: string[];
+  message: string;
+}
+
+function restrict(...patterns: Pattern[]): { "no-restricted-imports": ["error", { patterns: Pattern[] }] } {
+  return { "no-restricted-imports": ["error", { patterns }] };
+}
 
 export default defineConfig({
   plugins: ["typescript", "unicorn", "oxc", "import", "promise", "node", "vitest"],

@@ -60,7 +60,7 @@ export class FileLock implements HostLock {
       if (error instanceof LifeboatError) throw error;
       throw new LifeboatError("busy", `cannot lock ${path}: ${messageOf(error)}`, { hint: "check that the folder for temporary files can be written to", cause: error });
     } finally {
-      await rm(draft, { force: true });
+      await rm(draft, { force: true }).catch(() => undefined);
     }
   }
 

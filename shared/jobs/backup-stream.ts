@@ -1,11 +1,11 @@
 import { inBlocks } from "../blocks.ts";
 import { isLifeboatError, LifeboatError } from "../errors.ts";
-import type { Candidate } from "../etcd/choice.ts";
 import type { EtcdSource, StreamLimits } from "../etcd/etcd-source.ts";
 import type { Progress } from "../progress.ts";
 import { SnapshotHasher } from "../snapshot/trailer.ts";
 import type { SnapshotDigests } from "../snapshot/trailer.ts";
 import type { PendingSnapshot, SnapshotName, SnapshotStore } from "../store/snapshot-store.ts";
+import type { SnapshotSource } from "./survey.ts";
 
 export interface StreamPorts {
   readonly etcd: EtcdSource;
@@ -16,7 +16,7 @@ export interface StreamPorts {
 export interface StreamRequest {
   readonly name: SnapshotName;
   /** In the order in which they are tried. */
-  readonly candidates: readonly Candidate[];
+  readonly sources: readonly SnapshotSource[];
   readonly limits: StreamLimits;
   readonly signal?: AbortSignal;
 }
@@ -25,13 +25,13 @@ export interface StreamRequest {
 export interface Streamed {
   readonly pending: PendingSnapshot;
   readonly digests: SnapshotDigests;
-  readonly source: Candidate;
+  readonly source: SnapshotSource;
 }
 
 /** Streams from one candidate after the other until one gives a whole snapshot. Only etcd's failures lead to the next member. */
 export async function streamFromFirstThatCan(ports: StreamPorts, request: StreamRequest): Promise<Streamed> {
   const failures: LifeboatError[] = [];
-  for (const source of request.candidates) {
+  for (const source of request.sources) {
     try {
       return await takeFrom(ports, request, source);
     } catch (error) {
@@ -48,7 +48,7 @@ export async function streamFromFirstThatCan(ports: StreamPorts, request: Stream
   });
 }
 
-async function takeFrom(ports: StreamPorts, request: StreamRequest, source: Candidate): Promise<Streamed> {
+async function takeFrom(ports: StreamPorts, request: StreamRequest, source: SnapshotSource): Promise<Streamed> {
   const { endpoint, databaseBytes } = source.status;
   ports.progress.phase("stream", databaseBytes);
   const hasher = new SnapshotHasher();

@@ -92,13 +92,13 @@ async function backupLocked(ports: BackupPorts, request: BackupRequest, phases: 
   if (place.taken) return result(await readManifest(ports, cluster, place.id), true);
 
   const survey = await phases.run("preflight", async () => requireSource(cluster, await surveyCluster(ports.etcd, ports.clock, signal)));
-  for (const finding of survey.findings.filter(({ severity }) => severity !== "info")) ports.progress.note("warn", `${finding.message}; ${finding.fix}`);
+  for (const finding of survey.findings.filter(({ severity }) => severity !== "info")) ports.progress.note("warn", `${finding.subject}: ${finding.message}; ${finding.fix}`);
   const lineage = await phases.run("lineage", () => findLineage(ports, cluster, survey));
   const change = explainLineage(cluster, lineage);
   if (change !== undefined) ports.progress.note("warn", change);
 
   const name = { cluster, id: place.id };
-  const streamed = await phases.run("stream", () => streamFromFirstThatCan(ports, { name, candidates: survey.candidates, limits: request.limits, signal }));
+  const streamed = await phases.run("stream", () => streamFromFirstThatCan(ports, { name, sources: survey.sources, limits: request.limits, signal }));
   const stored = await phases.run("store", () => streamed.pending.commit());
   return phases
     .run("manifest", async () => {

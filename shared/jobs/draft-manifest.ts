@@ -3,7 +3,8 @@ import type { Manifest, Stored } from "../manifest/schema.ts";
 import type { SnapshotName } from "../store/snapshot-store.ts";
 import { TOOL } from "../version.ts";
 import type { Streamed } from "./backup-stream.ts";
-import type { Survey } from "./survey.ts";
+import { membersOf } from "./survey.ts";
+import type { UsableSurvey } from "./survey.ts";
 
 /** Everything that a backup learned, before it is signed. */
 export interface ManifestFacts {
@@ -12,7 +13,7 @@ export interface ManifestFacts {
   readonly slot: Date | undefined;
   readonly startedAt: Date;
   readonly createdAt: Date;
-  readonly survey: Survey;
+  readonly survey: UsableSurvey;
   readonly lineage: number;
   readonly streamed: Streamed;
   readonly stored: Stored;
@@ -20,7 +21,7 @@ export interface ManifestFacts {
 
 export function draftManifest(facts: ManifestFacts): Omit<Manifest, "signer"> {
   const { name, survey, streamed } = facts;
-  const { status, member } = streamed.source;
+  const { status, name: memberName, candidate } = streamed.source;
   return {
     type: "snapshot",
     formatVersion: FORMAT_VERSION,
@@ -32,8 +33,8 @@ export function draftManifest(facts: ManifestFacts): Omit<Manifest, "signer"> {
     tool: TOOL,
     etcd: {
       clusterId: survey.clusterId,
-      source: { memberId: status.memberId, name: member?.name ?? "", endpoint: status.endpoint, version: status.version, isLeader: status.leaderId === status.memberId },
-      members: survey.members.map((each) => ({ ...each, peerUrls: [...each.peerUrls], clientUrls: [...each.clientUrls] })),
+      source: { memberId: status.memberId, name: memberName, endpoint: status.endpoint, version: status.version, isLeader: candidate.role === "leader" },
+      members: membersOf(survey).map((each) => ({ ...each, peerUrls: [...each.peerUrls], clientUrls: [...each.clientUrls] })),
       before: { revision: status.revision, raftIndex: status.raftIndex, raftTerm: status.raftTerm, databaseBytes: status.databaseBytes },
     },
     lineage: facts.lineage,

@@ -1,0 +1,100 @@
+import { preflight } from "../shared/jobs/preflight.ts";
+import type { PreflightResult } from "../shared/jobs/preflight.ts";
+import type { EndpointFacts } from "../shared/etcd/findings.ts";
+import { LifeboatError } from "../shared/errors.ts";
+import type { Register } from "./command.ts";
+import { print, printJson } from "./console.ts";
+import type { Console } from "./console.ts";
+import type { ExitCode } from "./exit-codes.ts";
+import { formatBytes, formatFields, formatTable, formatTime, printable } from "./format.ts";
+
+/** `lifeboat preflight`. */
+export const registerPreflight: Register = (program, run) => {
+  program
+    .command("preflight")
+    .summary("look at a cluster before a backup")
+    .description("Ask every endpoint of a cluster, change nothing, and say what stands in the way of a backup, each\nproblem with its fix. The exit code is 6 with problems, 3 where no member could give a snapshot.")
+    .argument("<cluster>", "a cluster of the configuration")
+    .addHelpText("after", "\nExample:\n  $ lifeboat preflight prod")
+    .action((cluster: string) =>
+      run((session) =>
+        session.withCluster(cluster, async (ports, { etcd }) => {
+          const result = await preflight({ ...ports, etcd }, cluster, session.console.signal);
+          if (session.json) printJson(session.console, toJson(cluster, result));
+          else report(session.console, cluster, result);
+          return exitCode(result);
+        }),
+      ),
+    );
+};
+
+function exitCode({ sources, findings }: PreflightResult): ExitCode {
+  if (sources.length === 0) return 3;
+  return findings.some(({ severity }) => severity === "problem") ? 6 : 0;
+}
+
+function report(console: Console, cluster: string, result: PreflightResult): void {
+  const { members, alarms, clientCertificate, lineage, sources, findings } = result;
+  print(console, formatTable(["ENDPOINT", "MEMBER", "VERSION", "DATABASE", "REVISION", "ROLE", "LATENCY", "SNAPSHOT", "CERTIFICATE"], result.endpoints.map((each) => toRow(each, result))));
+  const [chosen] = sources;
+  const names = members instanceof Error ? "unknown" : members.map(({ id, name, isLearner }) => `${name === "" ? id : name}${isLearner ? " (learner)" : ""}`).join(", ");
+  const raised = alarms instanceof Error ? "unknown" : alarms.length === 0 ? "none" : alarms.map(({ alarm, memberId }) => `${alarm} on ${memberId}`).join(", ");
+  print(console, "");
+  print(
+    console,
+    formatFields([
+      ["cluster", `${cluster}${result.clusterId === undefined ? "" : ` (${result.clusterId})`}`],
+      ["members", names],
+      ["alarms", raised],
+      ["client certificate", clientCertificate === undefined ? "none" : `${clientCertificate.subject}, until ${formatTime(clientCertificate.notAfter)}`],
+      ["lineage", lineage === undefined ? "unknown" : lineage.opens === undefined ? String(lineage.number) : `${lineage.number} (the next backup opens it: ${lineage.opens.reason})`],
+      ["a backup asks", chosen === undefined ? "nobody: no member can give a snapshot" : `${chosen.name} at ${chosen.candidate.endpoint} (${chosen.candidate.reason})`],
+    ]),
+  );
+  for (const { severity, subject, message, fix } of findings) {
+    print(console, printable(`\n${severity}: ${subject}: ${message}${fix === "" ? "" : `\n  fix: ${fix}`}`));
+  }
+  if (findings.length === 0) print(console, "\nno problems found");
+}
+
+function toRow({ endpoint, status, permission, certificate }: EndpointFacts, { members }: PreflightResult): string[] {
+  if (status instanceof Error) return [endpoint, "-", "-", "-", "-", status instanceof LifeboatError ? status.code : "-", "-", "-", "-"];
+  const name = (members instanceof Error ? undefined : members.find(({ id }) => id === status.memberId)?.name) ?? "";
+  return [
+    endpoint,
+    name === "" ? status.memberId : name,
+    status.version,
+    formatBytes(status.databaseBytes),
+    String(status.revision),
+    status.isLearner ? "learner" : status.leaderId === status.memberId ? "leader" : "follower",
+    `${status.latencyMs.toFixed(1)} ms`,
+    permission === true ? "allowed" : permission === undefined ? "-" : "denied",
+    certificate === undefined || certificate instanceof Error ? "-" : certificate.notAfter.toISOString().slice(0, 10),
+  ];
+}
+
+function toJson(cluster: string, result: PreflightResult): unknown {
+  const { members, alarms, clientCertificate, lineage, sources, findings } = result;
+  const [chosen] = sources;
+  return {
+    cluster,
+    clusterId: result.clusterId,
+    revision: result.revision,
+    ready: chosen !== undefined,
+    chosen: chosen === undefined ? undefined : { endpoint: chosen.candidate.endpoint, memberId: chosen.candidate.memberId, name: chosen.name, reason: chosen.candidate.reason },
+    endpoints: result.endpoints.map((each) => endpointJson(each, result)),
+    members: members instanceof Error ? null : members,
+    alarms: alarms instanceof Error ? null : alarms,
+    clientCertificateExpires: clientCertificate?.notAfter,
+    lineage: lineage === undefined ? undefined : { number: lineage.number, opens: lineage.opens?.reason ?? null },
+    findings,
+  };
+}
+
+function endpointJson({ endpoint, status, permission, certificate }: EndpointFacts, { members }: PreflightResult): unknown {
+  if (status instanceof LifeboatError) return { endpoint, error: { code: status.code, message: status.message } };
+  const { memberId, version, databaseBytes, revision, leaderId, isLearner, latencyMs } = status;
+  const name = members instanceof Error ? undefined : members.find(({ id }) => id === memberId)?.name;
+  const certificateExpires = certificate === undefined || certificate instanceof Error ? undefined : certificate.notAfter;
+  return { endpoint, memberId, name, version, databaseBytes, revision, isLeader: leaderId === memberId, isLearner, latencyMs, snapshotAllowed: permission === true, certificateExpires };
+}
