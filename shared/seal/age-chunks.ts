@@ -6,8 +6,9 @@ export interface Chunk {
 }
 
 /**
- * `source`, of pieces of any size, in chunks of exactly `chunkBytes` but for the last. A full chunk is held back until a byte follows it, since it may be the
- * last one: so the last one is full where the length is a multiple, and empty only where `source` is.
+ * `source`, of pieces of any size, in chunks of exactly `chunkBytes` but for the last. A full chunk is held back until a byte
+ * follows it, since it may be the last one: so the last one is full where the length is a multiple, and empty only where `source`
+ * is.
  */
 export async function* inChunks(source: AsyncIterable<Uint8Array>, chunkBytes: number): AsyncGenerator<Chunk, void, undefined> {
   const held = Buffer.allocUnsafe(chunkBytes);

@@ -35,18 +35,28 @@ export async function makeHeader(recipients: readonly string[]): Promise<AgeHead
   });
   for (const recipient of recipients) encrypter.addRecipient(recipient);
   const empty = await encrypter.encrypt(new Uint8Array(0)).catch((error: unknown) => {
-    throw new LifeboatError("config/invalid", "age cannot encrypt to the given recipients", { hint: "check each recipient: one may be no usable public key", cause: error });
+    throw new LifeboatError("config/invalid", "age cannot encrypt to the given recipients", {
+      hint: "check each recipient: one may be no usable public key",
+      cause: error,
+    });
   });
   const header = empty.slice(0, empty.length - EMPTY_PAYLOAD_BYTES);
   if (header.length > MAX_HEADER_BYTES) {
-    throw new LifeboatError("config/invalid", `${recipients.length} recipients make an age header of ${header.length} bytes, more than the ${MAX_HEADER_BYTES} that are read back`, {
-      hint: "give fewer recipients",
-    });
+    throw new LifeboatError(
+      "config/invalid",
+      `${recipients.length} recipients make an age header of ${header.length} bytes, more than the ${MAX_HEADER_BYTES} that are read back`,
+      {
+        hint: "give fewer recipients",
+      },
+    );
   }
   return { header, fileKey };
 }
 
-/** Takes the header and the payload's nonce off the front of an age file; `rest` is what its last chunk held after them. `verify/sealed` where they are not there whole. */
+/**
+ * Takes the header and the payload's nonce off the front of an age file; `rest` is what its last chunk held after them.
+ * `verify/sealed` where they are not there whole.
+ */
 export async function readHeader(
   chunks: AsyncIterator<Uint8Array>,
 ): Promise<{ readonly header: Uint8Array; readonly nonce: Uint8Array; readonly rest: Uint8Array }> {
@@ -56,7 +66,10 @@ export async function readHeader(
   for (;;) {
     const next = await chunks.next();
     if (next.done === true) {
-      throw new LifeboatError("verify/sealed", filled === 0 ? "the age file is empty" : `the age file is cut within its header, after ${filled} bytes`);
+      throw new LifeboatError(
+        "verify/sealed",
+        filled === 0 ? "the age file is empty" : `the age file is cut within its header, after ${filled} bytes`,
+      );
     }
     const before = filled;
     filled += Math.min(next.value.length, buffer.length - filled);
@@ -80,26 +93,32 @@ export async function readHeader(
   }
 }
 
-/** The file key in `header`. `keys/no-match` where it is for none of `identities`, `verify/sealed` where it is malformed or was altered. */
+/**
+ * The file key in `header`. `keys/no-match` where it is for none of `identities`, `verify/sealed` where it is malformed or was
+ * altered.
+ */
 export async function openHeader(header: Uint8Array, identities: readonly AgeIdentity[]): Promise<Uint8Array> {
   const decrypter = decrypterOf(identities);
-  let unmatched = false;
+  const match = { found: true };
   // Asked last, hence only where no identity before it found its stanza: tells "not for you" from "broken" without reading messages.
   decrypter.addIdentity({
     unwrapFileKey() {
-      unmatched = true;
+      match.found = false;
       return null;
     },
   });
   try {
     return await decrypter.decryptHeader(header);
   } catch (error) {
-    if (unmatched) {
+    if (!match.found) {
       throw new LifeboatError("keys/no-match", `the age file is encrypted to none of the ${identities.length} given identities`, {
         hint: "give the identity of one of its recipients: the snapshot's own, or a break-glass identity of the time when it was made",
         cause: error,
       });
     }
-    throw new LifeboatError("verify/sealed", "the age header is malformed or was altered", { hint: "take another copy: this one is not what was stored", cause: error });
+    throw new LifeboatError("verify/sealed", "the age header is malformed or was altered", {
+      hint: "take another copy: this one is not what was stored",
+      cause: error,
+    });
   }
 }

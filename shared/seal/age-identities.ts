@@ -1,7 +1,10 @@
 import { Decrypter, generateX25519Identity, identityToRecipient } from "age-encryption";
 import { LifeboatError } from "../errors.ts";
 
-/** An age identity as text (`AGE-SECRET-KEY-1...`, `AGE-SECRET-KEY-PQ-1...`), or a passphrase for a file that someone encrypted with one. */
+/**
+ * An age identity as text (`AGE-SECRET-KEY-1...`, `AGE-SECRET-KEY-PQ-1...`), or a passphrase for a file that someone encrypted
+ * with one.
+ */
 export type AgeIdentity = string | { readonly passphrase: string };
 
 /** A fresh X25519 key pair: `AGE-SECRET-KEY-1...` and its `age1...`. */
@@ -17,8 +20,8 @@ export async function recipientOf(identity: string): Promise<string> {
 }
 
 /**
- * The identities in the text of an age identity file, in its order: one a line, with blank lines and `#` comments between. `keys/invalid` names the first line
- * that is something else, and a text without any identity.
+ * The identities in the text of an age identity file, in its order: one a line, with blank lines and `#` comments between.
+ * `keys/invalid` names the first line that is something else, and a text without any identity.
  */
 export function readIdentities(text: string): string[] {
   const identities: string[] = [];
@@ -29,7 +32,9 @@ export function readIdentities(text: string): string[] {
     identities.push(line);
   }
   if (identities.length === 0) {
-    throw new LifeboatError("keys/invalid", "the identity file holds no identity", { hint: "a line with AGE-SECRET-KEY-1... is expected; age-keygen makes one" });
+    throw new LifeboatError("keys/invalid", "the identity file holds no identity", {
+      hint: "a line with AGE-SECRET-KEY-1... is expected; age-keygen makes one",
+    });
   }
   return identities;
 }

@@ -40,8 +40,8 @@ export async function* encryptPayload(key: Uint8Array, plaintext: AsyncIterable<
 }
 
 /**
- * The plaintext of encrypted chunks. Nothing that is not authenticated is handed out; whatever was altered, cut, moved or added is `verify/sealed` before the
- * iteration ends, after the plaintext that was whole before it.
+ * The plaintext of encrypted chunks. Nothing that is not authenticated is handed out; whatever was altered, cut, moved or added is
+ * `verify/sealed` before the iteration ends, after the plaintext that was whole before it.
  */
 export async function* decryptPayload(key: Uint8Array, ciphertext: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   const pieceBytes = PIECE_CHUNKS * CHUNK_BYTES;

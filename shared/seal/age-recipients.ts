@@ -1,6 +1,8 @@
 import { Encrypter } from "age-encryption";
 import { LifeboatError } from "../errors.ts";
 
+const NO_MIX = "age does not mix the two in one file, since it would be no safer than its weaker recipient";
+
 /** Where a recipient stands against a quantum computer; one header holds recipients of one kind only. */
 export type RecipientKind = "classic" | "post-quantum";
 
@@ -14,15 +16,19 @@ export function recipientKind(recipient: string, name = "recipient"): RecipientK
       hint: "put the recipient that age-keygen -y prints for it in its place, and treat the identity as exposed if this file was shared",
     });
   }
-  if (/^ssh-/.test(recipient)) {
+  if (recipient.startsWith("ssh-")) {
     throw new LifeboatError("config/invalid", `${name} is an ssh key, which is not supported`, {
       hint: "make an age key with age-keygen and give its public key (age1...)",
     });
   }
   if (!recipient.startsWith("age1")) {
-    throw new LifeboatError("config/invalid", `${name} is not an age recipient; passphrases cannot stand beside other recipients and are not supported`, {
-      hint: "a recipient begins with age1; age-keygen makes one",
-    });
+    throw new LifeboatError(
+      "config/invalid",
+      `${name} is not an age recipient; passphrases cannot stand beside other recipients and are not supported`,
+      {
+        hint: "a recipient begins with age1; age-keygen makes one",
+      },
+    );
   }
   try {
     new Encrypter().addRecipient(recipient);
@@ -35,16 +41,19 @@ export function recipientKind(recipient: string, name = "recipient"): RecipientK
   return /^age1(pq|tagpq)1/.test(recipient) ? "post-quantum" : "classic";
 }
 
-/** Checks the recipients of one age header: at least one, each valid, none twice, all of one kind. `config/invalid` says which is wrong and why. */
+/**
+ * Checks the recipients of one age header: at least one, each valid, none twice, all of one kind. `config/invalid` says which is
+ * wrong and why.
+ */
 export function checkRecipients(recipients: readonly string[]): void {
-  if (recipients.length === 0) throw new LifeboatError("config/invalid", "there is no recipient to encrypt to", { hint: "give at least one age recipient" });
+  if (recipients.length === 0)
+    throw new LifeboatError("config/invalid", "there is no recipient to encrypt to", { hint: "give at least one age recipient" });
   const kinds = checkEach(recipients, "recipient");
   if (new Set(kinds).size > 1) {
     const odd = kinds.findIndex((kind) => kind !== kinds[0]);
     throw new LifeboatError(
       "config/invalid",
-      `recipient ${odd + 1} (${shortened(recipients[odd] ?? "")}) is ${kinds[odd]} and recipient 1 is ${kinds[0]}: age does not mix the two, ` +
-        "since the file would be no safer than its weaker recipient",
+      `recipient ${odd + 1} (${shortened(recipients[odd] ?? "")}) is ${kinds[odd]} and recipient 1 is ${kinds[0]}: ${NO_MIX}`,
       { hint: "give recipients of one kind only" },
     );
   }
@@ -60,8 +69,7 @@ export function checkBreakGlass(recipients: readonly string[]): void {
   if (odd >= 0) {
     throw new LifeboatError(
       "config/invalid",
-      `break-glass recipient ${odd + 1} (${shortened(recipients[odd] ?? "")}) is post-quantum: it stands beside each snapshot's own X25519 identity, ` +
-        "and age does not mix the two, since the file would be no safer than its weaker recipient",
+      `break-glass recipient ${odd + 1} (${shortened(recipients[odd] ?? "")}) is post-quantum and each snapshot's own identity is X25519: ${NO_MIX}`,
       { hint: "give an X25519 recipient (age1... as age-keygen makes it by default)" },
     );
   }
@@ -72,9 +80,13 @@ function checkEach(recipients: readonly string[], name: string): RecipientKind[]
   const twice = recipients.findIndex((recipient, index) => recipients.indexOf(recipient) !== index);
   if (twice >= 0) {
     const first = recipients.indexOf(recipients[twice] ?? "");
-    throw new LifeboatError("config/invalid", `${name} ${twice + 1} is the same as ${name} ${first + 1}: ${shortened(recipients[twice] ?? "")}`, {
-      hint: "name each recipient once",
-    });
+    throw new LifeboatError(
+      "config/invalid",
+      `${name} ${twice + 1} is the same as ${name} ${first + 1}: ${shortened(recipients[twice] ?? "")}`,
+      {
+        hint: "name each recipient once",
+      },
+    );
   }
   return kinds;
 }

@@ -6,17 +6,22 @@ import { decryptPayload, encryptPayload, payloadKey } from "./age-payload.ts";
 export { type AgeIdentity, newIdentity, readIdentities, recipientOf } from "./age-identities.ts";
 
 /**
- * `plaintext` as an age v1 file (https://c2sp.org/age) that each of `recipients` opens, in pieces of some 1 MiB, pulled no faster than they are taken.
- * `config/invalid` for recipients that cannot stand together (`plaintext` is then closed unread); an error of `plaintext` passes unchanged.
+ * `plaintext` as an age v1 file (https://c2sp.org/age) that each of `recipients` opens, in pieces of some 1 MiB, pulled no faster
+ * than they are taken. `config/invalid` for recipients that cannot stand together (`plaintext` is then closed unread); an error of
+ * `plaintext` passes unchanged.
  */
-export async function* encryptAge(recipients: readonly string[], plaintext: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* encryptAge(
+  recipients: readonly string[],
+  plaintext: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const { header, fileKey } = await makeHeader(recipients).catch(async (error: unknown) => {
     await plaintext[Symbol.asyncIterator]().return?.();
     throw error;
   });
   const nonce = randomBytes(NONCE_BYTES);
   let front: Uint8Array[] = [header, nonce];
-  // The header goes out with the first chunks: a consumer that has something in hand has a source that was begun, hence one that leaving early closes.
+  // The header goes out with the first chunks: a consumer that has something in hand has a source that was begun, hence one that
+  // leaving early closes.
   for await (const piece of encryptPayload(payloadKey(fileKey, nonce), plaintext)) {
     yield front.length === 0 ? piece : Buffer.concat([...front, piece]);
     front = [];
@@ -24,10 +29,14 @@ export async function* encryptAge(recipients: readonly string[], plaintext: Asyn
 }
 
 /**
- * The plaintext of an age v1 file given in chunks of any size. What is handed out is authentic, but only whole when the iteration ends: a file that was cut,
- * altered, reordered or lengthened ends in `verify/sealed`. `keys/no-match` where it is for none of `identities`, `keys/invalid` where one of them is none.
+ * The plaintext of an age v1 file given in chunks of any size. What is handed out is authentic, but only whole when the iteration
+ * ends: a file that was cut, altered, reordered or lengthened ends in `verify/sealed`. `keys/no-match` where it is for none of
+ * `identities`, `keys/invalid` where one of them is none.
  */
-export async function* decryptAge(identities: readonly AgeIdentity[], ciphertext: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* decryptAge(
+  identities: readonly AgeIdentity[],
+  ciphertext: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const chunks = ciphertext[Symbol.asyncIterator]();
   try {
     const { header, nonce, rest } = await readHeader(chunks);

@@ -1,6 +1,7 @@
 /**
- * `work` on each item of `source`, up to `lanes` at once, with the outcomes in the order of the items. Back-pressure: no more than `lanes` items are taken
- * beyond what the consumer has taken of the outcomes. When it ends, fails or is left early, every work that was begun has come to its end and the source is closed.
+ * `work` on each item of `source`, up to `lanes` at once, with the outcomes in the order of the items. Back-pressure: no more than
+ * `lanes` items are taken beyond what the consumer has taken of the outcomes. When it ends, fails or is left early, every work
+ * that was begun has come to its end and the source is closed.
  */
 export async function* inLanes<Item, Outcome>(
   source: AsyncIterable<Item>,

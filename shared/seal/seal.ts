@@ -4,18 +4,22 @@ import { decryptAge, encryptAge } from "./age.ts";
 import { compressFrames, decompressFrames } from "./zstd-frames.ts";
 
 /**
- * The stored form of a snapshot: an age v1 file for `recipients` over one zstd frame per block; `age -d | zstd -d` opens it. Nothing is pulled
- * before the first piece is asked for, and then with back-pressure; blocks are released as they are compressed. Errors: those of `blocks`
- * unchanged, `config/invalid` for recipients that cannot stand together.
+ * The stored form of a snapshot: an age v1 file for `recipients` over one zstd frame per block; `age -d | zstd -d` opens it.
+ * Nothing is pulled before the first piece is asked for, and then with back-pressure; blocks are released as they are compressed.
+ * Errors: those of `blocks` unchanged, `config/invalid` for recipients that cannot stand together.
  */
 export function seal(blocks: AsyncIterable<Block>, recipients: readonly string[]): AsyncGenerator<Uint8Array, void, undefined> {
   return encryptAge(recipients, compressFrames(blocks));
 }
 
 /**
- * The way back, from chunks of any size. Every byte that is handed out is authentic, but the whole is there only when the iteration ends. Errors:
- * those of `ciphertext` unchanged, `keys/no-match`, `keys/invalid`, and `verify/sealed` for whatever is not what was sealed.
+ * The way back, from chunks of any size. Every byte that is handed out is authentic, but the whole is there only when the
+ * iteration ends. Errors: those of `ciphertext` unchanged, `keys/no-match`, `keys/invalid`, and `verify/sealed` for whatever is
+ * not what was sealed.
  */
-export function unseal(ciphertext: AsyncIterable<Uint8Array>, identities: readonly AgeIdentity[]): AsyncGenerator<Uint8Array, void, undefined> {
+export function unseal(
+  ciphertext: AsyncIterable<Uint8Array>,
+  identities: readonly AgeIdentity[],
+): AsyncGenerator<Uint8Array, void, undefined> {
   return decompressFrames(decryptAge(identities, ciphertext));
 }

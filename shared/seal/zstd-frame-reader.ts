@@ -1,6 +1,7 @@
 import { LifeboatError } from "../errors.ts";
 
-// Where zstd frames begin and end: RFC 8878, section 3.1. Only headers are read here; what is in the blocks is the decompressor's to judge.
+// Where zstd frames begin and end: RFC 8878, section 3.1. Only headers are read here; what is in the blocks is the decompressor's
+// to judge.
 
 const MAGIC = 0xfd2fb528;
 /** 0x184D2A50 to 0x184D2A5F: section 3.1.2. */
@@ -8,7 +9,10 @@ const SKIPPABLE_MAGIC = 0x184d2a50;
 /** A frame's window and content may be no larger: twice the block that lifeboat puts into one frame. */
 export const MAX_CONTENT_BYTES = 8 * 1024 * 1024;
 const MAX_BLOCK_BYTES = 128 * 1024;
-/** The content bound, stored without compression in the smallest blocks that any encoder makes (1 KiB, 3 bytes of header each), and some. */
+/**
+ * The content bound, stored without compression in the smallest blocks that any encoder makes (1 KiB, 3 bytes of header each), and
+ * some.
+ */
 export const MAX_FRAME_BYTES = MAX_CONTENT_BYTES + 32 * 1024;
 const CHECKSUM_BYTES = 4;
 
@@ -20,12 +24,14 @@ export interface ZstdFrame {
 }
 
 interface FrameHeader {
-  readonly bytes: number;
   readonly contentBytes: number | undefined;
   readonly hasChecksum: boolean;
 }
 
-/** Splits a stream, given in chunks of any size, into frames. Holds one frame at most. `verify/sealed` for what is no frame, and for frames larger than lifeboat makes. */
+/**
+ * Splits a stream, given in chunks of any size, into frames. Holds one frame at most. `verify/sealed` for what is no frame, and
+ * for frames larger than lifeboat makes.
+ */
 export class ZstdFrameReader {
   #buffer = Buffer.allocUnsafe(MAX_BLOCK_BYTES);
   #filled = 0;
@@ -59,21 +65,18 @@ export class ZstdFrameReader {
   }
 
   #advance(): ZstdFrame | undefined {
-    switch (this.#state) {
-      case "descriptor":
-        this.#needed = this.#headerBytes();
-        this.#state = "header";
-        return undefined;
-      case "header":
-        this.#header = this.#readHeader();
-        this.#needed += 3;
-        this.#state = "block";
-        return undefined;
-      case "block":
-        return this.#nextBlock();
-      case "end":
-        return this.#finish();
+    if (this.#state === "descriptor") {
+      this.#needed = this.#headerBytes();
+      this.#state = "header";
+      return undefined;
     }
+    if (this.#state === "header") {
+      this.#header = this.#readHeader();
+      this.#needed += 3;
+      this.#state = "block";
+      return undefined;
+    }
+    return this.#state === "block" ? this.#nextBlock() : this.#finish();
   }
 
   /** Section 3.1.1.1: the descriptor says which fields follow it. */
@@ -89,22 +92,28 @@ export class ZstdFrameReader {
 
   #readHeader(): FrameHeader {
     const descriptor = this.#buffer.readUInt8(4);
-    const field = contentFieldBytes(descriptor);
-    const at = this.#filled - field;
-    const content =
-      field === 0 ? undefined
-      : field === 8 ? Number(this.#buffer.readBigUInt64LE(at))
-      : field === 2 ? this.#buffer.readUInt16LE(at) + 256
-      : this.#buffer.readUIntLE(at, field);
+    const content = this.#contentBytes(contentFieldBytes(descriptor));
     const window = isSingleSegment(descriptor) ? (content ?? 0) : windowBytes(this.#buffer.readUInt8(5));
-    if (window > MAX_CONTENT_BYTES) throw this.#broken(`needs a window of ${window} bytes, and the most that is accepted is ${MAX_CONTENT_BYTES}`);
+    if (window > MAX_CONTENT_BYTES)
+      throw this.#broken(`needs a window of ${window} bytes, and the most that is accepted is ${MAX_CONTENT_BYTES}`);
     if (content !== undefined && content > MAX_CONTENT_BYTES) {
       throw this.#broken(`says that it holds ${content} bytes, and the most that is accepted is ${MAX_CONTENT_BYTES}`);
     }
-    return { bytes: this.#filled, contentBytes: content, hasChecksum: (descriptor & 0x04) !== 0 };
+    return { contentBytes: content, hasChecksum: (descriptor & 0x04) !== 0 };
   }
 
-  /** Section 3.1.1.2: 3 bytes, little-endian: last (1 bit), type (2 bits), size (21 bits). Asked for when a block's header has just been read. */
+  /** Section 3.1.1.1.4: the last field of the header, of `fieldBytes`, has just been read. */
+  #contentBytes(fieldBytes: number): number | undefined {
+    const at = this.#filled - fieldBytes;
+    if (fieldBytes === 0) return undefined;
+    if (fieldBytes === 2) return this.#buffer.readUInt16LE(at) + 256;
+    return fieldBytes === 8 ? Number(this.#buffer.readBigUInt64LE(at)) : this.#buffer.readUIntLE(at, fieldBytes);
+  }
+
+  /**
+   * Section 3.1.1.2: 3 bytes, little-endian: last (1 bit), type (2 bits), size (21 bits). Asked for when a block's header has just
+   * been read.
+   */
   #nextBlock(): ZstdFrame | undefined {
     const blockHeader = this.#buffer.readUIntLE(this.#filled - 3, 3);
     const last = (blockHeader & 1) === 1;
@@ -125,7 +134,8 @@ export class ZstdFrameReader {
     const frame = { bytes: this.#buffer.subarray(0, this.#filled), contentBytes: this.#header?.contentBytes };
     this.#offset += this.#filled;
     this.#frames++;
-    this.#buffer = Buffer.allocUnsafe(this.#buffer.length);
+    // The next frame is mostly of a like size.
+    this.#buffer = Buffer.allocUnsafe(Math.min(MAX_FRAME_BYTES, Math.ceil(1.25 * this.#filled) + MAX_BLOCK_BYTES));
     this.#filled = 0;
     this.#needed = 5;
     this.#header = undefined;

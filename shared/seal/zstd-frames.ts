@@ -5,9 +5,12 @@ import { LifeboatError } from "../errors.ts";
 import { inLanes } from "./lanes.ts";
 import { MAX_CONTENT_BYTES, type ZstdFrame, ZstdFrameReader } from "./zstd-frame-reader.ts";
 
-/** Measured on snapshots: as fast as level 1 and a fifth smaller (ratio 7.0 against 5.8). */
+/** Measured on snapshots: as fast as level 1 and a sixth smaller (ratio 7.0 against 5.8). */
 const LEVEL = 2;
-/** Two at work, and the oldest handed out meanwhile. One-shot calls on the thread pool: measured as fast as long-lived streams, and nothing is left to close. */
+/**
+ * Two at work, and the oldest handed out meanwhile. One-shot calls on the thread pool: measured as fast as long-lived streams, and
+ * nothing is left to close.
+ */
 const LANES = 3;
 const OUTPUT_CHUNK_BYTES = 1024 * 1024;
 
@@ -22,13 +25,19 @@ export interface CompressOptions {
 }
 
 /**
- * Each block as one zstd frame (RFC 8878) that says its content's length; `zstd -d` reads them one after the other. Each block is released once compressed; no more than
- * `lanes` (3) are held at once. No blocks give one empty frame, so that nothing is told from all being lost. An error of `blocks` passes unchanged.
+ * Each block as one zstd frame (RFC 8878) that says its content's length; `zstd -d` reads them one after the other. Each block is
+ * released once compressed; no more than `lanes` (3) are held at once. No blocks give one empty frame, so that an empty snapshot is told
+ * from a lost one. An error of `blocks` passes unchanged.
  */
-export async function* compressFrames(blocks: AsyncIterable<Block>, options: CompressOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* compressFrames(
+  blocks: AsyncIterable<Block>,
+  options: CompressOptions = {},
+): AsyncGenerator<Uint8Array, void, undefined> {
   const level = options.level ?? LEVEL;
   let any = false;
-  for await (const frame of inLanes(blocks, options.lanes ?? LANES, (block) => frameOf(block.bytes, level).finally(() => block.release()))) {
+  for await (const frame of inLanes(blocks, options.lanes ?? LANES, (block) =>
+    frameOf(block.bytes, level).finally(() => block.release()),
+  )) {
     any = true;
     yield frame;
   }
@@ -36,14 +45,20 @@ export async function* compressFrames(blocks: AsyncIterable<Block>, options: Com
 }
 
 async function frameOf(bytes: Uint8Array, level: number): Promise<Uint8Array> {
-  if (bytes.length > MAX_CONTENT_BYTES) throw new RangeError(`a block of ${bytes.length} bytes makes a frame that is not read back: at most ${MAX_CONTENT_BYTES}`);
+  if (bytes.length > MAX_CONTENT_BYTES)
+    throw new RangeError(`a block of ${bytes.length} bytes makes a frame that is not read back: at most ${MAX_CONTENT_BYTES}`);
   // Node does not tell zstd the length by itself, and then the frame's header lacks it.
-  return compress(bytes, { params: { [constants.ZSTD_c_compressionLevel]: level }, pledgedSrcSize: bytes.length, chunkSize: OUTPUT_CHUNK_BYTES });
+  return compress(bytes, {
+    params: { [constants.ZSTD_c_compressionLevel]: level },
+    pledgedSrcSize: bytes.length,
+    chunkSize: OUTPUT_CHUNK_BYTES,
+  });
 }
 
 /**
- * The content of zstd frames given in chunks of any size, one piece a frame. Frames are at most 8 MiB of content and window, as those of `compressFrames` (4 MiB)
- * and of `zstd` for small files are. `verify/sealed` where a frame is cut, altered or larger, or something else stands there; also where there is no frame at all.
+ * The content of zstd frames given in chunks of any size, one piece a frame. Frames are at most 8 MiB of content and window, as
+ * those of `compressFrames` (4 MiB) and of `zstd` for small files are. `verify/sealed` where a frame is cut, altered or larger, or
+ * something else stands there; also where there is no frame at all.
  */
 export async function* decompressFrames(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const content of inLanes(frames(bytes), LANES, contentOf)) if (content.length > 0) yield content;
@@ -62,12 +77,16 @@ async function contentOf(frame: ZstdFrame & { readonly number: number }): Promis
   let content: Uint8Array;
   try {
     // A byte more than needed, so that one buffer takes it all and zstd works in it directly, without a window of its own.
-    content = await decompress(frame.bytes, { chunkSize: Math.max(64, Math.min(limit, frame.contentBytes ?? OUTPUT_CHUNK_BYTES) + 1), maxOutputLength: Math.max(1, limit) });
+    content = await decompress(frame.bytes, {
+      chunkSize: Math.max(64, Math.min(limit, frame.contentBytes ?? OUTPUT_CHUNK_BYTES) + 1),
+      maxOutputLength: Math.max(1, limit),
+    });
   } catch (error) {
     const tooLarge = error instanceof Error && "code" in error && error.code === "ERR_BUFFER_TOO_LARGE";
     throw broken(frame, tooLarge ? `holds more than ${limit} bytes` : "cannot be decompressed", error);
   }
-  if (frame.contentBytes !== undefined && content.length !== frame.contentBytes) throw broken(frame, `holds ${content.length} bytes and says ${frame.contentBytes}`);
+  if (frame.contentBytes !== undefined && content.length !== frame.contentBytes)
+    throw broken(frame, `holds ${content.length} bytes and says ${frame.contentBytes}`);
   return content;
 }
 

@@ -19,7 +19,9 @@ test("a post-quantum identity has its recipient too", async () => {
 describe("an identity file", () => {
   test("gives its identities in order, past comments, blank lines and Windows line ends", async () => {
     const [one, other] = await Promise.all([newIdentity(), newIdentity()]);
-    expect(readIdentities(`# created: 2026-11-21\r\n# public key: ${one.recipient}\r\n${one.identity}\r\n\r\n\t${other.identity}  \n`)).toEqual([one.identity, other.identity]);
+    expect(
+      readIdentities(`# created: 2026-11-21\r\n# public key: ${one.recipient}\r\n${one.identity}\r\n\r\n\t${other.identity}  \n`),
+    ).toEqual([one.identity, other.identity]);
     expect(readIdentities(one.identity)).toEqual([one.identity]);
   });
 
@@ -43,7 +45,12 @@ describe("an identity file", () => {
     }
   });
 
-  test.each(["-----BEGIN OPENSSH PRIVATE KEY-----", "AGE-PLUGIN-YUBIKEY-1Q9SHMZ5Q", "age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq5cu47z", "AGE-SECRET-KEY-1"])("with %s is refused", (line) => {
+  test.each([
+    "-----BEGIN OPENSSH PRIVATE KEY-----",
+    "AGE-PLUGIN-YUBIKEY-1Q9SHMZ5Q",
+    "age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq5cu47z",
+    "AGE-SECRET-KEY-1",
+  ])("with %s is refused", (line) => {
     expect(() => readIdentities(line)).toThrow("line 1 of the identity file is not an age identity");
   });
 });

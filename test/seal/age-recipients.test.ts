@@ -37,19 +37,24 @@ describe("refused, with the place and the reason", () => {
   test("a mix of kinds", async () => {
     const error = refusal(() => checkRecipients([classic, hybrid]));
     expect(error).toMatchObject({ code: "config/invalid", hint: "give recipients of one kind only" });
-    expect(error).toHaveProperty("message", expect.stringMatching(/^recipient 2 \(age1pq1.{33}\.\.\.\) is post-quantum and recipient 1 is classic: age does not mix the two/));
+    expect(error).toHaveProperty(
+      "message",
+      expect.stringMatching(/^recipient 2 \(age1pq1.{33}\.\.\.\) is post-quantum and recipient 1 is classic: age does not mix the two/),
+    );
     await expect(encryptSmall([classic, hybrid], Buffer.from("x"))).rejects.toMatchObject({ code: "config/invalid" });
   });
 
   test("a post-quantum break-glass recipient, since each snapshot's own identity is X25519", () => {
     const error = refusal(() => checkBreakGlass([hybrid]));
-    expect(error).toMatchObject({ code: "config/invalid", hint: expect.stringContaining("X25519") });
+    expect(error).toMatchObject({ code: "config/invalid", hint: "give an X25519 recipient (age1... as age-keygen makes it by default)" });
     expect(error).toHaveProperty("message", expect.stringContaining("break-glass recipient 1 (age1pq1"));
-    expect(error).toHaveProperty("message", expect.stringContaining("each snapshot's own X25519 identity"));
+    expect(error).toHaveProperty("message", expect.stringContaining("each snapshot's own identity is X25519: age does not mix the two"));
   });
 
   test("the same one twice", () => {
-    expect(refusal(() => checkBreakGlass([classic, other, classic]))).toMatchObject({ message: `break-glass recipient 3 is the same as break-glass recipient 1: ${classic}` });
+    expect(refusal(() => checkBreakGlass([classic, other, classic]))).toMatchObject({
+      message: `break-glass recipient 3 is the same as break-glass recipient 1: ${classic}`,
+    });
   });
 
   test("none at all", async () => {
@@ -58,29 +63,42 @@ describe("refused, with the place and the reason", () => {
   });
 
   test("a typing error", () => {
-    expect(refusal(() => checkRecipients([other, WRONG_CHECKSUM]))).toMatchObject({ code: "config/invalid", message: `recipient 2 is not a valid age recipient: ${WRONG_CHECKSUM}` });
+    expect(refusal(() => checkRecipients([other, WRONG_CHECKSUM]))).toMatchObject({
+      code: "config/invalid",
+      message: `recipient 2 is not a valid age recipient: ${WRONG_CHECKSUM}`,
+    });
   });
 
   test.each(["age1yubikey1qwt50d05nh5vutpdzmlg5wn80xq5negm4uj9ghv0snvdd3yysf5yw3rhl3t", "age1", "age1pq1qqqq"])("%s", (text) => {
-    expect(refusal(() => checkRecipients([text]))).toMatchObject({ code: "config/invalid", message: `recipient 1 is not a valid age recipient: ${text}` });
+    expect(refusal(() => checkRecipients([text]))).toMatchObject({
+      code: "config/invalid",
+      message: `recipient 1 is not a valid age recipient: ${text}`,
+    });
   });
 
   test("an ssh key", () => {
-    expect(refusal(() => checkRecipients(["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsKLqeplhpW+uObz5dvMgjz1OxfM/XXUB+VHtZ6isGN"]))).toMatchObject({
+    expect(
+      refusal(() => checkRecipients(["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsKLqeplhpW+uObz5dvMgjz1OxfM/XXUB+VHtZ6isGN"])),
+    ).toMatchObject({
       message: "recipient 1 is an ssh key, which is not supported",
     });
   });
 
   test("too many for a header that is read back", async () => {
     const many = await Promise.all(Array.from({ length: 700 }, async () => (await newIdentity()).recipient));
-    await expect(encryptSmall(many, Buffer.from("x"))).rejects.toMatchObject({ code: "config/invalid", message: expect.stringMatching(/^700 recipients make an age header of \d+ bytes, more than the 65536/) });
+    const attempt = encryptSmall(many, Buffer.from("x"));
+    await expect(attempt).rejects.toMatchObject({ code: "config/invalid", hint: "give fewer recipients" });
+    await expect(attempt).rejects.toThrow(/^700 recipients make an age header of \d+ bytes, more than the 65536 that are read back$/);
   });
 
   test("a key of low order, which would give everyone the file key", async () => {
     // The bech32 form of 32 zero bytes.
     const zero = "age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq5cu47z";
     expect(recipientKind(zero)).toBe("classic");
-    await expect(encryptSmall([zero], Buffer.from("x"))).rejects.toMatchObject({ code: "config/invalid", message: "age cannot encrypt to the given recipients" });
+    await expect(encryptSmall([zero], Buffer.from("x"))).rejects.toMatchObject({
+      code: "config/invalid",
+      message: "age cannot encrypt to the given recipients",
+    });
   });
 });
 
@@ -94,7 +112,8 @@ describe("what may be a secret is not repeated", () => {
 
   test("a passphrase", () => {
     const error = refusal(() => checkRecipients(["correct horse battery staple"]));
-    expect(error).toMatchObject({ code: "config/invalid", message: expect.stringContaining("passphrases cannot stand beside other recipients") });
-    expect(error).toHaveProperty("message", expect.not.stringContaining("horse"));
+    expect(error).toMatchObject({ code: "config/invalid" });
+    expect(error).toHaveProperty("message", expect.stringContaining("passphrases cannot stand beside other recipients"));
+    expect(inspect(error, { depth: 9 })).not.toContain("horse");
   });
 });

@@ -30,9 +30,9 @@ export async function drain(stream: AsyncIterable<Uint8Array>): Promise<Outcome>
 
 /** The whole of a stream that must end well. */
 export async function whole(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  const { bytes, error } = await drain(stream);
-  if (error !== undefined) throw error;
-  return bytes;
+  const pieces: Uint8Array[] = [];
+  for await (const piece of stream) pieces.push(piece);
+  return Buffer.concat(pieces);
 }
 
 /** Reproducible bytes that do not compress: a xorshift generator. */

@@ -23,12 +23,18 @@ function frameLengths(stream: Uint8Array): (number | undefined)[] {
 describe("round trips", () => {
   test("of any length, block size and chunking", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 0, max: 300_000 }), fc.integer({ min: 2_000, max: 100_000 }), chunking, fc.boolean(), async (bytes, blockBytes, reading, compressible) => {
-        const plain = compressible ? Buffer.alloc(bytes, "/registry/pods/default/pod-") : noise(bytes, bytes + 1);
-        const frames = await whole(compressFrames(inBlocks(inChunksOf(plain, 7_000), blockBytes)));
-        expect(frameLengths(frames).length).toBe(Math.max(1, Math.ceil(bytes / blockBytes)));
-        expect((await whole(decompressFrames(inChunksOf(frames, ...reading)))).equals(plain)).toBe(true);
-      }),
+      fc.asyncProperty(
+        fc.integer({ min: 0, max: 300_000 }),
+        fc.integer({ min: 2_000, max: 100_000 }),
+        chunking,
+        fc.boolean(),
+        async (bytes, blockBytes, reading, compressible) => {
+          const plain = compressible ? Buffer.alloc(bytes, "/registry/pods/default/pod-") : noise(bytes, bytes + 1);
+          const frames = await whole(compressFrames(inBlocks(inChunksOf(plain, 7_000), blockBytes)));
+          expect(frameLengths(frames).length).toBe(Math.max(1, Math.ceil(bytes / blockBytes)));
+          expect((await whole(decompressFrames(inChunksOf(frames, ...reading)))).equals(plain)).toBe(true);
+        },
+      ),
       { numRuns: 100 },
     );
   }, 60_000);
@@ -37,12 +43,16 @@ describe("round trips", () => {
   test.each([
     ["zeros", Buffer.alloc(64 * MIB + 3)],
     ["a pattern", Buffer.alloc(64 * MIB + 3, "/registry/leases/kube-node-lease/node-0001\n")],
-  ])("of 64 MB of %s, whose 17 frames fit in one chunk", async (_name, plain) => {
-    const frames = await whole(compressFrames(inBlocks(inChunksOf(plain, MIB))));
-    expect(frameLengths(frames)).toEqual([...Array.from({ length: 16 }, () => BLOCK_BYTES), 3]);
-    expect(frames.length).toBeLessThan(64 * 1024);
-    for (const size of [Infinity, 1000, 1]) expect((await whole(decompressFrames(inChunksOf(frames, size)))).equals(plain)).toBe(true);
-  }, 60_000);
+  ])(
+    "of 64 MB of %s, whose 17 frames fit in one chunk",
+    async (_name, plain) => {
+      const frames = await whole(compressFrames(inBlocks(inChunksOf(plain, MIB))));
+      expect(frameLengths(frames)).toEqual([...Array.from({ length: 16 }, () => BLOCK_BYTES), 3]);
+      expect(frames.length).toBeLessThan(64 * 1024);
+      for (const size of [Infinity, 1000, 1]) expect((await whole(decompressFrames(inChunksOf(frames, size)))).equals(plain)).toBe(true);
+    },
+    60_000,
+  );
 
   test("of nothing: one empty frame", async () => {
     const frames = await whole(compressFrames(inBlocks(inChunksOf(Buffer.alloc(0), 1))));
@@ -55,13 +65,19 @@ describe("round trips", () => {
     async function* one(): AsyncGenerator<Block, void, undefined> {
       yield large;
     }
-    expect((await drain(compressFrames(one()))).error).toMatchObject({ name: "RangeError", message: "a block of 8388609 bytes makes a frame that is not read back: at most 8388608" });
+    expect((await drain(compressFrames(one()))).error).toMatchObject({
+      name: "RangeError",
+      message: "a block of 8388609 bytes makes a frame that is not read back: at most 8388608",
+    });
   });
 
   test("at other levels and with one lane", async () => {
     const plain = noise(1000).toString("hex").repeat(500);
     const sizes = [];
-    for (const options of [{ level: 1, lanes: 1 }, { level: 19, lanes: 2 }]) {
+    for (const options of [
+      { level: 1, lanes: 1 },
+      { level: 19, lanes: 2 },
+    ]) {
       const frames = await whole(compressFrames(inBlocks(inChunksOf(Buffer.from(plain), 70_000), 300_000), options));
       expect((await whole(decompressFrames(inChunksOf(frames, 999)))).toString()).toBe(plain);
       sizes.push(frames.length);
@@ -72,7 +88,10 @@ describe("round trips", () => {
 
 describe("blocks", () => {
   /** `count` blocks, each of one content; watches who holds how many. */
-  function watched(count: number, bytes: number): { readonly blocks: AsyncIterable<Block>; readonly seen: { pulled: number; released: number; mostHeld: number; closed: boolean } } {
+  function watched(
+    count: number,
+    bytes: number,
+  ): { readonly blocks: AsyncIterable<Block>; readonly seen: { pulled: number; released: number; mostHeld: number; closed: boolean } } {
     const seen = { pulled: 0, released: 0, mostHeld: 0, closed: false };
     async function* pull(): AsyncGenerator<Block, void, undefined> {
       try {
@@ -141,7 +160,11 @@ describe("decompression refuses", () => {
   }
 
   /** A frame by hand: descriptor, further header fields, blocks of [type, size, stored bytes]. */
-  function frame(descriptor: number, fields: readonly number[], blocks: readonly (readonly [type: number, size: number, stored: Uint8Array])[]): Buffer {
+  function frame(
+    descriptor: number,
+    fields: readonly number[],
+    blocks: readonly (readonly [type: number, size: number, stored: Uint8Array])[],
+  ): Buffer {
     const parts = blocks.map(([type, size, stored], index) => {
       const header = Buffer.alloc(3);
       header.writeUIntLE((size << 3) | (type << 1) | (index === blocks.length - 1 ? 1 : 0), 0, 3);
@@ -161,45 +184,71 @@ describe("decompression refuses", () => {
   test("a frame that is cut at any byte", async () => {
     const one = await compress(Buffer.from("some text, some text, some text"));
     for (let length = 1; length < one.length; length++) {
-      expect(await refusal(Buffer.concat([one, one.subarray(0, length)]), 7)).toBe(`zstd frame 2, at byte ${one.length} of the compressed data, is cut short`);
+      expect(await refusal(Buffer.concat([one, one.subarray(0, length)]), 7)).toBe(
+        `zstd frame 2, at byte ${one.length} of the compressed data, is cut short`,
+      );
     }
   });
 
   test("anything else after or between frames", async () => {
     const one = await compress(Buffer.from("x"));
-    expect(await refusal(Buffer.concat([one, Buffer.from("trailing garbage")]))).toBe(`zstd frame 2, at byte ${one.length} of the compressed data, does not begin as a zstd frame does`);
+    expect(await refusal(Buffer.concat([one, Buffer.from("trailing garbage")]))).toBe(
+      `zstd frame 2, at byte ${one.length} of the compressed data, does not begin as a zstd frame does`,
+    );
     const skippable = Buffer.from([0x53, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 1, 2]);
-    expect(await refusal(Buffer.concat([one, skippable, one]))).toBe(`zstd frame 2, at byte ${one.length} of the compressed data, is a skippable one, which lifeboat never writes`);
-    expect(await refusal(Buffer.from([0x1f, 0x8b, 8, 0, 0, 0]))).toContain("zstd frame 1, at byte 0 of the compressed data, does not begin as a zstd frame does");
+    expect(await refusal(Buffer.concat([one, skippable, one]))).toBe(
+      `zstd frame 2, at byte ${one.length} of the compressed data, is a skippable one, which lifeboat never writes`,
+    );
+    expect(await refusal(Buffer.from([0x1f, 0x8b, 8, 0, 0, 0]))).toContain(
+      "zstd frame 1, at byte 0 of the compressed data, does not begin as a zstd frame does",
+    );
   });
 
   test("windows and contents over 8 MiB, before any memory is taken for them", async () => {
-    expect(await refusal(frame(0x00, [14 << 3], [[RAW, 0, Buffer.alloc(0)]]))).toContain("needs a window of 16777216 bytes, and the most that is accepted is 8388608");
+    expect(await refusal(frame(0x00, [14 << 3], [[RAW, 0, Buffer.alloc(0)]]))).toContain(
+      "needs a window of 16777216 bytes, and the most that is accepted is 8388608",
+    );
     expect(await refusal(frame(0x00, [0xff], [[RAW, 0, Buffer.alloc(0)]]))).toContain("needs a window of 4123168604160 bytes");
     const content = Buffer.alloc(8);
     content.writeBigUInt64LE(2n ** 60n);
-    expect(await refusal(frame(0xc0, [WINDOW_8_MIB, ...content], [[RAW, 0, Buffer.alloc(0)]]))).toContain("says that it holds 1152921504606847000 bytes, and the most that is accepted is 8388608");
+    expect(await refusal(frame(0xc0, [WINDOW_8_MIB, ...content], [[RAW, 0, Buffer.alloc(0)]]))).toContain(
+      "says that it holds 1152921504606847000 bytes, and the most that is accepted is 8388608",
+    );
     content.writeUInt32LE(8 * MIB + 1);
-    expect(await refusal(frame(0xa0, [...content.subarray(0, 4)], [[RAW, 0, Buffer.alloc(0)]]))).toContain("needs a window of 8388609 bytes");
+    expect(await refusal(frame(0xa0, [...content.subarray(0, 4)], [[RAW, 0, Buffer.alloc(0)]]))).toContain(
+      "needs a window of 8388609 bytes",
+    );
   });
 
   test("what no encoder writes: reserved bits and blocks, dictionaries, overlong blocks", async () => {
     expect(await refusal(frame(0x28, [1], [[RAW, 1, zero]]))).toContain("uses a reserved bit");
     expect(await refusal(frame(0x21, [7, 1], [[RAW, 1, zero]]))).toContain("needs a dictionary");
     expect(await refusal(frame(0x20, [1], [[3, 1, zero]]))).toContain("has a block of the reserved type");
-    expect(await refusal(frame(0x00, [WINDOW_8_MIB], [[RAW, 128 * 1024 + 1, Buffer.alloc(128 * 1024 + 1)]]), 10_000)).toContain("has a block of 131073 bytes, and zstd allows 131072");
+    expect(await refusal(frame(0x00, [WINDOW_8_MIB], [[RAW, 128 * 1024 + 1, Buffer.alloc(128 * 1024 + 1)]]), 10_000)).toContain(
+      "has a block of 131073 bytes, and zstd allows 131072",
+    );
   });
 
   test("a frame that never ends, after a bounded length", async () => {
     const endless = Buffer.alloc(9 * MIB); // a raw block of no bytes, over and over
     const head = frame(0x00, [WINDOW_8_MIB], []);
-    expect(await refusal(Buffer.concat([head, endless]), 50_000)).toBe("zstd frame 1, at byte 0 of the compressed data, is longer than 8421376 bytes, the most that is accepted");
+    expect(await refusal(Buffer.concat([head, endless]), 50_000)).toBe(
+      "zstd frame 1, at byte 0 of the compressed data, is longer than 8421376 bytes, the most that is accepted",
+    );
   });
 
   test("a bomb: 300 bytes that would be 12 MiB", async () => {
-    const bomb = frame(0x00, [WINDOW_8_MIB], Array.from({ length: 96 }, () => [RUN, 128 * 1024, zero] as const));
+    const bomb = frame(
+      0x00,
+      [WINDOW_8_MIB],
+      Array.from({ length: 96 }, () => [RUN, 128 * 1024, zero] as const),
+    );
     expect(await refusal(bomb)).toBe("zstd frame 1 of the compressed data holds more than 8388608 bytes");
-    const fits = frame(0x00, [WINDOW_8_MIB], Array.from({ length: 64 }, () => [RUN, 128 * 1024, zero] as const));
+    const fits = frame(
+      0x00,
+      [WINDOW_8_MIB],
+      Array.from({ length: 64 }, () => [RUN, 128 * 1024, zero] as const),
+    );
     expect((await whole(decompressFrames(inChunksOf(fits, 5)))).equals(Buffer.alloc(8 * MIB))).toBe(true);
   });
 
@@ -229,7 +278,9 @@ describe("decompression refuses", () => {
         for (const [at, value] of edits) bytes[at * 41 < bytes.length && at % 2 === 0 ? at * 41 : at] = value;
         return bytes;
       });
-    const random = fc.uint8Array({ minLength: 0, maxLength: 200 }).map((tail) => Buffer.concat([Buffer.from([0x28, 0xb5, 0x2f, 0xfd]), tail]));
+    const random = fc
+      .uint8Array({ minLength: 0, maxLength: 200 })
+      .map((tail) => Buffer.concat([Buffer.from([0x28, 0xb5, 0x2f, 0xfd]), tail]));
     let refused = 0;
     await fc.assert(
       fc.asyncProperty(fc.oneof(mutated, random), fc.integer({ min: 1, max: 300 }), async (bytes, chunkBytes) => {
