@@ -11,10 +11,26 @@ const ADAPTERS = {
 const WIRE = { group: ["**/wire.ts"], message: "the composition root is for cli/ and functions/" };
 const JOBS = { group: ["**/jobs/*"], message: "ports and adapters do not know the jobs" };
 const SEAL = { group: ["**/seal/*"], message: "how snapshots are sealed is the sealed store's affair" };
-const OUTSIDE = { group: ["**/cli/*", "**/functions/*", "**/infra/*", "**/test/**", "**/tools/**", "**/bench/*"], message: "shared/ is the library: it knows nothing above it" };
+const OUTSIDE = {
+  group: ["**/cli/*", "**/functions/*", "**/infra/*", "**/test/**", "**/tools/**", "**/bench/*"],
+  message: "shared/ is the library: it knows nothing above it",
+};
 const TESTS = { group: ["**/test/**", "**/tools/**"], message: "what ships does not import what tests it" };
 const WORLD = {
-  group: ["node:fs", "node:fs/*", "node:http", "node:http2", "node:net", "node:tls", "node:child_process", "node:os", "etcd3", "@grpc/*", "@aws-sdk/*", "execa"],
+  group: [
+    "node:fs",
+    "node:fs/*",
+    "node:http",
+    "node:http2",
+    "node:net",
+    "node:tls",
+    "node:child_process",
+    "node:os",
+    "etcd3",
+    "@grpc/*",
+    "@aws-sdk/*",
+    "execa",
+  ],
   message: "jobs see the world through ports only",
 };
 

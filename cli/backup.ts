@@ -16,7 +16,10 @@ export const registerBackup: Register = (program, run) => {
     .summary("take a snapshot of a cluster and store it")
     .description("Take a snapshot of a cluster, and store it compressed, encrypted and signed.")
     .argument("<cluster>", "a cluster of the configuration")
-    .option("--slot <time>", "the scheduled time (UTC) that it stands for; a slot is backed up once, and a second run returns the first one's snapshot")
+    .option(
+      "--slot <time>",
+      "the scheduled time (UTC) that it stands for; a slot is backed up once, and a second run returns the first one's snapshot",
+    )
     .addHelpText("after", "\nExample:\n  $ lifeboat backup prod --slot 2026-11-21T10:00:00Z")
     .action((cluster: string, options: { readonly slot?: string }) =>
       run(async (session) => {
@@ -34,7 +37,10 @@ export const registerBackup: Register = (program, run) => {
 function parseSlot(text: string | undefined): Date | undefined {
   if (text === undefined) return undefined;
   const slot = parseUtc(text);
-  if (slot === undefined) throw new LifeboatError("usage", `--slot "${text}" is not a UTC time`, { hint: "give one such as 2026-11-21T10:00:00Z or 20261121T100000Z" });
+  if (slot === undefined)
+    throw new LifeboatError("usage", `--slot "${text}" is not a UTC time`, {
+      hint: "give one such as 2026-11-21T10:00:00Z or 20261121T100000Z",
+    });
   return slot;
 }
 

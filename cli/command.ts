@@ -31,10 +31,15 @@ export type Run = (action: (session: Session) => Promise<ExitCode>) => Promise<v
 /** The name of the configuration where none is given. */
 export const DEFAULT_CONFIG = "lifeboat.yaml";
 
-export function newSession(console: Console, surroundings: Surroundings, options: { readonly json: boolean; readonly config: string | undefined }): Session {
+export function newSession(
+  console: Console,
+  surroundings: Surroundings,
+  options: { readonly json: boolean; readonly config: string | undefined },
+): Session {
   const resolvePath = (path: string): string => resolve(console.cwd, path);
   const configOption = options.config === undefined ? undefined : resolvePath(options.config);
-  const load = (): Promise<LoadedConfig> => loadConfig(options.config === undefined ? resolvePath(DEFAULT_CONFIG) : resolvePath(options.config), options.config ?? DEFAULT_CONFIG);
+  const load = (): Promise<LoadedConfig> =>
+    loadConfig(options.config === undefined ? resolvePath(DEFAULT_CONFIG) : resolvePath(options.config), options.config ?? DEFAULT_CONFIG);
   return {
     console,
     surroundings,
@@ -63,4 +68,5 @@ export function exitCodeHelp(): string {
 }
 
 /** What every command that names a snapshot says of it. */
-export const REF_HELP = "\nA ref is CLUSTER/ID, CLUSTER/latest or CLUSTER@TIME: the newest at or before a UTC time,\nsuch as prod/20261121T100000Z, prod/latest or prod@2026-11-21T10:00:00Z.";
+export const REF_HELP =
+  "\nA ref is CLUSTER/ID, CLUSTER/latest or CLUSTER@TIME: the newest at or before a UTC time,\nsuch as prod/20261121T100000Z, prod/latest or prod@2026-11-21T10:00:00Z.";

@@ -14,7 +14,18 @@ export const EXIT_CODES = {
 
 export type ExitCode = keyof typeof EXIT_CODES;
 
-const BY_FAMILY: Readonly<Record<string, ExitCode>> = { usage: 2, config: 2, ref: 2, output: 2, etcd: 3, verify: 4, store: 5, keys: 5, busy: 1, interrupted: 130 };
+const BY_FAMILY: Readonly<Record<string, ExitCode>> = {
+  usage: 2,
+  config: 2,
+  ref: 2,
+  output: 2,
+  etcd: 3,
+  verify: 4,
+  store: 5,
+  keys: 5,
+  busy: 1,
+  interrupted: 130,
+};
 
 export function exitCodeOf(error: unknown): ExitCode {
   if (!(error instanceof LifeboatError)) return 1;

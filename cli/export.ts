@@ -11,11 +11,16 @@ export const registerExport: Register = (program, run) => {
   program
     .command("export")
     .summary("write a snapshot to a file, as etcdutl takes it")
-    .description("Fetch, decrypt and check a snapshot, and write it to a file (mode 0600) that etcdutl snapshot restore\naccepts with its hash check. The file appears only when it is whole; nothing is overwritten.")
+    .description(
+      "Fetch, decrypt and check a snapshot, and write it to a file (mode 0600) that etcdutl snapshot restore\naccepts with its hash check. The file appears only when it is whole; nothing is overwritten.",
+    )
     .argument("<ref>", "which snapshot")
     .requiredOption("--out <file>", "the file to make")
     .option("--identity <file>", "open it with the identities in this age identity file (break-glass) in place of the configured keys")
-    .addHelpText("after", `${REF_HELP}\n\nExample:\n  $ lifeboat export prod/latest --out snapshot.db\n  $ etcdutl snapshot restore snapshot.db --data-dir restored`)
+    .addHelpText(
+      "after",
+      `${REF_HELP}\n\nExample:\n  $ lifeboat export prod/latest --out snapshot.db\n  $ etcdutl snapshot restore snapshot.db --data-dir restored`,
+    )
     .action((ref: string, options: { readonly out: string; readonly identity?: string }) =>
       run(async (session) => {
         const out = session.resolvePath(options.out);
@@ -30,7 +35,11 @@ export const registerExport: Register = (program, run) => {
         const { bytes, sha256 } = manifest.snapshot;
         const name = `${manifest.cluster}/${manifest.id}`;
         if (session.json) printJson(session.console, { ref: name, file: out, bytes, sha256, etcdVersion: manifest.etcd.source.version });
-        else print(session.console, `wrote ${options.out}: ${name}, ${formatBytes(bytes)}, ${sha256}\nIt holds every secret of the cluster unencrypted: delete it when it is no longer needed.`);
+        else
+          print(
+            session.console,
+            `wrote ${options.out}: ${name}, ${formatBytes(bytes)}, ${sha256}\nIt holds every secret of the cluster unencrypted: delete it when it is no longer needed.`,
+          );
         return 0;
       }),
     );

@@ -22,20 +22,46 @@ export function formatMilliseconds(ms: number): string {
 
 /** `2026-11-21 10:00:00Z`. */
 export function formatTime(time: Date | string): string {
-  return new Date(time).toISOString().replace("T", " ").replace(/\.\d+Z$/, "Z");
+  return new Date(time)
+    .toISOString()
+    .replace("T", " ")
+    .replace(/\.\d+Z$/, "Z");
 }
 
 /** What came from a store or a server, made safe for a terminal: control characters are shown, not obeyed. */
 export function printable(text: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what this is about
-  return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return text.replaceAll(
+    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
-const NO_LINES = { top: "", "top-mid": "", "top-left": "", "top-right": "", bottom: "", "bottom-mid": "", "bottom-left": "", "bottom-right": "", left: "", "left-mid": "", mid: "", "mid-mid": "", right: "", "right-mid": "", middle: "  " };
+const NO_LINES = {
+  top: "",
+  "top-mid": "",
+  "top-left": "",
+  "top-right": "",
+  bottom: "",
+  "bottom-mid": "",
+  "bottom-left": "",
+  "bottom-right": "",
+  left: "",
+  "left-mid": "",
+  mid: "",
+  "mid-mid": "",
+  right: "",
+  "right-mid": "",
+  middle: "  ",
+};
 
 /** Aligned columns without lines, so that they can be copied and cut. */
 export function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const table = new Table({ chars: NO_LINES, head: [...head], style: { "padding-left": 0, "padding-right": 0, head: [], border: [], compact: true } });
+  const table = new Table({
+    chars: NO_LINES,
+    head: [...head],
+    style: { "padding-left": 0, "padding-right": 0, head: [], border: [], compact: true },
+  });
   table.push(...rows.map((row) => row.map(printable)));
   return table
     .toString()

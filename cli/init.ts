@@ -22,7 +22,9 @@ export const registerInit: Register = (program, run) => {
   program
     .command("init")
     .summary("make a configuration, a store and keys")
-    .description("Make a commented lifeboat.yaml with every setting at its default, a directory store, keys and a\nbreak-glass identity. Nothing is ever overwritten.")
+    .description(
+      "Make a commented lifeboat.yaml with every setting at its default, a directory store, keys and a\nbreak-glass identity. Nothing is ever overwritten.",
+    )
     .option("--dir <folder>", "where to make them (default: the current folder)")
     .option("--cluster <name>", "add a cluster of this name")
     .option("--endpoint <url...>", "its endpoints, such as https://10.0.0.1:2379")
@@ -30,7 +32,10 @@ export const registerInit: Register = (program, run) => {
     .option("--cert <file>", "the client certificate")
     .option("--key <file>", "the client certificate's key")
     .option("--user <name>", "a user with the root role; the password is read from ETCD_PASSWORD")
-    .addHelpText("after", "\nExample:\n  $ lifeboat init --cluster prod --endpoint https://10.0.0.1:2379 \\\n      --cacert ca.pem --cert client.pem --key client-key.pem")
+    .addHelpText(
+      "after",
+      "\nExample:\n  $ lifeboat init --cluster prod --endpoint https://10.0.0.1:2379 \\\n      --cacert ca.pem --cert client.pem --key client-key.pem",
+    )
     .action((options: Options) =>
       run(async (session) => {
         const configFile = session.configOption ?? join(session.resolvePath(options.dir ?? "."), DEFAULT_CONFIG);
@@ -45,12 +50,20 @@ function clusterOf(session: Session, options: Options): Parameters<typeof init>[
   const { cluster, endpoint, cacert, cert, key, user } = options;
   if (cluster === undefined) {
     const stray = (["endpoint", "cacert", "cert", "key", "user"] as const).find((name) => options[name] !== undefined);
-    if (stray !== undefined) throw new LifeboatError("usage", `--${stray} needs --cluster NAME`, { hint: "name the cluster that it belongs to" });
+    if (stray !== undefined)
+      throw new LifeboatError("usage", `--${stray} needs --cluster NAME`, { hint: "name the cluster that it belongs to" });
     return undefined;
   }
-  if (endpoint === undefined) throw new LifeboatError("usage", "--cluster needs --endpoint URL", { hint: "give at least one, such as --endpoint https://10.0.0.1:2379" });
-  if ((cert === undefined) !== (key === undefined)) throw new LifeboatError("usage", "--cert and --key go together", { hint: "give both, or none" });
-  if (user?.includes(":") === true) throw new LifeboatError("usage", "--user takes a name only: a password in an argument can be seen by every process", { hint: "put the password into the environment variable ETCD_PASSWORD" });
+  if (endpoint === undefined)
+    throw new LifeboatError("usage", "--cluster needs --endpoint URL", {
+      hint: "give at least one, such as --endpoint https://10.0.0.1:2379",
+    });
+  if ((cert === undefined) !== (key === undefined))
+    throw new LifeboatError("usage", "--cert and --key go together", { hint: "give both, or none" });
+  if (user?.includes(":") === true)
+    throw new LifeboatError("usage", "--user takes a name only: a password in an argument can be seen by every process", {
+      hint: "put the password into the environment variable ETCD_PASSWORD",
+    });
   const absolute = (path: string | undefined): string | undefined => (path === undefined ? undefined : session.resolvePath(path));
   return { name: cluster, endpoints: endpoint, ca: absolute(cacert), cert: absolute(cert), key: absolute(key), username: user };
 }

@@ -9,7 +9,9 @@ export const registerKeys: Register = (program, run) => {
   program
     .command("keys")
     .summary("show the keys and which are trusted")
-    .description("Show the fingerprints of the keys that sign, whether the configuration trusts them, and who can open\nsnapshots. Prints nothing secret. The exit code is 6 where a present key is not trusted.")
+    .description(
+      "Show the fingerprints of the keys that sign, whether the configuration trusts them, and who can open\nsnapshots. Prints nothing secret. The exit code is 6 where a present key is not trusted.",
+    )
     .addHelpText("after", "\nExample:\n  $ lifeboat keys")
     .action(() =>
       run(async (session) => {
@@ -21,7 +23,11 @@ export const registerKeys: Register = (program, run) => {
           printJson(session.console, { location: keys.location, signing, alsoTrusted, wrappingKey, breakGlass });
         } else {
           const rows = [
-            ...signing.map((each) => [each.purpose, each.fingerprint ?? "not here", each.fingerprint === undefined ? "" : each.trusted ? "trusted" : "NOT TRUSTED"]),
+            ...signing.map((each) => [
+              each.purpose,
+              each.fingerprint ?? "not here",
+              each.fingerprint === undefined ? "" : each.trusted ? "trusted" : "NOT TRUSTED",
+            ]),
             ...alsoTrusted.map((each) => [each.purpose, each.fingerprint, "trusted, not here"]),
             ["wrapping", wrappingKey ?? "not here", ""],
             ...breakGlass.map((recipient) => ["break-glass", recipient, ""]),

@@ -15,25 +15,35 @@ export const registerLs: Register = (program, run) => {
   program
     .command("ls")
     .summary("list snapshots")
-    .description("List the snapshots of one cluster, or of all: from the store's metadata, signatures checked.\nThe exit code is 6 where a manifest or countersignature is not believed.")
+    .description(
+      "List the snapshots of one cluster, or of all: from the store's metadata, signatures checked.\nThe exit code is 6 where a manifest or countersignature is not believed.",
+    )
     .argument("[cluster]", "only this cluster's")
     .addHelpText("after", "\nExample:\n  $ lifeboat ls prod")
     .action((cluster: string | undefined) =>
       run(async (session) => {
-        if (cluster !== undefined && !isClusterName(cluster)) throw new LifeboatError("usage", `"${cluster}" is not a cluster's name`, { hint: "lifeboat ls alone lists every cluster" });
+        if (cluster !== undefined && !isClusterName(cluster))
+          throw new LifeboatError("usage", `"${cluster}" is not a cluster's name`, { hint: "lifeboat ls alone lists every cluster" });
         const vault = await session.openPorts();
         const names = cluster === undefined ? await listClusters(vault.blobs) : [cluster];
         const listings = await Promise.all(names.map((name) => listSnapshots(vault, name)));
         const snapshots = listings.flatMap((listing) => listing.snapshots);
         const bad = listings.flatMap((listing) => listing.badCountersignatures);
         if (session.json) {
-          printJson(session.console, { snapshots: snapshots.map(toJson), badCountersignatures: bad.map(({ key, error }) => ({ key, code: error.code, message: error.message })) });
+          printJson(session.console, {
+            snapshots: snapshots.map(toJson),
+            badCountersignatures: bad.map(({ key, error }) => ({ key, code: error.code, message: error.message })),
+          });
         } else if (snapshots.length === 0) {
           tell(session.console, `there are no snapshots ${cluster === undefined ? "" : `of ${cluster} `}in ${vault.blobs.location}`);
         } else {
-          print(session.console, formatTable(["SNAPSHOT", "TAKEN", "DATABASE", "STORED", "REVISION", "LINEAGE", "PROOF", "VERIFIED"], snapshots.map(toRow)));
+          print(
+            session.console,
+            formatTable(["SNAPSHOT", "TAKEN", "DATABASE", "STORED", "REVISION", "LINEAGE", "PROOF", "VERIFIED"], snapshots.map(toRow)),
+          );
         }
-        for (const each of snapshots) if ("error" in each) tell(session.console, `warning: ${each.cluster}/${each.id}: ${each.error.message}`);
+        for (const each of snapshots)
+          if ("error" in each) tell(session.console, `warning: ${each.cluster}/${each.id}: ${each.error.message}`);
         for (const { key, error } of bad) tell(session.console, `warning: ${key}: ${error.message}`);
         return bad.length > 0 || snapshots.some((each) => "error" in each) ? 6 : 0;
       }),

@@ -12,17 +12,27 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
   process.on(name, () => {
     // A second signal does not wait for the clean end.
     if (stop.signal.aborted) process.exit(130);
-    stop.abort(new LifeboatError("interrupted", `interrupted by ${name}`, { hint: "nothing of this run is visible; run the command again" }));
+    stop.abort(
+      new LifeboatError("interrupted", `interrupted by ${name}`, { hint: "nothing of this run is visible; run the command again" }),
+    );
   });
 }
 // A reader that leaves early, such as head, is no fault.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 
 // In a checkout `npm run lifeboat` changes to the package's folder; INIT_CWD is where the person stands. It is heeded there only.
-const cwd = env["npm_lifecycle_event"] === "lifeboat" && env["npm_package_name"] === "etcd-lifeboat" ? (env["INIT_CWD"] ?? process.cwd()) : process.cwd();
+const cwd =
+  env["npm_lifecycle_event"] === "lifeboat" && env["npm_package_name"] === "etcd-lifeboat"
+    ? (env["INIT_CWD"] ?? process.cwd())
+    : process.cwd();
 
 process.exitCode = await runProgram(
   process.argv.slice(2),
   { stdout: process.stdout, stderr: process.stderr, environment: env, cwd, clock: systemClock, signal: stop.signal },
-  { clock: systemClock, randomBytes, environment: env, runtimeFolder: env["XDG_RUNTIME_DIR"] ?? join(tmpdir(), `lifeboat-${userInfo().uid}`) },
+  {
+    clock: systemClock,
+    randomBytes,
+    environment: env,
+    runtimeFolder: env["XDG_RUNTIME_DIR"] ?? join(tmpdir(), `lifeboat-${userInfo().uid}`),
+  },
 );

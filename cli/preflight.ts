@@ -13,7 +13,9 @@ export const registerPreflight: Register = (program, run) => {
   program
     .command("preflight")
     .summary("look at a cluster before a backup")
-    .description("Ask every endpoint of a cluster, change nothing, and say what stands in the way of a backup, each\nproblem with its fix. The exit code is 6 with problems, 3 where no member could give a snapshot.")
+    .description(
+      "Ask every endpoint of a cluster, change nothing, and say what stands in the way of a backup, each\nproblem with its fix. The exit code is 6 with problems, 3 where no member could give a snapshot.",
+    )
     .argument("<cluster>", "a cluster of the configuration")
     .addHelpText("after", "\nExample:\n  $ lifeboat preflight prod")
     .action((cluster: string) =>
@@ -35,10 +37,24 @@ function exitCode({ sources, findings }: PreflightResult): ExitCode {
 
 function report(console: Console, cluster: string, result: PreflightResult): void {
   const { members, alarms, clientCertificate, lineage, sources, findings } = result;
-  print(console, formatTable(["ENDPOINT", "MEMBER", "VERSION", "DATABASE", "REVISION", "ROLE", "LATENCY", "SNAPSHOT", "CERTIFICATE"], result.endpoints.map((each) => toRow(each, result))));
+  print(
+    console,
+    formatTable(
+      ["ENDPOINT", "MEMBER", "VERSION", "DATABASE", "REVISION", "ROLE", "LATENCY", "SNAPSHOT", "CERTIFICATE"],
+      result.endpoints.map((each) => toRow(each, result)),
+    ),
+  );
   const [chosen] = sources;
-  const names = members instanceof Error ? "unknown" : members.map(({ id, name, isLearner }) => `${name === "" ? id : name}${isLearner ? " (learner)" : ""}`).join(", ");
-  const raised = alarms instanceof Error ? "unknown" : alarms.length === 0 ? "none" : alarms.map(({ alarm, memberId }) => `${alarm} on ${memberId}`).join(", ");
+  const names =
+    members instanceof Error
+      ? "unknown"
+      : members.map(({ id, name, isLearner }) => `${name === "" ? id : name}${isLearner ? " (learner)" : ""}`).join(", ");
+  const raised =
+    alarms instanceof Error
+      ? "unknown"
+      : alarms.length === 0
+        ? "none"
+        : alarms.map(({ alarm, memberId }) => `${alarm} on ${memberId}`).join(", ");
   print(console, "");
   print(
     console,
@@ -46,9 +62,24 @@ function report(console: Console, cluster: string, result: PreflightResult): voi
       ["cluster", `${cluster}${result.clusterId === undefined ? "" : ` (${result.clusterId})`}`],
       ["members", names],
       ["alarms", raised],
-      ["client certificate", clientCertificate === undefined ? "none" : `${clientCertificate.subject}, until ${formatTime(clientCertificate.notAfter)}`],
-      ["lineage", lineage === undefined ? "unknown" : lineage.opens === undefined ? String(lineage.number) : `${lineage.number} (the next backup opens it: ${lineage.opens.reason})`],
-      ["a backup asks", chosen === undefined ? "nobody: no member can give a snapshot" : `${chosen.name} at ${chosen.candidate.endpoint} (${chosen.candidate.reason})`],
+      [
+        "client certificate",
+        clientCertificate === undefined ? "none" : `${clientCertificate.subject}, until ${formatTime(clientCertificate.notAfter)}`,
+      ],
+      [
+        "lineage",
+        lineage === undefined
+          ? "unknown"
+          : lineage.opens === undefined
+            ? String(lineage.number)
+            : `${lineage.number} (the next backup opens it: ${lineage.opens.reason})`,
+      ],
+      [
+        "a backup asks",
+        chosen === undefined
+          ? "nobody: no member can give a snapshot"
+          : `${chosen.name} at ${chosen.candidate.endpoint} (${chosen.candidate.reason})`,
+      ],
     ]),
   );
   for (const { severity, subject, message, fix } of findings) {
@@ -81,7 +112,10 @@ function toJson(cluster: string, result: PreflightResult): unknown {
     clusterId: result.clusterId,
     revision: result.revision,
     ready: chosen !== undefined,
-    chosen: chosen === undefined ? undefined : { endpoint: chosen.candidate.endpoint, memberId: chosen.candidate.memberId, name: chosen.name, reason: chosen.candidate.reason },
+    chosen:
+      chosen === undefined
+        ? undefined
+        : { endpoint: chosen.candidate.endpoint, memberId: chosen.candidate.memberId, name: chosen.name, reason: chosen.candidate.reason },
     endpoints: result.endpoints.map((each) => endpointJson(each, result)),
     members: members instanceof Error ? null : members,
     alarms: alarms instanceof Error ? null : alarms,
@@ -96,5 +130,17 @@ function endpointJson({ endpoint, status, permission, certificate }: EndpointFac
   const { memberId, version, databaseBytes, revision, leaderId, isLearner, latencyMs } = status;
   const name = members instanceof Error ? undefined : members.find(({ id }) => id === memberId)?.name;
   const certificateExpires = certificate === undefined || certificate instanceof Error ? undefined : certificate.notAfter;
-  return { endpoint, memberId, name, version, databaseBytes, revision, isLeader: leaderId === memberId, isLearner, latencyMs, snapshotAllowed: permission === true, certificateExpires };
+  return {
+    endpoint,
+    memberId,
+    name,
+    version,
+    databaseBytes,
+    revision,
+    isLeader: leaderId === memberId,
+    isLearner,
+    latencyMs,
+    snapshotAllowed: permission === true,
+    certificateExpires,
+  };
 }

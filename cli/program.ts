@@ -19,7 +19,16 @@ import { registerShow } from "./show.ts";
 import { registerVerify } from "./verify.ts";
 
 /** In the order of a first use, which is the order of the help. */
-const COMMANDS: readonly Register[] = [registerInit, registerPreflight, registerBackup, registerLs, registerShow, registerVerify, registerExport, registerKeys];
+const COMMANDS: readonly Register[] = [
+  registerInit,
+  registerPreflight,
+  registerBackup,
+  registerLs,
+  registerShow,
+  registerVerify,
+  registerExport,
+  registerKeys,
+];
 
 /** Runs the command line `args` (without node and script) to its exit code. Never throws. */
 export async function runProgram(args: readonly string[], console: Console, surroundings: Surroundings): Promise<ExitCode> {
@@ -31,7 +40,10 @@ export async function runProgram(args: readonly string[], console: Console, surr
     .option("--config <file>", "the configuration (default: lifeboat.yaml in the current folder)")
     .option("--json", "print one JSON document on standard output")
     .helpCommand(false)
-    .addHelpText("after", `${exitCodeHelp()}\n\nExample:\n  $ lifeboat init --cluster prod --endpoint https://10.0.0.1:2379 --cacert ca.pem --cert client.pem --key client-key.pem\n  $ lifeboat backup prod`)
+    .addHelpText(
+      "after",
+      `${exitCodeHelp()}\n\nExample:\n  $ lifeboat init --cluster prod --endpoint https://10.0.0.1:2379 --cacert ca.pem --cert client.pem --key client-key.pem\n  $ lifeboat backup prod`,
+    )
     .exitOverride()
     .configureOutput({
       writeOut: (text) => console.stdout.write(text),
@@ -59,7 +71,8 @@ function report(error: unknown, console: Console, json: boolean): ExitCode {
   const told = asLifeboatError(error);
   const exitCode = exitCodeOf(told);
   const message = told.message;
-  const [code, hint] = told instanceof LifeboatError ? [told.code, told.hint] : ["unexpected", "this is a fault of lifeboat: please report it"];
+  const [code, hint] =
+    told instanceof LifeboatError ? [told.code, told.hint] : ["unexpected", "this is a fault of lifeboat: please report it"];
   tell(console, printable(message));
   if (hint !== undefined) tell(console, `hint: ${printable(hint)}`);
   if (!(told instanceof LifeboatError) && told.stack !== undefined) tell(console, told.stack);
@@ -70,8 +83,11 @@ function report(error: unknown, console: Console, json: boolean): ExitCode {
 /** Commander's complaints are usage errors; its suggestions come on a second line. */
 function asLifeboatError(error: unknown): Error {
   if (error instanceof CommanderError) {
-    if (error.code === "commander.help") return new LifeboatError("usage", "no command given", { hint: "lifeboat --help lists the commands" });
-    return new LifeboatError("usage", error.message.replace(/^error: /, "").replace(/\n/g, " "), { hint: "lifeboat --help lists the commands, lifeboat COMMAND --help what one takes" });
+    if (error.code === "commander.help")
+      return new LifeboatError("usage", "no command given", { hint: "lifeboat --help lists the commands" });
+    return new LifeboatError("usage", error.message.replace(/^error: /, "").replace(/\n/g, " "), {
+      hint: "lifeboat --help lists the commands, lifeboat COMMAND --help what one takes",
+    });
   }
   return error instanceof Error ? error : new Error(messageOf(error));
 }

@@ -25,7 +25,14 @@ export class ConsoleProgress implements Progress {
     this.#started = this.#console.clock.monotonicMs();
     if (totalBytes === undefined || this.#console.stderr.isTTY !== true) return;
     this.#bar = new SingleBar(
-      { stream: this.#console.stderr, format: (_options, params) => this.#line(params.progress), hideCursor: true, clearOnComplete: true, fps: 8, gracefulExit: false },
+      {
+        stream: this.#console.stderr,
+        format: (_options, params) => this.#line(params.progress),
+        hideCursor: true,
+        clearOnComplete: true,
+        fps: 8,
+        gracefulExit: false,
+      },
       Presets.legacy,
     );
     this.#bar.start(totalBytes, 0);
@@ -49,7 +56,10 @@ export class ConsoleProgress implements Progress {
     this.#bar = undefined;
     if (this.#bytes > 0) {
       const ms = Math.max(1, this.#console.clock.monotonicMs() - this.#started);
-      tell(this.#console, `${this.#phase}: ${formatBytes(this.#bytes)} in ${formatMilliseconds(ms)} (${formatBytes((this.#bytes * 1000) / ms)}/s)`);
+      tell(
+        this.#console,
+        `${this.#phase}: ${formatBytes(this.#bytes)} in ${formatMilliseconds(ms)} (${formatBytes((this.#bytes * 1000) / ms)}/s)`,
+      );
     }
     this.#bytes = 0;
   }

@@ -18,7 +18,13 @@ export const registerShow: Register = (program, run) => {
     .action((ref: string) =>
       run(async (session) => {
         const shown = await showSnapshot(await session.openPorts(), ref);
-        if (session.json) printJson(session.console, { ref: `${shown.manifest.cluster}/${shown.manifest.id}`, manifest: shown.manifest, manifestDigest: shown.digest, verifications: shown.verifications });
+        if (session.json)
+          printJson(session.console, {
+            ref: `${shown.manifest.cluster}/${shown.manifest.id}`,
+            manifest: shown.manifest,
+            manifestDigest: shown.digest,
+            verifications: shown.verifications,
+          });
         else print(session.console, formatFields(fieldsOf(shown)));
         return 0;
       }),
@@ -32,7 +38,10 @@ function fieldsOf({ manifest, digest, verifications }: Shown): [string, string][
     ["taken", `${formatTime(manifest.startedAt)} by ${manifest.tool.name} ${manifest.tool.version}`],
     ["slot", `${formatTime(manifest.slot.time)} (${manifest.slot.trigger})`],
     ["etcd cluster", `${etcd.clusterId}, lineage ${manifest.lineage}`],
-    ["from", `${etcd.source.name} (${etcd.source.memberId}, ${etcd.source.endpoint}, etcd ${etcd.source.version}${etcd.source.isLeader ? ", leader" : ""})`],
+    [
+      "from",
+      `${etcd.source.name} (${etcd.source.memberId}, ${etcd.source.endpoint}, etcd ${etcd.source.version}${etcd.source.isLeader ? ", leader" : ""})`,
+    ],
     ["members", etcd.members.map((each) => `${each.name === "" ? each.id : each.name}${each.isLearner ? " (learner)" : ""}`).join(", ")],
     ["revision", `${etcd.before.revision} or later`],
     ["database", `${formatBytes(snapshot.bytes - TRAILER_BYTES)} (${snapshot.bytes - TRAILER_BYTES} bytes)`],
@@ -41,13 +50,24 @@ function fieldsOf({ manifest, digest, verifications }: Shown): [string, string][
       ? ([
           ["stored", `${stored.key} (${formatBytes(stored.bytes)})`],
           ["stored digest", stored.sha256],
-          ["opened by", [...stored.encryption.wrappings.map((each) => `${each.kind} key ${each.key}`), ...stored.encryption.breakGlass.map((each) => `break-glass ${each}`)].join(", ")],
+          [
+            "opened by",
+            [
+              ...stored.encryption.wrappings.map((each) => `${each.kind} key ${each.key}`),
+              ...stored.encryption.breakGlass.map((each) => `break-glass ${each}`),
+            ].join(", "),
+          ],
         ] satisfies [string, string][])
       : ([["stored", `kopia repository ${stored.repository}, snapshot ${stored.snapshot}`]] satisfies [string, string][])),
     ["proof", describeProof(manifest)],
     ...(manifest.quarantine === undefined ? [] : ([["quarantined", manifest.quarantine.reasons.join("; ")]] satisfies [string, string][])),
     ["signed by", manifest.signer.fingerprint],
     ["manifest", digest],
-    ["verified", verifications.length === 0 ? "no: run lifeboat verify --deep" : verifications.map((each) => `${formatTime(each.verifiedAt)} by ${each.signer.fingerprint}`).join(", ")],
+    [
+      "verified",
+      verifications.length === 0
+        ? "no: run lifeboat verify --deep"
+        : verifications.map((each) => `${formatTime(each.verifiedAt)} by ${each.signer.fingerprint}`).join(", "),
+    ],
   ];
 }

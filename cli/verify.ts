@@ -20,13 +20,25 @@ export const registerVerify: Register = (program, run) => {
         const progress = new ConsoleProgress(session.console);
         const verify = options.deep === true ? verifyDeep : verifyShallow;
         const ports = await session.openPorts();
-        const { manifest, digest, checks, countersignature } = await verify({ ...ports, progress }, ref, session.console.signal).finally(() => progress.close());
+        const { manifest, digest, checks, countersignature } = await verify({ ...ports, progress }, ref, session.console.signal).finally(
+          () => progress.close(),
+        );
         const name = `${manifest.cluster}/${manifest.id}`;
         if (session.json) {
-          printJson(session.console, { ref: name, good: true, level: options.deep === true ? "deep" : "shallow", checks, manifestDigest: digest, countersignature });
+          printJson(session.console, {
+            ref: name,
+            good: true,
+            level: options.deep === true ? "deep" : "shallow",
+            checks,
+            manifestDigest: digest,
+            countersignature,
+          });
         } else {
           print(session.console, `${name} is good: ${checks.join(", ")}`);
-          print(session.console, countersignature === undefined ? "not read back: --deep does, and countersigns" : `countersigned: ${countersignature}`);
+          print(
+            session.console,
+            countersignature === undefined ? "not read back: --deep does, and countersigns" : `countersigned: ${countersignature}`,
+          );
         }
         return 0;
       }),

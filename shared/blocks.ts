@@ -16,7 +16,10 @@ export interface Block {
  * `source` in blocks of exactly `blockBytes`, but for the last, which holds what is left. Nothing is yielded for an empty
  * source. Released blocks are filled again, so memory is bounded by how many the consumer holds at once.
  */
-export async function* inBlocks(source: AsyncIterable<Uint8Array>, blockBytes: number = BLOCK_BYTES): AsyncGenerator<Block, void, undefined> {
+export async function* inBlocks(
+  source: AsyncIterable<Uint8Array>,
+  blockBytes: number = BLOCK_BYTES,
+): AsyncGenerator<Block, void, undefined> {
   const free: Uint8Array[] = [];
   const take = (): Uint8Array => free.pop() ?? new Uint8Array(blockBytes);
   const block = (buffer: Uint8Array, filled: number): Block => {

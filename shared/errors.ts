@@ -3,7 +3,7 @@
  * line maps it to an exit code, the service to an alarm. `true` where the same call may go through later.
  */
 const RETRYABLE = {
-  "usage": false,
+  usage: false,
   "config/invalid": false,
   "config/not-found": false,
   "config/secret": false,
@@ -39,8 +39,8 @@ const RETRYABLE = {
   "keys/invalid": false,
   "keys/no-match": false,
   "keys/failed": true,
-  "busy": true,
-  "interrupted": true,
+  busy: true,
+  interrupted: true,
 } as const;
 
 export type ErrorCode = keyof typeof RETRYABLE;

@@ -64,18 +64,36 @@ export function wire({ config, directory }: LoadedConfig, surroundings: Surround
 }
 
 /** The named cluster of the configuration, connected to lazily. Throws `config/not-found` for a name that is not there. */
-export async function connectCluster({ config, directory, file }: LoadedConfig, name: string, surroundings: Surroundings): Promise<ConnectedCluster> {
+export async function connectCluster(
+  { config, directory, file }: LoadedConfig,
+  name: string,
+  surroundings: Surroundings,
+): Promise<ConnectedCluster> {
   const cluster = config.clusters[name];
   if (cluster === undefined) {
     const known = Object.keys(config.clusters);
     const near = suggestion(name, known);
-    const hint = known.length === 0 ? `add it under clusters in ${file}` : near === undefined ? `there are ${known.join(", ")}` : `did you mean ${near}?`;
+    const hint =
+      known.length === 0
+        ? `add it under clusters in ${file}`
+        : near === undefined
+          ? `there are ${known.join(", ")}`
+          : `did you mean ${near}?`;
     throw new LifeboatError("config/not-found", `${file} has no cluster ${name}`, { hint });
   }
   const read = (reference: string | undefined, setting: string): Promise<string> | undefined =>
     reference === undefined ? undefined : resolveReference(reference, `clusters.${name}.${setting}`, directory, surroundings.environment);
   const { connect, call, idle, total } = cluster.timeouts;
-  const etcd = openEtcd({ endpoints: cluster.endpoints, tls: await readTls(cluster, name, read), auth: await readAuth(cluster, read), connectMs: connect, callMs: call }, surroundings.clock);
+  const etcd = openEtcd(
+    {
+      endpoints: cluster.endpoints,
+      tls: await readTls(cluster, name, read),
+      auth: await readAuth(cluster, read),
+      connectMs: connect,
+      callMs: call,
+    },
+    surroundings.clock,
+  );
   return { etcd, limits: { idleMs: idle, totalMs: total } };
 }
 
@@ -96,7 +114,10 @@ function requireCertificate(pem: string | undefined, reference: string | undefin
   try {
     void new X509Certificate(pem);
   } catch (error) {
-    throw new LifeboatError("config/invalid", `${setting} (${reference}) is not a PEM certificate: ${messageOf(error)}`, { hint: "name a file that begins with -----BEGIN CERTIFICATE-----", cause: error });
+    throw new LifeboatError("config/invalid", `${setting} (${reference}) is not a PEM certificate: ${messageOf(error)}`, {
+      hint: "name a file that begins with -----BEGIN CERTIFICATE-----",
+      cause: error,
+    });
   }
 }
 
@@ -144,7 +165,10 @@ export async function readIdentityFile(path: string): Promise<readonly string[]>
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    throw new LifeboatError("keys/missing", `cannot read the identity file ${path}: ${messageOf(error)}`, { hint: "name a file with a line AGE-SECRET-KEY-1...", cause: error });
+    throw new LifeboatError("keys/missing", `cannot read the identity file ${path}: ${messageOf(error)}`, {
+      hint: "name a file with a line AGE-SECRET-KEY-1...",
+      cause: error,
+    });
   }
   return readIdentities(text);
 }

@@ -2,7 +2,10 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { inBlocks } from "../shared/blocks.ts";
 
-async function* chunksOf(chunks: readonly Uint8Array[], onReturn: () => void = () => undefined): AsyncGenerator<Uint8Array, void, undefined> {
+async function* chunksOf(
+  chunks: readonly Uint8Array[],
+  onReturn: () => void = () => undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
   try {
     yield* chunks;
   } finally {
@@ -12,16 +15,21 @@ async function* chunksOf(chunks: readonly Uint8Array[], onReturn: () => void = (
 
 test("all bytes come through in full blocks and a rest, whether blocks are released or kept", async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 50 })), fc.integer({ min: 1, max: 64 }), fc.boolean(), async (chunks, blockBytes, release) => {
-      const out: Buffer[] = [];
-      for await (const block of inBlocks(chunksOf(chunks), blockBytes)) {
-        out.push(Buffer.from(block.bytes));
-        if (release) block.release();
-      }
-      expect(Buffer.concat(out)).toEqual(Buffer.concat(chunks));
-      expect(out.slice(0, -1).every((block) => block.length === blockBytes)).toBe(true);
-      expect(out.every((block) => block.length > 0)).toBe(true);
-    }),
+    fc.asyncProperty(
+      fc.array(fc.uint8Array({ maxLength: 50 })),
+      fc.integer({ min: 1, max: 64 }),
+      fc.boolean(),
+      async (chunks, blockBytes, release) => {
+        const out: Buffer[] = [];
+        for await (const block of inBlocks(chunksOf(chunks), blockBytes)) {
+          out.push(Buffer.from(block.bytes));
+          if (release) block.release();
+        }
+        expect(Buffer.concat(out)).toEqual(Buffer.concat(chunks));
+        expect(out.slice(0, -1).every((block) => block.length === blockBytes)).toBe(true);
+        expect(out.every((block) => block.length > 0)).toBe(true);
+      },
+    ),
   );
 });
 

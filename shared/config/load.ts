@@ -23,10 +23,14 @@ export async function loadConfig(path: string, file: string = path): Promise<Loa
     text = await readFile(path, "utf8");
   } catch (error) {
     const absent = error instanceof Error && "code" in error && error.code === "ENOENT";
-    throw new LifeboatError("config/not-found", absent ? `there is no configuration ${file}` : `cannot read the configuration ${file}: ${messageOf(error)}`, {
-      hint: absent ? "make one with lifeboat init, or name one with --config FILE" : "check the path and its permissions",
-      cause: error,
-    });
+    throw new LifeboatError(
+      "config/not-found",
+      absent ? `there is no configuration ${file}` : `cannot read the configuration ${file}: ${messageOf(error)}`,
+      {
+        hint: absent ? "make one with lifeboat init, or name one with --config FILE" : "check the path and its permissions",
+        cause: error,
+      },
+    );
   }
   return { config: parseConfig(text, file), file, directory: dirname(resolve(path)) };
 }
@@ -44,7 +48,8 @@ export function parseConfig(text: string, file: string): Config {
     throw invalid([`${file}: ${messageOf(error)}`], error);
   }
   const parsed = configSchema.safeParse(value);
-  const at = (path: readonly PropertyKey[]): string => `${file}:${lineOf(document, lines, path)}: ${path.length === 0 ? "" : `${path.join(".")}: `}`;
+  const at = (path: readonly PropertyKey[]): string =>
+    `${file}:${lineOf(document, lines, path)}: ${path.length === 0 ? "" : `${path.join(".")}: `}`;
   if (!parsed.success) throw invalid(parsed.error.issues.flatMap(leaves).map((issue) => `${at(pathOf(issue))}${issue.message}`));
   try {
     checkBreakGlass(parsed.data.breakGlass);
@@ -56,7 +61,10 @@ export function parseConfig(text: string, file: string): Config {
 }
 
 function invalid(problems: readonly string[], cause?: unknown): LifeboatError {
-  return new LifeboatError("config/invalid", problems.join("\n"), { hint: "docs/cli.md lists every setting; lifeboat init writes a complete example", cause });
+  return new LifeboatError("config/invalid", problems.join("\n"), {
+    hint: "docs/cli.md lists every setting; lifeboat init writes a complete example",
+    cause,
+  });
 }
 
 /** A record's bad key hides its reason one level down. */
@@ -74,7 +82,9 @@ function lineOf(document: Document, lines: LineCounter, path: readonly PropertyK
   for (let depth = path.length; depth > 0; depth--) {
     const parent = depth === 1 ? document.contents : document.getIn(path.slice(0, depth - 1), true);
     const key = path[depth - 1];
-    const pair = isMap(parent) ? parent.items.find((item) => (isScalar(item.key) ? String(item.key.value) : item.key) === String(key)) : undefined;
+    const pair = isMap(parent)
+      ? parent.items.find((item) => (isScalar(item.key) ? String(item.key.value) : item.key) === String(key))
+      : undefined;
     const node = (pair?.key ?? document.getIn(path.slice(0, depth), true)) as Node | undefined;
     if (node?.range) return lines.linePos(node.range[0]).line;
   }

@@ -16,7 +16,9 @@ const duration = z.string().transform((text, context) => {
 
 const reference = z.string().regex(/^(file|env):./, "expected a reference: file:PATH or env:NAME, never the value itself");
 
-const fingerprints = z.array(z.string().regex(/^sha256:[0-9a-f]{64}$/, "expected a fingerprint: sha256: and 64 hex digits (see lifeboat keys)")).default([]);
+const fingerprints = z
+  .array(z.string().regex(/^sha256:[0-9a-f]{64}$/, "expected a fingerprint: sha256: and 64 hex digits (see lifeboat keys)"))
+  .default([]);
 
 const timeZone = z.string().refine((zone) => {
   try {
@@ -73,7 +75,7 @@ const retention = settings({
 });
 
 const schedule = z.union([settings({ rate: duration }), settings({ cron: z.string().min(9), timeZone: timeZone.default("UTC") })], {
-  error: "expected { rate: 1h } or { cron: \"0 2 * * *\", timeZone: Europe/Berlin }",
+  error: 'expected { rate: 1h } or { cron: "0 2 * * *", timeZone: Europe/Berlin }',
 });
 
 const cluster = settings({
@@ -95,12 +97,23 @@ const cluster = settings({
 
 export const configSchema = settings({
   version: z.literal(1, { error: "expected 1: the only version of this file" }),
-  store: settings({ kind: z.literal("directory", { error: "expected directory: the kind of store that this version has" }), path: z.string().min(1) }),
-  keys: settings({ kind: z.literal("local", { error: "expected local: the kind of keys that this version has" }), path: z.string().min(1) }),
+  store: settings({
+    kind: z.literal("directory", { error: "expected directory: the kind of store that this version has" }),
+    path: z.string().min(1),
+  }),
+  keys: settings({
+    kind: z.literal("local", { error: "expected local: the kind of keys that this version has" }),
+    path: z.string().min(1),
+  }),
   breakGlass: z.array(z.string().startsWith("age1", "expected an age recipient: age1...")).default([]),
   trustedKeys: settings({ snapshot: fingerprints, audit: fingerprints, bundle: fingerprints }).prefault({}),
   clusters: z.record(
-    z.string().refine(isClusterName, "a cluster's name has lower-case letters, digits, '.', '_' and '-', at most 63, and begins with a letter or digit"),
+    z
+      .string()
+      .refine(
+        isClusterName,
+        "a cluster's name has lower-case letters, digits, '.', '_' and '-', at most 63, and begins with a letter or digit",
+      ),
     cluster,
   ),
 });

@@ -14,7 +14,9 @@ export async function resolveReference(reference: string, setting: string, direc
   if (reference.startsWith("env:")) {
     const value = environment[name];
     if (value === undefined || value === "") {
-      throw new LifeboatError("config/secret", `${setting} refers to the environment variable ${name}, which is not set`, { hint: `set ${name} for this command` });
+      throw new LifeboatError("config/secret", `${setting} refers to the environment variable ${name}, which is not set`, {
+        hint: `set ${name} for this command`,
+      });
     }
     return value;
   }

@@ -4,7 +4,10 @@ import { z } from "zod";
 /** The known name nearest to `word`, where it is near enough to be what was meant. */
 export function suggestion(word: string, known: readonly string[]): string | undefined {
   if (known.length === 0) return undefined;
-  const nearest = closest(word.toLowerCase(), known.map((name) => name.toLowerCase()));
+  const nearest = closest(
+    word.toLowerCase(),
+    known.map((name) => name.toLowerCase()),
+  );
   const original = known.find((name) => name.toLowerCase() === nearest);
   // 40 %: "endpoint" finds "endpoints", "foo" finds nothing.
   return distance(word.toLowerCase(), nearest) <= Math.max(1, Math.floor(word.length * 0.4)) ? original : undefined;

@@ -103,7 +103,8 @@ function renderTls({ ca, cert, key, endpoints }: ClusterDraft): string {
 
 function renderAuth(username: string | undefined): string {
   const example = "  # auth:\n  #   username: root\n  #   password: env:ETCD_PASSWORD\n";
-  if (username === undefined) return `\n  # Where etcd has auth on and the client certificate is not root's: a user with the root role.\n${example}`;
+  if (username === undefined)
+    return `\n  # Where etcd has auth on and the client certificate is not root's: a user with the root role.\n${example}`;
   return `\n  auth:\n    username: ${yaml(username)}\n    password: env:ETCD_PASSWORD\n`;
 }
 

@@ -26,14 +26,22 @@ export interface LineageDecision {
  */
 export function decideLineage(current: Lineage | undefined, last: LastSnapshot | undefined, observed: Observed): LineageDecision {
   if (current === undefined) return open(1, "first-backup", observed);
-  const previous = { number: current.number, clusterId: current.clusterId, ...(last === undefined ? {} : { snapshot: last.id, revision: last.revision }) };
+  const previous = {
+    number: current.number,
+    clusterId: current.clusterId,
+    ...(last === undefined ? {} : { snapshot: last.id, revision: last.revision }),
+  };
   if (current.clusterId !== observed.clusterId) return open(current.number + 1, "cluster-id-changed", observed, previous);
-  if (last !== undefined && observed.revision < last.revision) return open(current.number + 1, "revision-went-backwards", observed, previous);
+  if (last !== undefined && observed.revision < last.revision)
+    return open(current.number + 1, "revision-went-backwards", observed, previous);
   return { number: current.number };
 }
 
 function open(number: number, reason: LineageReason, observed: Observed, previous?: Lineage["previous"]): LineageDecision {
-  return { number, opens: { number, clusterId: observed.clusterId, reason, revision: observed.revision, ...(previous === undefined ? {} : { previous }) } };
+  return {
+    number,
+    opens: { number, clusterId: observed.clusterId, reason, revision: observed.revision, ...(previous === undefined ? {} : { previous }) },
+  };
 }
 
 /** The decision as a sentence for people; undefined where nothing changed. */

@@ -38,7 +38,8 @@ export class FileLock implements HostLock {
       const described = `process ${holder.pid} since ${holder.since}`;
       if (!told) options.onWait(described);
       told = true;
-      if (this.#clock.monotonicMs() >= deadline) throw new LifeboatError("busy", `${path} is held by ${described}`, { hint: `wait for process ${holder.pid}, or stop it` });
+      if (this.#clock.monotonicMs() >= deadline)
+        throw new LifeboatError("busy", `${path} is held by ${described}`, { hint: `wait for process ${holder.pid}, or stop it` });
       await this.#pause(options.signal);
     }
   }
@@ -58,7 +59,10 @@ export class FileLock implements HostLock {
       }
     } catch (error) {
       if (error instanceof LifeboatError) throw error;
-      throw new LifeboatError("busy", `cannot lock ${path}: ${messageOf(error)}`, { hint: "check that the folder for temporary files can be written to", cause: error });
+      throw new LifeboatError("busy", `cannot lock ${path}: ${messageOf(error)}`, {
+        hint: "check that the folder for temporary files can be written to",
+        cause: error,
+      });
     } finally {
       await rm(draft, { force: true }).catch(() => undefined);
     }

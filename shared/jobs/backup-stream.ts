@@ -42,10 +42,14 @@ export async function streamFromFirstThatCan(ports: StreamPorts, request: Stream
   }
   const [only] = failures;
   if (only !== undefined && failures.length === 1) throw only;
-  throw new LifeboatError(only?.code ?? "etcd/no-member", `no member of ${request.name.cluster} gave a whole snapshot: ${failures.map((failure) => failure.message).join("; ")}`, {
-    hint: only?.hint ?? `run lifeboat preflight ${request.name.cluster}`,
-    cause: only,
-  });
+  throw new LifeboatError(
+    only?.code ?? "etcd/no-member",
+    `no member of ${request.name.cluster} gave a whole snapshot: ${failures.map((failure) => failure.message).join("; ")}`,
+    {
+      hint: only?.hint ?? `run lifeboat preflight ${request.name.cluster}`,
+      cause: only,
+    },
+  );
 }
 
 async function takeFrom(ports: StreamPorts, request: StreamRequest, source: SnapshotSource): Promise<Streamed> {
@@ -65,9 +69,13 @@ async function takeFrom(ports: StreamPorts, request: StreamRequest, source: Snap
     yield* hasher.throughBlocks(inBlocks(counted()));
     digests = hasher.finish();
     if (!digests.trailerHolds) {
-      throw new LifeboatError("etcd/trailer", `the snapshot from ${endpoint} does not match its own trailer: its bytes were changed on the way or at the member`, {
-        hint: "check that member's disk and memory, and any proxy between",
-      });
+      throw new LifeboatError(
+        "etcd/trailer",
+        `the snapshot from ${endpoint} does not match its own trailer: its bytes were changed on the way or at the member`,
+        {
+          hint: "check that member's disk and memory, and any proxy between",
+        },
+      );
     }
   }
   const pending = await ports.snapshots.save(request.name, checked(), request.signal);

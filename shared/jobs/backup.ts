@@ -64,7 +64,9 @@ export async function backup(ports: BackupPorts, request: BackupRequest): Promis
   const { cluster, slot, signal } = request;
   const { clock, progress } = ports;
   if (slot !== undefined && slot.getTime() > clock.now().getTime() + SLOT_AHEAD_MS) {
-    throw new LifeboatError("usage", `the slot ${slot.toISOString()} is in the future`, { hint: "check the time given, and this machine's clock" });
+    throw new LifeboatError("usage", `the slot ${slot.toISOString()} is in the future`, {
+      hint: "check the time given, and this machine's clock",
+    });
   }
   const phases = new Phases<Step>(clock, progress);
   const release = await phases.run("lock", () =>
@@ -84,7 +86,12 @@ export async function backup(ports: BackupPorts, request: BackupRequest): Promis
 async function backupLocked(ports: BackupPorts, request: BackupRequest, phases: Phases<Step>): Promise<BackupResult> {
   const { cluster, signal } = request;
   const startedAt = ports.clock.now();
-  const result = (found: FoundManifest, existing: boolean): BackupResult => ({ manifest: found.manifest, manifestDigest: found.digest, existing, phases: phases.milliseconds });
+  const result = (found: FoundManifest, existing: boolean): BackupResult => ({
+    manifest: found.manifest,
+    manifestDigest: found.digest,
+    existing,
+    phases: phases.milliseconds,
+  });
   const place = await phases.run("slot", async () => {
     await requireTrustedKey(ports.keys, ports.trusted, "snapshot");
     return takeSlot(ports, request, startedAt);
@@ -92,19 +99,31 @@ async function backupLocked(ports: BackupPorts, request: BackupRequest, phases: 
   if (place.taken) return result(await readManifest(ports, cluster, place.id), true);
 
   const survey = await phases.run("preflight", async () => requireSource(cluster, await surveyCluster(ports.etcd, ports.clock, signal)));
-  for (const finding of survey.findings.filter(({ severity }) => severity !== "info")) ports.progress.note("warn", `${finding.subject}: ${finding.message}; ${finding.fix}`);
+  for (const finding of survey.findings.filter(({ severity }) => severity !== "info"))
+    ports.progress.note("warn", `${finding.subject}: ${finding.message}; ${finding.fix}`);
   const lineage = await phases.run("lineage", () => findLineage(ports, cluster, survey));
   const change = explainLineage(cluster, lineage);
   if (change !== undefined) ports.progress.note("warn", change);
 
   const name = { cluster, id: place.id };
-  const streamed = await phases.run("stream", () => streamFromFirstThatCan(ports, { name, sources: survey.sources, limits: request.limits, signal }));
+  const streamed = await phases.run("stream", () =>
+    streamFromFirstThatCan(ports, { name, sources: survey.sources, limits: request.limits, signal }),
+  );
   const stored = await phases.run("store", () => streamed.pending.commit());
   return phases
     .run("manifest", async () => {
       signal?.throwIfAborted();
       if (lineage.opens !== undefined) await openLineage(ports, cluster, lineage.opens);
-      const draft = draftManifest({ name, slot: request.slot, startedAt, createdAt: ports.clock.now(), survey, lineage: lineage.number, streamed, stored });
+      const draft = draftManifest({
+        name,
+        slot: request.slot,
+        startedAt,
+        createdAt: ports.clock.now(),
+        survey,
+        lineage: lineage.number,
+        streamed,
+        stored,
+      });
       return commitManifest(ports, await signDocument(ports.keys, "snapshot", draft), name);
     })
     .then(({ found, existing }) => result(found, existing));
@@ -119,13 +138,18 @@ async function takeSlot(ports: BackupPorts, request: BackupRequest, now: Date): 
   }
   for (let ordinal = 1; ; ordinal++) {
     const id = idOfSlot(now, ordinal);
-    if (parseId(id) === undefined) throw new LifeboatError("busy", `every id of the second ${now.toISOString()} is taken`, { hint: "run the command again" });
+    if (parseId(id) === undefined)
+      throw new LifeboatError("busy", `every id of the second ${now.toISOString()} is taken`, { hint: "run the command again" });
     if (!(await isTaken(id))) return { id, taken: false };
   }
 }
 
 /** The commit point. The loser of a race for one slot returns the winner's snapshot; its own data object is an orphan for prune to sweep. */
-async function commitManifest(ports: BackupPorts, document: StoredDocument, name: SnapshotName): Promise<{ found: FoundManifest; existing: boolean }> {
+async function commitManifest(
+  ports: BackupPorts,
+  document: StoredDocument,
+  name: SnapshotName,
+): Promise<{ found: FoundManifest; existing: boolean }> {
   let existing = false;
   try {
     await putDocument(ports.blobs, manifestKey(name.cluster, name.id), document);

@@ -1,5 +1,15 @@
 import { isLifeboatError, LifeboatError } from "../errors.ts";
-import { CLUSTERS_PREFIX, idInManifestKey, isClusterName, lineageKey, lineagePrefix, manifestKey, partsOfVerifiedKey, snapshotsPrefix, verifiedPrefix } from "../manifest/layout.ts";
+import {
+  CLUSTERS_PREFIX,
+  idInManifestKey,
+  isClusterName,
+  lineageKey,
+  lineagePrefix,
+  manifestKey,
+  partsOfVerifiedKey,
+  snapshotsPrefix,
+  verifiedPrefix,
+} from "../manifest/layout.ts";
 import type { Lineage, Manifest, Verification } from "../manifest/schema.ts";
 import { digestOf, MAX_DOCUMENT_BYTES, openDocument } from "../manifest/signed-document.ts";
 import type { DocumentOf, Kind, TrustedKeys } from "../manifest/signed-document.ts";
@@ -87,7 +97,12 @@ export async function readCurrentLineage(vault: Vault, cluster: string): Promise
   return document;
 }
 
-async function readDocument<K extends Kind>(vault: Vault, kind: K, key: string, cluster: string): Promise<{ document: DocumentOf<K>; digest: string }> {
+async function readDocument<K extends Kind>(
+  vault: Vault,
+  kind: K,
+  key: string,
+  cluster: string,
+): Promise<{ document: DocumentOf<K>; digest: string }> {
   const bytes = await readSmall(vault.blobs, key, MAX_DOCUMENT_BYTES);
   const document = openDocument(kind, bytes, vault.trusted, key);
   if (document.cluster !== cluster) throw misplaced(key, `cluster ${document.cluster}`);
@@ -95,5 +110,7 @@ async function readDocument<K extends Kind>(vault: Vault, kind: K, key: string, 
 }
 
 function misplaced(key: string, whose: string): LifeboatError {
-  return new LifeboatError("verify/format", `${key} holds a document of ${whose}: it was put in another's place`, { hint: "find out who changed the store" });
+  return new LifeboatError("verify/format", `${key} holds a document of ${whose}: it was put in another's place`, {
+    hint: "find out who changed the store",
+  });
 }

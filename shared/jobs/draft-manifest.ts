@@ -33,7 +33,13 @@ export function draftManifest(facts: ManifestFacts): Omit<Manifest, "signer"> {
     tool: TOOL,
     etcd: {
       clusterId: survey.clusterId,
-      source: { memberId: status.memberId, name: memberName, endpoint: status.endpoint, version: status.version, isLeader: candidate.role === "leader" },
+      source: {
+        memberId: status.memberId,
+        name: memberName,
+        endpoint: status.endpoint,
+        version: status.version,
+        isLeader: candidate.role === "leader",
+      },
       members: membersOf(survey).map((each) => ({ ...each, peerUrls: [...each.peerUrls], clientUrls: [...each.clientUrls] })),
       before: { revision: status.revision, raftIndex: status.raftIndex, raftTerm: status.raftTerm, databaseBytes: status.databaseBytes },
     },

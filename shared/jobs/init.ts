@@ -55,14 +55,16 @@ export async function init(ports: InitPorts, request: InitRequest): Promise<Init
     const short = relative(dirname(configFile), path);
     return short.startsWith(".") ? short : `./${short}`;
   };
-  const inFile = (path: string | undefined): string | undefined => (path === undefined ? undefined : relative(dirname(configFile), resolve(path)));
+  const inFile = (path: string | undefined): string | undefined =>
+    path === undefined ? undefined : relative(dirname(configFile), resolve(path));
   const render = (trustedKeys: NewKeys["fingerprints"], breakGlass: string): string =>
     renderConfig({
       store: fromConfig(store),
       keys: fromConfig(keys),
       breakGlass,
       trustedKeys,
-      cluster: cluster === undefined ? undefined : { ...cluster, ca: inFile(cluster.ca), cert: inFile(cluster.cert), key: inFile(cluster.key) },
+      cluster:
+        cluster === undefined ? undefined : { ...cluster, ca: inFile(cluster.ca), cert: inFile(cluster.cert), key: inFile(cluster.key) },
     });
   const breakGlass = await ports.newIdentity();
   // A dry rendering: a wrong cluster name or endpoint is told before any key is made.
@@ -72,14 +74,25 @@ export async function init(ports: InitPorts, request: InitRequest): Promise<Init
   const made = await ports.createKeys(keys);
   const storeIsNew = await ports.makeFolder(store);
   try {
-    await ports.writeNew(breakGlassIdentity, `# etcd-lifeboat break-glass identity: opens every snapshot. Keep it offline.\n# public key: ${breakGlass.recipient}\n${breakGlass.identity}\n`);
+    await ports.writeNew(
+      breakGlassIdentity,
+      `# etcd-lifeboat break-glass identity: opens every snapshot. Keep it offline.\n# public key: ${breakGlass.recipient}\n${breakGlass.identity}\n`,
+    );
     await ports.writeNew(configFile, render(made.fingerprints, breakGlass.recipient));
   } catch (error) {
     // Nothing was encrypted to these keys yet, so a second try may start afresh.
     for (const path of [keys, breakGlassIdentity, ...(storeIsNew ? [store] : [])]) await ports.remove(path);
     throw error;
   }
-  return { config: configFile, keys, store, breakGlassIdentity, breakGlassRecipient: breakGlass.recipient, fingerprints: made.fingerprints, warnings: warningsFor(cluster) };
+  return {
+    config: configFile,
+    keys,
+    store,
+    breakGlassIdentity,
+    breakGlassRecipient: breakGlass.recipient,
+    fingerprints: made.fingerprints,
+    warnings: warningsFor(cluster),
+  };
 }
 
 async function requireReadable(ports: InitPorts, path: string | undefined): Promise<void> {
@@ -89,5 +102,7 @@ async function requireReadable(ports: InitPorts, path: string | undefined): Prom
 
 function warningsFor(cluster: ClusterDraft | undefined): string[] {
   const plain = cluster?.endpoints.filter((each) => each.startsWith("http:")) ?? [];
-  return plain.length === 0 ? [] : [`${plain.join(", ")}: plain http carries every secret of the cluster unencrypted; use it on loopback only`];
+  return plain.length === 0
+    ? []
+    : [`${plain.join(", ")}: plain http carries every secret of the cluster unencrypted; use it on loopback only`];
 }

@@ -33,7 +33,11 @@ async function lastSnapshot(vault: Vault, cluster: string, lineage: number): Pro
 }
 
 /** Announces a new lineage. Where another host opened the same one meanwhile, that one serves. */
-export async function openLineage(ports: Vault & { readonly keys: KeyRing; readonly clock: Clock }, cluster: string, opens: NonNullable<LineageDecision["opens"]>): Promise<void> {
+export async function openLineage(
+  ports: Vault & { readonly keys: KeyRing; readonly clock: Clock },
+  cluster: string,
+  opens: NonNullable<LineageDecision["opens"]>,
+): Promise<void> {
   const document = await signDocument(ports.keys, "lineage", {
     type: "lineage",
     formatVersion: FORMAT_VERSION,
@@ -48,6 +52,9 @@ export async function openLineage(ports: Vault & { readonly keys: KeyRing; reado
     if (!isLifeboatError(error, "store/exists")) throw error;
     const there = await readCurrentLineage(ports, cluster);
     if (there?.clusterId === opens.clusterId && there.number === opens.number) return;
-    throw new LifeboatError("busy", `another host opened a lineage of ${cluster} at the same time`, { hint: "run the command again", cause: error });
+    throw new LifeboatError("busy", `another host opened a lineage of ${cluster} at the same time`, {
+      hint: "run the command again",
+      cause: error,
+    });
   }
 }

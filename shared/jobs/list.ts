@@ -6,7 +6,10 @@ import type { FoundManifest, Vault } from "./catalog.ts";
 
 /** A snapshot as it is listed: with its manifest, or with what is wrong with that. */
 export type Listed = { readonly cluster: string; readonly id: string } & (
-  | { readonly found: FoundManifest; /** The newest countersignature of exactly this manifest. */ readonly verification: Verification | undefined }
+  | {
+      readonly found: FoundManifest;
+      /** The newest countersignature of exactly this manifest. */ readonly verification: Verification | undefined;
+    }
   | { readonly error: LifeboatError }
 );
 

@@ -27,7 +27,13 @@ export async function preflight(ports: PreflightPorts, cluster: string, signal?:
   const { clusterId, revision } = requireSource(cluster, survey);
   const lineage = await findLineage(ports, cluster, { clusterId, revision });
   const change = explainLineage(cluster, lineage);
-  return { ...survey, clusterId, revision, lineage, findings: change === undefined ? survey.findings : [newLineage(cluster, change), ...survey.findings] };
+  return {
+    ...survey,
+    clusterId,
+    revision,
+    lineage,
+    findings: change === undefined ? survey.findings : [newLineage(cluster, change), ...survey.findings],
+  };
 }
 
 function newLineage(cluster: string, message: string): Finding {

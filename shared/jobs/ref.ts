@@ -10,13 +10,15 @@ export type Ref =
   | { readonly cluster: string; readonly latest: true }
   | { readonly cluster: string; readonly at: Date };
 
-const FORMS = "a ref is CLUSTER/ID, CLUSTER/latest or CLUSTER@TIME (UTC), such as prod/20261121T100000Z, prod/latest or prod@2026-11-21T10:00:00Z";
+const FORMS =
+  "a ref is CLUSTER/ID, CLUSTER/latest or CLUSTER@TIME (UTC), such as prod/20261121T100000Z, prod/latest or prod@2026-11-21T10:00:00Z";
 
 /** Throws `usage` for what is no ref. */
 export function parseRef(text: string): Ref {
   const match = /^([^/@]+)([/@])(.+)$/.exec(text);
   const [, cluster, separator, rest] = match ?? [];
-  if (cluster === undefined || rest === undefined || !isClusterName(cluster)) throw new LifeboatError("usage", `"${text}" is not a ref`, { hint: FORMS });
+  if (cluster === undefined || rest === undefined || !isClusterName(cluster))
+    throw new LifeboatError("usage", `"${text}" is not a ref`, { hint: FORMS });
   if (separator === "@") {
     const at = parseUtc(rest);
     if (at === undefined) throw new LifeboatError("usage", `"${rest}" in "${text}" is not a UTC time`, { hint: FORMS });
@@ -42,7 +44,11 @@ export async function resolveRef(vault: Vault, text: string): Promise<FoundManif
   const candidates = limit === undefined ? ids : ids.filter((id) => compareIds(id, limit) <= 0);
   const found = await newest(vault, ref.cluster, candidates);
   if (found !== undefined) return found;
-  throw notFound(ref.cluster, `there is no snapshot of ${ref.cluster} ${"at" in ref ? `at or before ${ref.at.toISOString()} ` : ""}in ${vault.blobs.location}`, ids);
+  throw notFound(
+    ref.cluster,
+    `there is no snapshot of ${ref.cluster} ${"at" in ref ? `at or before ${ref.at.toISOString()} ` : ""}in ${vault.blobs.location}`,
+    ids,
+  );
 }
 
 async function newest(vault: Vault, cluster: string, ids: readonly string[]): Promise<FoundManifest | undefined> {
@@ -54,7 +60,10 @@ async function newest(vault: Vault, cluster: string, ids: readonly string[]): Pr
       if (!isLifeboatError(error, "verify/")) throw error;
       const older = await newestGood(vault, cluster, ids.slice(0, ids.indexOf(id)));
       throw new LifeboatError(error.code, error.message, {
-        hint: older === undefined ? "there is no older good snapshot here; look for a replica" : `the next older good one is ${cluster}/${older}`,
+        hint:
+          older === undefined
+            ? "there is no older good snapshot here; look for a replica"
+            : `the next older good one is ${cluster}/${older}`,
         cause: error,
       });
     }
@@ -75,6 +84,9 @@ async function newestGood(vault: Vault, cluster: string, ids: readonly string[])
 
 function notFound(cluster: string, message: string, ids: readonly string[]): LifeboatError {
   const [oldest, last] = [ids[0], ids.at(-1)];
-  const hint = oldest === undefined ? "lifeboat ls shows what is stored" : `there are ${ids.length}, from ${cluster}/${oldest} to ${cluster}/${last}; lifeboat ls ${cluster} shows them`;
+  const hint =
+    oldest === undefined
+      ? "lifeboat ls shows what is stored"
+      : `there are ${ids.length}, from ${cluster}/${oldest} to ${cluster}/${last}; lifeboat ls ${cluster} shows them`;
   return new LifeboatError("ref/not-found", message, { hint });
 }

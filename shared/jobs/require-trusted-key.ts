@@ -6,7 +6,11 @@ import type { TrustedKeys } from "../manifest/signed-document.ts";
 export async function requireTrustedKey(keys: KeyRing, trusted: TrustedKeys, purpose: Purpose): Promise<void> {
   const { fingerprint } = await keys.publicKey(purpose);
   if (trusted[purpose].includes(fingerprint)) return;
-  throw new LifeboatError("config/invalid", `the ${purpose} key in ${keys.location} is ${fingerprint}, which trustedKeys.${purpose} does not list`, {
-    hint: `if that key is yours, add its fingerprint to trustedKeys.${purpose} in the configuration`,
-  });
+  throw new LifeboatError(
+    "config/invalid",
+    `the ${purpose} key in ${keys.location} is ${fingerprint}, which trustedKeys.${purpose} does not list`,
+    {
+      hint: `if that key is yours, add its fingerprint to trustedKeys.${purpose} in the configuration`,
+    },
+  );
 }

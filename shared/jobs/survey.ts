@@ -50,7 +50,10 @@ export function membersOf({ members }: Survey): readonly Member[] {
 }
 
 async function askEndpoint(etcd: EtcdSource, endpoint: string, signal: AbortSignal | undefined): Promise<EndpointFacts> {
-  const [status, certificate] = await Promise.all([orError(etcd.status(endpoint, signal)), orError(etcd.serverCertificate(endpoint, signal))]);
+  const [status, certificate] = await Promise.all([
+    orError(etcd.status(endpoint, signal)),
+    orError(etcd.serverCertificate(endpoint, signal)),
+  ]);
   // A learner refuses the question itself.
   if (status instanceof Error || status.isLearner) return { endpoint, status, permission: undefined, certificate };
   const permission = await orError(etcd.checkPermission(endpoint, signal).then(() => true as const));
@@ -67,7 +70,11 @@ async function orError<T>(answer: Promise<T>): Promise<T | LifeboatError> {
   }
 }
 
-async function firstAnswer<T extends object>(statuses: readonly EndpointStatus[], what: string, ask: (status: EndpointStatus) => Promise<T>): Promise<T | LifeboatError> {
+async function firstAnswer<T extends object>(
+  statuses: readonly EndpointStatus[],
+  what: string,
+  ask: (status: EndpointStatus) => Promise<T>,
+): Promise<T | LifeboatError> {
   let last = new LifeboatError("etcd/no-member", `no member could be asked for the ${what}`);
   for (const status of statuses) {
     const answer = await orError(ask(status));
@@ -113,5 +120,8 @@ function noSource(cluster: string, { endpoints, findings: found }: Survey): Life
   const mixed = found.find(({ code }) => code === "clusters-differ");
   if (mixed !== undefined) return new LifeboatError("etcd/cluster-mismatch", `${cluster}: ${mixed.message}`, { hint: mixed.fix });
   const problems = found.filter(({ severity }) => severity === "problem").map(({ subject, message }) => `${subject}: ${message}`);
-  return new LifeboatError("etcd/no-member", `no member of ${cluster} can give a snapshot: ${problems.join("; ")}`, { hint: `lifeboat preflight ${cluster} tells more, with a fix for each`, cause: first });
+  return new LifeboatError("etcd/no-member", `no member of ${cluster} can give a snapshot: ${problems.join("; ")}`, {
+    hint: `lifeboat preflight ${cluster} tells more, with a fix for each`,
+    cause: first,
+  });
 }

@@ -64,9 +64,18 @@ export async function verifyDeep(ports: VerifyPorts, ref: string, signal?: Abort
 export function requireAsRecorded(manifest: Manifest, actual: SnapshotDigests): void {
   const name = `${manifest.cluster}/${manifest.id}`;
   const hint = "do not restore from it; use another snapshot or a replica, and find out what changed the store";
-  if (actual.bytes !== manifest.snapshot.bytes) throw new LifeboatError("verify/size", `${name} opens to ${actual.bytes} bytes; its manifest says ${manifest.snapshot.bytes}`, { hint });
-  if (actual.sha256 !== manifest.snapshot.sha256) throw new LifeboatError("verify/digest", `${name} opens to content with digest ${actual.sha256}; its manifest says ${manifest.snapshot.sha256}`, { hint });
-  if (!actual.trailerHolds || actual.trailer !== manifest.snapshot.trailer) throw new LifeboatError("verify/trailer", `the content of ${name} does not match etcd's own trailer`, { hint });
+  if (actual.bytes !== manifest.snapshot.bytes)
+    throw new LifeboatError("verify/size", `${name} opens to ${actual.bytes} bytes; its manifest says ${manifest.snapshot.bytes}`, {
+      hint,
+    });
+  if (actual.sha256 !== manifest.snapshot.sha256)
+    throw new LifeboatError(
+      "verify/digest",
+      `${name} opens to content with digest ${actual.sha256}; its manifest says ${manifest.snapshot.sha256}`,
+      { hint },
+    );
+  if (!actual.trailerHolds || actual.trailer !== manifest.snapshot.trailer)
+    throw new LifeboatError("verify/trailer", `the content of ${name} does not match etcd's own trailer`, { hint });
 }
 
 async function countersign(ports: VerifyPorts, manifest: Manifest, manifestDigest: string): Promise<string> {

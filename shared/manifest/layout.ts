@@ -52,6 +52,8 @@ export function idInManifestKey(cluster: string, key: string): string | undefine
 /** The snapshot id and the time in a countersignature's key, or undefined. The id may itself end in an ordinal. */
 export function partsOfVerifiedKey(cluster: string, key: string): { readonly id: string; readonly time: string } | undefined {
   const prefix = verifiedPrefix(cluster);
-  const match = key.startsWith(prefix) ? /^(\d{8}T\d{6}Z(?:-[1-9]\d{0,3})?)-(\d{8}T\d{6}Z(?:-[1-9]\d{0,3})?)\.json$/.exec(key.slice(prefix.length)) : null;
+  const match = key.startsWith(prefix)
+    ? /^(\d{8}T\d{6}Z(?:-[1-9]\d{0,3})?)-(\d{8}T\d{6}Z(?:-[1-9]\d{0,3})?)\.json$/.exec(key.slice(prefix.length))
+    : null;
   return match?.[1] === undefined || match[2] === undefined ? undefined : { id: match[1], time: match[2] };
 }

@@ -80,7 +80,12 @@ export const manifestSchema = z.looseObject({
     source: z.looseObject({ memberId: hexId, name: z.string(), endpoint: z.string(), version: z.string(), isLeader: z.boolean() }),
     members: z.array(member),
     /** What the source answered just before the stream: the snapshot is of this revision or a later one. */
-    before: z.looseObject({ revision: z.int().nonnegative(), raftIndex: z.int().nonnegative(), raftTerm: z.int().nonnegative(), databaseBytes: bytes }),
+    before: z.looseObject({
+      revision: z.int().nonnegative(),
+      raftIndex: z.int().nonnegative(),
+      raftTerm: z.int().nonnegative(),
+      databaseBytes: bytes,
+    }),
   }),
   lineage: z.int().positive(),
   snapshot: z.looseObject({
@@ -123,7 +128,14 @@ export const lineageSchema = z.looseObject({
   reason: z.enum(LINEAGE_REASONS),
   /** The revision that was seen when it was opened. */
   revision: z.int().nonnegative(),
-  previous: z.looseObject({ number: z.int().positive(), clusterId: hexId, snapshot: snapshotId.optional(), revision: z.int().nonnegative().optional() }).optional(),
+  previous: z
+    .looseObject({
+      number: z.int().positive(),
+      clusterId: hexId,
+      snapshot: snapshotId.optional(),
+      revision: z.int().nonnegative().optional(),
+    })
+    .optional(),
   tool,
   custody: custody.optional(),
   signer,

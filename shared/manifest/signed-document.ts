@@ -41,7 +41,11 @@ function payloadTypeOf(kind: Kind): string {
  * Signs `document` with the key of its kind's purpose. The `signer` field is added here; `type` and `formatVersion` must be
  * the first fields, so that no document can stand in for another.
  */
-export async function signDocument<K extends Kind>(keys: KeyRing, kind: K, document: Omit<DocumentOf<K>, "signer">): Promise<StoredDocument> {
+export async function signDocument<K extends Kind>(
+  keys: KeyRing,
+  kind: K,
+  document: Omit<DocumentOf<K>, "signer">,
+): Promise<StoredDocument> {
   const { purpose, schema } = KINDS[kind];
   const publicKey = await keys.publicKey(purpose);
   const signer = { purpose, fingerprint: publicKey.fingerprint, publicKey: Buffer.from(publicKey.spki).toString("base64") };
@@ -49,7 +53,9 @@ export async function signDocument<K extends Kind>(keys: KeyRing, kind: K, docum
   const payloadType = payloadTypeOf(kind);
   const signed = await keys.sign(purpose, preAuthEncoding(payloadType, payload));
   if (signed.publicKey.fingerprint !== publicKey.fingerprint) {
-    throw new LifeboatError("keys/failed", `the ${purpose} key in ${keys.location} was changed while it signed`, { hint: "run the command again" });
+    throw new LifeboatError("keys/failed", `the ${purpose} key in ${keys.location} was changed while it signed`, {
+      hint: "run the command again",
+    });
   }
   const bytes = encodeEnvelope({ payloadType, payload, signature: signed.signature }, publicKey.fingerprint);
   return { bytes, digest: digestOf(bytes) };
@@ -68,15 +74,20 @@ export function openDocument<K extends Kind>(kind: K, bytes: Uint8Array, trusted
   const json = parseJson(envelope.payload, name);
   const newer = z.looseObject({ formatVersion: z.int().min(2) }).safeParse(json);
   if (newer.success) {
-    throw new LifeboatError("verify/format", `${name} has format version ${newer.data.formatVersion}; this lifeboat reads version 1`, { hint: "use a newer lifeboat" });
+    throw new LifeboatError("verify/format", `${name} has format version ${newer.data.formatVersion}; this lifeboat reads version 1`, {
+      hint: "use a newer lifeboat",
+    });
   }
   const parsed = schema.safeParse(json);
-  if (!parsed.success) throw new LifeboatError("verify/format", `${name} is not a valid ${kind} document: ${z.prettifyError(parsed.error)}`);
+  if (!parsed.success)
+    throw new LifeboatError("verify/format", `${name} is not a valid ${kind} document: ${z.prettifyError(parsed.error)}`);
   // The schema in KINDS belongs to K; TypeScript cannot follow the lookup through a generic index.
   const document = parsed.data as DocumentOf<K>;
   const key = parsePublicKey(Buffer.from(document.signer.publicKey, "base64"), `the signer of ${name}`);
   if (!verifySignature(key, preAuthEncoding(envelope.payloadType, envelope.payload), envelope.signature)) {
-    throw new LifeboatError("verify/signature", `the signature of ${name} is wrong: its content is not what was signed`, { hint: "do not restore from it; use an older snapshot and find out who changed the store" });
+    throw new LifeboatError("verify/signature", `the signature of ${name} is wrong: its content is not what was signed`, {
+      hint: "do not restore from it; use an older snapshot and find out who changed the store",
+    });
   }
   if (!trusted[purpose].includes(key.fingerprint)) {
     throw new LifeboatError("verify/untrusted", `${name} is signed by ${key.fingerprint}, which is not trusted for purpose ${purpose}`, {

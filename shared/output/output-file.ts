@@ -38,11 +38,21 @@ async function onDisk<T>(path: string, action: () => Promise<T>): Promise<T> {
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === "EEXIST") throw exists(path, error);
-    if (errno === "ENOSPC" || errno === "EDQUOT") throw new LifeboatError("store/full", `there is no space left to write ${path}`, { hint: "free some space, or name a file on another disk", cause: error });
-    throw new LifeboatError("output/failed", `cannot write ${path}: ${messageOf(error)}`, { hint: "check that the folder exists and can be written to", cause: error });
+    if (errno === "ENOSPC" || errno === "EDQUOT")
+      throw new LifeboatError("store/full", `there is no space left to write ${path}`, {
+        hint: "free some space, or name a file on another disk",
+        cause: error,
+      });
+    throw new LifeboatError("output/failed", `cannot write ${path}: ${messageOf(error)}`, {
+      hint: "check that the folder exists and can be written to",
+      cause: error,
+    });
   }
 }
 
 function exists(path: string, cause?: unknown): LifeboatError {
-  return new LifeboatError("output/exists", `${path} is already there, and nothing is overwritten`, { hint: "name another file, or move that one away", cause });
+  return new LifeboatError("output/exists", `${path} is already there, and nothing is overwritten`, {
+    hint: "name another file, or move that one away",
+    cause,
+  });
 }

@@ -89,7 +89,8 @@ export class SealedStore implements SnapshotStore {
     if (info === undefined) throw new LifeboatError("verify/missing", `${object.key} is not in ${blobs.location}`, { hint: HINT });
     if (info.bytes !== object.bytes) throw wrongSize(object, info.bytes);
     const actual = hexOfCrc(await blobs.checksum(object.key, signal));
-    if (actual !== object.crc32) throw new LifeboatError("verify/checksum", `${object.key} has checksum ${actual}; its manifest says ${object.crc32}`, { hint: HINT });
+    if (actual !== object.crc32)
+      throw new LifeboatError("verify/checksum", `${object.key} has checksum ${actual}; its manifest says ${object.crc32}`, { hint: HINT });
   }
 
   async remove(stored: Stored): Promise<void> {
@@ -104,7 +105,11 @@ export class SealedStore implements SnapshotStore {
         const identity = await this.#options.keys.unwrap({ kind, key, ciphertext: Buffer.from(ciphertext, "base64") }, contextOf(name));
         // A key service may answer a tampered wrapping with garbage instead of an error.
         if ((await recipientOf(identity).catch(() => undefined)) !== object.encryption.recipient) {
-          throw new LifeboatError("verify/sealed", `the wrapped identity of ${name.cluster}/${name.id} is not the one that its data is encrypted to`, { hint: HINT });
+          throw new LifeboatError(
+            "verify/sealed",
+            `the wrapped identity of ${name.cluster}/${name.id} is not the one that its data is encrypted to`,
+            { hint: HINT },
+          );
         }
         return identity;
       } catch (error) {
@@ -124,7 +129,9 @@ function contextOf(name: SnapshotName): WrapContext {
 
 function sealedOnly(stored: Stored): SealedObject {
   if (stored.kind === "sealed") return stored;
-  throw new LifeboatError("config/invalid", "the snapshot is in a Kopia repository, and the configured store is not one", { hint: "use the configuration of the store that it was made with" });
+  throw new LifeboatError("config/invalid", "the snapshot is in a Kopia repository, and the configured store is not one", {
+    hint: "use the configuration of the store that it was made with",
+  });
 }
 
 /** The object's bytes; at their end they are compared with the manifest, so a well-formed stranger does not pass. */
@@ -133,7 +140,10 @@ async function* asRecorded(object: SealedObject, bytes: AsyncIterable<Uint8Array
   yield* digest.through(bytes);
   const actual = digest.finish();
   if (actual.bytes !== object.bytes) throw wrongSize(object, actual.bytes);
-  if (actual.sha256 !== object.sha256) throw new LifeboatError("verify/digest", `${object.key} has digest ${actual.sha256}; its manifest says ${object.sha256}`, { hint: HINT });
+  if (actual.sha256 !== object.sha256)
+    throw new LifeboatError("verify/digest", `${object.key} has digest ${actual.sha256}; its manifest says ${object.sha256}`, {
+      hint: HINT,
+    });
 }
 
 function wrongSize(object: SealedObject, bytes: number): LifeboatError {

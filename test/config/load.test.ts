@@ -53,7 +53,13 @@ test("init writes every setting at the value that it has when left out", () => {
 });
 
 test("init without a cluster writes an example that would be taken", () => {
-  const text = renderConfig({ store: "./vault", keys: "./keys", breakGlass: RECIPIENT, trustedKeys: { snapshot: FINGERPRINT, audit: FINGERPRINT, bundle: FINGERPRINT }, cluster: undefined });
+  const text = renderConfig({
+    store: "./vault",
+    keys: "./keys",
+    breakGlass: RECIPIENT,
+    trustedKeys: { snapshot: FINGERPRINT, audit: FINGERPRINT, bundle: FINGERPRINT },
+    cluster: undefined,
+  });
   expect(parseConfig(text, "lifeboat.yaml").clusters).toEqual({});
   const commented = text.slice(text.indexOf("#   clusters:"), text.indexOf("clusters: {}"));
   const example = commented.replaceAll(/^# {0,3}/gm, "").replaceAll(/^ (?=\S)/gm, "");
@@ -62,26 +68,62 @@ test("init without a cluster writes an example that would be taken", () => {
 });
 
 test.each([
-  ["an unknown setting with a near name", MINIMAL.replace("endpoints:", "endpoint:"), /^lifeboat\.yaml:6: clusters\.prod\.endpoint: unknown setting "endpoint"; did you mean "endpoints"\?$/m],
-  ["an unknown setting without one", `${MINIMAL}frobnicate: 1\n`, /^lifeboat\.yaml:7: frobnicate: unknown setting "frobnicate"; known here: version, store, keys/m],
+  [
+    "an unknown setting with a near name",
+    MINIMAL.replace("endpoints:", "endpoint:"),
+    /^lifeboat\.yaml:6: clusters\.prod\.endpoint: unknown setting "endpoint"; did you mean "endpoints"\?$/m,
+  ],
+  [
+    "an unknown setting without one",
+    `${MINIMAL}frobnicate: 1\n`,
+    /^lifeboat\.yaml:7: frobnicate: unknown setting "frobnicate"; known here: version, store, keys/m,
+  ],
   ["a missing section", MINIMAL.replace(/^store.*\n/m, ""), /^lifeboat\.yaml:1: store: /m],
   ["another version", MINIMAL.replace("version: 1", "version: 2"), /^lifeboat\.yaml:1: version: expected 1/m],
-  ["a store that is not built", MINIMAL.replace("kind: directory, path: ./vault", "kind: s3, path: x"), /^lifeboat\.yaml:2: store\.kind: expected directory/m],
-  ["an endpoint without a scheme", MINIMAL.replace("https://10.0.0.1:2379", "10.0.0.1:2379"), /^lifeboat\.yaml:6: clusters\.prod\.endpoints\.0: "10\.0\.0\.1:2379" is not an endpoint/m],
+  [
+    "a store that is not built",
+    MINIMAL.replace("kind: directory, path: ./vault", "kind: s3, path: x"),
+    /^lifeboat\.yaml:2: store\.kind: expected directory/m,
+  ],
+  [
+    "an endpoint without a scheme",
+    MINIMAL.replace("https://10.0.0.1:2379", "10.0.0.1:2379"),
+    /^lifeboat\.yaml:6: clusters\.prod\.endpoints\.0: "10\.0\.0\.1:2379" is not an endpoint/m,
+  ],
   ["an endpoint without a port", MINIMAL.replace(":2379", ""), /clusters\.prod\.endpoints\.0: "https:\/\/10\.0\.0\.1" has no port/],
   ["an endpoint with a path", MINIMAL.replace(":2379", ":2379/v3"), /has a path/],
-  ["the same endpoint twice", MINIMAL.replace("[https://10.0.0.1:2379]", "[https://a:1, https://a:1]"), /clusters\.prod\.endpoints: an endpoint is listed twice/],
+  [
+    "the same endpoint twice",
+    MINIMAL.replace("[https://10.0.0.1:2379]", "[https://a:1, https://a:1]"),
+    /clusters\.prod\.endpoints: an endpoint is listed twice/,
+  ],
   ["no endpoint", MINIMAL.replace("[https://10.0.0.1:2379]", "[]"), /at least one endpoint/],
-  ["a secret in place of a reference", `${MINIMAL}    auth: { username: root, password: hunter2 }\n`, /^lifeboat\.yaml:7: clusters\.prod\.auth\.password: expected a reference/m],
-  ["a certificate without its key", `${MINIMAL}    tls: { cert: "file:c.pem" }\n`, /^lifeboat\.yaml:7: clusters\.prod\.tls: cert and key go together/m],
-  ["tls for plain http", MINIMAL.replace("https:", "http:").concat("    tls: { serverName: x }\n"), /tls is set, but every endpoint is http/],
+  [
+    "a secret in place of a reference",
+    `${MINIMAL}    auth: { username: root, password: hunter2 }\n`,
+    /^lifeboat\.yaml:7: clusters\.prod\.auth\.password: expected a reference/m,
+  ],
+  [
+    "a certificate without its key",
+    `${MINIMAL}    tls: { cert: "file:c.pem" }\n`,
+    /^lifeboat\.yaml:7: clusters\.prod\.tls: cert and key go together/m,
+  ],
+  [
+    "tls for plain http",
+    MINIMAL.replace("https:", "http:").concat("    tls: { serverName: x }\n"),
+    /tls is set, but every endpoint is http/,
+  ],
   ["a duration without a unit", `${MINIMAL}    rpo: "120"\n`, /^lifeboat\.yaml:7: clusters\.prod\.rpo: "120" is not a duration/m],
   ["a duration of nothing", `${MINIMAL}    rpo: 0s\n`, /"0s" is not a duration/],
   ["an unknown time zone", `${MINIMAL}    timeZone: Mars/Olympus\n`, /expected a time zone/],
   ["a negative count", `${MINIMAL}    retention: { daily: -1 }\n`, /^lifeboat\.yaml:7: clusters\.prod\.retention\.daily: /m],
   ["a cluster's name with a slash", MINIMAL.replace("prod:", "a/b:"), /^lifeboat\.yaml:5: clusters\.a\/b: a cluster's name has/m],
   ["a recipient that is none", `${MINIMAL}breakGlass: [age1foo]\n`, /^lifeboat\.yaml:7: breakGlass: .*age1foo/m],
-  ["a fingerprint that is none", `${MINIMAL}trustedKeys: { snapshot: [abc] }\n`, /^lifeboat\.yaml:7: trustedKeys\.snapshot\.0: expected a fingerprint/m],
+  [
+    "a fingerprint that is none",
+    `${MINIMAL}trustedKeys: { snapshot: [abc] }\n`,
+    /^lifeboat\.yaml:7: trustedKeys\.snapshot\.0: expected a fingerprint/m,
+  ],
   ["YAML that is broken", `${MINIMAL}\n  : : [`, /^lifeboat\.yaml:\d+: /m],
   ["a setting that stands twice", `${MINIMAL}version: 1\n`, /^lifeboat\.yaml:7: Map keys must be unique/m],
   ["an empty file", "", /^lifeboat\.yaml:1: /m],

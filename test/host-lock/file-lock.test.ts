@@ -41,7 +41,9 @@ test("who waits is told of the holder, and gets the lock when it is let go", asy
   const second = lock.acquire("a", { timeoutMs: 10_000, onWait: holder.resolve });
   expect(await holder.promise).toMatch(new RegExp(`^process ${process.pid} since `));
   await release();
-  await (await second)();
+  await (
+    await second
+  )();
   expect(await readdir(folder)).toEqual([]);
 });
 
@@ -73,7 +75,11 @@ test("waiting ends with the signal's reason", async () => {
   const lock = new FileLock(folder, systemClock);
   const release = await lock.acquire("a", { timeoutMs: 0, onWait: never });
   const stop = new AbortController();
-  const waiting = lock.acquire("a", { timeoutMs: 60_000, signal: stop.signal, onWait: () => stop.abort(new LifeboatError("interrupted", "stopped")) });
+  const waiting = lock.acquire("a", {
+    timeoutMs: 60_000,
+    signal: stop.signal,
+    onWait: () => stop.abort(new LifeboatError("interrupted", "stopped")),
+  });
   await expect(waiting).rejects.toMatchObject({ code: "interrupted", message: "stopped" });
   await release();
 });
@@ -92,7 +98,9 @@ test("a holder that was killed holds nothing", async () => {
     await expect(lock.acquire("a", { timeoutMs: 0, onWait: () => undefined })).rejects.toThrow(`held by process ${child.pid}`);
     child.kill("SIGKILL");
     await once(child, "exit");
-    await (await lock.acquire("a", { timeoutMs: 0, onWait: never }))();
+    await (
+      await lock.acquire("a", { timeoutMs: 0, onWait: never })
+    )();
     expect(await readdir(folder)).toEqual([]);
   } finally {
     child.kill("SIGKILL");
@@ -104,11 +112,16 @@ test.each([
   ["a file that is no lock", "garbage"],
 ])("a lock left behind by %s is taken over", async (_name, content) => {
   await writeFile(join(folder, "a.lock"), content);
-  await (await new FileLock(folder, systemClock).acquire("a", { timeoutMs: 0, onWait: never }))();
+  await (
+    await new FileLock(folder, systemClock).acquire("a", { timeoutMs: 0, onWait: never })
+  )();
 });
 
 test("a folder that cannot be made is told", async () => {
   await writeFile(join(folder, "file"), "");
   const lock = new FileLock(join(folder, "file", "locks"), systemClock);
-  await expect(lock.acquire("a", { timeoutMs: 0, onWait: never })).rejects.toMatchObject({ code: "busy", message: expect.stringContaining("cannot lock") });
+  await expect(lock.acquire("a", { timeoutMs: 0, onWait: never })).rejects.toMatchObject({
+    code: "busy",
+    message: expect.stringContaining("cannot lock"),
+  });
 });

@@ -17,14 +17,29 @@ test("every slot and ordinal comes back from its id", () => {
   );
 });
 
-test.each(["", "latest", "20261121", "20261121T100000", "20261321T100000Z", "20260231T100000Z", "20261121T250000Z", "20261121T100000Z-1", "20261121T100000Z-01", "20261121T100000Z-10000", " 20261121T100000Z"])(
-  "%j is no id",
-  (text) => expect(parseId(text)).toBeUndefined(),
-);
+test.each([
+  "",
+  "latest",
+  "20261121",
+  "20261121T100000",
+  "20261321T100000Z",
+  "20260231T100000Z",
+  "20261121T250000Z",
+  "20261121T100000Z-1",
+  "20261121T100000Z-01",
+  "20261121T100000Z-10000",
+  " 20261121T100000Z",
+])("%j is no id", (text) => expect(parseId(text)).toBeUndefined());
 
 test("ids sort by time, then by number and not as text", () => {
   const ids = ["20261121T100000Z-10", "20261121T100001Z", "20261121T100000Z", "20261121T100000Z-9", "20251231T235959Z"];
-  expect(ids.toSorted(compareIds)).toEqual(["20251231T235959Z", "20261121T100000Z", "20261121T100000Z-9", "20261121T100000Z-10", "20261121T100001Z"]);
+  expect(ids.toSorted(compareIds)).toEqual([
+    "20251231T235959Z",
+    "20261121T100000Z",
+    "20261121T100000Z-9",
+    "20261121T100000Z-10",
+    "20261121T100001Z",
+  ]);
 });
 
 test.each([
@@ -35,4 +50,7 @@ test.each([
   ["2026-11-21T10:00:00.123Z", "2026-11-21T10:00:00.000Z"],
 ])("%s is a time", (text, iso) => expect(parseUtc(text)?.toISOString()).toBe(iso));
 
-test.each(["yesterday", "2026-11-21T10:00:00", "2026-11-21T10:00:00+01:00", "2026-02-30", "2026-11-21 10:00:00Z", "20261121T100000Z-2"])("%j is no UTC time", (text) => expect(parseUtc(text)).toBeUndefined());
+test.each(["yesterday", "2026-11-21T10:00:00", "2026-11-21T10:00:00+01:00", "2026-02-30", "2026-11-21 10:00:00Z", "20261121T100000Z-2"])(
+  "%j is no UTC time",
+  (text) => expect(parseUtc(text)).toBeUndefined(),
+);

@@ -34,7 +34,10 @@ test("a failure in the middle leaves nothing, and is passed on as it is", async 
 test("what is there is not overwritten, and the source is not even read", async () => {
   const path = join(folder, "out");
   await writeFile(path, "precious");
-  await expect(writeOutput(path, chunks(new Error("was read")))).rejects.toMatchObject({ code: "output/exists", message: `${path} is already there, and nothing is overwritten` });
+  await expect(writeOutput(path, chunks(new Error("was read")))).rejects.toMatchObject({
+    code: "output/exists",
+    message: `${path} is already there, and nothing is overwritten`,
+  });
   expect(await readFile(path, "utf8")).toBe("precious");
 });
 
@@ -55,5 +58,8 @@ test("what appears while it is written is not overwritten either", async () => {
 });
 
 test("a folder that is not there is told with the way out", async () => {
-  await expect(writeOutput(join(folder, "no", "out"), chunks("x"))).rejects.toMatchObject({ code: "output/failed", hint: "check that the folder exists and can be written to" });
+  await expect(writeOutput(join(folder, "no", "out"), chunks("x"))).rejects.toMatchObject({
+    code: "output/failed",
+    hint: "check that the folder exists and can be written to",
+  });
 });

@@ -22,21 +22,32 @@ test("a snapshot with its trailer holds, in chunks of any size", () => {
     fc.property(fc.uint8Array({ maxLength: 500 }), fc.array(fc.nat(540), { maxLength: 30 }), (content, cuts) => {
       const trailer = createHash("sha256").update(content).digest();
       const bytes = Buffer.concat([content, trailer]);
-      expect(hashed(bytes, cuts)).toEqual({ bytes: bytes.length, sha256: sha256(bytes), trailer: `sha256:${trailer.toString("hex")}`, trailerHolds: true });
+      expect(hashed(bytes, cuts)).toEqual({
+        bytes: bytes.length,
+        sha256: sha256(bytes),
+        trailer: `sha256:${trailer.toString("hex")}`,
+        trailerHolds: true,
+      });
     }),
   );
 });
 
 test("one flipped bit anywhere, or one byte missing anywhere, does not hold", () => {
   fc.assert(
-    fc.property(fc.uint8Array({ minLength: 1, maxLength: 300 }), fc.nat(), fc.nat(7), fc.array(fc.nat(340), { maxLength: 10 }), (content, place, bit, cuts) => {
-      const bytes = Buffer.concat([content, createHash("sha256").update(content).digest()]);
-      const at = place % bytes.length;
-      const flipped = Buffer.from(bytes);
-      flipped[at] = (flipped[at] ?? 0) ^ (1 << bit);
-      expect(hashed(flipped, cuts).trailerHolds).toBe(false);
-      expect(hashed(Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + 1)]), cuts).trailerHolds).toBe(false);
-    }),
+    fc.property(
+      fc.uint8Array({ minLength: 1, maxLength: 300 }),
+      fc.nat(),
+      fc.nat(7),
+      fc.array(fc.nat(340), { maxLength: 10 }),
+      (content, place, bit, cuts) => {
+        const bytes = Buffer.concat([content, createHash("sha256").update(content).digest()]);
+        const at = place % bytes.length;
+        const flipped = Buffer.from(bytes);
+        flipped[at] = (flipped[at] ?? 0) ^ (1 << bit);
+        expect(hashed(flipped, cuts).trailerHolds).toBe(false);
+        expect(hashed(Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + 1)]), cuts).trailerHolds).toBe(false);
+      },
+    ),
   );
 });
 

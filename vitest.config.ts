@@ -1,0 +1,16 @@
+import { defineConfig } from "vitest/config";
+
+/** Tests that start real servers and programs: everything else is quick, and is what `npm run test:unit` runs. */
+const INTEGRATION = ["test/etcd/**/*.live.test.ts", "test/lab/**/*.test.ts", "test/tools/**/*.test.ts", "test/e2e/**/*.test.ts"];
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: "unit", include: ["test/**/*.test.ts"], exclude: INTEGRATION, testTimeout: 20_000 } },
+      { test: { name: "integration", include: INTEGRATION, testTimeout: 120_000, hookTimeout: 120_000 } },
+    ],
+    // Two cores: more workers only make the etcd clusters miss their heartbeats.
+    maxWorkers: 2,
+    reporters: ["default"],
+  },
+});
