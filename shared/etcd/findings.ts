@@ -27,7 +27,6 @@ export type FindingCode =
   | "certificate-not-yet-valid"
   | "plain-http"
   | "slow"
-  | "new-lineage"
   | "members-unknown"
   | "alarms-unknown"
   | "new-lineage";

@@ -1,10 +1,10 @@
-import { Channel, Metadata, connectivityState, credentials, status, type Client, type ClientUnaryCall, type ServiceError } from "@grpc/grpc-js";
+import { Channel, Metadata, connectivityState, credentials, type Client, type ClientUnaryCall, type ServiceError } from "@grpc/grpc-js";
 import { ConnectionPool } from "etcd3/lib/connection-pool.js";
 
 import { LifeboatError, isLifeboatError } from "../../errors.ts";
 import { LineCredentials } from "./channel-credentials.ts";
 import { noConnection, type Line } from "./dial.ts";
-import { isAuthOff, isFromEtcd, isStaleToken, printable, refusal, type CallAbout, type CallStatus } from "./errors.ts";
+import { GRPC, isAuthOff, isFromEtcd, isStaleToken, printable, refusal, type CallAbout, type CallStatus } from "./errors.ts";
 import { oneLine, probe } from "./explain.ts";
 import type { EtcdSettings } from "./settings.ts";
 import { within } from "./within.ts";
@@ -217,7 +217,7 @@ async function invoke(client: Client, { method, request }: Question, token: stri
   if (token !== undefined) metadata.set("token", token);
   // grpc-js makes the methods from the .proto file at run time, so its types cannot name them.
   const unary = (client as unknown as Record<string, Unary | undefined>)[method];
-  if (unary === undefined) return { status: { code: status.UNIMPLEMENTED, message: `no method ${method}` } };
+  if (unary === undefined) return { status: { code: GRPC.UNIMPLEMENTED, message: `no method ${method}` } };
   return new Promise((resolve) => {
     const call = unary.call(client, request, metadata, (error, message) => {
       resolve(error === null ? { message } : { status: { code: error.code, message: error.details } });

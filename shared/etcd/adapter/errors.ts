@@ -1,10 +1,8 @@
-import { status } from "@grpc/grpc-js";
-
 import { LifeboatError } from "../../errors.ts";
 
 /** How a gRPC call ended where it did not end well. */
 export interface CallStatus {
-  /** See grpc's status codes. */
+  /** One of GRPC, or another of gRPC's. */
   readonly code: number;
   /** etcd's own words. */
   readonly message: string;
@@ -20,6 +18,12 @@ export interface CallAbout {
   /** The user's name for a command line, where known. */
   readonly userName: string | undefined;
 }
+
+/** gRPC's status codes (grpc/grpc, statuscodes.md), those that mean something here. */
+export const GRPC = { CANCELLED: 1, UNKNOWN: 2, DEADLINE_EXCEEDED: 4, PERMISSION_DENIED: 7, UNIMPLEMENTED: 12, INTERNAL: 13, UNAVAILABLE: 14 } as const;
+
+/** Codes with which gRPC libraries report a broken connection. */
+const OF_THE_WAY: ReadonlySet<number> = new Set([GRPC.CANCELLED, GRPC.UNKNOWN, GRPC.INTERNAL, GRPC.UNAVAILABLE]);
 
 /** Long enough for every sentence of etcd, short enough for a hostile one. */
 const MAX_WORDS = 300;
@@ -42,7 +46,7 @@ export function isAuthOff({ message }: CallStatus): boolean {
 
 /** Whether etcd itself, and not the way to it, gave this answer. */
 export function isFromEtcd({ code, message }: CallStatus): boolean {
-  return /^(etcdserver|auth|mvcc): /.test(message) || ![status.UNAVAILABLE, status.INTERNAL, status.UNKNOWN, status.CANCELLED].includes(code);
+  return /^(etcdserver|auth|mvcc): /.test(message) || !OF_THE_WAY.has(code);
 }
 
 /** The error of a call that etcd answered with other than OK. The texts are those of etcd 3.4 to 3.7 (rpctypes/error.go, auth/store.go). */
@@ -74,13 +78,13 @@ export function refusal(answer: CallStatus, about: CallAbout): LifeboatError {
       hint: "use a client certificate whose CN is a user of etcd, or set auth.username and auth.password",
     });
   }
-  if (answer.code === status.PERMISSION_DENIED || words.includes("permission denied")) {
+  if (answer.code === GRPC.PERMISSION_DENIED || words.includes("permission denied")) {
     return new LifeboatError("etcd/denied", `${url} does not let ${who} ${doing}: the role root is needed`, {
       cause,
       hint: `grant it with \`etcdctl user grant-role ${about.userName ?? "NAME"} root\``,
     });
   }
-  if (answer.code === status.DEADLINE_EXCEEDED || /etcdserver: (request timed out|no leader|leader changed)/.test(words)) {
+  if (answer.code === GRPC.DEADLINE_EXCEEDED || /etcdserver: (request timed out|no leader|leader changed)/.test(words)) {
     return new LifeboatError("etcd/timeout", `${url} did not ${doing}: ${words}`, {
       cause,
       hint: "see whether the cluster has a leader and a quorum: `etcdctl endpoint status --cluster`",
@@ -92,7 +96,7 @@ export function refusal(answer: CallStatus, about: CallAbout): LifeboatError {
       hint: "give the endpoint of a voting member, or promote this one",
     });
   }
-  if (answer.code === status.UNAVAILABLE && !isFromEtcd(answer)) {
+  if (answer.code === GRPC.UNAVAILABLE && !isFromEtcd(answer)) {
     return new LifeboatError("etcd/unreachable", `${url} did not ${doing}: ${words}`, { cause });
   }
   return new LifeboatError("etcd/refused", `${url} refused to ${doing}: ${words}`, { cause });

@@ -82,20 +82,15 @@ export class SnapshotFrames {
     const value = this.#varint;
     this.#varint = 0;
     this.#varintBytes = 0;
-    switch (this.#expecting) {
-      case "tag":
-        this.#tag(value);
-        break;
-      case "remaining":
-        if (value > Number.MAX_SAFE_INTEGER) throw new MalformedAnswer("it announces more bytes than there can be");
-        this.#remaining = value;
-        this.#fieldDone();
-        break;
-      case "skip-varint":
-        this.#fieldDone();
-        break;
-      default:
-        this.#field(value, this.#expecting === "blob-length" ? "blob" : "skip");
+    if (this.#expecting === "tag") {
+      this.#tag(value);
+    } else if (this.#expecting === "blob-length") {
+      this.#field(value, "blob");
+    } else if (this.#expecting === "skip-length") {
+      this.#field(value, "skip");
+    } else {
+      if (this.#expecting === "remaining") this.#announced(value);
+      this.#fieldDone();
     }
   }
 
@@ -148,6 +143,11 @@ export class SnapshotFrames {
       throw new MalformedAnswer(`field ${number} is of wire type ${type}`);
     }
     if (this.#messageLeft === 0) this.#needsMore();
+  }
+
+  #announced(remaining: number): void {
+    if (remaining > Number.MAX_SAFE_INTEGER) throw new MalformedAnswer("it announces more bytes than there can be");
+    this.#remaining = remaining;
   }
 
   #field(bytes: number, kind: "blob" | "skip"): void {

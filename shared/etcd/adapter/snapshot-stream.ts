@@ -75,7 +75,7 @@ export class SnapshotCall {
       settings: { initialWindowSize: WINDOW_BYTES, enablePush: false },
     });
     this.#session.once("connect", () => this.#session.setLocalWindowSize(WINDOW_BYTES));
-    this.#session.on("error", (error) => this.#lost(error));
+    this.#session.on("error", (error: Error) => this.#lost(error));
     this.#stream = this.#session.request({
       ":method": "POST",
       ":scheme": endpoint.secure ? "https" : "http",
@@ -131,7 +131,7 @@ export class SnapshotCall {
     const stream = this.#stream;
     const emit = (bytes: Uint8Array): void => this.#queue.push(bytes);
     stream.once("response", (headers) => this.#response(headers));
-    stream.once("trailers", (trailers) => {
+    stream.once("trailers", (trailers: IncomingHttpHeaders) => {
       this.#status = statusIn(trailers);
     });
     stream.on("data", (chunk: Buffer) => {
@@ -143,10 +143,10 @@ export class SnapshotCall {
       }
     });
     stream.once("end", () => this.#end());
-    stream.on("error", (error) => this.#lost(error));
+    stream.on("error", (error: Error) => this.#lost(error));
     stream.once("close", () => {
       const code = stream.rstCode;
-      const why = code === undefined || code === constants.NGHTTP2_NO_ERROR ? "the connection was closed" : `etcd or a proxy cut it (HTTP/2 code ${code})`;
+      const why = code === constants.NGHTTP2_NO_ERROR ? "the connection was closed" : `etcd or a proxy cut it (HTTP/2 code ${code})`;
       this.#lost(Object.assign(new Error(why), { code: "ECONNRESET" }));
     });
   }
