@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import { TAG, bits, der, integer, oid, sequence, time } from "./der.ts";
 
-/** When a certificate holds; the default is from an hour ago for ten days. */
+/** When a certificate holds; the default is from an hour ago for a year. */
 export interface Validity {
   readonly notBefore?: Date;
   readonly notAfter?: Date;
@@ -43,7 +43,10 @@ export function createAuthority(commonName = "lifeboat lab ca", validity: Validi
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const issuer: Issuer = { commonName, privateKey, keyId: keyId(publicKey) };
   // keyCertSign and cRLSign are bits 5 and 6 of the key usage.
-  const authority = [extension(OIDS.basicConstraints, sequence(boolean(true)), true), extension(OIDS.keyUsage, bits(Buffer.of(0x06), 1), true)];
+  const authority = [
+    extension(OIDS.basicConstraints, sequence(boolean(true)), true),
+    extension(OIDS.keyUsage, bits(Buffer.of(0x06), 1), true),
+  ];
   const issue = (subject: string, extensions: readonly Buffer[], when: Validity): CertificateAndKey => {
     const pair = generateKeyPairSync("ec", { namedCurve: "P-256" });
     const digitalSignature = extension(OIDS.keyUsage, bits(Buffer.of(0x80), 7), true);
@@ -53,7 +56,7 @@ export function createAuthority(commonName = "lifeboat lab ca", validity: Validi
   return {
     certificate: certificate(commonName, publicKey, authority, issuer, validity),
     issueServer: (names, when = {}) => issue(names[0] ?? "server", [usage(OIDS.serverAuth, OIDS.clientAuth), altNames(names)], when),
-    issueClient: (name, when = {}) => issue(name, [usage(OIDS.clientAuth)], when),
+    issueClient: (user, when = {}) => issue(user, [usage(OIDS.clientAuth)], when),
   };
 }
 

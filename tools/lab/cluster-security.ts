@@ -46,7 +46,11 @@ export function plainSecurity(auth?: Connection["auth"]): ClusterSecurity {
 }
 
 /** Issues certificates and writes them into `folder`. */
-export async function tlsSecurity(folder: string, security: Exclude<Security, "plain">, options: SecurityOptions): Promise<ClusterSecurity> {
+export async function tlsSecurity(
+  folder: string,
+  security: Exclude<Security, "plain">,
+  options: SecurityOptions,
+): Promise<ClusterSecurity> {
   const { serverName, serverValidity } = options;
   const authority = createAuthority();
   const server = authority.issueServer(serverName === undefined ? SERVER_NAMES : [serverName], serverValidity);

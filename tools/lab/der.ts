@@ -1,6 +1,17 @@
 /** ASN.1 values in DER (ITU-T X.690), as far as a certificate needs them. */
 
-export const TAG = { boolean: 1, integer: 2, bits: 3, octets: 4, oid: 6, utf8: 12, utcTime: 23, generalizedTime: 24, sequence: 48, set: 49 } as const;
+export const TAG = {
+  boolean: 1,
+  integer: 2,
+  bits: 3,
+  octets: 4,
+  oid: 6,
+  utf8: 12,
+  utcTime: 23,
+  generalizedTime: 24,
+  sequence: 48,
+  set: 49,
+} as const;
 
 /** One value: tag, length, contents. */
 export function der(tag: number, ...contents: readonly Uint8Array[]): Buffer {

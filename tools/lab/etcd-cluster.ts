@@ -15,6 +15,9 @@ import { temporaryFolder } from "./temporary-folder.ts";
 import type { TemporaryFolder } from "./temporary-folder.ts";
 import { until } from "./until.ts";
 
+export { ROOT_PASSWORD } from "./cluster-security.ts";
+export type { Security } from "./cluster-security.ts";
+
 export interface ClusterOptions extends SecurityOptions {
   readonly version: EtcdVersion;
   /** Voting members; 1 by default. */
@@ -75,11 +78,23 @@ export async function startFrom(restored: RestoredMember, auth?: Connection["aut
   const folder = await temporaryFolder();
   const security = plainSecurity(auth);
   const plans = await planMembers(programs, security, [{ ...restored, isLearner: false }], folder.path);
-  const cluster = assemble(programs, security, plans.map((plan) => new LabMember(plan)), folder);
+  const cluster = assemble(
+    programs,
+    security,
+    plans.map((plan) => new LabMember(plan)),
+    folder,
+  );
   return orStop(cluster, () => startAll(cluster.members));
 }
 
-async function startOnce({ version, members = 1, security: kind = "plain", learner = false, flags, ...options }: ClusterOptions): Promise<EtcdCluster> {
+async function startOnce({
+  version,
+  members = 1,
+  security: kind = "plain",
+  learner = false,
+  flags,
+  ...options
+}: ClusterOptions): Promise<EtcdCluster> {
   const programs = requireEtcd(version);
   const folder = await temporaryFolder();
   const security = kind === "plain" ? plainSecurity() : await tlsSecurity(folder.path, kind, options);
@@ -90,7 +105,12 @@ async function startOnce({ version, members = 1, security: kind = "plain", learn
     return { name, peerUrl: `http://127.0.0.1:${port}`, dataDir: join(folder.path, name), isLearner };
   });
   const plans = await planMembers(programs, security, seats, folder.path, flags);
-  const cluster = assemble(programs, security, plans.map((plan) => new LabMember(plan)), folder);
+  const cluster = assemble(
+    programs,
+    security,
+    plans.map((plan) => new LabMember(plan)),
+    folder,
+  );
   return orStop(cluster, async () => {
     await startAll(cluster.members.filter((member) => !member.isLearner));
     for (const seat of seats.filter(({ isLearner }) => isLearner)) {

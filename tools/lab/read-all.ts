@@ -15,7 +15,10 @@ export interface Entry {
 const PAGE_KEYS = 500;
 
 /** Every key in ascending order, all as of one revision: `revision`, else that of the first page. */
-export async function* readAll(connection: Connection, options: { readonly revision?: number } = {}): AsyncGenerator<Entry, void, undefined> {
+export async function* readAll(
+  connection: Connection,
+  options: { readonly revision?: number } = {},
+): AsyncGenerator<Entry, void, undefined> {
   const client = openClient(connection);
   try {
     let key = Buffer.of(0);
@@ -64,7 +67,8 @@ export async function compareKeys(first: AsyncIterable<Entry>, second: AsyncIter
     others.delete(id);
     if (other === undefined) differ(entry, "is missing in the second");
     else if (!entry.value.equals(other.value)) differ(entry, "has another value");
-    else if (entry.modRevision !== other.modRevision || entry.createRevision !== other.createRevision) differ(entry, "has another revision");
+    else if (entry.modRevision !== other.modRevision || entry.createRevision !== other.createRevision)
+      differ(entry, "has another revision");
     else if (entry.version !== other.version) differ(entry, "has another version");
     else if (entry.lease !== other.lease) differ(entry, "has another lease");
     else same++;

@@ -19,7 +19,11 @@ export async function restore(version: EtcdVersion, snapshotFile: string, folder
   const dataDir = join(folder, "restored");
   await mkdir(folder, { recursive: true });
   const args = ["snapshot", "restore", snapshotFile, "--name=restored", `--data-dir=${dataDir}`];
-  args.push(`--initial-cluster=restored=${peerUrl}`, `--initial-advertise-peer-urls=${peerUrl}`, "--initial-cluster-token=lifeboat-restored");
+  args.push(
+    `--initial-cluster=restored=${peerUrl}`,
+    `--initial-advertise-peer-urls=${peerUrl}`,
+    "--initial-cluster-token=lifeboat-restored",
+  );
   await runProgram(requireEtcd(version).etcdutl, args, { env: { PATH: process.env["PATH"] }, cwd: folder });
   return { version, name: "restored", peerUrl, dataDir };
 }

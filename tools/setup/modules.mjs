@@ -5,7 +5,10 @@ import { join } from "node:path";
 export async function moduleFolders(root) {
   const base = join(root, "tools", "go");
   const entries = await readdir(base, { withFileTypes: true });
-  return entries.filter((entry) => entry.isDirectory()).map((entry) => join(base, entry.name)).sort();
+  return entries
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => join(base, entry.name))
+    .toSorted();
 }
 
 /**
@@ -16,7 +19,8 @@ export function toolsOf(goMod) {
   const versions = new Map();
   for (const { words } of directives(goMod, "require")) versions.set(words[0], words[1]);
   return directives(goMod, "tool").map(({ words: [path] }) => {
-    const holder = [...versions.keys()].filter((module) => path === module || path.startsWith(`${module}/`)).sort((a, b) => b.length - a.length)[0];
+    const holders = [...versions.keys()].filter((module) => path === module || path.startsWith(`${module}/`));
+    const holder = holders.toSorted((a, b) => a.length - b.length).at(-1);
     if (holder === undefined) throw new Error(`no require line for the tool ${path}`);
     return { path, version: versions.get(holder).replace(/^v/, "") };
   });
@@ -25,14 +29,18 @@ export function toolsOf(goMod) {
 /** The program's name: the package's last element that is no major version, but etcd's server module makes `etcd`. */
 export function programName(path) {
   if (path === "go.etcd.io/etcd/server/v3") return "etcd";
-  return path.split("/").filter((element) => !/^v\d+$/.test(element)).at(-1);
+  return path.split("/").findLast((element) => !/^v\d+$/.test(element));
 }
 
 function directives(goMod, keyword) {
   const found = [];
   let inBlock = false;
   for (const raw of goMod.split("\n")) {
-    const words = raw.replace(/\/\/.*$/, "").trim().split(/\s+/).filter(Boolean);
+    const words = raw
+      .replace(/\/\/.*$/, "")
+      .trim()
+      .split(/\s+/)
+      .filter(Boolean);
     if (words.length === 0) continue;
     if (inBlock && words[0] === ")") inBlock = false;
     else if (inBlock) found.push({ words });

@@ -45,7 +45,9 @@ async function writeStamp(root) {
 }
 
 function stampOf(manifest, lock) {
-  return createHash("sha256").update(JSON.stringify([manifest, lock])).digest("hex");
+  return createHash("sha256")
+    .update(JSON.stringify([manifest, lock]))
+    .digest("hex");
 }
 
 /**
@@ -64,7 +66,7 @@ export function isSameTree(manifest, lock, installed) {
 }
 
 function canonical(dependencies = {}) {
-  return JSON.stringify(Object.entries(dependencies).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return JSON.stringify(Object.entries(dependencies).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /**
@@ -72,9 +74,12 @@ function canonical(dependencies = {}) {
  * goes. node_modules/.bin goes too: `npm ci` removes the Node that lies there while it would be running on it.
  */
 export function npmEnvironment(environment) {
-  const dropped = /^npm_(package_|lifecycle_|command$|execpath$|node_execpath$)|^npm_config_(local_prefix|loglevel|dry_run|ignore_scripts|omit|include|only|production|global|location|workspaces?|include_workspace_root|json|yes|user_agent|npm_version)$/i;
+  const dropped =
+    /^npm_(package_|lifecycle_|command$|execpath$|node_execpath$)|^npm_config_(local_prefix|loglevel|dry_run|ignore_scripts|omit|include|only|production|global|location|workspaces?|include_workspace_root|json|yes|user_agent|npm_version)$/i;
   const kept = Object.entries(environment).filter(([name]) => !dropped.test(name) && name !== "NODE_ENV" && name !== "INIT_CWD");
   const folders = (environment.PATH ?? "").split(delimiter);
-  const path = folders.filter((folder) => !folder.endsWith(join(sep, "node_modules", ".bin")) && !folder.endsWith("node-gyp-bin")).join(delimiter);
+  const path = folders
+    .filter((folder) => !folder.endsWith(join(sep, "node_modules", ".bin")) && !folder.endsWith("node-gyp-bin"))
+    .join(delimiter);
   return { ...Object.fromEntries(kept), PATH: path };
 }

@@ -19,18 +19,24 @@ export async function installedGo() {
 
 /** One line for each thing that set-up needs and does not find: its name and how to get it. */
 export async function missingPrerequisites(root, go) {
-  const missing = [];
   if (Number(process.versions.node.split(".")[0]) < NODE_MAJOR) {
-    missing.push(`Node.js ${NODE_MAJOR} or later is missing (this is ${process.versions.node}): install it from nodejs.org or by your package manager`);
+    // The rest of set-up may not even run on it.
+    return [
+      `Node.js ${NODE_MAJOR} or later is missing (this is ${process.versions.node}): install it from nodejs.org or by your package manager`,
+    ];
   }
+  const missing = [];
   if (!(await isOnPath("npm"))) missing.push("npm is missing: it comes with Node.js from nodejs.org, or as your system's package npm");
   const needed = await neededGo(root);
   if (go === undefined) {
     missing.push(`go is missing: install Go ${needed} or later from go.dev/dl or by your package manager`);
   } else if (!isAtLeast(go.version, needed) && !go.mayFetch) {
-    missing.push(`Go ${needed} or later is missing (go on PATH is ${go.version}): install it from go.dev/dl, or set GOTOOLCHAIN=auto with Go 1.21 or later`);
+    missing.push(
+      `Go ${needed} or later is missing (go on PATH is ${go.version}): install it from go.dev/dl, or set GOTOOLCHAIN=auto with Go 1.21 or later`,
+    );
   }
-  if (!(await isOnPath("python3"))) missing.push("python3 is missing: install Python 3 from python.org or as your system's package python3");
+  if (!(await isOnPath("python3")))
+    missing.push("python3 is missing: install Python 3 from python.org or as your system's package python3");
   if (!(await isOnPath("git"))) missing.push("git is missing: install it from git-scm.com or as your system's package git");
   return missing;
 }

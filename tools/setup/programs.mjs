@@ -30,7 +30,9 @@ async function describe(root, folder, go) {
     programs: tools.map(({ path }) => ({ path, file: join(target, programName(path)) })),
     target,
     stampFile: join(bin, ".stamps", name),
-    stamp: createHash("sha256").update(JSON.stringify([goMod, goSum, go.version, process.platform, process.arch, FLAGS])).digest("hex"),
+    stamp: createHash("sha256")
+      .update(JSON.stringify([goMod, goSum, go.version, process.platform, process.arch, FLAGS]))
+      .digest("hex"),
   };
 }
 
@@ -70,8 +72,8 @@ export async function buildPrograms(root, { folder, label, programs, target, sta
 
 /** The caller's environment without what would build for another system or from other sources. */
 export function goEnvironment(environment) {
-  const { GOFLAGS, GOOS, GOARCH, GOWORK, GOBIN, ...rest } = environment;
-  return { ...rest, CGO_ENABLED: "0", GOWORK: "off", GOFLAGS: "" };
+  const kept = Object.entries(environment).filter(([name]) => !["GOOS", "GOARCH", "GOBIN"].includes(name));
+  return { ...Object.fromEntries(kept), CGO_ENABLED: "0", GOWORK: "off", GOFLAGS: "" };
 }
 
 /** Removes what killed set-ups left; the caller holds the lock, so nobody builds there now. */

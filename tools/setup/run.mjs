@@ -38,7 +38,11 @@ export function withoutHosts(text) {
 
 /** On Ctrl-C, SIGTERM or a closed terminal stops what runs and ends with 128 + the signal's number. */
 export function stopOnSignals() {
-  for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]]) {
+  for (const [signal, code] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+  ]) {
     process.on(signal, () => {
       if (stopping) return;
       stopping = true;
@@ -47,7 +51,7 @@ export function stopOnSignals() {
       signalGroups(children, "SIGTERM");
       // Longer than npm and go take to clean up, short enough for a person who wants out.
       setTimeout(() => signalGroups(children, "SIGKILL"), 3000).unref();
-      Promise.all(ends).then(() => process.exit(code));
+      void Promise.all(ends).then(() => process.exit(code));
     });
   }
 }

@@ -20,10 +20,29 @@ export interface Place {
 }
 
 const EPOCH_SECONDS = Date.UTC(2026, 10, 1) / 1000;
-const WORDS = ["order", "cart", "payment", "invoice", "stock", "search", "session", "price", "customer", "courier", "refund", "voucher"] as const;
+const WORDS = [
+  "order",
+  "cart",
+  "payment",
+  "invoice",
+  "stock",
+  "search",
+  "session",
+  "price",
+  "customer",
+  "courier",
+  "refund",
+  "voucher",
+] as const;
 
 export function namespace(random: SeededRandom, name: string): StoredObject {
-  const value = envelope("v1", "Namespace", metadata(random, { namespace: "", name }), message(2, text(1, "kubernetes")), message(3, text(1, "Active")));
+  const value = envelope(
+    "v1",
+    "Namespace",
+    metadata(random, { namespace: "", name }),
+    message(2, text(1, "kubernetes")),
+    message(3, text(1, "Active")),
+  );
   return { key: `/registry/namespaces/${name}`, value };
 }
 
@@ -35,14 +54,30 @@ export function pod(random: SeededRandom, place: Place): StoredObject {
       2,
       text(1, name),
       text(2, `registry.example/${random.pick(WORDS)}/${name}:1.${random.between(0, 40)}.${random.between(0, 9)}`),
-      ...WORDS.slice(0, random.between(2, 8)).map((word) => message(7, text(1, `${word.toUpperCase()}_URL`), text(2, `http://${word}.${place.namespace}.svc:8080`))),
+      ...WORDS.slice(0, random.between(2, 8)).map((word) =>
+        message(7, text(1, `${word.toUpperCase()}_URL`), text(2, `http://${word}.${place.namespace}.svc:8080`)),
+      ),
       text(14, "IfNotPresent"),
     );
-  const spec = message(2, container("app"), container("proxy"), text(3, "Always"), varint(4, 30), text(6, "ClusterFirst"), text(8, "default"), text(10, node));
-  const conditions = ["Initialized", "Ready", "ContainersReady", "PodScheduled"].map((type) => message(2, text(1, type), text(2, "True"), message(4, ...started)));
+  const spec = message(
+    2,
+    container("app"),
+    container("proxy"),
+    text(3, "Always"),
+    varint(4, 30),
+    text(6, "ClusterFirst"),
+    text(8, "default"),
+    text(10, node),
+  );
+  const conditions = ["Initialized", "Ready", "ContainersReady", "PodScheduled"].map((type) =>
+    message(2, text(1, type), text(2, "True"), message(4, ...started)),
+  );
   const address = `10.${random.between(0, 255)}.${random.between(0, 255)}.${random.between(1, 254)}`;
   const status = message(3, text(1, "Running"), ...conditions, text(5, address), text(6, address), message(7, ...started));
-  return { key: `/registry/pods/${place.namespace}/${place.name}`, value: envelope("v1", "Pod", metadata(random, place, "kubelet"), spec, status) };
+  return {
+    key: `/registry/pods/${place.namespace}/${place.name}`,
+    value: envelope("v1", "Pod", metadata(random, place, "kubelet"), spec, status),
+  };
 }
 
 /** Of random bytes, which do not compress. */
@@ -53,7 +88,10 @@ export function secret(random: SeededRandom, place: Place): StoredObject {
 }
 
 export function configMap(random: SeededRandom, place: Place): StoredObject {
-  const lines = Array.from({ length: random.between(20, 300) }, (_, line) => `${random.pick(WORDS)}.${random.pick(WORDS)}.${line} = ${random.between(1, 9999)}`);
+  const lines = Array.from(
+    { length: random.between(20, 300) },
+    (_, line) => `${random.pick(WORDS)}.${random.pick(WORDS)}.${line} = ${random.between(1, 9999)}`,
+  );
   const value = envelope("v1", "ConfigMap", metadata(random, place, "kubectl"), map(2, { "application.properties": lines.join("\n") }));
   return { key: `/registry/configmaps/${place.namespace}/${place.name}`, value };
 }
@@ -61,7 +99,10 @@ export function configMap(random: SeededRandom, place: Place): StoredObject {
 export function lease(random: SeededRandom, place: Place): StoredObject {
   const renewed = time(random);
   const spec = message(2, text(1, place.name), varint(2, 40), message(4, ...renewed));
-  return { key: `/registry/leases/${place.namespace}/${place.name}`, value: envelope("coordination.k8s.io/v1", "Lease", metadata(random, place), spec) };
+  return {
+    key: `/registry/leases/${place.namespace}/${place.name}`,
+    value: envelope("coordination.k8s.io/v1", "Lease", metadata(random, place), spec),
+  };
 }
 
 export function event(random: SeededRandom, place: Place): StoredObject {
@@ -87,7 +128,13 @@ export function customResource(random: SeededRandom, place: Place): StoredObject
   const value = {
     apiVersion: "cert-manager.io/v1",
     kind: "Certificate",
-    metadata: { name: place.name, namespace: place.namespace, uid: random.uid(), creationTimestamp: stamp(random), generation: random.between(1, 9) },
+    metadata: {
+      name: place.name,
+      namespace: place.namespace,
+      uid: random.uid(),
+      creationTimestamp: stamp(random),
+      generation: random.between(1, 9),
+    },
     spec: {
       secretName: place.name,
       dnsNames: Array.from({ length: random.between(1, 12) }, () => `${random.pick(WORDS)}-${random.suffix(4)}.example.com`),
@@ -95,18 +142,29 @@ export function customResource(random: SeededRandom, place: Place): StoredObject
     },
     status: { conditions: [{ type: "Ready", status: "True", lastTransitionTime: stamp(random), message: "certificate is up to date" }] },
   };
-  return { key: `/registry/cert-manager.io/certificates/${place.namespace}/${place.name}`, value: Buffer.from(`${JSON.stringify(value)}\n`) };
+  return {
+    key: `/registry/cert-manager.io/certificates/${place.namespace}/${place.name}`,
+    value: Buffer.from(`${JSON.stringify(value)}\n`),
+  };
 }
 
 function envelope(apiVersion: string, kind: string, ...object: readonly Field[]): Buffer {
   // contentEncoding 3 and contentType 4 are written though empty, as gogo-protobuf does.
-  return Buffer.concat([Buffer.from("k8s\0"), message(1, text(1, apiVersion), text(2, kind)), message(2, ...object), text(3, ""), text(4, "")]);
+  return Buffer.concat([
+    Buffer.from("k8s\0"),
+    message(1, text(1, apiVersion), text(2, kind)),
+    message(2, ...object),
+    text(3, ""),
+    text(4, ""),
+  ]);
 }
 
 /** ObjectMeta; `manager` adds what that manager owns of the object (managedFields), which is most of many a real object. */
 function metadata(random: SeededRandom, place: Place, manager?: string): Field {
   const created = time(random);
-  const owned = Object.fromEntries(WORDS.map((word) => [`f:${word}`, { [`k:{"name":"${random.suffix(5)}"}`]: { ".": {}, "f:value": {} } }]));
+  const owned = Object.fromEntries(
+    WORDS.map((word) => [`f:${word}`, { [`k:{"name":"${random.suffix(5)}"}`]: { ".": {}, "f:value": {} } }]),
+  );
   return message(
     1,
     text(1, place.name),
@@ -117,7 +175,17 @@ function metadata(random: SeededRandom, place: Place, manager?: string): Field {
     map(11, { "app.kubernetes.io/name": random.pick(WORDS), "app.kubernetes.io/version": `1.${random.between(0, 40)}` }),
     ...(manager === undefined
       ? []
-      : [message(17, text(1, manager), text(2, "Update"), text(3, "v1"), message(4, ...created), text(6, "FieldsV1"), message(7, bytes(1, Buffer.from(JSON.stringify(owned)))))]),
+      : [
+          message(
+            17,
+            text(1, manager),
+            text(2, "Update"),
+            text(3, "v1"),
+            message(4, ...created),
+            text(6, "FieldsV1"),
+            message(7, bytes(1, Buffer.from(JSON.stringify(owned)))),
+          ),
+        ]),
   );
 }
 

@@ -21,7 +21,7 @@ export function message(number: number, ...fields: readonly Field[]): Field {
 
 /** A `map<string, string>`: one entry message, key 1 and value 2, per pair, keys in order. */
 export function map(number: number, pairs: Readonly<Record<string, string | Uint8Array>>): Field {
-  const entries = Object.entries(pairs).sort(([a], [b]) => (a < b ? -1 : 1));
+  const entries = Object.entries(pairs).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return Buffer.concat(entries.map(([key, value]) => message(number, text(1, key), bytes(2, Buffer.from(value)))));
 }
 

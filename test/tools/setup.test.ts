@@ -1,0 +1,234 @@
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmod, cp, mkdir, readFile, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { describe, expect, test } from "vitest";
+import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
+import { until } from "../../tools/lab/until.ts";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+interface SmallCheckout {
+  /** The only folder on PATH. */
+  readonly bin: string;
+  /** Each call of npm and go: the name and the first argument. */
+  readonly calls: () => Promise<readonly string[]>;
+  readonly setUp: () => Promise<Ended>;
+}
+
+interface Ended {
+  readonly code: number | null;
+  readonly stderr: string;
+}
+
+/**
+ * A checkout that needs no network: our set-up, a lock file without packages, and one Go module; on its PATH are a Node, and stand-ins for npm and go
+ * that write down how they were called and put a file where the real ones would.
+ */
+async function smallCheckout(root: string): Promise<SmallCheckout> {
+  const bin = join(root, "path");
+  const log = join(root, "calls");
+  await mkdir(bin);
+  await mkdir(join(root, "tools/go/age"), { recursive: true });
+  await cp(join(ROOT, "tools/setup"), join(root, "tools/setup"), { recursive: true });
+  await cp(join(ROOT, "tools/setup.mjs"), join(root, "tools/setup.mjs"));
+  await writeFile(join(root, "package.json"), "{}");
+  await writeFile(join(root, "package-lock.json"), JSON.stringify({ lockfileVersion: 3, packages: { "": {} } }));
+  await writeFile(
+    join(root, "tools/go/age/go.mod"),
+    "module m\n\ngo 1.25.0\n\ntool example.com/x/cmd/x\n\nrequire example.com/x v1.2.3 // indirect\n",
+  );
+  await writeFile(join(root, "tools/go/age/go.sum"), "");
+  await writeFile(log, "");
+  const program = async (name: string, body: string): Promise<void> => {
+    await writeFile(join(bin, name), `#!/bin/sh\necho "${name} $1" >> '${log}'\n${body}\n`);
+    await chmod(join(bin, name), 0o755);
+  };
+  await program("npm", `mkdir -p node_modules/.bin && ln -sf '${process.execPath}' node_modules/.bin/node`);
+  await program(
+    "go",
+    `case $1 in env) echo '{"GOVERSION":"go1.26.8","GOTOOLCHAIN":"local"}' ;; *) while [ "$1" != -o ]; do shift; done; echo built > "$2" ;; esac`,
+  );
+  await program("python3", "");
+  await program("git", "");
+  for (const name of ["mkdir", "ln", "sh", "sleep"]) await symlink(await which(name), join(bin, name));
+  return {
+    bin,
+    calls: async () => (await readFile(log, "utf8")).trim().split("\n"),
+    setUp: () => end(start(root, bin)),
+  };
+}
+
+async function which(name: string): Promise<string> {
+  return (await promisify(execFile)("sh", ["-c", `command -v ${name}`])).stdout.trim();
+}
+
+function start(root: string, bin: string) {
+  return spawn(process.execPath, [join(root, "tools/setup.mjs")], { cwd: "/", env: { PATH: bin }, stdio: ["ignore", "ignore", "pipe"] });
+}
+
+async function end(child: ReturnType<typeof start>): Promise<Ended> {
+  const [stderr] = await Promise.all([text(child.stderr), once(child, "close")]);
+  return { code: child.exitCode, stderr };
+}
+
+describe("npm run setup", () => {
+  test("installs and builds once, and again only what changed", async () => {
+    await using folder = await temporaryFolder();
+    const { setUp, calls } = await smallCheckout(folder.path);
+    const first = await setUp();
+    expect(first.stderr.replaceAll(/\d+ s\n/g, "N s\n")).toBe(
+      [
+        "setup: installing npm packages (npm ci)",
+        "setup: installed npm packages in N s",
+        "setup: building age 1.2.3 (x) from source, a minute or so the first time",
+        "setup: built age 1.2.3 in N s\n",
+      ].join("\n"),
+    );
+    expect(first.code).toBe(0);
+    expect(await calls()).toEqual(["go env", "npm ci", "go build"]);
+    expect(await readFile(join(folder.path, "tools/bin/x"), "utf8")).toBe("built\n");
+    expect(await readdir(join(folder.path, "tools/.cache"))).toEqual([]);
+
+    expect(await setUp()).toEqual({ code: 0, stderr: "setup: everything is in place\n" });
+    await writeFile(join(folder.path, "tools/go/age/go.sum"), "another sum");
+    await setUp();
+    await rm(join(folder.path, "tools/bin/x"));
+    await setUp();
+    await writeFile(
+      join(folder.path, "package-lock.json"),
+      JSON.stringify({ lockfileVersion: 3, packages: { "": {}, "node_modules/y": { version: "1.0.0" } } }),
+    );
+    await setUp();
+    expect((await calls()).slice(3)).toEqual(["go env", "go env", "go build", "go env", "go build", "go env", "npm ci"]);
+  });
+
+  test("takes packages that somebody installed by hand for what they are", async () => {
+    await using folder = await temporaryFolder();
+    const { setUp, calls } = await smallCheckout(folder.path);
+    await setUp();
+    await rm(join(folder.path, "node_modules/.lifeboat-stamp"));
+    await writeFile(join(folder.path, "node_modules/.package-lock.json"), JSON.stringify({ packages: {} }));
+    expect((await setUp()).stderr).toBe("setup: everything is in place\n");
+    expect(await calls()).toEqual(["go env", "npm ci", "go build", "go env"]);
+  });
+
+  test("names each thing that is missing and how to get it, and does nothing", async () => {
+    await using folder = await temporaryFolder();
+    const { setUp, bin } = await smallCheckout(folder.path);
+    for (const name of ["go", "python3", "npm"]) await rm(join(bin, name));
+    expect(await setUp()).toEqual({
+      code: 2,
+      stderr: [
+        "setup: npm is missing: it comes with Node.js from nodejs.org, or as your system's package npm",
+        "setup: go is missing: install Go 1.25.0 or later from go.dev/dl or by your package manager",
+        "setup: python3 is missing: install Python 3 from python.org or as your system's package python3\n",
+      ].join("\n"),
+    });
+    expect(await readdir(folder.path)).not.toContain("node_modules");
+  });
+
+  test.each([
+    ["1.24.9", "local", 2],
+    ["1.24.9", "auto", 0],
+    ["1.20.1", "auto", 2],
+    ["1.25.0-custom", "local", 0],
+  ])("with Go %s and GOTOOLCHAIN=%s ends with %i", async (version, toolchain, code) => {
+    await using folder = await temporaryFolder();
+    const { setUp, bin } = await smallCheckout(folder.path);
+    const real = await readFile(join(bin, "go"), "utf8");
+    await writeFile(join(bin, "go"), real.replace("go1.26.8", `go${version}`).replace('"local"', `"${toolchain}"`));
+    const ended = await setUp();
+    expect(ended.code).toBe(code);
+    if (code === 2)
+      expect(ended.stderr).toMatch(
+        /^setup: Go 1\.25\.0 or later is missing \(go on PATH is 1\.2\d\.\d\): install it from go\.dev\/dl, or set GOTOOLCHAIN=auto/,
+      );
+  });
+
+  test("says why a build failed without naming servers, and leaves nothing half done", async () => {
+    await using folder = await temporaryFolder();
+    const { setUp, bin } = await smallCheckout(folder.path);
+    await setUp();
+    await writeFile(join(folder.path, "tools/go/age/go.sum"), "another sum");
+    const real = await readFile(join(bin, "go"), "utf8");
+    const failure = `echo 'go: example.com/x@v1.2.3: Get "https://mirror.example.net/x/@v/list": dial tcp: lookup mirror.example.net on 10.1.2.3:53: no such host' >&2; exit 1`;
+    await writeFile(join(bin, "go"), real.replace("*)", `*) ${failure};`));
+    const { code, stderr } = await setUp();
+    expect(code).toBe(1);
+    expect(stderr).toContain(
+      'setup: go build ended with 1\n  go: example.com/x@v1.2.3: Get "(address)": dial tcp: lookup (host) on (address): no such host\n',
+    );
+    expect(stderr).not.toMatch(/mirror|10\.1\.2\.3/);
+    expect(await readFile(join(folder.path, "tools/bin/x"), "utf8")).toBe("built\n");
+    expect(await readdir(join(folder.path, "tools/.cache"))).toEqual([]);
+    await writeFile(join(bin, "go"), real);
+    expect((await setUp()).stderr).toMatch(/^setup: building age 1\.2\.3/);
+  });
+
+  test("run twice at once does the work once", async () => {
+    await using folder = await temporaryFolder();
+    const { bin, calls } = await smallCheckout(folder.path);
+    const real = await readFile(join(bin, "npm"), "utf8");
+    await writeFile(join(bin, "npm"), `${real}\nwhile [ ! -e '${folder.path}/go-on' ]; do sleep 0.02; done\n`);
+    const first = start(folder.path, bin);
+    const firstEnd = end(first);
+    await until("npm running", 10_000, async () => (await calls()).includes("npm ci"));
+    const second = start(folder.path, bin);
+    second.stderr.once("data", () => void writeFile(join(folder.path, "go-on"), ""));
+    const [one, two] = await Promise.all([firstEnd, end(second)]);
+    expect([one.code, two.code]).toEqual([0, 0]);
+    expect(two.stderr).toBe("setup: another set-up of this checkout is running: waiting for it\n");
+    expect((await calls()).toSorted()).toEqual(["go build", "go env", "go env", "npm ci"]);
+  });
+
+  test.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const)("at %s stops what it started and ends with %i; the next run takes over", async (signal, code) => {
+    await using folder = await temporaryFolder();
+    const { bin, calls, setUp } = await smallCheckout(folder.path);
+    const real = await readFile(join(bin, "go"), "utf8");
+    const pidFile = join(folder.path, "pid");
+    await writeFile(join(bin, "go"), real.replace("*)", `*) sleep 600 & echo $! > '${pidFile}'; wait;`));
+    const child = start(folder.path, bin);
+    const ended = end(child);
+    const pid = await until("go running", 10_000, async () => Number(await readFile(pidFile, "utf8").catch(() => "")) || undefined);
+    child.kill(signal);
+    expect((await ended).code).toBe(code);
+    await until("its child gone", 5000, () => !isAlive(pid));
+    await writeFile(join(bin, "go"), real);
+    expect((await setUp()).code).toBe(0);
+    expect((await calls()).filter((call) => call === "npm ci")).toHaveLength(1);
+    expect(await readdir(join(folder.path, "tools/.cache"))).toEqual([]);
+  });
+
+  test("takes over from one that was killed by SIGKILL", async () => {
+    await using folder = await temporaryFolder();
+    const { bin, calls, setUp } = await smallCheckout(folder.path);
+    const real = await readFile(join(bin, "go"), "utf8");
+    await writeFile(join(bin, "go"), real.replace("*)", "*) sleep 600;"));
+    const child = start(folder.path, bin);
+    const ended = end(child);
+    await until("go running", 10_000, async () => (await calls()).includes("go build"));
+    expect(await readdir(join(folder.path, "tools/.cache"))).toContain("setup.lock");
+    child.kill("SIGKILL");
+    await ended;
+    await writeFile(join(bin, "go"), real);
+    expect((await setUp()).code).toBe(0);
+    expect(await readFile(join(folder.path, "tools/bin/x"), "utf8")).toBe("built\n");
+    expect(await readdir(join(folder.path, "tools/.cache"))).toEqual([]);
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
