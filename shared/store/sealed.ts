@@ -9,6 +9,7 @@ import type { SealedObject, Stored } from "../manifest/schema.ts";
 import { newIdentity, recipientOf } from "../seal/age.ts";
 import { seal, unseal } from "../seal/seal.ts";
 import type { BlobStore } from "./blob-store.ts";
+import { throwIfAborted } from "./body-reader.ts";
 import type { OpenOptions, PendingSnapshot, SnapshotName, SnapshotStore } from "./snapshot-store.ts";
 
 export interface SealedStoreOptions {
@@ -28,6 +29,21 @@ export class SealedStore implements SnapshotStore {
   }
 
   async save(name: SnapshotName, plaintext: AsyncIterable<Block>, signal?: AbortSignal): Promise<PendingSnapshot> {
+    const state = { begun: false };
+    async function* source(): AsyncGenerator<Block, void, undefined> {
+      state.begun = true;
+      yield* plaintext;
+    }
+    try {
+      return await this.#save(name, source(), signal);
+    } catch (error) {
+      // Closing a generator that never began does not reach what it would have read.
+      if (!state.begun) await plaintext[Symbol.asyncIterator]().return?.();
+      throw error;
+    }
+  }
+
+  async #save(name: SnapshotName, plaintext: AsyncIterable<Block>, signal: AbortSignal | undefined): Promise<PendingSnapshot> {
     const { blobs, keys, breakGlass, randomBytes } = this.#options;
     const { identity, recipient } = await newIdentity();
     // Wrapped before the first byte is taken: a snapshot that nobody could open is not begun.
@@ -79,7 +95,11 @@ export class SealedStore implements SnapshotStore {
     const object = sealedOnly(stored);
     const identities = options.identities ?? [await this.#unwrap(name, object)];
     const ciphertext = this.#options.blobs.get(object.key, { signal: options.signal });
-    yield* unseal(asRecorded(object, ciphertext), identities);
+    for await (const chunk of unseal(asRecorded(object, ciphertext), identities)) {
+      yield chunk;
+      // The store is read some frames ahead, and may have come to its end.
+      throwIfAborted(`opening ${name.cluster}/${name.id}`, options.signal);
+    }
   }
 
   async check(stored: Stored, signal?: AbortSignal): Promise<void> {

@@ -1,0 +1,219 @@
+import { randomBytes } from "node:crypto";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { BLOCK_BYTES } from "../../shared/blocks.ts";
+import { LifeboatError } from "../../shared/errors.ts";
+import type { Stored } from "../../shared/manifest/schema.ts";
+import { newIdentity } from "../../shared/seal/age.ts";
+import type { SnapshotName, SnapshotStore } from "../../shared/store/snapshot-store.ts";
+import { collect, failureOf, inChunks } from "../support/blobs.ts";
+import { saying } from "../support/matchers.ts";
+import { countedBlocks, flipped } from "../support/snapshots.ts";
+
+/** A store to hold against the contract of SnapshotStore, empty, with what the suite must see of its inside and do to it. */
+export interface SnapshotStoreUnderTest {
+  readonly store: SnapshotStore;
+  /** The same snapshots, with keys that open none of them. */
+  readonly withOtherKeys: SnapshotStore;
+  /** An age identity that opens every snapshot of `store`. */
+  readonly breakGlass: string;
+  /** Names of what is stored. */
+  objects(): Promise<readonly string[]>;
+  /** Names of what is being written, or was left over. */
+  unfinished(): Promise<readonly string[]>;
+  /** Replaces what is stored behind the store's back. */
+  tamper(stored: Stored, change: (bytes: Buffer) => Uint8Array): Promise<void>;
+  close(): Promise<void>;
+}
+
+const NAME: SnapshotName = { cluster: "prod", id: "20261121T100000Z" };
+
+/** The conformance suite of SnapshotStore: every kind of it passes. */
+export function snapshotStoreContract(name: string, makeStore: () => Promise<SnapshotStoreUnderTest>): void {
+  describe(`${name} keeps the contract of SnapshotStore`, () => {
+    let under: SnapshotStoreUnderTest;
+    let store: SnapshotStore;
+    beforeEach(async () => {
+      under = await makeStore();
+      store = under.store;
+    });
+    afterEach(() => under.close());
+
+    const save = async (content: Uint8Array, id = NAME): Promise<Stored> =>
+      (await store.save(id, countedBlocks(inChunks(content, [1 << 20])).blocks)).commit();
+    const opened = async (stored: Stored, identities?: readonly string[], by = store): Promise<Buffer> =>
+      Buffer.concat(await collect(by.open(NAME, stored, identities === undefined ? {} : { identities })));
+    const expectNothingLeft = async (): Promise<void> => {
+      expect(await under.objects()).toEqual([]);
+      expect(await under.unfinished()).toEqual([]);
+    };
+
+    describe("save and open", () => {
+      test.each([
+        ["nothing", Buffer.alloc(0)],
+        ["a byte", randomBytes(1)],
+        ["a page", randomBytes(4096)],
+        ["a block", randomBytes(BLOCK_BYTES)],
+        ["three blocks and a bit", randomBytes(3 * BLOCK_BYTES + 77)],
+        ["what compresses to next to nothing", Buffer.alloc(4 * BLOCK_BYTES + 1)],
+      ])("give %s back as it was, every block released", async (_what, content) => {
+        const source = countedBlocks(inChunks(content, [32_768]));
+        const stored = await (await store.save(NAME, source.blocks)).commit();
+        expect(source).toMatchObject({ taken: Math.ceil(content.length / BLOCK_BYTES), released: source.taken });
+        expect(source.isOver()).toBe(true);
+        await store.check(stored);
+        expect((await opened(stored)).equals(content)).toBe(true);
+        expect(await under.unfinished()).toEqual([]);
+      });
+
+      test("keep nothing in the clear", async () => {
+        const secret = randomBytes(64).toString("hex");
+        const stored = await save(Buffer.from(`token: ${secret}`));
+        await under.tamper(stored, (bytes) => {
+          expect(bytes.includes(secret)).toBe(false);
+          return bytes;
+        });
+        expect(JSON.stringify(stored)).not.toMatch(/AGE-SECRET-KEY/i);
+      });
+
+      test("do not mix up two snapshots of one name", async () => {
+        const contents = [randomBytes(5000), randomBytes(6000)] as const;
+        const stored = await Promise.all(contents.map((content) => save(content)));
+        expect(await under.objects()).toHaveLength(2);
+        for (const [index, each] of stored.entries()) expect((await opened(each)).equals(contents[index] ?? Buffer.alloc(0))).toBe(true);
+      });
+    });
+
+    describe("before the decision", () => {
+      test("nothing is visible, and all blocks are released", async () => {
+        const source = countedBlocks(inChunks(randomBytes(BLOCK_BYTES + 5), [1 << 20]));
+        const pending = await store.save(NAME, source.blocks);
+        expect(source).toMatchObject({ taken: 2, released: 2 });
+        expect(await under.objects()).toEqual([]);
+        await pending.commit();
+        expect(await under.objects()).toHaveLength(1);
+      });
+
+      test("dropping leaves nothing, and the name is free", async () => {
+        const pending = await store.save(NAME, countedBlocks(inChunks(randomBytes(100_000), [1000])).blocks);
+        await pending.drop();
+        await expectNothingLeft();
+        const content = randomBytes(10);
+        expect((await opened(await save(content))).equals(content)).toBe(true);
+      });
+
+      test("an interruption makes the commit fail, and leaves nothing", async () => {
+        const controller = new AbortController();
+        const pending = await store.save(NAME, countedBlocks(inChunks(randomBytes(100), [100])).blocks, controller.signal);
+        controller.abort();
+        expect(await failureOf(pending.commit())).toMatchObject({ code: "interrupted" });
+        await expectNothingLeft();
+      });
+
+      test("dropping what was interrupted does not throw", async () => {
+        const controller = new AbortController();
+        const pending = await store.save(NAME, countedBlocks(inChunks(randomBytes(100), [100])).blocks, controller.signal);
+        controller.abort();
+        await pending.drop();
+        await expectNothingLeft();
+      });
+    });
+
+    describe("a save that fails leaves nothing", () => {
+      test.each([0, 10, 2 * BLOCK_BYTES + 10])("where the source fails after %i bytes, with its own error", async (bytes) => {
+        const error = new LifeboatError("etcd/stream", "the member went away");
+        const source = countedBlocks(
+          (async function* () {
+            if (bytes > 0) yield* inChunks(randomBytes(bytes), [1 << 20]);
+            throw error;
+          })(),
+        );
+        await expect(store.save(NAME, source.blocks)).rejects.toBe(error);
+        expect(source.released).toBe(source.taken);
+        await expectNothingLeft();
+      });
+
+      test("where it is interrupted before it began: the source is closed unread", async () => {
+        const source = countedBlocks(inChunks(randomBytes(100), [100]));
+        expect(await failureOf(store.save(NAME, source.blocks, AbortSignal.abort()))).toMatchObject({ code: "interrupted" });
+        expect(source.taken).toBe(0);
+        expect(source.isOver()).toBe(true);
+        await expectNothingLeft();
+      });
+
+      test("where it is interrupted in mid-stream, at once, also while the source hangs", async () => {
+        const controller = new AbortController();
+        const hangs = Promise.withResolvers<void>();
+        const goesOn = Promise.withResolvers<void>();
+        const source = countedBlocks(
+          (async function* () {
+            yield randomBytes(BLOCK_BYTES);
+            hangs.resolve();
+            await goesOn.promise;
+          })(),
+        );
+        const failure = failureOf(store.save(NAME, source.blocks, controller.signal));
+        await hangs.promise;
+        controller.abort(new Error("stopped"));
+        expect(await failure).toMatchObject({ code: "interrupted", cause: { message: "stopped" } });
+        await expectNothingLeft();
+        goesOn.resolve();
+        await expect.poll(() => source.isOver()).toBe(true);
+        expect(source.released).toBe(source.taken);
+      });
+    });
+
+    describe("open", () => {
+      test("takes a break-glass identity in place of the keys", async () => {
+        const content = randomBytes(10_000);
+        const stored = await save(content);
+        expect((await opened(stored, [under.breakGlass], under.withOtherKeys)).equals(content)).toBe(true);
+      });
+
+      test("refuses other keys, and an identity that it is not for", async () => {
+        const stored = await save(randomBytes(1000));
+        expect(await failureOf(opened(stored, undefined, under.withOtherKeys))).toMatchObject({ code: "keys/no-match" });
+        const { identity } = await newIdentity();
+        const failure = await failureOf(opened(stored, [identity]));
+        expect(failure).toMatchObject({ code: "keys/no-match" });
+        expect(failure.message).not.toContain(identity);
+      });
+
+      test("stops by the signal", async () => {
+        const stored = await save(Buffer.alloc(3 * BLOCK_BYTES));
+        const controller = new AbortController();
+        const failure = failureOf(
+          (async () => {
+            for await (const _ of store.open(NAME, stored, { signal: controller.signal })) controller.abort();
+          })(),
+        );
+        expect(await failure).toMatchObject({ code: "interrupted" });
+      });
+
+      test.each([
+        ["a flipped bit in front", (bytes: Buffer) => flipped(bytes, 0)],
+        ["a flipped bit in the middle", (bytes: Buffer) => flipped(bytes, bytes.length >> 1)],
+        ["a flipped bit at the end", (bytes: Buffer) => flipped(bytes, -1)],
+        ["a byte too few", (bytes: Buffer) => bytes.subarray(0, -1)],
+        ["half of it", (bytes: Buffer) => bytes.subarray(0, bytes.length >> 1)],
+        ["nothing", () => Buffer.alloc(0)],
+        ["a byte too many", (bytes: Buffer) => Buffer.concat([bytes, Buffer.from([0])])],
+        ["something else of the same size", (bytes: Buffer) => randomBytes(bytes.length)],
+      ])("and check notice %s", async (_what, change) => {
+        const stored = await save(randomBytes(300_000));
+        await under.tamper(stored, change);
+        expect(await failureOf(opened(stored))).toMatchObject({ code: saying("verify/") });
+        expect(await failureOf(opened(stored, [under.breakGlass]))).toMatchObject({ code: saying("verify/") });
+        expect(await failureOf(store.check(stored))).toMatchObject({ code: saying("verify/") });
+      });
+    });
+
+    test("what was removed is missing, and removing it again is nothing", async () => {
+      const [kept, gone] = [await save(Buffer.from("kept")), await save(Buffer.from("gone"))];
+      await store.remove(gone);
+      await store.remove(gone);
+      expect(await failureOf(store.check(gone))).toMatchObject({ code: "verify/missing" });
+      expect(await failureOf(opened(gone))).toMatchObject({ code: "verify/missing" });
+      expect((await opened(kept)).toString()).toBe("kept");
+    });
+  });
+}

@@ -1,0 +1,155 @@
+import { LifeboatError } from "../../shared/errors.ts";
+import type { Alarm, Certificate, EndpointStatus, EtcdSource, Member, StreamLimits } from "../../shared/etcd/etcd-source.ts";
+
+/** What a member does with one call for its snapshot, in order. */
+export type SnapshotStep =
+  | { readonly send: Uint8Array }
+  | { readonly fail: LifeboatError }
+  /** Nothing more comes until the signal aborts. */
+  | { readonly hang: true };
+
+export interface ScriptedMember {
+  /** Its id is `a<number>`, its name `m<number>`, its endpoint `https://m<number>:2379`. */
+  readonly number: number;
+  /** What is other than a healthy member's (see `HEALTHY`), or the error that its endpoint answers with. */
+  readonly status?: Partial<EndpointStatus> | LifeboatError;
+  /** Why it would not give a snapshot. */
+  readonly permission?: LifeboatError;
+  /** One script per call, in the order of the calls; the last serves all further ones. Left out: it must not be asked. */
+  readonly snapshots?: readonly (readonly SnapshotStep[])[];
+}
+
+/** A follower in a cluster whose leader is member 1. */
+export const HEALTHY = {
+  clusterId: "c1",
+  version: "3.6.16",
+  databaseBytes: 1000,
+  revision: 50,
+  raftIndex: 100,
+  raftAppliedIndex: 100,
+  raftTerm: 2,
+  leaderId: "a1",
+  isLearner: false,
+  errors: [],
+  latencyMs: 2,
+} as const satisfies Partial<EndpointStatus>;
+
+export function endpointOf(number: number): string {
+  return `https://m${number}:2379`;
+}
+
+/** An EtcdSource that plays its script, for what a real etcd cannot be made to do quickly. What it was not told of is a TypeError. */
+export class ScriptedEtcd implements EtcdSource {
+  readonly endpoints: readonly string[];
+  /** Every call so far: `status https://m1:2379`. */
+  readonly asked: string[] = [];
+  /** Resolves when a stream hangs. */
+  readonly hangs: Promise<void>;
+  readonly #members: ReadonlyMap<string, ScriptedMember>;
+  readonly #alarms: readonly Alarm[];
+  readonly #streams = new Map<string, number>();
+  readonly #tellHanging: () => void;
+  #closed = false;
+
+  constructor(members: readonly ScriptedMember[], alarms: readonly Alarm[] = []) {
+    this.endpoints = members.map(({ number }) => endpointOf(number));
+    this.#members = new Map(members.map((member) => [endpointOf(member.number), member]));
+    this.#alarms = alarms;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.hangs = promise;
+    this.#tellHanging = resolve;
+  }
+
+  /** Endpoints that a snapshot was asked of, in order. */
+  get streamed(): readonly string[] {
+    return this.asked.filter((call) => call.startsWith("snapshot ")).map((call) => call.slice("snapshot ".length));
+  }
+
+  async status(endpoint: string, signal?: AbortSignal): Promise<EndpointStatus> {
+    const { number, status = {} } = this.#answering("status", endpoint, signal, true);
+    if (status instanceof LifeboatError) throw status;
+    return { endpoint, memberId: `a${number}`, ...HEALTHY, ...status };
+  }
+
+  async members(endpoint: string, signal?: AbortSignal): Promise<readonly Member[]> {
+    const asked = this.#answering("members", endpoint, signal);
+    if (isLearner(asked)) throw new LifeboatError("etcd/refused", `${endpoint}: rpc not supported for learner`);
+    return [...this.#members.values()].map((member) => ({
+      id: `a${member.number}`,
+      name: `m${member.number}`,
+      peerUrls: [`https://m${member.number}:2380`],
+      clientUrls: [endpointOf(member.number)],
+      isLearner: isLearner(member),
+    }));
+  }
+
+  async alarms(endpoint: string, signal?: AbortSignal): Promise<readonly Alarm[]> {
+    this.#answering("alarms", endpoint, signal);
+    return this.#alarms;
+  }
+
+  async checkPermission(endpoint: string, signal?: AbortSignal): Promise<void> {
+    const { permission } = this.#answering("permission", endpoint, signal);
+    if (permission !== undefined) throw permission;
+  }
+
+  async serverCertificate(endpoint: string, signal?: AbortSignal): Promise<Certificate | undefined> {
+    const { status } = this.#answering("certificate", endpoint, signal, true);
+    if (status instanceof LifeboatError) throw status;
+    return { subject: `CN=${endpoint}`, notBefore: new Date("2026-01-01"), notAfter: new Date("2036-01-01") };
+  }
+
+  clientCertificate(): Certificate | undefined {
+    return undefined;
+  }
+
+  async *snapshot(endpoint: string, limits: StreamLimits, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+    const { snapshots = [] } = this.#answering("snapshot", endpoint, signal);
+    if (!(limits.idleMs > 0 && limits.totalMs > 0)) throw new TypeError(`a stream without limits was asked of ${endpoint}`);
+    const turn = this.#streams.get(endpoint) ?? 0;
+    this.#streams.set(endpoint, turn + 1);
+    const script = snapshots[Math.min(turn, snapshots.length - 1)];
+    if (script === undefined) throw new TypeError(`no snapshot was scripted for ${endpoint}`);
+    for (const step of script) {
+      if ("send" in step) yield step.send;
+      else if ("fail" in step) throw step.fail;
+      else await this.#hang(endpoint, signal);
+      throwIfAborted(endpoint, signal);
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** The member behind `endpoint`, which answers unless its script says that it does not. */
+  #answering(call: string, endpoint: string, signal: AbortSignal | undefined, alsoSilent = false): ScriptedMember {
+    this.asked.push(`${call} ${endpoint}`);
+    if (this.#closed) throw new TypeError(`${call} was asked after close()`);
+    const member = this.#members.get(endpoint);
+    if (member === undefined) throw new TypeError(`${call} was asked of ${endpoint}, which is not in the script`);
+    throwIfAborted(endpoint, signal);
+    if (!alsoSilent && member.status instanceof LifeboatError) throw member.status;
+    return member;
+  }
+
+  #hang(endpoint: string, signal: AbortSignal | undefined): Promise<never> {
+    if (signal === undefined) throw new TypeError(`the stream from ${endpoint} would hang for ever: no signal was given`);
+    return new Promise((_resolve, reject) => {
+      signal.addEventListener("abort", () => reject(interrupted(endpoint, signal)), { once: true });
+      this.#tellHanging();
+    });
+  }
+}
+
+function isLearner({ status }: ScriptedMember): boolean {
+  return !(status instanceof LifeboatError) && status?.isLearner === true;
+}
+
+function throwIfAborted(endpoint: string, signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw interrupted(endpoint, signal);
+}
+
+function interrupted(endpoint: string, signal: AbortSignal): LifeboatError {
+  return new LifeboatError("interrupted", `the call to ${endpoint} was interrupted`, { cause: signal.reason });
+}

@@ -1,0 +1,72 @@
+import { createHash, randomBytes } from "node:crypto";
+import { inBlocks } from "../../shared/blocks.ts";
+import type { Block } from "../../shared/blocks.ts";
+
+/** Snapshots for tests where any bytes will do: what holds them never looks inside, but for the trailer. */
+
+/** `database` as etcd sends it over the network: with the SHA-256 of all of it at the end. */
+export function asSent(database: Uint8Array): Buffer {
+  return Buffer.concat([database, createHash("sha256").update(database).digest()]);
+}
+
+/** A whole snapshot of `bytes` random bytes and the trailer. */
+export function randomSnapshot(bytes: number): Buffer {
+  return asSent(randomBytes(bytes));
+}
+
+/** A copy with the bit of `mask` flipped at `offset`, which counts from the end where it is negative. */
+export function flipped(bytes: Uint8Array, offset: number, mask = 1): Buffer {
+  const copy = Buffer.from(bytes);
+  const at = offset < 0 ? copy.length + offset : offset;
+  const byte = copy[at];
+  if (byte === undefined) throw new RangeError(`there is no byte ${offset} in ${copy.length}`);
+  copy[at] = byte ^ mask;
+  return copy;
+}
+
+export interface CountedBlocks {
+  readonly blocks: AsyncIterable<Block>;
+  readonly taken: number;
+  readonly released: number;
+  /** Whether it ended by itself or was closed. */
+  isOver(): boolean;
+}
+
+/** `chunks` in blocks, counting what becomes of each. */
+export function countedBlocks(chunks: AsyncIterable<Uint8Array>, blockBytes?: number): CountedBlocks {
+  const state = { taken: 0, released: 0, over: false };
+  const inner = inBlocks(chunks, blockBytes);
+  const iterator: AsyncIterator<Block> = {
+    async next() {
+      const result = await inner.next();
+      if (result.done === true) {
+        state.over = true;
+        return result;
+      }
+      state.taken += 1;
+      const { value } = result;
+      let held = true;
+      const release = (): void => {
+        if (held) state.released += 1;
+        held = false;
+        value.release();
+      };
+      return { done: false, value: { bytes: value.bytes, release } };
+    },
+    async return() {
+      state.over = true;
+      await inner.return();
+      return { done: true, value: undefined };
+    },
+  };
+  return {
+    blocks: { [Symbol.asyncIterator]: () => iterator },
+    get taken() {
+      return state.taken;
+    },
+    get released() {
+      return state.released;
+    },
+    isOver: () => state.over,
+  };
+}
