@@ -28,7 +28,9 @@ const memberList = z.object({
   ),
 });
 
-const alarmList = z.object({ alarms: z.array(z.object({ memberID: id, alarm: z.string() })).default([]) });
+/** As etcd3's own rpc.proto spells them; a kind that it does not know comes as a number. */
+const KINDS: Readonly<Record<string, Alarm["alarm"]>> = { Nospace: "NOSPACE", Corrupt: "CORRUPT" };
+const alarmList = z.object({ alarms: z.array(z.object({ memberID: id, alarm: z.union([z.string(), z.number()]) })).default([]) });
 
 export function statusOf(endpoint: string, message: unknown, latencyMs: number): EndpointStatus {
   const answer = parsed(statusAnswer, message, endpoint, "status");
@@ -61,9 +63,10 @@ export function membersOf(endpoint: string, message: unknown): readonly Member[]
 
 /** Alarms of kinds that are not known here are left out: none but these two exists up to etcd 3.7. */
 export function alarmsOf(endpoint: string, message: unknown): readonly Alarm[] {
-  return parsed(alarmList, message, endpoint, "alarms").alarms.flatMap(({ memberID, alarm }) =>
-    alarm === "NOSPACE" || alarm === "CORRUPT" ? [{ memberId: memberID, alarm }] : [],
-  );
+  return parsed(alarmList, message, endpoint, "alarms").alarms.flatMap(({ memberID, alarm }) => {
+    const kind = KINDS[alarm];
+    return kind === undefined ? [] : [{ memberId: memberID, alarm: kind }];
+  });
 }
 
 function parsed<T>(schema: z.ZodType<T>, message: unknown, endpoint: string, what: string): T {

@@ -122,7 +122,7 @@ function aboutClient(line: Line, code: string, error: unknown): LifeboatError | 
   }
   const subject = oneLine(client.subject);
   const now = line.clock.now();
-  if (client.validToDate < now || alert === "CERTIFICATE_EXPIRED") {
+  if (client.validToDate < now) {
     return new LifeboatError("etcd/tls", `${url} refused the client certificate ${subject}: it expired on ${client.validToDate.toISOString()}`, {
       cause: error,
       hint: "renew tls.cert",
@@ -132,6 +132,14 @@ function aboutClient(line: Line, code: string, error: unknown): LifeboatError | 
     return new LifeboatError("etcd/tls", `${url} refused the client certificate ${subject}: it is not valid before ${client.validFromDate.toISOString()}`, {
       cause: error,
       hint: "check the clocks of this machine and of the CA",
+    });
+  }
+  // Go sends the same alert for a certificate that is not valid yet.
+  if (alert === "CERTIFICATE_EXPIRED") {
+    const span = `${client.validFromDate.toISOString()} to ${client.validToDate.toISOString()}`;
+    return new LifeboatError("etcd/tls", `${url} refused the client certificate ${subject} for its dates, and it is valid from ${span}`, {
+      cause: error,
+      hint: "compare the clocks of this machine and of the member",
     });
   }
   return new LifeboatError("etcd/tls", `${url} refused the client certificate ${subject} (${alert.toLowerCase().replaceAll("_", " ")})`, {

@@ -52,7 +52,7 @@ class Source implements EtcdSource {
   }
 
   async alarms(endpoint: string, signal?: AbortSignal): Promise<readonly Alarm[]> {
-    const question = { service: "Maintenance", method: "Alarm", request: { action: "GET", memberID: 0, alarm: "NONE" }, doing: "list its alarms" } as const;
+    const question = { service: "Maintenance", method: "Alarm", request: { action: "Get" }, doing: "list its alarms" } as const;
     return alarmsOf(endpoint, (await this.#way(endpoint).client.ask(question, signal)).message);
   }
 
