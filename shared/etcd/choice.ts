@@ -36,7 +36,8 @@ export function chooseMembers(statuses: readonly EndpointStatus[], members: read
   const left = answering.filter(({ memberId }) => !apart.some((member) => member.memberId === memberId));
   const candidates = left.toSorted(byPreference).map((status): Candidate => {
     const role = isLeader(status) ? "leader" : "follower";
-    const reason = role === "leader" ? "leader: the last resort, since it serves the writes" : `follower at applied index ${status.raftAppliedIndex}`;
+    const reason =
+      role === "leader" ? "leader: the last resort, since it serves the writes" : `follower at applied index ${status.raftAppliedIndex}`;
     return { endpoint: status.endpoint, memberId: status.memberId, role, reason };
   });
   return { candidates, apart };
@@ -62,7 +63,8 @@ function setAside(status: EndpointStatus, members: readonly Member[], alarms: re
     return { endpoint, memberId, why: "learner", reason: "a learner may lag behind, and is no source" };
   }
   if (isCorrupt(status, alarms)) return { endpoint, memberId, why: "corrupt", reason: "it has a CORRUPT alarm" };
-  if (status.leaderId === undefined) return { endpoint, memberId, why: "no-leader", reason: "it knows of no leader, so what it has may be old" };
+  if (status.leaderId === undefined)
+    return { endpoint, memberId, why: "no-leader", reason: "it knows of no leader, so what it has may be old" };
   return undefined;
 }
 

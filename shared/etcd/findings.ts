@@ -68,11 +68,19 @@ const EXPIRING_MS = 30 * DAY_MS;
 const SLOW_MS = 100;
 
 /** Why an endpoint gave no status, where the way to it is open. */
-const SILENCE: Partial<Record<ErrorCode, FindingCode>> = { "etcd/tls": "tls", "etcd/auth": "not-authenticated", "etcd/denied": "not-authenticated" };
+const SILENCE: Partial<Record<ErrorCode, FindingCode>> = {
+  "etcd/tls": "tls",
+  "etcd/auth": "not-authenticated",
+  "etcd/denied": "not-authenticated",
+};
 
 /** Everything that a person should know, the problems first, within a severity in the order of the endpoints. */
 export function findings(facts: ClusterFacts): readonly Finding[] {
-  const all = [...facts.endpoints.flatMap((endpoint) => endpointFindings(endpoint, facts.now)), ...clusterFindings(facts), ...memberFindings(facts)];
+  const all = [
+    ...facts.endpoints.flatMap((endpoint) => endpointFindings(endpoint, facts.now)),
+    ...clusterFindings(facts),
+    ...memberFindings(facts),
+  ];
   if (facts.clientCertificate !== undefined) all.push(...certificateFindings("client certificate", facts.clientCertificate, facts.now));
   const rank: Record<Severity, number> = { problem: 0, warning: 1, info: 2 };
   return all.toSorted((one, other) => rank[one.severity] - rank[other.severity]);
@@ -81,13 +89,24 @@ export function findings(facts: ClusterFacts): readonly Finding[] {
 function endpointFindings({ endpoint, status, permission, certificate }: EndpointFacts, now: Date): readonly Finding[] {
   const found: Finding[] = [];
   if (status instanceof Error) {
-    found.push(problem(SILENCE[status.code] ?? "endpoint-unreachable", endpoint, status.message, status.hint ?? "see whether etcd runs there"));
+    found.push(
+      problem(SILENCE[status.code] ?? "endpoint-unreachable", endpoint, status.message, status.hint ?? "see whether etcd runs there"),
+    );
   } else {
     if (status.latencyMs > SLOW_MS) {
-      found.push(warning("slow", endpoint, `its status took ${Math.round(status.latencyMs)} ms`, "run backups from nearer by, or look at the member's load"));
+      found.push(
+        warning(
+          "slow",
+          endpoint,
+          `its status took ${Math.round(status.latencyMs)} ms`,
+          "run backups from nearer by, or look at the member's load",
+        ),
+      );
     }
     if (status.leaderId === undefined) {
-      found.push(problem("no-leader", endpoint, "it knows of no leader", "bring its cluster back to a quorum: `etcdctl endpoint status --cluster`"));
+      found.push(
+        problem("no-leader", endpoint, "it knows of no leader", "bring its cluster back to a quorum: `etcdctl endpoint status --cluster`"),
+      );
     }
     if (permission instanceof Error && !status.isLearner) {
       const { code, message, hint = "" } = permission;
@@ -99,7 +118,14 @@ function endpointFindings({ endpoint, status, permission, certificate }: Endpoin
     }
   }
   if (endpoint.startsWith("http://")) {
-    found.push(warning("plain-http", endpoint, "snapshots and passwords cross the network unencrypted", "start etcd with TLS and write the endpoint as https://"));
+    found.push(
+      warning(
+        "plain-http",
+        endpoint,
+        "snapshots and passwords cross the network unencrypted",
+        "start etcd with TLS and write the endpoint as https://",
+      ),
+    );
   }
   if (certificate !== undefined && !(certificate instanceof Error)) found.push(...certificateFindings(endpoint, certificate, now));
   return found;
@@ -107,10 +133,18 @@ function endpointFindings({ endpoint, status, permission, certificate }: Endpoin
 
 function certificateFindings(subject: string, { subject: name, notBefore, notAfter }: Certificate, now: Date): readonly Finding[] {
   const which = subject === "client certificate" ? `the client certificate (${name})` : `its certificate (${name})`;
-  const renew = subject === "client certificate" ? "renew tls.cert" : "renew etcd's --cert-file: a running etcd takes the new one by itself";
+  const renew =
+    subject === "client certificate" ? "renew tls.cert" : "renew etcd's --cert-file: a running etcd takes the new one by itself";
   if (notAfter <= now) return [problem("certificate-expired", subject, `${which} expired on ${day(notAfter)}`, renew)];
   if (notBefore > now) {
-    return [problem("certificate-not-yet-valid", subject, `${which} is not valid before ${notBefore.toISOString()}`, "check the clocks of this machine and of the CA")];
+    return [
+      problem(
+        "certificate-not-yet-valid",
+        subject,
+        `${which} is not valid before ${notBefore.toISOString()}`,
+        "check the clocks of this machine and of the CA",
+      ),
+    ];
   }
   const leftMs = notAfter.getTime() - now.getTime();
   if (leftMs >= EXPIRING_MS) return [];
@@ -126,12 +160,26 @@ function clusterFindings({ endpoints, members, alarms }: ClusterFacts): readonly
   const clusters = Map.groupBy(statuses, ({ clusterId }) => clusterId);
   if (clusters.size > 1) {
     const each = [...clusters].map(([id, of]) => `${id} at ${of.map(({ endpoint }) => endpoint).join(", ")}`).join("; ");
-    found.push(problem("clusters-differ", "cluster", `the endpoints belong to different clusters: ${each}`, "list the endpoints of one cluster only"));
+    found.push(
+      problem(
+        "clusters-differ",
+        "cluster",
+        `the endpoints belong to different clusters: ${each}`,
+        "list the endpoints of one cluster only",
+      ),
+    );
   }
   const versions = Map.groupBy(statuses, ({ version }) => version);
   if (versions.size > 1) {
     const each = [...versions].map(([version, of]) => `${version} at ${of.map(({ endpoint }) => endpoint).join(", ")}`).join("; ");
-    found.push(warning("versions-differ", "cluster", `the members run different versions: ${each}`, "finish the upgrade: restore with the tools of the lowest"));
+    found.push(
+      warning(
+        "versions-differ",
+        "cluster",
+        `the members run different versions: ${each}`,
+        "finish the upgrade: restore with the tools of the lowest",
+      ),
+    );
   }
   if (members instanceof Error) {
     found.push(warning("members-unknown", "cluster", members.message, members.hint ?? ""));
@@ -145,7 +193,14 @@ function clusterFindings({ endpoints, members, alarms }: ClusterFacts): readonly
   }
   const { candidates } = chooseMembers(statuses, members instanceof Error ? [] : members, alarms instanceof Error ? [] : alarms);
   if (candidates.length === 0) {
-    found.push(problem("no-member", "cluster", "no healthy voting member answers, so there is none to take a snapshot from", "see the other findings, and give the endpoints of all voting members"));
+    found.push(
+      problem(
+        "no-member",
+        "cluster",
+        "no healthy voting member answers, so there is none to take a snapshot from",
+        "see the other findings, and give the endpoints of all voting members",
+      ),
+    );
   }
   return found;
 }
@@ -156,7 +211,14 @@ function quorumFindings(statuses: readonly EndpointStatus[], members: readonly M
   const quorum = Math.floor(voting.length / 2) + 1;
   const well = voting.filter(({ id }) => statuses.some(({ memberId, leaderId }) => memberId === id && leaderId !== undefined));
   if (well.length >= quorum || statuses.some(({ leaderId }) => leaderId !== undefined)) return [];
-  return [problem("no-quorum", "cluster", `${well.length} of ${voting.length} voting members have a leader, and ${quorum} are needed`, "start the members that are down; where they are lost, restore the cluster")];
+  return [
+    problem(
+      "no-quorum",
+      "cluster",
+      `${well.length} of ${voting.length} voting members have a leader, and ${quorum} are needed`,
+      "start the members that are down; where they are lost, restore the cluster",
+    ),
+  ];
 }
 
 function alarmFindings(alarms: readonly Alarm[], members: readonly Member[]): readonly Finding[] {
@@ -175,12 +237,27 @@ function memberFindings({ endpoints, members }: ClusterFacts): readonly Finding[
   const statuses = statusesOf(endpoints);
   const found: Finding[] = [];
   for (const { endpoint, isLearner } of statuses) {
-    if (isLearner) found.push(warning("learner", endpoint, "this member is a learner, and no snapshot is taken from it", "promote it, or give the endpoint of a voting member"));
+    if (isLearner)
+      found.push(
+        warning(
+          "learner",
+          endpoint,
+          "this member is a learner, and no snapshot is taken from it",
+          "promote it, or give the endpoint of a voting member",
+        ),
+      );
   }
   if (members instanceof Error || statuses.length === 0) return found;
   for (const { endpoint, memberId } of statuses) {
     if (!members.some(({ id }) => id === memberId)) {
-      found.push(problem("not-a-member", endpoint, `the cluster does not list its member ${memberId}`, "remove the endpoint, or see why its member was removed"));
+      found.push(
+        problem(
+          "not-a-member",
+          endpoint,
+          `the cluster does not list its member ${memberId}`,
+          "remove the endpoint, or see why its member was removed",
+        ),
+      );
     }
   }
   // An endpoint that does not answer may be any of the members: with its own finding it need not be told twice.
@@ -188,7 +265,14 @@ function memberFindings({ endpoints, members }: ClusterFacts): readonly Finding[
   for (const { id, name, clientUrls, isLearner } of members) {
     if (isLearner || statuses.some(({ memberId }) => memberId === id) || clientUrls.some((url) => silent.has(url))) continue;
     if (clientUrls.length === 0) {
-      found.push(warning("member-not-started", name === "" ? id : name, "this member was added and never started", "start it, or remove it: it counts for the quorum"));
+      found.push(
+        warning(
+          "member-not-started",
+          name === "" ? id : name,
+          "this member was added and never started",
+          "start it, or remove it: it counts for the quorum",
+        ),
+      );
     } else {
       const fix = `add ${clientUrls[0]} to endpoints`;
       found.push(warning("member-without-endpoint", name === "" ? id : name, "no configured endpoint leads to this member", fix));

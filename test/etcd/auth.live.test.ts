@@ -28,7 +28,12 @@ describe.each(ETCD_VERSIONS)("etcd %s with users and passwords", (version) => {
 
   test.skipIf(isMissing)("a wrong password fails every call, and is in no message", async () => {
     using source = sourceOf({ ...cluster.connection, auth: { username: "root", password: WRONG } });
-    const expected = { code: "etcd/auth", retryable: false, message: `${url} refused user name or password of user root`, hint: expect.stringContaining("auth.password") as string };
+    const expected = {
+      code: "etcd/auth",
+      retryable: false,
+      message: `${url} refused user name or password of user root`,
+      hint: expect.stringContaining("auth.password") as string,
+    };
     expect(await failureOf(source.status(url), [WRONG])).toMatchObject(expected);
     expect(await failureOf(source.checkPermission(url), [WRONG])).toMatchObject(expected);
     expect(await failureOf(drain(source.snapshot(url, LIMITS)), [WRONG])).toMatchObject(expected);
@@ -36,7 +41,10 @@ describe.each(ETCD_VERSIONS)("etcd %s with users and passwords", (version) => {
 
   test.skipIf(isMissing)("an unknown user is told the same", async () => {
     using source = sourceOf({ ...cluster.connection, auth: { username: "nobody", password: WRONG } });
-    expect(await failureOf(source.status(url), [WRONG])).toMatchObject({ code: "etcd/auth", message: `${url} refused user name or password of user nobody` });
+    expect(await failureOf(source.status(url), [WRONG])).toMatchObject({
+      code: "etcd/auth",
+      message: `${url} refused user name or password of user nobody`,
+    });
   });
 
   test.skipIf(isMissing)("no user where one is asked for", async () => {
@@ -46,19 +54,22 @@ describe.each(ETCD_VERSIONS)("etcd %s with users and passwords", (version) => {
     expect(await failureOf(drain(source.snapshot(url, LIMITS)))).toMatchObject(expected);
   });
 
-  test.skipIf(isMissing)("a user that is not root sees the members and is denied the snapshot, with the command that grants it", async () => {
-    using source = sourceOf({ ...cluster.connection, auth: { username: "backup", password: BACKUP_PASSWORD } });
-    expect((await source.status(url)).leaderId).toBeDefined();
-    expect(await source.members(url)).toHaveLength(1);
-    expect(await source.alarms(url)).toEqual([]);
-    const expected = {
-      code: "etcd/denied",
-      message: `${url} does not let user backup send a snapshot: the role root is needed`,
-      hint: "grant it with `etcdctl user grant-role backup root`",
-    };
-    expect(await failureOf(source.checkPermission(url), [BACKUP_PASSWORD])).toMatchObject(expected);
-    expect(await failureOf(drain(source.snapshot(url, LIMITS)), [BACKUP_PASSWORD])).toMatchObject(expected);
-  });
+  test.skipIf(isMissing)(
+    "a user that is not root sees the members and is denied the snapshot, with the command that grants it",
+    async () => {
+      using source = sourceOf({ ...cluster.connection, auth: { username: "backup", password: BACKUP_PASSWORD } });
+      expect((await source.status(url)).leaderId).toBeDefined();
+      expect(await source.members(url)).toHaveLength(1);
+      expect(await source.alarms(url)).toEqual([]);
+      const expected = {
+        code: "etcd/denied",
+        message: `${url} does not let user backup send a snapshot: the role root is needed`,
+        hint: "grant it with `etcdctl user grant-role backup root`",
+      };
+      expect(await failureOf(source.checkPermission(url), [BACKUP_PASSWORD])).toMatchObject(expected);
+      expect(await failureOf(drain(source.snapshot(url, LIMITS)), [BACKUP_PASSWORD])).toMatchObject(expected);
+    },
+  );
 
   test.skipIf(isMissing)("after a restart, which forgets all tokens, each way gets a new one by itself", async () => {
     using source = sourceOf(cluster.connection);
@@ -84,7 +95,10 @@ describe.each(ETCD_VERSIONS)("etcd %s with users by certificate", (version) => {
 
     using nobody = sourceOf({ endpoints: cluster.endpoints, tls: { ca, ...cluster.authority?.issueClient("nobody") } });
     for (const action of [() => nobody.checkPermission(url), () => drain(nobody.snapshot(url, LIMITS))]) {
-      expect(await failureOf(action())).toMatchObject({ code: "etcd/auth", message: `${url} does not know the user of the client certificate (CN=nobody)` });
+      expect(await failureOf(action())).toMatchObject({
+        code: "etcd/auth",
+        message: `${url} does not know the user of the client certificate (CN=nobody)`,
+      });
     }
     using backup = sourceOf({ endpoints: cluster.endpoints, tls: { ca, ...cluster.authority?.issueClient("backup") } });
     for (const action of [() => backup.checkPermission(url), () => drain(backup.snapshot(url, LIMITS))]) {

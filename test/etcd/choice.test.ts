@@ -87,9 +87,9 @@ test("the order does not depend on the order of the endpoints, and each member s
       endpoint: fc.nat(999).map((port) => `https://m:${port}`),
     })
     .map(({ number, ...changes }) => healthyStatus(number, changes));
-  const lists = fc.uniqueArray(status, { selector: ({ endpoint }) => endpoint, maxLength: 6 }).chain((all) =>
-    fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length })),
-  );
+  const lists = fc
+    .uniqueArray(status, { selector: ({ endpoint }) => endpoint, maxLength: 6 })
+    .chain((all) => fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length })));
   fc.assert(
     fc.property(lists, ([all, shuffled]) => {
       const { candidates, apart } = chooseMembers(all, [], []);

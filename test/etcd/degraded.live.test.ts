@@ -53,11 +53,27 @@ describe.each(ETCD_VERSIONS)("a learner of etcd %s", (version) => {
     expect(chooseMembers([status], members, [])).toMatchObject({ candidates: [], apart: [{ memberId: status.memberId, why: "learner" }] });
 
     const hint = "give the endpoint of a voting member, or promote this one";
-    expect(await failureOf(source.checkPermission(url))).toMatchObject({ code: "etcd/refused", message: `${url} is a learner and does not send a snapshot`, hint });
-    expect(await failureOf(source.members(url))).toMatchObject({ code: "etcd/refused", message: `${url} is a learner and does not list its members`, hint });
-    expect(await failureOf(source.alarms(url))).toMatchObject({ code: "etcd/refused", message: `${url} is a learner and does not list its alarms`, hint });
+    expect(await failureOf(source.checkPermission(url))).toMatchObject({
+      code: "etcd/refused",
+      message: `${url} is a learner and does not send a snapshot`,
+      hint,
+    });
+    expect(await failureOf(source.members(url))).toMatchObject({
+      code: "etcd/refused",
+      message: `${url} is a learner and does not list its members`,
+      hint,
+    });
+    expect(await failureOf(source.alarms(url))).toMatchObject({
+      code: "etcd/refused",
+      message: `${url} is a learner and does not list its alarms`,
+      hint,
+    });
     if (version === "3.4") {
-      expect(await failureOf(drain(source.snapshot(url, LIMITS)))).toMatchObject({ code: "etcd/refused", message: `${url} is a learner and does not send a snapshot`, hint });
+      expect(await failureOf(drain(source.snapshot(url, LIMITS)))).toMatchObject({
+        code: "etcd/refused",
+        message: `${url} is a learner and does not send a snapshot`,
+        hint,
+      });
     } else {
       expect(trailerMatches(await drain(source.snapshot(url, LIMITS)))).toBe(true);
     }
@@ -106,7 +122,11 @@ describe.each(["3.4", "3.7"] as const)("etcd %s without a quorum", (version) => 
   test.skipIf(isMissing)("the others refuse the connection", async () => {
     using source = sourceOf(cluster.connection);
     const gone = cluster.endpoints.find((endpoint) => endpoint !== url) ?? "";
-    expect(await failureOf(source.status(gone))).toMatchObject({ code: "etcd/unreachable", retryable: true, message: `${gone} refused the connection` });
+    expect(await failureOf(source.status(gone))).toMatchObject({
+      code: "etcd/unreachable",
+      retryable: true,
+      message: `${gone} refused the connection`,
+    });
   });
 });
 
@@ -119,11 +139,16 @@ describe.each(["plain", "tls"] as const)("a member that hangs, %s", (security) =
     await until("a first answer", 30_000, async () => source.status(url).catch(() => undefined));
     member?.pause();
     try {
-      expect(await failureOf(source.status(url))).toMatchObject({ code: "etcd/timeout", message: `${url} did not tell its status within 300 ms` });
+      expect(await failureOf(source.status(url))).toMatchObject({
+        code: "etcd/timeout",
+        message: `${url} did not tell its status within 300 ms`,
+      });
       const error = await failureOf(source.status(url));
       expect(error.code).toBe("etcd/timeout");
       expect(error.message).toBe(
-        security === "plain" ? `${url} takes connections and then does not answer within 400 ms` : `${url} took no connection within 400 ms`,
+        security === "plain"
+          ? `${url} takes connections and then does not answer within 400 ms`
+          : `${url} took no connection within 400 ms`,
       );
       const stream = await failureOf(drain(source.snapshot(url, { idleMs: 300, totalMs: 60_000 })));
       expect(stream.code).toBe(security === "plain" ? "etcd/stalled" : "etcd/timeout");

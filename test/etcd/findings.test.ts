@@ -20,9 +20,17 @@ test("a healthy cluster has nothing to tell", () => {
 
 test("an endpoint that does not answer is told once, with the error's words and hint, not again as a member without an endpoint", () => {
   const status = new LifeboatError("etcd/unreachable", "https://m3:2379 refused the connection", { hint: "start it" });
-  const found = findings(facts({ endpoints: [endpointFacts(1), endpointFacts(2), endpointFacts(3, { status, certificate: status, permission: undefined })] }));
+  const found = findings(
+    facts({ endpoints: [endpointFacts(1), endpointFacts(2), endpointFacts(3, { status, certificate: status, permission: undefined })] }),
+  );
   expect(found).toEqual([
-    { code: "endpoint-unreachable", severity: "problem", subject: "https://m3:2379", message: "https://m3:2379 refused the connection", fix: "start it" },
+    {
+      code: "endpoint-unreachable",
+      severity: "problem",
+      subject: "https://m3:2379",
+      message: "https://m3:2379 refused the connection",
+      fix: "start it",
+    },
   ]);
 });
 
@@ -33,7 +41,9 @@ test.each([
 ] as const)("an endpoint that failed with %s is a problem of kind %s", (code, kind) => {
   const status = new LifeboatError(code, "no");
   const none = new LifeboatError("etcd/no-member", "nobody");
-  expect(told({ endpoints: [endpointFacts(1, { status })], members: none, alarms: none })).toEqual([["problem", kind, "https://m1:2379", "no"]]);
+  expect(told({ endpoints: [endpointFacts(1, { status })], members: none, alarms: none })).toEqual([
+    ["problem", kind, "https://m1:2379", "no"],
+  ]);
 });
 
 test("certificates: expired and not yet valid are problems, less than thirty days left is a warning", () => {
@@ -44,7 +54,12 @@ test("certificates: expired and not yet valid are problems, less than thirty day
   ];
   expect(told({ endpoints, clientCertificate: certificate("2027-11-21T10:00:00Z", "2026-11-21T10:00:01Z") })).toEqual([
     ["problem", "certificate-expired", "https://m1:2379", "its certificate (CN=etcd) expired on 2026-11-21"],
-    ["problem", "certificate-not-yet-valid", "client certificate", "the client certificate (CN=etcd) is not valid before 2026-11-21T10:00:01.000Z"],
+    [
+      "problem",
+      "certificate-not-yet-valid",
+      "client certificate",
+      "the client certificate (CN=etcd) is not valid before 2026-11-21T10:00:01.000Z",
+    ],
     ["warning", "certificate-expiring", "https://m2:2379", "its certificate (CN=etcd) expires in 29 days, on 2026-12-21"],
   ]);
   expect(told({ clientCertificate: certificate("2026-11-21T12:00:00Z") })[0]?.[3]).toContain("expires in less than a day");
@@ -65,7 +80,10 @@ test("alarms: NOSPACE warns, CORRUPT is a problem, each by the member's name", (
 });
 
 test("a learner is a warning, and none of its refusals is told", () => {
-  const learner = endpointFacts(3, { status: healthyStatus(3, { isLearner: true }), permission: new LifeboatError("etcd/refused", "learner") });
+  const learner = endpointFacts(3, {
+    status: healthyStatus(3, { isLearner: true }),
+    permission: new LifeboatError("etcd/refused", "learner"),
+  });
   const members = [member(1), member(2), member(3, { isLearner: true })];
   expect(told({ endpoints: [endpointFacts(1), endpointFacts(2), learner], members })).toEqual([
     ["warning", "learner", "https://m3:2379", "this member is a learner, and no snapshot is taken from it"],
@@ -86,7 +104,8 @@ test("only learners: no snapshot can be taken", () => {
 
 test("without a quorum: who has no leader, how many are needed, and that there is no source", () => {
   const status = healthyStatus(1, { leaderId: undefined, errors: ["etcdserver: no leader"] });
-  const down = (number: 2 | 3): ReturnType<typeof endpointFacts> => endpointFacts(number, { status: new LifeboatError("etcd/unreachable", "down") });
+  const down = (number: 2 | 3): ReturnType<typeof endpointFacts> =>
+    endpointFacts(number, { status: new LifeboatError("etcd/unreachable", "down") });
   const alarms = new LifeboatError("etcd/timeout", "too late");
   const found = told({ endpoints: [endpointFacts(1, { status }), down(2), down(3)], alarms });
   expect(found).toContainEqual(["problem", "no-leader", "https://m1:2379", "it knows of no leader"]);
@@ -124,19 +143,30 @@ test("endpoints of two clusters are named with their clusters", () => {
 test("different versions are a warning that names who runs which", () => {
   const endpoints = [endpointFacts(1), endpointFacts(2, { status: healthyStatus(2, { version: "3.5.35" }) }), endpointFacts(3)];
   expect(told({ endpoints })).toEqual([
-    ["warning", "versions-differ", "cluster", "the members run different versions: 3.6.16 at https://m1:2379, https://m3:2379; 3.5.35 at https://m2:2379"],
+    [
+      "warning",
+      "versions-differ",
+      "cluster",
+      "the members run different versions: 3.6.16 at https://m1:2379, https://m3:2379; 3.5.35 at https://m2:2379",
+    ],
   ]);
 });
 
 test("more than a tenth of a second for a status is slow", () => {
-  const endpoints = [endpointFacts(1, { status: healthyStatus(1, { latencyMs: 100 }) }), endpointFacts(2, { status: healthyStatus(2, { latencyMs: 100.6 }) }), endpointFacts(3)];
+  const endpoints = [
+    endpointFacts(1, { status: healthyStatus(1, { latencyMs: 100 }) }),
+    endpointFacts(2, { status: healthyStatus(2, { latencyMs: 100.6 }) }),
+    endpointFacts(3),
+  ];
   expect(told({ endpoints })).toEqual([["warning", "slow", "https://m2:2379", "its status took 101 ms"]]);
 });
 
 test("a denied snapshot is a problem with the command that grants it, a question without an answer a warning", () => {
   const denied = new LifeboatError("etcd/denied", "m1 does not let user backup send a snapshot", { hint: "grant it with `etcdctl ...`" });
   const late = new LifeboatError("etcd/timeout", "m2 did not answer");
-  const found = findings(facts({ endpoints: [endpointFacts(1, { permission: denied }), endpointFacts(2, { permission: late }), endpointFacts(3)] }));
+  const found = findings(
+    facts({ endpoints: [endpointFacts(1, { permission: denied }), endpointFacts(2, { permission: late }), endpointFacts(3)] }),
+  );
   expect(found).toMatchObject([
     { code: "permission-denied", severity: "problem", subject: "https://m1:2379", message: denied.message, fix: denied.hint },
     { code: "permission-unknown", severity: "warning", message: "whether it would give a snapshot is not known: m2 did not answer" },
@@ -145,5 +175,7 @@ test("a denied snapshot is a problem with the command that grants it, a question
 
 test("plain http is a warning", () => {
   const endpoints = [endpointFacts(1, { endpoint: "http://m1:2379", certificate: undefined }), endpointFacts(2), endpointFacts(3)];
-  expect(told({ endpoints })).toEqual([["warning", "plain-http", "http://m1:2379", "snapshots and passwords cross the network unencrypted"]]);
+  expect(told({ endpoints })).toEqual([
+    ["warning", "plain-http", "http://m1:2379", "snapshots and passwords cross the network unencrypted"],
+  ]);
 });

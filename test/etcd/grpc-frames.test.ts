@@ -127,7 +127,10 @@ test("hostile bytes give an error of ours or bytes that were really there, never
 });
 
 test("a single flipped bit is an error of ours or changes only bytes", () => {
-  const stream = Buffer.concat([encoded({ remaining: 90, blob: Buffer.alloc(60, 1), others: [bytesField(1, Buffer.from("header"))] }), encoded({ blob: Buffer.alloc(90, 2) })]);
+  const stream = Buffer.concat([
+    encoded({ remaining: 90, blob: Buffer.alloc(60, 1), others: [bytesField(1, Buffer.from("header"))] }),
+    encoded({ blob: Buffer.alloc(90, 2) }),
+  ]);
   fc.assert(
     fc.property(fc.nat({ max: stream.length * 8 - 1 }), cuts, (bit, at) => {
       const damaged = Buffer.from(stream);

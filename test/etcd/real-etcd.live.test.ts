@@ -13,7 +13,9 @@ import { LIMITS, sourceOf } from "./support/source-of.ts";
 const SECURITIES = ["plain", "tls", "password", "certificate"] as const;
 
 /** One of each version has three members: what a cluster of one cannot show does not depend on how we are let in. */
-const CASES = ETCD_VERSIONS.flatMap((version) => SECURITIES.map((security) => ({ version, security, members: security === "tls" ? 3 : 1 })));
+const CASES = ETCD_VERSIONS.flatMap((version) =>
+  SECURITIES.map((security) => ({ version, security, members: security === "tls" ? 3 : 1 })),
+);
 
 describe.each(CASES)("etcd $version, $security, $members member(s)", ({ version, security, members }) => {
   const isMissing = skipWithout(`etcd ${version}`, etcdPrograms(version) !== undefined);
@@ -63,9 +65,9 @@ describe.each(CASES)("etcd $version, $security, $members member(s)", ({ version,
     using source = sourceOf(cluster.connection);
     for (const endpoint of cluster.endpoints) {
       const listed = await source.members(endpoint);
-      expect(listed.map(({ name, clientUrls, isLearner }) => ({ name, clientUrls, isLearner })).toSorted((a, b) => (a.name < b.name ? -1 : 1))).toEqual(
-        cluster.members.map(({ name, endpoint: url }) => ({ name, clientUrls: [url], isLearner: false })),
-      );
+      expect(
+        listed.map(({ name, clientUrls, isLearner }) => ({ name, clientUrls, isLearner })).toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+      ).toEqual(cluster.members.map(({ name, endpoint: url }) => ({ name, clientUrls: [url], isLearner: false })));
       expect(listed.map(({ id }) => id)).toContain((await source.status(endpoint)).memberId);
     }
   });
@@ -119,7 +121,9 @@ describe.each(CASES)("etcd $version, $security, $members member(s)", ({ version,
       expect(server?.notAfter.getTime()).toBeGreaterThan(Date.now());
       expect(server?.notBefore.getTime()).toBeLessThan(Date.now());
     }
-    expect(source.clientCertificate()?.subject).toBe({ plain: undefined, password: undefined, tls: "CN=lifeboat", certificate: "CN=root" }[security]);
+    expect(source.clientCertificate()?.subject).toBe(
+      { plain: undefined, password: undefined, tls: "CN=lifeboat", certificate: "CN=root" }[security],
+    );
   });
 });
 
@@ -159,7 +163,11 @@ function parseStatuses(text: string): readonly PrintedStatus[] {
   const quoted = text.replaceAll(/"(cluster_id|member_id|leader)":(\d+)/g, '"$1":"$2"');
   const list = JSON.parse(quoted) as readonly {
     readonly Endpoint: string;
-    readonly Status: { readonly header: { cluster_id: string; member_id: string; revision: number }; readonly dbSize: number; readonly leader: string };
+    readonly Status: {
+      readonly header: { cluster_id: string; member_id: string; revision: number };
+      readonly dbSize: number;
+      readonly leader: string;
+    };
   }[];
   const hex = (decimal: string): string => BigInt(decimal).toString(16);
   return list.map(({ Endpoint, Status: { header, dbSize, leader } }) => ({

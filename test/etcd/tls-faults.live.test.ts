@@ -15,7 +15,10 @@ const PAST = { notBefore: new Date(Date.now() - 48 * HOUR_MS), notAfter: new Dat
 const FUTURE = { notBefore: new Date(Date.now() + 24 * HOUR_MS) };
 
 /** Both ways to etcd: grpc-js for the questions, HTTP/2 of our own for the snapshot. They must say the same. */
-async function expectBoth(settings: Pick<EtcdSettings, "endpoints" | "tls">, expected: { code: string; message: string; hint?: string }): Promise<void> {
+async function expectBoth(
+  settings: Pick<EtcdSettings, "endpoints" | "tls">,
+  expected: { code: string; message: string; hint?: string },
+): Promise<void> {
   using source = sourceOf(settings);
   const endpoint = settings.endpoints[0] ?? "";
   const secrets = settings.tls?.key === undefined ? [] : [settings.tls.key];
@@ -61,7 +64,13 @@ describe.each(["3.4", "3.7"] as const)("etcd %s that asks for client certificate
   });
 
   test.skipIf(isMissing)("no CA at all", async () => {
-    await expectBoth({ endpoints }, { code: "etcd/tls", message: `the certificate of ${url} is not signed by a CA that this machine trusts (its issuer is CN=lifeboat lab ca)` });
+    await expectBoth(
+      { endpoints },
+      {
+        code: "etcd/tls",
+        message: `the certificate of ${url} is not signed by a CA that this machine trusts (its issuer is CN=lifeboat lab ca)`,
+      },
+    );
   });
 
   test.skipIf(isMissing)("no client certificate", async () => {
@@ -77,7 +86,10 @@ describe.each(["3.4", "3.7"] as const)("etcd %s that asks for client certificate
 
   test.skipIf(isMissing)("a client certificate of another CA", async () => {
     const alert = version === "3.4" ? "bad certificate" : "unknown ca";
-    await expectBoth({ endpoints, tls: { ca, ...foreign.issueClient("lifeboat") } }, { code: "etcd/tls", message: `${url} refused the client certificate CN=lifeboat (${alert})` });
+    await expectBoth(
+      { endpoints, tls: { ca, ...foreign.issueClient("lifeboat") } },
+      { code: "etcd/tls", message: `${url} refused the client certificate CN=lifeboat (${alert})` },
+    );
   });
 
   test.skipIf(isMissing)("a client certificate that expired", async () => {
@@ -89,7 +101,10 @@ describe.each(["3.4", "3.7"] as const)("etcd %s that asks for client certificate
   });
 
   test.skipIf(isMissing)("a client certificate from the future", async () => {
-    await expectBoth({ endpoints, tls: { ca, ...issued(FUTURE) } }, { code: "etcd/tls", message: expect.stringContaining("it is not valid before") as string });
+    await expectBoth(
+      { endpoints, tls: { ca, ...issued(FUTURE) } },
+      { code: "etcd/tls", message: expect.stringContaining("it is not valid before") as string },
+    );
   });
 
   test.skipIf(isMissing)("http where TLS is spoken", async () => {
@@ -112,9 +127,16 @@ describe("names and times of the server's certificate", () => {
     const { endpoints, tls, auth } = cluster.connection;
     const url = endpoints[0] ?? "";
     const ca = tls?.ca;
-    const wrong = { code: "etcd/tls", message: `the certificate of ${url} is not for 127.0.0.1: it names DNS:etcd.internal`, hint: expect.stringContaining("tls.serverName") as string };
+    const wrong = {
+      code: "etcd/tls",
+      message: `the certificate of ${url} is not for 127.0.0.1: it names DNS:etcd.internal`,
+      hint: expect.stringContaining("tls.serverName") as string,
+    };
     await expectBoth({ endpoints, tls: { ca } }, wrong);
-    await expectBoth({ endpoints, tls: { ca, serverName: "other.internal" } }, { ...wrong, message: `the certificate of ${url} is not for other.internal: it names DNS:etcd.internal` });
+    await expectBoth(
+      { endpoints, tls: { ca, serverName: "other.internal" } },
+      { ...wrong, message: `the certificate of ${url} is not for other.internal: it names DNS:etcd.internal` },
+    );
     using source = sourceOf({ endpoints, tls: { ca, serverName: "etcd.internal" }, auth });
     await source.checkPermission(url);
     expect((await source.members(url)).map(({ name }) => name)).toEqual(["m1"]);
@@ -148,12 +170,19 @@ describe("the wrong place", () => {
     const url = plain.replace("http:", "https:");
     await expectBoth(
       { endpoints: [url] },
-      { code: "etcd/tls", message: `${url} is configured as https and answers plain http`, hint: `write it as ${plain}, or start etcd with --cert-file and --key-file` },
+      {
+        code: "etcd/tls",
+        message: `${url} is configured as https and answers plain http`,
+        hint: `write it as ${plain}, or start etcd with --cert-file and --key-file`,
+      },
     );
   });
 
   test("a port that nobody listens on", async () => {
     const url = `https://127.0.0.1:${await freePort()}`;
-    await expectBoth({ endpoints: [url] }, { code: "etcd/unreachable", message: `${url} refused the connection`, hint: expect.stringContaining("2379") as string });
+    await expectBoth(
+      { endpoints: [url] },
+      { code: "etcd/unreachable", message: `${url} refused the connection`, hint: expect.stringContaining("2379") as string },
+    );
   });
 });

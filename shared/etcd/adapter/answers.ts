@@ -6,7 +6,10 @@ import { LifeboatError } from "../../errors.ts";
 /** etcd's answers as etcd3 parses them (64-bit integers as decimal strings, absent fields at their defaults), in the port's words. */
 
 /** An id, as etcdctl prints it. */
-const id = z.string().regex(/^\d{1,20}$/).transform((decimal) => BigInt(decimal).toString(16));
+const id = z
+  .string()
+  .regex(/^\d{1,20}$/)
+  .transform((decimal) => BigInt(decimal).toString(16));
 const count = z.string().transform(Number).pipe(z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER));
 const header = z.object({ cluster_id: id, member_id: id, revision: count });
 
@@ -24,7 +27,13 @@ const statusAnswer = z.object({
 
 const memberList = z.object({
   members: z.array(
-    z.object({ ID: id, name: z.string(), peerURLs: z.array(z.string()), clientURLs: z.array(z.string()), isLearner: z.boolean().default(false) }),
+    z.object({
+      ID: id,
+      name: z.string(),
+      peerURLs: z.array(z.string()),
+      clientURLs: z.array(z.string()),
+      isLearner: z.boolean().default(false),
+    }),
   ),
 });
 

@@ -122,7 +122,8 @@ export class MemberClient {
     const outcome = await this.#call(question, undefined, signal);
     if ("status" in outcome && isAuthOff(outcome.status)) return undefined;
     const { message } = this.#answered(outcome, question);
-    if (typeof message === "object" && message !== null && "token" in message && typeof message.token === "string" && message.token !== "") return message.token;
+    if (typeof message === "object" && message !== null && "token" in message && typeof message.token === "string" && message.token !== "")
+      return message.token;
     throw new LifeboatError("etcd/auth", `${this.#line.endpoint.url} gave no token for the password of user ${auth.username}`);
   }
 
@@ -137,10 +138,18 @@ export class MemberClient {
     const doing = `asking ${endpoint.url} to ${question.doing}`;
     const connection = await this.#connect(signal);
     try {
-      await within({ clock, ms: connectMs, signal }, doing, () => noConnection(this.#line), (stop) => settled(connection.channel, stop));
+      await within(
+        { clock, ms: connectMs, signal },
+        doing,
+        () => noConnection(this.#line),
+        (stop) => settled(connection.channel, stop),
+      );
       const since = clock.monotonicMs();
-      const outcome = await within({ clock, ms: this.#callMs, signal }, doing, () => this.#noAnswer(question), (stop) =>
-        connection.pool.withConnection(question.service, ({ client }) => invoke(client, question, token, stop)),
+      const outcome = await within(
+        { clock, ms: this.#callMs, signal },
+        doing,
+        () => this.#noAnswer(question),
+        (stop) => connection.pool.withConnection(question.service, ({ client }) => invoke(client, question, token, stop)),
       );
       if ("message" in outcome) return { message: outcome.message, latencyMs: clock.monotonicMs() - since };
       if (isFromEtcd(outcome.status)) return outcome;

@@ -20,7 +20,13 @@ export interface Line {
  * with `etcd/timeout` or with `interrupted`.
  */
 export async function dial(line: Line, signal?: AbortSignal): Promise<Socket> {
-  if (!line.endpoint.secure) return within(patience(line, signal), `connecting to ${line.endpoint.url}`, () => noConnection(line), (stop) => dialTcp(line, stop));
+  if (!line.endpoint.secure)
+    return within(
+      patience(line, signal),
+      `connecting to ${line.endpoint.url}`,
+      () => noConnection(line),
+      (stop) => dialTcp(line, stop),
+    );
   return dialTls(line, true, signal);
 }
 
@@ -46,15 +52,21 @@ async function dialTcp({ endpoint }: Line, stop: AbortSignal): Promise<Socket> {
 }
 
 async function dialTls(line: Line, rejectUnauthorized: boolean, signal: AbortSignal | undefined): Promise<TLSSocket> {
-  return within(patience(line, signal), `connecting to ${line.endpoint.url}`, () => noConnection(line), async (stop) =>
-    standing(startTls(line, rejectUnauthorized), "secureConnect", stop),
+  return within(
+    patience(line, signal),
+    `connecting to ${line.endpoint.url}`,
+    () => noConnection(line),
+    async (stop) => standing(startTls(line, rejectUnauthorized), "secureConnect", stop),
   );
 }
 
 /** TLS on a connection that stands already, as `dial` would have it. */
 export async function secured(line: Line, socket: Socket): Promise<TLSSocket> {
-  return within(patience(line, undefined), `connecting to ${line.endpoint.url}`, () => noConnection(line), async (stop) =>
-    standing(startTls(line, true, socket), "secureConnect", stop),
+  return within(
+    patience(line, undefined),
+    `connecting to ${line.endpoint.url}`,
+    () => noConnection(line),
+    async (stop) => standing(startTls(line, true, socket), "secureConnect", stop),
   );
 }
 

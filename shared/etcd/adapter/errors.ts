@@ -20,7 +20,15 @@ export interface CallAbout {
 }
 
 /** gRPC's status codes (grpc/grpc, statuscodes.md), those that mean something here. */
-export const GRPC = { CANCELLED: 1, UNKNOWN: 2, DEADLINE_EXCEEDED: 4, PERMISSION_DENIED: 7, UNIMPLEMENTED: 12, INTERNAL: 13, UNAVAILABLE: 14 } as const;
+export const GRPC = {
+  CANCELLED: 1,
+  UNKNOWN: 2,
+  DEADLINE_EXCEEDED: 4,
+  PERMISSION_DENIED: 7,
+  UNIMPLEMENTED: 12,
+  INTERNAL: 13,
+  UNAVAILABLE: 14,
+} as const;
 
 /** Codes with which gRPC libraries report a broken connection. */
 const OF_THE_WAY: ReadonlySet<number> = new Set([GRPC.CANCELLED, GRPC.UNKNOWN, GRPC.INTERNAL, GRPC.UNAVAILABLE]);

@@ -80,35 +80,55 @@ async function aboutServer(line: Line, code: string, error: unknown, signal?: Ab
   if (UNTRUSTED.has(code)) {
     const shown = await shownCertificate(line, signal);
     const issuer = shown === undefined ? "" : ` (its issuer is ${oneLine(shown.issuer)})`;
-    return new LifeboatError("etcd/tls", `the certificate of ${url} is not signed by ${line.tls.ownCa ? "tls.ca" : "a CA that this machine trusts"}${issuer}`, {
-      cause: error,
-      hint: "set tls.ca to the CA that signed etcd's --cert-file",
-    });
+    return new LifeboatError(
+      "etcd/tls",
+      `the certificate of ${url} is not signed by ${line.tls.ownCa ? "tls.ca" : "a CA that this machine trusts"}${issuer}`,
+      {
+        cause: error,
+        hint: "set tls.ca to the CA that signed etcd's --cert-file",
+      },
+    );
   }
   if (code === "CERT_HAS_EXPIRED") {
     const until = (await shownCertificate(line, signal))?.validToDate;
-    const which = until !== undefined && until < line.clock.now() ? `the certificate of ${url} expired on ${until.toISOString()}` : `a certificate above that of ${url} expired`;
-    return new LifeboatError("etcd/tls", which, { cause: error, hint: "renew etcd's --cert-file: a running etcd takes the new one by itself" });
+    const which =
+      until !== undefined && until < line.clock.now()
+        ? `the certificate of ${url} expired on ${until.toISOString()}`
+        : `a certificate above that of ${url} expired`;
+    return new LifeboatError("etcd/tls", which, {
+      cause: error,
+      hint: "renew etcd's --cert-file: a running etcd takes the new one by itself",
+    });
   }
   if (code === "CERT_NOT_YET_VALID") {
     const from = (await shownCertificate(line, signal))?.validFromDate;
     const when = from === undefined ? "" : ` before ${from.toISOString()}`;
-    return new LifeboatError("etcd/tls", `the certificate of ${url} is not valid yet${when}`, { cause: error, hint: "check the clocks of this machine and of the CA" });
+    return new LifeboatError("etcd/tls", `the certificate of ${url} is not valid yet${when}`, {
+      cause: error,
+      hint: "check the clocks of this machine and of the CA",
+    });
   }
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
     const shown = await shownCertificate(line, signal);
     const names = printable(shown?.subjectAltName ?? "") || "no name at all";
-    return new LifeboatError("etcd/tls", `the certificate of ${url} is not for ${line.tls.serverName ?? line.endpoint.host}: it names ${names}`, {
-      cause: error,
-      hint: "use such a name in the endpoint, or set tls.serverName to one of them",
-    });
+    return new LifeboatError(
+      "etcd/tls",
+      `the certificate of ${url} is not for ${line.tls.serverName ?? line.endpoint.host}: it names ${names}`,
+      {
+        cause: error,
+        hint: "use such a name in the endpoint, or set tls.serverName to one of them",
+      },
+    );
   }
   return undefined;
 }
 
 /** The error of a server that does not take our certificate, or misses it. It tells by an alert, in TLS 1.3 after the handshake. */
 function aboutClient(line: Line, code: string, error: unknown): LifeboatError | undefined {
-  const alert = /_ALERT_(CERTIFICATE_REQUIRED|BAD_CERTIFICATE|CERTIFICATE_EXPIRED|CERTIFICATE_UNKNOWN|UNSUPPORTED_CERTIFICATE|CERTIFICATE_REVOKED|UNKNOWN_CA|HANDSHAKE_FAILURE|ACCESS_DENIED)$/.exec(code)?.[1];
+  const alert =
+    /_ALERT_(CERTIFICATE_REQUIRED|BAD_CERTIFICATE|CERTIFICATE_EXPIRED|CERTIFICATE_UNKNOWN|UNSUPPORTED_CERTIFICATE|CERTIFICATE_REVOKED|UNKNOWN_CA|HANDSHAKE_FAILURE|ACCESS_DENIED)$/.exec(
+      code,
+    )?.[1];
   if (alert === undefined || (alert === "HANDSHAKE_FAILURE" && line.tls.client !== undefined)) return undefined;
   const { url } = line.endpoint;
   const { client } = line.tls;
@@ -123,16 +143,24 @@ function aboutClient(line: Line, code: string, error: unknown): LifeboatError | 
   const subject = oneLine(client.subject);
   const now = line.clock.now();
   if (client.validToDate < now) {
-    return new LifeboatError("etcd/tls", `${url} refused the client certificate ${subject}: it expired on ${client.validToDate.toISOString()}`, {
-      cause: error,
-      hint: "renew tls.cert",
-    });
+    return new LifeboatError(
+      "etcd/tls",
+      `${url} refused the client certificate ${subject}: it expired on ${client.validToDate.toISOString()}`,
+      {
+        cause: error,
+        hint: "renew tls.cert",
+      },
+    );
   }
   if (client.validFromDate > now) {
-    return new LifeboatError("etcd/tls", `${url} refused the client certificate ${subject}: it is not valid before ${client.validFromDate.toISOString()}`, {
-      cause: error,
-      hint: "check the clocks of this machine and of the CA",
-    });
+    return new LifeboatError(
+      "etcd/tls",
+      `${url} refused the client certificate ${subject}: it is not valid before ${client.validFromDate.toISOString()}`,
+      {
+        cause: error,
+        hint: "check the clocks of this machine and of the CA",
+      },
+    );
   }
   // Go sends the same alert for a certificate that is not valid yet.
   if (alert === "CERTIFICATE_EXPIRED") {

@@ -82,7 +82,7 @@ export class SnapshotCall {
       ":authority": authority,
       ":path": "/etcdserverpb.Maintenance/Snapshot",
       "content-type": "application/grpc",
-      "te": "trailers",
+      te: "trailers",
       "user-agent": "etcd-lifeboat",
       ...(token === undefined ? {} : { token }),
     });
@@ -144,11 +144,7 @@ export class SnapshotCall {
     });
     stream.once("end", () => this.#end());
     stream.on("error", (error: Error) => this.#lost(error));
-    stream.once("close", () => {
-      const code = stream.rstCode;
-      const why = code === constants.NGHTTP2_NO_ERROR ? "the connection was closed" : `etcd or a proxy cut it (HTTP/2 code ${code})`;
-      this.#lost(Object.assign(new Error(why), { code: "ECONNRESET" }));
-    });
+    stream.once("close", () => this.#cutShort(stream.readableEnded ? "it ended without etcd's closing word" : "the connection was closed"));
   }
 
   #response(headers: IncomingHttpHeaders & { ":status"?: number }): void {
@@ -171,10 +167,8 @@ export class SnapshotCall {
 
   #end(): void {
     const status = this.#status;
-    if (status === undefined) {
-      this.#lost(Object.assign(new Error("it ended without etcd's closing word"), { code: "ECONNRESET" }));
-      return;
-    }
+    // Cut, then: why is known when the stream closes.
+    if (status === undefined) return;
     if (status.code !== 0) {
       const { about, line } = this.#request;
       const words = printable(status.message) || `gRPC status ${status.code}`;
@@ -191,6 +185,13 @@ export class SnapshotCall {
     } catch (error) {
       this.#malformed(error);
     }
+  }
+
+  /** HTTP/2 has a code for why a stream was reset, which says more than that it was. */
+  #cutShort(why: string): void {
+    const code = this.#stream.rstCode;
+    const error = new Error(code === constants.NGHTTP2_NO_ERROR ? why : `etcd or a proxy reset it (HTTP/2 code ${code})`);
+    this.#lost(Object.assign(error, { code: "ECONNRESET" }));
   }
 
   #malformed(error: unknown): void {
@@ -234,7 +235,10 @@ function percentDecoded(text: string): string {
 }
 
 function cut(url: string, bytes: number, why: string, cause: unknown): LifeboatError {
-  return new LifeboatError("etcd/stream", `the snapshot from ${url} was cut after ${bytes} bytes: ${why}`, { cause, hint: "try again, or another member" });
+  return new LifeboatError("etcd/stream", `the snapshot from ${url} was cut after ${bytes} bytes: ${why}`, {
+    cause,
+    hint: "try again, or another member",
+  });
 }
 
 function stalled(url: string, idleMs: number, bytes: number): LifeboatError {

@@ -30,7 +30,8 @@ class Source implements EtcdSource {
   readonly #clientCertificate: Certificate | undefined;
 
   constructor(settings: EtcdSettings, clock: Clock) {
-    if (settings.endpoints.length === 0) throw new LifeboatError("config/invalid", "no endpoint of etcd is configured", { hint: "set endpoints" });
+    if (settings.endpoints.length === 0)
+      throw new LifeboatError("config/invalid", "no endpoint of etcd is configured", { hint: "set endpoints" });
     const tls = tlsIdentity(settings.tls);
     this.endpoints = [...new Set(settings.endpoints)];
     for (const url of this.endpoints) {
@@ -59,7 +60,10 @@ class Source implements EtcdSource {
   async checkPermission(endpoint: string, signal?: AbortSignal): Promise<void> {
     const { client } = this.#way(endpoint);
     const doing = "send a snapshot";
-    const outcome = await client.askFor({ service: "Maintenance", method: "HashKV", request: { revision: FUTURE_REVISION }, doing }, signal);
+    const outcome = await client.askFor(
+      { service: "Maintenance", method: "HashKV", request: { revision: FUTURE_REVISION }, doing },
+      signal,
+    );
     if ("status" in outcome && !outcome.status.message.includes("future revision")) throw refusal(outcome.status, client.about(doing));
   }
 

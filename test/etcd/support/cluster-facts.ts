@@ -22,7 +22,14 @@ export function healthyStatus(number: 1 | 2 | 3, changes: Partial<EndpointStatus
 }
 
 export function member(number: 1 | 2 | 3, changes: Partial<Member> = {}): Member {
-  return { id: `a${number}`, name: `m${number}`, peerUrls: [`https://m${number}:2380`], clientUrls: [`https://m${number}:2379`], isLearner: false, ...changes };
+  return {
+    id: `a${number}`,
+    name: `m${number}`,
+    peerUrls: [`https://m${number}:2380`],
+    clientUrls: [`https://m${number}:2379`],
+    isLearner: false,
+    ...changes,
+  };
 }
 
 export const NOW = new Date("2026-11-21T10:00:00Z");
