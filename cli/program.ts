@@ -1,5 +1,5 @@
 import { Command, CommanderError } from "commander";
-import { LifeboatError, messageOf } from "../shared/errors.ts";
+import { isLifeboatError, LifeboatError, messageOf } from "../shared/errors.ts";
 import { TOOL } from "../shared/version.ts";
 import type { Surroundings } from "../shared/wire.ts";
 import { registerBackup } from "./backup.ts";
@@ -68,7 +68,8 @@ export async function runProgram(args: readonly string[], console: Console, surr
 
 function report(error: unknown, console: Console, json: boolean): ExitCode {
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
-  const told = asLifeboatError(error);
+  // Whatever an interruption cut off has words of its own; the person is told of the signal.
+  const told = console.signal.aborted && isLifeboatError(error, "interrupted") ? asLifeboatError(console.signal.reason) : asLifeboatError(error);
   const exitCode = exitCodeOf(told);
   const message = told.message;
   const [code, hint] =

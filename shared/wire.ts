@@ -8,7 +8,7 @@ import type { Environment } from "./config/secrets.ts";
 import type { ClusterConfig } from "./config/schema.ts";
 import { suggestion } from "./config/settings.ts";
 import { LifeboatError, messageOf } from "./errors.ts";
-import { openEtcd } from "./etcd/adapter/source.ts";
+import type { EtcdSettings } from "./etcd/adapter/settings.ts";
 import type { EtcdSource, StreamLimits } from "./etcd/etcd-source.ts";
 import { makeFolders } from "./folders.ts";
 import { FileLock } from "./host-lock/file-lock.ts";
@@ -69,7 +69,7 @@ export async function connectCluster(
   name: string,
   surroundings: Surroundings,
 ): Promise<ConnectedCluster> {
-  const cluster = config.clusters[name];
+  const cluster = Object.hasOwn(config.clusters, name) ? config.clusters[name] : undefined;
   if (cluster === undefined) {
     const known = Object.keys(config.clusters);
     const near = suggestion(name, known);
@@ -84,6 +84,8 @@ export async function connectCluster(
   const read = (reference: string | undefined, setting: string): Promise<string> | undefined =>
     reference === undefined ? undefined : resolveReference(reference, `clusters.${name}.${setting}`, directory, surroundings.environment);
   const { connect, call, idle, total } = cluster.timeouts;
+  // Loaded when needed: most commands never speak to etcd, and its client takes longest to load.
+  const { openEtcd } = await import("./etcd/adapter/source.ts");
   const etcd = openEtcd(
     {
       endpoints: cluster.endpoints,
@@ -99,7 +101,7 @@ export async function connectCluster(
 
 type Read = (reference: string | undefined, setting: string) => Promise<string> | undefined;
 
-async function readTls(cluster: ClusterConfig, name: string, read: Read): Promise<Parameters<typeof openEtcd>[0]["tls"]> {
+async function readTls(cluster: ClusterConfig, name: string, read: Read): Promise<EtcdSettings["tls"]> {
   const { tls } = cluster;
   if (tls === undefined) return undefined;
   const [ca, cert, key] = [await read(tls.ca, "tls.ca"), await read(tls.cert, "tls.cert"), await read(tls.key, "tls.key")];
@@ -121,7 +123,7 @@ function requireCertificate(pem: string | undefined, reference: string | undefin
   }
 }
 
-async function readAuth(cluster: ClusterConfig, read: Read): Promise<Parameters<typeof openEtcd>[0]["auth"]> {
+async function readAuth(cluster: ClusterConfig, read: Read): Promise<EtcdSettings["auth"]> {
   const { auth } = cluster;
   const password = await read(auth?.password, "auth.password");
   // Editors end a file with a newline that is no part of the password.

@@ -9,8 +9,9 @@ export function suggestion(word: string, known: readonly string[]): string | und
     known.map((name) => name.toLowerCase()),
   );
   const original = known.find((name) => name.toLowerCase() === nearest);
-  // 40 %: "endpoint" finds "endpoints", "foo" finds nothing.
-  return distance(word.toLowerCase(), nearest) <= Math.max(1, Math.floor(word.length * 0.4)) ? original : undefined;
+  const edits = distance(word.toLowerCase(), nearest);
+  // At most half the word: "endpoint" finds "endpoints" and "prdo" finds "prod", "foo" finds nothing.
+  return edits <= 3 && edits * 2 <= word.length ? original : undefined;
 }
 
 /** An object of settings: an unknown name is an error that says which was probably meant, or which there are. */

@@ -93,12 +93,14 @@ export class SealedStore implements SnapshotStore {
 
   async *open(name: SnapshotName, stored: Stored, options: OpenOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
     const object = sealedOnly(stored);
-    const identities = options.identities ?? [await this.#unwrap(name, object)];
+    const identities = options.identities === undefined ? [await this.#unwrap(name, object)] : await fittingIdentities(name, object, options.identities);
     const ciphertext = this.#options.blobs.get(object.key, { signal: options.signal });
-    for await (const chunk of unseal(asRecorded(object, ciphertext), identities)) {
-      yield chunk;
-      // The store is read some frames ahead, and may have come to its end.
-      throwIfAborted(`opening ${name.cluster}/${name.id}`, options.signal);
+    try {
+      yield* unseal(asRecorded(object, ciphertext), identities);
+    } catch (error) {
+      // The identity is the one that was signed for, so it is the data that is not.
+      if (!isLifeboatError(error, "keys/no-match")) throw error;
+      throw new LifeboatError("verify/sealed", `${object.key} is not encrypted to the recipients in its manifest`, { hint: HINT, cause: error });
     }
   }
 
@@ -139,6 +141,17 @@ export class SealedStore implements SnapshotStore {
     }
     throw refused;
   }
+}
+
+/** Those of the given identities that the manifest names as recipients. */
+async function fittingIdentities(name: SnapshotName, object: SealedObject, identities: readonly string[]): Promise<readonly string[]> {
+  const { recipient, breakGlass } = object.encryption;
+  const fitting: string[] = [];
+  for (const identity of identities) if ([recipient, ...breakGlass].includes(await recipientOf(identity))) fitting.push(identity);
+  if (fitting.length > 0) return fitting;
+  throw new LifeboatError("keys/no-match", `none of the given identities opens ${name.cluster}/${name.id}`, {
+    hint: breakGlass.length === 0 ? "it has no break-glass recipients" : `its break-glass recipients are ${breakGlass.join(", ")}`,
+  });
 }
 
 const HINT = "do not restore from it; use another snapshot or a replica, and find out what changed the store";

@@ -1,0 +1,50 @@
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+
+const MAIN = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
+
+export interface Outcome {
+  readonly code: number | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface LifeboatOptions {
+  /** Where the person stands. */
+  readonly cwd: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Called with the running process's id. */
+  readonly onStart?: (pid: number) => void;
+  /** Called with what was printed on standard error so far, whenever there is more. */
+  readonly onStderr?: (text: string, pid: number) => void;
+}
+
+/** Runs the real command in a process of its own, to its end. */
+export async function lifeboat(args: readonly string[], options: LifeboatOptions): Promise<Outcome> {
+  const child = execa(process.execPath, [MAIN, ...args], {
+    cwd: options.cwd,
+    env: { PATH: process.env["PATH"], NO_COLOR: "1", XDG_RUNTIME_DIR: options.cwd, ...options.env },
+    extendEnv: false,
+    reject: false,
+    stdin: "ignore",
+    timeout: 100_000,
+    stripFinalNewline: false,
+  });
+  const { pid } = child;
+  if (pid === undefined) throw new Error("lifeboat did not start");
+  options.onStart?.(pid);
+  let told = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    told += chunk.toString();
+    options.onStderr?.(told, pid);
+  });
+  const { exitCode, stdout, stderr } = await child;
+  return { code: exitCode, stdout, stderr };
+}
+
+/** The JSON document that a command printed. */
+export async function lifeboatJson(args: readonly string[], options: LifeboatOptions): Promise<unknown> {
+  const { code, stdout, stderr } = await lifeboat([...args, "--json"], options);
+  if (code !== 0) throw new Error(`lifeboat ${args.join(" ")} ended with ${code}: ${stderr}`);
+  return JSON.parse(stdout);
+}

@@ -1,0 +1,120 @@
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { systemClock } from "../../cli/system-clock.ts";
+import { FileLock } from "../../shared/host-lock/file-lock.ts";
+import { backup } from "../../shared/jobs/backup.ts";
+import type { BackupPorts, BackupResult } from "../../shared/jobs/backup.ts";
+import { createLocalKeys } from "../../shared/keys/local/create-local-keys.ts";
+import { LocalKeyRing } from "../../shared/keys/local/local-key-ring.ts";
+import { manifestKey } from "../../shared/manifest/layout.ts";
+import type { SealedObject, Stored } from "../../shared/manifest/schema.ts";
+import { openDocument, signDocument } from "../../shared/manifest/signed-document.ts";
+import type { DocumentOf, Kind, TrustedKeys } from "../../shared/manifest/signed-document.ts";
+import { newIdentity } from "../../shared/seal/age.ts";
+import { SealedStore } from "../../shared/store/sealed.ts";
+import { ManualClock } from "../doubles/manual-clock.ts";
+import { MemoryBlobStore } from "../doubles/memory-blob-store.ts";
+import { RecordedProgress } from "../doubles/recorded-progress.ts";
+import { ScriptedEtcd } from "../doubles/scripted-etcd.ts";
+import { keys as keysIn } from "./blobs.ts";
+import { randomSnapshot } from "./snapshots.ts";
+
+/** Real keys in a folder of their own, and the configuration that trusts them. */
+export interface TestKeys {
+  readonly folder: string;
+  readonly ring: LocalKeyRing;
+  readonly trusted: TrustedKeys;
+  readonly breakGlass: { readonly identity: string; readonly recipient: string };
+  remove(): Promise<void>;
+}
+
+export async function makeTestKeys(): Promise<TestKeys> {
+  const folder = await mkdtemp(join(tmpdir(), "lifeboat-vault-"));
+  const { publicKeys } = await createLocalKeys(join(folder, "keys"));
+  const { snapshot, audit, bundle } = publicKeys;
+  return {
+    folder,
+    ring: new LocalKeyRing(join(folder, "keys")),
+    trusted: { snapshot: [snapshot.fingerprint], audit: [audit.fingerprint], bundle: [bundle.fingerprint] },
+    breakGlass: await newIdentity(),
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+/** All that the jobs see but etcd: real keys and a real seal over a store in memory. */
+export interface TestVault extends Omit<BackupPorts, "etcd"> {
+  readonly blobs: MemoryBlobStore;
+  readonly clock: ManualClock;
+  readonly progress: RecordedProgress;
+}
+
+export function newVault({ folder, ring, trusted, breakGlass }: TestKeys): TestVault {
+  const clock = new ManualClock();
+  const blobs = new MemoryBlobStore(clock);
+  return {
+    blobs,
+    clock,
+    trusted,
+    keys: ring,
+    snapshots: new SealedStore({ blobs, keys: ring, breakGlass: [breakGlass.recipient], randomBytes }),
+    lock: new FileLock(join(folder, "locks"), systemClock),
+    progress: new RecordedProgress(),
+  };
+}
+
+export const LIMITS = { idleMs: 30_000, totalMs: 60_000 };
+export const CLUSTER = "prod";
+
+/** A member that gives a whole snapshot of so many bytes, and anew each time that it is asked. */
+export function oneMember(bytes = 2000): ScriptedEtcd {
+  return new ScriptedEtcd([{ number: 1, snapshots: [[{ send: randomSnapshot(bytes) }]] }]);
+}
+
+/** A real backup into `vault`, of some random bytes unless told. */
+export async function backUp(
+  vault: TestVault,
+  options: { readonly cluster?: string; readonly slot?: string; readonly etcd?: ScriptedEtcd; readonly signal?: AbortSignal } = {},
+): Promise<BackupResult> {
+  const { cluster = CLUSTER, slot, etcd = oneMember(), signal } = options;
+  return backup({ ...vault, etcd }, { cluster, limits: LIMITS, ...(slot === undefined ? {} : { slot: new Date(slot) }), ...(signal === undefined ? {} : { signal }) });
+}
+
+/** What a person sees of a cluster: its manifests. */
+export async function visible(vault: TestVault, cluster = CLUSTER): Promise<readonly string[]> {
+  return keysIn(vault.blobs, `clusters/${cluster}/snapshots/`);
+}
+
+/** Puts bytes into the store behind everybody's back. */
+export function plant(vault: TestVault, key: string, bytes: Uint8Array | string): void {
+  vault.blobs.objects.set(key, { bytes: Buffer.from(bytes), modified: vault.clock.now() });
+}
+
+/** The bytes of an object that must be there. */
+export function bytesAt(vault: TestVault, key: string): Buffer {
+  const kept = vault.blobs.objects.get(key);
+  if (kept === undefined) throw new Error(`${key} is not there`);
+  return Buffer.from(kept.bytes);
+}
+
+/** Puts a changed document, rightly signed again, in the place of the one at `key`. */
+export async function rewrite<K extends Kind>(
+  vault: TestVault,
+  kind: K,
+  key: string,
+  change: (document: DocumentOf<K>) => Omit<DocumentOf<K>, "signer">,
+): Promise<void> {
+  const document = openDocument(kind, bytesAt(vault, key), vault.trusted, key);
+  plant(vault, key, (await signDocument(vault.keys, kind, change(document))).bytes);
+}
+
+/** Marks a snapshot as one that must not be trusted, as a later version will. */
+export async function quarantine(vault: TestVault, id: string): Promise<void> {
+  await rewrite(vault, "snapshot", manifestKey(CLUSTER, id), (manifest) => ({ ...manifest, quarantine: { reasons: ["its members disagree"] } }));
+}
+
+export function sealedObject(stored: Stored): SealedObject {
+  if (stored.kind !== "sealed") throw new TypeError(`a ${stored.kind} object`);
+  return stored;
+}
