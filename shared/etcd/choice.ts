@@ -77,7 +77,7 @@ function isCorrupt({ memberId, errors }: EndpointStatus, alarms: readonly Alarm[
   );
 }
 
-export function isLeader({ leaderId, memberId }: EndpointStatus): boolean {
+function isLeader({ leaderId, memberId }: EndpointStatus): boolean {
   return leaderId === memberId;
 }
 

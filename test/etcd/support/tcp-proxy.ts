@@ -17,7 +17,7 @@ export interface ProxyFault {
   readonly stallAfter?: number;
 }
 
-export async function tcpProxy(url: string, fault: ProxyFault = {}): Promise<TcpProxy> {
+export async function tcpProxy(url: string, fault: ProxyFault = {}, host = "127.0.0.1"): Promise<TcpProxy> {
   const target = new URL(url);
   const sockets = new Set<Socket>();
   const clients = new Set<Socket>();
@@ -54,12 +54,12 @@ export async function tcpProxy(url: string, fault: ProxyFault = {}): Promise<Tcp
       }
     });
   });
-  server.listen(0, "127.0.0.1");
+  server.listen(0, host);
   await once(server, "listening");
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("the proxy has no port");
   return {
-    url: `${target.protocol}//127.0.0.1:${address.port}`,
+    url: `${target.protocol}//${host.includes(":") ? `[${host}]` : host}:${address.port}`,
     bytesFromServer: () => fromServer,
     connections: () => clients.size,
     async [Symbol.asyncDispose]() {
