@@ -77,11 +77,25 @@ export default defineConfig({
     "vitest/no-conditional-tests": "off",
     "vitest/require-mock-type-parameters": "off",
     "vitest/require-to-throw-message": "off",
+    "vitest/no-standalone-expect": "off",
     "vitest/valid-expect": "off",
   },
   overrides: [
     { files: ["cli/**", "functions/**"], rules: restrict(ADAPTERS, SEAL, TESTS) },
     { files: ["shared/**"], rules: restrict(OUTSIDE, ADAPTERS, WIRE, JOBS) },
+    {
+      // Time, randomness and the environment are injected.
+      files: ["shared/**"],
+      rules: {
+        "no-restricted-globals": ["error", "setTimeout", "setInterval", "performance"],
+        "no-restricted-properties": [
+          "error",
+          { object: "Date", property: "now" },
+          { object: "Math", property: "random" },
+          { object: "process", property: "env" },
+        ],
+      },
+    },
     { files: ["shared/jobs/**"], rules: restrict(OUTSIDE, ADAPTERS, WIRE, SEAL, WORLD) },
     { files: ["shared/wire.ts"], rules: restrict(OUTSIDE) },
     {

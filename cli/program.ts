@@ -69,7 +69,8 @@ export async function runProgram(args: readonly string[], console: Console, surr
 function report(error: unknown, console: Console, json: boolean): ExitCode {
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
   // Whatever an interruption cut off has words of its own; the person is told of the signal.
-  const told = console.signal.aborted && isLifeboatError(error, "interrupted") ? asLifeboatError(console.signal.reason) : asLifeboatError(error);
+  const told =
+    console.signal.aborted && isLifeboatError(error, "interrupted") ? asLifeboatError(console.signal.reason) : asLifeboatError(error);
   const exitCode = exitCodeOf(told);
   const message = told.message;
   const [code, hint] =

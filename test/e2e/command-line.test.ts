@@ -11,6 +11,7 @@ import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { initArguments, initialise } from "../support/initialise.ts";
 import { lifeboat, lifeboatJson } from "../support/lifeboat.ts";
 import type { LifeboatOptions } from "../support/lifeboat.ts";
+import { anyText, saying } from "../support/matchers.ts";
 
 /** The command as a person meets it: real processes, a real etcd, wrong input, broken stores, Ctrl-C. */
 
@@ -46,11 +47,18 @@ function idOf(value: unknown): string {
 async function copyOf(name: string): Promise<LifeboatOptions> {
   const cwd = join(folder.path, "copies", name);
   await mkdir(cwd, { recursive: true });
-  for (const part of ["lifeboat.yaml", "keys", "vault", "break-glass.key"]) await cp(join(folder.path, part), join(cwd, part), { recursive: true });
+  for (const part of ["lifeboat.yaml", "keys", "vault", "break-glass.key"])
+    await cp(join(folder.path, part), join(cwd, part), { recursive: true });
   const config = join(cwd, "lifeboat.yaml");
   const { ca, cert, key } = cluster.files;
   const text = await readFile(config, "utf8");
-  await writeFile(config, text.replace(/ca: .*/, `ca: file:${ca}`).replace(/cert: .*/, `cert: file:${cert}`).replace(/ key: file.*/, ` key: file:${key}`));
+  await writeFile(
+    config,
+    text
+      .replace(/ca: .*/, `ca: file:${ca}`)
+      .replace(/cert: .*/, `cert: file:${cert}`)
+      .replace(/ key: file.*/, ` key: file:${key}`),
+  );
   return { ...options, cwd };
 }
 
@@ -109,17 +117,37 @@ describe("wrong input is told in one line with the next step, and exit code 2", 
     ["a cluster without snapshots", ["verify", "other/latest"], /no snapshot of other/],
     ["a cluster's name that is none", ["ls", "A B"], /"A B" is not a cluster's name/],
     ["export without a file", ["export", "prod/latest"], /required option '--out <file>' not specified/],
-    ["export over a file", ["export", "prod/latest", "--out", "lifeboat.yaml"], /lifeboat\.yaml is already there, and nothing is overwritten/],
+    [
+      "export over a file",
+      ["export", "prod/latest", "--out", "lifeboat.yaml"],
+      /lifeboat\.yaml is already there, and nothing is overwritten/,
+    ],
     ["export into a folder that is not there", ["export", "prod/latest", "--out", "no/where.db"], /cannot write .*no\/where\.db/],
     ["a configuration that is not there", ["ls", "--config", "no.yaml"], /there is no configuration no\.yaml\n.*lifeboat init/],
     ["init over what is there", ["init"], /is already there/],
     ["init: endpoint without cluster", ["init", "--dir", "new", "--endpoint", "https://a:1"], /--endpoint needs --cluster/],
     ["init: cluster without endpoint", ["init", "--dir", "new", "--cluster", "a"], /--cluster needs --endpoint/],
     ["init: endpoint that is none", ["init", "--dir", "new", "--cluster", "a", "--endpoint", "a:1"], /"a:1" is not an endpoint/],
-    ["init: a cluster's name that is none", ["init", "--dir", "new", "--cluster", "A", "--endpoint", "https://a:1"], /a cluster's name has lower-case letters/],
-    ["init: cert without key", ["init", "--dir", "new", "--cluster", "a", "--endpoint", "https://a:1", "--cert", "x"], /--cert and --key go together/],
-    ["init: a CA that is not there", ["init", "--dir", "new", "--cluster", "a", "--endpoint", "https://a:1", "--cacert", "no.pem"], /no\.pem cannot be read/],
-    ["init: a password as an argument", ["init", "--dir", "new", "--cluster", "a", "--endpoint", "https://a:1", "--user", "root:pw"], /--user takes a name only/],
+    [
+      "init: a cluster's name that is none",
+      ["init", "--dir", "new", "--cluster", "A", "--endpoint", "https://a:1"],
+      /a cluster's name has lower-case letters/,
+    ],
+    [
+      "init: cert without key",
+      ["init", "--dir", "new", "--cluster", "a", "--endpoint", "https://a:1", "--cert", "x"],
+      /--cert and --key go together/,
+    ],
+    [
+      "init: a CA that is not there",
+      ["init", "--dir", "new", "--cluster", "a", "--endpoint", "https://a:1", "--cacert", "no.pem"],
+      /no\.pem cannot be read/,
+    ],
+    [
+      "init: a password as an argument",
+      ["init", "--dir", "new", "--cluster", "a", "--endpoint", "https://a:1", "--user", "root:pw"],
+      /--user takes a name only/,
+    ],
   ])("%s", async (_name, args, message) => {
     const { code, stdout, stderr } = await lifeboat(args, options);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
@@ -132,7 +160,9 @@ describe("wrong input is told in one line with the next step, and exit code 2", 
   test("with --json the same is one document on standard output", async () => {
     const { code, stdout } = await lifeboat(["--json", "show", "prod"], options);
     expect(code).toBe(2);
-    expect(JSON.parse(stdout)).toEqual({ error: { code: "usage", message: '"prod" is not a ref', hint: expect.stringContaining("CLUSTER/latest"), exitCode: 2 } });
+    expect(JSON.parse(stdout)).toEqual({
+      error: { code: "usage", message: '"prod" is not a ref', hint: saying("CLUSTER/latest"), exitCode: 2 },
+    });
   });
 });
 
@@ -165,8 +195,12 @@ describe("a slot", () => {
     const copy = await copyOf("two-at-once");
     const both = await Promise.all([0, 1].map(() => lifeboatJson(["backup", "prod", "--slot", "2026-01-02T04:00:00Z"], copy)));
     expect(both.map((each) => idOf(each))).toEqual(["20260102T040000Z", "20260102T040000Z"]);
-    expect(both).toEqual(expect.arrayContaining([expect.objectContaining({ existing: true }), expect.objectContaining({ existing: false })]));
-    expect((await readdir(join(copy.cwd, "vault/clusters/prod/data"))).filter((name) => name.startsWith("20260102T040000Z"))).toHaveLength(1);
+    expect(both).toEqual(
+      expect.arrayContaining([expect.objectContaining({ existing: true }), expect.objectContaining({ existing: false })]),
+    );
+    expect((await readdir(join(copy.cwd, "vault/clusters/prod/data"))).filter((name) => name.startsWith("20260102T040000Z"))).toHaveLength(
+      1,
+    );
   });
 });
 
@@ -174,14 +208,30 @@ describe("exit code 4 where content is not what was signed", () => {
   test.each<readonly [string, (cwd: string, id: string) => Promise<void>, RegExp]>([
     ["a flipped bit in the data", async (cwd, id) => flip(await dataFile(cwd, id), 5000), /checksum/],
     ["data that is gone", async (cwd, id) => rm(await dataFile(cwd, id)), /is not in /],
-    ["data that is cut short", async (cwd, id) => writeFile(await dataFile(cwd, id), (await readFile(await dataFile(cwd, id))).subarray(0, -1)), /bytes; its manifest says/],
-    ["another snapshot's data", async (cwd, id) => rename(await dataFile(cwd, ids[0]), await dataFile(cwd, id)), /bytes; its manifest says|checksum/],
+    [
+      "data that is cut short",
+      async (cwd, id) => writeFile(await dataFile(cwd, id), (await readFile(await dataFile(cwd, id))).subarray(0, -1)),
+      /bytes; its manifest says/,
+    ],
+    [
+      "another snapshot's data",
+      async (cwd, id) => rename(await dataFile(cwd, ids[0]), await dataFile(cwd, id)),
+      /bytes; its manifest says|checksum/,
+    ],
     ["a manifest that is no JSON", async (cwd, id) => writeFile(join(cwd, `vault/clusters/prod/snapshots/${id}.json`), "{"), /is not JSON/],
-    ["a flipped bit in the signed payload", async (cwd, id) => flip(join(cwd, `vault/clusters/prod/snapshots/${id}.json`), 2000), /signature|not a valid|not JSON|not a signed envelope/],
+    [
+      "a flipped bit in the signed payload",
+      async (cwd, id) => flip(join(cwd, `vault/clusters/prod/snapshots/${id}.json`), 2000),
+      /signature|not a valid|not JSON|not a signed envelope/,
+    ],
   ])("%s", async (name, damage, message) => {
     const copy = await copyOf(name.replaceAll(" ", "-"));
     await damage(copy.cwd, ids[1]);
-    for (const args of [["verify", "prod/latest"], ["verify", "prod/latest", "--deep"], ["verify", `prod/${ids[1]}`]]) {
+    for (const args of [
+      ["verify", "prod/latest"],
+      ["verify", "prod/latest", "--deep"],
+      ["verify", `prod/${ids[1]}`],
+    ]) {
       const { code, stdout, stderr } = await lifeboat(args, copy);
       expect({ args, code, stdout }).toEqual({ args, code: 4, stdout: "" });
       expect(stderr).toMatch(message);
@@ -197,7 +247,12 @@ describe("exit code 4 where content is not what was signed", () => {
     await flip(join(copy.cwd, `vault/clusters/prod/snapshots/${ids[1]}.json`), 2000);
     const { code, stdout } = await lifeboat(["ls", "--json"], copy);
     expect(code).toBe(6);
-    expect(JSON.parse(stdout)).toMatchObject({ snapshots: [{ id: ids[0], proof: expect.any(String) }, { id: ids[1], error: { code: expect.stringMatching(/^verify\//) } }] });
+    expect(JSON.parse(stdout)).toMatchObject({
+      snapshots: [
+        { id: ids[0], proof: anyText },
+        { id: ids[1], error: { code: saying("verify/") } },
+      ],
+    });
     const latest = await lifeboat(["verify", "prod/latest"], copy);
     expect(latest).toMatchObject({ code: 4 });
     expect(latest.stderr).toContain(`the next older good one is prod/${ids[0]}`);
@@ -239,15 +294,27 @@ describe("keys", () => {
     const { code, stderr } = await lifeboat(["backup", "prod"], copy);
     expect(code).toBe(2);
     expect(stderr).toContain("trustedKeys.snapshot does not list");
-    expect((await readdir(join(copy.cwd, "vault/clusters/prod/data"))).toSorted()).toEqual((await readdir(join(folder.path, "vault/clusters/prod/data"))).toSorted());
+    expect((await readdir(join(copy.cwd, "vault/clusters/prod/data"))).toSorted()).toEqual(
+      (await readdir(join(folder.path, "vault/clusters/prod/data"))).toSorted(),
+    );
     expect(await lifeboat(["keys"], copy)).toMatchObject({ code: 6 });
   });
 
   test("no command prints a secret", async () => {
-    const secrets = await Promise.all(["keys/wrapping.key", "keys/snapshot.key", "break-glass.key"].map((name) => readFile(join(folder.path, name), "utf8")));
-    const words = secrets.flatMap((text) => text.split("\n").filter((line) => line.length > 20 && !line.startsWith("#") && !line.startsWith("-----")));
+    const secrets = await Promise.all(
+      ["keys/wrapping.key", "keys/snapshot.key", "break-glass.key"].map((name) => readFile(join(folder.path, name), "utf8")),
+    );
+    const words = secrets.flatMap((text) =>
+      text.split("\n").filter((line) => line.length > 20 && !line.startsWith("#") && !line.startsWith("-----")),
+    );
     expect(words.length).toBeGreaterThan(3);
-    for (const args of [["keys"], ["keys", "--json"], ["show", "prod/latest", "--json"], ["ls", "--json"], ["preflight", "prod", "--json"]]) {
+    for (const args of [
+      ["keys"],
+      ["keys", "--json"],
+      ["show", "prod/latest", "--json"],
+      ["ls", "--json"],
+      ["preflight", "prod", "--json"],
+    ]) {
       const { stdout, stderr } = await lifeboat(args, options);
       for (const word of words) expect(`${stdout}${stderr}`).not.toContain(word);
     }
@@ -280,10 +347,20 @@ describe("etcd", () => {
     const config = join(copy.cwd, "lifeboat.yaml");
     const text = await readFile(config, "utf8");
     const { ca, cert, key } = other.files;
-    await writeFile(config, text.replace(/- https:\S+/, `- ${other.endpoints[0]}`).replace(/ca: .*/, `ca: file:${ca}`).replace(/cert: .*/, `cert: file:${cert}`).replace(/ key: file.*/, ` key: file:${key}`));
+    await writeFile(
+      config,
+      text
+        .replace(/- https:\S+/, `- ${other.endpoints[0]}`)
+        .replace(/ca: .*/, `ca: file:${ca}`)
+        .replace(/cert: .*/, `cert: file:${cert}`)
+        .replace(/ key: file.*/, ` key: file:${key}`),
+    );
     const looked = await lifeboat(["preflight", "prod", "--json"], copy);
     expect(looked.code).toBe(6);
-    expect(JSON.parse(looked.stdout)).toMatchObject({ lineage: { number: 2, opens: "cluster-id-changed" }, findings: expect.arrayContaining([expect.objectContaining({ code: "new-lineage", severity: "problem" })]) });
+    expect(JSON.parse(looked.stdout)).toMatchObject({
+      lineage: { number: 2, opens: "cluster-id-changed" },
+      findings: [{ code: "new-lineage", severity: "problem" }, {}, {}],
+    });
     const { code, stderr, stdout } = await lifeboat(["backup", "prod", "--json"], copy);
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ lineage: 2 });
@@ -296,14 +373,17 @@ describe.each(["SIGINT", "SIGTERM"] as const)("%s", (signal) => {
     const copy = await copyOf(`stopped-${signal}`);
     const before = await readdir(join(copy.cwd, "vault"), { recursive: true });
     // A member that does not answer holds the backup where a person would lose patience.
-    await cluster.members[0]?.pause();
+    cluster.members[0]?.pause();
     try {
-      const { code, stdout, stderr } = await lifeboat(["backup", "prod"], { ...copy, onStart: (pid) => setTimeout(() => process.kill(pid, signal), 1500) });
+      const { code, stdout, stderr } = await lifeboat(["backup", "prod"], {
+        ...copy,
+        onStart: (pid) => setTimeout(() => process.kill(pid, signal), 1500),
+      });
       expect({ code, stdout }).toEqual({ code: 130, stdout: "" });
       expect(stderr).toContain(`interrupted by ${signal}`);
       expect(await readdir(join(copy.cwd, "vault"), { recursive: true })).toEqual(before);
     } finally {
-      await cluster.members[0]?.resume();
+      cluster.members[0]?.resume();
     }
   });
 });

@@ -12,7 +12,6 @@ import { initialise } from "../support/initialise.ts";
 import { lifeboat } from "../support/lifeboat.ts";
 import { needs, requireProgram } from "../support/programs.ts";
 
-
 /** Promise 6: a stored snapshot is verified and opened by the script in docs/format.md, without a line of ours. */
 describe.skipIf(needs("openssl", "jq", "age", "zstd"))("the script in docs/format.md", () => {
   let cluster: EtcdCluster;
@@ -46,19 +45,23 @@ describe.skipIf(needs("openssl", "jq", "age", "zstd"))("the script in docs/forma
     await folder.remove();
   });
 
-  const run = (env: Record<string, string>): ReturnType<typeof execa> => execa("sh", ["-c", script], { env, extendEnv: false, reject: false });
+  const run = (env: Record<string, string>): ReturnType<typeof execa> =>
+    execa("sh", ["-c", script], { env, extendEnv: false, reject: false });
 
   test.each([
     ["the wrapping key", {}],
     ["a break-glass identity", { BREAK_GLASS_IDENTITY: "break-glass.key", WRAPPING_IDENTITY: "/nonexistent" }],
   ])("verifies and opens with %s, and etcdutl takes what comes out", async (_name, change: { readonly BREAK_GLASS_IDENTITY?: string }) => {
     const out = join(folder.path, `by-hand-${change.BREAK_GLASS_IDENTITY ?? "wrapping"}.db`);
-    const keys = change.BREAK_GLASS_IDENTITY === undefined ? {} : { ...change, BREAK_GLASS_IDENTITY: join(folder.path, change.BREAK_GLASS_IDENTITY) };
+    const keys =
+      change.BREAK_GLASS_IDENTITY === undefined ? {} : { ...change, BREAK_GLASS_IDENTITY: join(folder.path, change.BREAK_GLASS_IDENTITY) };
     const { exitCode, stdout, stderr } = await run({ ...environment, ...keys, OUT: out });
     expect({ exitCode, stderr: exitCode === 0 ? "" : stderr }).toEqual({ exitCode: 0, stderr: "" });
     expect(stdout).toContain("Verified OK");
     expect(stdout).toContain(`verified and opened: ${out}`);
-    expect((await restore("3.6", out, join(folder.path, `restored-${change.BREAK_GLASS_IDENTITY ?? "wrapping"}`))).dataDir).toContain("restored");
+    expect((await restore("3.6", out, join(folder.path, `restored-${change.BREAK_GLASS_IDENTITY ?? "wrapping"}`))).dataDir).toContain(
+      "restored",
+    );
     await rm(out);
   });
 

@@ -40,7 +40,8 @@ export async function ownCluster(options: OwnClusterOptions): Promise<DemoCluste
   const read = async (path: string | undefined): Promise<string | undefined> => (path === undefined ? undefined : readFile(path, "utf8"));
   const ca = await read(files.cacert);
   const password = process.env["ETCD_PASSWORD"];
-  if (options.user !== undefined && password === undefined) throw new Error("--user needs the password in the environment variable ETCD_PASSWORD");
+  if (options.user !== undefined && password === undefined)
+    throw new Error("--user needs the password in the environment variable ETCD_PASSWORD");
   return {
     connection: {
       endpoints: options.endpoint,

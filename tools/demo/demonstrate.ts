@@ -12,7 +12,9 @@ import { heading, say } from "./say.ts";
 import { Typist } from "./typist.ts";
 
 const statusSchema = z.looseObject({ revision: z.int() });
-const manifestSchema = z.looseObject({ manifest: z.looseObject({ etcd: z.looseObject({ source: z.looseObject({ version: z.string() }) }) }) });
+const manifestSchema = z.looseObject({
+  manifest: z.looseObject({ etcd: z.looseObject({ source: z.looseObject({ version: z.string() }) }) }),
+});
 
 /** Backs `cluster` up, verifies, exports, restores, and compares with the source key by key. Whether all of it held. */
 export async function demonstrate(cluster: DemoCluster, signal: AbortSignal): Promise<boolean> {
@@ -21,7 +23,14 @@ export async function demonstrate(cluster: DemoCluster, signal: AbortSignal): Pr
   const certificates = await copyCertificates(cluster, folder.path);
 
   heading("A configuration with a store and keys");
-  await typist.lifeboat("init", "--cluster", "demo", ...cluster.connection.endpoints.flatMap((each) => ["--endpoint", each]), ...certificates, ...(cluster.user === undefined ? [] : ["--user", cluster.user]));
+  await typist.lifeboat(
+    "init",
+    "--cluster",
+    "demo",
+    ...cluster.connection.endpoints.flatMap((each) => ["--endpoint", each]),
+    ...certificates,
+    ...(cluster.user === undefined ? [] : ["--user", cluster.user]),
+  );
   heading("Is the cluster fit for a backup?");
   // 6: it has findings, which it prints; a backup works all the same.
   await typist.lifeboatWith([0, 6], "preflight", "demo");
@@ -34,7 +43,9 @@ export async function demonstrate(cluster: DemoCluster, signal: AbortSignal): Pr
   await typist.lifeboat("export", "demo/latest", "--out", "snapshot.db");
 
   heading("Restored by etcdutl, with its hash check, into a fresh etcd");
-  const version = minorOf(manifestSchema.parse(JSON.parse(await typist.quietly("show", "demo/latest", "--json"))).manifest.etcd.source.version);
+  const version = minorOf(
+    manifestSchema.parse(JSON.parse(await typist.quietly("show", "demo/latest", "--json"))).manifest.etcd.source.version,
+  );
   const { etcdutl } = etcdPrograms(version) ?? {};
   if (etcdutl === undefined) throw new Error(`etcdutl for etcd ${version} is not here: run npm run setup`);
   await typist.type(etcdutl, ["snapshot", "status", "snapshot.db", "-w", "table"]);
@@ -72,7 +83,8 @@ async function copyCertificates({ files }: DemoCluster, folder: string): Promise
 /** The minor whose programs restore and run the snapshot; the nearest that is here for one that we do not know. */
 function minorOf(version: string): EtcdVersion {
   const minor = ETCD_VERSIONS.find((each) => version.startsWith(`${each}.`));
-  if (minor === undefined) throw new Error(`the demo restores snapshots of etcd ${ETCD_VERSIONS.join(", ")}, and this cluster runs ${version}`);
+  if (minor === undefined)
+    throw new Error(`the demo restores snapshots of etcd ${ETCD_VERSIONS.join(", ")}, and this cluster runs ${version}`);
   // The server of 3.5 takes over what 3.4 left.
   return minor === "3.4" && etcdPrograms("3.4") === undefined ? "3.5" : minor;
 }

@@ -55,7 +55,8 @@ export class Typist {
     const output = child.stdout === null ? Promise.resolve("") : text(child.stdout);
     const [code] = (await once(child, "close")) as [number | null];
     this.#signal.throwIfAborted();
-    if (code === null || !exitCodes.includes(code)) throw new Error(`${basename(program)} ${args[0] ?? ""} ended with exit code ${code ?? "of a signal"}`);
+    if (code === null || !exitCodes.includes(code))
+      throw new Error(`${basename(program)} ${args[0] ?? ""} ended with exit code ${code ?? "of a signal"}`);
     return output;
   }
 }

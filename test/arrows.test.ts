@@ -1,0 +1,61 @@
+import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+/** Every arrow of the house is broken once, in a tree of its own under the project's own rules. */
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+const FORBIDDEN: readonly (readonly [file: string, imported: string])[] = [
+  ["shared/jobs/a.ts", "../store/directory/directory-store.ts"],
+  ["shared/jobs/b.ts", "../store/sealed.ts"],
+  ["shared/jobs/c.ts", "../keys/local/local-key-ring.ts"],
+  ["shared/jobs/d.ts", "../etcd/adapter/source.ts"],
+  ["shared/jobs/e.ts", "../wire.ts"],
+  ["shared/jobs/f.ts", "node:fs/promises"],
+  ["shared/jobs/g.ts", "../seal/seal.ts"],
+  ["shared/jobs/h.ts", "../host-lock/file-lock.ts"],
+  ["shared/jobs/i.ts", "../../cli/main.ts"],
+  ["shared/jobs/j.ts", "etcd3"],
+  ["shared/store/directory/k.ts", "../../jobs/backup.ts"],
+  ["shared/store/directory/l.ts", "../../keys/local/local-key-ring.ts"],
+  ["shared/keys/local/m.ts", "../../wire.ts"],
+  ["shared/etcd/adapter/n.ts", "../../../test/support/blobs.ts"],
+  ["shared/manifest/o.ts", "../jobs/backup.ts"],
+  ["shared/wire.ts", "../cli/main.ts"],
+  ["cli/p.ts", "../shared/store/directory/directory-store.ts"],
+  ["cli/q.ts", "../shared/seal/age.ts"],
+  ["cli/r.ts", "../shared/etcd/adapter/source.ts"],
+  ["cli/s.ts", "../tools/lab/etcd-cluster.ts"],
+];
+
+const ALLOWED: typeof FORBIDDEN = [
+  ["shared/jobs/t.ts", "../store/blob-store.ts"],
+  ["shared/jobs/u.ts", "../manifest/schema.ts"],
+  ["shared/store/directory/v.ts", "./walk.ts"],
+  ["cli/w.ts", "../shared/wire.ts"],
+  ["cli/x.ts", "../shared/jobs/backup.ts"],
+  ["test/y.ts", "../shared/store/directory/directory-store.ts"],
+];
+
+let folder: string;
+let refused: ReadonlySet<string>;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "lifeboat-arrows-"));
+  await copyFile(join(ROOT, "oxlint.config.ts"), join(folder, "oxlint.config.ts"));
+  await symlink(join(ROOT, "node_modules"), join(folder, "node_modules"));
+  for (const [file, imported] of [...FORBIDDEN, ...ALLOWED]) {
+    await mkdir(dirname(join(folder, file)), { recursive: true });
+    await writeFile(join(folder, file), `import { thing } from ${JSON.stringify(imported)};\nexport const other = thing;\n`);
+  }
+  const { stdout } = await execa(join(ROOT, "node_modules/.bin/oxlint"), ["--format", "unix"], { cwd: folder, reject: false });
+  refused = new Set(stdout.split("\n").flatMap((line) => (line.includes("no-restricted-imports") ? [line.split(":", 1)[0] ?? ""] : [])));
+}, 30_000);
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+test.each(FORBIDDEN)("%s may not import %s", (file) => expect([...refused].map((path) => path.replace(`${folder}/`, ""))).toContain(file));
+test.each(ALLOWED)("%s may import %s", (file) => expect([...refused].map((path) => path.replace(`${folder}/`, ""))).not.toContain(file));
