@@ -32,7 +32,8 @@ export class FileLock implements HostLock {
     const deadline = this.#clock.monotonicMs() + options.timeoutMs;
     let told = false;
     for (;;) {
-      options.signal?.throwIfAborted();
+      if (options.signal?.aborted === true)
+        throw new LifeboatError("interrupted", `waiting for ${path} was interrupted`, { cause: options.signal.reason });
       const holder = await this.#tryTake(path);
       if (holder === undefined) return () => rm(path, { force: true });
       const described = `process ${holder.pid} since ${holder.since}`;

@@ -6,15 +6,16 @@ import type { HostLock } from "../host-lock/host-lock.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
 import { manifestKey } from "../manifest/layout.ts";
 import type { Manifest } from "../manifest/schema.ts";
-import { digestOf, signDocument } from "../manifest/signed-document.ts";
+import { digestOf, openDocument, signDocument } from "../manifest/signed-document.ts";
 import type { StoredDocument, TrustedKeys } from "../manifest/signed-document.ts";
 import { idOfSlot, parseId } from "../manifest/slot.ts";
 import type { Progress } from "../progress.ts";
 import type { BlobStore } from "../store/blob-store.ts";
+import { throwIfAborted } from "../store/body-reader.ts";
 import type { SnapshotName, SnapshotStore } from "../store/snapshot-store.ts";
 import { streamFromFirstThatCan } from "./backup-stream.ts";
 import { readManifest } from "./catalog.ts";
-import type { FoundManifest } from "./catalog.ts";
+import type { FoundManifest, Vault } from "./catalog.ts";
 import { draftManifest } from "./draft-manifest.ts";
 import { findLineage, openLineage } from "./lineage.ts";
 import { Phases } from "./phases.ts";
@@ -112,7 +113,7 @@ async function backupLocked(ports: BackupPorts, request: BackupRequest, phases: 
   const stored = await phases.run("store", () => streamed.pending.commit());
   return phases
     .run("manifest", async () => {
-      signal?.throwIfAborted();
+      throwIfAborted(`the backup of ${cluster}`, signal);
       if (lineage.opens !== undefined) await openLineage(ports, cluster, lineage.opens);
       const draft = draftManifest({
         name,
@@ -150,14 +151,26 @@ async function commitManifest(
   document: StoredDocument,
   name: SnapshotName,
 ): Promise<{ found: FoundManifest; existing: boolean }> {
-  let existing = false;
+  const key = manifestKey(name.cluster, name.id);
+  // Read as any reader will, before it is written: what is committed is believed.
+  const manifest = openDocument("snapshot", document.bytes, ports.trusted, key);
   try {
-    await putDocument(ports.blobs, manifestKey(name.cluster, name.id), document);
+    await putDocument(ports.blobs, key, document);
   } catch (error) {
     if (!isLifeboatError(error, "store/exists")) throw error;
-    existing = true;
+    return { found: await readManifest(ports, name.cluster, name.id), existing: true };
   }
-  return { found: await readManifest(ports, name.cluster, name.id), existing };
+  return { found: await readBack(ports, name, { manifest, digest: document.digest }), existing: false };
+}
+
+/** Tells of a store that acknowledged what it did not keep. One that only fails to answer now does not undo the commit. */
+async function readBack(vault: Vault, name: SnapshotName, written: FoundManifest): Promise<FoundManifest> {
+  try {
+    return await readManifest(vault, name.cluster, name.id);
+  } catch (error) {
+    if (isLifeboatError(error, "store/")) return written;
+    throw error;
+  }
 }
 
 /** One backup at a time per cluster and host: named by what the endpoints are, so that two configurations of one cluster share it. */

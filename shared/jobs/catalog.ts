@@ -35,7 +35,7 @@ export async function listClusters(blobs: BlobStore): Promise<string[]> {
     const name = key.slice(CLUSTERS_PREFIX.length).split("/", 1)[0] ?? "";
     if (isClusterName(name)) names.add(name);
   }
-  return [...names];
+  return [...names].toSorted();
 }
 
 /** The ids of a cluster's snapshots, oldest first. */
@@ -87,7 +87,7 @@ export async function readCurrentLineage(vault: Vault, cluster: string): Promise
   let newest = 0;
   const prefix = lineagePrefix(cluster);
   for await (const { key } of vault.blobs.list(prefix)) {
-    const number = /^([1-9]\d*)\.json$/.exec(key.slice(prefix.length))?.[1];
+    const number = /^([1-9]\d{0,8})\.json$/.exec(key.slice(prefix.length))?.[1];
     if (number !== undefined) newest = Math.max(newest, Number(number));
   }
   if (newest === 0) return undefined;

@@ -27,7 +27,7 @@ export function draftManifest(facts: ManifestFacts): Omit<Manifest, "signer"> {
     formatVersion: FORMAT_VERSION,
     cluster: name.cluster,
     id: name.id,
-    slot: { time: (facts.slot ?? facts.startedAt).toISOString(), trigger: facts.slot === undefined ? "manual" : "slot" },
+    slot: { time: toTheSecond(facts.slot ?? facts.startedAt).toISOString(), trigger: facts.slot === undefined ? "manual" : "slot" },
     startedAt: facts.startedAt.toISOString(),
     createdAt: facts.createdAt.toISOString(),
     tool: TOOL,
@@ -48,4 +48,9 @@ export function draftManifest(facts: ManifestFacts): Omit<Manifest, "signer"> {
     stored: facts.stored,
     proof: { status: "unproven", reason: "not yet built" },
   };
+}
+
+/** As the id says it. */
+function toTheSecond(time: Date): Date {
+  return new Date(Math.floor(time.getTime() / 1000) * 1000);
 }

@@ -72,16 +72,18 @@ export async function init(ports: InitPorts, request: InitRequest): Promise<Init
   parseConfig(render({ snapshot: placeholder, audit: placeholder, bundle: placeholder }, breakGlass.recipient), "the new configuration");
 
   const made = await ports.createKeys(keys);
-  const storeIsNew = await ports.makeFolder(store);
+  const undo = [keys];
   try {
+    if (await ports.makeFolder(store)) undo.push(store);
     await ports.writeNew(
       breakGlassIdentity,
       `# etcd-lifeboat break-glass identity: opens every snapshot. Keep it offline.\n# public key: ${breakGlass.recipient}\n${breakGlass.identity}\n`,
     );
+    undo.push(breakGlassIdentity);
     await ports.writeNew(configFile, render(made.fingerprints, breakGlass.recipient));
   } catch (error) {
-    // Nothing was encrypted to these keys yet, so a second try may start afresh.
-    for (const path of [keys, breakGlassIdentity, ...(storeIsNew ? [store] : [])]) await ports.remove(path);
+    // Nothing was encrypted to these keys yet, so a second try may start afresh. What somebody else put there meanwhile stays.
+    for (const path of undo) await ports.remove(path);
     throw error;
   }
   return {

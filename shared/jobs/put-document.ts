@@ -1,10 +1,29 @@
+import { isLifeboatError } from "../errors.ts";
+import { digestOf, MAX_DOCUMENT_BYTES } from "../manifest/signed-document.ts";
 import type { StoredDocument } from "../manifest/signed-document.ts";
+import { readSmall } from "../store/blob-store.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 
-/** Writes a signed document, once: `store/exists` where something is already there. */
+/**
+ * Writes a signed document, once: `store/exists` where another is already there. Where the store fails, what is there decides: signatures are random, so
+ * the very bytes can only be of this call, and only their acknowledgement was lost.
+ */
 export async function putDocument(blobs: BlobStore, key: string, document: StoredDocument): Promise<void> {
   async function* body(): AsyncGenerator<Uint8Array, void, undefined> {
     yield document.bytes;
   }
-  await blobs.put(key, body(), { ifAbsent: true });
+  try {
+    await blobs.put(key, body(), { ifAbsent: true });
+  } catch (error) {
+    if (!isLifeboatError(error, "store/") || !(await isThere(blobs, key, document))) throw error;
+  }
+}
+
+/** False also where it cannot be seen: the failure that led here is the one to tell. */
+async function isThere(blobs: BlobStore, key: string, document: StoredDocument): Promise<boolean> {
+  try {
+    return digestOf(await readSmall(blobs, key, MAX_DOCUMENT_BYTES)) === document.digest;
+  } catch {
+    return false;
+  }
 }

@@ -15,6 +15,8 @@ const envelopeSchema = z.looseObject({
 export interface Envelope {
   readonly payloadType: string;
   readonly payload: Uint8Array;
+  /** The fingerprint of the key that signed. Not signed itself: a hint, as DSSE has it. */
+  readonly keyId: string;
   /** DER. */
   readonly signature: Uint8Array;
 }
@@ -25,13 +27,13 @@ export function preAuthEncoding(payloadType: string, payload: Uint8Array): Uint8
   return Buffer.concat([Buffer.from(`DSSEv1 ${typeBytes} ${payloadType} ${payload.length} `), payload]);
 }
 
-/** The envelope as stored: one line of JSON. `keyId` is a hint for the reader, as DSSE has it. */
-export function encodeEnvelope(envelope: Envelope, keyId: string): Uint8Array {
+/** The envelope as stored: one line of JSON. */
+export function encodeEnvelope(envelope: Envelope): Uint8Array {
   const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
   const json = {
     payloadType: envelope.payloadType,
     payload: base64(envelope.payload),
-    signatures: [{ keyid: keyId, sig: base64(envelope.signature) }],
+    signatures: [{ keyid: envelope.keyId, sig: base64(envelope.signature) }],
   };
   return Buffer.from(`${JSON.stringify(json)}\n`);
 }
@@ -41,7 +43,8 @@ export function decodeEnvelope(bytes: Uint8Array, name: string): Envelope {
   const parsed = envelopeSchema.safeParse(parseJson(bytes, name));
   if (!parsed.success) throw new LifeboatError("verify/format", `${name} is not a signed envelope: ${z.prettifyError(parsed.error)}`);
   const { payloadType, payload, signatures } = parsed.data;
-  return { payloadType, payload: Buffer.from(payload, "base64"), signature: Buffer.from(signatures[0].sig, "base64") };
+  const [{ keyid, sig }] = signatures;
+  return { payloadType, payload: Buffer.from(payload, "base64"), keyId: keyid, signature: Buffer.from(sig, "base64") };
 }
 
 /** Throws `verify/format` where the bytes are not UTF-8 JSON. */

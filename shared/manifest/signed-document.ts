@@ -57,7 +57,7 @@ export async function signDocument<K extends Kind>(
       hint: "run the command again",
     });
   }
-  const bytes = encodeEnvelope({ payloadType, payload, signature: signed.signature }, publicKey.fingerprint);
+  const bytes = encodeEnvelope({ payloadType, payload, keyId: publicKey.fingerprint, signature: signed.signature });
   return { bytes, digest: digestOf(bytes) };
 }
 
@@ -93,6 +93,14 @@ export function openDocument<K extends Kind>(kind: K, bytes: Uint8Array, trusted
     throw new LifeboatError("verify/untrusted", `${name} is signed by ${key.fingerprint}, which is not trusted for purpose ${purpose}`, {
       hint: `if that key is yours, add its fingerprint to trustedKeys.${purpose} in the configuration`,
     });
+  }
+  // One key, however a reader looks it up.
+  const { signer } = document;
+  if (signer.purpose !== purpose || signer.fingerprint !== key.fingerprint || envelope.keyId !== key.fingerprint) {
+    throw new LifeboatError(
+      "verify/format",
+      `${name} names another key or purpose than those of its signature, ${key.fingerprint} for ${purpose}`,
+    );
   }
   return document;
 }

@@ -18,7 +18,7 @@ import { ManualClock } from "../doubles/manual-clock.ts";
 import { MemoryBlobStore } from "../doubles/memory-blob-store.ts";
 import { RecordedProgress } from "../doubles/recorded-progress.ts";
 import { ScriptedEtcd } from "../doubles/scripted-etcd.ts";
-import { keys as keysIn } from "./blobs.ts";
+import { collect, keys as keysIn } from "./blobs.ts";
 import { randomSnapshot } from "./snapshots.ts";
 
 /** Real keys in a folder of their own, and the configuration that trusts them. */
@@ -78,7 +78,10 @@ export async function backUp(
   options: { readonly cluster?: string; readonly slot?: string; readonly etcd?: ScriptedEtcd; readonly signal?: AbortSignal } = {},
 ): Promise<BackupResult> {
   const { cluster = CLUSTER, slot, etcd = oneMember(), signal } = options;
-  return backup({ ...vault, etcd }, { cluster, limits: LIMITS, ...(slot === undefined ? {} : { slot: new Date(slot) }), ...(signal === undefined ? {} : { signal }) });
+  return backup(
+    { ...vault, etcd },
+    { cluster, limits: LIMITS, ...(slot === undefined ? {} : { slot: new Date(slot) }), ...(signal === undefined ? {} : { signal }) },
+  );
 }
 
 /** What a person sees of a cluster: its manifests. */
@@ -111,7 +114,16 @@ export async function rewrite<K extends Kind>(
 
 /** Marks a snapshot as one that must not be trusted, as a later version will. */
 export async function quarantine(vault: TestVault, id: string): Promise<void> {
-  await rewrite(vault, "snapshot", manifestKey(CLUSTER, id), (manifest) => ({ ...manifest, quarantine: { reasons: ["its members disagree"] } }));
+  await rewrite(vault, "snapshot", manifestKey(CLUSTER, id), (manifest) => ({
+    ...manifest,
+    quarantine: { reasons: ["its members disagree"] },
+  }));
+}
+
+/** A snapshot of `prod`, opened. */
+export async function contentOf(vault: TestVault, id: string): Promise<Buffer> {
+  const { stored } = openDocument("snapshot", bytesAt(vault, manifestKey(CLUSTER, id)), vault.trusted, id);
+  return Buffer.concat(await collect(vault.snapshots.open({ cluster: CLUSTER, id }, stored)));
 }
 
 export function sealedObject(stored: Stored): SealedObject {

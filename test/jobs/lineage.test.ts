@@ -1,0 +1,220 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { EndpointStatus } from "../../shared/etcd/etcd-source.ts";
+import { findLineage, openLineage } from "../../shared/jobs/lineage.ts";
+import { lineageKey, manifestKey } from "../../shared/manifest/layout.ts";
+import type { Lineage } from "../../shared/manifest/schema.ts";
+import { openDocument } from "../../shared/manifest/signed-document.ts";
+import { ScriptedEtcd } from "../doubles/scripted-etcd.ts";
+import { failureOf, keys as keysIn } from "../support/blobs.ts";
+import { anyText, saying } from "../support/matchers.ts";
+import { flipped, randomSnapshot } from "../support/snapshots.ts";
+import { backUp, bytesAt, CLUSTER, makeTestKeys, newVault, plant, quarantine, rewrite, visible } from "../support/vaults.ts";
+import type { TestKeys, TestVault } from "../support/vaults.ts";
+
+let keys: TestKeys;
+let vault: TestVault;
+beforeAll(async () => {
+  keys = await makeTestKeys();
+});
+afterAll(() => keys.remove());
+beforeEach(() => {
+  vault = newVault(keys);
+});
+
+/** A backup in the next minute from a member with this status; the number of its lineage. */
+async function backUpFrom(status: Partial<EndpointStatus> = {}): Promise<number> {
+  vault.clock.advance(60_000);
+  const etcd = new ScriptedEtcd([{ number: 1, status, snapshots: [[{ send: randomSnapshot(1000) }]] }]);
+  return (await backUp(vault, { etcd })).manifest.lineage;
+}
+
+function lineage(number: number): Lineage {
+  return openDocument("lineage", bytesAt(vault, lineageKey(CLUSTER, number)), vault.trusted, `lineage ${number}`);
+}
+
+const lineages = (): Promise<readonly string[]> => keysIn(vault.blobs, "clusters/prod/lineage/");
+
+describe("a lineage", () => {
+  test("is opened by the first backup and pins the cluster's id", async () => {
+    expect(await backUpFrom({ clusterId: "cafe", revision: 7 })).toBe(1);
+    expect(lineage(1)).toMatchObject({
+      type: "lineage",
+      cluster: "prod",
+      number: 1,
+      clusterId: "cafe",
+      reason: "first-backup",
+      revision: 7,
+      openedAt: "2026-11-21T10:01:00.000Z",
+      signer: { purpose: "snapshot" },
+    });
+    expect(lineage(1)).not.toHaveProperty("previous");
+    expect(vault.progress.warnings).toEqual([]);
+  });
+
+  test("goes on while the revision stands or grows", async () => {
+    for (const revision of [50, 50, 51, 1000]) expect(await backUpFrom({ revision })).toBe(1);
+    expect(await lineages()).toHaveLength(1);
+  });
+
+  test("ends where another cluster answers: warned of, and the older one is kept", async () => {
+    await backUpFrom({ revision: 50 });
+    const before = bytesAt(vault, lineageKey(CLUSTER, 1));
+    expect(await backUpFrom({ clusterId: "c2", leaderId: "a1", revision: 90 })).toBe(2);
+    expect(lineage(2)).toMatchObject({
+      clusterId: "c2",
+      reason: "cluster-id-changed",
+      revision: 90,
+      previous: { number: 1, clusterId: "c1", snapshot: "20261121T100100Z", revision: 50 },
+    });
+    expect(bytesAt(vault, lineageKey(CLUSTER, 1))).toEqual(before);
+    expect(vault.progress.warnings).toEqual([
+      "the endpoints of prod now answer as etcd cluster c2, before it was c1: lineage 2 begins, and the snapshots of lineage 1 are frozen",
+    ]);
+    expect(await visible(vault)).toHaveLength(2);
+    expect(await backUpFrom({ clusterId: "c2", revision: 91 })).toBe(2);
+  });
+
+  test("ends where the revision went back", async () => {
+    await backUpFrom({ revision: 50 });
+    expect(await backUpFrom({ revision: 49 })).toBe(2);
+    expect(lineage(2)).toMatchObject({
+      clusterId: "c1",
+      reason: "revision-went-backwards",
+      revision: 49,
+      previous: { number: 1, revision: 50 },
+    });
+    expect(vault.progress.warnings).toEqual([
+      "the revision of prod went back from 50 to 49: lineage 2 begins, and the snapshots of lineage 1 are frozen",
+    ]);
+    // Counted within the new one: it may grow again from there.
+    expect(await backUpFrom({ revision: 49 })).toBe(2);
+  });
+
+  test("does not end because one member lags: the highest revision that a member answers counts", async () => {
+    await backUpFrom({ revision: 50 });
+    vault.clock.advance(60_000);
+    const etcd = new ScriptedEtcd([
+      { number: 1, status: { revision: 60 } },
+      { number: 2, status: { revision: 40 }, snapshots: [[{ send: randomSnapshot(1000) }]] },
+    ]);
+    expect((await backUp(vault, { etcd })).manifest).toMatchObject({ lineage: 1, etcd: { before: { revision: 40 } } });
+  });
+
+  test("that goes back and forth between two clusters opens a new one each time", async () => {
+    const numbers: number[] = [];
+    for (const clusterId of ["c1", "c2", "c1", "c1"]) numbers.push(await backUpFrom({ clusterId }));
+    expect(numbers).toEqual([1, 2, 3, 3]);
+    expect(lineage(3).previous).toMatchObject({ number: 2, clusterId: "c2" });
+  });
+
+  test("beyond the ninth is still found to be the newest", async () => {
+    for (let turn = 0; turn < 11; turn += 1) expect(await backUpFrom({ clusterId: `c${turn % 2}` })).toBe(turn + 1);
+    expect(await backUpFrom({ clusterId: "c0" })).toBe(11);
+  });
+
+  test("that was opened by a run that failed later serves the next run", async () => {
+    vault.blobs.inject({ call: "put", key: /snapshots/, fault: { kind: "error" } });
+    expect(await failureOf(backUpFrom())).toMatchObject({ code: "store/failed" });
+    expect(await lineages()).toHaveLength(1);
+    expect(await backUpFrom({ revision: 1 })).toBe(1);
+  });
+
+  test("is compared by its newest snapshot that holds and is not quarantined", async () => {
+    await backUpFrom({ revision: 50 });
+    await backUpFrom({ revision: 70 });
+    await backUpFrom({ revision: 90 });
+    await quarantine(vault, "20261121T100300Z");
+    const second = manifestKey(CLUSTER, "20261121T100200Z");
+    plant(vault, second, flipped(bytesAt(vault, second), 300));
+    const decide = (revision: number): ReturnType<typeof findLineage> => findLineage(vault, CLUSTER, { clusterId: "c1", revision });
+    expect(await decide(50)).toEqual({ number: 1 });
+    expect(await decide(49)).toMatchObject({ number: 2, opens: { previous: { snapshot: "20261121T100100Z", revision: 50 } } });
+  });
+
+  test("is not compared with snapshots of the one before", async () => {
+    await backUpFrom({ revision: 500 });
+    await backUpFrom({ clusterId: "c2", revision: 5 });
+    vault.blobs.objects.delete(manifestKey(CLUSTER, "20261121T100200Z"));
+    expect(await findLineage(vault, CLUSTER, { clusterId: "c2", revision: 5 })).toEqual({ number: 2 });
+  });
+});
+
+describe("a lineage that is not what was signed stops the backup before it begins", () => {
+  const key = lineageKey(CLUSTER, 1);
+  const attempt = async (): Promise<Error> => {
+    const etcd = new ScriptedEtcd([{ number: 1, snapshots: [[{ send: randomSnapshot(1000) }]] }]);
+    vault.clock.advance(60_000);
+    const failure = await failureOf(backUp(vault, { etcd }));
+    expect(etcd.streamed).toEqual([]);
+    expect(await visible(vault)).toHaveLength(1);
+    return failure;
+  };
+
+  test("altered", async () => {
+    await backUpFrom();
+    const envelope = JSON.parse(bytesAt(vault, key).toString()) as { payload: string };
+    const payload = Buffer.from(envelope.payload, "base64").toString().replace('"clusterId":"c1"', '"clusterId":"c2"');
+    plant(vault, key, JSON.stringify({ ...envelope, payload: Buffer.from(payload).toString("base64") }));
+    expect(await attempt()).toMatchObject({ code: "verify/signature", message: saying(key), hint: anyText });
+  });
+
+  test("cut", async () => {
+    await backUpFrom();
+    plant(vault, key, bytesAt(vault, key).subarray(0, 100));
+    expect(await attempt()).toMatchObject({ code: "verify/format", message: saying(`${key} is not JSON`) });
+  });
+
+  test("of another cluster", async () => {
+    await backUpFrom();
+    await rewrite(vault, "lineage", key, (document) => ({ ...document, cluster: "staging" }));
+    expect(await attempt()).toMatchObject({ code: "verify/format", message: saying("cluster staging") });
+  });
+
+  test("put in the place of a later one", async () => {
+    await backUpFrom();
+    plant(vault, lineageKey(CLUSTER, 2), bytesAt(vault, key));
+    expect(await attempt()).toMatchObject({
+      code: "verify/format",
+      message: saying("holds a document of lineage 1: it was put in another's place"),
+    });
+  });
+
+  test("signed by a key that is not trusted", async () => {
+    await backUpFrom();
+    const others = await makeTestKeys();
+    try {
+      await rewrite({ ...vault, keys: others.ring }, "lineage", key, (document) => document);
+      expect(await attempt()).toMatchObject({ code: "verify/untrusted", message: saying(others.trusted.snapshot[0] ?? "") });
+    } finally {
+      await others.remove();
+    }
+  });
+});
+
+test("names that are no lineage's are passed over", async () => {
+  await backUpFrom();
+  for (const name of ["0.json", "01.json", "2.json.bak", "1.accepted.json", "x.json", "99999999999999999999.json"]) {
+    plant(vault, `clusters/prod/lineage/${name}`, "{}");
+  }
+  expect(await backUpFrom()).toBe(1);
+});
+
+describe("two hosts that open a lineage at once", () => {
+  const opens = { number: 1, clusterId: "c1", reason: "first-backup", revision: 5 } as const;
+
+  test("agree where it is of the same cluster", async () => {
+    await openLineage(vault, CLUSTER, opens);
+    const first = bytesAt(vault, lineageKey(CLUSTER, 1));
+    await openLineage(vault, CLUSTER, { ...opens, revision: 6 });
+    expect(bytesAt(vault, lineageKey(CLUSTER, 1))).toEqual(first);
+  });
+
+  test("do not where it is of another: the second is told to run again", async () => {
+    await openLineage(vault, CLUSTER, opens);
+    expect(await failureOf(openLineage(vault, CLUSTER, { ...opens, clusterId: "c2" }))).toMatchObject({
+      code: "busy",
+      message: saying("another host opened a lineage of prod"),
+      hint: "run the command again",
+    });
+  });
+});
