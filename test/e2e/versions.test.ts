@@ -63,7 +63,7 @@ describe.each(ETCD_VERSIONS)("etcd %s", (version) => {
         mode: 0o600,
       });
 
-      await using restored = await startFrom(await restore(version, exported.file, folder.path), cluster.connection.auth);
+      await using restored = await startFrom(await restore(version, exported.file, folder.path));
       const at = { revision: filled.revision };
       expect(await compareKeys(readAll(cluster.connection, at), readAll(restored.connection, at))).toEqual({
         same: filled.keys,

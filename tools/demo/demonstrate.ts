@@ -53,7 +53,7 @@ export async function demonstrate(cluster: DemoCluster, signal: AbortSignal): Pr
   const peerUrl = `http://127.0.0.1:${await freePort()}`;
   const member = ["--name", "restored", "--initial-cluster", `restored=${peerUrl}`, "--initial-advertise-peer-urls", peerUrl];
   await typist.type(etcdutl, ["snapshot", "restore", "snapshot.db", "--data-dir", "restored", ...member]);
-  const restored = await startFrom({ version, name: "restored", peerUrl, dataDir: join(folder.path, "restored") }, cluster.connection.auth);
+  const restored = await startFrom({ version, name: "restored", peerUrl, dataDir: join(folder.path, "restored") });
   try {
     say(`etcd ${version} runs on it: ${restored.endpoints.join(", ")}`);
     heading(`Compared with the source, key by key, as of revision ${revision}`);

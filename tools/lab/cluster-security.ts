@@ -39,10 +39,9 @@ export const ROOT_PASSWORD = "correct-horse-battery-staple";
 
 const SERVER_NAMES = ["127.0.0.1", "localhost", "etcd.lifeboat.test"];
 
-/** http, and where the cluster was restored from one that had it, auth. */
-export function plainSecurity(auth?: Connection["auth"]): ClusterSecurity {
+export function plainSecurity(): ClusterSecurity {
   const files = { ca: undefined, cert: undefined, key: undefined };
-  return { scheme: "http", files, authority: undefined, client: { ...(auth && { auth }) }, serverFlags: [], etcdctl: userOf(auth) };
+  return { scheme: "http", files, authority: undefined, client: {}, serverFlags: [], etcdctl: {} };
 }
 
 /** Issues certificates and writes them into `folder`. */

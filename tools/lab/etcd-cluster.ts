@@ -72,11 +72,11 @@ export async function startCluster(options: ClusterOptions): Promise<EtcdCluster
   }
 }
 
-/** A cluster of one plain member on a restored data directory. `auth`, where the snapshot's cluster had it on. */
-export async function startFrom(restored: RestoredMember, auth?: Connection["auth"]): Promise<EtcdCluster> {
+/** A cluster of one member on a restored data directory, with certificates of its own: the client's is root's, which serves whether the snapshot has auth on or not. */
+export async function startFrom(restored: RestoredMember): Promise<EtcdCluster> {
   const programs = requireEtcd(restored.version);
   const folder = await temporaryFolder();
-  const security = plainSecurity(auth);
+  const security = await tlsSecurity(folder.path, "certificate", {});
   const plans = await planMembers(programs, security, [{ ...restored, isLearner: false }], folder.path);
   const cluster = assemble(
     programs,
