@@ -3,7 +3,7 @@ import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Clock } from "../clock.ts";
-import { LifeboatError, messageOf } from "../errors.ts";
+import { isLifeboatError, LifeboatError, messageOf } from "../errors.ts";
 import { errnoOf } from "../folders.ts";
 import type { HostLock } from "./host-lock.ts";
 
@@ -32,8 +32,7 @@ export class FileLock implements HostLock {
     const deadline = this.#clock.monotonicMs() + options.timeoutMs;
     let told = false;
     for (;;) {
-      if (options.signal?.aborted === true)
-        throw new LifeboatError("interrupted", `waiting for ${path} was interrupted`, { cause: options.signal.reason });
+      if (options.signal?.aborted === true) throw interruption(path, options.signal.reason);
       const holder = await this.#tryTake(path);
       if (holder === undefined) return () => rm(path, { force: true });
       const described = `process ${holder.pid} since ${holder.since}`;
@@ -80,6 +79,11 @@ export class FileLock implements HostLock {
       signal?.addEventListener("abort", done, { once: true });
     });
   }
+}
+
+function interruption(path: string, reason: unknown): LifeboatError {
+  if (isLifeboatError(reason, "interrupted")) return reason;
+  return new LifeboatError("interrupted", `waiting for ${path} was interrupted`, { cause: reason });
 }
 
 async function linked(draft: string, path: string): Promise<boolean> {
