@@ -1,5 +1,6 @@
 import { FORMAT_VERSION } from "../manifest/schema.ts";
-import type { Manifest, Stored } from "../manifest/schema.ts";
+import type { Stored } from "../manifest/schema.ts";
+import type { Unsigned } from "../manifest/signed-document.ts";
 import type { SnapshotName } from "../store/snapshot-store.ts";
 import { TOOL } from "../version.ts";
 import type { Streamed } from "./backup-stream.ts";
@@ -19,7 +20,7 @@ export interface ManifestFacts {
   readonly stored: Stored;
 }
 
-export function draftManifest(facts: ManifestFacts): Omit<Manifest, "signer"> {
+export function draftManifest(facts: ManifestFacts): Unsigned<"snapshot"> {
   const { name, survey, streamed } = facts;
   const { status, name: memberName, candidate } = streamed.source;
   return {

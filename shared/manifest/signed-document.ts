@@ -19,6 +19,13 @@ const KINDS = {
 export type Kind = keyof typeof KINDS;
 export type DocumentOf<K extends Kind> = z.infer<(typeof KINDS)[K]["schema"]>;
 
+/** A document before it is signed. (Omit would forget every field of a loose object's type: its keys are any text.) */
+export type Unsigned<K extends Kind> = {
+  [
+    Field in keyof DocumentOf<K> as string extends Field ? never : number extends Field ? never : Field extends "signer" ? never : Field
+  ]: DocumentOf<K>[Field];
+};
+
 /** A document as it stands in the store. */
 export interface StoredDocument {
   readonly bytes: Uint8Array;
@@ -41,11 +48,7 @@ function payloadTypeOf(kind: Kind): string {
  * Signs `document` with the key of its kind's purpose. The `signer` field is added here; `type` and `formatVersion` must be
  * the first fields, so that no document can stand in for another.
  */
-export async function signDocument<K extends Kind>(
-  keys: KeyRing,
-  kind: K,
-  document: Omit<DocumentOf<K>, "signer">,
-): Promise<StoredDocument> {
+export async function signDocument<K extends Kind>(keys: KeyRing, kind: K, document: Unsigned<K>): Promise<StoredDocument> {
   const { purpose, schema } = KINDS[kind];
   const publicKey = await keys.publicKey(purpose);
   const signer = { purpose, fingerprint: publicKey.fingerprint, publicKey: Buffer.from(publicKey.spki).toString("base64") };

@@ -11,7 +11,7 @@ import { LocalKeyRing } from "../../shared/keys/local/local-key-ring.ts";
 import { manifestKey } from "../../shared/manifest/layout.ts";
 import type { SealedObject, Stored } from "../../shared/manifest/schema.ts";
 import { openDocument, signDocument } from "../../shared/manifest/signed-document.ts";
-import type { DocumentOf, Kind, TrustedKeys } from "../../shared/manifest/signed-document.ts";
+import type { DocumentOf, Kind, TrustedKeys, Unsigned } from "../../shared/manifest/signed-document.ts";
 import { newIdentity } from "../../shared/seal/age.ts";
 import { SealedStore } from "../../shared/store/sealed.ts";
 import { ManualClock } from "../doubles/manual-clock.ts";
@@ -106,7 +106,7 @@ export async function rewrite<K extends Kind>(
   vault: TestVault,
   kind: K,
   key: string,
-  change: (document: DocumentOf<K>) => Omit<DocumentOf<K>, "signer">,
+  change: (document: DocumentOf<K>) => Unsigned<K>,
 ): Promise<void> {
   const document = openDocument(kind, bytesAt(vault, key), vault.trusted, key);
   plant(vault, key, (await signDocument(vault.keys, kind, change(document))).bytes);
