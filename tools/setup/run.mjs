@@ -21,10 +21,15 @@ export async function run(command, args, { cwd, env }) {
   }).finally(() => running.delete(child));
   if (stopping) await new Promise(() => {});
   if (code !== 0) {
-    const lines = withoutHosts(`${stderr}\n${stdout}`.trim()).split("\n").slice(-25);
-    throw new Error(`${command} ${args[0]} ended with ${signal ?? code}\n${lines.map((line) => `  ${line}`).join("\n")}`);
+    throw new Error(`${command} ${args[0]} ended with ${signal ?? code}\n${excerpt(withoutHosts(`${stderr}\n${stdout}`.trim()))}`);
   }
   return stdout;
+}
+
+/** The first and the last lines: npm begins with what went wrong, and compilers end with it. */
+function excerpt(text) {
+  const lines = text.split("\n").map((line) => `  ${line}`);
+  return (lines.length <= 30 ? lines : [...lines.slice(0, 12), "  ...", ...lines.slice(-12)]).join("\n");
 }
 
 /** `text` with addresses of servers taken out: a log may be published, and where packages come from is the user's own affair. */
