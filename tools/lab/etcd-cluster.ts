@@ -15,9 +15,6 @@ import { temporaryFolder } from "./temporary-folder.ts";
 import type { TemporaryFolder } from "./temporary-folder.ts";
 import { until } from "./until.ts";
 
-export { ROOT_PASSWORD } from "./cluster-security.ts";
-export type { Security } from "./cluster-security.ts";
-
 export interface ClusterOptions extends SecurityOptions {
   readonly version: EtcdVersion;
   /** Voting members; 1 by default. */

@@ -32,11 +32,6 @@ export function requireEtcd(version: EtcdVersion): EtcdPrograms {
   throw new Error(`etcd ${version} is not here: ${way}`);
 }
 
-/** The minors whose programs are here. */
-export function versionsHere(): readonly EtcdVersion[] {
-  return ETCD_VERSIONS.filter((version) => etcdPrograms(version) !== undefined);
-}
-
 function builtPrograms(version: EtcdVersion): EtcdPrograms | undefined {
   const [etcd, etcdctl, etcdutl] = ["etcd", "etcdctl", "etcdutl"].map((name) => executable(join(BIN, `etcd-${version}`, name)));
   return etcd && etcdctl && etcdutl ? { version, etcd, etcdctl, etcdutl } : undefined;
