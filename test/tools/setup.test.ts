@@ -208,14 +208,17 @@ describe("npm run setup", () => {
 
   test("takes over from one that was killed by SIGKILL", async () => {
     await using folder = await temporaryFolder();
-    const { bin, calls, setUp } = await smallCheckout(folder.path);
+    const { bin, setUp } = await smallCheckout(folder.path);
     const real = await readFile(join(bin, "go"), "utf8");
-    await writeFile(join(bin, "go"), real.replace("*)", "*) sleep 600;"));
+    const pidFile = join(folder.path, "pid");
+    await writeFile(join(bin, "go"), real.replace("*)", `*) echo $$ > '${pidFile}'; exec sleep 600;`));
     const child = start(folder.path, bin);
     const ended = end(child);
-    await until("go running", 10_000, async () => (await calls()).includes("go build"));
+    const orphan = await until("go running", 10_000, async () => Number(await readFile(pidFile, "utf8").catch(() => "")) || undefined);
     expect(await readdir(join(folder.path, "tools/.cache"))).toContain("setup.lock");
     child.kill("SIGKILL");
+    // Nobody is left to end its child.
+    process.kill(orphan, "SIGKILL");
     await ended;
     await writeFile(join(bin, "go"), real);
     expect((await setUp()).code).toBe(0);
