@@ -6,6 +6,7 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
+import { forgetProcess, guardProcess } from "../../tools/lab/guard.ts";
 import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { until } from "../../tools/lab/until.ts";
 
@@ -67,7 +68,17 @@ async function which(name: string): Promise<string> {
 }
 
 function start(root: string, bin: string) {
-  return spawn(process.execPath, [join(root, "tools/setup.mjs")], { cwd: "/", env: { PATH: bin }, stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(process.execPath, [join(root, "tools/setup.mjs")], {
+    cwd: "/",
+    env: { PATH: bin },
+    stdio: ["ignore", "ignore", "pipe"],
+    detached: true,
+  });
+  const pid = child.pid;
+  if (pid === undefined) throw new Error("set-up has no pid");
+  guardProcess(pid);
+  child.once("exit", () => forgetProcess(pid));
+  return child;
 }
 
 async function end(child: ReturnType<typeof start>): Promise<Ended> {
@@ -211,7 +222,10 @@ describe("npm run setup", () => {
     const { bin, setUp } = await smallCheckout(folder.path);
     const real = await readFile(join(bin, "go"), "utf8");
     const pidFile = join(folder.path, "pid");
-    await writeFile(join(bin, "go"), real.replace("*)", `*) echo $$ > '${pidFile}'; exec sleep 600;`));
+    await writeFile(
+      join(bin, "go"),
+      real.replace("*)", () => `*) echo $$ > '${pidFile}'; exec sleep 600;`),
+    );
     const child = start(folder.path, bin);
     const ended = end(child);
     const orphan = await until("go running", 10_000, async () => Number(await readFile(pidFile, "utf8").catch(() => "")) || undefined);
