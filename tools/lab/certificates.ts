@@ -76,7 +76,7 @@ interface Issuer {
 function certificate(subject: string, publicKey: KeyObject, extensions: readonly Buffer[], issuer: Issuer, validity: Validity): string {
   const hourMs = 3_600_000;
   const notBefore = validity.notBefore ?? new Date(Date.now() - hourMs);
-  const notAfter = validity.notAfter ?? new Date(Date.now() + 240 * hourMs);
+  const notAfter = validity.notAfter ?? new Date(Date.now() + 365 * 24 * hourMs);
   const algorithm = sequence(oid(OIDS.ecdsaWithSha256));
   const ids = [
     extension(OIDS.subjectKeyIdentifier, der(TAG.octets, keyId(publicKey))),
