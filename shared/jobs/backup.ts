@@ -58,7 +58,7 @@ export interface BackupResult {
 const SLOT_AHEAD_MS = 3_600_000;
 
 /**
- * Takes one snapshot and commits it: ../shared design, "A backup, step by step". Whatever fails, nothing of it is visible. Running the same slot
+ * Takes one snapshot and commits it, in the order of BACKUP_STEPS. Whatever fails, nothing of it is visible. Running the same slot
  * again returns the committed one.
  */
 export async function backup(ports: BackupPorts, request: BackupRequest): Promise<BackupResult> {
