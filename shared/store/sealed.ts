@@ -93,14 +93,22 @@ export class SealedStore implements SnapshotStore {
 
   async *open(name: SnapshotName, stored: Stored, options: OpenOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
     const object = sealedOnly(stored);
-    const identities = options.identities === undefined ? [await this.#unwrap(name, object)] : await fittingIdentities(name, object, options.identities);
+    const identities =
+      options.identities === undefined ? [await this.#unwrap(name, object)] : await fittingIdentities(name, object, options.identities);
     const ciphertext = this.#options.blobs.get(object.key, { signal: options.signal });
     try {
-      yield* unseal(asRecorded(object, ciphertext), identities);
+      for await (const chunk of unseal(asRecorded(object, ciphertext), identities)) {
+        yield chunk;
+        // The store is read some frames ahead, and may have come to its end.
+        throwIfAborted(`opening ${name.cluster}/${name.id}`, options.signal);
+      }
     } catch (error) {
       // The identity is the one that was signed for, so it is the data that is not.
       if (!isLifeboatError(error, "keys/no-match")) throw error;
-      throw new LifeboatError("verify/sealed", `${object.key} is not encrypted to the recipients in its manifest`, { hint: HINT, cause: error });
+      throw new LifeboatError("verify/sealed", `${object.key} is not encrypted to the recipients in its manifest`, {
+        hint: HINT,
+        cause: error,
+      });
     }
   }
 

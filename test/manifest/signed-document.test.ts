@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { isLifeboatError, LifeboatError } from "../../shared/errors.ts";
 import { LocalKeyRing } from "../../shared/keys/local/local-key-ring.ts";
-import { decodeEnvelope, preAuthEncoding } from "../../shared/manifest/envelope.ts";
+import { decodeEnvelope } from "../../shared/manifest/envelope.ts";
 import { lineageSchema, manifestSchema } from "../../shared/manifest/schema.ts";
 import type { Lineage } from "../../shared/manifest/schema.ts";
 import { digestOf, openDocument, signDocument } from "../../shared/manifest/signed-document.ts";

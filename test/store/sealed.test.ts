@@ -187,8 +187,12 @@ describe("data in another's place", () => {
     const [one, other] = [await save(content), await save(content, OTHER)];
     put(one.key, bytesOf(other));
     const identity = await ring.unwrap(wrappingOf(other), { cluster: OTHER.cluster, snapshot: OTHER.id });
-    expect(await failureOf(open(one))).toMatchObject({ code: "keys/no-match" });
-    expect(await failureOf(open(one, [identity]))).toMatchObject({ code: saying("verify/") });
+    expect(await failureOf(open(one))).toMatchObject({
+      code: "verify/sealed",
+      message: `${one.key} is not encrypted to the recipients in its manifest`,
+    });
+    expect(await failureOf(open(one, [breakGlass.identity]))).toMatchObject({ code: saying("verify/") });
+    expect(await failureOf(open(one, [identity]))).toMatchObject({ code: "keys/no-match" });
     expect(await failureOf(store.check(one))).toMatchObject({ code: saying("verify/") });
   });
 
@@ -248,6 +252,34 @@ describe("wrappings", () => {
     const theirs = await otherRing.wrap(identity, { cluster: NAME.cluster, snapshot: NAME.id });
     expect((await open(withWrappings(stored, [theirs, wrappingOf(stored)]))).toString()).toBe("content");
     expect(await failureOf(open(withWrappings(stored, [theirs])))).toMatchObject({ code: "keys/no-match", message: saying(theirs.key) });
+  });
+});
+
+describe("given identities", () => {
+  test("may be several, of which one opens it, the snapshot's own as well", async () => {
+    const stored = await save(Buffer.from("content"));
+    const stranger = (await newIdentity()).identity;
+    const own = await ring.unwrap(wrappingOf(stored), { cluster: NAME.cluster, snapshot: NAME.id });
+    for (const identity of [breakGlass.identity, own]) expect((await open(stored, [stranger, identity])).toString()).toBe("content");
+  });
+
+  test("that do not open it are told with the recipients that would, and without a secret", async () => {
+    const stored = await save(Buffer.from("content"));
+    const { identity } = await newIdentity();
+    const failure = await failureOf(open(stored, [identity]));
+    expect(failure).toMatchObject({
+      message: "none of the given identities opens prod/20261121T100000Z",
+      hint: saying(breakGlass.recipient),
+    });
+    const without = { ...stored, encryption: { ...stored.encryption, breakGlass: [] } };
+    expect(await failureOf(open(without, [breakGlass.identity]))).toMatchObject({
+      code: "keys/no-match",
+      hint: "it has no break-glass recipients",
+    });
+    expect(blobs.calls.get).toBe(0);
+    const broken = await failureOf(open(stored, [identity.slice(0, -1)]));
+    expect(broken).toMatchObject({ code: "keys/invalid" });
+    expect(`${broken.message} ${broken.stack}`).not.toContain(identity.slice(16, 40));
   });
 });
 
