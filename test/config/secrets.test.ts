@@ -1,0 +1,99 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { parseDuration } from "../../shared/config/durations.ts";
+import { loadConfig } from "../../shared/config/load.ts";
+import { resolveReference } from "../../shared/config/secrets.ts";
+import { suggestion } from "../../shared/config/settings.ts";
+import { failureOf } from "../support/blobs.ts";
+import { saying } from "../support/matchers.ts";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "lifeboat-config-"));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+describe("a reference", () => {
+  test("to a file is read as it is, relative to the configuration", async () => {
+    await writeFile(join(folder, "password"), "hunter2\n");
+    expect(await resolveReference("file:password", "auth.password", folder, {})).toBe("hunter2\n");
+    expect(await resolveReference(`file:${join(folder, "password")}`, "auth.password", "/", {})).toBe("hunter2\n");
+  });
+
+  test("to a variable is its value, colons and all", async () => {
+    expect(await resolveReference("env:P", "auth.password", folder, { P: "a:b" })).toBe("a:b");
+  });
+
+  test("that leads nowhere names the setting and where it looked", async () => {
+    expect(await failureOf(resolveReference("file:absent", "clusters.prod.tls.ca", folder, {}))).toMatchObject({
+      code: "config/secret",
+      message: saying("clusters.prod.tls.ca refers to absent, which cannot be read"),
+      hint: saying("relative to the configuration file"),
+    });
+    for (const environment of [{}, { ETCD_PASSWORD: "" }]) {
+      expect(await failureOf(resolveReference("env:ETCD_PASSWORD", "auth.password", folder, environment))).toMatchObject({
+        code: "config/secret",
+        message: "auth.password refers to the environment variable ETCD_PASSWORD, which is not set",
+        hint: "set ETCD_PASSWORD for this command",
+      });
+    }
+  });
+});
+
+describe("a configuration file", () => {
+  test("that is not there is told as such", async () => {
+    expect(await failureOf(loadConfig(join(folder, "lifeboat.yaml"), "lifeboat.yaml"))).toMatchObject({
+      code: "config/not-found",
+      message: "there is no configuration lifeboat.yaml",
+      hint: saying("lifeboat init"),
+    });
+  });
+
+  test("that cannot be read is told as such", async () => {
+    expect(await failureOf(loadConfig(folder, "here"))).toMatchObject({
+      code: "config/not-found",
+      message: saying("cannot read the configuration here: "),
+    });
+  });
+
+  test("is relative to its own folder", async () => {
+    const path = join(folder, "lifeboat.yaml");
+    await writeFile(path, "version: 1\nstore: { kind: directory, path: v }\nkeys: { kind: local, path: k }\nclusters: {}\n");
+    expect(await loadConfig(path)).toMatchObject({ directory: folder, file: path, config: { store: { path: "v" }, clusters: {} } });
+  });
+});
+
+test("durations are milliseconds", () => {
+  for (const [text, ms] of [
+    ["500ms", 500],
+    ["30s", 30_000],
+    ["5m", 300_000],
+    ["2h", 7_200_000],
+    ["1d", 86_400_000],
+  ] as const) {
+    expect(parseDuration(text)).toBe(ms);
+  }
+  fc.assert(
+    fc.property(fc.nat(), fc.constantFrom("", "M", "w", "sec", " s", "s ", "h30m"), (number, unit) => {
+      expect(parseDuration(`${number}${unit}`)).toBeUndefined();
+    }),
+  );
+  for (const text of ["", "s", "-1s", "1.5h", "1e3s", "9999999999s"]) expect(parseDuration(text), text).toBeUndefined();
+});
+
+test("a near name is suggested, and only a near one", () => {
+  const known = ["endpoints", "timeouts", "timeZone"];
+  for (const [word, near] of [
+    ["endpoint", "endpoints"],
+    ["ENDPOINTS", "endpoints"],
+    ["timezone", "timeZone"],
+    ["timout", "timeouts"],
+    ["foo", undefined],
+  ] as const) {
+    expect(suggestion(word, known), word).toBe(near);
+  }
+  expect(suggestion("x", [])).toBeUndefined();
+});

@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { LifeboatError } from "../../shared/errors.ts";
+import type { EndpointStatus } from "../../shared/etcd/etcd-source.ts";
+import { preflight } from "../../shared/jobs/preflight.ts";
+import { lineageKey } from "../../shared/manifest/layout.ts";
+import { endpointOf, ScriptedEtcd } from "../doubles/scripted-etcd.ts";
+import type { ScriptedMember } from "../doubles/scripted-etcd.ts";
+import { failureOf } from "../support/blobs.ts";
+import { saying } from "../support/matchers.ts";
+import { backUp, CLUSTER, makeTestKeys, newVault, plant } from "../support/vaults.ts";
+import type { TestKeys, TestVault } from "../support/vaults.ts";
+
+let keys: TestKeys;
+let vault: TestVault;
+beforeAll(async () => {
+  keys = await makeTestKeys();
+});
+afterAll(() => keys.remove());
+beforeEach(() => {
+  vault = newVault(keys);
+});
+
+const look = (members: readonly ScriptedMember[], signal?: AbortSignal): ReturnType<typeof preflight> =>
+  preflight({ ...vault, etcd: new ScriptedEtcd(members) }, CLUSTER, signal);
+const codes = async (members: readonly ScriptedMember[]): Promise<readonly string[]> =>
+  (await look(members)).findings.map(({ code }) => code);
+const down = new LifeboatError("etcd/unreachable", "refused");
+
+test("a healthy cluster: whom a backup would ask first, and the lineage that it would open", async () => {
+  const result = await look([{ number: 1 }, { number: 2, status: { raftAppliedIndex: 110, revision: 60 } }, { number: 3 }]);
+  expect(result).toMatchObject({ clusterId: "c1", revision: 60, findings: [], lineage: { number: 1, opens: { reason: "first-backup" } } });
+  expect(result.sources.map(({ name, candidate }) => [name, candidate.role])).toEqual([
+    ["m2", "follower"],
+    ["m3", "follower"],
+    ["m1", "leader"],
+  ]);
+});
+
+test("asks everyone and changes nothing: no snapshot, no object", async () => {
+  const etcd = new ScriptedEtcd([{ number: 1 }, { number: 2, status: { isLearner: true } }, { number: 3, status: down }]);
+  await preflight({ ...vault, etcd }, CLUSTER);
+  const asked = (call: string): readonly string[] =>
+    etcd.asked.filter((each) => each.startsWith(`${call} `)).map((each) => each.slice(call.length + 1));
+  expect(asked("status")).toEqual([1, 2, 3].map(endpointOf));
+  // A learner refuses the question itself, and who is down is not asked again.
+  expect(asked("permission")).toEqual([endpointOf(1)]);
+  expect(asked("members")).toEqual([endpointOf(1)]);
+  expect(asked("alarms")).toEqual([endpointOf(1)]);
+  expect(etcd.streamed).toEqual([]);
+  expect(vault.blobs.calls.put).toBe(0);
+});
+
+test("a cluster that no backup could be taken of is described all the same", async () => {
+  const result = await look([
+    { number: 1, status: down },
+    { number: 2, status: down },
+  ]);
+  expect(result).toMatchObject({ clusterId: undefined, revision: undefined, lineage: undefined, sources: [] });
+  expect(result.findings.map(({ code, subject }) => [code, subject])).toEqual([
+    ["endpoint-unreachable", endpointOf(1)],
+    ["endpoint-unreachable", endpointOf(2)],
+  ]);
+  expect(await codes([{ number: 1 }, { number: 2, status: { clusterId: "c2" } }])).toContain("clusters-differ");
+});
+
+test("without a leader the alarms are not asked for: the question would only run into its deadline", async () => {
+  const noLeader: Partial<EndpointStatus> = { leaderId: undefined };
+  const etcd = new ScriptedEtcd([{ number: 1, status: noLeader }]);
+  const { findings } = await preflight({ ...vault, etcd }, CLUSTER);
+  expect(etcd.asked).not.toContain(`alarms ${endpointOf(1)}`);
+  expect(findings.map(({ code }) => code)).toEqual(expect.arrayContaining(["no-leader", "no-quorum", "no-member", "alarms-unknown"]));
+});
+
+test("who may not take a snapshot is told, and is no source", async () => {
+  const permission = new LifeboatError("etcd/denied", "not root", { hint: "use root" });
+  const { sources, findings } = await look([{ number: 1, permission }]);
+  expect(sources).toEqual([]);
+  expect(findings).toEqual([
+    expect.objectContaining({ code: "permission-denied", severity: "problem", message: "not root", fix: "use root" }),
+  ]);
+});
+
+test("whether one may, not being known, is no obstacle", async () => {
+  const { sources, findings } = await look([{ number: 1, permission: new LifeboatError("etcd/timeout", "no answer") }]);
+  expect(sources).toHaveLength(1);
+  expect(findings.map(({ code, severity }) => [code, severity])).toEqual([["permission-unknown", "warning"]]);
+});
+
+test("a new lineage is a problem to look at before the backup opens it", async () => {
+  await backUp(vault);
+  expect((await look([{ number: 1 }])).findings).toEqual([]);
+  const { findings, lineage } = await look([{ number: 1, status: { clusterId: "c2" } }]);
+  expect(lineage).toMatchObject({ number: 2, opens: { reason: "cluster-id-changed" } });
+  expect(findings[0]).toMatchObject({
+    code: "new-lineage",
+    severity: "problem",
+    subject: "prod",
+    message: saying("now answer as etcd cluster c2"),
+  });
+  expect(vault.blobs.objects.has(lineageKey(CLUSTER, 2))).toBe(false);
+});
+
+test("a lineage that does not hold is an error, and so is the signal", async () => {
+  plant(vault, lineageKey(CLUSTER, 1), "{}");
+  expect(await failureOf(look([{ number: 1 }]))).toMatchObject({ code: "verify/format" });
+  expect(await failureOf(look([{ number: 1 }], AbortSignal.abort()))).toMatchObject({ code: "interrupted" });
+});
