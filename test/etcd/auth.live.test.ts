@@ -93,14 +93,14 @@ describe.each(ETCD_VERSIONS)("etcd %s with users by certificate", (version) => {
     await cluster.etcdctl(["user", "add", "backup", "--no-password"]);
     const ca = cluster.authority?.certificate;
 
-    using nobody = sourceOf({ endpoints: cluster.endpoints, tls: { ca, ...cluster.authority?.issueClient("nobody") } });
+    using nobody = sourceOf({ endpoints: cluster.endpoints, tls: { ca, ...(await cluster.authority?.issueClient("nobody")) } });
     for (const action of [() => nobody.checkPermission(url), () => drain(nobody.snapshot(url, LIMITS))]) {
       expect(await failureOf(action())).toMatchObject({
         code: "etcd/auth",
         message: `${url} does not know the user of the client certificate (CN=nobody)`,
       });
     }
-    using backup = sourceOf({ endpoints: cluster.endpoints, tls: { ca, ...cluster.authority?.issueClient("backup") } });
+    using backup = sourceOf({ endpoints: cluster.endpoints, tls: { ca, ...(await cluster.authority?.issueClient("backup")) } });
     for (const action of [() => backup.checkPermission(url), () => drain(backup.snapshot(url, LIMITS))]) {
       expect(await failureOf(action())).toMatchObject({
         code: "etcd/denied",

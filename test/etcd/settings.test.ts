@@ -5,9 +5,9 @@ import type { TlsSettings } from "../../shared/etcd/adapter/settings.ts";
 import { createAuthority } from "../../tools/lab/certificates.ts";
 import { ManualClock } from "../doubles/manual-clock.ts";
 
-const authority = createAuthority();
-const one = authority.issueClient("one");
-const other = authority.issueClient("other");
+const authority = await createAuthority();
+const one = await authority.issueClient("one");
+const other = await authority.issueClient("other");
 const ENDPOINT = "https://127.0.0.1:2379";
 
 function open(tls?: TlsSettings, endpoints: readonly string[] = [ENDPOINT]): ReturnType<typeof openEtcd> {

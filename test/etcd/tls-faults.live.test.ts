@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { createAuthority, type CertificateAndKey } from "../../tools/lab/certificates.ts";
+import { createAuthority, type Authority, type CertificateAndKey, type Validity } from "../../tools/lab/certificates.ts";
 import { startCluster, type EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
 import { etcdPrograms } from "../../tools/lab/etcd-programs.ts";
 import { freePort } from "../../tools/lab/free-port.ts";
@@ -29,7 +29,7 @@ async function expectBoth(
 /** 3.4 was built with an older Go, whose TLS refuses in other words. */
 describe.each(["3.4", "3.7"] as const)("etcd %s that asks for client certificates", (version) => {
   const isMissing = skipWithout(`etcd ${version}`, etcdPrograms(version) !== undefined);
-  const foreign = createAuthority("foreign ca");
+  let foreign: Authority;
   let cluster: EtcdCluster;
   let ca: string;
   let endpoints: readonly string[];
@@ -37,6 +37,7 @@ describe.each(["3.4", "3.7"] as const)("etcd %s that asks for client certificate
 
   beforeAll(async () => {
     if (isMissing) return;
+    foreign = await createAuthority("foreign ca");
     cluster = await startCluster({ version, security: "tls" });
     ca = cluster.authority?.certificate ?? "";
     endpoints = cluster.endpoints;
@@ -46,8 +47,8 @@ describe.each(["3.4", "3.7"] as const)("etcd %s that asks for client certificate
     if (!isMissing) await cluster.stop();
   });
 
-  const issued = (validity: Parameters<ReturnType<typeof createAuthority>["issueClient"]>[1]): CertificateAndKey => {
-    const client = cluster.authority?.issueClient("lifeboat", validity);
+  const issued = async (validity: Validity): Promise<CertificateAndKey> => {
+    const client = await cluster.authority?.issueClient("lifeboat", validity);
     if (client === undefined) throw new Error("the cluster has no authority");
     return client;
   };
@@ -87,7 +88,7 @@ describe.each(["3.4", "3.7"] as const)("etcd %s that asks for client certificate
   test.skipIf(isMissing)("a client certificate of another CA", async () => {
     const alert = version === "3.4" ? "bad certificate" : "unknown ca";
     await expectBoth(
-      { endpoints, tls: { ca, ...foreign.issueClient("lifeboat") } },
+      { endpoints, tls: { ca, ...(await foreign.issueClient("lifeboat")) } },
       { code: "etcd/tls", message: `${url} refused the client certificate CN=lifeboat (${alert})` },
     );
   });
@@ -95,14 +96,14 @@ describe.each(["3.4", "3.7"] as const)("etcd %s that asks for client certificate
   test.skipIf(isMissing)("a client certificate that expired", async () => {
     const date = new Date(Math.floor(PAST.notAfter.getTime() / 1000) * 1000).toISOString();
     await expectBoth(
-      { endpoints, tls: { ca, ...issued(PAST) } },
+      { endpoints, tls: { ca, ...(await issued(PAST)) } },
       { code: "etcd/tls", message: `${url} refused the client certificate CN=lifeboat: it expired on ${date}`, hint: "renew tls.cert" },
     );
   });
 
   test.skipIf(isMissing)("a client certificate from the future", async () => {
     await expectBoth(
-      { endpoints, tls: { ca, ...issued(FUTURE) } },
+      { endpoints, tls: { ca, ...(await issued(FUTURE)) } },
       { code: "etcd/tls", message: expect.stringContaining("it is not valid before") as string },
     );
   });

@@ -51,9 +51,9 @@ export async function tlsSecurity(
   options: SecurityOptions,
 ): Promise<ClusterSecurity> {
   const { serverName, serverValidity } = options;
-  const authority = createAuthority();
-  const server = authority.issueServer(serverName === undefined ? SERVER_NAMES : [serverName], serverValidity);
-  const client = security === "password" ? undefined : authority.issueClient(security === "certificate" ? "root" : "lifeboat");
+  const authority = await createAuthority();
+  const server = await authority.issueServer(serverName === undefined ? SERVER_NAMES : [serverName], serverValidity);
+  const client = security === "password" ? undefined : await authority.issueClient(security === "certificate" ? "root" : "lifeboat");
   const auth = security === "password" ? { username: "root", password: ROOT_PASSWORD } : undefined;
 
   const write = (name: string, pem: string): Promise<string> => writeSecret(join(folder, name), pem);
