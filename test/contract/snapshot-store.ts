@@ -53,7 +53,7 @@ export function snapshotStoreContract(name: string, makeStore: () => Promise<Sna
         ["a byte", randomBytes(1)],
         ["a page", randomBytes(4096)],
         ["a block", randomBytes(BLOCK_BYTES)],
-        ["three blocks and a bit", randomBytes(3 * BLOCK_BYTES + 77)],
+        ["two blocks and a bit", randomBytes(2 * BLOCK_BYTES + 77)],
         ["what compresses to next to nothing", Buffer.alloc(4 * BLOCK_BYTES + 1)],
       ])("give %s back as it was, every block released", async (_what, content) => {
         const source = countedBlocks(inChunks(content, [32_768]));
@@ -157,8 +157,8 @@ export function snapshotStoreContract(name: string, makeStore: () => Promise<Sna
         expect(await failure).toMatchObject({ code: "interrupted", cause: { message: "stopped" } });
         await expectNothingLeft();
         goesOn.resolve();
-        await expect.poll(() => source.isOver()).toBe(true);
-        expect(source.released).toBe(source.taken);
+        // The block that was being compressed is released when that is done.
+        await expect.poll(() => source.isOver() && source.released === source.taken, { timeout: 10_000 }).toBe(true);
       });
     });
 

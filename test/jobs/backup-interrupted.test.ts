@@ -78,7 +78,7 @@ test("a signal while the store is slow ends it", async () => {
   const controller = new AbortController();
   vault.blobs.inject({ call: "put", key: /data/, fault: { kind: "delay", ms: 60_000 } });
   const failure = failureOf(backUp(vault, { signal: controller.signal }));
-  await expect.poll(() => vault.clock.waiting).toBe(1);
+  await expect.poll(() => vault.clock.waiting, { timeout: 10_000 }).toBe(1);
   controller.abort();
   expect(await failure).toMatchObject({ code: "interrupted" });
   expect(vault.clock.waiting).toBe(0);
@@ -93,7 +93,7 @@ test("a signal while another backup runs ends the waiting, and leaves the other 
   await hanging.hangs;
   const etcd = oneMember();
   const second = failureOf(backUp(vault, { etcd, signal: controller.signal }));
-  await expect.poll(() => vault.progress.infos).toHaveLength(1);
+  await expect.poll(() => vault.progress.infos, { timeout: 10_000 }).toHaveLength(1);
   controller.abort();
   expect(await second).toMatchObject({ code: "interrupted" });
   expect(etcd.asked).toEqual([]);

@@ -107,8 +107,8 @@ describe("a backup", () => {
   });
 
   test("keeps what etcd sent, in one piece or in many, also more than a block", async () => {
-    const bytes = randomSnapshot(6_000_000);
-    const steps = Array.from({ length: 7 }, (_, part): SnapshotStep => ({ send: bytes.subarray(part * 900_000, (part + 1) * 900_000) }));
+    const bytes = randomSnapshot(4_500_000);
+    const steps = Array.from({ length: 7 }, (_, part): SnapshotStep => ({ send: bytes.subarray(part * 700_000, (part + 1) * 700_000) }));
     await backUp(vault, { slot: SLOT, etcd: new ScriptedEtcd([{ number: 1, snapshots: [steps] }]) });
     expect((await contentOf(vault, ID)).equals(bytes)).toBe(true);
   });

@@ -23,7 +23,7 @@ let dataKey: string;
 let out: string;
 beforeAll(async () => {
   keys = await makeTestKeys();
-  snapshot = randomSnapshot(5_000_000);
+  snapshot = randomSnapshot(1_500_000);
 });
 afterAll(() => keys.remove());
 beforeEach(async () => {
@@ -68,7 +68,7 @@ describe("an export", () => {
 });
 
 describe("nothing is left of an export", () => {
-  test.each([100, 2_000_000, -1])("of data that was altered at byte %i", async (offset) => {
+  test.each([100, 1_200_000, -1])("of data that was altered at byte %i", async (offset) => {
     plant(vault, dataKey, flipped(bytesAt(vault, dataKey), offset));
     expect(await failureOf(exportSnapshot(vault, { ref: REF, write: toFile }))).toMatchObject({ code: saying("verify/") });
     await expectNoFile();
@@ -94,7 +94,7 @@ describe("nothing is left of an export", () => {
   });
 
   test("that the store breaks off", async () => {
-    vault.blobs.inject({ call: "get", key: /data/, fault: { kind: "error", atByte: 3_000_000 } });
+    vault.blobs.inject({ call: "get", key: /data/, fault: { kind: "error", atByte: 1_100_000 } });
     expect(await failureOf(exportSnapshot(vault, { ref: REF, write: toFile }))).toMatchObject({ code: "store/failed" });
     await expectNoFile();
   });

@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(() => keys.remove());
 beforeEach(async () => {
   vault = newVault(keys);
-  backedUp = await backUp(vault, { etcd: oneMember(9_000_000) });
+  backedUp = await backUp(vault, { etcd: oneMember(50_000) });
   vault.blobs.calls.get = 0;
   vault.clock.advance(3_600_000);
 });
@@ -93,12 +93,12 @@ describe("a deep verification", () => {
       manifestDigest: digestOf(bytesAt(vault, "clusters/prod/snapshots/20261121T100000Z.json")),
       verifiedAt: "2026-11-21T11:00:00.000Z",
       level: "deep",
-      snapshot: { bytes: 9_000_032, sha256: backedUp.manifest.snapshot.sha256 },
+      snapshot: { bytes: 50_032, sha256: backedUp.manifest.snapshot.sha256 },
       tool: backedUp.manifest.tool,
       signer: { ...read(result.countersignature).signer, purpose: "audit", fingerprint: keys.trusted.audit[0] },
     });
     expect(vault.progress.phases.at(-1)).toBe("verify");
-    expect(vault.progress).toMatchObject({ bytes: 9_000_032, totalBytes: 9_000_032 });
+    expect(vault.progress).toMatchObject({ bytes: 50_032, totalBytes: 50_032 });
   });
 
   test("may be repeated: each leaves a countersignature of its own, also within a second", async () => {
