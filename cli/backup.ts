@@ -29,7 +29,7 @@ export const registerBackup: Register = (program, run) => {
           backup({ ...ports, etcd, progress }, { cluster, slot, limits, signal: session.console.signal }).finally(() => progress.close()),
         );
         report(session, result);
-        return 0;
+        return result.manifest.quarantine === undefined ? 0 : 6;
       }),
     );
 };
@@ -44,7 +44,7 @@ function parseSlot(text: string | undefined): Date | undefined {
   return slot;
 }
 
-function report({ console, json }: Session, { manifest, manifestDigest, existing, phases }: BackupResult): void {
+function report({ console, json }: Session, { manifest, manifestDigest, existing, furtherCopies, phases }: BackupResult): void {
   const { source } = manifest.etcd;
   const databaseBytes = manifest.snapshot.bytes - TRAILER_BYTES;
   if (json) {
@@ -59,11 +59,23 @@ function report({ console, json }: Session, { manifest, manifestDigest, existing
       member: { id: source.memberId, name: source.name, endpoint: source.endpoint, version: source.version },
       lineage: manifest.lineage,
       proof: describeProof(manifest),
+      quarantine: manifest.quarantine?.reasons ?? null,
+      furtherCopies: furtherCopies.map((each) => `${each.manifest.cluster}/${each.manifest.id}`),
       phases,
       manifestDigest,
     });
   }
   if (existing) print(console, `the slot was backed up before; this is that snapshot`);
+  const quarantined: [string, string][] =
+    manifest.quarantine === undefined
+      ? []
+      : [
+          ["QUARANTINED", `${manifest.quarantine.reasons.join("; ")}: kept, and never taken for a good backup`],
+          ...furtherCopies.map((each): [string, string] => [
+            "further copy",
+            `${each.manifest.cluster}/${each.manifest.id} from ${each.manifest.etcd.source.name}`,
+          ]),
+        ];
   const took = Object.values(phases).reduce((sum, ms) => sum + ms, 0);
   print(
     console,
@@ -74,6 +86,7 @@ function report({ console, json }: Session, { manifest, manifestDigest, existing
       ["database", formatBytes(databaseBytes)],
       ["stored", `${formatBytes(manifest.stored.bytes)} (${((100 * manifest.stored.bytes) / databaseBytes).toFixed(0)} %)`],
       ["proof", describeProof(manifest)],
+      ...quarantined,
       ["manifest", manifestDigest],
       ["took", formatMilliseconds(took)],
     ]),

@@ -30,13 +30,13 @@ export const registerPreflight: Register = (program, run) => {
     );
 };
 
-function exitCode({ sources, findings }: PreflightResult): ExitCode {
-  if (sources.length === 0) return 3;
+function exitCode({ plan, findings }: PreflightResult): ExitCode {
+  if (plan === undefined) return 3;
   return findings.some(({ severity }) => severity === "problem") ? 6 : 0;
 }
 
 function report(console: Console, cluster: string, result: PreflightResult): void {
-  const { members, alarms, clientCertificate, lineage, sources, findings } = result;
+  const { members, alarms, clientCertificate, lineage, plan, findings } = result;
   print(
     console,
     formatTable(
@@ -44,7 +44,7 @@ function report(console: Console, cluster: string, result: PreflightResult): voi
       result.endpoints.map((each) => toRow(each, result)),
     ),
   );
-  const [chosen] = sources;
+  const chosen = plan?.sources[0];
   const names =
     members instanceof Error
       ? "unknown"
@@ -59,7 +59,7 @@ function report(console: Console, cluster: string, result: PreflightResult): voi
   print(
     console,
     formatFields([
-      ["cluster", `${cluster}${result.clusterId === undefined ? "" : ` (${result.clusterId})`}`],
+      ["cluster", `${cluster}${plan === undefined ? "" : ` (${plan.clusterId})`}`],
       ["members", names],
       ["alarms", raised],
       [
@@ -76,10 +76,9 @@ function report(console: Console, cluster: string, result: PreflightResult): voi
       ],
       [
         "a backup asks",
-        chosen === undefined
-          ? "nobody: no member can give a snapshot"
-          : `${chosen.name} at ${chosen.candidate.endpoint} (${chosen.candidate.reason})`,
+        chosen === undefined ? "nobody: no member can give a snapshot" : `${chosen.name} at ${chosen.status.endpoint} (${chosen.reason})`,
       ],
+      ...(plan?.quarantine === undefined ? [] : ([["and quarantines", plan.quarantine.reasons.join("; ")]] satisfies [string, string][])),
     ]),
   );
   for (const { severity, subject, message, fix } of findings) {
@@ -105,17 +104,18 @@ function toRow({ endpoint, status, permission, certificate }: EndpointFacts, { m
 }
 
 function toJson(cluster: string, result: PreflightResult): unknown {
-  const { members, alarms, clientCertificate, lineage, sources, findings } = result;
-  const [chosen] = sources;
+  const { members, alarms, clientCertificate, lineage, plan, findings } = result;
+  const chosen = plan?.sources[0];
   return {
     cluster,
-    clusterId: result.clusterId,
-    revision: result.revision,
+    clusterId: plan?.clusterId,
+    revision: plan?.revision,
     ready: chosen !== undefined,
     chosen:
       chosen === undefined
         ? undefined
-        : { endpoint: chosen.candidate.endpoint, memberId: chosen.candidate.memberId, name: chosen.name, reason: chosen.candidate.reason },
+        : { endpoint: chosen.status.endpoint, memberId: chosen.status.memberId, name: chosen.name, reason: chosen.reason },
+    quarantine: plan?.quarantine?.reasons ?? null,
     endpoints: result.endpoints.map((each) => endpointJson(each, result)),
     members: members instanceof Error ? null : members,
     alarms: alarms instanceof Error ? null : alarms,

@@ -14,6 +14,7 @@ import { printable } from "./format.ts";
 import { registerInit } from "./init.ts";
 import { registerKeys } from "./keys.ts";
 import { registerLs } from "./ls.ts";
+import { registerOrphans } from "./orphans.ts";
 import { registerPreflight } from "./preflight.ts";
 import { registerShow } from "./show.ts";
 import { registerVerify } from "./verify.ts";
@@ -28,6 +29,7 @@ const COMMANDS: readonly Register[] = [
   registerVerify,
   registerExport,
   registerKeys,
+  registerOrphans,
 ];
 
 /** Runs the command line `args` (without node and script) to its exit code. Never throws. */

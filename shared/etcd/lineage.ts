@@ -3,8 +3,10 @@ import type { Lineage, LineageReason } from "../manifest/schema.ts";
 /** What the cluster answers now. */
 export interface Observed {
   readonly clusterId: string;
-  /** The highest revision that a member with a leader answers. */
+  /** The highest revision that a member answers. */
   readonly revision: number;
+  /** True where nobody who answers has a leader: then the revision may be old, and says nothing against the lineage. */
+  readonly mayLag?: boolean;
 }
 
 /** The newest good snapshot of the current lineage. */
@@ -32,7 +34,7 @@ export function decideLineage(current: Lineage | undefined, last: LastSnapshot |
     ...(last === undefined ? {} : { snapshot: last.id, revision: last.revision }),
   };
   if (current.clusterId !== observed.clusterId) return open(current.number + 1, "cluster-id-changed", observed, previous);
-  if (last !== undefined && observed.revision < last.revision)
+  if (last !== undefined && observed.mayLag !== true && observed.revision < last.revision)
     return open(current.number + 1, "revision-went-backwards", observed, previous);
   return { number: current.number };
 }

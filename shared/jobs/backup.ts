@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import { isLifeboatError, LifeboatError } from "../errors.ts";
 import type { EtcdSource, StreamLimits } from "../etcd/etcd-source.ts";
 import { explainLineage } from "../etcd/lineage.ts";
+import type { LineageDecision } from "../etcd/lineage.ts";
 import type { HostLock } from "../host-lock/host-lock.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
 import { manifestKey } from "../manifest/layout.ts";
@@ -13,6 +14,8 @@ import type { Progress } from "../progress.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 import { throwIfAborted } from "../store/body-reader.ts";
 import type { SnapshotName, SnapshotStore } from "../store/snapshot-store.ts";
+import { planBackup } from "./backup-plan.ts";
+import type { BackupPlan } from "./backup-plan.ts";
 import { streamFromFirstThatCan } from "./backup-stream.ts";
 import { readManifest } from "./catalog.ts";
 import type { FoundManifest, Vault } from "./catalog.ts";
@@ -21,7 +24,8 @@ import { findLineage, openLineage } from "./lineage.ts";
 import { Phases } from "./phases.ts";
 import { putDocument } from "./put-document.ts";
 import { requireTrustedKey } from "./require-trusted-key.ts";
-import { requireSource, surveyCluster } from "./survey.ts";
+import { surveyCluster } from "./survey.ts";
+import type { SnapshotSource, Survey } from "./survey.ts";
 
 /** The steps of a backup, in order: docs/cli.md names them as the phases of the JSON output. */
 export const BACKUP_STEPS = ["lock", "slot", "preflight", "lineage", "stream", "store", "manifest"] as const;
@@ -51,6 +55,8 @@ export interface BackupResult {
   readonly manifestDigest: string;
   /** True where the slot was already backed up, and this run took no snapshot. */
   readonly existing: boolean;
+  /** In quarantine, where each member gave a copy: all but the first. */
+  readonly furtherCopies: readonly FoundManifest[];
   readonly phases: Readonly<Partial<Record<Step, number>>>;
 }
 
@@ -87,70 +93,116 @@ export async function backup(ports: BackupPorts, request: BackupRequest): Promis
 async function backupLocked(ports: BackupPorts, request: BackupRequest, phases: Phases<Step>): Promise<BackupResult> {
   const { cluster, signal } = request;
   const startedAt = ports.clock.now();
-  const result = (found: FoundManifest, existing: boolean): BackupResult => ({
-    manifest: found.manifest,
-    manifestDigest: found.digest,
-    existing,
-    phases: phases.milliseconds,
-  });
   const place = await phases.run("slot", async () => {
     await requireTrustedKey(ports.keys, ports.trusted, "snapshot");
     return takeSlot(ports, request, startedAt);
   });
-  if (place.taken) return result(await readManifest(ports, cluster, place.id), true);
+  if (place.taken) return { ...asResult(await readManifest(ports, cluster, place.id), phases), existing: true };
 
-  const survey = await phases.run("preflight", async () => requireSource(cluster, await surveyCluster(ports.etcd, ports.clock, signal)));
+  const survey = await phases.run("preflight", () => surveyCluster(ports.etcd, ports.clock, signal));
+  const plan = planBackup(cluster, survey);
   for (const finding of survey.findings.filter(({ severity }) => severity !== "info"))
     ports.progress.note("warn", `${finding.subject}: ${finding.message}; ${finding.fix}`);
-  const lineage = await phases.run("lineage", () => findLineage(ports, cluster, survey));
+  const lineage = await phases.run("lineage", () => findLineage(ports, cluster, plan));
   const change = explainLineage(cluster, lineage);
   if (change !== undefined) ports.progress.note("warn", change);
 
-  const name = { cluster, id: place.id };
-  const streamed = await phases.run("stream", () =>
-    streamFromFirstThatCan(ports, { name, sources: survey.sources, limits: request.limits, signal }),
-  );
+  const run: Run = { ports, request, phases, startedAt, survey, plan, lineage };
+  const first = { cluster, id: place.id };
+  if (plan.quarantine?.eachSource !== true) {
+    const { found, existing } = await takeOne(run, first, plan.sources);
+    return { ...asResult(found, phases), existing };
+  }
+  const [one, ...others] = await takeEach(run, first);
+  return { ...asResult(one, phases), furtherCopies: others };
+}
+
+function asResult({ manifest, digest }: FoundManifest, phases: Phases<Step>): BackupResult {
+  return { manifest, manifestDigest: digest, existing: false, furtherCopies: [], phases: phases.milliseconds };
+}
+
+/** What the steps of one run share. */
+interface Run {
+  readonly ports: BackupPorts;
+  readonly request: BackupRequest;
+  readonly phases: Phases<Step>;
+  readonly startedAt: Date;
+  readonly survey: Survey;
+  readonly plan: BackupPlan;
+  readonly lineage: LineageDecision;
+}
+
+/** Streams a snapshot from the first of `sources` that gives it whole, stores it, and commits its manifest. */
+async function takeOne(run: Run, name: SnapshotName, sources: readonly SnapshotSource[]): Promise<Committed> {
+  const { ports, request, phases, startedAt, survey, plan, lineage } = run;
+  const { limits, signal } = request;
+  const streamed = await phases.run("stream", () => streamFromFirstThatCan(ports, { name, sources, limits, signal }));
   const stored = await phases.run("store", () => streamed.pending.commit());
-  return phases
-    .run("manifest", async () => {
-      throwIfAborted(`the backup of ${cluster}`, signal);
-      if (lineage.opens !== undefined) await openLineage(ports, cluster, lineage.opens);
-      const draft = draftManifest({
-        name,
-        slot: request.slot,
-        startedAt,
-        createdAt: ports.clock.now(),
-        survey,
-        lineage: lineage.number,
-        streamed,
-        stored,
-      });
-      return commitManifest(ports, await signDocument(ports.keys, "snapshot", draft), name);
-    })
-    .then(({ found, existing }) => result(found, existing));
+  return phases.run("manifest", async () => {
+    throwIfAborted(`the backup of ${name.cluster}`, signal);
+    if (lineage.opens !== undefined) await openLineage(ports, name.cluster, lineage.opens);
+    const createdAt = ports.clock.now();
+    const draft = draftManifest({
+      name,
+      slot: request.slot,
+      startedAt,
+      createdAt,
+      survey,
+      plan,
+      lineage: lineage.number,
+      streamed,
+      stored,
+    });
+    return commitManifest(ports, await signDocument(ports.keys, "snapshot", draft), name);
+  });
+}
+
+/** A copy of every source that gives one, under ids of one slot. */
+async function takeEach(run: Run, first: SnapshotName): Promise<readonly [FoundManifest, ...FoundManifest[]]> {
+  const copies: FoundManifest[] = [];
+  const failures: LifeboatError[] = [];
+  for (const source of run.plan.sources) {
+    const id = copies.length === 0 ? first.id : await freeId(run.ports, first.cluster, run.request.slot ?? run.startedAt);
+    try {
+      copies.push((await takeOne(run, { cluster: first.cluster, id }, [source])).found);
+    } catch (error) {
+      if (!isLifeboatError(error, "etcd/")) throw error;
+      failures.push(error);
+    }
+  }
+  const [one, ...others] = copies;
+  if (one !== undefined) return [one, ...others];
+  throw failures[0] ?? new Error("a backup was planned without a source");
 }
 
 /** The id of this run. A slot that is committed is taken; by hand the next free ordinal of the second is found. */
-async function takeSlot(ports: BackupPorts, request: BackupRequest, now: Date): Promise<{ id: string; taken: boolean }> {
-  const isTaken = async (id: string): Promise<boolean> => (await ports.blobs.head(manifestKey(request.cluster, id))) !== undefined;
-  if (request.slot !== undefined) {
-    const id = idOfSlot(request.slot);
-    return { id, taken: await isTaken(id) };
-  }
+async function takeSlot(ports: BackupPorts, { cluster, slot }: BackupRequest, now: Date): Promise<{ id: string; taken: boolean }> {
+  if (slot === undefined) return { id: await freeId(ports, cluster, now), taken: false };
+  const id = idOfSlot(slot);
+  return { id, taken: await isTaken(ports, cluster, id) };
+}
+
+async function freeId({ blobs }: Pick<Vault, "blobs">, cluster: string, slot: Date): Promise<string> {
   for (let ordinal = 1; ; ordinal++) {
-    const id = idOfSlot(now, ordinal);
+    const id = idOfSlot(slot, ordinal);
     if (parseId(id) === undefined)
-      throw new LifeboatError("busy", `every id of the second ${now.toISOString()} is taken`, { hint: "run the command again" });
-    if (!(await isTaken(id))) return { id, taken: false };
+      throw new LifeboatError("busy", `every id of the second ${slot.toISOString()} is taken`, { hint: "run the command again" });
+    if (!(await isTaken({ blobs }, cluster, id))) return id;
   }
 }
 
+async function isTaken({ blobs }: Pick<Vault, "blobs">, cluster: string, id: string): Promise<boolean> {
+  return (await blobs.head(manifestKey(cluster, id))) !== undefined;
+}
+
+interface Committed {
+  readonly found: FoundManifest;
+  /** True where another run had committed the slot. */
+  readonly existing: boolean;
+}
+
 /** The commit point. The loser of a race for one slot returns the winner's snapshot; its own data object is an orphan for prune to sweep. */
-async function commitManifest(
-  ports: BackupPorts,
-  document: StoredDocument,
-  name: SnapshotName,
-): Promise<{ found: FoundManifest; existing: boolean }> {
+async function commitManifest(ports: BackupPorts, document: StoredDocument, name: SnapshotName): Promise<Committed> {
   const key = manifestKey(name.cluster, name.id);
   // Read as any reader will, before it is written: what is committed is believed.
   const manifest = openDocument("snapshot", document.bytes, ports.trusted, key);

@@ -3,9 +3,10 @@ import type { Stored } from "../manifest/schema.ts";
 import type { Unsigned } from "../manifest/signed-document.ts";
 import type { SnapshotName } from "../store/snapshot-store.ts";
 import { TOOL } from "../version.ts";
+import type { BackupPlan } from "./backup-plan.ts";
 import type { Streamed } from "./backup-stream.ts";
 import { membersOf } from "./survey.ts";
-import type { UsableSurvey } from "./survey.ts";
+import type { Survey } from "./survey.ts";
 
 /** Everything that a backup learned, before it is signed. */
 export interface ManifestFacts {
@@ -14,15 +15,16 @@ export interface ManifestFacts {
   readonly slot: Date | undefined;
   readonly startedAt: Date;
   readonly createdAt: Date;
-  readonly survey: UsableSurvey;
+  readonly survey: Survey;
+  readonly plan: BackupPlan;
   readonly lineage: number;
   readonly streamed: Streamed;
   readonly stored: Stored;
 }
 
 export function draftManifest(facts: ManifestFacts): Unsigned<"snapshot"> {
-  const { name, survey, streamed } = facts;
-  const { status, name: memberName, candidate } = streamed.source;
+  const { name, survey, plan, streamed } = facts;
+  const { status, name: memberName } = streamed.source;
   return {
     type: "snapshot",
     formatVersion: FORMAT_VERSION,
@@ -33,13 +35,13 @@ export function draftManifest(facts: ManifestFacts): Unsigned<"snapshot"> {
     createdAt: facts.createdAt.toISOString(),
     tool: TOOL,
     etcd: {
-      clusterId: survey.clusterId,
+      clusterId: plan.clusterId,
       source: {
         memberId: status.memberId,
         name: memberName,
         endpoint: status.endpoint,
         version: status.version,
-        isLeader: candidate.role === "leader",
+        isLeader: status.leaderId === status.memberId,
       },
       members: membersOf(survey).map((each) => ({ ...each, peerUrls: [...each.peerUrls], clientUrls: [...each.clientUrls] })),
       before: { revision: status.revision, raftIndex: status.raftIndex, raftTerm: status.raftTerm, databaseBytes: status.databaseBytes },
@@ -48,6 +50,7 @@ export function draftManifest(facts: ManifestFacts): Unsigned<"snapshot"> {
     snapshot: { bytes: streamed.digests.bytes, sha256: streamed.digests.sha256, trailer: streamed.digests.trailer },
     stored: facts.stored,
     proof: { status: "unproven", reason: "not yet built" },
+    ...(plan.quarantine && { quarantine: { reasons: [...plan.quarantine.reasons] } }),
   };
 }
 

@@ -1,11 +1,14 @@
 import type { Clock } from "../clock.ts";
+import { isLifeboatError } from "../errors.ts";
 import type { EtcdSource } from "../etcd/etcd-source.ts";
 import type { Finding } from "../etcd/findings.ts";
 import { explainLineage } from "../etcd/lineage.ts";
 import type { LineageDecision } from "../etcd/lineage.ts";
+import { planBackup } from "./backup-plan.ts";
+import type { BackupPlan } from "./backup-plan.ts";
 import type { Vault } from "./catalog.ts";
 import { findLineage } from "./lineage.ts";
-import { requireSource, surveyCluster } from "./survey.ts";
+import { surveyCluster } from "./survey.ts";
 import type { Survey } from "./survey.ts";
 
 export interface PreflightPorts extends Vault {
@@ -14,26 +17,29 @@ export interface PreflightPorts extends Vault {
 }
 
 export interface PreflightResult extends Survey {
-  /** Of the member that a backup would ask first; undefined where there is none. */
-  readonly clusterId: string | undefined;
-  readonly revision: number | undefined;
+  /** What a backup would do; undefined where no member could give a snapshot. */
+  readonly plan: BackupPlan | undefined;
   readonly lineage: LineageDecision | undefined;
 }
 
 /** All that a backup would find, without taking one. Changes nothing. */
 export async function preflight(ports: PreflightPorts, cluster: string, signal?: AbortSignal): Promise<PreflightResult> {
   const survey = await surveyCluster(ports.etcd, ports.clock, signal);
-  if (survey.sources.length === 0) return { ...survey, clusterId: undefined, revision: undefined, lineage: undefined };
-  const { clusterId, revision } = requireSource(cluster, survey);
-  const lineage = await findLineage(ports, cluster, { clusterId, revision });
+  const plan = planOf(cluster, survey);
+  if (plan === undefined) return { ...survey, plan, lineage: undefined };
+  const lineage = await findLineage(ports, cluster, plan);
   const change = explainLineage(cluster, lineage);
-  return {
-    ...survey,
-    clusterId,
-    revision,
-    lineage,
-    findings: change === undefined ? survey.findings : [newLineage(cluster, change), ...survey.findings],
-  };
+  return { ...survey, plan, lineage, findings: change === undefined ? survey.findings : [newLineage(cluster, change), ...survey.findings] };
+}
+
+/** Why there is no plan is among the findings already. */
+function planOf(cluster: string, survey: Survey): BackupPlan | undefined {
+  try {
+    return planBackup(cluster, survey);
+  } catch (error) {
+    if (isLifeboatError(error, "etcd/")) return undefined;
+    throw error;
+  }
 }
 
 function newLineage(cluster: string, message: string): Finding {

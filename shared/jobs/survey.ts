@@ -1,30 +1,28 @@
 import type { Clock } from "../clock.ts";
 import { isLifeboatError, LifeboatError } from "../errors.ts";
 import { chooseMembers } from "../etcd/choice.ts";
-import type { Candidate } from "../etcd/choice.ts";
 import type { EndpointStatus, EtcdSource, Member } from "../etcd/etcd-source.ts";
 import { findings } from "../etcd/findings.ts";
 import type { ClusterFacts, EndpointFacts, Finding } from "../etcd/findings.ts";
 
 /** A member that a snapshot can be taken from. */
 export interface SnapshotSource {
-  readonly candidate: Candidate;
   readonly status: EndpointStatus;
+  /** Empty where nobody could list the members. */
   readonly name: string;
+  /** Why it stands where it stands, for people. */
+  readonly reason: string;
 }
 
 /** A cluster as its endpoints describe it at one moment. */
 export interface Survey extends ClusterFacts {
-  /** The best first; empty where the endpoints belong to different clusters. */
+  /** Members that a good snapshot can be taken from, the best first; empty where the endpoints belong to different clusters. */
   readonly sources: readonly SnapshotSource[];
+  /** Voting members that answer, and that no good snapshot is taken from: corrupt, or without a leader. The one that got furthest first. */
+  readonly doubtful: readonly SnapshotSource[];
+  /** Why members that answer would not give a snapshot. */
+  readonly denials: readonly LifeboatError[];
   readonly findings: readonly Finding[];
-}
-
-/** A survey that a backup can go on from. */
-export interface UsableSurvey extends Survey {
-  readonly clusterId: string;
-  /** The highest revision that a source answers. */
-  readonly revision: number;
 }
 
 /** Asks every endpoint, changes nothing, and throws only by the signal. */
@@ -37,7 +35,7 @@ export async function surveyCluster(etcd: EtcdSource, clock: Clock, signal?: Abo
   const led = voting.filter(({ leaderId }) => leaderId !== undefined);
   const alarms = await firstAnswer(led, "alarms", ({ endpoint }) => etcd.alarms(endpoint, signal));
   const facts = { now: clock.now(), endpoints, members, alarms, clientCertificate: etcd.clientCertificate() };
-  return { ...facts, sources: sourcesOf(facts), findings: findings(facts) };
+  return { ...facts, ...sortMembers(facts), findings: findings(facts) };
 }
 
 export function statusesOf(endpoints: readonly EndpointFacts[]): readonly EndpointStatus[] {
@@ -84,44 +82,28 @@ async function firstAnswer<T extends object>(
   return last;
 }
 
-function sourcesOf({ endpoints, members, alarms }: ClusterFacts): readonly SnapshotSource[] {
+function sortMembers({ endpoints, members, alarms }: ClusterFacts): Pick<Survey, "sources" | "doubtful" | "denials"> {
   const statuses = statusesOf(endpoints);
-  if (new Set(statuses.map(({ clusterId }) => clusterId)).size !== 1) return [];
+  const denials = endpoints.map(({ permission }) => permission).filter(isDenial);
+  if (new Set(statuses.map(({ clusterId }) => clusterId)).size !== 1) return { sources: [], doubtful: [], denials };
   const listed = members instanceof Error ? [] : members;
-  const { candidates } = chooseMembers(statuses, listed, alarms instanceof Error ? [] : alarms);
-  return candidates.flatMap((candidate) => {
-    const facts = endpoints.find(({ endpoint }) => endpoint === candidate.endpoint);
+  const { candidates, apart } = chooseMembers(statuses, listed, alarms instanceof Error ? [] : alarms);
+  const sourceOf = (endpoint: string, reason: string): SnapshotSource[] => {
+    const facts = endpoints.find((each) => each.endpoint === endpoint);
     if (facts === undefined || facts.status instanceof Error || isDenial(facts.permission)) return [];
-    return [{ candidate, status: facts.status, name: listed.find(({ id }) => id === candidate.memberId)?.name ?? "" }];
-  });
+    const { status } = facts;
+    return [{ status, reason, name: listed.find(({ id }) => id === status.memberId)?.name ?? "" }];
+  };
+  const doubtful = apart
+    .filter(({ why }) => why === "corrupt" || why === "no-leader")
+    .flatMap((each) => sourceOf(each.endpoint, each.reason));
+  return {
+    sources: candidates.flatMap((each) => sourceOf(each.endpoint, each.reason)),
+    doubtful: doubtful.toSorted((one, other) => other.status.raftAppliedIndex - one.status.raftAppliedIndex),
+    denials,
+  };
 }
 
 function isDenial(permission: EndpointFacts["permission"]): permission is LifeboatError {
   return isLifeboatError(permission, "etcd/denied", "etcd/auth");
-}
-
-/** The survey, where a backup can go on from it. Throws where no member can give a snapshot, with what the endpoints said. */
-export function requireSource(cluster: string, survey: Survey): UsableSurvey {
-  const [best] = survey.sources;
-  if (best === undefined) throw noSource(cluster, survey);
-  return { ...survey, clusterId: best.status.clusterId, revision: Math.max(...survey.sources.map(({ status }) => status.revision)) };
-}
-
-function noSource(cluster: string, { endpoints, findings: found }: Survey): LifeboatError {
-  const errors = endpoints.flatMap(({ status }) => (status instanceof LifeboatError ? [status] : []));
-  const [first] = errors;
-  if (first !== undefined && errors.length === endpoints.length) {
-    if (errors.length === 1) return first;
-    const message = `no endpoint of ${cluster} answers: ${errors.map((error) => error.message).join("; ")}`;
-    return new LifeboatError(first.code, message, { hint: first.hint ?? "see whether etcd runs there", cause: first });
-  }
-  const denial = endpoints.map(({ permission }) => permission).find(isDenial);
-  if (denial !== undefined) return denial;
-  const mixed = found.find(({ code }) => code === "clusters-differ");
-  if (mixed !== undefined) return new LifeboatError("etcd/cluster-mismatch", `${cluster}: ${mixed.message}`, { hint: mixed.fix });
-  const problems = found.filter(({ severity }) => severity === "problem").map(({ subject, message }) => `${subject}: ${message}`);
-  return new LifeboatError("etcd/no-member", `no member of ${cluster} can give a snapshot: ${problems.join("; ")}`, {
-    hint: `lifeboat preflight ${cluster} tells more, with a fix for each`,
-    cause: first,
-  });
 }

@@ -18,9 +18,13 @@ export function manifestKey(cluster: string, id: string): string {
   return `${snapshotsPrefix(cluster)}${id}.json`;
 }
 
+export function dataPrefix(cluster: string): string {
+  return `clusters/${cluster}/data/`;
+}
+
 /** `run` is eight random hex digits: two runs of one slot never write to the same object. */
 export function dataKey(cluster: string, id: string, run: string): string {
-  return `clusters/${cluster}/data/${id}-${run}.age`;
+  return `${dataPrefix(cluster)}${id}-${run}.age`;
 }
 
 /** Countersignatures: of one snapshot where `id` is given, else of all. */
@@ -47,6 +51,13 @@ export function idInManifestKey(cluster: string, key: string): string | undefine
   if (!key.startsWith(prefix) || !key.endsWith(".json")) return undefined;
   const id = key.slice(prefix.length, -".json".length);
   return parseId(id) === undefined ? undefined : id;
+}
+
+/** The snapshot id in a data object's key, or undefined where the key is not one's. */
+export function idInDataKey(cluster: string, key: string): string | undefined {
+  const prefix = dataPrefix(cluster);
+  const id = key.startsWith(prefix) ? /^(.+)-[0-9a-f]{8}\.age$/.exec(key.slice(prefix.length))?.[1] : undefined;
+  return id === undefined || parseId(id) === undefined ? undefined : id;
 }
 
 /** The snapshot id and the time in a countersignature's key, or undefined. The id may itself end in an ordinal. */

@@ -8,6 +8,14 @@ export interface BlobInfo {
   readonly modified: Date;
 }
 
+/** A put that was begun and is not done: it still runs somewhere, or was left by a process that died. */
+export interface UnfinishedPut {
+  readonly id: string;
+  readonly bytes: number;
+  /** When it last gave a sign of life, where the store can tell, else when it began. */
+  readonly modified: Date;
+}
+
 export interface PutOptions {
   /** Fail with `store/exists`, and change nothing, where the key is already there. Decided atomically, also between hosts. */
   readonly ifAbsent?: boolean;
@@ -57,6 +65,12 @@ export interface BlobStore {
 
   /** Removes `key`; nothing happens where it is not there. */
   remove(key: string): Promise<void>;
+
+  /** Puts of any process that are not done. */
+  listUnfinished(): AsyncIterable<UnfinishedPut>;
+
+  /** Throws away what an unfinished put has brought; nothing happens where it is gone. A put that still runs then fails with `store/failed`. */
+  removeUnfinished(id: string): Promise<void>;
 }
 
 /** The whole of a small object; `verify/size` where it is larger than `maxBytes`. */

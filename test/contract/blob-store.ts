@@ -393,6 +393,46 @@ export function blobStoreContract(name: string, makeStore: () => Promise<StoreUn
       });
     });
 
+    describe("unfinished puts", () => {
+      test("are listed while they run, and gone when they are done or have failed", async () => {
+        const begun = Promise.withResolvers<void>();
+        const go = Promise.withResolvers<void>();
+        async function* slow(): AsyncGenerator<Uint8Array, void, undefined> {
+          yield Buffer.from("some");
+          begun.resolve();
+          await go.promise;
+        }
+        expect(await collect(store.listUnfinished())).toEqual([]);
+        const put = store.put("k", slow());
+        await begun.promise;
+        expect(await collect(store.listUnfinished())).toMatchObject([{ modified: expect.any(Date) as unknown }]);
+        expect(await keys(store, "")).toEqual([]);
+        go.resolve();
+        await put;
+        expect(await collect(store.listUnfinished())).toEqual([]);
+      });
+
+      test("that are thrown away under a running put make it fail, and nothing is visible", async () => {
+        const begun = Promise.withResolvers<void>();
+        const go = Promise.withResolvers<void>();
+        async function* slow(): AsyncGenerator<Uint8Array, void, undefined> {
+          yield Buffer.from("some");
+          begun.resolve();
+          await go.promise;
+        }
+        const put = store.put("k", slow());
+        await begun.promise;
+        for (const { id } of await collect(store.listUnfinished())) {
+          await store.removeUnfinished(id);
+          await store.removeUnfinished(id);
+        }
+        go.resolve();
+        expect(await failureOf(put)).toMatchObject({ code: "store/failed" });
+        expect(await keys(store, "")).toEqual([]);
+        expect(await collect(store.listUnfinished())).toEqual([]);
+      });
+    });
+
     test("readSmall gives small objects whole and refuses larger ones", async () => {
       await store.put("k", once("12345"));
       expect(Buffer.from(await readSmall(store, "k", 5)).toString()).toBe("12345");

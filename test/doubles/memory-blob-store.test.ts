@@ -107,7 +107,7 @@ describe("the memory double fails as it is told", () => {
     await expect(keys(store, "a/")).rejects.toMatchObject(injected);
     await expect(store.remove("a/k")).rejects.toMatchObject(injected);
     expect(store.objects.has("a/k")).toBe(true);
-    expect(store.calls).toEqual({ put: 1, get: 0, head: 1, checksum: 1, list: 1, remove: 1 });
+    expect(store.calls).toEqual({ put: 1, get: 0, head: 1, checksum: 1, list: 1, remove: 1, listUnfinished: 0, removeUnfinished: 0 });
     expect(store.pendingFaults).toEqual([]);
   });
 

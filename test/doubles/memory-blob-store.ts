@@ -2,11 +2,11 @@ import { crc32 } from "node:zlib";
 import type { Clock } from "../../shared/clock.ts";
 import { LifeboatError } from "../../shared/errors.ts";
 import { requireKey, requirePrefix } from "../../shared/store/blob-key.ts";
-import type { BlobInfo, BlobStore, ByteRange, PutOptions } from "../../shared/store/blob-store.ts";
+import type { BlobInfo, BlobStore, ByteRange, PutOptions, UnfinishedPut } from "../../shared/store/blob-store.ts";
 import { BodyReader, throwIfAborted, untilAborted } from "../../shared/store/body-reader.ts";
 import { requireRange } from "../../shared/store/byte-range.ts";
 
-export type StoreCall = "put" | "get" | "head" | "checksum" | "list" | "remove";
+export type StoreCall = "put" | "get" | "head" | "checksum" | "list" | "remove" | "listUnfinished" | "removeUnfinished";
 
 /** What goes wrong in a call. */
 export type Fault =
@@ -29,7 +29,7 @@ export interface Injected {
 }
 
 const MEANT_FOR: Readonly<Record<Fault["kind"], readonly StoreCall[]>> = {
-  error: ["put", "get", "head", "checksum", "list", "remove"],
+  error: ["put", "get", "head", "checksum", "list", "remove", "listUnfinished", "removeUnfinished"],
   "short-write": ["put"],
   delay: ["put", "get", "head", "checksum", "list", "remove"],
   "lost-acknowledgement": ["put", "remove"],
@@ -45,7 +45,16 @@ interface Kept {
 /** A BlobStore in memory that counts its calls and fails as it is told to. A fault or option that it does not know is a TypeError. */
 export class MemoryBlobStore implements BlobStore {
   readonly location = "memory";
-  readonly calls: Record<StoreCall, number> = { put: 0, get: 0, head: 0, checksum: 0, list: 0, remove: 0 };
+  readonly calls: Record<StoreCall, number> = {
+    put: 0,
+    get: 0,
+    head: 0,
+    checksum: 0,
+    list: 0,
+    remove: 0,
+    listUnfinished: 0,
+    removeUnfinished: 0,
+  };
   /** What is there, for a test to look at and to tamper with. */
   readonly objects = new Map<string, Kept>();
   /** Bytes that the put under way has taken. */
@@ -53,6 +62,8 @@ export class MemoryBlobStore implements BlobStore {
   /** Reads that were begun and neither ended nor left. */
   openReads = 0;
   readonly #clock: Clock;
+  readonly #unfinished = new Map<string, UnfinishedPut>();
+  #begun = 0;
   #faults: { readonly injected: Injected; left: number }[] = [];
 
   constructor(clock: Clock) {
@@ -73,9 +84,18 @@ export class MemoryBlobStore implements BlobStore {
     return this.#faults.map(({ injected }) => injected);
   }
 
+  /** As a process that died in the middle of a put leaves it. */
+  leaveUnfinished(bytes: number, modified: Date): string {
+    this.#begun += 1;
+    const id = `put-${this.#begun}`;
+    this.#unfinished.set(id, { id, bytes, modified });
+    return id;
+  }
+
   async put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions = {}): Promise<BlobInfo> {
     const doing = `put of ${key} in ${this.location}`;
     const reader = new BodyReader(body, doing, options.signal);
+    const id = this.leaveUnfinished(0, this.#clock.now());
     try {
       this.calls.put += 1;
       requireKnown(options, ["ifAbsent", "signal"]);
@@ -88,6 +108,7 @@ export class MemoryBlobStore implements BlobStore {
         key,
       );
       throwIfAborted(doing, options.signal);
+      if (!this.#unfinished.has(id)) throw new LifeboatError("store/failed", `${doing} was thrown away before it was done`);
       if (options.ifAbsent === true && this.objects.has(key))
         throw new LifeboatError("store/exists", `${key} is already in ${this.location}`);
       const modified = this.#clock.now();
@@ -96,6 +117,7 @@ export class MemoryBlobStore implements BlobStore {
       this.#loseAcknowledgement(faults, `put of ${key}`);
       return { key, bytes: bytes.length, modified };
     } finally {
+      this.#unfinished.delete(id);
       await reader.close();
     }
   }
@@ -163,6 +185,18 @@ export class MemoryBlobStore implements BlobStore {
     if (error !== undefined) throw errorOf(error, `remove of ${key}`);
     this.objects.delete(key);
     this.#loseAcknowledgement(faults, `remove of ${key}`);
+  }
+
+  async *listUnfinished(): AsyncGenerator<UnfinishedPut, void, undefined> {
+    this.calls.listUnfinished += 1;
+    await this.#failIfTold("listUnfinished", "");
+    yield* this.#unfinished.values();
+  }
+
+  async removeUnfinished(id: string): Promise<void> {
+    this.calls.removeUnfinished += 1;
+    await this.#failIfTold("removeUnfinished", id);
+    this.#unfinished.delete(id);
   }
 
   async #receive(reader: BodyReader, error: ErrorFault | undefined, key: string): Promise<Uint8Array> {

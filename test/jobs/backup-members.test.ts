@@ -99,7 +99,6 @@ describe("the next member takes over", () => {
 });
 
 describe("no snapshot is asked for", () => {
-  const noLeader = { leaderId: undefined, errors: ["etcdserver: no leader"] };
   const denied = new LifeboatError("etcd/denied", "https://m1:2379: user backup may not take snapshots", { hint: "give it the root role" });
   const refused = (number: number): LifeboatError => new LifeboatError("etcd/unreachable", `${endpointOf(number)} refused the connection`);
   test.each<[string, readonly ScriptedMember[], object]>([
@@ -112,11 +111,6 @@ describe("no snapshot is asked for", () => {
       "where the endpoints are of two clusters",
       [{ number: 1 }, { number: 2, status: { clusterId: "c2" } }],
       { code: "etcd/cluster-mismatch", message: saying("c1 at https://m1:2379; c2 at https://m2:2379"), hint: anyText },
-    ],
-    [
-      "where there is no leader",
-      [1, 2, 3].map((number) => ({ number, status: noLeader })),
-      { code: "etcd/no-member", message: saying("knows of no leader") },
     ],
     ["of a learner", [{ number: 2, status: { isLearner: true } }], { code: "etcd/no-member", message: saying("no healthy voting member") }],
     [
@@ -138,12 +132,6 @@ describe("no snapshot is asked for", () => {
     expect(await failureOf(backUp(vault, { etcd }))).toMatchObject(error);
     expect(etcd.streamed).toEqual([]);
     expect(vault.blobs.objects.size).toBe(0);
-  });
-
-  test("of a member with a CORRUPT alarm, while another is well", async () => {
-    const members = [{ number: 1 }, { number: 2 }, { number: 3, snapshots: [whole(randomSnapshot(1000))] }];
-    const etcd = new ScriptedEtcd(members, [{ memberId: "a2", alarm: "CORRUPT" }]);
-    expect((await backUp(vault, { etcd })).manifest.etcd.source.memberId).toBe("a3");
   });
 
   test("of a member where permission is denied, while another grants it", async () => {

@@ -28,11 +28,15 @@ const down = new LifeboatError("etcd/unreachable", "refused");
 
 test("a healthy cluster: whom a backup would ask first, and the lineage that it would open", async () => {
   const result = await look([{ number: 1 }, { number: 2, status: { raftAppliedIndex: 110, revision: 60 } }, { number: 3 }]);
-  expect(result).toMatchObject({ clusterId: "c1", revision: 60, findings: [], lineage: { number: 1, opens: { reason: "first-backup" } } });
-  expect(result.sources.map(({ name, candidate }) => [name, candidate.role])).toEqual([
-    ["m2", "follower"],
-    ["m3", "follower"],
-    ["m1", "leader"],
+  expect(result).toMatchObject({
+    plan: { clusterId: "c1", revision: 60, quarantine: undefined },
+    findings: [],
+    lineage: { number: 1, opens: { reason: "first-backup" } },
+  });
+  expect(result.plan?.sources.map(({ name, reason }) => [name, reason])).toEqual([
+    ["m2", "follower at applied index 110"],
+    ["m3", "follower at applied index 100"],
+    ["m1", saying("leader")],
   ]);
 });
 
@@ -55,7 +59,7 @@ test("a cluster that no backup could be taken of is described all the same", asy
     { number: 1, status: down },
     { number: 2, status: down },
   ]);
-  expect(result).toMatchObject({ clusterId: undefined, revision: undefined, lineage: undefined, sources: [] });
+  expect(result).toMatchObject({ plan: undefined, lineage: undefined, sources: [] });
   expect(result.findings.map(({ code, subject }) => [code, subject])).toEqual([
     ["endpoint-unreachable", endpointOf(1)],
     ["endpoint-unreachable", endpointOf(2)],

@@ -50,13 +50,14 @@ export class Typist {
   }
 
   async #run(program: string, args: readonly string[], stdout: "inherit" | "pipe", exitCodes: readonly number[]): Promise<string> {
+    const shown = args[0] === LIFEBOAT ? `lifeboat ${args[1]}` : `${basename(program)} ${args[0]}`;
     this.#signal.throwIfAborted();
     const child = spawn(program, args, { cwd: this.#folder, stdio: ["ignore", stdout, "inherit"] });
     const output = child.stdout === null ? Promise.resolve("") : text(child.stdout);
     const [code] = (await once(child, "close")) as [number | null];
     this.#signal.throwIfAborted();
     if (code === null || !exitCodes.includes(code))
-      throw new Error(`${basename(program)} ${args[0] ?? ""} ended with exit code ${code ?? "of a signal"}`);
+      throw new Error(`${shown} ended with exit code ${code ?? "of a signal"}`);
     return output;
   }
 }

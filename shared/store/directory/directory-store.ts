@@ -1,12 +1,12 @@
 import { constants } from "node:fs";
-import { open, unlink } from "node:fs/promises";
+import { lstat, open, readdir, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { crc32 } from "node:zlib";
 import type { RandomBytes } from "../../clock.ts";
 import { LifeboatError } from "../../errors.ts";
 import { errnoOf, syncFolder } from "../../folders.ts";
 import { requireKey, requirePrefix } from "../blob-key.ts";
-import type { BlobInfo, BlobStore, ByteRange, PutOptions } from "../blob-store.ts";
+import type { BlobInfo, BlobStore, ByteRange, PutOptions, UnfinishedPut } from "../blob-store.ts";
 import { BodyReader, throwIfAborted } from "../body-reader.ts";
 import { requireRange } from "../byte-range.ts";
 import { diskError } from "./disk-errors.ts";
@@ -14,6 +14,9 @@ import { discard, INCOMING, publish, publishIfAbsent, receive, type Incoming } f
 import { findObject, makePlace, rootIsThere } from "./places.ts";
 import { readFile } from "./read-file.ts";
 import { walk } from "./walk.ts";
+
+/** What #receive calls a file. */
+const UNFINISHED_NAME = /^[0-9a-f]{32}$/;
 
 /**
  * Objects as files below a folder: the key is the path. Folders are 0700 and files 0600. A put goes to a file in `.lifeboat/incoming`, is flushed, and
@@ -108,6 +111,23 @@ export class DirectoryBlobStore implements BlobStore {
       await unlessGone(unlink(object.path));
       await syncFolder(dirname(object.path));
     });
+  }
+
+  async *listUnfinished(): AsyncGenerator<UnfinishedPut, void, undefined> {
+    const folder = join(this.#root, ...INCOMING);
+    const names = await this.#onDisk("list unfinished puts", async () =>
+      (await rootIsThere(this.#root)) ? ((await unlessGone(readdir(folder))) ?? []) : [],
+    );
+    for (const id of names.toSorted()) {
+      const stats = await this.#onDisk(`look at ${id}`, () => unlessGone(lstat(join(folder, id))));
+      if (stats?.isFile() === true && UNFINISHED_NAME.test(id)) yield { id, bytes: stats.size, modified: stats.mtime };
+    }
+  }
+
+  async removeUnfinished(id: string): Promise<void> {
+    if (!UNFINISHED_NAME.test(id))
+      throw new LifeboatError("store/failed", `${JSON.stringify(id)} is not an unfinished put of ${this.location}`);
+    await this.#onDisk(`remove unfinished put ${id}`, () => unlessGone(unlink(join(this.#root, ...INCOMING, id))));
   }
 
   async #receive(key: string, reader: BodyReader): Promise<Incoming> {
