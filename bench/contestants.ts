@@ -1,0 +1,145 @@
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import type { ClusterFiles } from "../tools/lab/cluster-security.ts";
+import type { EtcdPrograms } from "../tools/lab/etcd-programs.ts";
+import { measure } from "./measure.ts";
+import type { Command, Usage } from "./measure.ts";
+
+/** Where a contestant finds etcd, and what it works with. */
+export interface Arena {
+  readonly endpoint: string;
+  /** None where the endpoint is plain http. */
+  readonly files: ClusterFiles | undefined;
+  readonly programs: EtcdPrograms;
+  /** Paths of programs. */
+  readonly age: string;
+  readonly ageKeygen: string;
+  /** An empty folder of its own. */
+  readonly folder: string;
+  readonly signal: AbortSignal;
+}
+
+/** One way to make a backup. */
+export interface Contestant {
+  readonly name: string;
+  /** The whole backup, as a person would run it. */
+  run(): Promise<Usage>;
+  /** Opens what `run` left, and gives the hash and size that `etcdutl snapshot status` finds in it. */
+  check(): Promise<SnapshotStatus>;
+  /** Bytes of all files that `run` left. */
+  storedBytes(): Promise<number>;
+  /** Removes what `run` and `check` left. */
+  clear(): Promise<void>;
+}
+
+const SnapshotStatus = z.object({ hash: z.number(), totalSize: z.number() });
+/** As etcdutl says. `hash` is the same for every snapshot of one state. */
+export type SnapshotStatus = z.infer<typeof SnapshotStatus>;
+
+export const CONTESTANTS = { save: etcdctlSave, shell: shellPipeline, lifeboat } as const;
+export type ContestantName = keyof typeof CONTESTANTS;
+
+/** `etcdctl snapshot save` and nothing else. */
+async function etcdctlSave(arena: Arena): Promise<Contestant> {
+  const { programs } = arena;
+  const output = await outputFolder(arena);
+  const save = command(arena, output.path, programs.etcdctl, ["snapshot", "save", "snapshot.db"]);
+  return {
+    ...output,
+    name: "etcdctl snapshot save",
+    run: async () => (await measure(save, arena.signal)).usage,
+    check: () => statusOf(arena, join(output.path, "snapshot.db")),
+  };
+}
+
+const PIPELINE = `
+set -e
+"$ETCDCTL" snapshot save snapshot.db
+"$ETCDUTL" snapshot status snapshot.db
+zstd -q -1 snapshot.db -o snapshot.db.zst
+"$AGE" -r "$RECIPIENT" -o snapshot.db.zst.age snapshot.db.zst
+`;
+const REOPEN = `
+set -e
+"$AGE" -d -i key.txt snapshot.db.zst.age > reopened.db.zst
+zstd -q -d reopened.db.zst -o reopened.db
+`;
+
+/** What people do by hand: save, look, compress, encrypt, each into a file. */
+async function shellPipeline(arena: Arena): Promise<Contestant> {
+  const { programs, age, ageKeygen, folder, signal } = arena;
+  const output = await outputFolder(arena);
+  const keyFile = join(folder, "key.txt");
+  await measure(command(arena, folder, ageKeygen, ["-o", keyFile]), signal);
+  const { stdout } = await measure(command(arena, folder, ageKeygen, ["-y", keyFile]), signal);
+  const variables = { ETCDCTL: programs.etcdctl, ETCDUTL: programs.etcdutl, AGE: age, RECIPIENT: stdout.trim() };
+  const shell = (script: string): Promise<{ usage: Usage }> =>
+    measure(command(arena, output.path, "/bin/sh", ["-c", script], variables), signal);
+  return {
+    ...output,
+    name: "shell: save, status, zstd -1, age",
+    run: async () => (await shell(PIPELINE)).usage,
+    async check() {
+      await shell(REOPEN.replace("key.txt", "../key.txt"));
+      return statusOf(arena, join(output.path, "reopened.db"));
+    },
+  };
+}
+
+const LIFEBOAT = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
+
+/** `lifeboat backup` into a directory store. */
+async function lifeboat(arena: Arena): Promise<Contestant> {
+  const { folder, files, endpoint, signal } = arena;
+  const run = (...args: readonly string[]): Promise<{ usage: Usage }> =>
+    measure(command(arena, folder, process.execPath, [LIFEBOAT, ...args], { XDG_RUNTIME_DIR: folder }), signal);
+  const tls = files === undefined ? [] : ["--cacert", files.ca ?? "", "--cert", files.cert ?? "", "--key", files.key ?? ""];
+  await run("init", "--cluster", "bench", "--endpoint", endpoint, ...tls);
+  const vault = join(folder, "vault");
+  const exported = join(folder, "exported.db");
+  return {
+    name: "lifeboat backup",
+    run: async () => (await run("backup", "bench")).usage,
+    async check() {
+      await run("verify", "bench/latest", "--deep");
+      await run("export", "bench/latest", "--out", exported);
+      return statusOf(arena, exported);
+    },
+    storedBytes: () => bytesBelow(vault),
+    async clear() {
+      await rm(exported, { force: true });
+      await emptied(vault);
+    },
+  };
+}
+
+async function statusOf(arena: Arena, file: string): Promise<SnapshotStatus> {
+  const status = command(arena, arena.folder, arena.programs.etcdutl, ["snapshot", "status", file, "-w", "json"]);
+  return SnapshotStatus.parse(JSON.parse((await measure(status, arena.signal)).stdout));
+}
+
+function command(arena: Arena, cwd: string, program: string, args: readonly string[], variables: NodeJS.ProcessEnv = {}): Command {
+  const { endpoint, files } = arena;
+  const tls = files && { ETCDCTL_CACERT: files.ca, ETCDCTL_CERT: files.cert, ETCDCTL_KEY: files.key };
+  const env = { PATH: process.env["PATH"], ETCDCTL_ENDPOINTS: endpoint, ...tls, ...variables };
+  return { program, args, cwd, env };
+}
+
+async function outputFolder({ folder }: Arena): Promise<Pick<Contestant, "storedBytes" | "clear"> & { readonly path: string }> {
+  const path = join(folder, "output");
+  await mkdir(path);
+  return { path, storedBytes: () => bytesBelow(path), clear: () => emptied(path) };
+}
+
+async function bytesBelow(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  const sizes = await Promise.all(files.map(async (file) => (await stat(join(file.parentPath, file.name))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+async function emptied(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true, force: true });
+}

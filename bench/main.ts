@@ -1,0 +1,75 @@
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { requireEtcd } from "../tools/lab/etcd-programs.ts";
+import { temporaryFolder } from "../tools/lab/temporary-folder.ts";
+import { startLoadedEtcd } from "./cluster.ts";
+import { hold } from "./contest.ts";
+import type { Result } from "./contest.ts";
+import { describeMachine } from "./machine.ts";
+import { parseOptions, USAGE } from "./options.ts";
+import type { Options } from "./options.ts";
+import { reportOf } from "./report.ts";
+
+/** `npm run bench`: backups by lifeboat beside what people use without it, on one machine in turns. Linux only: it reads /proc. */
+
+const BIN = fileURLToPath(new URL("../tools/bin/", import.meta.url));
+const age = join(BIN, "age");
+
+const stop = new AbortController();
+for (const name of ["SIGINT", "SIGTERM"] as const)
+  process.once(name, () => stop.abort(new Error(`stopped by ${name}; what the bench started ends with it`)));
+
+try {
+  const options = parseOptions(process.argv.slice(2));
+  if (options === undefined) console.log(USAGE);
+  else await bench(options, stop.signal);
+} catch (error) {
+  console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = stop.signal.aborted ? 130 : 1;
+}
+
+async function bench(options: Options, signal: AbortSignal): Promise<void> {
+  await using folder = await temporaryFolder();
+  const started = performance.now();
+  const progress = (text: string): void => console.error(`${((performance.now() - started) / 1000).toFixed(0).padStart(4)} s  ${text}`);
+  const from = process.env["INIT_CWD"] ?? process.cwd();
+  const dataFolder = options.keep === undefined ? join(folder.path, "data") : resolve(from, options.keep);
+  const machine = await describeMachine(folder.path, requireEtcd("3.6"), age);
+  console.log(
+    Object.entries({ ...machine, ...machine.versions, versions: undefined })
+      .flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${value}`]))
+      .join("\n"),
+  );
+
+  const contests: { readonly size: string; readonly way: string; readonly results: readonly Result[] }[] = [];
+  for (const size of options.sizes) {
+    const etcdFolder = join(folder.path, `etcd-${size}`);
+    await mkdir(etcdFolder);
+    const etcd = await startLoadedEtcd({ size, folder: etcdFolder, dataFolder, signal, progress });
+    try {
+      for (const way of options.ways) {
+        const arenas = join(folder.path, `${size}-${way}`);
+        await mkdir(arenas);
+        const { contestants, runs } = options;
+        const results = await hold({
+          etcd,
+          way,
+          contestants,
+          runs,
+          age,
+          ageKeygen: join(BIN, "age-keygen"),
+          folder: arenas,
+          signal,
+          progress,
+        });
+        contests.push({ size, way, results });
+        console.log(`\n${reportOf(size, way, results)}`);
+        await rm(arenas, { recursive: true });
+      }
+    } finally {
+      await etcd.stop();
+    }
+  }
+  if (options.json !== undefined) await writeFile(resolve(from, options.json), `${JSON.stringify({ machine, contests }, undefined, 2)}\n`);
+}

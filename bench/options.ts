@@ -1,0 +1,57 @@
+import { parseArgs } from "node:util";
+import { SIZES } from "./cluster.ts";
+import type { Size } from "./cluster.ts";
+import { CONTESTANTS } from "./contestants.ts";
+import type { ContestantName } from "./contestants.ts";
+
+/** How etcd is reached. Delayed: through a proxy of 15 ms each way. */
+export const WAYS = ["plain", "tls", "plain-delayed", "tls-delayed"] as const;
+export type Way = (typeof WAYS)[number];
+
+export interface Options {
+  readonly sizes: readonly Size[];
+  readonly ways: readonly Way[];
+  readonly contestants: readonly ContestantName[];
+  readonly runs: number;
+  readonly json: string | undefined;
+  readonly keep: string | undefined;
+}
+
+export const USAGE = `npm run bench -- [--size 200|1600] [--only NAME,...] [--runs N] [--json FILE] [--keep DIR]
+    --size   megabytes of database (default: both, one after the other); may be given more than once
+    --only   of ${WAYS.join(", ")} and of ${Object.keys(CONTESTANTS).join(", ")} (default: all)
+    --runs   timed runs of each, of which the median is shown (default: 3)
+    --json   write every run's figures to FILE
+    --keep   fill the databases in DIR and leave them there, or use those that are there`;
+
+/** Undefined where help was asked for. Throws with a sentence for the person. */
+export function parseOptions(args: readonly string[]): Options | undefined {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      size: { type: "string", multiple: true },
+      only: { type: "string", multiple: true },
+      runs: { type: "string" },
+      json: { type: "string" },
+      keep: { type: "string" },
+      help: { type: "boolean" },
+    },
+  });
+  if (values.help === true) return undefined;
+  const runs = Number(values.runs ?? 3);
+  if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs ${values.runs} is not a number of runs`);
+  const names = (values.only ?? []).flatMap((list) => list.split(","));
+  const contestants = chosen(Object.keys(CONTESTANTS) as ContestantName[], names);
+  const ways = chosen(WAYS, names);
+  const strange = names.find((name) => ![...WAYS, ...Object.keys(CONTESTANTS)].includes(name));
+  if (strange !== undefined) throw new Error(`--only ${strange} is neither a way nor a contestant`);
+  const strangeSize = values.size?.find((size) => !Object.hasOwn(SIZES, size));
+  if (strangeSize !== undefined) throw new Error(`--size ${strangeSize} is none of ${Object.keys(SIZES).join(", ")}`);
+  return { sizes: chosen(Object.keys(SIZES) as Size[], values.size ?? []), ways, contestants, runs, json: values.json, keep: values.keep };
+}
+
+/** Those of `all` that are named, or all of them where none is. */
+function chosen<T extends string>(all: readonly T[], names: readonly string[]): readonly T[] {
+  const named = all.filter((one) => names.includes(one));
+  return named.length === 0 ? all : named;
+}
