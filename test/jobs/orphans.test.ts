@@ -56,7 +56,7 @@ test("data without a manifest, data of a lost race and unfinished uploads are fo
 
 test("data whose manifest does not hold is left alone, and told", async () => {
   const { manifest } = await backUp(vault);
-  await plant(vault, manifestKey(CLUSTER, manifest.id), "{}");
+  plant(vault, manifestKey(CLUSTER, manifest.id), "{}");
   vault.clock.advance(48 * HOUR_MS);
   const { orphans, unclear } = await find();
   expect(orphans).toEqual([]);

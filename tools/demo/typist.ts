@@ -56,8 +56,7 @@ export class Typist {
     const output = child.stdout === null ? Promise.resolve("") : text(child.stdout);
     const [code] = (await once(child, "close")) as [number | null];
     this.#signal.throwIfAborted();
-    if (code === null || !exitCodes.includes(code))
-      throw new Error(`${shown} ended with exit code ${code ?? "of a signal"}`);
+    if (code === null || !exitCodes.includes(code)) throw new Error(`${shown} ended with exit code ${code ?? "of a signal"}`);
     return output;
   }
 }
