@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { moduleFolders, programName, toolsOf } from "./modules.mjs";
 import { run } from "./run.mjs";
 
-const FLAGS = ["-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags=-s -w"];
+export const FLAGS = ["-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags=-s -w"];
 
 /** The modules whose programs under tools/bin are not there, or not of what pins them: go.mod, go.sum, the Go version and our flags. */
 export async function missingPrograms(root, go) {

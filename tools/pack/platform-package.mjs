@@ -1,0 +1,102 @@
+import { createHash } from "node:crypto";
+import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { moduleFolders, programName, toolsOf } from "../setup/modules.mjs";
+import { installedGo } from "../setup/prerequisites.mjs";
+import { FLAGS, goEnvironment, missingPrograms } from "../setup/programs.mjs";
+import { run } from "../setup/run.mjs";
+import { licencesOf } from "./licences.mjs";
+import { npmPack } from "./npm-pack.mjs";
+
+/** What packages are made for, in npm's words and in Go's. */
+export const PLATFORMS = {
+  "linux-x64": { os: "linux", cpu: "x64", goos: "linux", goarch: "amd64" },
+  "linux-arm64": { os: "linux", cpu: "arm64", goos: "linux", goarch: "arm64" },
+};
+
+/** Servers stay out: only drills run them, and they would make the download three quarters larger. */
+const LEFT_OUT = new Set(["etcd"]);
+
+/** Packs the helper programs for a platform: `{ name, version, tarball }`. */
+export async function packPlatform(root, platform, work, out, say) {
+  const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
+  const folder = join(work, platform);
+  const programs = await buildAll(root, platform, join(folder, "bin"), say);
+  const sums = await Promise.all(programs.map(async (file) => `${await sha256(join(folder, file))}  ${file}\n`));
+  await writeFile(join(folder, "SHA256SUMS"), sums.join(""));
+  await writeFile(
+    join(folder, "THIRD-PARTY-LICENSES.txt"),
+    await licencesOf(
+      programs.map((file) => join(folder, file)),
+      root,
+    ),
+  );
+  await copyFile(join(root, "LICENSE"), join(folder, "LICENSE"));
+  await writeFile(join(folder, "README.md"), readme(platform, programs));
+  await writeFile(join(folder, "package.json"), `${JSON.stringify(manifestOf(platform, version), null, 2)}\n`);
+  return npmPack(folder, out, ["--ignore-scripts"]);
+}
+
+function manifestOf(platform, version) {
+  const { os, cpu } = PLATFORMS[platform];
+  return {
+    name: `@etcd-lifeboat/tools-${platform}`,
+    version,
+    description: `Helper programs of etcd-lifeboat for ${platform}: age, etcdctl and etcdutl`,
+    license: "SEE LICENSE IN THIRD-PARTY-LICENSES.txt",
+    os: [os],
+    cpu: [cpu],
+    files: ["bin", "SHA256SUMS", "THIRD-PARTY-LICENSES.txt"],
+    // Programs cannot be run out of an archive.
+    preferUnplugged: true,
+    publishConfig: { access: "public" },
+  };
+}
+
+function readme(platform, programs) {
+  return `# Helper programs of etcd-lifeboat for ${platform}
+
+Built from source, static, without cgo; which version each is, it says itself. etcd-lifeboat depends on this package optionally: \`lifeboat doctor --tools\` tells
+what it finds. SHA256SUMS has the digests (\`sha256sum -c SHA256SUMS\`), THIRD-PARTY-LICENSES.txt the licences.
+
+${programs.map((file) => `- ${file}\n`).join("")}`;
+}
+
+/** Builds into `bin`, laid out as tools/bin is; the paths, beginning with `bin/`. */
+async function buildAll(root, platform, bin, say) {
+  const go = await installedGo();
+  if (go === undefined) throw new Error("go is missing: npm run setup says which one is needed");
+  const { goos, goarch, os, cpu } = PLATFORMS[platform];
+  // What set-up built for this machine is the same build.
+  const isBuilt = os === process.platform && cpu === process.arch && (await missingPrograms(root, go)).length === 0;
+  const files = [];
+  for (const folder of await moduleFolders(root)) {
+    const name = basename(folder);
+    const below = name.startsWith("etcd-") ? name : "";
+    await mkdir(join(bin, below), { recursive: true });
+    const wanted = toolsOf(await readFile(join(folder, "go.mod"), "utf8")).filter(({ path }) => isPacked(name, path));
+    for (const { path } of wanted) {
+      const file = join(below, programName(path));
+      if (isBuilt) {
+        await copyFile(join(root, "tools/bin", file), join(bin, file));
+      } else {
+        say(`building ${file} for ${platform}`);
+        const env = { ...goEnvironment(process.env), GOOS: goos, GOARCH: goarch };
+        await run("go", ["build", ...FLAGS, "-o", join(bin, file), path], { cwd: folder, env });
+      }
+      files.push(join("bin", file));
+    }
+  }
+  return files.toSorted((a, b) => (a < b ? -1 : 1));
+}
+
+/** Of the programs that set-up builds, some are for tests only. */
+function isPacked(module, path) {
+  return (module === "age" || module.startsWith("etcd-")) && !LEFT_OUT.has(programName(path));
+}
+
+async function sha256(file) {
+  return createHash("sha256")
+    .update(await readFile(file))
+    .digest("hex");
+}

@@ -1,0 +1,41 @@
+// `npm run pack:tools`: the tarballs that a release publishes. For each platform a package of helper programs, and the package itself, whose
+// manifest then names those as optional dependencies: never in the checkout, where `npm ci` would look for what is not published yet
+// (docs/decisions/0006). `--platform linux-x64` (may stand several times) makes fewer, `--out FOLDER` puts them elsewhere.
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { stopOnSignals } from "../setup/run.mjs";
+import { packMain } from "./main-package.mjs";
+import { packPlatform, PLATFORMS } from "./platform-package.mjs";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const say = (line) => process.stderr.write(`pack: ${line}\n`);
+
+async function pack() {
+  const { values } = parseArgs({ options: { platform: { type: "string", multiple: true }, out: { type: "string" } } });
+  const platforms = values.platform ?? Object.keys(PLATFORMS);
+  const unknown = platforms.find((name) => !Object.hasOwn(PLATFORMS, name));
+  if (unknown !== undefined) throw new Error(`${unknown} is no platform; there are ${Object.keys(PLATFORMS).join(", ")}`);
+  const out = resolve(process.env.INIT_CWD ?? ".", values.out ?? join(root, "tools/.cache/packages"));
+  await mkdir(out, { recursive: true });
+  await mkdir(join(root, "tools/.cache"), { recursive: true });
+  const work = await mkdtemp(join(root, "tools/.cache/pack-"));
+  try {
+    const made = [];
+    for (const platform of platforms) made.push(await packPlatform(root, platform, work, out, say));
+    const main = await packMain(root, made, work, out);
+    for (const { tarball } of [...made, main]) process.stdout.write(`${relative(process.env.INIT_CWD ?? process.cwd(), tarball)}\n`);
+    say("publish them in this order: the package comes last, when what it names is there");
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+stopOnSignals();
+try {
+  await pack();
+} catch (error) {
+  say(error.message);
+  process.exitCode = 1;
+}
