@@ -1,12 +1,21 @@
 import { defineConfig } from "vitest/config";
 
-/** Tests that start real servers and programs: everything else is quick, and is what `npm run test:unit` runs. */
-const INTEGRATION = ["test/etcd/**/*.live.test.ts", "test/lab/**/*.test.ts", "test/tools/**/*.test.ts", "test/e2e/**/*.test.ts"];
+/** Tests that start real servers and programs, or move much data: everything else is quick, and is what `npm run test:unit` runs. */
+const INTEGRATION = [
+  "test/seal/stock-programs.test.ts",
+  "test/seal/seal.test.ts",
+  "test/seal/zstd-frames.test.ts",
+  "test/store/directory/writer.test.ts",
+  "test/etcd/**/*.live.test.ts",
+  "test/lab/**/*.test.ts",
+  "test/tools/**/*.test.ts",
+  "test/e2e/**/*.test.ts",
+];
 
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: ["test/**/*.test.ts"], exclude: INTEGRATION, testTimeout: 20_000 } },
+      { test: { name: "unit", include: ["test/**/*.test.ts"], exclude: INTEGRATION, testTimeout: 20_000, isolate: false } },
       { test: { name: "integration", include: INTEGRATION, testTimeout: 120_000, hookTimeout: 120_000 } },
     ],
     // etcd3's channels in the lab name an IP address to TLS, which Node deplores on every start.
