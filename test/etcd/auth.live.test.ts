@@ -12,7 +12,7 @@ const BACKUP_PASSWORD = "only-for-backups";
 const WRONG = "not-the-password";
 
 describe.each(ETCD_VERSIONS)("etcd %s with users and passwords", (version) => {
-  const isMissing = skipWithout(`etcd ${version}`, etcdPrograms(version) !== undefined);
+  const isMissing = skipWithout(`etcd-${version}`, etcdPrograms(version) !== undefined);
   let cluster: EtcdCluster;
   let url: string;
 
@@ -85,7 +85,7 @@ describe.each(ETCD_VERSIONS)("etcd %s with users and passwords", (version) => {
 });
 
 describe.each(ETCD_VERSIONS)("etcd %s with users by certificate", (version) => {
-  const isMissing = skipWithout(`etcd ${version}`, etcdPrograms(version) !== undefined);
+  const isMissing = skipWithout(`etcd-${version}`, etcdPrograms(version) !== undefined);
 
   test.skipIf(isMissing)("a name that is no user, and a user that is not root", async () => {
     await using cluster = await startCluster({ version, security: "certificate" });

@@ -13,7 +13,7 @@ import { LIMITS, sourceOf } from "./support/source-of.ts";
 
 /** A cluster in a bad way still tells of it, and of what can be had from it. */
 
-const missing = (version: EtcdVersion): boolean => skipWithout(`etcd ${version}`, etcdPrograms(version) !== undefined);
+const missing = (version: EtcdVersion): boolean => skipWithout(`etcd-${version}`, etcdPrograms(version) !== undefined);
 
 describe.each(ETCD_VERSIONS)("alarms of etcd %s", (version) => {
   test.skipIf(missing(version))("are listed, stand in the status, and CORRUPT sets the member apart even by the status alone", async () => {

@@ -18,7 +18,7 @@ const CASES = ETCD_VERSIONS.flatMap((version) =>
 );
 
 describe.each(CASES)("etcd $version, $security, $members member(s)", ({ version, security, members }) => {
-  const isMissing = skipWithout(`etcd ${version}`, etcdPrograms(version) !== undefined);
+  const isMissing = skipWithout(`etcd-${version}`, etcdPrograms(version) !== undefined);
   let cluster: EtcdCluster;
 
   beforeAll(async () => {

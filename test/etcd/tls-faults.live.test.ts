@@ -28,7 +28,7 @@ async function expectBoth(
 
 /** 3.4 was built with an older Go, whose TLS refuses in other words. */
 describe.each(["3.4", "3.7"] as const)("etcd %s that asks for client certificates", (version) => {
-  const isMissing = skipWithout(`etcd ${version}`, etcdPrograms(version) !== undefined);
+  const isMissing = skipWithout(`etcd-${version}`, etcdPrograms(version) !== undefined);
   let foreign: Authority;
   let cluster: EtcdCluster;
   let ca: string;
