@@ -17,7 +17,7 @@ import type { SnapshotName, SnapshotStore } from "../store/snapshot-store.ts";
 import { planBackup } from "./backup-plan.ts";
 import type { BackupPlan } from "./backup-plan.ts";
 import { streamFromFirstThatCan } from "./backup-stream.ts";
-import { readManifest } from "./catalog.ts";
+import { listIds, readManifest } from "./catalog.ts";
 import type { FoundManifest, Vault } from "./catalog.ts";
 import { draftManifest } from "./draft-manifest.ts";
 import { findLineage, openLineage } from "./lineage.ts";
@@ -95,7 +95,9 @@ async function backupLocked(ports: BackupPorts, request: BackupRequest, phases: 
   const startedAt = ports.clock.now();
   const place = await phases.run("slot", async () => {
     await requireTrustedKey(ports.keys, ports.trusted, "snapshot");
-    return takeSlot(ports, request, startedAt);
+    const found = await takeSlot(ports, request, startedAt);
+    if (!found.taken) await warnIfBehind(ports, cluster, startedAt);
+    return found;
   });
   if (place.taken) return { ...asResult(await readManifest(ports, cluster, place.id), phases), existing: true };
 
@@ -180,6 +182,17 @@ async function takeSlot(ports: BackupPorts, { cluster, slot }: BackupRequest, no
   if (slot === undefined) return { id: await freeId(ports, cluster, now), taken: false };
   const id = idOfSlot(slot);
   return { id, taken: await isTaken(ports, cluster, id) };
+}
+
+/** Ids are times: as long as the clock is behind the newest one, `latest` names that and not what is taken now. */
+async function warnIfBehind({ blobs, progress }: BackupPorts, cluster: string, now: Date): Promise<void> {
+  const newest = (await listIds(blobs, cluster)).at(-1);
+  const slot = newest === undefined ? undefined : parseId(newest)?.slot;
+  if (slot === undefined || slot <= now) return;
+  progress.note(
+    "warn",
+    `this machine's clock is behind the newest snapshot: it says ${now.toISOString()}, and ${cluster}/${newest} stays the latest until then; see that the clock is set by NTP`,
+  );
 }
 
 async function freeId({ blobs }: Pick<Vault, "blobs">, cluster: string, slot: Date): Promise<string> {

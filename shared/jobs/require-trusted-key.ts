@@ -2,9 +2,11 @@ import { LifeboatError } from "../errors.ts";
 import type { KeyRing, Purpose } from "../keys/key-ring.ts";
 import type { TrustedKeys } from "../manifest/signed-document.ts";
 
-/** To be called before the work: what would be signed by a key that readers do not trust is worth nothing. Throws `config/invalid`, or the key ring's errors. */
+/**
+ * To be called before the work: what cannot be signed, or would be by a key that readers do not trust, is worth nothing. Throws `config/invalid`, or the key ring's errors.
+ */
 export async function requireTrustedKey(keys: KeyRing, trusted: TrustedKeys, purpose: Purpose): Promise<void> {
-  const { fingerprint } = await keys.publicKey(purpose);
+  const { fingerprint } = await keys.signingKey(purpose);
   if (trusted[purpose].includes(fingerprint)) return;
   throw new LifeboatError(
     "config/invalid",

@@ -45,7 +45,9 @@ export interface KeyRing {
   unwrap(wrapping: Wrapping, context: WrapContext): Promise<string>;
   /** Signs `bytes` with the present key of the purpose. */
   sign(purpose: Purpose, bytes: Uint8Array): Promise<Signature>;
-  /** The key that signs for the purpose now. */
+  /** The key that `sign` uses now. Throws where it could not sign: asked before long work whose outcome is to be signed. */
+  signingKey(purpose: Purpose): Promise<PublicKey>;
+  /** The key that signs for the purpose now, as far as it is known here: needs no private key. */
   publicKey(purpose: Purpose): Promise<PublicKey>;
   /** Which wrapping key `wrap` uses now: see `Wrapping.key`. */
   wrappingKey(): Promise<string>;

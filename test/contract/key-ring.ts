@@ -110,6 +110,7 @@ export function keyRingContract(name: string, makeRings: () => Promise<KeyRingsU
         expect(parsePublicKey(publicKey.spki, "the key")).toEqual(publicKey);
         for (const bytes of [new Uint8Array(), Buffer.from("payload"), randomBytes(1024 * 1024)]) {
           const signed = await ring.sign(purpose, bytes);
+          expect(await ring.signingKey(purpose)).toEqual(signed.publicKey);
           expect(signed.publicKey.fingerprint).toBe(publicKey.fingerprint);
           expect(verifySignature(publicKey, bytes, signed.signature)).toBe(true);
           expect(verifySignature(publicKey, Buffer.concat([bytes, Buffer.from("x")]), signed.signature)).toBe(false);

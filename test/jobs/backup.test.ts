@@ -3,7 +3,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { systemClock } from "../../cli/system-clock.ts";
 import { LifeboatError } from "../../shared/errors.ts";
 import { FileLock } from "../../shared/host-lock/file-lock.ts";
-import { BACKUP_STEPS } from "../../shared/jobs/backup.ts";
+import { backup, BACKUP_STEPS } from "../../shared/jobs/backup.ts";
+import { resolveRef } from "../../shared/jobs/ref.ts";
+import { LocalKeyRing } from "../../shared/keys/local/local-key-ring.ts";
 import { manifestKey } from "../../shared/manifest/layout.ts";
 import { digestOf, openDocument } from "../../shared/manifest/signed-document.ts";
 import { endpointOf, ScriptedEtcd } from "../doubles/scripted-etcd.ts";
@@ -11,7 +13,7 @@ import type { SnapshotStep } from "../doubles/scripted-etcd.ts";
 import { failureOf, keys as keysIn } from "../support/blobs.ts";
 import { anyText, saying } from "../support/matchers.ts";
 import { asSent, randomSnapshot } from "../support/snapshots.ts";
-import { backUp, bytesAt, CLUSTER, contentOf, makeTestKeys, newVault, oneMember, plant, visible } from "../support/vaults.ts";
+import { backUp, bytesAt, CLUSTER, contentOf, LIMITS, makeTestKeys, newVault, oneMember, plant, visible } from "../support/vaults.ts";
 import type { TestKeys, TestVault } from "../support/vaults.ts";
 
 const SLOT = "2026-11-21T10:00:00Z";
@@ -205,6 +207,56 @@ describe("by hand", () => {
     expect((await backUp(vault)).manifest.id).toBe(`${ID}-2`);
     expect((await backUp(vault, { slot: SLOT })).existing).toBe(true);
   });
+});
+
+describe("a clock", () => {
+  const TOLD = "this machine's clock is behind the newest snapshot: it says 2026-11-21T10:00:00.000Z, and prod/";
+
+  test("that went back behind the newest snapshot is told, and the backup is taken for all that", async () => {
+    const later = newVault(keys);
+    later.clock.advance(86_400_000);
+    await backUp({ ...vault, clock: later.clock }, {});
+    const { manifest } = await backUp(vault);
+    expect(manifest.id).toBe(ID);
+    expect(vault.progress.warnings).toEqual([saying(`${TOLD}20261122T100000Z stays the latest until then`)]);
+    expect((await resolveRef(vault, "prod/latest")).manifest.id).toBe("20261122T100000Z");
+    vault.clock.advance(2 * 86_400_000);
+    expect((await resolveRef(vault, `prod/${(await backUp(vault)).manifest.id}`)).digest).toBe(
+      (await resolveRef(vault, "prod/latest")).digest,
+    );
+    expect(vault.progress.warnings).toHaveLength(1);
+  });
+
+  test("that stands still or goes forward is not told of, nor is an old slot that was asked for", async () => {
+    await backUp(vault, { slot: SLOT });
+    await backUp(vault);
+    await backUp(vault, { slot: "2026-11-20T10:00:00Z" });
+    vault.clock.advance(365 * 86_400_000);
+    await backUp(vault);
+    expect(vault.progress.warnings).toEqual([]);
+  });
+
+  test("that is behind a slot by more than an hour is what the refusal speaks of", async () => {
+    expect(await failureOf(backUp(vault, { slot: "2026-11-21T11:00:01Z", etcd: new ScriptedEtcd([]) }))).toMatchObject({
+      code: "usage",
+      message: saying("is in the future"),
+      hint: "check the time given, and this machine's clock",
+    });
+    await backUp(vault, { slot: "2026-11-21T10:59:59Z" });
+    await backUp(vault, { slot: "2026-11-21T10:59:59Z" });
+    expect(vault.progress.warnings).toEqual([]);
+    await backUp(vault);
+    expect(vault.progress.warnings).toEqual([saying(`${TOLD}20261121T105959Z`)]);
+  });
+});
+
+test("a key that cannot sign is told before anything is asked of etcd or stored", async () => {
+  const nothing = new ScriptedEtcd([]);
+  const ring = new LocalKeyRing(join(keys.folder, "nowhere"));
+  const failure = await failureOf(backup({ ...vault, keys: ring, etcd: nothing }, { cluster: CLUSTER, limits: LIMITS }));
+  expect(failure).toMatchObject({ code: "keys/missing", message: saying("there is no snapshot.key") });
+  expect(nothing.asked).toEqual([]);
+  expect(vault.blobs.objects.size).toBe(0);
 });
 
 test("backups of two clusters do not wait for each other, and their ids do not meet", async () => {

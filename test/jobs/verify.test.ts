@@ -114,7 +114,7 @@ describe("a deep verification", () => {
     const distrusting = { ...vault, trusted: { ...vault.trusted, audit: keys.trusted.snapshot } };
     expect(await failureOf(verifyDeep(distrusting, REF))).toMatchObject({ code: "config/invalid", message: saying("trustedKeys.audit") });
     const without = { ...vault, keys: new LocalKeyRing(join(keys.folder, "nowhere")) };
-    expect(await failureOf(verifyDeep(without, REF))).toMatchObject({ code: "keys/missing", message: saying("audit.pub") });
+    expect(await failureOf(verifyDeep(without, REF))).toMatchObject({ code: "keys/missing", message: saying("audit.key") });
     expect(vault.blobs.calls.get).toBe(0);
   });
 

@@ -107,6 +107,17 @@ describe("a host with the keys of its role only", () => {
     });
   });
 
+  test("is told before the work that it could not sign, though it knows the public key", async () => {
+    await unlink(join(folder, "audit.key"));
+    expect(await ring.publicKey("audit")).toEqual(keys.publicKeys.audit);
+    await expect(ring.signingKey("audit")).rejects.toMatchObject({
+      code: "keys/missing",
+      message: `there is no audit.key in ${folder}: it signs verifications`,
+    });
+    await writeFile(join(folder, "snapshot.key"), "garbage", { mode: 0o600 });
+    await expect(ring.signingKey("snapshot")).rejects.toMatchObject({ code: "keys/invalid" });
+  });
+
   test("says which file is missing to wrap, also where the folder is", async () => {
     const nowhere = new LocalKeyRing(join(above, "nowhere"));
     await expect(nowhere.wrappingKey()).rejects.toMatchObject({

@@ -15,6 +15,11 @@ import {
 } from "./key-files.ts";
 import { identityIn, wrappedText } from "./wrapped-text.ts";
 
+interface Signer {
+  readonly privateKey: KeyObject;
+  readonly publicKey: PublicKey;
+}
+
 /**
  * Keys as files in a folder. Each file is read when it is first needed, so a host holds only those of its role: one that backs up needs `snapshot.key` and
  * `wrapping.pub`, and then can open nothing.
@@ -61,8 +66,12 @@ export class LocalKeyRing implements KeyRing {
   }
 
   async sign(purpose: Purpose, bytes: Uint8Array): Promise<Signature> {
-    const { privateKey, publicKey } = await this.#once(privateKeyFile(purpose), () => this.#signingKey(purpose));
+    const { privateKey, publicKey } = await this.#signer(purpose);
     return { signature: sign("sha256", bytes, { key: privateKey, dsaEncoding: "der" }), publicKey };
+  }
+
+  async signingKey(purpose: Purpose): Promise<PublicKey> {
+    return (await this.#signer(purpose)).publicKey;
   }
 
   async publicKey(purpose: Purpose): Promise<PublicKey> {
@@ -70,7 +79,7 @@ export class LocalKeyRing implements KeyRing {
     const stated = await this.#once(file, () => this.#statedPublicKey(purpose));
     if (stated !== undefined) return stated;
     try {
-      return (await this.#once(privateKeyFile(purpose), () => this.#signingKey(purpose))).publicKey;
+      return await this.signingKey(purpose);
     } catch (error) {
       throw isLifeboatError(error, "keys/missing") ? missingFile(this.#folder, file) : error;
     }
@@ -102,7 +111,11 @@ export class LocalKeyRing implements KeyRing {
     return byRecipient;
   }
 
-  async #signingKey(purpose: Purpose): Promise<{ readonly privateKey: KeyObject; readonly publicKey: PublicKey }> {
+  async #signer(purpose: Purpose): Promise<Signer> {
+    return this.#once(privateKeyFile(purpose), () => this.#readSigner(purpose));
+  }
+
+  async #readSigner(purpose: Purpose): Promise<Signer> {
     const file = privateKeyFile(purpose);
     const text = await readPrivate(this.#folder, file);
     const privateKey = invalidIfThrown(
