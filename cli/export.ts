@@ -1,9 +1,9 @@
 import { exportSnapshot } from "../shared/jobs/export.ts";
-import { readIdentityFile, requireFree, writeOutput } from "../shared/wire.ts";
+import { readIdentityFile, requireFree, unfinishedOutputs, writeOutput } from "../shared/wire.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register } from "./command.ts";
-import { print, printJson } from "./console.ts";
-import { formatBytes } from "./format.ts";
+import { print, printJson, tell } from "./console.ts";
+import { formatBytes, printable } from "./format.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
 
 /** `lifeboat export`. */
@@ -25,6 +25,11 @@ export const registerExport: Register = (program, run) => {
       run(async (session) => {
         const out = session.resolvePath(options.out);
         await requireFree(out);
+        for (const left of await unfinishedOutputs(out))
+          tell(
+            session.console,
+            `warning: ${printable(left)} is left of an export that was killed, unless that still runs: it holds secrets of a cluster unencrypted; delete it`,
+          );
         const identities = options.identity === undefined ? undefined : await readIdentityFile(session.resolvePath(options.identity));
         const progress = new ConsoleProgress(session.console);
         const ports = await session.openPorts();

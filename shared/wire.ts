@@ -18,7 +18,7 @@ import type { KeyRing } from "./keys/key-ring.ts";
 import { createLocalKeys } from "./keys/local/create-local-keys.ts";
 import { LocalKeyRing } from "./keys/local/local-key-ring.ts";
 import type { TrustedKeys } from "./manifest/signed-document.ts";
-import { requireFree, writeOutput } from "./output/output-file.ts";
+import { requireFree, unfinishedOutputs, writeOutput } from "./output/output-file.ts";
 import { newIdentity, readIdentities } from "./seal/age.ts";
 import type { BlobStore } from "./store/blob-store.ts";
 import { DirectoryBlobStore } from "./store/directory/directory-store.ts";
@@ -175,4 +175,4 @@ export async function readIdentityFile(path: string): Promise<readonly string[]>
   return readIdentities(text);
 }
 
-export { requireFree, writeOutput };
+export { requireFree, unfinishedOutputs, writeOutput };

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { link, lstat, open, rm } from "node:fs/promises";
+import { link, lstat, open, readdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { LifeboatError, messageOf } from "../errors.ts";
 import { errnoOf, syncFolder } from "../folders.ts";
@@ -10,7 +10,7 @@ import { errnoOf, syncFolder } from "../folders.ts";
 export async function writeOutput(path: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
   await requireFree(path);
   const folder = dirname(path);
-  const draft = join(folder, `.${basename(path)}.${randomBytes(6).toString("hex")}.partial`);
+  const draft = join(folder, `${draftPrefix(path)}${randomBytes(6).toString("hex")}.partial`);
   try {
     await using file = await onDisk(path, () => open(draft, "wx", 0o600));
     for await (const chunk of bytes) await onDisk(path, () => file.writeFile(chunk));
@@ -21,6 +21,18 @@ export async function writeOutput(path: string, bytes: AsyncIterable<Uint8Array>
     await rm(draft, { force: true });
   }
   await onDisk(path, () => syncFolder(folder));
+}
+
+/** Files beside `path` that writing it began and did not end: by a process that was killed, or by one that still runs. */
+export async function unfinishedOutputs(path: string): Promise<readonly string[]> {
+  const prefix = draftPrefix(path);
+  const names = await readdir(dirname(path)).catch(() => []);
+  const isDraft = (name: string): boolean => name.startsWith(prefix) && /^[0-9a-f]{12}\.partial$/.test(name.slice(prefix.length));
+  return names.filter(isDraft).map((name) => join(dirname(path), name));
+}
+
+function draftPrefix(path: string): string {
+  return `.${basename(path)}.`;
 }
 
 /** Throws `output/exists` where there is something at `path`. */

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { writeOutput } from "../../shared/output/output-file.ts";
+import { unfinishedOutputs, writeOutput } from "../../shared/output/output-file.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -62,4 +62,19 @@ test("a folder that is not there is told with the way out", async () => {
     code: "output/failed",
     hint: "check that the folder exists and can be written to",
   });
+});
+
+test("what a killed process left is found, what is whole or another's is not", async () => {
+  const path = join(folder, "out");
+  expect(await unfinishedOutputs(join(folder, "no", "out"))).toEqual([]);
+  async function* looking(): AsyncGenerator<Uint8Array, void, undefined> {
+    yield Buffer.from("x");
+    const [draft, ...more] = await unfinishedOutputs(path);
+    expect(more).toEqual([]);
+    expect(await readFile(draft ?? "", "utf8")).toBe("x");
+  }
+  for (const name of [".other.0123456789ab.partial", ".out.partial", ".out.db.0123456789ab.partial"])
+    await writeFile(join(folder, name), "");
+  await writeOutput(path, looking());
+  expect(await unfinishedOutputs(path)).toEqual([]);
 });
