@@ -1,46 +1,9 @@
 import type { ErrorCode, LifeboatError } from "../errors.ts";
 import { chooseMembers } from "./choice.ts";
+import { certificateFindings } from "./certificate-findings.ts";
+import { problem, warning } from "./finding.ts";
+import type { Finding, FindingCode, Severity } from "./finding.ts";
 import type { Alarm, Certificate, EndpointStatus, Member } from "./etcd-source.ts";
-
-export type Severity = "problem" | "warning" | "info";
-
-/** Stable names for what a look at a cluster can find. A problem keeps a good backup from being taken, a warning will do so one day or should be known. */
-export type FindingCode =
-  | "endpoint-unreachable"
-  | "tls"
-  | "not-authenticated"
-  | "no-member"
-  | "permission-denied"
-  | "permission-unknown"
-  | "no-leader"
-  | "no-quorum"
-  | "clusters-differ"
-  | "corrupt"
-  | "nospace"
-  | "learner"
-  | "not-a-member"
-  | "member-without-endpoint"
-  | "member-not-started"
-  | "versions-differ"
-  | "certificate-expired"
-  | "certificate-expiring"
-  | "certificate-not-yet-valid"
-  | "plain-http"
-  | "slow"
-  | "members-unknown"
-  | "alarms-unknown"
-  | "new-lineage";
-
-export interface Finding {
-  readonly code: FindingCode;
-  readonly severity: Severity;
-  /** What it is about: an endpoint, a member's name or id, `client certificate`, `cluster`. */
-  readonly subject: string;
-  /** One sentence, lower case, no full stop. */
-  readonly message: string;
-  /** What to do about it; empty where there is nothing to do. */
-  readonly fix: string;
-}
 
 /** What was learned from one endpoint. A LifeboatError stands for an answer that could not be had, undefined for a question that was not asked. */
 export interface EndpointFacts {
@@ -61,9 +24,6 @@ export interface ClusterFacts {
   readonly clientCertificate: Certificate | undefined;
 }
 
-const DAY_MS = 24 * 60 * 60 * 1000;
-/** kubeadm and most others renew within the last month. */
-const EXPIRING_MS = 30 * DAY_MS;
 /** etcd's default heartbeat interval: a member that takes longer to say its status is far away or busy. */
 const SLOW_MS = 100;
 
@@ -129,28 +89,6 @@ function endpointFindings({ endpoint, status, permission, certificate }: Endpoin
   }
   if (certificate !== undefined && !(certificate instanceof Error)) found.push(...certificateFindings(endpoint, certificate, now));
   return found;
-}
-
-function certificateFindings(subject: string, { subject: name, notBefore, notAfter }: Certificate, now: Date): readonly Finding[] {
-  const which = subject === "client certificate" ? `the client certificate (${name})` : `its certificate (${name})`;
-  const renew =
-    subject === "client certificate" ? "renew tls.cert" : "renew etcd's --cert-file: a running etcd takes the new one by itself";
-  if (notAfter <= now) return [problem("certificate-expired", subject, `${which} expired on ${day(notAfter)}`, renew)];
-  if (notBefore > now) {
-    return [
-      problem(
-        "certificate-not-yet-valid",
-        subject,
-        `${which} is not valid before ${notBefore.toISOString()}`,
-        "check the clocks of this machine and of the CA",
-      ),
-    ];
-  }
-  const leftMs = notAfter.getTime() - now.getTime();
-  if (leftMs >= EXPIRING_MS) return [];
-  const days = Math.floor(leftMs / DAY_MS);
-  const left = days === 0 ? "in less than a day" : days === 1 ? "in a day" : `in ${days} days`;
-  return [warning("certificate-expiring", subject, `${which} expires ${left}, on ${day(notAfter)}`, renew)];
 }
 
 function clusterFindings({ endpoints, members, alarms }: ClusterFacts): readonly Finding[] {
@@ -288,16 +226,4 @@ function statusesOf(endpoints: readonly EndpointFacts[]): readonly EndpointStatu
 function nameOf(memberId: string, members: readonly Member[]): string {
   const name = members.find(({ id }) => id === memberId)?.name ?? "";
   return name === "" ? memberId : name;
-}
-
-function problem(code: FindingCode, subject: string, message: string, fix: string): Finding {
-  return { code, severity: "problem", subject, message, fix };
-}
-
-function warning(code: FindingCode, subject: string, message: string, fix: string): Finding {
-  return { code, severity: "warning", subject, message, fix };
-}
-
-function day(date: Date): string {
-  return date.toISOString().slice(0, 10);
 }

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { isLifeboatError } from "../errors.ts";
 import type { EtcdSource } from "../etcd/etcd-source.ts";
-import type { Finding } from "../etcd/findings.ts";
+import type { Finding } from "../etcd/finding.ts";
 import { explainLineage } from "../etcd/lineage.ts";
 import type { LineageDecision } from "../etcd/lineage.ts";
 import { planBackup } from "./backup-plan.ts";

@@ -3,7 +3,8 @@ import { isLifeboatError, LifeboatError } from "../errors.ts";
 import { chooseMembers } from "../etcd/choice.ts";
 import type { EndpointStatus, EtcdSource, Member } from "../etcd/etcd-source.ts";
 import { findings } from "../etcd/findings.ts";
-import type { ClusterFacts, EndpointFacts, Finding } from "../etcd/findings.ts";
+import type { Finding } from "../etcd/finding.ts";
+import type { ClusterFacts, EndpointFacts } from "../etcd/findings.ts";
 
 /** A member that a snapshot can be taken from. */
 export interface SnapshotSource {
