@@ -4,7 +4,9 @@ import { execa } from "execa";
 const MAIN = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
 
 export interface Outcome {
+  /** Undefined where a signal ended it. */
   readonly code: number | undefined;
+  readonly signal: string | undefined;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -13,6 +15,10 @@ export interface LifeboatOptions {
   /** Where the person stands. */
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** A program and its first arguments that node and the rest of the line are given to, such as a shell that sets a limit. */
+  readonly through?: readonly string[];
+  /** A module that is loaded before the command. */
+  readonly preload?: string;
   /** Called with the running process's id. */
   readonly onStart?: (pid: number) => void;
   /** Called with what was printed on standard error so far, whenever there is more. */
@@ -21,7 +27,15 @@ export interface LifeboatOptions {
 
 /** Runs the real command in a process of its own, to its end. */
 export async function lifeboat(args: readonly string[], options: LifeboatOptions): Promise<Outcome> {
-  const child = execa(process.execPath, [MAIN, ...args], {
+  const { through = [], preload } = options;
+  const [program = process.execPath, ...line] = [
+    ...through,
+    process.execPath,
+    ...(preload === undefined ? [] : ["--import", preload]),
+    MAIN,
+    ...args,
+  ];
+  const child = execa(program, line, {
     cwd: options.cwd,
     env: { PATH: process.env["PATH"], NO_COLOR: "1", XDG_RUNTIME_DIR: options.cwd, ...options.env },
     extendEnv: false,
@@ -38,8 +52,8 @@ export async function lifeboat(args: readonly string[], options: LifeboatOptions
     told += chunk.toString();
     options.onStderr?.(told, pid);
   });
-  const { exitCode, stdout, stderr } = await child;
-  return { code: exitCode, stdout, stderr };
+  const { exitCode, signal, stdout, stderr } = await child;
+  return { code: exitCode, signal, stdout, stderr };
 }
 
 /** The JSON document that a command printed. */

@@ -8,6 +8,8 @@ export interface TcpProxy extends AsyncDisposable {
   readonly bytesFromServer: () => number;
   /** Of clients that are connected now. */
   readonly connections: () => number;
+  /** Ends the fault, or keeps it from beginning: what was held goes on, and new connections are served. */
+  mend(): void;
 }
 
 export interface ProxyFault {
@@ -15,6 +17,8 @@ export interface ProxyFault {
   readonly cutAfter?: number;
   /** Pass on nothing from then on, and keep the connections. */
   readonly stallAfter?: number;
+  /** Called once, when the fault begins. */
+  readonly onFault?: () => void;
 }
 
 export async function tcpProxy(url: string, fault: ProxyFault = {}, host = "127.0.0.1"): Promise<TcpProxy> {
@@ -22,6 +26,14 @@ export async function tcpProxy(url: string, fault: ProxyFault = {}, host = "127.
   const sockets = new Set<Socket>();
   const clients = new Set<Socket>();
   let fromServer = 0;
+  let state: "well" | "faulty" | "mended" = "well";
+  let held: (() => void)[] = [];
+  const isFaulty = (limit: number | undefined): boolean => {
+    if (state === "mended" || limit === undefined || fromServer <= limit) return false;
+    if (state === "well") fault.onFault?.();
+    state = "faulty";
+    return true;
+  };
   const server = createServer((client) => {
     const upstream = connect(Number(target.port), target.hostname);
     clients.add(client);
@@ -38,20 +50,22 @@ export async function tcpProxy(url: string, fault: ProxyFault = {}, host = "127.
       });
     }
     client.pipe(upstream);
-    upstream.on("data", (chunk: Buffer) => {
-      fromServer += chunk.length;
-      if (fault.cutAfter !== undefined && fromServer > fault.cutAfter) {
-        client.resetAndDestroy();
-        return;
-      }
-      if (fault.stallAfter !== undefined && fromServer > fault.stallAfter) {
-        upstream.pause();
-        return;
-      }
+    const passOn = (chunk: Buffer): void => {
       if (!client.write(chunk)) {
         upstream.pause();
         client.once("drain", () => upstream.resume());
+      } else if (upstream.isPaused()) upstream.resume();
+    };
+    upstream.on("data", (chunk: Buffer) => {
+      fromServer += chunk.length;
+      if (isFaulty(fault.cutAfter)) {
+        client.resetAndDestroy();
+        return;
       }
+      if (isFaulty(fault.stallAfter)) {
+        upstream.pause();
+        held.push(() => passOn(chunk));
+      } else passOn(chunk);
     });
   });
   server.listen(0, host);
@@ -62,6 +76,11 @@ export async function tcpProxy(url: string, fault: ProxyFault = {}, host = "127.
     url: `${target.protocol}//${host.includes(":") ? `[${host}]` : host}:${address.port}`,
     bytesFromServer: () => fromServer,
     connections: () => clients.size,
+    mend() {
+      state = "mended";
+      for (const goOn of held) goOn();
+      held = [];
+    },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       server.close();

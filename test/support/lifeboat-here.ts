@@ -1,0 +1,26 @@
+import { randomBytes } from "node:crypto";
+import { Writable } from "node:stream";
+import { runProgram } from "../../cli/program.ts";
+import { systemClock } from "../../cli/system-clock.ts";
+import type { LifeboatOptions, Outcome } from "./lifeboat.ts";
+
+/**
+ * Runs a command line to its end in this process: the same code without the start of a process, for the many looks at what another run left. Relative to
+ * `lifeboat` of ./lifeboat.ts nothing is missing but main.ts.
+ */
+export async function lifeboatHere(args: readonly string[], { cwd, env = {} }: Pick<LifeboatOptions, "cwd" | "env">): Promise<Outcome> {
+  const [stdout, stderr] = [new Collected(), new Collected()];
+  const environment = { PATH: process.env["PATH"], NO_COLOR: "1", ...env };
+  const console = { stdout, stderr, environment, cwd, clock: systemClock, signal: new AbortController().signal };
+  const code = await runProgram(args, console, { clock: systemClock, randomBytes, environment, runtimeFolder: cwd });
+  return { code, signal: undefined, stdout: stdout.text, stderr: stderr.text };
+}
+
+class Collected extends Writable {
+  text = "";
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.text += chunk.toString();
+    done();
+  }
+}

@@ -1,0 +1,112 @@
+import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect } from "vitest";
+import { z } from "zod";
+import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
+import { ROOT_PASSWORD } from "../../tools/lab/cluster-security.ts";
+import { initArguments } from "./initialise.ts";
+import { lifeboatHere } from "./lifeboat-here.ts";
+import type { LifeboatOptions, Outcome } from "./lifeboat.ts";
+
+/** A folder with a configuration of the cluster `prod`, keys and a store of its own, and what can be seen in it. */
+export interface Place {
+  /** To run the command there. */
+  readonly options: LifeboatOptions;
+  path(name: string): string;
+  edit(file: string, change: (text: string) => string): Promise<void>;
+  /** Runs a command line in this process. */
+  here(...args: readonly string[]): Promise<Outcome>;
+  /** Every file of the store, by its path in it. */
+  stored(): Promise<readonly string[]>;
+  /** Bytes of the uploads that are not finished. */
+  unfinished(): Promise<readonly number[]>;
+}
+
+export interface PlaceOptions {
+  /** In place of the cluster's own, a proxy's for example. */
+  readonly endpoints?: readonly string[];
+  /** Those of lifeboat.yaml that are not to be the default: `{ idle: "1s" }`. */
+  readonly timeouts?: Readonly<Record<string, string>>;
+}
+
+export async function newPlace(
+  cluster: EtcdCluster,
+  folder: string,
+  name: string,
+  { endpoints, timeouts = {} }: PlaceOptions = {},
+): Promise<Place> {
+  const cwd = join(folder, name.replaceAll(/[^a-z0-9]+/gi, "-"));
+  await mkdir(cwd, { recursive: true });
+  const env: Record<string, string> = cluster.connection.auth === undefined ? {} : { ETCD_PASSWORD: ROOT_PASSWORD };
+  const options = { cwd, env };
+  const path = (file: string): string => join(cwd, file);
+  const { code, stderr } = await lifeboatHere(initArguments({ ...cluster, endpoints: endpoints ?? cluster.endpoints }), options);
+  if (code !== 0) throw new Error(`lifeboat init ended with ${code}: ${stderr}`);
+  const place: Place = {
+    options,
+    path,
+    edit: async (file, change) => {
+      const before = await readFile(path(file), "utf8");
+      const after = change(before);
+      if (after === before) throw new Error(`nothing changed in ${file}`);
+      await writeFile(path(file), after);
+    },
+    here: (...args) => lifeboatHere(args, options),
+    stored: () => filesIn(path("vault")),
+    unfinished: async () =>
+      Promise.all(
+        (await filesIn(path("vault/.lifeboat/incoming"))).map(async (each) => (await stat(path(`vault/.lifeboat/incoming/${each}`))).size),
+      ),
+  };
+  if (Object.keys(timeouts).length > 0) {
+    await place.edit("lifeboat.yaml", (text) =>
+      Object.entries(timeouts).reduce(
+        (changed, [key, value]) => changed.replace(new RegExp(`^( +${key}:) \\d.*$`, "m"), `$1 ${value}`),
+        text,
+      ),
+    );
+  }
+  return place;
+}
+
+async function filesIn(folder: string): Promise<readonly string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  const files = entries.filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
+  return files.toSorted();
+}
+
+const listingSchema = z.object({
+  snapshots: z.array(z.object({ id: z.string(), quarantined: z.boolean().optional(), error: z.unknown().optional() })),
+});
+
+/** The ids that `ls` lists, each of them good as far as `ls` and `verify` can see; `latest` is the newest that is not in quarantine. */
+export async function expectTruth(place: Place): Promise<readonly string[]> {
+  const listed = await place.here("ls", "prod", "--json");
+  expect(listed).toMatchObject({ code: 0 });
+  const { snapshots } = listingSchema.parse(JSON.parse(listed.stdout));
+  const manifests = (await place.stored()).filter((file) => file.startsWith("clusters/prod/snapshots/"));
+  expect(manifests).toHaveLength(snapshots.length);
+  for (const { id } of snapshots) expect(await place.here("verify", `prod/${id}`)).toMatchObject({ code: 0 });
+  const newest = snapshots.findLast(({ quarantined }) => quarantined !== true);
+  const latest = await place.here("verify", "prod/latest");
+  if (newest === undefined) expect(latest).toMatchObject({ code: 2, stdout: "" });
+  else expect(latest.stdout).toContain(`prod/${newest.id} is good`);
+  return snapshots.map(({ id }) => id);
+}
+
+/** That there is no snapshot and nothing that a run began, and that `ls` and `verify` say so. */
+export async function expectNothing(place: Place): Promise<void> {
+  expect(await place.stored()).toEqual([]);
+  expect(await expectTruth(place)).toEqual([]);
+}
+
+const backupSchema = z.object({ id: z.string(), existing: z.boolean(), member: z.object({ name: z.string(), endpoint: z.string() }) });
+
+/** A backup that goes well, and whose content is read back whole. */
+export async function expectBackup(place: Place, args: readonly string[] = []): Promise<z.infer<typeof backupSchema>> {
+  const { code, stdout, stderr } = await place.here("backup", "prod", "--json", ...args);
+  expect(`${code}: ${stderr}`).toMatch(/^0: /);
+  const result = backupSchema.parse(JSON.parse(stdout));
+  expect(await place.here("verify", `prod/${result.id}`, "--deep")).toMatchObject({ code: 0 });
+  return result;
+}
