@@ -1,9 +1,13 @@
 import type { Clock } from "../shared/clock.ts";
+import { wrapText } from "./format.ts";
+
+/** A terminal has a width, a pipe or file has none. */
+export type Output = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
 
 /** What a command sees of the world: where it prints, what it was told, and when it must stop. */
 export interface Console {
-  readonly stdout: NodeJS.WritableStream;
-  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean };
+  readonly stdout: Output;
+  readonly stderr: Output;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** What relative paths are relative to: the folder where the person stands. */
   readonly cwd: string;
@@ -12,16 +16,27 @@ export interface Console {
   readonly signal: AbortSignal;
 }
 
+/** The columns of a terminal; undefined for a pipe or file, where lines are as long as they are. */
+export function widthOf({ isTTY, columns }: Output): number | undefined {
+  // A terminal that was never told its size says 0.
+  return isTTY === true && columns !== undefined && columns > 0 ? columns : undefined;
+}
+
 /** One JSON document on standard output. */
 export function printJson(console: Console, value: unknown): void {
   console.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
 }
 
-export function print(console: Console, text: string): void {
-  console.stdout.write(`${text}\n`);
+/** Text on standard output, broken at spaces where a terminal is too narrow for it. */
+export function print({ stdout }: Console, text: string): void {
+  stdout.write(`${wrapText(text, widthOf(stdout))}\n`);
 }
 
+const HEAD = "lifeboat: ";
+
 /** A line for the person on standard error, headed by the program's name. */
-export function tell(console: Console, text: string): void {
-  for (const line of text.split("\n")) console.stderr.write(`lifeboat: ${line}\n`);
+export function tell({ stderr }: Console, text: string): void {
+  const width = widthOf(stderr);
+  const wrapped = wrapText(text, width === undefined ? undefined : width - HEAD.length);
+  for (const line of wrapped.split("\n")) stderr.write(`${HEAD}${line}\n`);
 }

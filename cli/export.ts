@@ -12,7 +12,7 @@ export const registerExport: Register = (program, run) => {
     .command("export")
     .summary("write a snapshot to a file, as etcdutl takes it")
     .description(
-      "Fetch, decrypt and check a snapshot, and write it to a file (mode 0600) that etcdutl snapshot restore\naccepts with its hash check. The file appears only when it is whole; nothing is overwritten.",
+      "Fetch, decrypt and check a snapshot, and write it to a file (mode 0600) that etcdutl snapshot restore accepts with its hash check. The file appears only when it is whole; nothing is overwritten.",
     )
     .argument("<ref>", "which snapshot")
     .requiredOption("--out <file>", "the file to make")

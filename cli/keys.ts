@@ -1,7 +1,7 @@
 import { describeKeys } from "../shared/jobs/describe-keys.ts";
 import { wire } from "../shared/wire.ts";
 import type { Register } from "./command.ts";
-import { print, printJson } from "./console.ts";
+import { print, printJson, widthOf } from "./console.ts";
 import { formatTable } from "./format.ts";
 
 /** `lifeboat keys`. */
@@ -10,7 +10,7 @@ export const registerKeys: Register = (program, run) => {
     .command("keys")
     .summary("show the keys and which are trusted")
     .description(
-      "Show the fingerprints of the keys that sign, whether the configuration trusts them, and who can open\nsnapshots. Prints nothing secret. The exit code is 6 where a present key is not trusted.",
+      "Show the fingerprints of the keys that sign, whether the configuration trusts them, and who can open snapshots. Prints nothing secret. The exit code is 6 where a present key is not trusted.",
     )
     .addHelpText("after", "\nExample:\n  $ lifeboat keys")
     .action(() =>
@@ -32,7 +32,7 @@ export const registerKeys: Register = (program, run) => {
             ["wrapping", wrappingKey ?? "not here", ""],
             ...breakGlass.map((recipient) => ["break-glass", recipient, ""]),
           ];
-          print(session.console, formatTable(["PURPOSE", "KEY", "TRUST"], rows));
+          print(session.console, formatTable(["PURPOSE", "KEY", "TRUST"], rows, { width: widthOf(session.console.stdout) }));
         }
         return signing.some((each) => each.fingerprint !== undefined && !each.trusted) ? 6 : 0;
       }),

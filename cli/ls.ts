@@ -6,7 +6,7 @@ import { isClusterName } from "../shared/manifest/layout.ts";
 import { parseId } from "../shared/manifest/slot.ts";
 import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
 import type { Register } from "./command.ts";
-import { print, printJson, tell } from "./console.ts";
+import { print, printJson, tell, widthOf } from "./console.ts";
 import { describeProof } from "./describe.ts";
 import { formatBytes, formatTable, formatTime } from "./format.ts";
 
@@ -16,7 +16,7 @@ export const registerLs: Register = (program, run) => {
     .command("ls")
     .summary("list snapshots")
     .description(
-      "List the snapshots of one cluster, or of all: from the store's metadata, signatures checked.\nThe exit code is 6 where a manifest or countersignature is not believed.",
+      "List the snapshots of one cluster, or of all: from the store's metadata, signatures checked. The exit code is 6 where a manifest or countersignature is not believed.",
     )
     .argument("[cluster]", "only this cluster's")
     .addHelpText("after", "\nExample:\n  $ lifeboat ls prod")
@@ -39,7 +39,10 @@ export const registerLs: Register = (program, run) => {
         } else {
           print(
             session.console,
-            formatTable(["SNAPSHOT", "TAKEN", "DATABASE", "STORED", "REVISION", "LINEAGE", "PROOF", "VERIFIED"], snapshots.map(toRow)),
+            formatTable(HEAD, snapshots.map(toRow), {
+              width: widthOf(session.console.stdout),
+              dispensable: ["TAKEN", "LINEAGE", "REVISION"],
+            }),
           );
         }
         for (const each of snapshots)
@@ -49,6 +52,8 @@ export const registerLs: Register = (program, run) => {
       }),
     );
 };
+
+const HEAD = ["SNAPSHOT", "TAKEN", "DATABASE", "STORED", "REVISION", "LINEAGE", "PROOF", "VERIFIED"];
 
 function toRow(each: Listed): string[] {
   const ref = `${each.cluster}/${each.id}`;

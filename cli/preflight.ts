@@ -3,10 +3,10 @@ import type { PreflightResult } from "../shared/jobs/preflight.ts";
 import type { EndpointFacts } from "../shared/etcd/findings.ts";
 import { LifeboatError } from "../shared/errors.ts";
 import type { Register } from "./command.ts";
-import { print, printJson } from "./console.ts";
+import { print, printJson, widthOf } from "./console.ts";
 import type { Console } from "./console.ts";
 import type { ExitCode } from "./exit-codes.ts";
-import { formatBytes, formatFields, formatTable, formatTime, printable } from "./format.ts";
+import { formatBytes, formatFields, formatFinding, formatTable, formatTime } from "./format.ts";
 
 /** `lifeboat preflight`. */
 export const registerPreflight: Register = (program, run) => {
@@ -14,7 +14,7 @@ export const registerPreflight: Register = (program, run) => {
     .command("preflight")
     .summary("look at a cluster before a backup")
     .description(
-      "Ask every endpoint of a cluster, change nothing, and say what stands in the way of a backup, each\nproblem with its fix. The exit code is 6 with problems, 3 where no member could give a snapshot.",
+      "Ask every endpoint of a cluster, change nothing, and say what stands in the way of a backup, each problem with its fix. The exit code is 6 with problems, 3 where no member could give a snapshot.",
     )
     .argument("<cluster>", "a cluster of the configuration")
     .addHelpText("after", "\nExample:\n  $ lifeboat preflight prod")
@@ -42,6 +42,7 @@ function report(console: Console, cluster: string, result: PreflightResult): voi
     formatTable(
       ["ENDPOINT", "MEMBER", "VERSION", "DATABASE", "REVISION", "ROLE", "LATENCY", "SNAPSHOT", "CERTIFICATE"],
       result.endpoints.map((each) => toRow(each, result)),
+      { width: widthOf(console.stdout), dispensable: ["CERTIFICATE", "LATENCY", "REVISION"] },
     ),
   );
   const chosen = plan?.sources[0];
@@ -81,9 +82,7 @@ function report(console: Console, cluster: string, result: PreflightResult): voi
       ...(plan?.quarantine === undefined ? [] : ([["and quarantines", plan.quarantine.reasons.join("; ")]] satisfies [string, string][])),
     ]),
   );
-  for (const { severity, subject, message, fix } of findings) {
-    print(console, printable(`\n${severity}: ${subject}: ${message}${fix === "" ? "" : `\n  fix: ${fix}`}`));
-  }
+  for (const finding of findings) print(console, `\n${formatFinding(finding)}`);
   if (findings.length === 0) print(console, "\nno problems found");
 }
 

@@ -5,8 +5,10 @@ import type { Surroundings } from "../shared/wire.ts";
 import { registerBackup } from "./backup.ts";
 import { exitCodeHelp, newSession } from "./command.ts";
 import type { Register } from "./command.ts";
-import { printJson, tell } from "./console.ts";
+import { registerCompletion } from "./completion.ts";
+import { printJson, tell, widthOf } from "./console.ts";
 import type { Console } from "./console.ts";
+import { registerDoctor } from "./doctor.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import type { ExitCode } from "./exit-codes.ts";
 import { registerExport } from "./export.ts";
@@ -30,6 +32,8 @@ const COMMANDS: readonly Register[] = [
   registerExport,
   registerKeys,
   registerOrphans,
+  registerDoctor,
+  registerCompletion,
 ];
 
 /** Runs the command line `args` (without node and script) to its exit code. Never throws. */
@@ -44,12 +48,14 @@ export async function runProgram(args: readonly string[], console: Console, surr
     .helpCommand(false)
     .addHelpText(
       "after",
-      `${exitCodeHelp()}\n\nExample:\n  $ lifeboat init --cluster prod --endpoint https://10.0.0.1:2379 --cacert ca.pem --cert client.pem --key client-key.pem\n  $ lifeboat backup prod`,
+      `${exitCodeHelp()}\n\nExample:\n  $ lifeboat init --cluster prod --endpoint https://10.0.0.1:2379 \\\n      --cacert ca.pem --cert client.pem --key client-key.pem\n  $ lifeboat backup prod`,
     )
     .exitOverride()
     .configureOutput({
       writeOut: (text) => console.stdout.write(text),
       writeErr: (text) => console.stderr.write(text),
+      getOutHelpWidth: () => widthOf(console.stdout) ?? 80,
+      getErrHelpWidth: () => widthOf(console.stderr) ?? 80,
       // Reported with everything else, below.
       outputError: () => undefined,
     });

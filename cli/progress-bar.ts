@@ -1,6 +1,6 @@
 import { Presets, SingleBar } from "cli-progress";
 import type { Progress } from "../shared/progress.ts";
-import { tell } from "./console.ts";
+import { tell, widthOf } from "./console.ts";
 import type { Console } from "./console.ts";
 import { formatBytes, formatMilliseconds, printable } from "./format.ts";
 
@@ -68,8 +68,12 @@ export class ConsoleProgress implements Progress {
     const ms = Math.max(1, this.#console.clock.monotonicMs() - this.#started);
     const rate = (this.#bytes * 1000) / ms;
     const left = rate > 0 ? formatMilliseconds(((this.#total - this.#bytes) * 1000) / rate) : "?";
-    const width = 24;
+    const time = this.#bytes >= this.#total ? "finishing" : `${left} left`;
+    const facts = `${formatBytes(this.#bytes)} of ${formatBytes(this.#total)}  ${formatBytes(rate)}/s  ${time}`;
+    // The bar takes what the facts leave of the line: cli-progress cuts a longer one, and the time left stands at its end.
+    const room = (widthOf(this.#console.stderr) ?? 80) - this.#phase.length - facts.length - " [] ".length;
+    const width = Math.max(0, Math.min(24, room));
     const full = Math.round(done * width);
-    return `${this.#phase} [${"=".repeat(full)}${" ".repeat(width - full)}] ${formatBytes(this.#bytes)} of ${formatBytes(this.#total)}  ${formatBytes(rate)}/s  ${this.#bytes >= this.#total ? "finishing" : `${left} left`}`;
+    return `${this.#phase} [${"=".repeat(full)}${" ".repeat(width - full)}] ${facts}`;
   }
 }

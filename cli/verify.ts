@@ -10,7 +10,7 @@ export const registerVerify: Register = (program, run) => {
     .command("verify")
     .summary("check that a snapshot is what was signed")
     .description(
-      "Check a snapshot's signature, trust, presence, size and the store's checksum. With --deep read all of it,\ndecrypt it, check every digest and etcd's trailer, and countersign it: only then it counts as good.",
+      "Check a snapshot's signature, trust, presence, size and the store's checksum. With --deep read all of it, decrypt it, check every digest and etcd's trailer, and countersign it: only then it counts as good.",
     )
     .argument("<ref>", "which snapshot")
     .option("--deep", "read, decrypt and countersign")

@@ -1,6 +1,8 @@
 import { X509Certificate } from "node:crypto";
+import { createRequire } from "node:module";
 import { access, constants, lstat, readFile, rm } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Clock, RandomBytes } from "./clock.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import { resolveReference } from "./config/secrets.ts";
@@ -19,6 +21,8 @@ import { createLocalKeys } from "./keys/local/create-local-keys.ts";
 import { LocalKeyRing } from "./keys/local/local-key-ring.ts";
 import type { TrustedKeys } from "./manifest/signed-document.ts";
 import { requireFree, unfinishedOutputs, writeOutput } from "./output/output-file.ts";
+import { InstalledPrograms, requireToolsFolder } from "./programs/adapter/installed-programs.ts";
+import type { ProgramFinder } from "./programs/program-finder.ts";
 import { newIdentity, readIdentities } from "./seal/age.ts";
 import type { BlobStore } from "./store/blob-store.ts";
 import { DirectoryBlobStore } from "./store/directory/directory-store.ts";
@@ -128,6 +132,26 @@ async function readAuth(cluster: ClusterConfig, read: Read): Promise<EtcdSetting
   const password = await read(auth?.password, "auth.password");
   // Editors end a file with a newline that is no part of the password.
   return auth === undefined || password === undefined ? undefined : { username: auth.username, password: password.replace(/\r?\n$/, "") };
+}
+
+/** Finds helper programs, also where there is no configuration. Throws `config/invalid` for a `tools.dir` that cannot be one. */
+export async function findPrograms(loaded: LoadedConfig | undefined, { clock, environment }: Surroundings): Promise<ProgramFinder> {
+  const dir = loaded?.config.tools.dir;
+  const toolsDir = loaded === undefined || dir === undefined ? undefined : resolve(loaded.directory, dir);
+  if (toolsDir !== undefined) await requireToolsFolder(toolsDir, `tools.dir in ${loaded?.file}`);
+  // From dist/ this leads to a folder that is never there.
+  const checkoutFolder = fileURLToPath(new URL("../tools/bin", import.meta.url));
+  return new InstalledPrograms({ toolsDir, packageFolder: programsPackage(), checkoutFolder, path: environment["PATH"] }, clock);
+}
+
+/** Where npm put the optional package for this system, if it did. */
+function programsPackage(): string | undefined {
+  try {
+    const manifest = createRequire(import.meta.url).resolve(`@etcd-lifeboat/tools-${process.platform}-${process.arch}/package.json`);
+    return join(dirname(manifest), "bin");
+  } catch {
+    return undefined;
+  }
 }
 
 /** What `lifeboat init` does to the file system. */

@@ -18,6 +18,7 @@ const FORBIDDEN: readonly (readonly [file: string, imported: string])[] = [
   ["shared/jobs/f.ts", "node:fs/promises"],
   ["shared/jobs/g.ts", "../seal/seal.ts"],
   ["shared/jobs/h.ts", "../host-lock/file-lock.ts"],
+  ["shared/jobs/doctor/h.ts", "../../programs/adapter/installed-programs.ts"],
   ["shared/jobs/i.ts", "../../cli/main.ts"],
   ["shared/jobs/j.ts", "etcd3"],
   ["shared/store/directory/k.ts", "../../jobs/backup.ts"],

@@ -105,6 +105,7 @@ export const configSchema = settings({
     kind: z.literal("local", { error: "expected local: the kind of keys that this version has" }),
     path: z.string().min(1),
   }),
+  tools: settings({ dir: z.string().min(1).optional() }).prefault({}),
   breakGlass: z.array(z.string().startsWith("age1", "expected an age recipient: age1...")).default([]),
   trustedKeys: settings({ snapshot: fingerprints, audit: fingerprints, bundle: fingerprints }).prefault({}),
   clusters: z.record(

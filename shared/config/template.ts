@@ -35,6 +35,11 @@ keys:
   kind: local
   path: ${yaml(draft.keys)}
 
+# Where helper programs (age, etcdctl, etcdutl) lie, if in a folder of your own. Left out: the package for this
+# system, then PATH. No command needs one yet; lifeboat doctor --tools says which are found.
+tools: {}
+#   dir: ./tools
+
 # age recipients that can open every snapshot should all other keys be lost. Keep their identities offline.
 breakGlass:
   - ${draft.breakGlass}

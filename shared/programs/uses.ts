@@ -1,0 +1,20 @@
+import type { Program } from "./program-finder.ts";
+
+export interface Use {
+  /** The commands of lifeboat that cannot do without it. */
+  readonly neededBy: readonly string[];
+  /** What a person does with it, as the end of a sentence. */
+  readonly usedFor: string;
+}
+
+const USED_FOR: Readonly<Record<Program["name"], (minor: string) => string>> = {
+  age: () => "opening a snapshot without lifeboat (docs/format.md)",
+  "age-keygen": () => "making a break-glass identity of your own",
+  etcdctl: (minor) => `looking at members of etcd ${minor} after a restore`,
+  etcdutl: (minor) => `restoring an exported snapshot of etcd ${minor === "3.5" ? "3.4 or 3.5" : minor} (docs/runbook.md)`,
+};
+
+/** What a program is there for. No command runs one in this version: backing up, verifying and exporting need none. */
+export function useOf({ name, minor }: Program): Use {
+  return { neededBy: [], usedFor: USED_FOR[name](minor ?? "") };
+}
