@@ -3,7 +3,7 @@ import type { Shown } from "../shared/jobs/show.ts";
 import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register } from "./command.ts";
-import { print, printJson } from "./console.ts";
+import { print, printJson, tell } from "./console.ts";
 import { describeProof } from "./describe.ts";
 import { formatBytes, formatFields, formatTime } from "./format.ts";
 
@@ -24,9 +24,11 @@ export const registerShow: Register = (program, run) => {
             manifest: shown.manifest,
             manifestDigest: shown.digest,
             verifications: shown.verifications,
+            badCountersignatures: shown.badCountersignatures.map(({ key, error }) => ({ key, code: error.code, message: error.message })),
           });
         else print(session.console, formatFields(fieldsOf(shown)));
-        return 0;
+        for (const { key, error } of shown.badCountersignatures) tell(session.console, `warning: ${key}: ${error.message}`);
+        return shown.badCountersignatures.length === 0 ? 0 : 6;
       }),
     );
 };

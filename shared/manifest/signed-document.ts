@@ -44,6 +44,16 @@ function payloadTypeOf(kind: Kind): string {
   return `application/vnd.etcd-lifeboat.${kind}.v1+json`;
 }
 
+/** Whether `bytes` say that they are a document of ours of a kind that we do not know: later versions put such beside those that we do. */
+export function saysUnknownKind(bytes: Uint8Array): boolean {
+  try {
+    const kind = /^application\/vnd\.etcd-lifeboat\.([a-z-]+)\.v1\+json$/.exec(decodeEnvelope(bytes, "").payloadType)?.[1];
+    return kind !== undefined && !Object.hasOwn(KINDS, kind);
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Signs `document` with the key of its kind's purpose. The `signer` field is added here; `type` and `formatVersion` must be
  * the first fields, so that no document can stand in for another.

@@ -216,3 +216,20 @@ test("the clusters are those that have anything in the store, in order", async (
   plant(vault, "bundles/elsewhere/x", "x");
   expect(await listClusters(vault.blobs)).toEqual(["a", "a-b", "a.b", "orphans", "prod"]);
 });
+
+test("a document of a kind that later versions leave beside countersignatures is passed over", async () => {
+  const { manifest } = await backUp(vault);
+  const envelope = {
+    payloadType: "application/vnd.etcd-lifeboat.drill.v1+json",
+    payload: "e30=",
+    signatures: [{ keyid: "x", sig: "eA==" }],
+  };
+  plant(vault, verifiedKey(CLUSTER, manifest.id, "20261121T110000Z"), JSON.stringify(envelope));
+  expect((await listSnapshots(vault, CLUSTER)).badCountersignatures).toEqual([]);
+  plant(
+    vault,
+    verifiedKey(CLUSTER, manifest.id, "20261121T120000Z"),
+    JSON.stringify({ ...envelope, payloadType: "application/vnd.someone-else" }),
+  );
+  expect((await listSnapshots(vault, CLUSTER)).badCountersignatures).toHaveLength(1);
+});
