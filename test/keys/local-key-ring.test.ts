@@ -170,7 +170,11 @@ describe("key files that cannot be used", () => {
       ["x".repeat(70_000), "is too large for a key file (70000 bytes)"],
     ] as const) {
       await writeFile(path, content);
-      await expect(ring.sign("audit", Buffer.from("x"))).rejects.toMatchObject({ code: "keys/invalid", message: `${path} ${problem}` });
+      await expect(ring.sign("audit", Buffer.from("x"))).rejects.toMatchObject({
+        code: "keys/invalid",
+        message: `${path} ${problem}`,
+        hint: "put back the audit.key that lifeboat init made: it signs verifications",
+      });
     }
     await unlink(path);
     await mkdir(path);
@@ -196,6 +200,7 @@ describe("key files that cannot be used", () => {
     await expect(ring.publicKey("bundle")).rejects.toMatchObject({
       code: "keys/invalid",
       message: `${join(folder, "bundle.pub")} is not a public key in PEM`,
+      hint: "put back the bundle.pub that lifeboat init made: it names the key that signs restore bundles",
     });
   });
 

@@ -10,6 +10,7 @@ import {
   publicKeyFile,
   readPrivate,
   readPublic,
+  useOf,
   WRAPPING_IDENTITIES,
   WRAPPING_RECIPIENT,
 } from "./key-files.ts";
@@ -159,11 +160,22 @@ export class LocalKeyRing implements KeyRing {
     // Every file name goes with one type of result: see the calls.
     const known = this.#read.get(file) as Promise<T> | undefined;
     if (known !== undefined) return known;
-    const reading = read();
+    const reading = read().catch((error: unknown) => {
+      throw withWayOut(error, file);
+    });
     this.#read.set(file, reading);
     reading.catch(() => this.#read.delete(file));
     return reading;
   }
+}
+
+/** For a file that does not hold what it should, and whose error says no better. */
+function withWayOut(error: unknown, file: string): unknown {
+  if (!isLifeboatError(error, "keys/invalid") || error.hint !== undefined) return error;
+  return new LifeboatError(error.code, error.message, {
+    hint: `put back the ${file} that lifeboat init made: it ${useOf(file)}`,
+    cause: error,
+  });
 }
 
 /** The plaintext of a wrapping that is said to be to `identity`: if it is to another, or not whole, it was altered. */
