@@ -74,17 +74,16 @@ async function runTools({ console, surroundings }: Session, loaded: LoadedConfig
 
 function describeTools(programs: ToolsReport["programs"], width: number | undefined): string {
   const table = formatTable(
-    ["PROGRAM", "VERSION", "FROM", "NEEDED BY", "PATH"],
-    programs.map(({ program, found, neededBy }) => [
-      nameOf(program),
-      found?.version ?? "-",
-      found?.origin ?? "not found",
-      neededBy.length === 0 ? "no command" : neededBy.join(", "),
-      found?.path ?? "-",
-    ]),
+    ["PROGRAM", "VERSION", "FROM", "PATH"],
+    programs.map(({ program, found }) => [nameOf(program), found?.version ?? "-", found?.origin ?? "not found", found?.path ?? "-"]),
     { width, dispensable: ["PATH"] },
   );
-  return `${table}\n\nWhat they are for:\n${formatFields(programs.map(({ program, usedFor }) => [nameOf(program), usedFor]))}`;
+  const nobody = programs.every(({ neededBy }) => neededBy.length === 0);
+  const uses = programs.map(({ program, neededBy, usedFor }): [string, string] => [
+    nameOf(program),
+    neededBy.length === 0 ? usedFor : `lifeboat ${neededBy.join(", ")}; ${usedFor}`,
+  ]);
+  return `${table}\n\n${nobody ? "No command of this version needs one. By hand they serve for" : "What needs them, or what they serve for by hand"}:\n${formatFields(uses)}`;
 }
 
 function toJson({ program, found, passedOver, neededBy, usedFor }: ToolsReport["programs"][number]): unknown {

@@ -108,15 +108,19 @@ export function wrapText(text: string, width: number | undefined): string {
 }
 
 function wrapLine(line: string, width: number): string[] {
-  const hang = /^\S[^:]*:\s{2,}/.exec(line)?.[0].length ?? line.length - line.trimStart().length + 2;
+  const below = /^\S[^:]*:\s{2,}/.exec(line)?.[0].length ?? Infinity;
+  const indent = line.length - line.trimStart().length + 2;
+  // A digest may fit the line, but not what a long name leaves of it.
+  const longest = Math.max(...line.split(" ").map((word) => word.length));
+  const hang = below + longest <= width ? below : indent;
   const lines: string[] = [];
   let rest = line;
   while (rest.length > width) {
     const fitting = rest.lastIndexOf(" ", width);
     // A word that is longer than the line is left whole, so that it can be copied.
-    const cut = fitting > hang ? fitting : rest.indexOf(" ", Math.max(width, hang));
+    const cut = fitting > hang ? fitting : rest.indexOf(" ", width);
     if (cut === -1) break;
-    lines.push(rest.slice(0, cut));
+    lines.push(rest.slice(0, cut).trimEnd());
     rest = " ".repeat(hang) + rest.slice(cut + 1);
   }
   return [...lines, rest];

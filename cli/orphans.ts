@@ -13,7 +13,7 @@ export const registerOrphans: Register = (program, run) => {
   program
     .command("orphans")
     .summary("list what killed runs left, and sweep it")
-    .description("List data that no manifest names and uploads that were never finished. Nothing uses them. With --sweep\nremove them.")
+    .description("List data that no manifest names and uploads that were never finished. Nothing uses them. With --sweep remove them.")
     .argument("[cluster]", "only this cluster's data (unfinished uploads belong to no cluster)")
     .option("--sweep", "remove what is listed")
     .option(
