@@ -5,7 +5,15 @@ import { defineConfig } from "oxlint";
  * adapters. test/arrows.test.ts breaks each on purpose.
  */
 const ADAPTERS = {
-  group: ["**/etcd/adapter/*", "**/store/directory/*", "**/store/sealed.ts", "**/keys/local/*", "**/programs/adapter/*", "**/host-lock/file-lock.ts", "**/output/*"],
+  group: [
+    "**/etcd/adapter/*",
+    "**/store/directory/*",
+    "**/store/sealed.ts",
+    "**/keys/local/*",
+    "**/programs/adapter/*",
+    "**/host-lock/file-lock.ts",
+    "**/output/*",
+  ],
   message: "only shared/wire.ts knows the adapters",
 };
 const WIRE = { group: ["**/wire.ts"], message: "the composition root is for cli/ and functions/" };
