@@ -24,6 +24,11 @@ function refusal(text: string): string {
   throw new Error("the configuration was taken");
 }
 
+test("programs are looked for in a folder of one's own only where it is named", () => {
+  expect(parseConfig(MINIMAL, "lifeboat.yaml").tools).toEqual({});
+  expect(parseConfig(`${MINIMAL}tools: { dir: ./tools }\n`, "lifeboat.yaml").tools).toEqual({ dir: "./tools" });
+});
+
 test("the defaults are the documented ones", () => {
   const { prod } = parseConfig(MINIMAL, "lifeboat.yaml").clusters;
   expect(prod).toEqual({
@@ -49,6 +54,7 @@ test("init writes every setting at the value that it has when left out", () => {
   expect(settings).toEqual(parseConfig(MINIMAL, "lifeboat.yaml").clusters["prod"]);
   expect(tls).toEqual({ ca: "file:ca.pem", cert: "file:a b.pem", key: "file:#key.pem" });
   expect(written.breakGlass).toEqual([RECIPIENT]);
+  expect(written.tools).toEqual(parseConfig(MINIMAL, "lifeboat.yaml").tools);
   for (const name of ["timeouts", "schedule", "retention", "rpo", "timeZone"]) expect(text).toMatch(new RegExp(`^ {4}${name}:`, "m"));
 });
 
@@ -78,6 +84,7 @@ test.each([
     `${MINIMAL}frobnicate: 1\n`,
     /^lifeboat\.yaml:7: frobnicate: unknown setting "frobnicate"; known here: version, store, keys/m,
   ],
+  ["a folder of programs that is none", `${MINIMAL}tools: { dir: "" }\n`, /^lifeboat\.yaml:7: tools\.dir: /m],
   ["a missing section", MINIMAL.replace(/^store.*\n/m, ""), /^lifeboat\.yaml:1: store: /m],
   ["another version", MINIMAL.replace("version: 1", "version: 2"), /^lifeboat\.yaml:1: version: expected 1/m],
   [

@@ -8,6 +8,8 @@ import { npmPack } from "./npm-pack.mjs";
  * only a checkout needs goes, with it `private`, which keeps `npm publish` in a checkout from publishing a package without tools.
  */
 export async function packMain(root, platforms, work, out) {
+  // Not left to prepack: npm would print what it does among its answer.
+  await run(process.execPath, [join(root, "tools/pack/build.ts")], { cwd: root, env: process.env });
   const { tarball } = await npmPack(root, work);
   await mkdir(join(work, "main"));
   await run("tar", ["-xzf", tarball, "-C", join(work, "main")], { cwd: work, env: process.env });
@@ -15,7 +17,7 @@ export async function packMain(root, platforms, work, out) {
   const file = join(folder, "package.json");
   const manifest = completeManifest(JSON.parse(await readFile(file, "utf8")), platforms);
   await writeFile(file, `${JSON.stringify(manifest, null, 2)}\n`);
-  return npmPack(folder, out, ["--ignore-scripts"]);
+  return npmPack(folder, out);
 }
 
 const CHECKOUT_ONLY = new Set(["private", "scripts", "devDependencies", "allowScripts"]);

@@ -3,8 +3,8 @@ import { npmEnvironment } from "../setup/packages.mjs";
 import { run } from "../setup/run.mjs";
 
 /** Packs `folder` into a tarball in `out`: `{ name, version, tarball }`. */
-export async function npmPack(folder, out, flags = []) {
-  const answer = await run("npm", ["pack", "--json", "--pack-destination", out, ...flags], {
+export async function npmPack(folder, out) {
+  const answer = await run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", out], {
     cwd: folder,
     env: npmEnvironment(process.env),
   });

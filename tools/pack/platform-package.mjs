@@ -34,7 +34,7 @@ export async function packPlatform(root, platform, work, out, say) {
   await copyFile(join(root, "LICENSE"), join(folder, "LICENSE"));
   await writeFile(join(folder, "README.md"), readme(platform, programs));
   await writeFile(join(folder, "package.json"), `${JSON.stringify(manifestOf(platform, version), null, 2)}\n`);
-  return npmPack(folder, out, ["--ignore-scripts"]);
+  return npmPack(folder, out);
 }
 
 function manifestOf(platform, version) {
