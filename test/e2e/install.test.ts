@@ -1,0 +1,218 @@
+import { mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { delimiter, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
+import packageJson from "../../package.json" with { type: "json" };
+import { startCluster, startFrom } from "../../tools/lab/etcd-cluster.ts";
+import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
+import { fillWithKubernetesData } from "../../tools/lab/kubernetes-data.ts";
+import { compareKeys, readAll } from "../../tools/lab/read-all.ts";
+import { restore } from "../../tools/lab/restore.ts";
+import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
+import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
+import { initArguments } from "../support/initialise.ts";
+
+/** What a person gets who is not in a checkout: the tarballs of a release, installed by npm into an empty folder. */
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const PLATFORM = `${process.platform}-${process.arch}`;
+const OLDEST_NODE = `${packageJson.engines.node.replace(">=", "")}.0`;
+
+// Plain JavaScript without declarations, as the whole of set-up.
+const packages: unknown = await import(new URL("../../tools/setup/packages.mjs", import.meta.url).href);
+const { npmEnvironment } = packages as { npmEnvironment: (environment: NodeJS.ProcessEnv) => Record<string, string> };
+/** The machine's, without what a running npm and the checkout put into it. */
+const OUTSIDE = npmEnvironment(process.env);
+
+let folder: TemporaryFolder;
+let tarballs: { readonly main: string; readonly tools: string };
+/** Where both were installed. */
+let place: string;
+let cluster: EtcdCluster;
+let filled: Awaited<ReturnType<typeof fillWithKubernetesData>>;
+
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  const out = join(folder.path, "packages");
+  await execa("npm", ["run", "-s", "pack:tools", "--", "--platform", PLATFORM, "--out", out], {
+    cwd: ROOT,
+    env: OUTSIDE,
+    extendEnv: false,
+  });
+  const { version } = packageJson;
+  tarballs = { main: join(out, `etcd-lifeboat-${version}.tgz`), tools: join(out, `etcd-lifeboat-tools-${PLATFORM}-${version}.tgz`) };
+  place = await newPackage("place");
+  await npmInstall(place, tarballs.tools, tarballs.main);
+  cluster = await startCluster({ version: "3.6", members: 3, security: "tls" });
+  filled = await fillWithKubernetesData(cluster.connection, { megabytes: 2 });
+}, 400_000);
+afterAll(async () => {
+  await cluster.stop();
+  await folder.remove();
+});
+
+async function newPackage(name: string): Promise<string> {
+  const path = join(folder.path, name);
+  await mkdir(path);
+  // npm runs an install script only of what is named here; `node` puts its program into place by one.
+  await writeFile(join(path, "package.json"), JSON.stringify({ private: true, allowScripts: { node: true } }));
+  return path;
+}
+
+async function npmInstall(cwd: string, ...what: readonly string[]): Promise<void> {
+  const flags = ["--no-audit", "--no-fund", "--ignore-scripts=false", "--prefer-offline"];
+  await execa("npm", ["install", ...flags, ...what], { cwd, env: OUTSIDE, extendEnv: false });
+}
+
+async function filesIn(tarball: string): Promise<string[]> {
+  const { stdout } = await execa("tar", ["-tzf", tarball]);
+  return stdout
+    .split("\n")
+    .map((path) => path.replace(/^package\//, ""))
+    .toSorted();
+}
+
+/** `npx lifeboat` in `cwd` with the Node at `node`: `--no` keeps npx from fetching what is not installed. */
+async function npx(node: string, cwd: string, args: readonly string[]): Promise<string> {
+  const env = { ...OUTSIDE, PATH: `${dirname(node)}${delimiter}${OUTSIDE["PATH"]}`, XDG_RUNTIME_DIR: cwd };
+  const { stdout } = await execa("npx", ["--no", "--", "lifeboat", ...args], { cwd, env, extendEnv: false });
+  return stdout;
+}
+
+describe("the package", () => {
+  test("holds what a user needs and nothing else", async () => {
+    const files = await filesIn(tarballs.main);
+    const sources = await Promise.all(
+      ["cli", "shared"].map(async (name) => (await readdir(join(ROOT, name), { recursive: true })).map((path) => join(name, path))),
+    );
+    const built = sources
+      .flat()
+      .filter((path) => path.endsWith(".ts"))
+      .flatMap((path) => [".js", ".d.ts"].map((suffix) => join("dist", path.replace(/\.ts$/, suffix))));
+    const docs = (await readdir(join(ROOT, "docs"))).filter((name) => name.endsWith(".md")).map((name) => join("docs", name));
+    expect(docs).toEqual(expect.arrayContaining(["docs/cli.md", "docs/format.md", "docs/runbook.md"]));
+    const rest = ["CHANGELOG.md", "LICENSE", "README.md", "dist/package.json", "package.json"];
+    expect(files).toEqual([...built, ...docs, ...rest].toSorted());
+  });
+
+  test("is what npm pack packs in a checkout", async () => {
+    const { stdout } = await execa("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
+      cwd: ROOT,
+      env: OUTSIDE,
+      extendEnv: false,
+    });
+    const schema = z.array(z.object({ files: z.array(z.object({ path: z.string() })) }));
+    const [packed] = schema.parse(Object.values(z.looseObject({}).or(z.array(z.unknown())).parse(JSON.parse(stdout))));
+    expect(packed?.files.map(({ path }) => path).toSorted()).toEqual(await filesIn(tarballs.main));
+  });
+
+  test("asks for the programs of exactly its version, and for nothing that only a checkout needs", async () => {
+    const manifest: unknown = JSON.parse(await readFile(join(place, "node_modules/etcd-lifeboat/package.json"), "utf8"));
+    expect(manifest).toMatchObject({
+      optionalDependencies: { [`@etcd-lifeboat/tools-${PLATFORM}`]: packageJson.version },
+      dependencies: packageJson.dependencies,
+      engines: packageJson.engines,
+      license: "Apache-2.0",
+    });
+    for (const field of ["private", "scripts", "devDependencies"]) expect(manifest).not.toHaveProperty(field);
+    expect(packageJson).not.toHaveProperty("optionalDependencies");
+  });
+
+  test("tells nothing of the machine that made it", async () => {
+    const { exitCode, stdout } = await execa(
+      "grep",
+      ["-rlF", "-e", ROOT, "-e", "sourceMappingURL", join(place, "node_modules/etcd-lifeboat")],
+      {
+        reject: false,
+      },
+    );
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+  });
+});
+
+describe("the package of programs", () => {
+  const name = `node_modules/@etcd-lifeboat/tools-${PLATFORM}`;
+
+  test("holds static programs, their digests and licences", async () => {
+    const programs = ["age", "age-keygen", ...["3.5", "3.6", "3.7"].flatMap((minor) => [`etcd-${minor}/etcdctl`, `etcd-${minor}/etcdutl`])];
+    const rest = ["LICENSE", "README.md", "SHA256SUMS", "THIRD-PARTY-LICENSES.txt", "package.json"];
+    expect(await filesIn(tarballs.tools)).toEqual([...programs.map((each) => `bin/${each}`), ...rest].toSorted());
+    const sums = await readFile(join(place, name, "SHA256SUMS"), "utf8");
+    for (const each of programs) {
+      const file = join(place, name, "bin", each);
+      expect((await stat(file)).mode & 0o111).toBe(0o111);
+      expect(sums).toContain(
+        `${createHash("sha256")
+          .update(await readFile(file))
+          .digest("hex")}  bin/${each}\n`,
+      );
+      // A program that asks for a dynamic linker names it in its ELF header's segments.
+      expect((await readFile(file)).includes("/lib64/ld-linux")).toBe(false);
+    }
+    const licences = await readFile(join(place, name, "THIRD-PARTY-LICENSES.txt"), "utf8");
+    for (const module of ["filippo.io/age v1", "go.etcd.io/etcd/etcdutl/v3 v3.5.", "go.etcd.io/bbolt v1", "the Go standard library"])
+      expect(licences).toContain(`\n${module}`);
+  });
+
+  test("is where doctor finds them", async () => {
+    const doctor: unknown = JSON.parse(await npx(process.execPath, place, ["doctor", "--tools", "--json"]));
+    const { tools, findings } = z
+      .object({ tools: z.array(z.object({ found: z.object({ path: z.string(), origin: z.string() }) })), findings: z.array(z.unknown()) })
+      .parse(doctor);
+    expect(findings).toEqual([]);
+    expect(tools).toHaveLength(8);
+    for (const { found } of tools) {
+      expect(found.origin).toBe("package");
+      expect(found.path.startsWith(join(place, name, "bin/"))).toBe(true);
+    }
+  });
+});
+
+describe.each<readonly [string, () => Promise<string>]>([
+  [`Node ${process.versions.node}`, async () => process.execPath],
+  [
+    `Node ${OLDEST_NODE}, the oldest that the package names`,
+    async () => {
+      const oldest = await newPackage("oldest-node");
+      await npmInstall(oldest, `node@${OLDEST_NODE}`);
+      return join(oldest, "node_modules/node/bin/node");
+    },
+  ],
+])("npx lifeboat on %s", (name, findNode) => {
+  test("backs up, verifies and exports, and what comes back is what was there", async () => {
+    // Under the name `node`, alone in a folder: npx takes the first on PATH.
+    const bin = join(folder.path, `bin-${name.replaceAll(/\W/g, "-")}`);
+    await mkdir(bin);
+    const node = join(bin, "node");
+    await symlink(await findNode(), node);
+    expect((await execa(node, ["--version"])).stdout).toBe(`v${/\d+\.\d+\.\d+/.exec(name)?.[0]}`);
+
+    const work = join(place, `work-${name.replaceAll(/\W/g, "-")}`);
+    await mkdir(work);
+    await npx(node, work, initArguments(cluster));
+    expect(JSON.parse(await npx(node, work, ["backup", "prod", "--json"]))).toMatchObject({ existing: false, cluster: "prod" });
+    expect(JSON.parse(await npx(node, work, ["verify", "prod/latest", "--deep", "--json"]))).toMatchObject({ good: true, level: "deep" });
+    await npx(node, work, ["export", "prod/latest", "--out", "snapshot.db"]);
+    expect(await npx(node, work, ["--help"])).toContain("completion <shell>");
+
+    await using restored = await startFrom(await restore("3.6", join(work, "snapshot.db"), work));
+    const at = { revision: filled.revision };
+    expect(await compareKeys(readAll(cluster.connection, at), readAll(restored.connection, at))).toEqual({
+      same: filled.keys,
+      differences: [],
+    });
+  }, 300_000);
+});
+
+test("without the package of programs it is whole, and doctor says what is missing", async () => {
+  const alone = await newPackage("alone");
+  await npmInstall(alone, "--omit=optional", tarballs.main);
+  const env = { ...OUTSIDE, PATH: dirname(process.execPath) };
+  const main = join(alone, "node_modules/.bin/lifeboat");
+  const { stdout, exitCode } = await execa(process.execPath, [main, "doctor"], { cwd: alone, env, extendEnv: false });
+  expect(exitCode).toBe(0);
+  expect(stdout).toContain("info: etcdutl 3.6: not found; no command needs it");
+});
