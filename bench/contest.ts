@@ -31,6 +31,8 @@ export interface Contest {
   readonly way: Way;
   readonly contestants: readonly ContestantName[];
   readonly runs: number;
+  /** Paths of programs. */
+  readonly lifeboat: string;
   readonly age: string;
   readonly ageKeygen: string;
   /** An empty folder, on the disk that is to be written to. */
@@ -53,8 +55,8 @@ export async function hold(contest: Contest): Promise<readonly Result[]> {
   const arena = async (name: string): Promise<Arena> => {
     const folder = join(contest.folder, name);
     await mkdir(folder);
-    const { age, ageKeygen } = contest;
-    return { endpoint, files: secure ? etcd.files : undefined, programs: etcd.programs, age, ageKeygen, folder, signal };
+    const { lifeboat, age, ageKeygen } = contest;
+    return { endpoint, files: secure ? etcd.files : undefined, programs: etcd.programs, lifeboat, age, ageKeygen, folder, signal };
   };
   const entrants: { readonly id: ContestantName; readonly contestant: Contestant; readonly runs: Run[] }[] = [];
   for (const id of contest.contestants) entrants.push({ id, contestant: await CONTESTANTS[id](await arena(id)), runs: [] });

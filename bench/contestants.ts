@@ -1,6 +1,5 @@
 import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import type { ClusterFiles } from "../tools/lab/cluster-security.ts";
 import type { EtcdPrograms } from "../tools/lab/etcd-programs.ts";
@@ -13,7 +12,8 @@ export interface Arena {
   /** None where the endpoint is plain http. */
   readonly files: ClusterFiles | undefined;
   readonly programs: EtcdPrograms;
-  /** Paths of programs. */
+  /** Paths of programs; lifeboat's is one for Node. */
+  readonly lifeboat: string;
   readonly age: string;
   readonly ageKeygen: string;
   /** An empty folder of its own. */
@@ -88,13 +88,11 @@ async function shellPipeline(arena: Arena): Promise<Contestant> {
   };
 }
 
-const LIFEBOAT = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
-
 /** `lifeboat backup` into a directory store. */
 async function lifeboat(arena: Arena): Promise<Contestant> {
   const { folder, files, endpoint, signal } = arena;
   const run = (...args: readonly string[]): Promise<{ usage: Usage }> =>
-    measure(command(arena, folder, process.execPath, [LIFEBOAT, ...args], { XDG_RUNTIME_DIR: folder }), signal);
+    measure(command(arena, folder, process.execPath, [arena.lifeboat, ...args], { XDG_RUNTIME_DIR: folder }), signal);
   const tls = files === undefined ? [] : ["--cacert", files.ca ?? "", "--cert", files.cert ?? "", "--key", files.key ?? ""];
   await run("init", "--cluster", "bench", "--endpoint", endpoint, ...tls);
   const vault = join(folder, "vault");

@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { requireEtcd } from "../tools/lab/etcd-programs.ts";
 import { temporaryFolder } from "../tools/lab/temporary-folder.ts";
+import { buildLifeboat } from "./build.ts";
 import { startLoadedEtcd } from "./cluster.ts";
 import { hold } from "./contest.ts";
 import type { Result } from "./contest.ts";
@@ -15,6 +16,7 @@ import { reportOf } from "./report.ts";
 
 const BIN = fileURLToPath(new URL("../tools/bin/", import.meta.url));
 const age = join(BIN, "age");
+const ageKeygen = join(BIN, "age-keygen");
 
 const stop = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"] as const)
@@ -42,6 +44,7 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
       .join("\n"),
   );
 
+  const lifeboat = await buildLifeboat(folder.path);
   const contests: { readonly size: string; readonly way: string; readonly results: readonly Result[] }[] = [];
   for (const size of options.sizes) {
     const etcdFolder = join(folder.path, `etcd-${size}`);
@@ -57,8 +60,9 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
           way,
           contestants,
           runs,
+          lifeboat,
           age,
-          ageKeygen: join(BIN, "age-keygen"),
+          ageKeygen,
           folder: arenas,
           signal,
           progress,
