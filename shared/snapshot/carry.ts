@@ -1,0 +1,56 @@
+import type { Words } from "./page-reader.ts";
+
+/** Bytes held back because what they begin goes on in a later chunk. */
+export class Carry {
+  #buffer = new Uint8Array(0);
+  #start = 0;
+  #end = 0;
+
+  get length(): number {
+    return this.#end - this.#start;
+  }
+
+  /** Takes from `chunk`, from `offset` on, what is lacking to `wanted` bytes in all: how many it took. */
+  fill(chunk: Uint8Array, offset: number, wanted: number): number {
+    const more = Math.min(wanted - this.length, chunk.length - offset);
+    if (more <= 0) return 0;
+    this.#reserve(more);
+    this.#buffer.set(chunk.subarray(offset, offset + more), this.#end);
+    this.#end += more;
+    return more;
+  }
+
+  /** `bytes` fewer at the beginning: a multiple of 4. */
+  drop(bytes: number): void {
+    this.#start += bytes;
+    if (this.#start === this.#end) this.clear();
+  }
+
+  clear(): void {
+    this.#start = 0;
+    this.#end = 0;
+  }
+
+  get words(): Words {
+    return wordsOf(this.#buffer.subarray(this.#start, this.#end));
+  }
+
+  #reserve(more: number): void {
+    if (this.#end + more <= this.#buffer.length) return;
+    const length = this.length;
+    if (length + more <= this.#buffer.length / 2) this.#buffer.copyWithin(0, this.#start, this.#end);
+    else {
+      const larger = new Uint8Array((length + more) * 2);
+      larger.set(this.#buffer.subarray(this.#start, this.#end));
+      this.#buffer = larger;
+    }
+    this.#start = 0;
+    this.#end = length;
+  }
+}
+
+/** A view of the same memory, or where that does not begin on a word, a copy. */
+export function wordsOf(bytes: Uint8Array): Words {
+  const plain = (bytes.byteOffset & 3) === 0 ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) : new Uint8Array(bytes);
+  return { bytes: plain, words: new Uint32Array(plain.buffer, plain.byteOffset, plain.byteLength >>> 2) };
+}

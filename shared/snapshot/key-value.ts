@@ -1,0 +1,66 @@
+const KEY_FIELD = 1;
+const VALUE_FIELD = 5;
+const WIRE = { varint: 0, fixed64: 1, length: 2, fixed32: 5 } as const;
+
+/**
+ * Where key and value lie in an mvccpb.KeyValue (etcd: api/mvccpb/kv.proto): one object that is filled anew for each entry, since there
+ * are millions.
+ */
+export class KeyValueReader {
+  keyStart = 0;
+  keyEnd = 0;
+  valueStart = 0;
+  valueEnd = 0;
+  #at = 0;
+
+  /** Reads the message from `start` up to `end`; false where it is none. */
+  read(bytes: Uint8Array, start: number, end: number): boolean {
+    this.keyStart = this.keyEnd = this.valueStart = this.valueEnd = start;
+    this.#at = start;
+    while (this.#at < end) {
+      const tag = this.#varint(bytes, end);
+      const field = Math.floor(tag / 8);
+      if (!(field > 0)) return false;
+      switch (tag % 8) {
+        case WIRE.varint:
+          if (this.#varint(bytes, end) < 0) return false;
+          break;
+        case WIRE.fixed64:
+          this.#at += 8;
+          break;
+        case WIRE.fixed32:
+          this.#at += 4;
+          break;
+        case WIRE.length: {
+          const length = this.#varint(bytes, end);
+          if (length < 0 || length > end - this.#at) return false;
+          if (field === KEY_FIELD) {
+            this.keyStart = this.#at;
+            this.keyEnd = this.#at + length;
+          } else if (field === VALUE_FIELD) {
+            this.valueStart = this.#at;
+            this.valueEnd = this.#at + length;
+          }
+          this.#at += length;
+          break;
+        }
+        default:
+          return false;
+      }
+    }
+    return this.#at === end;
+  }
+
+  /** -1 where there is none. Ten bytes at most; past 2^53 only its being there matters (lease ids). */
+  #varint(bytes: Uint8Array, end: number): number {
+    let value = 0;
+    let scale = 1;
+    for (let count = 0; count < 10 && this.#at < end; count++) {
+      const byte = bytes[this.#at++]!;
+      if (byte < 0x80) return value + byte * scale;
+      value += (byte & 0x7f) * scale;
+      scale *= 128;
+    }
+    return -1;
+  }
+}

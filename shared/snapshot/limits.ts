@@ -1,0 +1,19 @@
+/** What a hostile file may cost at most. A healthy snapshot stays far below each. */
+
+/** Of one page with its overflow, and so of what is held back of the stream. bbolt never splits up to four entries, each of etcd's
+ * --max-request-bytes at most (1.5 MiB unless configured). */
+export const EXTENT_BYTES = 64 << 20;
+
+/** Overflowing pages may claim each other's bytes (stale ones do): reading them again and again ends at this many times what arrived. */
+export const REREAD_FACTOR = 4;
+export const REREAD_BYTES = 256 << 20;
+
+/** Of branch pages, and of leaves that hold no revisions: they are kept as they are until the end. */
+export const KEPT_SHARE = 1 / 8;
+export const KEPT_BYTES = 64 << 20;
+
+/** bbolt's trees are far flatter: 10 levels hold more pages than a disk. */
+export const DEPTH = 64;
+
+/** Entries that the proof keeps a record of (33 bytes each with the table of user keys): 660 MB. Past it only `hash` and the tree are told. */
+export const ENTRIES = 20_000_000;

@@ -1,0 +1,63 @@
+import type { FindingCode } from "./finding.ts";
+
+/** What a page number holds, as far as its own bytes tell. Only what the tree reaches is real: the rest may be stale. */
+export const KIND = { none: 0, branch: 1, leaf: 2, revisions: 3, freelist: 4, broken: 5 } as const;
+
+/** Why a page is broken; its index is what the table keeps. */
+export const BROKEN = [
+  { code: "tree/elements", message: "has elements outside of it, or not where they belong" },
+  { code: "tree/page", message: "claims overflow past the end of the database" },
+  { code: "tree/order", message: "has keys out of order" },
+  { code: "tree/limit", message: "overflows further than this reader follows" },
+  { code: "tree/limit", message: "is one of more pages than this reader keeps" },
+] as const satisfies readonly { code: FindingCode; message: string }[];
+
+export const WHY = { elements: 0, overflow: 1, order: 2, extent: 3, kept: 4 } as const;
+
+/** A record of 46 bytes per page, in typed arrays that grow with what arrives. */
+export class PageTable {
+  /** Pages recorded: the numbers below it. */
+  count = 0;
+  kind = new Uint8Array(1024);
+  overflow = new Uint32Array(1024);
+  /** A branch or leaf: its place in `kept`. Revisions: its first entry in the entry table. A broken page: its place in BROKEN. */
+  ref = new Uint32Array(1024);
+  /** Of a page of revisions: entries, bytes of all keys and values, their CRC-32C, and the first and last key. */
+  entries = new Uint16Array(1024);
+  dataBytes = new Uint32Array(1024);
+  crc = new Uint32Array(1024);
+  firstMain = new Float64Array(1024);
+  firstSub = new Uint32Array(1024);
+  lastMain = new Float64Array(1024);
+  lastSub = new Uint32Array(1024);
+  /** Bit 0: the first key is a tombstone's; bit 1: the last. */
+  tombstones = new Uint8Array(1024);
+  /** Copies of branch pages, and of leaves that hold no revisions. */
+  readonly kept: Uint8Array<ArrayBuffer>[] = [];
+
+  /** The number of a page more. */
+  add(): number {
+    if (this.count === this.kind.length) this.#grow(this.count * 2);
+    return this.count++;
+  }
+
+  #grow(length: number): void {
+    this.kind = enlarged(this.kind, new Uint8Array(length));
+    this.overflow = enlarged(this.overflow, new Uint32Array(length));
+    this.ref = enlarged(this.ref, new Uint32Array(length));
+    this.entries = enlarged(this.entries, new Uint16Array(length));
+    this.dataBytes = enlarged(this.dataBytes, new Uint32Array(length));
+    this.crc = enlarged(this.crc, new Uint32Array(length));
+    this.firstMain = enlarged(this.firstMain, new Float64Array(length));
+    this.firstSub = enlarged(this.firstSub, new Uint32Array(length));
+    this.lastMain = enlarged(this.lastMain, new Float64Array(length));
+    this.lastSub = enlarged(this.lastSub, new Uint32Array(length));
+    this.tombstones = enlarged(this.tombstones, new Uint8Array(length));
+  }
+}
+
+/** `room` after what `array` holds is copied to its beginning. */
+export function enlarged<T extends { set(array: T): void }>(array: T, room: T): T {
+  room.set(array);
+  return room;
+}
