@@ -3,8 +3,6 @@ import { randomBytes } from "node:crypto";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { LifeboatError } from "../shared/errors.ts";
-import { runProgram } from "./program.ts";
-import { systemClock } from "./system-clock.ts";
 
 const { env } = process;
 const stop = new AbortController();
@@ -25,6 +23,9 @@ const cwd =
   env["npm_lifecycle_event"] === "lifeboat" && env["npm_package_name"] === "etcd-lifeboat"
     ? (env["INIT_CWD"] ?? process.cwd())
     : process.cwd();
+
+// Loaded only now: it takes a second or two on a busy machine, in which a signal would otherwise end the process without a word.
+const [{ runProgram }, { systemClock }] = await Promise.all([import("./program.ts"), import("./system-clock.ts")]);
 
 process.exitCode = await runProgram(
   process.argv.slice(2),
