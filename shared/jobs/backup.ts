@@ -142,7 +142,7 @@ async function takeOne(run: Run, name: SnapshotName, sources: readonly SnapshotS
   const stored = await phases.run("store", () => streamed.pending.commit());
   return phases.run("manifest", async () => {
     throwIfAborted(`the backup of ${name.cluster}`, signal);
-    if (lineage.opens !== undefined) await openLineage(ports, name.cluster, lineage.opens);
+    if (lineage.opens !== undefined) await openLineage(ports, name.cluster, lineage.opens, signal);
     const createdAt = ports.clock.now();
     const draft = draftManifest({
       name,
@@ -155,7 +155,7 @@ async function takeOne(run: Run, name: SnapshotName, sources: readonly SnapshotS
       streamed,
       stored,
     });
-    return commitManifest(ports, await signDocument(ports.keys, "snapshot", draft), name);
+    return commitManifest(ports, await signDocument(ports.keys, "snapshot", draft), name, signal);
   });
 }
 
@@ -215,12 +215,17 @@ interface Committed {
 }
 
 /** The commit point. The loser of a race for one slot returns the winner's snapshot; its own data object is an orphan for prune to sweep. */
-async function commitManifest(ports: BackupPorts, document: StoredDocument, name: SnapshotName): Promise<Committed> {
+async function commitManifest(
+  ports: BackupPorts,
+  document: StoredDocument,
+  name: SnapshotName,
+  signal: AbortSignal | undefined,
+): Promise<Committed> {
   const key = manifestKey(name.cluster, name.id);
   // Read as any reader will, before it is written: what is committed is believed.
   const manifest = openDocument("snapshot", document.bytes, ports.trusted, key);
   try {
-    await putDocument(ports.blobs, key, document);
+    await putDocument(ports.blobs, key, document, signal);
   } catch (error) {
     if (!isLifeboatError(error, "store/exists")) throw error;
     return { found: await readManifest(ports, name.cluster, name.id), existing: true };

@@ -37,6 +37,7 @@ export async function openLineage(
   ports: Vault & { readonly keys: KeyRing; readonly clock: Clock },
   cluster: string,
   opens: NonNullable<LineageDecision["opens"]>,
+  signal?: AbortSignal,
 ): Promise<void> {
   const document = await signDocument(ports.keys, "lineage", {
     type: "lineage",
@@ -47,7 +48,7 @@ export async function openLineage(
     tool: TOOL,
   });
   try {
-    await putDocument(ports.blobs, lineageKey(cluster, opens.number), document);
+    await putDocument(ports.blobs, lineageKey(cluster, opens.number), document, signal);
   } catch (error) {
     if (!isLifeboatError(error, "store/exists")) throw error;
     const there = await readCurrentLineage(ports, cluster);

@@ -5,17 +5,17 @@ import { readSmall } from "../store/blob-store.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 
 /**
- * Writes a signed document, once: `store/exists` where another is already there. Where the store fails, what is there decides: signatures are random, so
- * the very bytes can only be of this call, and only their acknowledgement was lost.
+ * Writes a signed document, once: `store/exists` where another is already there. Where the store fails or `signal` interrupts it, what is there decides:
+ * signatures are random, so the very bytes can only be of this call, and only their acknowledgement was lost.
  */
-export async function putDocument(blobs: BlobStore, key: string, document: StoredDocument): Promise<void> {
+export async function putDocument(blobs: BlobStore, key: string, document: StoredDocument, signal?: AbortSignal): Promise<void> {
   async function* body(): AsyncGenerator<Uint8Array, void, undefined> {
     yield document.bytes;
   }
   try {
-    await blobs.put(key, body(), { ifAbsent: true });
+    await blobs.put(key, body(), { ifAbsent: true, signal });
   } catch (error) {
-    if (!isLifeboatError(error, "store/") || !(await isThere(blobs, key, document))) throw error;
+    if (!isLifeboatError(error, "store/", "interrupted") || !(await isThere(blobs, key, document))) throw error;
   }
 }
 

@@ -85,6 +85,32 @@ test("a signal while the store is slow ends it", async () => {
   expect(vault.blobs.objects.size).toBe(0);
 });
 
+test.each(["lineage", "snapshots"])(
+  "a signal while the store is slow to take an object of %s ends it, and nothing is visible",
+  async (object) => {
+    const controller = new AbortController();
+    vault.blobs.inject({ call: "put", key: new RegExp(`/${object}/`), fault: { kind: "delay", ms: 60_000 } });
+    const failure = failureOf(backUp(vault, { signal: controller.signal }));
+    await expect.poll(() => vault.clock.waiting, { timeout: 10_000 }).toBe(1);
+    controller.abort();
+    expect(await failure).toMatchObject({ code: "interrupted" });
+    expect(await visible(vault)).toEqual([]);
+    await expectTheNextOneWorks();
+  },
+);
+
+test("a signal that comes when the store has taken the manifest comes too late: what is there decides", async () => {
+  const put = vault.blobs.put.bind(vault.blobs);
+  vault.blobs.put = async (key, body, options) => {
+    const info = await put(key, body, options);
+    if (key.includes("/snapshots/")) throw new LifeboatError("interrupted", "the answer was not waited for");
+    return info;
+  };
+  const { existing, manifest } = await backUp(vault);
+  expect(existing).toBe(false);
+  expect(await visible(vault)).toEqual([`clusters/prod/snapshots/${manifest.id}.json`]);
+});
+
 test("a signal while another backup runs ends the waiting, and leaves the other alone", async () => {
   const controller = new AbortController();
   const stop = new AbortController();

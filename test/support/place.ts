@@ -110,3 +110,19 @@ export async function expectBackup(place: Place, args: readonly string[] = []): 
   expect(await place.here("verify", `prod/${result.id}`, "--deep")).toMatchObject({ code: 0 });
   return result;
 }
+
+const orphansSchema = z.object({
+  orphans: z.array(
+    z.object({ kind: z.enum(["data", "unfinished"]), key: z.string().optional(), id: z.string().optional(), swept: z.boolean() }),
+  ),
+  unclear: z.array(z.unknown()).length(0),
+});
+
+/** The files of the store that `orphans` lists, of any age; swept where it is told to. */
+export async function orphansIn(place: Place, sweep?: "sweep"): Promise<readonly string[]> {
+  const { code, stdout } = await place.here("orphans", "--older-than", "0s", "--json", ...(sweep === undefined ? [] : ["--sweep"]));
+  expect(code).toBe(0);
+  const { orphans } = orphansSchema.parse(JSON.parse(stdout));
+  for (const { swept } of orphans) expect(swept).toBe(sweep === "sweep");
+  return orphans.map(({ key, id }) => key ?? `.lifeboat/incoming/${id}`).toSorted();
+}
