@@ -7,6 +7,7 @@ const INTEGRATION = [
   "test/seal/zstd-frames.test.ts",
   "test/store/directory/writer.test.ts",
   "test/etcd/**/*.live.test.ts",
+  "test/snapshot/**/*.live.test.ts",
   "test/lab/**/*.test.ts",
   "test/tools/**/*.test.ts",
   "test/e2e/**/*.test.ts",

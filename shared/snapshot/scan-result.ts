@@ -38,7 +38,7 @@ export interface WholeScan {
   /** Undefined past the limit of entries. */
   readonly encryption: readonly EncryptionCount[] | undefined;
   /** HashKV as a member would answer that is at `lastRevision` or later and was compacted to `compactRevision`. */
-  hashKv(revision?: number, compactRevision?: number): HashKv;
+  readonly hashKv: (revision?: number, compactRevision?: number) => HashKv;
 }
 
 export interface FaultyScan {

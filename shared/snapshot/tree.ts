@@ -36,6 +36,7 @@ export class TreeWalk {
   readonly #pages: PageTable;
   readonly #reached: Uint8Array;
   readonly #visitor: TreeVisitor;
+  #isInBucket = false;
   /** Room for the two keys that a page of revisions is compared by. */
   readonly #first = new Uint8Array(REVISION_BYTES + 1);
   readonly #last = new Uint8Array(REVISION_BYTES + 1);
@@ -71,7 +72,11 @@ export class TreeWalk {
         const inline = inlinePage(value.subarray(BUCKET_BYTES), JSON.stringify(name));
         checkLeafKeys(inline, UNBOUNDED, `inside bucket ${JSON.stringify(name)}`);
         this.#leafOf(inline, name);
-      } else this.#visit(root, 0, UNBOUNDED, (each) => this.#leafOf(each, name));
+        continue;
+      }
+      this.#isInBucket = true;
+      this.#visit(root, 0, UNBOUNDED, (each) => this.#leafOf(each, name));
+      this.#isInBucket = false;
     }
   }
 
@@ -109,6 +114,7 @@ export class TreeWalk {
         const first = revisionKey(this.#first, pages.firstMain[id]!, pages.firstSub[id]!, (tombstones & 1) !== 0);
         const last = revisionKey(this.#last, pages.lastMain[id]!, pages.lastSub[id]!, (tombstones & 2) !== 0);
         checkKeys(pages.entries[id] === 1 ? [first] : [first, last], range, `of page ${id}`);
+        if (!this.#isInBucket) throw new TreeFault("tree/bucket", `page ${id} has revisions where the buckets should be`);
         this.#visitor.revisions(id);
         break;
       }
