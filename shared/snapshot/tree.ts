@@ -9,6 +9,7 @@ import type { PageTable } from "./page-table.ts";
 
 /** A bucket's value: its root page u64 (0: the page follows here) and a sequence u64 (bbolt: internal/common/bucket.go). */
 const BUCKET_BYTES = 16;
+const UNDERSCORE = 0x5f;
 const LETTER_T = 0x74;
 
 /** Told of what the tree reaches, in the order of keys. */
@@ -184,12 +185,18 @@ function checkKeys(keys: readonly Uint8Array[], { from, to }: Range, where: stri
 }
 
 function revisionKey(room: Uint8Array, main: number, sub: number, isTombstone: boolean): Uint8Array {
-  const view = new DataView(room.buffer);
-  view.setUint32(0, Math.floor(main / 2 ** 32));
-  view.setUint32(4, main >>> 0);
-  view.setUint8(8, 0x5f);
-  view.setUint32(9, 0);
-  view.setUint32(13, sub);
-  view.setUint8(REVISION_BYTES, LETTER_T);
+  putBigEndian(room, 0, Math.floor(main / 2 ** 32));
+  putBigEndian(room, 4, main >>> 0);
+  room[8] = UNDERSCORE;
+  putBigEndian(room, 9, 0);
+  putBigEndian(room, 13, sub);
+  room[REVISION_BYTES] = LETTER_T;
   return isTombstone ? room : room.subarray(0, REVISION_BYTES);
+}
+
+function putBigEndian(room: Uint8Array, at: number, value: number): void {
+  room[at] = value >>> 24;
+  room[at + 1] = value >>> 16;
+  room[at + 2] = value >>> 8;
+  room[at + 3] = value;
 }
