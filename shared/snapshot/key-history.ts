@@ -108,7 +108,7 @@ export class KeyHistory {
     return (this.#newest ??= this.#newestAt(Number.POSITIVE_INFINITY));
   }
 
-  /** From the newest entry backwards, the first of each user key is what counts. A table of 4 to 8 bytes per entry, for as long as this takes. */
+  /** From the newest entry backwards, the first of each user key is what counts. A table of 5 to 11 bytes per entry, for as long as this takes. */
   #newestAt(revision: number): Kept {
     if (revision >= this.lastMain && this.#newest !== undefined) return this.#newest;
     const { pages, entries } = this.#reader;

@@ -15,5 +15,5 @@ export const KEPT_BYTES = 64 << 20;
 /** bbolt's trees are far flatter: 10 levels hold more pages than a disk. */
 export const DEPTH = 64;
 
-/** Entries that the proof keeps a record of (33 bytes each with the table of user keys): 660 MB. Past it only `hash` and the tree are told. */
+/** Entries that the proof keeps a record of (up to 36 bytes each with the table of user keys): 720 MB. Past it only `hash` and the tree are told. */
 export const ENTRIES = 20_000_000;

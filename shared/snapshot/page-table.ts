@@ -14,7 +14,7 @@ export const BROKEN = [
 
 export const WHY = { elements: 0, overflow: 1, order: 2, extent: 3, kept: 4 } as const;
 
-/** A record of 46 bytes per page, in typed arrays that grow with what arrives. */
+/** A record of 44 bytes per page, in typed arrays that double as pages arrive. */
 export class PageTable {
   /** Pages recorded: the numbers below it. */
   count = 0;
