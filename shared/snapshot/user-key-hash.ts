@@ -1,6 +1,6 @@
 /**
  * 64 bits that stand for a user key, by mixing as MurmurHash3 does, in two lanes that feed each other. Ten million keys collide once in 370,000
- * snapshots; a collision can only make a HashKV differ from the members', never agree.
+ * snapshots; a collision makes a HashKV differ from the members', but for the chance of one in 2^32 that any two CRCs agree.
  */
 export class UserKeyHash {
   low = 0;
