@@ -5,7 +5,7 @@ import type { Orphan } from "../shared/jobs/orphans.ts";
 import { isClusterName } from "../shared/manifest/layout.ts";
 import { wire } from "../shared/wire.ts";
 import type { Register } from "./command.ts";
-import { print, printJson, tell } from "./console.ts";
+import { print, printJson, tell, widthOf } from "./console.ts";
 import { formatBytes, formatTable, formatTime } from "./format.ts";
 
 /** `lifeboat orphans`. */
@@ -48,7 +48,7 @@ export const registerOrphans: Register = (program, run) => {
             swept.has(each) ? "swept" : "left",
             each.reason,
           ]);
-          print(session.console, formatTable(["ORPHAN", "SIZE", "SINCE", "", "WHY"], rows));
+          print(session.console, formatTable(["ORPHAN", "SIZE", "SINCE", "", "WHY"], rows, { width: widthOf(session.console.stdout) }));
         }
         for (const { key, reason } of unclear) tell(session.console, `warning: ${key} is left alone, since it may be needed: ${reason}`);
         return unclear.length > 0 ? 6 : 0;

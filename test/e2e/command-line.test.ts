@@ -369,26 +369,6 @@ describe("etcd", () => {
   });
 });
 
-describe.each(["SIGINT", "SIGTERM"] as const)("%s", (signal) => {
-  test("in the middle of a backup ends it with 130, and nothing of it is visible", async () => {
-    const copy = await copyOf(`stopped-${signal}`);
-    const before = await readdir(join(copy.cwd, "vault"), { recursive: true });
-    // A member that does not answer holds the backup where a person would lose patience.
-    cluster.members[0]?.pause();
-    try {
-      const { code, stdout, stderr } = await lifeboat(["backup", "prod"], {
-        ...copy,
-        onStart: (pid) => setTimeout(() => process.kill(pid, signal), 1500),
-      });
-      expect({ code, stdout }).toEqual({ code: 130, stdout: "" });
-      expect(stderr).toContain(`interrupted by ${signal}`);
-      expect(await readdir(join(copy.cwd, "vault"), { recursive: true })).toEqual(before);
-    } finally {
-      cluster.members[0]?.resume();
-    }
-  });
-});
-
 test("init makes everything for its owner only, and a second one changes nothing", async () => {
   await using place = await temporaryFolder();
   await lifeboat(initArguments(cluster), { cwd: place.path });
