@@ -90,6 +90,16 @@ describe("a conditional put whose answer was lost", () => {
   });
 });
 
+test("a put that was killed between its last two steps is an object and an unfinished put in one: sweeping that leaves the object whole", async () => {
+  await under.store.put("a/k", once("whole"), { ifAbsent: true });
+  const id = "0123456789abcdef0123456789abcdef";
+  await link(join(under.root, "a/k"), join(under.root, ".lifeboat/incoming", id));
+  expect(await collect(under.store.listUnfinished())).toMatchObject([{ id, bytes: 5 }]);
+  await under.store.removeUnfinished(id);
+  expect(await text(under.store, "a/k")).toBe("whole");
+  expect(await incoming(under.root)).toEqual([]);
+});
+
 describe("what is in the way", () => {
   test("a file in the root's place is told by every call", async () => {
     await mkdir(join(under.above, "not/yet"), { recursive: true });
