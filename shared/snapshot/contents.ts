@@ -1,6 +1,10 @@
+import type { Member } from "../etcd/etcd-source.ts";
 import { combine, crc32c } from "./crc32c.ts";
 import { TreeFault } from "./finding.ts";
 import type { LeafPage } from "./kept-page.ts";
+import { BUCKETS, MEMBERSHIP_BYTES, MEMBERSHIP_ENTRIES, VERSION_BYTES } from "./limits.ts";
+import { memberIdOf, storedAlarmOf, storedMemberOf } from "./membership.ts";
+import type { StoredAlarm } from "./membership.ts";
 import { REVISION_BYTES } from "./page-reader.ts";
 import type { PageTable } from "./page-table.ts";
 import type { TreeVisitor } from "./tree.ts";
@@ -13,8 +17,12 @@ export interface BucketCount {
 }
 
 const KEY_BUCKET = "key";
-/** Small buckets whose entries are looked at. */
-const READ_BUCKETS: ReadonlySet<string> = new Set(["meta", "auth"]);
+/** Entries that are looked at, by bucket (etcd: server/storage/schema/bucket.go). */
+const READ_ENTRIES: ReadonlyMap<string, ReadonlySet<string>> = new Map([
+  ["meta", new Set(["consistent_index", "term", "storageVersion", "finishedCompactRev", "scheduledCompactRev"])],
+  ["auth", new Set(["authEnabled"])],
+  ["cluster", new Set(["clusterVersion"])],
+]);
 const UINT64_BYTES = 8;
 
 /** Gathers what the tree holds, as the walk tells it. */
@@ -23,6 +31,9 @@ export class Contents implements TreeVisitor {
   hash = 0;
   /** The pages of bucket `key`, in order. */
   readonly keyPages: number[] = [];
+  readonly members: Member[] = [];
+  readonly removedMemberIds: string[] = [];
+  readonly alarms: StoredAlarm[] = [];
   readonly #pages: PageTable;
   readonly #buckets: { name: string; keys: number; bytes: number }[] = [];
   readonly #values = new Map<string, Uint8Array>();
@@ -36,7 +47,7 @@ export class Contents implements TreeVisitor {
   }
 
   bucket(name: string, nameBytes: Uint8Array): void {
-    this.#buckets.push({ name, keys: 0, bytes: 0 });
+    if (this.#buckets.push({ name, keys: 0, bytes: 0 }) > BUCKETS) throw new TreeFault("tree/limit", `it has more than ${BUCKETS} buckets`);
     this.hash = crc32c(nameBytes, this.hash);
   }
 
@@ -45,9 +56,10 @@ export class Contents implements TreeVisitor {
     if (name === KEY_BUCKET && leaf.count > 0)
       throw new TreeFault("tree/entry", "an entry of bucket key is no revision with a key and a value");
     this.hash = crc32c(leaf.data, this.hash);
-    if (!READ_BUCKETS.has(name)) return;
-    for (let index = 0; index < leaf.count; index++)
-      this.#values.set(`${name}/${Buffer.from(leaf.key(index)).toString("latin1")}`, leaf.value(index));
+    if (name === "members") this.#each(leaf, name, this.members, (key, value) => storedMemberOf(key, value));
+    else if (name === "members_removed") this.#each(leaf, name, this.removedMemberIds, (key) => memberIdOf(key, name));
+    else if (name === "alarm") this.#each(leaf, name, this.alarms, (key) => storedAlarmOf(key));
+    else this.#readNamed(leaf, name);
   }
 
   revisions(page: number): void {
@@ -67,10 +79,12 @@ export class Contents implements TreeVisitor {
     return this.#number(key, REVISION_BYTES);
   }
 
-  /** An entry of bucket `meta` that is text. */
-  metaText(key: string): string | undefined {
-    const value = this.#values.get(`meta/${key}`);
-    return value === undefined ? undefined : Buffer.from(value).toString("utf8");
+  get storageVersion(): string | undefined {
+    return this.#text("meta/storageVersion");
+  }
+
+  get clusterVersion(): string | undefined {
+    return this.#text("cluster/clusterVersion");
   }
 
   get isAuthEnabled(): boolean {
@@ -83,6 +97,35 @@ export class Contents implements TreeVisitor {
     bucket.keys += keys;
     bucket.bytes += bytes;
     return bucket;
+  }
+
+  #each<T>(leaf: LeafPage, bucket: string, list: T[], read: (key: Uint8Array, value: Uint8Array) => T): void {
+    if (list.length + leaf.count > MEMBERSHIP_ENTRIES) {
+      throw new TreeFault("tree/limit", `bucket ${bucket} has more than ${MEMBERSHIP_ENTRIES} entries`);
+    }
+    for (let index = 0; index < leaf.count; index++) {
+      const [key, value] = [leaf.key(index), leaf.value(index)];
+      if (key.length + value.length > MEMBERSHIP_BYTES) {
+        throw new TreeFault("tree/limit", `an entry of bucket ${bucket} has more than ${MEMBERSHIP_BYTES} bytes`);
+      }
+      list.push(read(key, value));
+    }
+  }
+
+  #readNamed(leaf: LeafPage, bucket: string): void {
+    const names = READ_ENTRIES.get(bucket);
+    if (names === undefined) return;
+    for (let index = 0; index < leaf.count; index++) {
+      const key = Buffer.from(leaf.key(index)).toString("latin1");
+      if (names.has(key)) this.#values.set(`${bucket}/${key}`, leaf.value(index));
+    }
+  }
+
+  #text(path: string): string | undefined {
+    const value = this.#values.get(path);
+    if (value === undefined) return undefined;
+    if (value.length > VERSION_BYTES) throw new TreeFault("tree/entry", `what stands at ${path} is too long for a version`);
+    return Buffer.from(value).toString("utf8");
   }
 
   #number(key: string, length: number): number | undefined {

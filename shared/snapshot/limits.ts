@@ -17,3 +17,13 @@ export const DEPTH = 64;
 
 /** Entries that the proof keeps a record of (up to 36 bytes each with the table of user keys): 720 MB. Past it only `hash` and the tree are told. */
 export const ENTRIES = 20_000_000;
+
+/** etcd has a dozen. */
+export const BUCKETS = 1000;
+
+/** Of buckets `members`, `members_removed` and `alarm`: each entry of the former is some 200 bytes of JSON, and of the last two only a removal leaves one. */
+export const MEMBERSHIP_ENTRIES = 10_000;
+export const MEMBERSHIP_BYTES = 64 << 10;
+
+/** `3.6.0`, with room for what a vendor adds. */
+export const VERSION_BYTES = 256;

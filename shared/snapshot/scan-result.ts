@@ -1,6 +1,8 @@
+import type { Member } from "../etcd/etcd-source.ts";
 import type { BucketCount } from "./contents.ts";
 import type { FindingCode } from "./finding.ts";
 import type { EncryptionCount, HashKv } from "./key-history.ts";
+import type { StoredAlarm } from "./membership.ts";
 
 /** What a snapshot's page tree holds, where it is whole. Sizes in bytes. */
 export interface WholeScan {
@@ -30,6 +32,13 @@ export interface WholeScan {
   readonly term: number | undefined;
   /** 3.6 and later. */
   readonly storageVersion: string | undefined;
+  /** As bucket `cluster` has it. */
+  readonly clusterVersion: string | undefined;
+  /** As bucket `members` has them, by id. A restore puts others in their place. */
+  readonly members: readonly Member[];
+  /** Ids that no member may have again. */
+  readonly removedMemberIds: readonly string[];
+  readonly alarms: readonly StoredAlarm[];
   readonly finishedCompactRevision: number | undefined;
   readonly scheduledCompactRevision: number | undefined;
   /** The greater of the two, also where the compaction is unfinished; -1 where there was none, as a member answers. */
