@@ -13,40 +13,63 @@ export interface Block {
 }
 
 /**
+ * Gathers bytes that come in pieces into blocks of exactly `blockBytes`. Released blocks are filled again, so memory is bounded by how many are held
+ * at once.
+ */
+export class BlockFiller {
+  readonly #blockBytes: number;
+  readonly #free: Uint8Array[] = [];
+  /** Undefined between two blocks, so that no memory is taken before there are bytes for it. */
+  #buffer: Uint8Array | undefined;
+  #filled = 0;
+
+  constructor(blockBytes: number = BLOCK_BYTES) {
+    this.#blockBytes = blockBytes;
+  }
+
+  /** Copies the bytes of `piece` from `offset` on, up to the end of a block: how many they were, and the block where it is full. */
+  fill(piece: Uint8Array, offset: number): { readonly taken: number; readonly full: Block | undefined } {
+    this.#buffer ??= this.#free.pop() ?? new Uint8Array(this.#blockBytes);
+    const taken = Math.min(piece.length - offset, this.#blockBytes - this.#filled);
+    this.#buffer.set(taken === piece.length ? piece : piece.subarray(offset, offset + taken), this.#filled);
+    this.#filled += taken;
+    return { taken, full: this.#filled === this.#blockBytes ? this.rest() : undefined };
+  }
+
+  /** What does not fill a block; undefined where there is nothing. */
+  rest(): Block | undefined {
+    const buffer = this.#buffer;
+    if (buffer === undefined) return undefined;
+    const bytes = this.#filled === this.#blockBytes ? buffer : buffer.subarray(0, this.#filled);
+    this.#buffer = undefined;
+    this.#filled = 0;
+    let held = true;
+    return {
+      bytes,
+      release: () => {
+        if (held) this.#free.push(buffer);
+        held = false;
+      },
+    };
+  }
+}
+
+/**
  * `source` in blocks of exactly `blockBytes`, but for the last, which holds what is left. Nothing is yielded for an empty
- * source. Released blocks are filled again, so memory is bounded by how many the consumer holds at once.
+ * source.
  */
 export async function* inBlocks(
   source: AsyncIterable<Uint8Array>,
   blockBytes: number = BLOCK_BYTES,
 ): AsyncGenerator<Block, void, undefined> {
-  const free: Uint8Array[] = [];
-  const take = (): Uint8Array => free.pop() ?? new Uint8Array(blockBytes);
-  const block = (buffer: Uint8Array, filled: number): Block => {
-    let held = true;
-    return {
-      bytes: filled === blockBytes ? buffer : buffer.subarray(0, filled),
-      release() {
-        if (held) free.push(buffer);
-        held = false;
-      },
-    };
-  };
-  let buffer = take();
-  let filled = 0;
+  const filler = new BlockFiller(blockBytes);
   for await (const chunk of source) {
-    let offset = 0;
-    while (offset < chunk.length) {
-      const part = Math.min(chunk.length - offset, blockBytes - filled);
-      buffer.set(part === chunk.length ? chunk : chunk.subarray(offset, offset + part), filled);
-      offset += part;
-      filled += part;
-      if (filled === blockBytes) {
-        yield block(buffer, filled);
-        buffer = take();
-        filled = 0;
-      }
+    for (let offset = 0; offset < chunk.length;) {
+      const { taken, full } = filler.fill(chunk, offset);
+      offset += taken;
+      if (full !== undefined) yield full;
     }
   }
-  if (filled > 0) yield block(buffer, filled);
+  const rest = filler.rest();
+  if (rest !== undefined) yield rest;
 }

@@ -1,3 +1,5 @@
+import type { Block } from "../blocks.ts";
+
 /** The port to an etcd cluster: read only. Contract and adapter tests: test/etcd/. */
 
 /** A member as the cluster lists it. Ids are lower-case hex without leading zeros, as etcdctl prints them. */
@@ -67,9 +69,9 @@ export interface EtcdSource {
   /** The client's own; undefined where none is configured. */
   clientCertificate(): Certificate | undefined;
   /**
-   * The snapshot's bytes, the 32 bytes of SHA-256 at the end included, with back-pressure to etcd. Ends only where etcd said that all was sent:
-   * a stream that was cut fails with `etcd/stream`.
+   * The snapshot in blocks that are full but for the last, the 32 bytes of SHA-256 at the end included, with back-pressure to etcd.
+   * Ends only where etcd said that all was sent: a stream that was cut fails with `etcd/stream`.
    */
-  snapshot(endpoint: string, limits: StreamLimits, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+  snapshot(endpoint: string, limits: StreamLimits, signal?: AbortSignal): AsyncIterable<Block>;
   close(): void;
 }

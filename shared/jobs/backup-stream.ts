@@ -1,4 +1,4 @@
-import { inBlocks } from "../blocks.ts";
+import type { Block } from "../blocks.ts";
 import { isLifeboatError, LifeboatError } from "../errors.ts";
 import type { EtcdSource, StreamLimits } from "../etcd/etcd-source.ts";
 import type { Progress } from "../progress.ts";
@@ -58,15 +58,15 @@ async function takeFrom(ports: StreamPorts, request: StreamRequest, source: Snap
   const hasher = new SnapshotHasher();
   let digests: SnapshotDigests | undefined;
 
-  async function* counted(): AsyncGenerator<Uint8Array, void, undefined> {
-    for await (const chunk of ports.etcd.snapshot(endpoint, request.limits, request.signal)) {
-      ports.progress.advance(chunk.length);
-      yield chunk;
+  async function* counted(): AsyncGenerator<Block, void, undefined> {
+    for await (const block of ports.etcd.snapshot(endpoint, request.limits, request.signal)) {
+      ports.progress.advance(block.bytes.length);
+      yield block;
     }
   }
   // A wrong trailer is thrown inside the stream, so the store aborts the upload by itself.
   async function* checked(): ReturnType<SnapshotHasher["throughBlocks"]> {
-    yield* hasher.throughBlocks(inBlocks(counted()));
+    yield* hasher.throughBlocks(counted());
     digests = hasher.finish();
     if (!digests.trailerHolds) {
       throw new LifeboatError(

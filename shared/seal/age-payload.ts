@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, hkdfSync } from "node:crypto";
 import { LifeboatError } from "../errors.ts";
 import { inChunks } from "./age-chunks.ts";
+import { setFree } from "./set-free.ts";
 
 // The payload of an age v1 file: https://c2sp.org/age#payload. By node:crypto, which runs at ten times the speed of typage's own.
 
@@ -18,22 +19,22 @@ export function payloadKey(fileKey: Uint8Array, nonce: Uint8Array): Uint8Array {
   return new Uint8Array(hkdfSync("sha256", fileKey, nonce, "payload", 32));
 }
 
-/** `plaintext` in encrypted chunks, in pieces of some 1 MiB. */
+/** `plaintext` in encrypted chunks, in pieces of some 1 MiB, each of which is only valid until the next one is asked for. */
 export async function* encryptPayload(key: Uint8Array, plaintext: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   const pieceBytes = PIECE_CHUNKS * SEALED_CHUNK_BYTES;
-  let piece = Buffer.allocUnsafe(pieceBytes);
+  const piece = Buffer.allocUnsafe(pieceBytes);
   let filled = 0;
   let index = 0;
   for await (const { bytes, last } of inChunks(plaintext, CHUNK_BYTES)) {
     const cipher = createCipheriv(CIPHER, key, chunkNonce(index++, last), TAG);
-    piece.set(cipher.update(bytes), filled);
+    const sealed = cipher.update(bytes);
+    piece.set(sealed, filled);
+    setFree(sealed);
     cipher.final();
     piece.set(cipher.getAuthTag(), filled + bytes.length);
     filled += bytes.length + TAG_BYTES;
     if (last || filled === pieceBytes) {
       yield piece.subarray(0, filled);
-      if (last) return;
-      piece = Buffer.allocUnsafe(pieceBytes);
       filled = 0;
     }
   }

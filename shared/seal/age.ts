@@ -7,8 +7,8 @@ export { type AgeIdentity, newIdentity, readIdentities, recipientOf } from "./ag
 
 /**
  * `plaintext` as an age v1 file (https://c2sp.org/age) that each of `recipients` opens, in pieces of some 1 MiB, pulled no faster
- * than they are taken. `config/invalid` for recipients that cannot stand together (`plaintext` is then closed unread); an error of
- * `plaintext` passes unchanged.
+ * than they are taken, each of which is only valid until the next one is asked for. `config/invalid` for recipients that cannot
+ * stand together (`plaintext` is then closed unread); an error of `plaintext` passes unchanged.
  */
 export async function* encryptAge(
   recipients: readonly string[],
@@ -69,6 +69,6 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefi
 
 async function collected(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const all: Uint8Array[] = [];
-  for await (const piece of pieces) all.push(piece);
+  for await (const piece of pieces) all.push(Uint8Array.from(piece));
   return Buffer.concat(all);
 }

@@ -6,6 +6,7 @@ import { compressFrames, decompressFrames } from "./zstd-frames.ts";
 /**
  * The stored form of a snapshot: an age v1 file for `recipients` over one zstd frame per block; `age -d | zstd -d` opens it.
  * Nothing is pulled before the first piece is asked for, and then with back-pressure; blocks are released as they are compressed.
+ * A piece is only valid until the next one is asked for.
  * Errors: those of `blocks` unchanged, `config/invalid` for recipients that cannot stand together.
  */
 export function seal(blocks: AsyncIterable<Block>, recipients: readonly string[]): AsyncGenerator<Uint8Array, void, undefined> {

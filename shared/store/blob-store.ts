@@ -43,7 +43,8 @@ export interface BlobStore {
   /**
    * Stores what `body` yields under `key`. The object is visible, whole and durable, when the promise resolves, and not at all
    * before. Where `body` throws, the store fails or the signal aborts, nothing of this call is visible, what was there
-   * before is untouched, `body` is closed (its `return` is called), and the error is passed on. Back-pressure: `body` is pulled no faster than written.
+   * before is untouched, `body` is closed (its `return` is called), and the error is passed on. Back-pressure: `body` is pulled no faster than written,
+   * and a piece is the body's again once the next one is pulled.
    * After a lost acknowledgement the call looks and answers by what is there.
    */
   put(key: string, body: AsyncIterable<Uint8Array>, options?: PutOptions): Promise<BlobInfo>;

@@ -1,3 +1,4 @@
+import { type Block, inBlocks } from "../../shared/blocks.ts";
 import { LifeboatError } from "../../shared/errors.ts";
 import type { Alarm, Certificate, EndpointStatus, EtcdSource, Member, StreamLimits } from "../../shared/etcd/etcd-source.ts";
 
@@ -103,7 +104,11 @@ export class ScriptedEtcd implements EtcdSource {
     return undefined;
   }
 
-  async *snapshot(endpoint: string, limits: StreamLimits, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+  snapshot(endpoint: string, limits: StreamLimits, signal?: AbortSignal): AsyncIterable<Block> {
+    return inBlocks(this.#pieces(endpoint, limits, signal));
+  }
+
+  async *#pieces(endpoint: string, limits: StreamLimits, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
     const { snapshots = [] } = this.#answering("snapshot", endpoint, signal);
     if (!(limits.idleMs > 0 && limits.totalMs > 0)) throw new TypeError(`a stream without limits was asked of ${endpoint}`);
     const turn = this.#streams.get(endpoint) ?? 0;

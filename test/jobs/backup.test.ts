@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../cli/system-clock.ts";
+import { BLOCK_BYTES } from "../../shared/blocks.ts";
 import { LifeboatError } from "../../shared/errors.ts";
 import { FileLock } from "../../shared/host-lock/file-lock.ts";
 import { backup, BACKUP_STEPS } from "../../shared/jobs/backup.ts";
@@ -54,15 +55,15 @@ describe("a backup", () => {
   });
 
   test("tells how many bytes came, and how many were expected", async () => {
-    const bytes = randomSnapshot(5000);
+    const bytes = randomSnapshot(BLOCK_BYTES + 5000);
     const seen: unknown[] = [];
     const { progress } = vault;
     const etcd = new ScriptedEtcd([{ number: 1, status: { databaseBytes: 4800 }, snapshots: [whole(bytes)] }]);
     progress.advance = (count) => seen.push([progress.totalBytes, count]);
     await backUp(vault, { etcd });
     expect(seen).toEqual([
-      [4800, 700],
-      [4800, 5032 - 700],
+      [4800, BLOCK_BYTES],
+      [4800, 5032],
     ]);
   });
 

@@ -1,5 +1,5 @@
-import { connect as connectTcp, isIP, type Socket } from "node:net";
-import { connect as connectTls, type TLSSocket } from "node:tls";
+import { connect as connectTcp, isIP, type OnReadOpts, type Socket } from "node:net";
+import { connect as connectTls, type ConnectionOptions, type TLSSocket } from "node:tls";
 
 import type { Clock } from "../../clock.ts";
 import { LifeboatError } from "../../errors.ts";
@@ -17,17 +17,17 @@ export interface Line {
 
 /**
  * A connection to the endpoint; over TLS one whose server is known, for HTTP/2. Rejects with what node:net or node:tls threw (see explain.ts),
- * with `etcd/timeout` or with `interrupted`.
+ * with `etcd/timeout` or with `interrupted`. `onread` takes what comes in place of the socket's readable side.
  */
-export async function dial(line: Line, signal?: AbortSignal): Promise<Socket> {
+export async function dial(line: Line, signal?: AbortSignal, onread?: OnReadOpts): Promise<Socket> {
   if (!line.endpoint.secure)
     return within(
       patience(line, signal),
       `connecting to ${line.endpoint.url}`,
       () => noConnection(line),
-      (stop) => dialTcp(line, stop),
+      (stop) => dialTcp(line, stop, onread),
     );
-  return dialTls(line, true, signal);
+  return dialTls(line, true, signal, onread);
 }
 
 /** The same without asking who the server is, to look at what it shows. Nothing is ever written to it. */
@@ -46,17 +46,17 @@ function patience(line: Line, signal: AbortSignal | undefined): { clock: Clock; 
   return { clock: line.clock, ms: line.connectMs, signal };
 }
 
-async function dialTcp({ endpoint }: Line, stop: AbortSignal): Promise<Socket> {
-  const socket = connectTcp({ host: endpoint.host, port: endpoint.port, noDelay: true });
+async function dialTcp({ endpoint }: Line, stop: AbortSignal, onread: OnReadOpts | undefined): Promise<Socket> {
+  const socket = connectTcp({ host: endpoint.host, port: endpoint.port, noDelay: true, onread });
   return standing(socket, "connect", stop);
 }
 
-async function dialTls(line: Line, rejectUnauthorized: boolean, signal: AbortSignal | undefined): Promise<TLSSocket> {
+async function dialTls(line: Line, rejectUnauthorized: boolean, signal: AbortSignal | undefined, onread?: OnReadOpts): Promise<TLSSocket> {
   return within(
     patience(line, signal),
     `connecting to ${line.endpoint.url}`,
     () => noConnection(line),
-    async (stop) => standing(startTls(line, rejectUnauthorized), "secureConnect", stop),
+    async (stop) => standing(startTls(line, rejectUnauthorized, { port: line.endpoint.port, onread }), "secureConnect", stop),
   );
 }
 
@@ -66,21 +66,25 @@ export async function secured(line: Line, socket: Socket): Promise<TLSSocket> {
     patience(line, undefined),
     `connecting to ${line.endpoint.url}`,
     () => noConnection(line),
-    async (stop) => standing(startTls(line, true, socket), "secureConnect", stop),
+    async (stop) => standing(startTls(line, true, { socket }), "secureConnect", stop),
   );
 }
 
-function startTls({ endpoint, tls }: Line, rejectUnauthorized: boolean, under?: Socket): TLSSocket {
-  const socket = connectTls({
+/** A connection of its own, or one over a socket that stands. @types/node does not know that tls.connect takes `onread` as net.connect does. */
+type Under = { readonly port: number; readonly onread: OnReadOpts | undefined } | { readonly socket: Socket };
+
+function startTls({ endpoint, tls }: Line, rejectUnauthorized: boolean, under: Under): TLSSocket {
+  const options: ConnectionOptions & Under = {
+    ...under,
     host: endpoint.host,
-    ...(under === undefined ? { port: endpoint.port } : { socket: under }),
     secureContext: tls.context,
     // An IP address is no server name (RFC 6066); Node checks it against the certificate all the same, by `host`.
     servername: tls.serverName ?? (isIP(endpoint.host) > 0 ? "" : endpoint.host),
     ALPNProtocols: ["h2"],
     rejectUnauthorized,
-  });
-  return under === undefined ? socket.setNoDelay(true) : socket;
+  };
+  const socket = connectTls(options);
+  return "socket" in under ? socket : socket.setNoDelay(true);
 }
 
 /** `socket` once it has emitted `event`; destroyed where it fails or `stop` aborts before. */

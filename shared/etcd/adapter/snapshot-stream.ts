@@ -1,12 +1,14 @@
 import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream, type IncomingHttpHeaders } from "node:http2";
 import type { Socket } from "node:net";
 
+import type { Block } from "../../blocks.ts";
 import { LifeboatError, messageOf } from "../../errors.ts";
 import type { StreamLimits } from "../etcd-source.ts";
-import { ByteQueue } from "./byte-queue.ts";
+import { BlockQueue } from "./block-queue.ts";
+import { DataTap } from "./data-tap.ts";
 import { dial, type Line } from "./dial.ts";
 import { printable, refusal, type CallAbout, type CallStatus } from "./errors.ts";
-import { explain } from "./explain.ts";
+import { explain, probe } from "./explain.ts";
 import { SnapshotFrames } from "./grpc-frames.ts";
 import { interrupted } from "./within.ts";
 
@@ -43,9 +45,10 @@ export class SnapshotRefused extends Error {
 export class SnapshotCall {
   readonly #request: SnapshotRequest;
   readonly #socket: Socket;
+  readonly #tap: DataTap;
   readonly #session: ClientHttp2Session;
   readonly #stream: ClientHttp2Stream;
-  readonly #queue: ByteQueue;
+  readonly #queue: BlockQueue;
   readonly #frames = new SnapshotFrames();
   readonly #cleanups: (() => void)[] = [];
   #status: CallStatus | undefined;
@@ -56,22 +59,25 @@ export class SnapshotCall {
     const { line, signal, limits } = request;
     const startedMs = line.clock.monotonicMs();
     try {
-      const socket = await dial({ ...line, connectMs: Math.min(line.connectMs, limits.totalMs) }, signal);
-      return new SnapshotCall(request, socket, limits.totalMs - (line.clock.monotonicMs() - startedMs));
+      const tap = new DataTap();
+      const socket = await dial({ ...line, connectMs: Math.min(line.connectMs, limits.totalMs) }, signal, tap.onread);
+      return new SnapshotCall(request, socket, tap, limits.totalMs - (line.clock.monotonicMs() - startedMs));
     } catch (error) {
       throw await explain(line, error, signal);
     }
   }
 
-  private constructor(request: SnapshotRequest, socket: Socket, totalMs: number) {
+  private constructor(request: SnapshotRequest, socket: Socket, tap: DataTap, totalMs: number) {
     this.#request = request;
     this.#socket = socket;
+    this.#tap = tap;
+    tap.attach(socket);
     const { line, limits, signal, token } = request;
     const { endpoint, clock } = line;
     const url = endpoint.url;
     const authority = endpoint.secure && line.tls.serverName !== undefined ? line.tls.serverName : endpoint.authority;
     this.#session = connect(`${endpoint.secure ? "https" : "http"}://${endpoint.authority}`, {
-      createConnection: () => socket,
+      createConnection: () => tap.connection,
       settings: { initialWindowSize: WINDOW_BYTES, enablePush: false },
     });
     this.#session.once("connect", () => this.#session.setLocalWindowSize(WINDOW_BYTES));
@@ -86,8 +92,8 @@ export class SnapshotCall {
       "user-agent": "etcd-lifeboat",
       ...(token === undefined ? {} : { token }),
     });
-    this.#queue = new ByteQueue({ clock, ms: limits.idleMs, expired: () => stalled(url, limits.idleMs, this.#frames.blobBytes) }, (full) =>
-      full ? this.#stream.pause() : this.#stream.resume(),
+    this.#queue = new BlockQueue({ clock, ms: limits.idleMs, expired: () => stalled(url, limits.idleMs, this.#frames.blobBytes) }, (full) =>
+      full ? tap.pause() : tap.resume(),
     );
     this.#listen();
     this.#cleanups.push(clock.after(totalMs, () => this.#queue.fail(overdue(url, limits.totalMs, this.#frames.blobBytes))));
@@ -101,10 +107,10 @@ export class SnapshotCall {
   }
 
   /**
-   * The next bytes, as many as have come; undefined once etcd said that all was sent. Rejects with SnapshotRefused where etcd refused before the first
+   * The next block; undefined once etcd said that all was sent. Rejects with SnapshotRefused where etcd refused before the first
    * byte, and as the port says.
    */
-  async take(): Promise<readonly Uint8Array[] | undefined> {
+  async take(): Promise<Block | undefined> {
     try {
       return await this.#queue.take();
     } catch (error) {
@@ -129,19 +135,12 @@ export class SnapshotCall {
 
   #listen(): void {
     const stream = this.#stream;
-    const emit = (bytes: Uint8Array): void => this.#queue.push(bytes);
     stream.once("response", (headers) => this.#response(headers));
     stream.once("trailers", (trailers: IncomingHttpHeaders) => {
       this.#status = statusIn(trailers);
     });
-    stream.on("data", (chunk: Buffer) => {
-      try {
-        this.#frames.push(chunk, emit);
-        this.#queue.arrived();
-      } catch (error) {
-        this.#malformed(error);
-      }
-    });
+    // Without its data, which the tap takes out.
+    stream.resume();
     stream.once("end", () => this.#end());
     stream.on("error", (error: Error) => this.#lost(error));
     stream.once("close", () => this.#cutShort(stream.readableEnded ? "it ended without etcd's closing word" : "the connection was closed"));
@@ -161,8 +160,17 @@ export class SnapshotCall {
       );
       return;
     }
+    this.#tap.open((bytes) => this.#data(bytes));
     // gRPC's "trailers-only": the answer ends with its headers.
     this.#status = statusIn(headers);
+  }
+
+  #data(bytes: Uint8Array): void {
+    try {
+      this.#frames.push(bytes, (piece) => this.#queue.push(piece));
+    } catch (error) {
+      this.#malformed(error);
+    }
   }
 
   #end(): void {
@@ -201,12 +209,16 @@ export class SnapshotCall {
   /** The connection or the stream went away. Before an answer the reason may be TLS's, and is looked for; after it there is no more to say. */
   #lost(error: Error): void {
     const { url } = this.#request.line.endpoint;
-    this.#queue.fail(this.#answered ? cut(url, this.#frames.blobBytes, printable(error.message), error) : new Unexplained(error));
+    const answered = this.#answered || this.#tap.hasAnswer;
+    this.#queue.fail(answered ? cut(url, this.#frames.blobBytes, printable(error.message), error) : new Unexplained(error));
   }
 
   async #explained(error: unknown): Promise<LifeboatError> {
     const { line, signal } = this.#request;
-    return explain(line, error, signal);
+    // A write that fails keeps us from reading the alert by which the server refused our certificate.
+    const isBrokenWrite = error instanceof Error && "code" in error && (error.code === "EPIPE" || error.code === "ECONNRESET");
+    const refused = isBrokenWrite && line.endpoint.secure ? await probe(line, signal) : undefined;
+    return refused ?? explain(line, error, signal);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Block } from "../../blocks.ts";
 import type { Clock } from "../../clock.ts";
 import { LifeboatError } from "../../errors.ts";
 import type { Alarm, Certificate, EndpointStatus, EtcdSource, Member, StreamLimits } from "../etcd-source.ts";
@@ -75,16 +76,14 @@ class Source implements EtcdSource {
     return this.#clientCertificate;
   }
 
-  async *snapshot(endpoint: string, limits: StreamLimits, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+  async *snapshot(endpoint: string, limits: StreamLimits, signal?: AbortSignal): AsyncGenerator<Block, void, undefined> {
     const { line, client } = this.#way(endpoint);
     const about = client.about("send a snapshot");
     for (let tries = 1; ; tries += 1) {
       const token = await client.token(signal);
       const call = await SnapshotCall.open({ line, about, token, limits, signal });
       try {
-        for (let pieces = await call.take(); pieces !== undefined; pieces = await call.take()) {
-          for (const piece of pieces) yield piece;
-        }
+        for (let block = await call.take(); block !== undefined; block = await call.take()) yield block;
         return;
       } catch (error) {
         if (!(error instanceof SnapshotRefused)) throw error;

@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
 
+import type { Block } from "../../../shared/blocks.ts";
+
 /** All bytes of a snapshot that fits into memory. */
-export async function drain(source: AsyncIterable<Uint8Array>): Promise<Buffer> {
+export async function drain(source: AsyncIterable<Block>): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of source) pieces.push(piece);
+  for await (const { bytes } of source) pieces.push(bytes);
   return Buffer.concat(pieces);
 }
 

@@ -1,0 +1,41 @@
+import { finished } from "node:stream/promises";
+import { constants, createZstdCompress } from "node:zlib";
+import { setFree } from "./set-free.ts";
+
+/** What a block mostly becomes fits into one buffer. */
+const OUTPUT_CHUNK_BYTES = 1024 * 1024;
+
+/**
+ * `bytes` as one zstd frame that says its content's length, in memory that is the caller's alone. In place of
+ * `zlib.zstdCompress`, which copies what it gathered and leaves the memory where it gathered it to the garbage collector.
+ */
+export async function compressFrame(bytes: Uint8Array, level: number): Promise<Uint8Array> {
+  const stream = createZstdCompress({
+    params: { [constants.ZSTD_c_compressionLevel]: level },
+    // Node does not tell zstd the length by itself, and then the frame's header lacks it.
+    pledgedSrcSize: bytes.length,
+    chunkSize: OUTPUT_CHUNK_BYTES,
+  });
+  const pieces: Uint8Array[] = [];
+  stream.on("data", (piece: Uint8Array) => pieces.push(piece));
+  stream.end(bytes);
+  await finished(stream);
+  return joined(pieces);
+}
+
+/** Pieces that lie side by side, as they do where one buffer took all of them, are joined without copying. */
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const [first, ...others] = pieces;
+  let end = first === undefined ? 0 : first.byteOffset + first.length;
+  for (const piece of others) {
+    if (piece.buffer !== first?.buffer || piece.byteOffset !== end) return copied(pieces);
+    end += piece.length;
+  }
+  return first === undefined ? new Uint8Array(0) : new Uint8Array(first.buffer, first.byteOffset, end - first.byteOffset);
+}
+
+function copied(pieces: readonly Uint8Array[]): Uint8Array {
+  const whole = Buffer.concat(pieces);
+  for (const piece of pieces) setFree(piece);
+  return whole;
+}
