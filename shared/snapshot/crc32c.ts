@@ -3,14 +3,22 @@ import { crc32c as nativeCrc32c } from "@node-rs/crc32";
 /** The Castagnoli polynomial, bit-reflected (RFC 3720, appendix B.4). */
 const POLYNOMIAL = 0x82f63b78;
 
-/** Up to here a loop costs less than a view and a native call (about 0.7 µs, measured). */
-const SHORT_BYTES = 192;
+/** Up to here a loop costs less than a view and a native call (0.2 µs, measured). */
+const SHORT_BYTES = 160;
 
-const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte;
-  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ POLYNOMIAL : crc >>> 1;
-  return crc >>> 0;
-});
+/** At [256 * n + byte]: what the byte adds with n bytes after it ("slicing by 4"). */
+const TABLE = bytesTable();
+
+function bytesTable(): Uint32Array {
+  const table = new Uint32Array(4 * 256);
+  for (let byte = 0; byte < 256; byte++) {
+    let crc = byte;
+    for (let bit = 0; bit < 8; bit++) crc = timesX(crc);
+    table[byte] = crc;
+  }
+  for (let at = 256; at < table.length; at++) table[at] = (table[at - 256]! >>> 8) ^ table[table[at - 256]! & 0xff]!;
+  return table;
+}
 
 /** CRC-32C of `bytes`, going on from the CRC `before` of what came before them. */
 export function crc32c(bytes: Uint8Array, before = 0): number {
@@ -19,19 +27,32 @@ export function crc32c(bytes: Uint8Array, before = 0): number {
 
 /** CRC-32C of `bytes` from `start` up to `end`, going on from `before`: made for many short runs. */
 export function crc32cOfRange(bytes: Uint8Array, start: number, end: number, before: number): number {
-  if (end - start > SHORT_BYTES) return nativeCrc32c(bytes.subarray(start, end), before);
+  if (end - start > SHORT_BYTES) return nativeCrc32c(new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start), before);
   let crc = ~before;
-  for (let at = start; at < end; at++) crc = (crc >>> 8) ^ TABLE[(crc ^ bytes[at]!) & 0xff]!;
+  let at = start;
+  for (; at + 4 <= end; at += 4) {
+    crc =
+      TABLE[768 + ((crc ^ bytes[at]!) & 0xff)]! ^
+      TABLE[512 + (((crc >>> 8) ^ bytes[at + 1]!) & 0xff)]! ^
+      TABLE[256 + (((crc >>> 16) ^ bytes[at + 2]!) & 0xff)]! ^
+      TABLE[(crc >>> 24) ^ bytes[at + 3]!]!;
+  }
+  for (; at < end; at++) crc = (crc >>> 8) ^ TABLE[(crc ^ bytes[at]!) & 0xff]!;
   return ~crc >>> 0;
 }
 
-/** The product of two polynomials over GF(2), modulo CRC-32C's; both bit-reflected: bit 31 is x^0 (after zlib's multmodp). */
+/** A polynomial over GF(2) times x, modulo CRC-32C's; bit-reflected: bit 31 is x^0. */
+function timesX(a: number): number {
+  return a & 1 ? (a >>> 1) ^ POLYNOMIAL : a >>> 1;
+}
+
+/** The product of two such polynomials (after zlib's multmodp). */
 function product(a: number, b: number): number {
   let sum = 0;
   let term = b;
   for (let rest = a | 0; rest !== 0; rest <<= 1) {
     if (rest < 0) sum ^= term;
-    term = term & 1 ? (term >>> 1) ^ POLYNOMIAL : term >>> 1;
+    term = timesX(term);
   }
   return sum >>> 0;
 }
@@ -39,18 +60,26 @@ function product(a: number, b: number): number {
 /** Lengths up to 2^48 bytes. */
 const LENGTH_DIGITS = 6;
 
-/** At [256 * digit + value]: x^(8 * value * 256^digit). Every digit has a row of its own, so nothing rests on how the powers repeat. */
+/**
+ * At [16 * (256 * digit + value) + nibble]: x^(8 * value * 256^digit) times the four coefficients of `nibble`, whose bit 3 is x^0. So a product is eight
+ * steps in place of 32. Every digit has rows of its own, so nothing rests on how the powers repeat. 98 KB, of which page lengths use 33.
+ */
 const POWERS = powers();
+/** What the four coefficients that fall off become. */
+const FALLEN = Uint32Array.from({ length: 16 }, (_, nibble) => timesX(timesX(timesX(timesX(nibble)))));
 
 function powers(): Uint32Array {
-  const table = new Uint32Array(256 * LENGTH_DIGITS);
+  const table = new Uint32Array(16 * 256 * LENGTH_DIGITS);
   // x^8.
   let base = 0x00800000;
   for (let digit = 0; digit < LENGTH_DIGITS; digit++) {
     // x^0.
     let power = 0x80000000;
     for (let value = 0; value < 256; value++) {
-      table[256 * digit + value] = power;
+      const row = 16 * (256 * digit + value);
+      for (let bit = 8, times = power; bit > 0; bit >>>= 1, times = timesX(times)) {
+        for (let nibble = 0; nibble < 16; nibble++) if ((nibble & bit) !== 0) table[row + nibble] = table[row + nibble]! ^ times;
+      }
       power = product(power, base);
     }
     base = power;
@@ -65,7 +94,12 @@ export function shifted(crc: number, length: number): number {
   let rest = length;
   for (let digit = 0; rest > 0; digit++) {
     const value = rest % 256;
-    if (value > 0) result = product(POWERS[256 * digit + value]!, result);
+    if (value > 0) {
+      const row = 16 * (256 * digit + value);
+      let sum = 0;
+      for (let shift = 0; shift < 32; shift += 4) sum = (sum >>> 4) ^ FALLEN[sum & 0xf]! ^ POWERS[row + ((result >>> shift) & 0xf)]!;
+      result = sum;
+    }
     rest = (rest - value) / 256;
   }
   return result >>> 0;
