@@ -2,6 +2,8 @@ import { combine, crc32c, shifted } from "./crc32c.ts";
 import type { EncryptionKinds } from "./encryption-kinds.ts";
 import { TOMBSTONE } from "./entry-table.ts";
 import type { PageReader } from "./page-reader.ts";
+import { surveyOf } from "./survey.ts";
+import type { Survey } from "./survey.ts";
 
 export type HashKv = { readonly hash: number } | { readonly unavailable: string };
 
@@ -62,6 +64,12 @@ export class KeyHistory {
     return [...revisions.keys()]
       .filter((kind) => revisions[kind]! > 0)
       .map((kind) => ({ ...kinds.kind(kind), revisions: revisions[kind]!, live: live[kind]! }));
+  }
+
+  /** Its lists have `top` entries at most. Undefined past the limit of entries, and where no prefixes were kept. */
+  survey(top: number): Survey | undefined {
+    const { isFull, prefixes } = this.#reader;
+    return isFull || prefixes === undefined ? undefined : surveyOf(this.#reader, prefixes, this.#order, this.#now().bits, top);
   }
 
   /**

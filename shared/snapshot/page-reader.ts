@@ -6,6 +6,7 @@ import { EXTENT_BYTES, KEPT_BYTES, KEPT_SHARE, REREAD_BYTES, REREAD_FACTOR } fro
 import { HEADER_BYTES } from "./meta-page.ts";
 import type { Meta } from "./meta-page.ts";
 import { KIND, PageTable, WHY } from "./page-table.ts";
+import type { PrefixTable } from "./prefix-table.ts";
 import { UserKeyHash } from "./user-key-hash.ts";
 
 const FLAG = { branch: 1, leaf: 2, freelist: 16 } as const;
@@ -32,6 +33,8 @@ export class PageReader {
   readonly encryption = new EncryptionKinds();
   /** Pages of revisions that came after the entry table was full: for them only what stands in the page table is known. */
   isFull = false;
+  /** Kept only where a survey is wanted. */
+  readonly prefixes: PrefixTable | undefined;
   readonly #meta: Meta;
   readonly #entryLimit: number;
   readonly #keyValue = new KeyValueReader();
@@ -39,9 +42,14 @@ export class PageReader {
   #keptBytes = 0;
   #rereadBytes = 0;
 
-  constructor(meta: Meta, entryLimit: number) {
+  constructor(meta: Meta, entryLimit: number, prefixes?: PrefixTable) {
     this.#meta = meta;
     this.#entryLimit = entryLimit;
+    this.prefixes = prefixes;
+  }
+
+  get pageSize(): number {
+    return this.#meta.pageSize;
   }
 
   /** How many bytes from the beginning of page `id` on, `at` in the buffer, are needed to read it. */
@@ -135,6 +143,7 @@ export class PageReader {
         crc = crc32cOfRange(bytes, key, next, crc);
         const entry = entries.count + index;
         this.#userKey.of(bytes, this.#keyValue.keyStart, this.#keyValue.keyEnd);
+        this.prefixes?.note(entry, bytes, this.#keyValue.keyStart, this.#keyValue.keyEnd);
         entries.main[entry] = main;
         entries.hashLow[entry] = this.#userKey.low;
         entries.hashHigh[entry] = this.#userKey.high;

@@ -2,6 +2,7 @@ import type { Member } from "../etcd/etcd-source.ts";
 import type { BucketCount } from "./contents.ts";
 import type { FindingCode } from "./finding.ts";
 import type { EncryptionCount, HashKv } from "./key-history.ts";
+import type { Survey } from "./survey.ts";
 import type { StoredAlarm } from "./membership.ts";
 
 /** What a snapshot's page tree holds, where it is whole. Sizes in bytes. */
@@ -46,6 +47,8 @@ export interface WholeScan {
   readonly isAuthEnabled: boolean;
   /** Undefined past the limit of entries. */
   readonly encryption: readonly EncryptionCount[] | undefined;
+  /** Where it was asked for; undefined past the limit of entries. */
+  readonly survey?: Survey | undefined;
   /** HashKV as a member would answer that is at `lastRevision` or later and was compacted to `compactRevision`. */
   readonly hashKv: (revision?: number, compactRevision?: number) => HashKv;
 }

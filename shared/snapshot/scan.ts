@@ -8,6 +8,7 @@ import { HEAD_BYTES, readMeta } from "./meta-page.ts";
 import type { Meta } from "./meta-page.ts";
 import { PageReader } from "./page-reader.ts";
 import type { Words } from "./page-reader.ts";
+import { PrefixTable } from "./prefix-table.ts";
 import type { FaultyScan, ScanResult, WholeScan } from "./scan-result.ts";
 import { TRAILER_BYTES } from "./trailer.ts";
 import { TreeWalk } from "./tree.ts";
@@ -15,6 +16,8 @@ import { TreeWalk } from "./tree.ts";
 export interface ScanOptions {
   /** Entries that a record is kept of; past it there is no HashKV and no count of live keys. */
   readonly entryLimit?: number;
+  /** For a survey of bucket `key` whose lists have so many entries: 4 bytes more an entry, and up to 21 at the end. */
+  readonly surveyTop?: number;
 }
 
 /**
@@ -24,6 +27,7 @@ export interface ScanOptions {
  */
 export class SnapshotScanner {
   readonly #entryLimit: number;
+  readonly #surveyTop: number | undefined;
   readonly #carry = new Carry();
   #bytes = 0;
   /** Bytes that the carry must hold for the next step. */
@@ -32,8 +36,9 @@ export class SnapshotScanner {
   #reader: PageReader | undefined;
   #fault: TreeFault | undefined;
 
-  constructor({ entryLimit = ENTRIES }: ScanOptions = {}) {
+  constructor({ entryLimit = ENTRIES, surveyTop }: ScanOptions = {}) {
     this.#entryLimit = entryLimit;
+    this.#surveyTop = surveyTop;
   }
 
   /** The next bytes, in chunks of any size. */
@@ -73,7 +78,7 @@ export class SnapshotScanner {
     if (this.#meta !== undefined || this.#fault !== undefined) return;
     try {
       const meta = readMeta(this.#carry.words.bytes);
-      this.#reader = new PageReader(meta, this.#entryLimit);
+      this.#reader = new PageReader(meta, this.#entryLimit, this.#surveyTop === undefined ? undefined : new PrefixTable());
       this.#meta = meta;
       this.#wanted = meta.pageSize;
     } catch (error) {
@@ -147,6 +152,7 @@ export class SnapshotScanner {
       compactRevision,
       isAuthEnabled: contents.isAuthEnabled,
       encryption: history.encryption(reader.encryption),
+      ...(this.#surveyTop === undefined ? {} : { survey: history.survey(this.#surveyTop) }),
       hashKv: (revision = lastRevision, asOf = compactRevision) =>
         unavailable(revision, asOf, lastRevision, compactRevision) ?? history.hash(revision, asOf),
     };

@@ -1,0 +1,172 @@
+import { LeafPage } from "./kept-page.ts";
+import { crc32c } from "./crc32c.ts";
+import { KeyValueReader } from "./key-value.ts";
+import { leafEnd } from "./page-reader.ts";
+import type { PageReader } from "./page-reader.ts";
+import type { PrefixTable } from "./prefix-table.ts";
+import { Top } from "./top.ts";
+
+/** Of some of bucket `key`. Bytes are those of entries as bbolt keeps them: the revision, and the message with key and value. */
+export interface Tally {
+  readonly revisions: number;
+  readonly live: number;
+  readonly bytes: number;
+  /** Of live entries alone. */
+  readonly liveBytes: number;
+}
+
+export interface PrefixTally extends Tally {
+  /** With its last slash; empty for keys without one. */
+  readonly prefix: Uint8Array;
+}
+
+/** Where an entry lies, so that it can be read a second time: of the page only a few are. */
+export interface EntryPlace {
+  /** Bytes of the snapshot that its page takes. */
+  readonly at: number;
+  readonly length: number;
+  /** Which one of its page. */
+  readonly index: number;
+  /** CRC-32C of all keys and values of the page. */
+  readonly crc: number;
+}
+
+export interface Ranked {
+  readonly place: EntryPlace;
+  /** What it was ranked by. */
+  readonly figure: number;
+}
+
+/** What bucket `key` is made of. Only entries that the tree reaches count. */
+export interface Survey {
+  readonly prefixes: readonly PrefixTally[];
+  /** False where there are so many prefixes that some were shortened. */
+  readonly isComplete: boolean;
+  /** Live entries of the most bytes, most first. */
+  readonly largest: readonly Ranked[];
+  /** The newest entry of the user keys that have the most revisions, at least two; most first. */
+  readonly hottest: readonly Ranked[];
+}
+
+/** Up to 21 bytes an entry for as long as it takes. `order` has the pages of bucket `key`, `live` a bit for each live entry. */
+export function surveyOf(reader: PageReader, prefixes: PrefixTable, order: readonly number[], live: Uint8Array, top: number): Survey {
+  const { pages, entries } = reader;
+  const revisions = new Float64Array(prefixes.count);
+  const bytes = new Float64Array(prefixes.count);
+  const liveKeys = new Float64Array(prefixes.count);
+  const liveBytes = new Float64Array(prefixes.count);
+  const largest = new Top(top);
+  for (const page of order) {
+    const from = pages.ref[page]!;
+    let before = 0;
+    for (let index = 0; index < pages.entries[page]!; index++) {
+      const entry = from + index;
+      const size = entries.bytesUpTo[entry]! - before;
+      before = entries.bytesUpTo[entry]!;
+      const prefix = prefixes.ofEntry[entry]!;
+      revisions[prefix] = revisions[prefix]! + 1;
+      bytes[prefix] = bytes[prefix]! + size;
+      if ((live[entry >>> 3]! & (1 << (entry & 7))) === 0) continue;
+      liveKeys[prefix] = liveKeys[prefix]! + 1;
+      liveBytes[prefix] = liveBytes[prefix]! + size;
+      largest.add(size, page, index);
+    }
+  }
+  const place = (page: number, index: number): EntryPlace => ({
+    at: page * reader.pageSize,
+    length: (pages.overflow[page]! + 1) * reader.pageSize,
+    index,
+    crc: pages.crc[page]!,
+  });
+  const ranked = (winners: Top): Ranked[] => winners.list.map(({ figure, page, index }) => ({ figure, place: place(page, index) }));
+  return {
+    prefixes: Array.from({ length: prefixes.count }, (_, prefix) => ({
+      prefix: prefixes.name(prefix),
+      revisions: revisions[prefix]!,
+      live: liveKeys[prefix]!,
+      bytes: bytes[prefix]!,
+      liveBytes: liveBytes[prefix]!,
+    })).filter((each) => each.revisions > 0),
+    isComplete: prefixes.isComplete,
+    largest: ranked(largest),
+    hottest: ranked(hottestOf(reader, order, top)),
+  };
+}
+
+/** A table of user keys with how many entries each has: 11 to 21 bytes an entry. */
+function hottestOf({ pages, entries }: PageReader, order: readonly number[], top: number): Top {
+  const total = order.reduce((sum, page) => sum + pages.entries[page]!, 0);
+  const mask = 2 ** Math.ceil(Math.log2(total * 1.33 + 2)) - 1;
+  // A slot holds the number of its user key's newest entry and one.
+  const slots = new Uint32Array(mask + 1);
+  const counts = new Uint32Array(mask + 1);
+  let most = 0;
+  for (const page of order) {
+    const from = pages.ref[page]!;
+    for (let entry = from; entry < from + pages.entries[page]!; entry++) {
+      const low = entries.hashLow[entry]!;
+      const high = entries.hashHigh[entry]!;
+      let slot = low & mask;
+      let other = slots[slot]!;
+      while (other !== 0 && (entries.hashLow[other - 1] !== low || entries.hashHigh[other - 1] !== high)) {
+        slot = (slot + 1) & mask;
+        other = slots[slot]!;
+      }
+      slots[slot] = entry + 1;
+      counts[slot] = counts[slot]! + 1;
+      if (counts[slot]! > most) most = counts[slot]!;
+    }
+  }
+  const winners = new Top(top);
+  // Most snapshots have few keys with several revisions, many none.
+  if (most < 2) return winners;
+  const pageOf = pageFinder(pages.ref, order);
+  for (const [slot, count] of counts.entries()) {
+    if (count < 2 || !winners.takes(count)) continue;
+    const entry = slots[slot]! - 1;
+    const page = pageOf(entry);
+    winners.add(count, page, entry - pages.ref[page]!);
+  }
+  return winners;
+}
+
+/** Finds the page of an entry, which lies at or after its page's first. */
+function pageFinder(firstEntry: Uint32Array, order: readonly number[]): (entry: number) => number {
+  const sorted = order.toSorted((a, b) => firstEntry[a]! - firstEntry[b]!);
+  return (entry) => {
+    let [low, high] = [0, sorted.length - 1];
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if (firstEntry[sorted[middle]!]! <= entry) low = middle;
+      else high = middle - 1;
+    }
+    return sorted[low]!;
+  };
+}
+
+export interface NamedEntry {
+  readonly key: Uint8Array;
+  readonly valueBytes: number;
+  /** The main part of its revision, which is its mod_revision. */
+  readonly revision: number;
+  readonly isTombstone: boolean;
+}
+
+/** The entry at `place` in `page`, the bytes that `place` names; undefined where they are not those that were surveyed. */
+export function readEntry(page: Uint8Array, { index, crc }: EntryPlace): NamedEntry | undefined {
+  // A copy, so that words lie on word boundaries.
+  const bytes = new Uint8Array(page);
+  const end = leafEnd(new Uint32Array(bytes.buffer, 0, bytes.length >>> 2), 0, bytes.length);
+  if (end < 0) return undefined;
+  const leaf = new LeafPage(bytes.subarray(0, end));
+  if (index >= leaf.count || crc32c(leaf.data) !== crc) return undefined;
+  const [revision, value] = [leaf.key(index), leaf.value(index)];
+  const message = new KeyValueReader();
+  if (!message.read(value, 0, value.length)) return undefined;
+  return {
+    key: value.subarray(message.keyStart, message.keyEnd),
+    valueBytes: message.valueEnd - message.valueStart,
+    revision: Number(new DataView(revision.buffer, revision.byteOffset).getBigUint64(0)),
+    isTombstone: revision.length > 17,
+  };
+}
