@@ -3,69 +3,78 @@ import { HEADER_BYTES } from "./meta-page.ts";
 import { ELEMENT_BYTES, leafEnd } from "./page-reader.ts";
 
 const LEAF_FLAG = 2;
+const TWO_TO_32 = 2 ** 32;
 
-/** A branch page whose elements were found to lie within it. */
-export class BranchPage {
+/** A page whose elements were found to lie within it; `bytes` begins on a word of its memory. */
+abstract class ElementPage {
   readonly count: number;
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
+  /** All of the page, up to the end of its last element's data. */
+  readonly bytes: Uint8Array;
+  readonly #words: Uint32Array;
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.count = this.#view.getUint16(10, true);
+    this.bytes = bytes;
+    this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2);
+    this.count = this.#words[2]! >>> 16;
   }
+
+  /** Where an element's key begins. */
+  abstract keyStart(index: number): number;
+  abstract keyEnd(index: number): number;
 
   key(index: number): Uint8Array {
-    const element = HEADER_BYTES + ELEMENT_BYTES * index;
-    const start = element + this.#view.getUint32(element, true);
-    return this.#bytes.subarray(start, start + this.#view.getUint32(element + 4, true));
+    return this.bytes.subarray(this.keyStart(index), this.keyEnd(index));
   }
 
-  /** The child's page number. */
-  child(index: number): number {
-    return Number(this.#view.getBigUint64(HEADER_BYTES + ELEMENT_BYTES * index + 8, true));
+  /** The `field`th word of an element. */
+  protected word(index: number, field: 0 | 1 | 2 | 3): number {
+    return this.#words[(HEADER_BYTES + ELEMENT_BYTES * index) / 4 + field]!;
   }
 }
 
-/** A leaf page whose elements were found to lie within it. */
-export class LeafPage {
-  readonly count: number;
-  /** All keys and values, which follow each other. */
-  readonly data: Uint8Array;
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
+/** pos u32, ksize u32, pgid u64 for each child. */
+export class BranchPage extends ElementPage {
+  override keyStart(index: number): number {
+    return HEADER_BYTES + ELEMENT_BYTES * index + this.word(index, 0);
+  }
 
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.count = this.#view.getUint16(10, true);
-    this.data = bytes.subarray(HEADER_BYTES + ELEMENT_BYTES * this.count);
+  override keyEnd(index: number): number {
+    return this.keyStart(index) + this.word(index, 1);
+  }
+
+  /** The child's page number; past 2^53 not exactly, which no database has. */
+  child(index: number): number {
+    return this.word(index, 2) + this.word(index, 3) * TWO_TO_32;
+  }
+}
+
+/** flags u32, pos u32, ksize u32, vsize u32 for each entry. */
+export class LeafPage extends ElementPage {
+  /** All keys and values, which follow each other. */
+  get data(): Uint8Array {
+    return this.bytes.subarray(HEADER_BYTES + ELEMENT_BYTES * this.count);
+  }
+
+  override keyStart(index: number): number {
+    return HEADER_BYTES + ELEMENT_BYTES * index + this.word(index, 1);
+  }
+
+  override keyEnd(index: number): number {
+    return this.keyStart(index) + this.word(index, 2);
+  }
+
+  value(index: number): Uint8Array {
+    const start = this.keyEnd(index);
+    return this.bytes.subarray(start, start + this.word(index, 3));
   }
 
   /** Whether the element is a bucket. */
   isBucket(index: number): boolean {
-    return this.#view.getUint32(HEADER_BYTES + ELEMENT_BYTES * index, true) !== 0;
-  }
-
-  key(index: number): Uint8Array {
-    const { start, keyBytes } = this.#place(index);
-    return this.#bytes.subarray(start, start + keyBytes);
-  }
-
-  value(index: number): Uint8Array {
-    const { start, keyBytes, valueBytes } = this.#place(index);
-    return this.#bytes.subarray(start + keyBytes, start + keyBytes + valueBytes);
-  }
-
-  #place(index: number): { start: number; keyBytes: number; valueBytes: number } {
-    const element = HEADER_BYTES + ELEMENT_BYTES * index;
-    const [pos, keyBytes, valueBytes] = [4, 8, 12].map((offset) => this.#view.getUint32(element + offset, true));
-    return { start: element + pos!, keyBytes: keyBytes!, valueBytes: valueBytes! };
+    return this.word(index, 0) !== 0;
   }
 }
 
-/** The page that lies in a small bucket's own value, after its header. */
+/** The page that lies in a small bucket's own value, after its header; `bucket` names it in a finding. */
 export function inlinePage(value: Uint8Array, bucket: string): LeafPage {
   // A copy, so that words lie on word boundaries.
   const bytes = new Uint8Array(value);

@@ -27,3 +27,6 @@ export const MEMBERSHIP_BYTES = 64 << 10;
 
 /** `3.6.0`, with room for what a vendor adds. */
 export const VERSION_BYTES = 256;
+
+/** bbolt's own bound on any key (MaxKeySize). */
+export const BUCKET_NAME_BYTES = 32_768;

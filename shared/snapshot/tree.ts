@@ -1,16 +1,15 @@
+import { BranchKey } from "./branch-key.ts";
 import { TreeFault } from "./finding.ts";
 import { BranchPage, inlinePage, LeafPage } from "./kept-page.ts";
-import { DEPTH } from "./limits.ts";
+import { BUCKET_NAME_BYTES, DEPTH } from "./limits.ts";
 import { HEADER_BYTES } from "./meta-page.ts";
 import type { Meta } from "./meta-page.ts";
-import { REVISION_BYTES } from "./page-reader.ts";
 import { BROKEN, KIND } from "./page-table.ts";
 import type { PageTable } from "./page-table.ts";
+import { Revision } from "./revision.ts";
 
 /** A bucket's value: its root page u64 (0: the page follows here) and a sequence u64 (bbolt: internal/common/bucket.go). */
 const BUCKET_BYTES = 16;
-const UNDERSCORE = 0x5f;
-const LETTER_T = 0x74;
 
 /** Told of what the tree reaches, in the order of keys. */
 export interface TreeVisitor {
@@ -21,14 +20,6 @@ export interface TreeVisitor {
   revisions(page: number): void;
 }
 
-/** Keys from `from` on and before `to`; undefined is no bound. */
-interface Range {
-  readonly from: Uint8Array | undefined;
-  readonly to: Uint8Array | undefined;
-}
-
-const UNBOUNDED: Range = { from: undefined, to: undefined };
-
 /** Walks a database from its root, and checks that each page is reached once, is what it is named for, and has its keys in order and within its parent's. */
 export class TreeWalk {
   /** Pages reached, overflow included. */
@@ -37,10 +28,10 @@ export class TreeWalk {
   readonly #pages: PageTable;
   readonly #reached: Uint8Array;
   readonly #visitor: TreeVisitor;
-  #isInBucket = false;
-  /** Room for the two keys that a page of revisions is compared by. */
-  readonly #first = new Uint8Array(REVISION_BYTES + 1);
-  readonly #last = new Uint8Array(REVISION_BYTES + 1);
+  /** The bucket whose tree is walked, for findings; undefined in the tree of buckets. */
+  #bucket: string | undefined;
+  /** Room for what a page of revisions is compared by. */
+  readonly #revision = new Revision();
 
   constructor(meta: Meta, pages: PageTable, visitor: TreeVisitor) {
     this.#meta = meta;
@@ -55,68 +46,30 @@ export class TreeWalk {
     this.#reached.fill(1, 0, 2);
     this.reachedPages = 2;
     const freelist = this.#freelist();
-    this.#visit(this.#meta.root, 0, UNBOUNDED, (leaf) => this.#buckets(leaf));
+    this.#visit(this.#meta.root, 0, undefined, undefined);
     if (freelist !== undefined) this.#checkFree(freelist);
   }
 
-  /** The buckets in a leaf of the root. */
-  #buckets(leaf: LeafPage): void {
-    for (let index = 0; index < leaf.count; index++) {
-      const nameBytes = leaf.key(index);
-      const name = Buffer.from(nameBytes).toString("utf8");
-      if (!leaf.isBucket(index)) throw new TreeFault("tree/bucket", `${JSON.stringify(name)} stands among the buckets and is none`);
-      const value = leaf.value(index);
-      if (value.length < BUCKET_BYTES) throw new TreeFault("tree/bucket", `the header of bucket ${JSON.stringify(name)} is cut short`);
-      this.#visitor.bucket(name, nameBytes);
-      const root = Number(new DataView(value.buffer, value.byteOffset, 8).getBigUint64(0, true));
-      if (root === 0) {
-        const inline = inlinePage(value.subarray(BUCKET_BYTES), JSON.stringify(name));
-        checkLeafKeys(inline, UNBOUNDED, `inside bucket ${JSON.stringify(name)}`);
-        this.#leafOf(inline, name);
-        continue;
-      }
-      this.#isInBucket = true;
-      this.#visit(root, 0, UNBOUNDED, (each) => this.#leafOf(each, name));
-      this.#isInBucket = false;
-    }
-  }
-
-  #leafOf(leaf: LeafPage, bucket: string): void {
-    for (let index = 0; index < leaf.count; index++) {
-      if (leaf.isBucket(index))
-        throw new TreeFault("tree/bucket", `bucket ${JSON.stringify(bucket)} holds a bucket, which etcd's never do`);
-    }
-    this.#visitor.leaf(leaf);
-  }
-
-  #visit(id: number, depth: number, range: Range, onLeaf: (leaf: LeafPage) => void): void {
+  /** A page of the present tree; keys come from `from` on and before `to`, where undefined is no bound. */
+  #visit(id: number, depth: number, from: BranchKey | undefined, to: BranchKey | undefined): void {
     const pages = this.#pages;
     this.#reach(id);
     const ref = pages.ref[id]!;
     switch (pages.kind[id]!) {
-      case KIND.branch: {
-        if (depth === DEPTH) throw new TreeFault("tree/depth", `page ${id} lies ${DEPTH} levels below its root`);
-        const branch = new BranchPage(pages.kept[ref]!);
-        const keys = Array.from({ length: branch.count }, (_, index) => branch.key(index));
-        checkKeys(keys, range, `of page ${id}`);
-        for (const [index, from] of keys.entries()) {
-          this.#visit(branch.child(index), depth + 1, { from, to: keys[index + 1] ?? range.to }, onLeaf);
-        }
+      case KIND.revisions:
+        this.#checkRevisions(id, from, to);
+        if (this.#bucket === undefined) throw new TreeFault("tree/bucket", `page ${id} has revisions where the buckets should be`);
+        this.#visitor.revisions(id);
         break;
-      }
+      case KIND.branch:
+        if (depth === DEPTH) throw new TreeFault("tree/depth", `page ${id} lies ${DEPTH} levels below its root`);
+        this.#children(new BranchPage(pages.kept[ref]!), id, depth, from, to);
+        break;
       case KIND.leaf: {
         const leaf = new LeafPage(pages.kept[ref]!);
-        checkLeafKeys(leaf, range, `of page ${id}`);
-        onLeaf(leaf);
-        break;
-      }
-      case KIND.revisions: {
-        const tombstones = pages.tombstones[id]!;
-        const first = revisionKey(this.#first, pages.firstMain[id]!, pages.firstSub[id]!, (tombstones & 1) !== 0);
-        const last = revisionKey(this.#last, pages.lastMain[id]!, pages.lastSub[id]!, (tombstones & 2) !== 0);
-        checkKeys(pages.entries[id] === 1 ? [first] : [first, last], range, `of page ${id}`);
-        if (!this.#isInBucket) throw new TreeFault("tree/bucket", `page ${id} has revisions where the buckets should be`);
-        this.#visitor.revisions(id);
+        checkLeaf(leaf, `of page ${id}`, from, to);
+        if (this.#bucket === undefined) this.#buckets(leaf);
+        else this.#leaf(leaf, this.#bucket);
         break;
       }
       case KIND.broken: {
@@ -126,6 +79,64 @@ export class TreeWalk {
       default:
         throw new TreeFault("tree/page", `page ${id} is named by another and is neither a branch nor a leaf page of that number`);
     }
+  }
+
+  #children(branch: BranchPage, id: number, depth: number, from: BranchKey | undefined, to: BranchKey | undefined): void {
+    let key = new BranchKey(branch, 0);
+    if (from !== undefined && key.compareTo(from) < 0) throw outsideOfParent(`of page ${id}`);
+    for (let index = 0; index < branch.count; index++) {
+      const next = index + 1 < branch.count ? new BranchKey(branch, index + 1) : undefined;
+      if (next !== undefined && key.compareTo(next) >= 0) throw notAscending(`of page ${id}`);
+      if (next === undefined && to !== undefined && key.compareTo(to) >= 0) throw outsideOfParent(`of page ${id}`);
+      this.#visit(branch.child(index), depth + 1, key, next ?? to);
+      if (next !== undefined) key = next;
+    }
+  }
+
+  /** Within the page they were found to ascend when it was read. */
+  #checkRevisions(id: number, from: BranchKey | undefined, to: BranchKey | undefined): void {
+    const pages = this.#pages;
+    const tombstones = pages.tombstones[id]!;
+    if (from !== undefined) {
+      const first = this.#revision.set(pages.firstMain[id]!, pages.firstSub[id]!, (tombstones & 1) !== 0);
+      if (from.compareToRevision(first) > 0) throw outsideOfParent(`of page ${id}`);
+    }
+    if (to !== undefined) {
+      const last = this.#revision.set(pages.lastMain[id]!, pages.lastSub[id]!, (tombstones & 2) !== 0);
+      if (to.compareToRevision(last) <= 0) throw outsideOfParent(`of page ${id}`);
+    }
+  }
+
+  /** The buckets in a leaf of the root. */
+  #buckets(leaf: LeafPage): void {
+    for (let index = 0; index < leaf.count; index++) {
+      const nameBytes = leaf.key(index);
+      if (nameBytes.length > BUCKET_NAME_BYTES) throw new TreeFault("tree/bucket", `a bucket's name has ${nameBytes.length} bytes`);
+      const name = Buffer.from(nameBytes).toString("utf8");
+      const quoted = JSON.stringify(name);
+      if (!leaf.isBucket(index)) throw new TreeFault("tree/bucket", `${quoted} stands among the buckets and is none`);
+      const value = leaf.value(index);
+      if (value.length < BUCKET_BYTES) throw new TreeFault("tree/bucket", `the header of bucket ${quoted} is cut short`);
+      this.#visitor.bucket(name, nameBytes);
+      const root = Number(new DataView(value.buffer, value.byteOffset, 8).getBigUint64(0, true));
+      if (root === 0) {
+        const inline = inlinePage(value.subarray(BUCKET_BYTES), quoted);
+        checkLeaf(inline, `inside bucket ${quoted}`, undefined, undefined);
+        this.#leaf(inline, name);
+        continue;
+      }
+      this.#bucket = name;
+      this.#visit(root, 0, undefined, undefined);
+      this.#bucket = undefined;
+    }
+  }
+
+  #leaf(leaf: LeafPage, bucket: string): void {
+    for (let index = 0; index < leaf.count; index++) {
+      if (leaf.isBucket(index))
+        throw new TreeFault("tree/bucket", `bucket ${JSON.stringify(bucket)} holds a bucket, which etcd's never do`);
+    }
+    this.#visitor.leaf(leaf);
   }
 
   #reach(id: number): void {
@@ -166,37 +177,22 @@ export class TreeWalk {
   }
 }
 
-function checkLeafKeys(leaf: LeafPage, range: Range, where: string): void {
-  const keys = Array.from({ length: leaf.count }, (_, index) => leaf.key(index));
-  checkKeys(keys, range, where);
-}
-
-/** Keys ascend strictly, and lie in `range`. */
-function checkKeys(keys: readonly Uint8Array[], { from, to }: Range, where: string): void {
-  for (let index = 1; index < keys.length; index++) {
-    if (Buffer.compare(keys[index - 1]!, keys[index]!) >= 0) throw new TreeFault("tree/order", `the keys ${where} do not ascend`);
+/** Keys ascend strictly, and lie within those of the parent. */
+function checkLeaf(leaf: LeafPage, where: string, from: BranchKey | undefined, to: BranchKey | undefined): void {
+  let last: Uint8Array | undefined;
+  for (let index = 0; index < leaf.count; index++) {
+    const key = leaf.key(index);
+    if (last === undefined && from !== undefined && from.compareToBytes(key) > 0) throw outsideOfParent(where);
+    if (last !== undefined && Buffer.compare(last, key) >= 0) throw notAscending(where);
+    last = key;
   }
-  const first = keys[0];
-  const last = keys.at(-1);
-  if (first === undefined || last === undefined) return;
-  if ((from !== undefined && Buffer.compare(first, from) < 0) || (to !== undefined && Buffer.compare(last, to) >= 0)) {
-    throw new TreeFault("tree/order", `the keys ${where} are not all within those that its parent names`);
-  }
+  if (last !== undefined && to !== undefined && to.compareToBytes(last) <= 0) throw outsideOfParent(where);
 }
 
-function revisionKey(room: Uint8Array, main: number, sub: number, isTombstone: boolean): Uint8Array {
-  putBigEndian(room, 0, Math.floor(main / 2 ** 32));
-  putBigEndian(room, 4, main >>> 0);
-  room[8] = UNDERSCORE;
-  putBigEndian(room, 9, 0);
-  putBigEndian(room, 13, sub);
-  room[REVISION_BYTES] = LETTER_T;
-  return isTombstone ? room : room.subarray(0, REVISION_BYTES);
+function notAscending(where: string): TreeFault {
+  return new TreeFault("tree/order", `the keys ${where} do not ascend`);
 }
 
-function putBigEndian(room: Uint8Array, at: number, value: number): void {
-  room[at] = value >>> 24;
-  room[at + 1] = value >>> 16;
-  room[at + 2] = value >>> 8;
-  room[at + 3] = value;
+function outsideOfParent(where: string): TreeFault {
+  return new TreeFault("tree/order", `the keys ${where} are not all within those that its parent names`);
 }
