@@ -13,6 +13,7 @@ const ADAPTERS = {
     "**/programs/adapter/*",
     "**/host-lock/file-lock.ts",
     "**/output/*",
+    "**/input/adapter/*",
   ],
   message: "only shared/wire.ts knows the adapters",
 };

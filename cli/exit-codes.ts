@@ -18,6 +18,7 @@ const BY_FAMILY: Readonly<Record<string, ExitCode>> = {
   usage: 2,
   config: 2,
   ref: 2,
+  input: 2,
   output: 2,
   etcd: 3,
   verify: 4,

@@ -19,6 +19,7 @@ import { registerLs } from "./ls.ts";
 import { registerOrphans } from "./orphans.ts";
 import { registerPreflight } from "./preflight.ts";
 import { registerShow } from "./show.ts";
+import { registerStatus } from "./status.ts";
 import { registerVerify } from "./verify.ts";
 
 /** In the order of a first use, which is the order of the help. */
@@ -28,6 +29,7 @@ const COMMANDS: readonly Register[] = [
   registerBackup,
   registerLs,
   registerShow,
+  registerStatus,
   registerVerify,
   registerExport,
   registerKeys,

@@ -15,6 +15,7 @@ import type { EtcdSource, StreamLimits } from "./etcd/etcd-source.ts";
 import { makeFolders } from "./folders.ts";
 import { FileLock } from "./host-lock/file-lock.ts";
 import type { HostLock } from "./host-lock/host-lock.ts";
+import { isFileThere, openSnapshotFile } from "./input/adapter/snapshot-file.ts";
 import type { InitPorts } from "./jobs/init.ts";
 import type { KeyRing } from "./keys/key-ring.ts";
 import { createLocalKeys } from "./keys/local/create-local-keys.ts";
@@ -199,4 +200,4 @@ export async function readIdentityFile(path: string): Promise<readonly string[]>
   return readIdentities(text);
 }
 
-export { requireFree, unfinishedOutputs, writeOutput };
+export { isFileThere, openSnapshotFile, requireFree, unfinishedOutputs, writeOutput };

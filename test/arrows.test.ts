@@ -20,6 +20,7 @@ const FORBIDDEN: readonly (readonly [file: string, imported: string])[] = [
   ["shared/jobs/h.ts", "../host-lock/file-lock.ts"],
   ["shared/jobs/doctor/h.ts", "../../programs/adapter/installed-programs.ts"],
   ["shared/jobs/i.ts", "../../cli/main.ts"],
+  ["shared/jobs/file.ts", "../input/adapter/snapshot-file.ts"],
   ["shared/jobs/j.ts", "etcd3"],
   ["shared/store/directory/k.ts", "../../jobs/backup.ts"],
   ["shared/store/directory/l.ts", "../../keys/local/local-key-ring.ts"],

@@ -94,6 +94,10 @@ async function completeWord(program: Command, command: Command, position: number
       return wordsOf(await lookups.clusters());
     case "ref":
       return completeRef(current, lookups);
+    case "ref|file": {
+      const refs = await completeRef(current, lookups);
+      return refs.words.some(({ word }) => word.startsWith(current)) ? refs : { kind: "files", words: [] };
+    }
     default:
       return wordsOf(argument?.argChoices ?? []);
   }

@@ -29,6 +29,17 @@ export function parseRef(text: string): Ref {
   return { cluster, id: rest };
 }
 
+/** Whether `text` has the form of a ref. */
+export function isRef(text: string): boolean {
+  try {
+    parseRef(text);
+    return true;
+  } catch (error) {
+    if (!isLifeboatError(error, "usage")) throw error;
+    return false;
+  }
+}
+
 /**
  * The manifest that a ref names. `latest` and a time pass over quarantined snapshots, but never silently over one whose manifest does not hold:
  * that is a `verify/...` error whose hint names the next older good one. `ref/not-found` where nothing matches.

@@ -15,6 +15,18 @@ export interface SnapshotDigests {
   readonly trailerHolds: boolean;
 }
 
+/** `wrong`: there is something of a trailer's length that is not the digest of what comes before it. */
+export type TrailerState = "ok" | "wrong" | "missing";
+
+/** bbolt grows a file by whole pages, so that only a trailer leaves a rest past these (etcd: snapshot restore looks for the same). */
+const SECTOR_BYTES = 512;
+
+/** What a snapshot's own trailer says of it, whatever its tree is like. */
+export function trailerState({ bytes, trailerHolds }: SnapshotDigests): TrailerState {
+  if (trailerHolds) return "ok";
+  return bytes % SECTOR_BYTES === TRAILER_BYTES ? "wrong" : "missing";
+}
+
 /** Both digests of a snapshot in one pass: the last 32 bytes seen so far are held back from the hash. */
 export class SnapshotHasher {
   readonly #hash = createHash("sha256");

@@ -1,0 +1,97 @@
+import { isLifeboatError, LifeboatError } from "../shared/errors.ts";
+import { isRef, resolveRef } from "../shared/jobs/ref.ts";
+import { snapshotStatus } from "../shared/jobs/status.ts";
+import type { SnapshotStatus } from "../shared/jobs/status.ts";
+import { StoredInput } from "../shared/jobs/stored-input.ts";
+import type { Progress } from "../shared/progress.ts";
+import { isFileThere, openSnapshotFile } from "../shared/wire.ts";
+import { REF_HELP } from "./command.ts";
+import type { Register, Session } from "./command.ts";
+import { print, printJson, tell, widthOf } from "./console.ts";
+import { printable } from "./format.ts";
+import { ConsoleProgress } from "./progress-bar.ts";
+import { statusJson } from "./status-json.ts";
+import { statusText } from "./status-text.ts";
+
+/** `lifeboat status`. */
+export const registerStatus: Register = (program, run) => {
+  program
+    .command("status")
+    .summary("show what is in a snapshot, and whether it is whole")
+    .description(
+      "Show what is in a stored snapshot, or in a plain snapshot file, which needs no configuration: what etcdutl snapshot status prints, etcd's trailer, the page tree, HashKV, keys by resource, and what takes most room. The exit code is 4 where the trailer or the tree is not right.",
+    )
+    .argument("<ref|file>", "which snapshot")
+    .addHelpText(
+      "after",
+      `${REF_HELP}\nWhere there is a file of that name it is the file that is meant.\n\nExample:\n  $ lifeboat status snapshot.db\n  $ lifeboat status prod/latest`,
+    )
+    .action((what: string) =>
+      run(async (session) => {
+        const progress = new ConsoleProgress(session.console);
+        const status = await readStatus(session, what, progress).finally(() => progress.close());
+        if (session.json) printJson(session.console, statusJson(status));
+        else print(session.console, statusText(status, widthOf(session.console.stdout)));
+        const faults = faultsOf(status);
+        for (const { message, hint } of faults) {
+          tell(session.console, printable(`${status.name}: ${message}`));
+          tell(session.console, `hint: ${hint}`);
+        }
+        return faults.length === 0 ? 0 : 4;
+      }),
+    );
+};
+
+async function readStatus(session: Session, what: string, progress: Progress): Promise<SnapshotStatus> {
+  const { signal } = session.console;
+  const path = session.resolvePath(what);
+  const isFile = await isFileThere(path);
+  if (isFile || !isRef(what)) {
+    if (isFile && isRef(what)) progress.note("info", `there is a file ${what} here: this is about it, and not about the stored snapshot`);
+    await using file = await openSnapshotFile(path, what);
+    return await snapshotStatus(file, progress, signal);
+  }
+  const ports = await session.openPorts().catch((error: unknown) => {
+    if (!isLifeboatError(error, "config/not-found")) throw error;
+    throw new LifeboatError(error.code, `${what} is no file here, and as a ref it needs a configuration: ${error.message}`, {
+      hint: error.hint,
+      cause: error,
+    });
+  });
+  const { manifest } = await resolveRef(ports, what);
+  return snapshotStatus(new StoredInput(ports.snapshots, manifest), progress, signal);
+}
+
+interface Fault {
+  readonly message: string;
+  readonly hint: string;
+}
+
+const DO_NOT_RESTORE = "do not restore from it; use another snapshot, and find out what changed this one";
+
+function faultsOf({ trailer, scan }: SnapshotStatus): Fault[] {
+  const faults: Fault[] = [];
+  if (scan.tree !== "whole")
+    faults.push({ message: `the page tree is not whole: ${scan.message}`, hint: TREE_HINTS[scan.tree] ?? DO_NOT_RESTORE });
+  if (trailer === "wrong")
+    faults.push({
+      message: "the trailer is not the SHA-256 of what comes before it: bytes were changed, cut or added",
+      hint: DO_NOT_RESTORE,
+    });
+  // An empty or foreign file needs no word of a trailer.
+  else if (trailer === "missing" && scan.tree === "whole")
+    faults.push({
+      message: "there is no trailer: this is a copied database rather than a snapshot",
+      hint: "take a snapshot with lifeboat backup or etcdctl snapshot save; etcdutl restores from this one only with --skip-hash-check",
+    });
+  else if (trailer === "missing" && !TREE_HINTS[scan.tree])
+    faults.push({ message: "there is no trailer where it should end", hint: DO_NOT_RESTORE });
+  return faults;
+}
+
+const TREE_HINTS: Readonly<Partial<Record<SnapshotStatus["scan"]["tree"], string>>> = {
+  "tree/empty": "whatever wrote it did not get far: take another snapshot",
+  "tree/meta": "it is no snapshot, or its first pages are damaged",
+  "tree/limit":
+    "it is larger than this reader takes on, or made to seem so: etcdutl snapshot restore into an empty folder shows whether etcd takes it",
+};
