@@ -5,8 +5,8 @@ import type { LeafPage } from "./kept-page.ts";
 import { BUCKETS, MEMBERSHIP_BYTES, MEMBERSHIP_ENTRIES, VERSION_BYTES } from "./limits.ts";
 import { memberIdOf, storedAlarmOf, storedMemberOf } from "./membership.ts";
 import type { StoredAlarm } from "./membership.ts";
-import { REVISION_BYTES } from "./page-reader.ts";
 import type { PageTable } from "./page-table.ts";
+import { REVISION_BYTES } from "./revision.ts";
 import type { TreeVisitor } from "./tree.ts";
 
 export interface BucketCount {

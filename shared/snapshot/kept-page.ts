@@ -1,6 +1,6 @@
+import { ELEMENT_BYTES, leafEnd } from "./elements.ts";
 import { TreeFault } from "./finding.ts";
 import { HEADER_BYTES } from "./meta-page.ts";
-import { ELEMENT_BYTES, leafEnd } from "./page-reader.ts";
 
 const LEAF_FLAG = 2;
 const TWO_TO_32 = 2 ** 32;

@@ -2,7 +2,9 @@ import { combine, crc32c, shifted } from "./crc32c.ts";
 import type { EncryptionKinds } from "./encryption-kinds.ts";
 import { TOMBSTONE } from "./entry-table.ts";
 import type { PageReader } from "./page-reader.ts";
+import { NOT_RECORDED } from "./page-table.ts";
 import { surveyOf } from "./survey.ts";
+import { UserKeyTable } from "./user-key-table.ts";
 import type { Survey } from "./survey.ts";
 
 export type HashKv = { readonly hash: number } | { readonly unavailable: string };
@@ -23,6 +25,9 @@ interface Kept {
   readonly bits: Uint8Array;
 }
 
+const TOO_MANY = "the snapshot has more entries than are kept a record of";
+const COLLIDING = "the snapshot's user keys collide more often than can be by chance";
+
 /** All entries of bucket `key`, in order: what a HashKV and the count of live keys come from. */
 export class KeyHistory {
   readonly entries: number;
@@ -30,26 +35,36 @@ export class KeyHistory {
   readonly #reader: PageReader;
   /** Page numbers in the order of keys. */
   readonly #order: readonly number[];
+  /** Whether there is a record of every entry. */
+  readonly #isRecorded: boolean;
   #newest: Kept | undefined;
 
   constructor(reader: PageReader, order: readonly number[]) {
     this.#reader = reader;
     this.#order = order;
-    this.entries = order.reduce((sum, page) => sum + reader.pages.entries[page]!, 0);
+    const { pages } = reader;
+    let entries = 0;
+    let isRecorded = true;
+    for (const page of order) {
+      entries += pages.entries[page]!;
+      if (pages.ref[page] === NOT_RECORDED) isRecorded = false;
+    }
+    this.entries = entries;
+    this.#isRecorded = isRecorded;
     const last = order.at(-1);
-    this.lastMain = last === undefined ? 0 : reader.pages.lastMain[last]!;
+    this.lastMain = last === undefined ? 0 : pages.lastMain[last]!;
   }
 
   /** User keys alive at the last revision; undefined past the limit of entries. */
   liveKeys(): number | undefined {
-    return this.#reader.isFull ? undefined : this.#now().count;
+    return this.#now()?.count;
   }
 
   /** By provider and key name; undefined past the limit of entries. */
   encryption(kinds: EncryptionKinds): readonly EncryptionCount[] | undefined {
-    if (this.#reader.isFull) return undefined;
-    const { pages, entries } = this.#reader;
     const kept = this.#now();
+    if (kept === undefined) return undefined;
+    const { pages, entries } = this.#reader;
     const revisions = new Float64Array(KIND_BITS + 1);
     const live = new Float64Array(KIND_BITS + 1);
     for (const page of this.#order) {
@@ -68,8 +83,9 @@ export class KeyHistory {
 
   /** Its lists have `top` entries at most. Undefined past the limit of entries, and where no prefixes were kept. */
   survey(top: number): Survey | undefined {
-    const { isFull, prefixes } = this.#reader;
-    return isFull || prefixes === undefined ? undefined : surveyOf(this.#reader, prefixes, this.#order, this.#now().bits, top);
+    const { prefixes } = this.#reader;
+    const kept = this.#now();
+    return kept === undefined || prefixes === undefined ? undefined : surveyOf(this.#reader, prefixes, this.#order, kept.bits, top);
   }
 
   /**
@@ -78,9 +94,11 @@ export class KeyHistory {
    * out but a tombstone at `compactRevision` itself (etcd before 3.5.16 and 3.4.34 counts that too).
    */
   hash(revision: number, compactRevision: number): HashKv {
-    const { pages, entries, isFull } = this.#reader;
-    if (isFull) return { unavailable: "the snapshot has more entries than are kept a record of" };
-    const kept = this.#order.length > 0 && pages.firstMain[this.#order[0]!]! <= compactRevision ? this.#newestAt(revision) : undefined;
+    const { pages, entries } = this.#reader;
+    const first = this.#order[0];
+    const isCompacted = first !== undefined && pages.firstMain[first]! <= compactRevision;
+    const kept = isCompacted ? this.#newestAt(revision) : undefined;
+    if (isCompacted && kept === undefined) return { unavailable: this.#isRecorded ? COLLIDING : TOO_MANY };
     let crc = crc32c(Buffer.from("key"));
     for (const page of this.#order) {
       if (pages.firstMain[page]! > revision) break;
@@ -89,6 +107,7 @@ export class KeyHistory {
         continue;
       }
       const from = pages.ref[page]!;
+      if (from === NOT_RECORDED) return { unavailable: TOO_MANY };
       const end = from + pages.entries[page]!;
       for (let entry = from; entry < end; entry++) {
         if (!isCounted(entry)) continue;
@@ -112,36 +131,30 @@ export class KeyHistory {
     }
   }
 
-  #now(): Kept {
+  #now(): Kept | undefined {
     return (this.#newest ??= this.#newestAt(Number.POSITIVE_INFINITY));
   }
 
-  /** From the newest entry backwards, the first of each user key is what counts. A table of 5 to 11 bytes per entry, for as long as this takes. */
-  #newestAt(revision: number): Kept {
+  /** From the newest entry backwards, the first of each user key is what counts. */
+  #newestAt(revision: number): Kept | undefined {
     if (revision >= this.lastMain && this.#newest !== undefined) return this.#newest;
+    if (!this.#isRecorded) return undefined;
     const { pages, entries } = this.#reader;
+    const { main, flags } = entries;
     const bits = new Uint8Array(Math.ceil(entries.count / 8));
-    const mask = 2 ** Math.ceil(Math.log2(this.entries * 1.33 + 2)) - 1;
-    const slots = new Uint32Array(mask + 1);
+    const table = new UserKeyTable(entries, this.entries);
     let count = 0;
     for (let index = this.#order.length - 1; index >= 0; index--) {
       const page = this.#order[index]!;
       if (pages.firstMain[page]! > revision) continue;
       const from = pages.ref[page]!;
       for (let entry = from + pages.entries[page]! - 1; entry >= from; entry--) {
-        if (entries.main[entry]! > revision) continue;
-        const low = entries.hashLow[entry]!;
-        const high = entries.hashHigh[entry]!;
-        let slot = low & mask;
-        // A slot holds an entry's number and one.
-        let other = slots[slot]!;
-        while (other !== 0 && (entries.hashLow[other - 1] !== low || entries.hashHigh[other - 1] !== high)) {
-          slot = (slot + 1) & mask;
-          other = slots[slot]!;
-        }
-        if (other !== 0) continue;
-        slots[slot] = entry + 1;
-        if ((entries.flags[entry]! & TOMBSTONE) !== 0) continue;
+        if (main[entry]! > revision) continue;
+        const slot = table.slotOf(entry);
+        if (slot < 0) return undefined;
+        if (table.entryAt(slot) !== undefined) continue;
+        table.put(slot, entry);
+        if ((flags[entry]! & TOMBSTONE) !== 0) continue;
         bits[entry >>> 3] = bits[entry >>> 3]! | (1 << (entry & 7));
         count++;
       }

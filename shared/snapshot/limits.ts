@@ -11,6 +11,8 @@ export const REREAD_BYTES = 256 << 20;
 /** Of branch pages, and of leaves that hold no revisions: they are kept as they are until the end. */
 export const KEPT_SHARE = 1 / 8;
 export const KEPT_BYTES = 64 << 20;
+/** What a copy takes beside its bytes: the objects of a view and its memory. */
+export const KEPT_RECORD_BYTES = 256;
 
 /** bbolt's trees are far flatter: 10 levels hold more pages than a disk. */
 export const DEPTH = 64;
@@ -30,3 +32,6 @@ export const VERSION_BYTES = 256;
 
 /** bbolt's own bound on any key (MaxKeySize). */
 export const BUCKET_NAME_BYTES = 32_768;
+
+/** Of a table of user keys, on average; three quarters full it takes 8. Keys made to collide would cost the square of their number. */
+export const PROBES_PER_SLOT = 16;

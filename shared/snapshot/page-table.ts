@@ -14,30 +14,57 @@ export const BROKEN = [
 
 export const WHY = { elements: 0, overflow: 1, order: 2, extent: 3, kept: 4 } as const;
 
-/** A record of 44 bytes per page, in typed arrays that double as pages arrive. */
+/** In `ref` of a page of revisions: there was no room for its entries, and only what the page table has is known. */
+export const NOT_RECORDED = 0xffff_ffff;
+
+/** Pages that there is room for at first where the database has so many, 4 GiB of 4 KiB: 46 MB of addresses, not of memory. */
+const FIRST_PAGES = 1 << 20;
+
+/**
+ * A record of 45 bytes per page, in typed arrays that double as pages arrive. Room that was not written yet takes no memory: the system gives it
+ * page by page.
+ */
 export class PageTable {
   /** Pages recorded: the numbers below it. */
   count = 0;
-  kind = new Uint8Array(1024);
-  overflow = new Uint32Array(1024);
+  kind: Uint8Array;
+  overflow: Uint32Array;
   /** A branch or leaf: its place in `kept`. Revisions: its first entry in the entry table. A broken page: its place in BROKEN. */
-  ref = new Uint32Array(1024);
+  ref: Uint32Array;
   /** Of a page of revisions: entries, bytes of all keys and values, their CRC-32C, and the first and last key. */
-  entries = new Uint16Array(1024);
-  dataBytes = new Uint32Array(1024);
-  crc = new Uint32Array(1024);
-  firstMain = new Float64Array(1024);
-  firstSub = new Uint32Array(1024);
-  lastMain = new Float64Array(1024);
-  lastSub = new Uint32Array(1024);
+  entries: Uint16Array;
+  dataBytes: Uint32Array;
+  crc: Uint32Array;
+  firstMain: Float64Array;
+  firstSub: Uint32Array;
+  lastMain: Float64Array;
+  lastSub: Uint32Array;
   /** Bit 0: the first key is a tombstone's; bit 1: the last. */
-  tombstones = new Uint8Array(1024);
+  tombstones: Uint8Array;
   /** Copies of branch pages, and of leaves that hold no revisions. */
   readonly kept: Uint8Array<ArrayBuffer>[] = [];
+  readonly #most: number;
 
-  /** The number of a page more. */
+  /** For a database that says it has `most` pages. */
+  constructor(most: number) {
+    this.#most = most;
+    const length = Math.min(most, FIRST_PAGES);
+    this.kind = new Uint8Array(length);
+    this.overflow = new Uint32Array(length);
+    this.ref = new Uint32Array(length);
+    this.entries = new Uint16Array(length);
+    this.dataBytes = new Uint32Array(length);
+    this.crc = new Uint32Array(length);
+    this.firstMain = new Float64Array(length);
+    this.firstSub = new Uint32Array(length);
+    this.lastMain = new Float64Array(length);
+    this.lastSub = new Uint32Array(length);
+    this.tombstones = new Uint8Array(length);
+  }
+
+  /** The number of a page more, which has to be below `most`. */
   add(): number {
-    if (this.count === this.kind.length) this.#grow(this.count * 2);
+    if (this.count === this.kind.length) this.#grow(Math.min(this.#most, this.count * 2));
     return this.count++;
   }
 

@@ -1,7 +1,7 @@
 import { LeafPage } from "./kept-page.ts";
 import { crc32c } from "./crc32c.ts";
 import { KeyValueReader } from "./key-value.ts";
-import { leafEnd } from "./page-reader.ts";
+import { leafEnd } from "./elements.ts";
 import type { PageReader } from "./page-reader.ts";
 import type { PrefixTable } from "./prefix-table.ts";
 import { Top } from "./top.ts";
