@@ -17,6 +17,10 @@ export class EncryptionKinds {
   readonly #numbers = new Map<string, number>();
   readonly #kinds: EncryptionKind[] = [];
 
+  get count(): number {
+    return this.#kinds.length;
+  }
+
   /** Of a value from `start` up to `end`. */
   numberOf(bytes: Uint8Array, start: number, end: number): number {
     if (end - start <= PREFIX.length || bytes[start] !== PREFIX[0]) return 0;

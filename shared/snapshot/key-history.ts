@@ -64,6 +64,7 @@ export class KeyHistory {
   encryption(kinds: EncryptionKinds): readonly EncryptionCount[] | undefined {
     const kept = this.#now();
     if (kept === undefined) return undefined;
+    if (kinds.count === 0) return [];
     const { pages, entries } = this.#reader;
     const revisions = new Float64Array(KIND_BITS + 1);
     const live = new Float64Array(KIND_BITS + 1);

@@ -19,9 +19,10 @@ export class KeyValueReader {
     this.#at = start;
     while (this.#at < end) {
       const tag = this.#varint(bytes, end);
-      const field = Math.floor(tag / 8);
-      if (!(field > 0)) return false;
-      switch (tag % 8) {
+      // Field numbers go up to 2^29 - 1.
+      if (tag < 8 || tag > 0xffff_ffff) return false;
+      const field = tag >>> 3;
+      switch (tag & 7) {
         case WIRE.varint:
           if (this.#varint(bytes, end) < 0) return false;
           break;
@@ -53,6 +54,7 @@ export class KeyValueReader {
 
   /** -1 where there is none. Ten bytes at most; past 2^53 only its being there matters (lease ids). */
   #varint(bytes: Uint8Array, end: number): number {
+    if (this.#at < end && bytes[this.#at]! < 0x80) return bytes[this.#at++]!;
     let value = 0;
     let scale = 1;
     for (let count = 0; count < 10 && this.#at < end; count++) {

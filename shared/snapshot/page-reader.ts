@@ -32,8 +32,8 @@ export class PageReader {
   readonly #keyValue = new KeyValueReader();
   readonly #userKey = new UserKeyHash();
   /** The keys of an entry and of the one before it. */
-  #key = new Revision();
-  #keyBefore = new Revision();
+  readonly #key = new Revision();
+  readonly #keyBefore = new Revision();
   #keptBytes = 0;
   #rereadBytes = 0;
 
@@ -110,7 +110,8 @@ export class PageReader {
     const isRecorded = entries.count + count <= this.#entryLimit;
     if (isRecorded) entries.reserve(count);
     const firstEntry = entries.count;
-    let [revision, revisionBefore] = [this.#key, this.#keyBefore];
+    let revision = this.#key;
+    let revisionBefore = this.#keyBefore;
     let start = dataStart;
     let crc = 0;
     let isInOrder = true;
@@ -141,7 +142,9 @@ export class PageReader {
           this.encryption.numberOf(bytes, keyValue.valueStart, keyValue.valueEnd) | (revision.isTombstone ? TOMBSTONE : 0);
       }
       start = end;
-      [revision, revisionBefore] = [revisionBefore, revision];
+      const swapped = revision;
+      revision = revisionBefore;
+      revisionBefore = swapped;
     }
     if (!isInOrder) {
       this.#broken(id, WHY.order);
