@@ -43,6 +43,22 @@ export interface Certificate {
   readonly notAfter: Date;
 }
 
+/**
+ * A member's answer to HashKV at a revision: CRC-32C over the keys and values of bucket `key` up to that revision, of those that a compaction to
+ * `compactRevision` leaves (etcd's server/storage/mvcc/hash.go).
+ */
+export interface HashKv {
+  readonly memberId: string;
+  /** Unsigned, 32 bits. */
+  readonly hash: number;
+  /**
+   * The compaction that the hash is of; -1 where nothing had been compacted, on etcd 3.4 to 3.7. It is the member's latest, with one exception: from
+   * etcd 3.5 on a member remembers, until it restarts, the hashes that its last ten compactions made, each at the revision that it compacted to,
+   * and answers at such a revision from memory: with the compaction before that one, and without reading its database.
+   */
+  readonly compactRevision: number;
+}
+
 export interface StreamLimits {
   /** The stream fails with `etcd/stalled` when no byte came for so long. */
   readonly idleMs: number;
@@ -53,7 +69,7 @@ export interface StreamLimits {
 /**
  * One connection per endpoint. Every call names its endpoint and fails with `etcd/unreachable` (refused, reset, unknown host), `etcd/tls` (says which
  * certificate and why), `etcd/auth` (user name or password), `etcd/denied` (not root), `etcd/timeout`, `etcd/refused` (etcd's own
- * refusal), or `interrupted`.
+ * refusal, a learner's too), or `interrupted`.
  */
 export interface EtcdSource {
   readonly endpoints: readonly string[];
@@ -64,6 +80,12 @@ export interface EtcdSource {
   alarms(endpoint: string, signal?: AbortSignal): Promise<readonly Alarm[]>;
   /** Whether a snapshot would be granted, tried by a call that costs the member nothing. Throws `etcd/denied` or `etcd/auth` where not. */
   checkPermission(endpoint: string, signal?: AbortSignal): Promise<void>;
+  /**
+   * The member's HashKV at `revision`, a positive integer: etcd takes 0 for "the latest", so that is a TypeError. It reads all keys, writes nothing, and stalls
+   * the member's writes meanwhile; a member that was given up after `timeoutMs` goes on hashing. Besides the errors of all calls `etcd/compacted` where the member no longer has
+   * `revision` (etcd 3.4 says so at the very revision that it compacted to, later ones below it), and `etcd/future-revision` where it does not have it yet.
+   */
+  hashKv(endpoint: string, revision: number, options: { readonly timeoutMs: number }, signal?: AbortSignal): Promise<HashKv>;
   /** The certificate that `endpoint` shows; undefined for plain http. */
   serverCertificate(endpoint: string, signal?: AbortSignal): Promise<Certificate | undefined>;
   /** The client's own; undefined where none is configured. */

@@ -1,6 +1,6 @@
 import { type Block, inBlocks } from "../../shared/blocks.ts";
 import { LifeboatError } from "../../shared/errors.ts";
-import type { Alarm, Certificate, EndpointStatus, EtcdSource, Member, StreamLimits } from "../../shared/etcd/etcd-source.ts";
+import type { Alarm, Certificate, EndpointStatus, EtcdSource, HashKv, Member, StreamLimits } from "../../shared/etcd/etcd-source.ts";
 
 /** What a member does with one call for its snapshot, in order. */
 export type SnapshotStep =
@@ -9,6 +9,10 @@ export type SnapshotStep =
   /** Nothing more comes until the signal aborts. */
   | { readonly hang: true };
 
+/** Its own `memberId` where none is given; a function is told the revision that is asked for. */
+export type HashKvAnswer = LifeboatError | HashKvWords | ((revision: number) => LifeboatError | HashKvWords);
+type HashKvWords = Omit<HashKv, "memberId"> & Partial<HashKv>;
+
 export interface ScriptedMember {
   /** Its id is `a<number>`, its name `m<number>`, its endpoint `https://m<number>:2379`. */
   readonly number: number;
@@ -16,6 +20,8 @@ export interface ScriptedMember {
   readonly status?: Partial<EndpointStatus> | LifeboatError;
   /** Why it would not give a snapshot. */
   readonly permission?: LifeboatError;
+  /** What it answers to HashKV, in the order of the calls; the last serves all further ones. Left out: it must not be asked. */
+  readonly hashes?: readonly HashKvAnswer[];
   /** One script per call, in the order of the calls; the last serves all further ones. Left out: it must not be asked. */
   readonly snapshots?: readonly (readonly SnapshotStep[])[];
 }
@@ -42,13 +48,14 @@ export function endpointOf(number: number): string {
 /** An EtcdSource that plays its script, for what a real etcd cannot be made to do quickly. What it was not told of is a TypeError. */
 export class ScriptedEtcd implements EtcdSource {
   readonly endpoints: readonly string[];
-  /** Every call so far: `status https://m1:2379`. */
+  /** Every call so far: `status https://m1:2379`, `hashKv https://m1:2379 50`. */
   readonly asked: string[] = [];
   /** Resolves when a stream hangs. */
   readonly hangs: Promise<void>;
   readonly #members: ReadonlyMap<string, ScriptedMember>;
   readonly #alarms: readonly Alarm[];
   readonly #streams = new Map<string, number>();
+  readonly #hashed = new Map<string, number>();
   readonly #tellHanging: () => void;
   #closed = false;
 
@@ -94,6 +101,18 @@ export class ScriptedEtcd implements EtcdSource {
     if (permission !== undefined) throw permission;
   }
 
+  async hashKv(endpoint: string, revision: number, { timeoutMs }: { readonly timeoutMs: number }, signal?: AbortSignal): Promise<HashKv> {
+    const { number, hashes = [], ...member } = this.#answering("hashKv", endpoint, signal, false, ` ${revision}`);
+    if (!(timeoutMs > 0)) throw new TypeError(`HashKV without a limit was asked of ${endpoint}`);
+    if (!Number.isSafeInteger(revision) || revision < 1) throw new TypeError(`HashKV was asked of ${endpoint} at revision ${revision}`);
+    if (isLearner({ number, ...member })) throw new LifeboatError("etcd/refused", `${endpoint}: rpc not supported for learner`);
+    const scripted = this.#next(this.#hashed, endpoint, hashes);
+    if (scripted === undefined) throw new TypeError(`no HashKV was scripted for ${endpoint}`);
+    const answer = typeof scripted === "function" ? scripted(revision) : scripted;
+    if (answer instanceof LifeboatError) throw answer;
+    return { memberId: `a${number}`, ...answer };
+  }
+
   async serverCertificate(endpoint: string, signal?: AbortSignal): Promise<Certificate | undefined> {
     const { status } = this.#answering("certificate", endpoint, signal, true);
     if (status instanceof LifeboatError) throw status;
@@ -111,9 +130,7 @@ export class ScriptedEtcd implements EtcdSource {
   async *#pieces(endpoint: string, limits: StreamLimits, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
     const { snapshots = [] } = this.#answering("snapshot", endpoint, signal);
     if (!(limits.idleMs > 0 && limits.totalMs > 0)) throw new TypeError(`a stream without limits was asked of ${endpoint}`);
-    const turn = this.#streams.get(endpoint) ?? 0;
-    this.#streams.set(endpoint, turn + 1);
-    const script = snapshots[Math.min(turn, snapshots.length - 1)];
+    const script = this.#next(this.#streams, endpoint, snapshots);
     if (script === undefined) throw new TypeError(`no snapshot was scripted for ${endpoint}`);
     for (const step of script) {
       if ("send" in step) yield step.send;
@@ -128,14 +145,21 @@ export class ScriptedEtcd implements EtcdSource {
   }
 
   /** The member behind `endpoint`, which answers unless its script says that it does not. */
-  #answering(call: string, endpoint: string, signal: AbortSignal | undefined, alsoSilent = false): ScriptedMember {
-    this.asked.push(`${call} ${endpoint}`);
+  #answering(call: string, endpoint: string, signal: AbortSignal | undefined, alsoSilent = false, about = ""): ScriptedMember {
+    this.asked.push(`${call} ${endpoint}${about}`);
     if (this.#closed) throw new TypeError(`${call} was asked after close()`);
     const member = this.#members.get(endpoint);
     if (member === undefined) throw new TypeError(`${call} was asked of ${endpoint}, which is not in the script`);
     throwIfAborted(endpoint, signal);
     if (!alsoSilent && member.status instanceof LifeboatError) throw member.status;
     return member;
+  }
+
+  /** Of the scripts for the calls to `endpoint` the one whose turn it is. */
+  #next<T>(turns: Map<string, number>, endpoint: string, scripts: readonly T[]): T | undefined {
+    const turn = turns.get(endpoint) ?? 0;
+    turns.set(endpoint, turn + 1);
+    return scripts[Math.min(turn, scripts.length - 1)];
   }
 
   #hang(endpoint: string, signal: AbortSignal | undefined): Promise<never> {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import type { Alarm, EndpointStatus, Member } from "../etcd-source.ts";
+import type { Alarm, EndpointStatus, HashKv, Member } from "../etcd-source.ts";
 import { LifeboatError } from "../../errors.ts";
 
 /** etcd's answers as etcd3 parses them (64-bit integers as decimal strings, absent fields at their defaults), in the port's words. */
@@ -41,6 +41,12 @@ const memberList = z.object({
 const KINDS: Readonly<Record<string, Alarm["alarm"]>> = { Nospace: "NOSPACE", Corrupt: "CORRUPT" };
 const alarmList = z.object({ alarms: z.array(z.object({ memberID: id, alarm: z.union([z.string(), z.number()]) })).default([]) });
 
+const hashKv = z.object({
+  header,
+  hash: z.number().int().nonnegative().max(0xffff_ffff),
+  compact_revision: z.union([z.literal("-1").transform(() => -1), count]),
+});
+
 export function statusOf(endpoint: string, message: unknown, latencyMs: number): EndpointStatus {
   const answer = parsed(statusAnswer, message, endpoint, "status");
   return {
@@ -76,6 +82,11 @@ export function alarmsOf(endpoint: string, message: unknown): readonly Alarm[] {
     const kind = KINDS[alarm];
     return kind === undefined ? [] : [{ memberId: memberID, alarm: kind }];
   });
+}
+
+export function hashKvOf(endpoint: string, message: unknown): HashKv {
+  const answer = parsed(hashKv, message, endpoint, "hash");
+  return { memberId: answer.header.member_id, hash: answer.hash, compactRevision: answer.compact_revision };
 }
 
 function parsed<T>(schema: z.ZodType<T>, message: unknown, endpoint: string, what: string): T {

@@ -18,6 +18,8 @@ export interface Question {
   readonly method: string;
   readonly request: object;
   readonly doing: string;
+  /** For the answer, where it is other than the settings' `callMs`. */
+  readonly callMs?: number;
 }
 
 export interface Answer {
@@ -135,6 +137,7 @@ export class MemberClient {
   /** One try. What etcd itself refused is returned; what kept us from it is thrown. */
   async #call(question: Question, token: string | undefined, signal: AbortSignal | undefined): Promise<Answer | Refused> {
     const { clock, connectMs, endpoint } = this.#line;
+    const { callMs = this.#callMs } = question;
     const doing = `asking ${endpoint.url} to ${question.doing}`;
     const connection = await this.#connect(signal);
     try {
@@ -146,9 +149,9 @@ export class MemberClient {
       );
       const since = clock.monotonicMs();
       const outcome = await within(
-        { clock, ms: this.#callMs, signal },
+        { clock, ms: callMs, signal },
         doing,
-        () => this.#noAnswer(question),
+        () => this.#noAnswer(question, callMs),
         (stop) => connection.pool.withConnection(question.service, ({ client }) => invoke(client, question, token, stop)),
       );
       if ("message" in outcome) return { message: outcome.message, latencyMs: clock.monotonicMs() - since };
@@ -161,8 +164,8 @@ export class MemberClient {
     }
   }
 
-  #noAnswer({ doing }: Question): LifeboatError {
-    return new LifeboatError("etcd/timeout", `${this.#line.endpoint.url} did not ${doing} within ${this.#callMs} ms`, {
+  #noAnswer({ doing }: Question, callMs: number): LifeboatError {
+    return new LifeboatError("etcd/timeout", `${this.#line.endpoint.url} did not ${doing} within ${callMs} ms`, {
       hint: "see whether the member hangs or its cluster lost its quorum: `etcdctl endpoint status --cluster`",
     });
   }

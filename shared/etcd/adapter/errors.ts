@@ -25,6 +25,7 @@ export const GRPC = {
   UNKNOWN: 2,
   DEADLINE_EXCEEDED: 4,
   PERMISSION_DENIED: 7,
+  OUT_OF_RANGE: 11,
   UNIMPLEMENTED: 12,
   INTERNAL: 13,
   UNAVAILABLE: 14,
@@ -102,6 +103,18 @@ export function refusal(answer: CallStatus, about: CallAbout): LifeboatError {
     return new LifeboatError("etcd/refused", `${url} is a learner and does not ${doing}`, {
       cause,
       hint: "give the endpoint of a voting member, or promote this one",
+    });
+  }
+  if (answer.code === GRPC.OUT_OF_RANGE && words.includes("revision has been compacted")) {
+    return new LifeboatError("etcd/compacted", `${url} did not ${doing}: that revision has been compacted`, {
+      cause,
+      hint: "ask at a newer revision: what came before is not kept",
+    });
+  }
+  if (answer.code === GRPC.OUT_OF_RANGE && words.includes("future revision")) {
+    return new LifeboatError("etcd/future-revision", `${url} did not ${doing}: it has not come to that revision yet`, {
+      cause,
+      hint: "see how far the member is behind: `etcdctl endpoint status --cluster`",
     });
   }
   if (answer.code === GRPC.UNAVAILABLE && !isFromEtcd(answer)) {

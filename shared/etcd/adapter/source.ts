@@ -1,8 +1,8 @@
 import type { Block } from "../../blocks.ts";
 import type { Clock } from "../../clock.ts";
 import { LifeboatError } from "../../errors.ts";
-import type { Alarm, Certificate, EndpointStatus, EtcdSource, Member, StreamLimits } from "../etcd-source.ts";
-import { alarmsOf, membersOf, statusOf } from "./answers.ts";
+import type { Alarm, Certificate, EndpointStatus, EtcdSource, HashKv, Member, StreamLimits } from "../etcd-source.ts";
+import { alarmsOf, hashKvOf, membersOf, statusOf } from "./answers.ts";
 import { factsOf, serverCertificate } from "./certificates.ts";
 import { MemberClient } from "./client.ts";
 import type { Line } from "./dial.ts";
@@ -66,6 +66,18 @@ class Source implements EtcdSource {
       signal,
     );
     if ("status" in outcome && !outcome.status.message.includes("future revision")) throw refusal(outcome.status, client.about(doing));
+  }
+
+  async hashKv(endpoint: string, revision: number, { timeoutMs }: { readonly timeoutMs: number }, signal?: AbortSignal): Promise<HashKv> {
+    if (!Number.isSafeInteger(revision) || revision < 1) throw new TypeError(`${revision} is no revision to ask HashKV at`);
+    const question = {
+      service: "Maintenance",
+      method: "HashKV",
+      request: { revision: String(revision) },
+      doing: `hash its keys at revision ${revision} (HashKV)`,
+      callMs: timeoutMs,
+    } as const;
+    return hashKvOf(endpoint, (await this.#way(endpoint).client.ask(question, signal)).message);
   }
 
   async serverCertificate(endpoint: string, signal?: AbortSignal): Promise<Certificate | undefined> {
