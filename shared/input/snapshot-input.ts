@@ -6,6 +6,18 @@ export interface ByteSpan {
   readonly length: number;
 }
 
+/** Is given all bytes of a snapshot, in order and once; their memory may be used again when `update` returns. */
+export interface SnapshotReader<Result> {
+  update(chunk: Uint8Array): void;
+  /** Called once, after the last byte. */
+  finish(): Result;
+}
+
+export interface ReadThrough<Result> {
+  readonly digests: SnapshotDigests;
+  readonly result: Result;
+}
+
 /** The port to a snapshot that is read from its beginning to its end, and then here and there: a file, or what a store holds. */
 export interface SnapshotInput {
   /** As the person knows it. */
@@ -14,10 +26,10 @@ export interface SnapshotInput {
   readonly bytes: number;
 
   /**
-   * Hands every byte to `take`, in order and once; its memory may be used again when `take` returns. Throws `input/...` where a file fails or is written to
-   * meanwhile, and what a store or its keys throw; what `take` was given until then proves nothing.
+   * Gives everything to `reader`, and hashes it. Throws `input/...` where a file fails or is written to meanwhile, and what a store or its keys throw;
+   * what `reader` was given until then proves nothing.
    */
-  readAll(take: (chunk: Uint8Array) => void, signal: AbortSignal): Promise<SnapshotDigests>;
+  readAll<Result>(reader: SnapshotReader<Result>, signal: AbortSignal): Promise<ReadThrough<Result>>;
 
   /** Hands the bytes of each of `spans`, which ascend and do not overlap, to `take`, in order. Throws as `readAll` does, also where a span ends past the end. */
   readSpans(spans: readonly ByteSpan[], take: (bytes: Uint8Array, index: number) => void, signal: AbortSignal): Promise<void>;

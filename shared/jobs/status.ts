@@ -48,11 +48,16 @@ const TOP_PREFIXES = 15;
 export async function snapshotStatus(input: SnapshotInput, progress: Progress, signal: AbortSignal): Promise<SnapshotStatus> {
   progress.phase("read", input.bytes);
   const scanner = new SnapshotScanner({ surveyTop: TOP });
-  const digests = await input.readAll((chunk) => {
-    scanner.update(chunk);
-    progress.advance(chunk.length);
-  }, signal);
-  const scan = scanner.finish();
+  const { digests, result: scan } = await input.readAll<ScanResult>(
+    {
+      update(chunk) {
+        scanner.update(chunk);
+        progress.advance(chunk.length);
+      },
+      finish: () => scanner.finish(),
+    },
+    signal,
+  );
   const survey = scan.tree === "whole" ? scan.survey : undefined;
   return {
     name: input.name,

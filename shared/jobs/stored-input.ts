@@ -1,8 +1,7 @@
 import { LifeboatError } from "../errors.ts";
-import type { ByteSpan, SnapshotInput } from "../input/snapshot-input.ts";
+import type { ByteSpan, ReadThrough, SnapshotInput, SnapshotReader } from "../input/snapshot-input.ts";
 import type { Manifest } from "../manifest/schema.ts";
 import { SnapshotHasher } from "../snapshot/trailer.ts";
-import type { SnapshotDigests } from "../snapshot/trailer.ts";
 import type { SnapshotStore } from "../store/snapshot-store.ts";
 import { requireAsRecorded } from "./verify.ts";
 
@@ -20,15 +19,15 @@ export class StoredInput implements SnapshotInput {
     this.#manifest = manifest;
   }
 
-  async readAll(take: (chunk: Uint8Array) => void, signal: AbortSignal): Promise<SnapshotDigests> {
+  async readAll<Result>(reader: SnapshotReader<Result>, signal: AbortSignal): Promise<ReadThrough<Result>> {
     const hasher = new SnapshotHasher();
     for await (const chunk of this.#snapshots.open(this.#manifest, this.#manifest.stored, { signal })) {
       hasher.update(chunk);
-      take(chunk);
+      reader.update(chunk);
     }
     const digests = hasher.finish();
     requireAsRecorded(this.#manifest, digests);
-    return digests;
+    return { digests, result: reader.finish() };
   }
 
   /** Holds one span at a time. */

@@ -1,17 +1,12 @@
-import { parentPort } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
 import { SnapshotHasher } from "../../snapshot/trailer.ts";
+import { readBlocks } from "./read-blocks.ts";
+import type { OpenFile } from "./read-blocks.ts";
 
-/** The other end of digest-lane.ts: hashes what it is sent and sends the memory back; at undefined it answers with the digests. */
+/** The other end of digest-thread.ts: hashes one open file, and answers with its digests. */
 
-const port = parentPort;
-if (port === null) throw new Error("this module is a worker's");
+// What is there was put there by digest-thread.ts: the two are one program.
+const file = workerData as OpenFile;
 const hasher = new SnapshotHasher();
-// What arrives is what DigestLane sends: the two are one program.
-port.on("message", (bytes: Uint8Array<ArrayBuffer> | undefined) => {
-  if (bytes === undefined) {
-    port.postMessage(hasher.finish());
-    return;
-  }
-  hasher.update(bytes);
-  port.postMessage(bytes.buffer, [bytes.buffer]);
-});
+for (const block of readBlocks(file)) hasher.update(block);
+parentPort?.postMessage(hasher.finish());
