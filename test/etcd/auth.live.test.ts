@@ -68,6 +68,12 @@ describe.each(ETCD_VERSIONS)("etcd %s with users and passwords", (version) => {
       };
       expect(await failureOf(source.checkPermission(url), [BACKUP_PASSWORD])).toMatchObject(expected);
       expect(await failureOf(drain(source.snapshot(url, LIMITS)), [BACKUP_PASSWORD])).toMatchObject(expected);
+      expect(await failureOf(source.hashKv(url, 1, { timeoutMs: LIMITS.idleMs }), [BACKUP_PASSWORD])).toMatchObject({
+        ...expected,
+        message: `${url} does not let user backup hash its keys at revision 1 (HashKV): the role root is needed`,
+      });
+      using root = sourceOf(cluster.connection);
+      expect(await root.hashKv(url, 1, { timeoutMs: LIMITS.idleMs })).toMatchObject({ compactRevision: -1 });
     },
   );
 

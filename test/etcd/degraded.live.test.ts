@@ -68,6 +68,11 @@ describe.each(ETCD_VERSIONS)("a learner of etcd %s", (version) => {
       message: `${url} is a learner and does not list its alarms`,
       hint,
     });
+    expect(await failureOf(source.hashKv(url, 1, { timeoutMs: LIMITS.idleMs }))).toMatchObject({
+      code: "etcd/refused",
+      message: `${url} is a learner and does not hash its keys at revision 1 (HashKV)`,
+      hint,
+    });
     if (version === "3.4") {
       expect(await failureOf(drain(source.snapshot(url, LIMITS)))).toMatchObject({
         code: "etcd/refused",
