@@ -1,4 +1,5 @@
-import type { Words } from "./page-reader.ts";
+import { wordsOf } from "./words.ts";
+import type { Words } from "./words.ts";
 
 /** Bytes held back because what they begin goes on in a later chunk. */
 export class Carry {
@@ -47,10 +48,4 @@ export class Carry {
     this.#start = 0;
     this.#end = length;
   }
-}
-
-/** A view of the same memory, or where that does not begin on a word, a copy. */
-export function wordsOf(bytes: Uint8Array): Words {
-  const plain = (bytes.byteOffset & 3) === 0 ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) : new Uint8Array(bytes);
-  return { bytes: plain, words: new Uint32Array(plain.buffer, plain.byteOffset, plain.byteLength >>> 2) };
 }

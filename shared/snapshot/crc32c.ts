@@ -1,16 +1,17 @@
 import { crc32c as nativeCrc32c } from "@node-rs/crc32";
+import type { Words } from "./words.ts";
 
 /** The Castagnoli polynomial, bit-reflected (RFC 3720, appendix B.4). */
 const POLYNOMIAL = 0x82f63b78;
 
-/** Up to here a loop costs less than a view and a native call (0.2 µs, measured). */
-const SHORT_BYTES = 160;
+/** Up to here a loop costs less than a view and a native call (0.2 µs, and a quarter of the loop's time per byte, measured). */
+const SHORT_BYTES = 400;
 
-/** At [256 * n + byte]: what the byte adds with n bytes after it ("slicing by 4"). */
+/** At [256 * n + byte]: what the byte adds with n bytes after it ("slicing by 8"). */
 const TABLE = bytesTable();
 
 function bytesTable(): Uint32Array {
-  const table = new Uint32Array(4 * 256);
+  const table = new Uint32Array(8 * 256);
   for (let byte = 0; byte < 256; byte++) {
     let crc = byte;
     for (let bit = 0; bit < 8; bit++) crc = timesX(crc);
@@ -25,17 +26,24 @@ export function crc32c(bytes: Uint8Array, before = 0): number {
   return nativeCrc32c(bytes, before);
 }
 
-/** CRC-32C of `bytes` from `start` up to `end`, going on from `before`: made for many short runs. */
-export function crc32cOfRange(bytes: Uint8Array, start: number, end: number, before: number): number {
+/** CRC-32C of the bytes from `start` up to `end`, going on from `before`: made for many short runs. */
+export function crc32cOfRange({ bytes, words }: Words, start: number, end: number, before: number): number {
   if (end - start > SHORT_BYTES) return nativeCrc32c(new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start), before);
   let crc = ~before;
   let at = start;
-  for (; at + 4 <= end; at += 4) {
+  for (; (at & 3) !== 0 && at < end; at++) crc = (crc >>> 8) ^ TABLE[(crc ^ bytes[at]!) & 0xff]!;
+  for (; at + 8 <= end; at += 8) {
+    const low = crc ^ words[at >>> 2]!;
+    const high = words[(at >>> 2) + 1]!;
     crc =
-      TABLE[768 + ((crc ^ bytes[at]!) & 0xff)]! ^
-      TABLE[512 + (((crc >>> 8) ^ bytes[at + 1]!) & 0xff)]! ^
-      TABLE[256 + (((crc >>> 16) ^ bytes[at + 2]!) & 0xff)]! ^
-      TABLE[(crc >>> 24) ^ bytes[at + 3]!]!;
+      TABLE[1792 + (low & 0xff)]! ^
+      TABLE[1536 + ((low >>> 8) & 0xff)]! ^
+      TABLE[1280 + ((low >>> 16) & 0xff)]! ^
+      TABLE[1024 + (low >>> 24)]! ^
+      TABLE[768 + (high & 0xff)]! ^
+      TABLE[512 + ((high >>> 8) & 0xff)]! ^
+      TABLE[256 + ((high >>> 16) & 0xff)]! ^
+      TABLE[high >>> 24]!;
   }
   for (; at < end; at++) crc = (crc >>> 8) ^ TABLE[(crc ^ bytes[at]!) & 0xff]!;
   return ~crc >>> 0;

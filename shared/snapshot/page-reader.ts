@@ -10,15 +10,10 @@ import { KIND, NOT_RECORDED, PageTable, WHY } from "./page-table.ts";
 import type { PrefixTable } from "./prefix-table.ts";
 import { Revision } from "./revision.ts";
 import { UserKeyHash } from "./user-key-hash.ts";
+import type { Words } from "./words.ts";
 
 const FLAG = { branch: 1, leaf: 2, freelist: 16 } as const;
 const TWO_TO_32 = 2 ** 32;
-
-/** Bytes of one buffer, as they are and as little-endian words; `words[0]` is `bytes[0..3]`. */
-export interface Words {
-  readonly bytes: Uint8Array;
-  readonly words: Uint32Array;
-}
 
 /** Reads pages one by one, in the order of their numbers, into the two tables. */
 export class PageReader {
@@ -100,7 +95,8 @@ export class PageReader {
   }
 
   /** A leaf of revisions, each with its mvccpb.KeyValue; false, and nothing recorded, where it is anything else. */
-  #readRevisions({ bytes, words }: Words, at: number, id: number, extent: number): boolean {
+  #readRevisions(source: Words, at: number, id: number, extent: number): boolean {
+    const { bytes, words } = source;
     const { pages, entries, prefixes } = this;
     const keyValue = this.#keyValue;
     const userKey = this.#userKey;
@@ -129,7 +125,7 @@ export class PageReader {
         pages.tombstones[id] = revision.isTombstone ? 1 : 0;
       } else if (revisionBefore.compare(revision) >= 0) isInOrder = false;
       if (isRecorded) {
-        crc = crc32cOfRange(bytes, at + start, at + end, crc);
+        crc = crc32cOfRange(source, at + start, at + end, crc);
         const entry = firstEntry + index;
         userKey.of(bytes, keyValue.keyStart, keyValue.keyEnd);
         if (prefixes !== undefined) prefixes.note(entry, bytes, keyValue.keyStart, keyValue.keyEnd);

@@ -1,4 +1,4 @@
-import { Carry, wordsOf } from "./carry.ts";
+import { Carry } from "./carry.ts";
 import { Contents } from "./contents.ts";
 import { TreeFault } from "./finding.ts";
 import { KeyHistory } from "./key-history.ts";
@@ -7,11 +7,12 @@ import { ENTRIES } from "./limits.ts";
 import { HEAD_BYTES, readMeta } from "./meta-page.ts";
 import type { Meta } from "./meta-page.ts";
 import { PageReader } from "./page-reader.ts";
-import type { Words } from "./page-reader.ts";
 import { PrefixTable } from "./prefix-table.ts";
 import type { FaultyScan, ScanResult, WholeScan } from "./scan-result.ts";
 import { TRAILER_BYTES } from "./trailer.ts";
 import { TreeWalk } from "./tree.ts";
+import { wordsOf } from "./words.ts";
+import type { Words } from "./words.ts";
 
 export interface ScanOptions {
   /** Entries that a record is kept of; past it there is no HashKV and no count of live keys. */
