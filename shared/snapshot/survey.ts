@@ -5,6 +5,8 @@ import { leafEnd } from "./elements.ts";
 import type { PageReader } from "./page-reader.ts";
 import type { PrefixTable } from "./prefix-table.ts";
 import { Top } from "./top.ts";
+import { UserKeyTable } from "./user-key-table.ts";
+import { UserKeyTable } from "./user-key-table.ts";
 
 /** Of some of bucket `key`. Bytes are those of entries as bbolt keeps them: the revision, and the message with key and value. */
 export interface Tally {
@@ -93,37 +95,33 @@ export function surveyOf(reader: PageReader, prefixes: PrefixTable, order: reado
   };
 }
 
-/** A table of user keys with how many entries each has: 11 to 21 bytes an entry. */
+/** A table of user keys, and how many entries each has: 11 to 21 bytes an entry. */
 function hottestOf({ pages, entries }: PageReader, order: readonly number[], top: number): Top {
   const total = order.reduce((sum, page) => sum + pages.entries[page]!, 0);
-  const mask = 2 ** Math.ceil(Math.log2(total * 1.33 + 2)) - 1;
-  // A slot holds the number of its user key's newest entry and one.
-  const slots = new Uint32Array(mask + 1);
-  const counts = new Uint32Array(mask + 1);
+  const table = new UserKeyTable(entries, total);
+  const counts = new Uint32Array(table.slots);
+  const winners = new Top(top);
   let most = 0;
   for (const page of order) {
     const from = pages.ref[page]!;
-    for (let entry = from; entry < from + pages.entries[page]!; entry++) {
-      const low = entries.hashLow[entry]!;
-      const high = entries.hashHigh[entry]!;
-      let slot = low & mask;
-      let other = slots[slot]!;
-      while (other !== 0 && (entries.hashLow[other - 1] !== low || entries.hashHigh[other - 1] !== high)) {
-        slot = (slot + 1) & mask;
-        other = slots[slot]!;
-      }
-      slots[slot] = entry + 1;
-      counts[slot] = counts[slot]! + 1;
-      if (counts[slot]! > most) most = counts[slot]!;
+    const end = from + pages.entries[page]!;
+    for (let entry = from; entry < end; entry++) {
+      const slot = table.slotOf(entry);
+      // Live keys could not be told either, so that there is no survey.
+      if (slot < 0) return winners;
+      table.put(slot, entry);
+      const count = counts[slot]! + 1;
+      counts[slot] = count;
+      if (count > most) most = count;
     }
   }
-  const winners = new Top(top);
-  // Most snapshots have few keys with several revisions, many none.
+  // Most snapshots have few keys with several revisions, some none.
   if (most < 2) return winners;
   const pageOf = pageFinder(pages.ref, order);
-  for (const [slot, count] of counts.entries()) {
-    if (count < 2 || !winners.takes(count)) continue;
-    const entry = slots[slot]! - 1;
+  for (let slot = 0; slot < counts.length; slot++) {
+    const count = counts[slot]!;
+    const entry = table.entryAt(slot);
+    if (count < 2 || entry === undefined || !winners.takes(count)) continue;
     const page = pageOf(entry);
     winners.add(count, page, entry - pages.ref[page]!);
   }
