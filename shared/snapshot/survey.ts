@@ -6,7 +6,6 @@ import type { PageReader } from "./page-reader.ts";
 import type { PrefixTable } from "./prefix-table.ts";
 import { Top } from "./top.ts";
 import { UserKeyTable } from "./user-key-table.ts";
-import { UserKeyTable } from "./user-key-table.ts";
 
 /** Of some of bucket `key`. Bytes are those of entries as bbolt keeps them: the revision, and the message with key and value. */
 export interface Tally {
