@@ -51,7 +51,7 @@ function report(console: Console, cluster: string, result: PreflightResult): voi
       ? "unknown"
       : members.map(({ id, name, isLearner }) => `${name === "" ? id : name}${isLearner ? " (learner)" : ""}`).join(", ");
   const raised =
-    alarms instanceof Error
+    alarms === undefined
       ? "unknown"
       : alarms.length === 0
         ? "none"
@@ -117,7 +117,7 @@ function toJson(cluster: string, result: PreflightResult): unknown {
     quarantine: plan?.quarantine?.reasons ?? null,
     endpoints: result.endpoints.map((each) => endpointJson(each, result)),
     members: members instanceof Error ? null : members,
-    alarms: alarms instanceof Error ? null : alarms,
+    alarms: alarms ?? null,
     clientCertificateExpires: clientCertificate?.notAfter,
     lineage: lineage === undefined ? undefined : { number: lineage.number, opens: lineage.opens?.reason ?? null },
     findings,

@@ -1,3 +1,4 @@
+import { alarmsOf } from "./alarms.ts";
 import type { Alarm, EndpointStatus, Member } from "./etcd-source.ts";
 
 /** A member that a snapshot may be taken from. */
@@ -30,7 +31,8 @@ export interface Choice {
  * whoever serves the writes is left alone as long as another can serve. `statuses` are those of the endpoints that answered;
  * `members` as any of them lists them, empty where nobody could be asked.
  */
-export function chooseMembers(statuses: readonly EndpointStatus[], members: readonly Member[], alarms: readonly Alarm[]): Choice {
+export function chooseMembers(statuses: readonly EndpointStatus[], members: readonly Member[]): Choice {
+  const alarms = alarmsOf(statuses);
   const answering = quickestOfEach(statuses);
   const apart = answering.flatMap((status) => setAside(status, members, alarms) ?? []);
   const left = answering.filter(({ memberId }) => !apart.some((member) => member.memberId === memberId));
@@ -62,19 +64,11 @@ function setAside(status: EndpointStatus, members: readonly Member[], alarms: re
   if (status.isLearner || listed?.isLearner === true) {
     return { endpoint, memberId, why: "learner", reason: "a learner may lag behind, and is no source" };
   }
-  if (isCorrupt(status, alarms)) return { endpoint, memberId, why: "corrupt", reason: "it has a CORRUPT alarm" };
+  if (alarms.some((alarm) => alarm.alarm === "CORRUPT" && alarm.memberId === memberId))
+    return { endpoint, memberId, why: "corrupt", reason: "it has a CORRUPT alarm" };
   if (status.leaderId === undefined)
     return { endpoint, memberId, why: "no-leader", reason: "it knows of no leader, so what it has may be old" };
   return undefined;
-}
-
-/** Without a quorum the alarms cannot be listed, but a status still tells of them: `memberID:1 alarm:CORRUPT`, with the decimal id. */
-function isCorrupt({ memberId, errors }: EndpointStatus, alarms: readonly Alarm[]): boolean {
-  const told = `memberID:${BigInt(`0x${memberId}`)} `;
-  return (
-    alarms.some((alarm) => alarm.alarm === "CORRUPT" && alarm.memberId === memberId) ||
-    errors.some((error) => error.includes("CORRUPT") && error.includes(told))
-  );
 }
 
 function isLeader({ leaderId, memberId }: EndpointStatus): boolean {

@@ -1,6 +1,9 @@
 import type { Block } from "../blocks.ts";
 
-/** The port to an etcd cluster: read only. Contract and adapter tests: test/etcd/. */
+/**
+ * The port to an etcd cluster. No call changes anything at the source, not even its raft log, but for the log-in where a password is configured: etcd answers
+ * that through raft. Contract and adapter tests: test/etcd/.
+ */
 
 /** A member as the cluster lists it. Ids are lower-case hex without leading zeros, as etcdctl prints them. */
 export interface Member {
@@ -26,12 +29,15 @@ export interface EndpointStatus {
   /** Undefined where the member knows of no leader. */
   readonly leaderId: string | undefined;
   readonly isLearner: boolean;
-  /** etcd's own words: `etcdserver: no leader`, alarms. */
+  /** Those of the whole cluster as this member knows them, also without a quorum. */
+  readonly alarms: readonly Alarm[];
+  /** What else etcd finds wrong, in its own words; that it knows of no leader is said by `leaderId`. */
   readonly errors: readonly string[];
   /** Of the status call on a connection that stands. */
   readonly latencyMs: number;
 }
 
+/** etcd answers its own question for alarms through raft, which is a write; each status tells of them too. */
 export interface Alarm {
   readonly memberId: string;
   readonly alarm: "NOSPACE" | "CORRUPT";
@@ -49,6 +55,8 @@ export interface Certificate {
  */
 export interface HashKv {
   readonly memberId: string;
+  /** What was asked for, or the member's latest. */
+  readonly revision: number;
   /** Unsigned, 32 bits. */
   readonly hash: number;
   /**
@@ -76,16 +84,14 @@ export interface EtcdSource {
   status(endpoint: string, signal?: AbortSignal): Promise<EndpointStatus>;
   /** Members as `endpoint` knows them: serializable, so that it works without quorum. A learner refuses. */
   members(endpoint: string, signal?: AbortSignal): Promise<readonly Member[]>;
-  /** Needs a quorum. */
-  alarms(endpoint: string, signal?: AbortSignal): Promise<readonly Alarm[]>;
   /** Whether a snapshot would be granted, tried by a call that costs the member nothing. Throws `etcd/denied` or `etcd/auth` where not. */
   checkPermission(endpoint: string, signal?: AbortSignal): Promise<void>;
   /**
-   * The member's HashKV at `revision`, a positive integer: etcd takes 0 for "the latest", so that is a TypeError. It reads all keys, writes nothing, and stalls
+   * The member's HashKV at `revision`, a positive integer (anything else is a TypeError), or at its latest one. It reads all keys, writes nothing, and stalls
    * the member's writes meanwhile; a member that was given up after `timeoutMs` goes on hashing. Besides the errors of all calls `etcd/compacted` where the member no longer has
    * `revision` (etcd 3.4 says so at the very revision that it compacted to, later ones below it), and `etcd/future-revision` where it does not have it yet.
    */
-  hashKv(endpoint: string, revision: number, options: { readonly timeoutMs: number }, signal?: AbortSignal): Promise<HashKv>;
+  hashKv(endpoint: string, revision: number | "latest", options: { readonly timeoutMs: number }, signal?: AbortSignal): Promise<HashKv>;
   /** The certificate that `endpoint` shows; undefined for plain http. */
   serverCertificate(endpoint: string, signal?: AbortSignal): Promise<Certificate | undefined>;
   /** The client's own; undefined where none is configured. */

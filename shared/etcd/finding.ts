@@ -23,8 +23,8 @@ export type FindingCode =
   | "certificate-not-yet-valid"
   | "plain-http"
   | "slow"
+  | "member-error"
   | "members-unknown"
-  | "alarms-unknown"
   | "new-lineage";
 
 export interface Finding {

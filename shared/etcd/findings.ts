@@ -1,4 +1,5 @@
 import type { ErrorCode, LifeboatError } from "../errors.ts";
+import { alarmsOf } from "./alarms.ts";
 import { chooseMembers } from "./choice.ts";
 import { certificateFindings } from "./certificate-findings.ts";
 import { problem, warning } from "./finding.ts";
@@ -20,7 +21,6 @@ export interface ClusterFacts {
   readonly endpoints: readonly EndpointFacts[];
   /** As the first endpoint that could say lists them. */
   readonly members: readonly Member[] | LifeboatError;
-  readonly alarms: readonly Alarm[] | LifeboatError;
   readonly clientCertificate: Certificate | undefined;
 }
 
@@ -68,6 +68,7 @@ function endpointFindings({ endpoint, status, permission, certificate }: Endpoin
         problem("no-leader", endpoint, "it knows of no leader", "bring its cluster back to a quorum: `etcdctl endpoint status --cluster`"),
       );
     }
+    for (const words of status.errors) found.push(warning("member-error", endpoint, `etcd says of it: ${words}`, "see the member's log"));
     if (permission instanceof Error && !status.isLearner) {
       const { code, message, hint = "" } = permission;
       found.push(
@@ -91,7 +92,7 @@ function endpointFindings({ endpoint, status, permission, certificate }: Endpoin
   return found;
 }
 
-function clusterFindings({ endpoints, members, alarms }: ClusterFacts): readonly Finding[] {
+function clusterFindings({ endpoints, members }: ClusterFacts): readonly Finding[] {
   const statuses = statusesOf(endpoints);
   if (statuses.length === 0) return [];
   const found: Finding[] = [];
@@ -124,12 +125,9 @@ function clusterFindings({ endpoints, members, alarms }: ClusterFacts): readonly
   } else {
     found.push(...quorumFindings(statuses, members));
   }
-  if (alarms instanceof Error) {
-    found.push(warning("alarms-unknown", "cluster", `its alarms are not known: ${alarms.message}`, alarms.hint ?? ""));
-  } else {
-    found.push(...alarmFindings(alarms, members instanceof Error ? [] : members));
-  }
-  const { candidates } = chooseMembers(statuses, members instanceof Error ? [] : members, alarms instanceof Error ? [] : alarms);
+  const listed = members instanceof Error ? [] : members;
+  found.push(...alarmFindings(alarmsOf(statuses), listed));
+  const { candidates } = chooseMembers(statuses, listed);
   if (candidates.length === 0) {
     found.push(
       problem(

@@ -1,7 +1,8 @@
 import type { Clock } from "../clock.ts";
 import { isLifeboatError, LifeboatError } from "../errors.ts";
+import { alarmsOf } from "../etcd/alarms.ts";
 import { chooseMembers } from "../etcd/choice.ts";
-import type { EndpointStatus, EtcdSource, Member } from "../etcd/etcd-source.ts";
+import type { Alarm, EndpointStatus, EtcdSource, Member } from "../etcd/etcd-source.ts";
 import { findings } from "../etcd/findings.ts";
 import type { Finding } from "../etcd/finding.ts";
 import type { ClusterFacts, EndpointFacts } from "../etcd/findings.ts";
@@ -17,6 +18,8 @@ export interface SnapshotSource {
 
 /** A cluster as its endpoints describe it at one moment. */
 export interface Survey extends ClusterFacts {
+  /** All that any status tells of; undefined where no endpoint gave its status. */
+  readonly alarms: readonly Alarm[] | undefined;
   /** Members that a good snapshot can be taken from, the best first; empty where the endpoints belong to different clusters. */
   readonly sources: readonly SnapshotSource[];
   /** Voting members that answer, and that no good snapshot is taken from: corrupt, or without a leader. The one that got furthest first. */
@@ -31,12 +34,10 @@ export async function surveyCluster(etcd: EtcdSource, clock: Clock, signal?: Abo
   const endpoints = await Promise.all(etcd.endpoints.map((endpoint) => askEndpoint(etcd, endpoint, signal)));
   const statuses = statusesOf(endpoints);
   const voting = statuses.filter(({ isLearner }) => !isLearner);
-  const members = await firstAnswer(voting, "members", ({ endpoint }) => etcd.members(endpoint, signal));
-  // Without a leader the question would only run into its deadline.
-  const led = voting.filter(({ leaderId }) => leaderId !== undefined);
-  const alarms = await firstAnswer(led, "alarms", ({ endpoint }) => etcd.alarms(endpoint, signal));
-  const facts = { now: clock.now(), endpoints, members, alarms, clientCertificate: etcd.clientCertificate() };
-  return { ...facts, ...sortMembers(facts), findings: findings(facts) };
+  const members = await listMembers(etcd, voting, signal);
+  const facts = { now: clock.now(), endpoints, members, clientCertificate: etcd.clientCertificate() };
+  const alarms = statuses.length === 0 ? undefined : alarmsOf(statuses);
+  return { ...facts, alarms, ...sortMembers(facts), findings: findings(facts) };
 }
 
 export function statusesOf(endpoints: readonly EndpointFacts[]): readonly EndpointStatus[] {
@@ -69,26 +70,27 @@ async function orError<T>(answer: Promise<T>): Promise<T | LifeboatError> {
   }
 }
 
-async function firstAnswer<T extends object>(
+/** As the first of `statuses` whose member answers has them. */
+async function listMembers(
+  etcd: EtcdSource,
   statuses: readonly EndpointStatus[],
-  what: string,
-  ask: (status: EndpointStatus) => Promise<T>,
-): Promise<T | LifeboatError> {
-  let last = new LifeboatError("etcd/no-member", `no member could be asked for the ${what}`);
-  for (const status of statuses) {
-    const answer = await orError(ask(status));
+  signal: AbortSignal | undefined,
+): Promise<readonly Member[] | LifeboatError> {
+  let last = new LifeboatError("etcd/no-member", "no member could be asked for the members");
+  for (const { endpoint } of statuses) {
+    const answer = await orError(etcd.members(endpoint, signal));
     if (!(answer instanceof LifeboatError)) return answer;
     last = answer;
   }
   return last;
 }
 
-function sortMembers({ endpoints, members, alarms }: ClusterFacts): Pick<Survey, "sources" | "doubtful" | "denials"> {
+function sortMembers({ endpoints, members }: ClusterFacts): Pick<Survey, "sources" | "doubtful" | "denials"> {
   const statuses = statusesOf(endpoints);
   const denials = endpoints.map(({ permission }) => permission).filter(isDenial);
   if (new Set(statuses.map(({ clusterId }) => clusterId)).size !== 1) return { sources: [], doubtful: [], denials };
   const listed = members instanceof Error ? [] : members;
-  const { candidates, apart } = chooseMembers(statuses, listed, alarms instanceof Error ? [] : alarms);
+  const { candidates, apart } = chooseMembers(statuses, listed);
   const sourceOf = (endpoint: string, reason: string): SnapshotSource[] => {
     const facts = endpoints.find((each) => each.endpoint === endpoint);
     if (facts === undefined || facts.status instanceof Error || isDenial(facts.permission)) return [];

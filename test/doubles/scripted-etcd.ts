@@ -1,5 +1,6 @@
 import { type Block, inBlocks } from "../../shared/blocks.ts";
 import { LifeboatError } from "../../shared/errors.ts";
+import { hashKvOf } from "../support/snapshots.ts";
 import type { Alarm, Certificate, EndpointStatus, EtcdSource, HashKv, Member, StreamLimits } from "../../shared/etcd/etcd-source.ts";
 
 /** What a member does with one call for its snapshot, in order. */
@@ -9,9 +10,9 @@ export type SnapshotStep =
   /** Nothing more comes until the signal aborts. */
   | { readonly hang: true };
 
-/** Its own `memberId` where none is given; a function is told the revision that is asked for. */
-export type HashKvAnswer = LifeboatError | HashKvWords | ((revision: number) => LifeboatError | HashKvWords);
-type HashKvWords = Omit<HashKv, "memberId"> & Partial<HashKv>;
+/** Its own `memberId` and the revision that is asked for where none is given; a function is told that revision. */
+export type HashKvAnswer = LifeboatError | HashKvWords | ((revision: number | "latest") => LifeboatError | HashKvWords);
+type HashKvWords = Pick<HashKv, "hash" | "compactRevision"> & Partial<HashKv>;
 
 export interface ScriptedMember {
   /** Its id is `a<number>`, its name `m<number>`, its endpoint `https://m<number>:2379`. */
@@ -20,7 +21,7 @@ export interface ScriptedMember {
   readonly status?: Partial<EndpointStatus> | LifeboatError;
   /** Why it would not give a snapshot. */
   readonly permission?: LifeboatError;
-  /** What it answers to HashKV, in the order of the calls; the last serves all further ones. Left out: it must not be asked. */
+  /** What it answers to HashKV, in the order of the calls; the last serves all further ones. Left out: it holds what was sent last by any member. */
   readonly hashes?: readonly HashKvAnswer[];
   /** One script per call, in the order of the calls; the last serves all further ones. Left out: it must not be asked. */
   readonly snapshots?: readonly (readonly SnapshotStep[])[];
@@ -37,6 +38,7 @@ export const HEALTHY = {
   raftTerm: 2,
   leaderId: "a1",
   isLearner: false,
+  alarms: [],
   errors: [],
   latencyMs: 2,
 } as const satisfies Partial<EndpointStatus>;
@@ -56,9 +58,12 @@ export class ScriptedEtcd implements EtcdSource {
   readonly #alarms: readonly Alarm[];
   readonly #streams = new Map<string, number>();
   readonly #hashed = new Map<string, number>();
+  /** The last snapshot that a member sent to its end. */
+  #sent: Buffer | undefined;
   readonly #tellHanging: () => void;
   #closed = false;
 
+  /** Each status tells of all `alarms` unless the script says otherwise. */
   constructor(members: readonly ScriptedMember[], alarms: readonly Alarm[] = []) {
     this.endpoints = members.map(({ number }) => endpointOf(number));
     this.#members = new Map(members.map((member) => [endpointOf(member.number), member]));
@@ -76,7 +81,7 @@ export class ScriptedEtcd implements EtcdSource {
   async status(endpoint: string, signal?: AbortSignal): Promise<EndpointStatus> {
     const { number, status = {} } = this.#answering("status", endpoint, signal, true);
     if (status instanceof LifeboatError) throw status;
-    return { endpoint, memberId: `a${number}`, ...HEALTHY, ...status };
+    return { endpoint, memberId: `a${number}`, ...HEALTHY, alarms: this.#alarms, ...status };
   }
 
   async members(endpoint: string, signal?: AbortSignal): Promise<readonly Member[]> {
@@ -91,26 +96,41 @@ export class ScriptedEtcd implements EtcdSource {
     }));
   }
 
-  async alarms(endpoint: string, signal?: AbortSignal): Promise<readonly Alarm[]> {
-    this.#answering("alarms", endpoint, signal);
-    return this.#alarms;
-  }
-
   async checkPermission(endpoint: string, signal?: AbortSignal): Promise<void> {
     const { permission } = this.#answering("permission", endpoint, signal);
     if (permission !== undefined) throw permission;
   }
 
-  async hashKv(endpoint: string, revision: number, { timeoutMs }: { readonly timeoutMs: number }, signal?: AbortSignal): Promise<HashKv> {
-    const { number, hashes = [], ...member } = this.#answering("hashKv", endpoint, signal, false, ` ${revision}`);
+  async hashKv(
+    endpoint: string,
+    revision: number | "latest",
+    { timeoutMs }: { readonly timeoutMs: number },
+    signal?: AbortSignal,
+  ): Promise<HashKv> {
+    const { number, hashes, ...member } = this.#answering("hashKv", endpoint, signal, false, ` ${revision}`);
     if (!(timeoutMs > 0)) throw new TypeError(`HashKV without a limit was asked of ${endpoint}`);
-    if (!Number.isSafeInteger(revision) || revision < 1) throw new TypeError(`HashKV was asked of ${endpoint} at revision ${revision}`);
+    if (revision !== "latest" && !(Number.isSafeInteger(revision) && revision > 0))
+      throw new TypeError(`HashKV was asked of ${endpoint} at revision ${revision}`);
     if (isLearner({ number, ...member })) throw new LifeboatError("etcd/refused", `${endpoint}: rpc not supported for learner`);
-    const scripted = this.#next(this.#hashed, endpoint, hashes);
+    const scripted = hashes === undefined ? this.#agreed(endpoint) : this.#next(this.#hashed, endpoint, hashes);
     if (scripted === undefined) throw new TypeError(`no HashKV was scripted for ${endpoint}`);
     const answer = typeof scripted === "function" ? scripted(revision) : scripted;
     if (answer instanceof LifeboatError) throw answer;
-    return { memberId: `a${number}`, ...answer };
+    const asked = revision === "latest" ? {} : { revision };
+    return { memberId: `a${number}`, ...this.#revisionOf(endpoint), ...asked, ...answer };
+  }
+
+  /** What a member of one mind with the others says: it holds what was sent last. */
+  #agreed(endpoint: string): HashKvAnswer {
+    if (this.#sent === undefined)
+      throw new TypeError(`HashKV was asked of ${endpoint}, which has no script for it, before a snapshot was sent`);
+    const { hash, compactRevision } = hashKvOf(this.#sent);
+    return { hash, compactRevision };
+  }
+
+  #revisionOf(endpoint: string): { readonly revision: number } {
+    const status = this.#members.get(endpoint)?.status;
+    return { revision: (status instanceof LifeboatError ? undefined : status?.revision) ?? HEALTHY.revision };
   }
 
   async serverCertificate(endpoint: string, signal?: AbortSignal): Promise<Certificate | undefined> {
@@ -132,12 +152,16 @@ export class ScriptedEtcd implements EtcdSource {
     if (!(limits.idleMs > 0 && limits.totalMs > 0)) throw new TypeError(`a stream without limits was asked of ${endpoint}`);
     const script = this.#next(this.#streams, endpoint, snapshots);
     if (script === undefined) throw new TypeError(`no snapshot was scripted for ${endpoint}`);
+    const sent: Uint8Array[] = [];
     for (const step of script) {
-      if ("send" in step) yield step.send;
-      else if ("fail" in step) throw step.fail;
+      if ("send" in step) {
+        sent.push(step.send);
+        yield step.send;
+      } else if ("fail" in step) throw step.fail;
       else await this.#hang(endpoint, signal);
       throwIfAborted(endpoint, signal);
     }
+    this.#sent = Buffer.concat(sent);
   }
 
   close(): void {

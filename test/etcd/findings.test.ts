@@ -41,9 +41,7 @@ test.each([
 ] as const)("an endpoint that failed with %s is a problem of kind %s", (code, kind) => {
   const status = new LifeboatError(code, "no");
   const none = new LifeboatError("etcd/no-member", "nobody");
-  expect(told({ endpoints: [endpointFacts(1, { status })], members: none, alarms: none })).toEqual([
-    ["problem", kind, "https://m1:2379", "no"],
-  ]);
+  expect(told({ endpoints: [endpointFacts(1, { status })], members: none })).toEqual([["problem", kind, "https://m1:2379", "no"]]);
 });
 
 test("certificates: expired and not yet valid are problems, less than thirty days left is a warning", () => {
@@ -66,16 +64,26 @@ test("certificates: expired and not yet valid are problems, less than thirty day
   expect(told({ clientCertificate: certificate("2026-11-22T12:00:00Z") })[0]?.[3]).toContain("expires in a day");
 });
 
-test("alarms: NOSPACE warns, CORRUPT is a problem, each by the member's name", () => {
-  const alarms = [
-    { memberId: "a2", alarm: "NOSPACE" },
-    { memberId: "a3", alarm: "CORRUPT" },
-    { memberId: "a9", alarm: "NOSPACE" },
-  ] as const;
-  expect(told({ alarms }).map(([severity, code, subject]) => [severity, code, subject])).toEqual([
+test("alarms: NOSPACE warns, CORRUPT is a problem, each by the member's name and once, whoever knows of it", () => {
+  const full = { memberId: "a2", alarm: "NOSPACE" } as const;
+  const corrupt = { memberId: "a3", alarm: "CORRUPT" } as const;
+  const unlisted = { memberId: "a9", alarm: "NOSPACE" } as const;
+  const endpoints = [
+    endpointFacts(1, { status: healthyStatus(1, { alarms: [full, unlisted] }) }),
+    endpointFacts(2, { status: healthyStatus(2, { alarms: [full] }) }),
+    endpointFacts(3, { status: healthyStatus(3, { alarms: [corrupt, full] }) }),
+  ];
+  expect(told({ endpoints }).map(([severity, code, subject]) => [severity, code, subject])).toEqual([
     ["problem", "corrupt", "m3"],
     ["warning", "nospace", "m2"],
     ["warning", "nospace", "a9"],
+  ]);
+});
+
+test("what else etcd says of a member is passed on", () => {
+  const status = healthyStatus(2, { errors: ["etcdserver: something new"] });
+  expect(told({ endpoints: [endpointFacts(1), endpointFacts(2, { status }), endpointFacts(3)] })).toEqual([
+    ["warning", "member-error", "https://m2:2379", "etcd says of it: etcdserver: something new"],
   ]);
 });
 
@@ -94,23 +102,20 @@ test("a learner is a warning, and none of its refusals is told", () => {
 test("only learners: no snapshot can be taken", () => {
   const endpoints = [endpointFacts(3, { status: healthyStatus(3, { isLearner: true }), permission: undefined })];
   const unknown = new LifeboatError("etcd/refused", "a learner does not list");
-  expect(told({ endpoints, members: unknown, alarms: unknown }).map(([severity, code]) => [severity, code])).toEqual([
+  expect(told({ endpoints, members: unknown }).map(([severity, code]) => [severity, code])).toEqual([
     ["problem", "no-member"],
     ["warning", "members-unknown"],
-    ["warning", "alarms-unknown"],
     ["warning", "learner"],
   ]);
 });
 
 test("without a quorum: who has no leader, how many are needed, and that there is no source", () => {
-  const status = healthyStatus(1, { leaderId: undefined, errors: ["etcdserver: no leader"] });
+  const status = healthyStatus(1, { leaderId: undefined });
   const down = (number: 2 | 3): ReturnType<typeof endpointFacts> =>
     endpointFacts(number, { status: new LifeboatError("etcd/unreachable", "down") });
-  const alarms = new LifeboatError("etcd/timeout", "too late");
-  const found = told({ endpoints: [endpointFacts(1, { status }), down(2), down(3)], alarms });
+  const found = told({ endpoints: [endpointFacts(1, { status }), down(2), down(3)] });
   expect(found).toContainEqual(["problem", "no-leader", "https://m1:2379", "it knows of no leader"]);
   expect(found).toContainEqual(["problem", "no-quorum", "cluster", "0 of 3 voting members have a leader, and 2 are needed"]);
-  expect(found).toContainEqual(["warning", "alarms-unknown", "cluster", "its alarms are not known: too late"]);
   expect(found.map(([, code]) => code)).toContain("no-member");
 });
 

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { LifeboatError } from "../../shared/errors.ts";
-import type { EndpointStatus } from "../../shared/etcd/etcd-source.ts";
 import { preflight } from "../../shared/jobs/preflight.ts";
 import { lineageKey } from "../../shared/manifest/layout.ts";
 import { endpointOf, ScriptedEtcd } from "../doubles/scripted-etcd.ts";
@@ -49,7 +48,7 @@ test("asks everyone and changes nothing: no snapshot, no object", async () => {
   // A learner refuses the question itself, and who is down is not asked again.
   expect(asked("permission")).toEqual([endpointOf(1)]);
   expect(asked("members")).toEqual([endpointOf(1)]);
-  expect(asked("alarms")).toEqual([endpointOf(1)]);
+  expect(new Set(etcd.asked.map((call) => call.split(" ")[0]))).toEqual(new Set(["status", "certificate", "permission", "members"]));
   expect(etcd.streamed).toEqual([]);
   expect(vault.blobs.calls.put).toBe(0);
 });
@@ -67,12 +66,16 @@ test("a cluster that no backup could be taken of is described all the same", asy
   expect(await codes([{ number: 1 }, { number: 2, status: { clusterId: "c2" } }])).toContain("clusters-differ");
 });
 
-test("without a leader the alarms are not asked for: the question would only run into its deadline", async () => {
-  const noLeader: Partial<EndpointStatus> = { leaderId: undefined };
-  const etcd = new ScriptedEtcd([{ number: 1, status: noLeader }]);
-  const { findings } = await preflight({ ...vault, etcd }, CLUSTER);
-  expect(etcd.asked).not.toContain(`alarms ${endpointOf(1)}`);
-  expect(findings.map(({ code }) => code)).toEqual(expect.arrayContaining(["no-leader", "no-quorum", "no-member", "alarms-unknown"]));
+test("alarms are those that any status tells of, also without a leader; unknown where nobody answers", async () => {
+  const alarm = { memberId: "a2", alarm: "NOSPACE" } as const;
+  const result = await look([
+    { number: 1, status: { leaderId: undefined, alarms: [alarm] } },
+    { number: 2, status: down },
+  ]);
+  expect(result.alarms).toEqual([alarm]);
+  expect(result.findings.map(({ code }) => code)).toEqual(expect.arrayContaining(["no-leader", "no-quorum", "no-member", "nospace"]));
+  expect((await look([{ number: 1 }])).alarms).toEqual([]);
+  expect((await look([{ number: 1, status: down }])).alarms).toBeUndefined();
 });
 
 test("who may not take a snapshot is told, and is no source", async () => {

@@ -1,8 +1,8 @@
 import type { Block } from "../../blocks.ts";
 import type { Clock } from "../../clock.ts";
 import { LifeboatError } from "../../errors.ts";
-import type { Alarm, Certificate, EndpointStatus, EtcdSource, HashKv, Member, StreamLimits } from "../etcd-source.ts";
-import { alarmsOf, hashKvOf, membersOf, statusOf } from "./answers.ts";
+import type { Certificate, EndpointStatus, EtcdSource, HashKv, Member, StreamLimits } from "../etcd-source.ts";
+import { hashKvOf, membersOf, statusOf } from "./answers.ts";
 import { factsOf, serverCertificate } from "./certificates.ts";
 import { MemberClient } from "./client.ts";
 import type { Line } from "./dial.ts";
@@ -21,6 +21,9 @@ interface Way {
   readonly line: Line;
   readonly client: MemberClient;
 }
+
+/** HashKVRequest.revision: 0 stands for the present one. */
+const LATEST = "0";
 
 /** The greatest revision there can be. A member refuses to hash it, being in the future, after it has looked at who asks and before it has read anything. */
 const FUTURE_REVISION = "9223372036854775807";
@@ -53,11 +56,6 @@ class Source implements EtcdSource {
     return membersOf(endpoint, (await this.#way(endpoint).client.ask(question, signal)).message);
   }
 
-  async alarms(endpoint: string, signal?: AbortSignal): Promise<readonly Alarm[]> {
-    const question = { service: "Maintenance", method: "Alarm", request: { action: "Get" }, doing: "list its alarms" } as const;
-    return alarmsOf(endpoint, (await this.#way(endpoint).client.ask(question, signal)).message);
-  }
-
   async checkPermission(endpoint: string, signal?: AbortSignal): Promise<void> {
     const { client } = this.#way(endpoint);
     const doing = "send a snapshot";
@@ -68,16 +66,22 @@ class Source implements EtcdSource {
     if ("status" in outcome && !outcome.status.message.includes("future revision")) throw refusal(outcome.status, client.about(doing));
   }
 
-  async hashKv(endpoint: string, revision: number, { timeoutMs }: { readonly timeoutMs: number }, signal?: AbortSignal): Promise<HashKv> {
-    if (!Number.isSafeInteger(revision) || revision < 1) throw new TypeError(`${revision} is no revision to ask HashKV at`);
+  async hashKv(
+    endpoint: string,
+    revision: number | "latest",
+    { timeoutMs }: { readonly timeoutMs: number },
+    signal?: AbortSignal,
+  ): Promise<HashKv> {
+    if (revision !== "latest" && (!Number.isSafeInteger(revision) || revision < 1))
+      throw new TypeError(`${revision} is no revision to ask HashKV at`);
     const question = {
       service: "Maintenance",
       method: "HashKV",
-      request: { revision: String(revision) },
-      doing: `hash its keys at revision ${revision} (HashKV)`,
+      request: { revision: revision === "latest" ? LATEST : String(revision) },
+      doing: `hash its keys at ${revision === "latest" ? "its latest revision" : `revision ${revision}`} (HashKV)`,
       callMs: timeoutMs,
     } as const;
-    return hashKvOf(endpoint, (await this.#way(endpoint).client.ask(question, signal)).message);
+    return hashKvOf(endpoint, revision, (await this.#way(endpoint).client.ask(question, signal)).message);
   }
 
   async serverCertificate(endpoint: string, signal?: AbortSignal): Promise<Certificate | undefined> {

@@ -15,6 +15,7 @@ export function healthyStatus(number: 1 | 2 | 3, changes: Partial<EndpointStatus
     raftTerm: 2,
     leaderId: "a1",
     isLearner: false,
+    alarms: [],
     errors: [],
     latencyMs: 2,
     ...changes,
@@ -39,7 +40,6 @@ export function facts(changes: Partial<ClusterFacts> = {}): ClusterFacts {
     now: NOW,
     endpoints: [endpointFacts(1), endpointFacts(2), endpointFacts(3)],
     members: [member(1), member(2), member(3)],
-    alarms: [],
     clientCertificate: undefined,
     ...changes,
   };
