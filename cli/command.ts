@@ -1,8 +1,6 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { loadConfig } from "../shared/config/load.ts";
 import type { LoadedConfig } from "../shared/config/load.ts";
-import { connectCluster, wire } from "../shared/wire.ts";
 import type { ConnectedCluster, Ports, Surroundings } from "../shared/wire.ts";
 import type { Console } from "./console.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
@@ -38,8 +36,15 @@ export function newSession(
 ): Session {
   const resolvePath = (path: string): string => resolve(console.cwd, path);
   const configOption = options.config === undefined ? undefined : resolvePath(options.config);
-  const load = (): Promise<LoadedConfig> =>
-    loadConfig(options.config === undefined ? resolvePath(DEFAULT_CONFIG) : resolvePath(options.config), options.config ?? DEFAULT_CONFIG);
+  // Loaded when needed: not every command has to do with a configuration, and its libraries take long to load.
+  const load = async (): Promise<LoadedConfig> => {
+    const { loadConfig } = await import("../shared/config/load.ts");
+    return loadConfig(
+      options.config === undefined ? resolvePath(DEFAULT_CONFIG) : resolvePath(options.config),
+      options.config ?? DEFAULT_CONFIG,
+    );
+  };
+  const composition = (): Promise<typeof import("../shared/wire.ts")> => import("../shared/wire.ts");
   return {
     console,
     surroundings,
@@ -47,9 +52,10 @@ export function newSession(
     configOption,
     resolvePath,
     loadConfig: load,
-    openPorts: async () => wire(await load(), surroundings),
+    openPorts: async () => (await composition()).wire(await load(), surroundings),
     async withCluster(cluster, action) {
       const loaded = await load();
+      const { connectCluster, wire } = await composition();
       const connected = await connectCluster(loaded, cluster, surroundings);
       try {
         return await action(wire(loaded, surroundings), connected);

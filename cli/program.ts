@@ -2,41 +2,35 @@ import { Command, CommanderError } from "commander";
 import { isLifeboatError, LifeboatError, messageOf } from "../shared/errors.ts";
 import { TOOL } from "../shared/version.ts";
 import type { Surroundings } from "../shared/wire.ts";
-import { registerBackup } from "./backup.ts";
 import { exitCodeHelp, newSession } from "./command.ts";
 import type { Register } from "./command.ts";
-import { registerCompletion } from "./completion.ts";
 import { printJson, tell, widthOf } from "./console.ts";
 import type { Console } from "./console.ts";
-import { registerDoctor } from "./doctor.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import type { ExitCode } from "./exit-codes.ts";
-import { registerExport } from "./export.ts";
 import { printable } from "./format.ts";
-import { registerInit } from "./init.ts";
-import { registerKeys } from "./keys.ts";
-import { registerLs } from "./ls.ts";
-import { registerOrphans } from "./orphans.ts";
-import { registerPreflight } from "./preflight.ts";
-import { registerShow } from "./show.ts";
-import { registerStatus } from "./status.ts";
-import { registerVerify } from "./verify.ts";
 
 /** In the order of a first use, which is the order of the help. */
-const COMMANDS: readonly Register[] = [
-  registerInit,
-  registerPreflight,
-  registerBackup,
-  registerLs,
-  registerShow,
-  registerStatus,
-  registerVerify,
-  registerExport,
-  registerKeys,
-  registerOrphans,
-  registerDoctor,
-  registerCompletion,
-];
+const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
+  init: async () => (await import("./init.ts")).registerInit,
+  preflight: async () => (await import("./preflight.ts")).registerPreflight,
+  backup: async () => (await import("./backup.ts")).registerBackup,
+  ls: async () => (await import("./ls.ts")).registerLs,
+  show: async () => (await import("./show.ts")).registerShow,
+  status: async () => (await import("./status.ts")).registerStatus,
+  verify: async () => (await import("./verify.ts")).registerVerify,
+  export: async () => (await import("./export.ts")).registerExport,
+  keys: async () => (await import("./keys.ts")).registerKeys,
+  orphans: async () => (await import("./orphans.ts")).registerOrphans,
+  doctor: async () => (await import("./doctor.ts")).registerDoctor,
+  completion: async () => (await import("./completion.ts")).registerCompletion,
+};
+
+/** The command that the line begins with, and none of the others, whose libraries take up to half a second to load; all of them for any other line. */
+async function commandsFor([first = ""]: readonly string[]): Promise<readonly Register[]> {
+  const loaders = Object.hasOwn(COMMANDS, first) ? [COMMANDS[first]] : Object.values(COMMANDS);
+  return Promise.all(loaders.flatMap((load) => (load === undefined ? [] : [load()])));
+}
 
 /** Runs the command line `args` (without node and script) to its exit code. Never throws. */
 export async function runProgram(args: readonly string[], console: Console, surroundings: Surroundings): Promise<ExitCode> {
@@ -61,7 +55,7 @@ export async function runProgram(args: readonly string[], console: Console, surr
       // Reported with everything else, below.
       outputError: () => undefined,
     });
-  for (const register of COMMANDS) {
+  for (const register of await commandsFor(args)) {
     register(program, async (action) => {
       const { json, config } = program.opts<{ json?: boolean; config?: string }>();
       exitCode = await action(newSession(console, surroundings, { json: json === true, config }));

@@ -1,10 +1,7 @@
 import { isLifeboatError, LifeboatError } from "../shared/errors.ts";
-import { isRef, resolveRef } from "../shared/jobs/ref.ts";
-import { snapshotStatus } from "../shared/jobs/status.ts";
 import type { SnapshotStatus } from "../shared/jobs/status.ts";
-import { StoredInput } from "../shared/jobs/stored-input.ts";
 import type { Progress } from "../shared/progress.ts";
-import { isFileThere, openSnapshotFile } from "../shared/wire.ts";
+import { isFileThere, openSnapshotFile } from "../shared/wire-files.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register, Session } from "./command.ts";
 import { print, printJson, tell, widthOf } from "./console.ts";
@@ -43,23 +40,33 @@ export const registerStatus: Register = (program, run) => {
 };
 
 async function readStatus(session: Session, what: string, progress: Progress): Promise<SnapshotStatus> {
-  const { signal } = session.console;
-  const path = session.resolvePath(what);
-  const isFile = await isFileThere(path);
-  if (isFile || !isRef(what)) {
-    if (isFile && isRef(what)) progress.note("info", `there is a file ${what} here: this is about it, and not about the stored snapshot`);
-    await using file = await openSnapshotFile(path, what);
-    return await snapshotStatus(file, progress, signal);
-  }
+  if (await isFileThere(session.resolvePath(what))) return statusOfFile(session, what, progress);
+  const { isRef } = await import("../shared/jobs/ref.ts");
+  // What has no ref's form is meant as a file: what is wrong with it is told there.
+  return isRef(what) ? statusOfStored(session, what, progress) : statusOfFile(session, what, progress);
+}
+
+async function statusOfFile(session: Session, name: string, progress: Progress): Promise<SnapshotStatus> {
+  await using file = await openSnapshotFile(session.resolvePath(name), name);
+  // Loaded while the file is being hashed already.
+  const [{ isRef }, { snapshotStatus }] = await Promise.all([import("../shared/jobs/ref.ts"), import("../shared/jobs/status.ts")]);
+  if (isRef(name)) progress.note("info", `there is a file ${name} here: this is about it, and not about the stored snapshot`);
+  return await snapshotStatus(file, progress, session.console.signal);
+}
+
+async function statusOfStored(session: Session, ref: string, progress: Progress): Promise<SnapshotStatus> {
   const ports = await session.openPorts().catch((error: unknown) => {
     if (!isLifeboatError(error, "config/not-found")) throw error;
-    throw new LifeboatError(error.code, `${what} is no file here, and as a ref it needs a configuration: ${error.message}`, {
-      hint: error.hint,
-      cause: error,
-    });
+    const message = `${ref} is no file here, and as a ref it needs a configuration: ${error.message}`;
+    throw new LifeboatError(error.code, message, { hint: error.hint, cause: error });
   });
-  const { manifest } = await resolveRef(ports, what);
-  return snapshotStatus(new StoredInput(ports.snapshots, manifest), progress, signal);
+  const [{ resolveRef }, { snapshotStatus }, { StoredInput }] = await Promise.all([
+    import("../shared/jobs/ref.ts"),
+    import("../shared/jobs/status.ts"),
+    import("../shared/jobs/stored-input.ts"),
+  ]);
+  const { manifest } = await resolveRef(ports, ref);
+  return snapshotStatus(new StoredInput(ports.snapshots, manifest), progress, session.console.signal);
 }
 
 interface Fault {

@@ -9,4 +9,5 @@ import type { OpenFile } from "./read-blocks.ts";
 const file = workerData as OpenFile;
 const hasher = new SnapshotHasher();
 for (const block of readBlocks(file)) hasher.update(block);
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread's port has no origin
 parentPort?.postMessage(hasher.finish());

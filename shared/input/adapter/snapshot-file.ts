@@ -59,23 +59,25 @@ export class SnapshotFile implements SnapshotInput, AsyncDisposable {
   readonly bytes: number;
   readonly #file: FileHandle;
   readonly #modified: bigint;
+  /** At work from the beginning: what reads the file has libraries to load first. */
+  readonly #thread: DigestThread | undefined;
 
   constructor(file: FileHandle, name: string, bytes: number, modified: bigint) {
     this.name = name;
     this.bytes = bytes;
     this.#file = file;
     this.#modified = modified;
+    this.#thread = bytes < THREAD_BYTES ? undefined : new DigestThread({ fd: file.fd, bytes });
   }
 
   async readAll<Result>(reader: SnapshotReader<Result>, signal: AbortSignal): Promise<ReadThrough<Result>> {
     const file = { fd: this.#file.fd, bytes: this.bytes };
-    await using thread = this.bytes < THREAD_BYTES ? undefined : new DigestThread(file);
     const hasher = new SnapshotHasher();
     let at = 0;
     let pauseAt = PAUSE_BYTES;
-    return await this.#try(async () => {
+    return this.#try(async () => {
       for (const block of readBlocks(file)) {
-        if (thread === undefined) hasher.update(block);
+        if (this.#thread === undefined) hasher.update(block);
         reader.update(block);
         at += block.length;
         if (at < pauseAt) continue;
@@ -86,7 +88,7 @@ export class SnapshotFile implements SnapshotInput, AsyncDisposable {
       if (at < this.bytes) throw this.#changed();
       // This takes a while too, in which the other thread comes to its end.
       const result = reader.finish();
-      const digests = thread === undefined ? hasher.finish() : await thread.digests();
+      const digests = this.#thread === undefined ? hasher.finish() : await this.#thread.digests();
       await this.#requireUnchanged();
       return { digests, result };
     });
@@ -107,6 +109,7 @@ export class SnapshotFile implements SnapshotInput, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#thread?.[Symbol.asyncDispose]();
     await this.#file.close();
   }
 
