@@ -85,6 +85,7 @@ export class SnapshotFile implements SnapshotInput, AsyncDisposable {
         await setImmediate();
         signal.throwIfAborted();
       }
+      signal.throwIfAborted();
       if (at < this.bytes) throw this.#changed();
       // This takes a while too, in which the other thread comes to its end.
       const result = reader.finish();
