@@ -1,11 +1,12 @@
 import { LifeboatError } from "../shared/errors.ts";
 import { backup } from "../shared/jobs/backup.ts";
 import type { BackupResult } from "../shared/jobs/backup.ts";
+import { revisionOf } from "../shared/manifest/content.ts";
 import { parseUtc } from "../shared/manifest/slot.ts";
 import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
 import type { Register, Session } from "./command.ts";
 import { print, printJson } from "./console.ts";
-import { describeProof } from "./describe.ts";
+import { describeKeys, describeProof, describeRevision, dissentersOf, explainProof, needsAttention } from "./describe.ts";
 import { formatBytes, formatFields, formatMilliseconds } from "./format.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
 
@@ -25,11 +26,13 @@ export const registerBackup: Register = (program, run) => {
       run(async (session) => {
         const slot = parseSlot(options.slot);
         const progress = new ConsoleProgress(session.console);
-        const result = await session.withCluster(cluster, (ports, { etcd, limits }) =>
-          backup({ ...ports, etcd, progress }, { cluster, slot, limits, signal: session.console.signal }).finally(() => progress.close()),
+        const result = await session.withCluster(cluster, (ports, { etcd, limits, policy }) =>
+          backup({ ...ports, etcd, progress }, { cluster, slot, limits, policy, signal: session.console.signal }).finally(() =>
+            progress.close(),
+          ),
         );
         report(session, result);
-        return result.manifest.quarantine === undefined ? 0 : 6;
+        return needsAttention(result.manifest) ? 6 : 0;
       }),
     );
 };
@@ -53,12 +56,13 @@ function report({ console, json }: Session, { manifest, manifestDigest, existing
       cluster: manifest.cluster,
       ref: `${manifest.cluster}/${manifest.id}`,
       existing,
-      revision: manifest.etcd.before.revision,
+      revision: revisionOf(manifest),
       databaseBytes,
       storedBytes: manifest.stored.bytes,
       member: { id: source.memberId, name: source.name, endpoint: source.endpoint, version: source.version },
       lineage: manifest.lineage,
       proof: describeProof(manifest),
+      dissenters: dissentersOf(manifest),
       quarantine: manifest.quarantine?.reasons ?? null,
       furtherCopies: furtherCopies.map((each) => `${each.manifest.cluster}/${each.manifest.id}`),
       phases,
@@ -82,10 +86,11 @@ function report({ console, json }: Session, { manifest, manifestDigest, existing
     formatFields([
       ["snapshot", `${manifest.cluster}/${manifest.id}`],
       ["from", `${source.name} (${source.endpoint}, etcd ${source.version})`],
-      ["revision", `${manifest.etcd.before.revision} or later`],
+      ["revision", describeRevision(manifest)],
+      ["keys", describeKeys(manifest)],
       ["database", formatBytes(databaseBytes)],
       ["stored", `${formatBytes(manifest.stored.bytes)} (${((100 * manifest.stored.bytes) / databaseBytes).toFixed(0)} %)`],
-      ["proof", describeProof(manifest)],
+      ["proof", explainProof(manifest)],
       ...quarantined,
       ["manifest", manifestDigest],
       ["took", formatMilliseconds(took)],

@@ -1,6 +1,62 @@
-import type { Manifest } from "../shared/manifest/schema.ts";
+import { isWhole } from "../shared/manifest/content.ts";
+import type { Manifest, Vote } from "../shared/manifest/schema.ts";
 
 /** `proven`, or `unproven: ` and the reason. */
 export function describeProof({ proof }: Manifest): string {
   return proof.status === "proven" ? "proven" : `unproven: ${proof.reason}`;
+}
+
+/** The same with whose word it is. */
+export function explainProof(manifest: Manifest): string {
+  const { proof } = manifest;
+  if (proof.status === "unproven") return describeProof(manifest);
+  const agree = proof.members.filter(({ answer }) => answer === "agrees");
+  const dissent = dissentersOf(manifest);
+  const told = `proven: ${agree.map(labelOf).join(", ")} of ${proof.voters} voting members ${agree.length === 1 ? "agrees" : "agree"} at revision ${proof.revision}`;
+  return dissent.length === 0 ? told : `${told}; ${dissent.join(", ")} DISSENTS`;
+}
+
+/** A line for each member that did not agree. */
+export function explainVotes({ proof }: Manifest): [string, string][] {
+  return proof.members.flatMap((vote): [string, string][] => {
+    if (vote.answer === "agrees") return [];
+    if (vote.answer === "dissents") return [[labelOf(vote), `DISSENTS: HashKV ${vote.hash} at revision ${vote.revision}`]];
+    return [[labelOf(vote), `${vote.answer}: ${vote.reason}`]];
+  });
+}
+
+/** Members that hold something else than what the others agree on. */
+export function dissentersOf({ proof }: Manifest): readonly string[] {
+  return proof.members.filter(({ answer }) => answer === "dissents").map(labelOf);
+}
+
+/** Whether a person should look: it is no good backup, or a member is not well. */
+export function needsAttention(manifest: Manifest): boolean {
+  const { proof, quarantine } = manifest;
+  if (quarantine !== undefined || (proof.status === "unproven" && proof.agreement !== "off")) return true;
+  return proof.members.some(({ answer }) => answer === "dissents" || answer === "broken");
+}
+
+export function describeRevision({ content, etcd }: Manifest): string {
+  return isWhole(content) ? String(content.revision) : `${etcd.before.revision} or later`;
+}
+
+export function describeKeys({ content }: Manifest): string {
+  if (!isWhole(content)) return "";
+  const { live, revisions } = content.keys;
+  return live === undefined ? `not counted, in ${revisions} revisions` : `${live} in ${revisions} revisions`;
+}
+
+/** What `etcdutl snapshot status` and `etcdutl hashkv` would print of it. */
+export function describeContent({ content }: Manifest): string {
+  if (!isWhole(content)) return `BROKEN (${content.tree}): ${content.message}`;
+  const hashKv =
+    content.hashKv === undefined
+      ? ""
+      : `, HashKV ${content.hashKv.hash} at revision ${content.hashKv.revision}, compacted ${content.hashKv.compactRevision}`;
+  return `hash ${content.hash.toString(16).padStart(8, "0")}${hashKv}`;
+}
+
+function labelOf({ id, name }: Vote): string {
+  return name === "" ? id : name;
 }

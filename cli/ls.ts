@@ -3,6 +3,7 @@ import { listSnapshots } from "../shared/jobs/list.ts";
 import type { Listed } from "../shared/jobs/list.ts";
 import { LifeboatError } from "../shared/errors.ts";
 import { isClusterName } from "../shared/manifest/layout.ts";
+import { revisionOf } from "../shared/manifest/content.ts";
 import { parseId } from "../shared/manifest/slot.ts";
 import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
 import type { Register } from "./command.ts";
@@ -64,7 +65,7 @@ function toRow(each: Listed): string[] {
     formatTime(manifest.startedAt),
     formatBytes(manifest.snapshot.bytes - TRAILER_BYTES),
     formatBytes(manifest.stored.bytes),
-    String(manifest.etcd.before.revision),
+    String(revisionOf(manifest)),
     String(manifest.lineage),
     manifest.quarantine === undefined ? manifest.proof.status : "quarantined",
     each.verification === undefined ? "no" : formatTime(each.verification.verifiedAt),
@@ -80,7 +81,7 @@ function toJson(each: Listed): unknown {
     takenAt: manifest.startedAt,
     databaseBytes: manifest.snapshot.bytes - TRAILER_BYTES,
     storedBytes: manifest.stored.bytes,
-    revision: manifest.etcd.before.revision,
+    revision: revisionOf(manifest),
     lineage: manifest.lineage,
     proof: describeProof(manifest),
     quarantined: manifest.quarantine !== undefined,

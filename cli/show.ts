@@ -4,7 +4,7 @@ import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register } from "./command.ts";
 import { print, printJson, tell } from "./console.ts";
-import { describeProof } from "./describe.ts";
+import { describeContent, describeKeys, describeRevision, explainProof, explainVotes } from "./describe.ts";
 import { formatBytes, formatFields, formatTime } from "./format.ts";
 
 /** `lifeboat show`. */
@@ -45,7 +45,9 @@ function fieldsOf({ manifest, digest, verifications }: Shown): [string, string][
       `${etcd.source.name} (${etcd.source.memberId}, ${etcd.source.endpoint}, etcd ${etcd.source.version}${etcd.source.isLeader ? ", leader" : ""})`,
     ],
     ["members", etcd.members.map((each) => `${each.name === "" ? each.id : each.name}${each.isLearner ? " (learner)" : ""}`).join(", ")],
-    ["revision", `${etcd.before.revision} or later`],
+    ["revision", describeRevision(manifest)],
+    ["keys", describeKeys(manifest)],
+    ["content", describeContent(manifest)],
     ["database", `${formatBytes(snapshot.bytes - TRAILER_BYTES)} (${snapshot.bytes - TRAILER_BYTES} bytes)`],
     ["snapshot digest", snapshot.sha256],
     ...(stored.kind === "sealed"
@@ -61,7 +63,8 @@ function fieldsOf({ manifest, digest, verifications }: Shown): [string, string][
           ],
         ] satisfies [string, string][])
       : ([["stored", `kopia repository ${stored.repository}, snapshot ${stored.snapshot}`]] satisfies [string, string][])),
-    ["proof", describeProof(manifest)],
+    ["proof", explainProof(manifest)],
+    ...explainVotes(manifest),
     ...(manifest.quarantine === undefined ? [] : ([["quarantined", manifest.quarantine.reasons.join("; ")]] satisfies [string, string][])),
     ["signed by", manifest.signer.fingerprint],
     ["manifest", digest],

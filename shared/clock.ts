@@ -8,5 +8,19 @@ export interface Clock {
   after(ms: number, action: () => void): () => void;
 }
 
+/** Resolves after `ms`, or at once when `signal` aborts: whoever waits looks what it was. */
+export function pause(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      cancel();
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const cancel = clock.after(ms, done);
+    signal?.addEventListener("abort", done, { once: true });
+    if (signal?.aborted === true) done();
+  });
+}
+
 /** `bytes` random bytes from a cryptographic source. */
 export type RandomBytes = (bytes: number) => Uint8Array;

@@ -15,7 +15,7 @@ import type { EtcdSource, StreamLimits } from "./etcd/etcd-source.ts";
 import { makeFolders } from "./folders.ts";
 import { FileLock } from "./host-lock/file-lock.ts";
 import type { HostLock } from "./host-lock/host-lock.ts";
-import { isFileThere, openSnapshotFile } from "./input/adapter/snapshot-file.ts";
+import type { AgreementPolicy } from "./jobs/ask-agreement.ts";
 import type { InitPorts } from "./jobs/init.ts";
 import type { KeyRing } from "./keys/key-ring.ts";
 import { createLocalKeys } from "./keys/local/create-local-keys.ts";
@@ -53,6 +53,7 @@ export interface Ports {
 export interface ConnectedCluster {
   readonly etcd: EtcdSource;
   readonly limits: StreamLimits;
+  readonly policy: AgreementPolicy;
 }
 
 export function wire({ config, directory }: LoadedConfig, surroundings: Surroundings): Ports {
@@ -88,7 +89,7 @@ export async function connectCluster(
   }
   const read = (reference: string | undefined, setting: string): Promise<string> | undefined =>
     reference === undefined ? undefined : resolveReference(reference, `clusters.${name}.${setting}`, directory, surroundings.environment);
-  const { connect, call, idle, total } = cluster.timeouts;
+  const { connect, call, idle, total, hashKv } = cluster.timeouts;
   // Loaded when needed: most commands never speak to etcd, and its client takes longest to load.
   const { openEtcd } = await import("./etcd/adapter/source.ts");
   const etcd = openEtcd(
@@ -101,7 +102,7 @@ export async function connectCluster(
     },
     surroundings.clock,
   );
-  return { etcd, limits: { idleMs: idle, totalMs: total } };
+  return { etcd, limits: { idleMs: idle, totalMs: total }, policy: { agreement: cluster.agreement, hashKvMs: hashKv } };
 }
 
 type Read = (reference: string | undefined, setting: string) => Promise<string> | undefined;
@@ -200,4 +201,4 @@ export async function readIdentityFile(path: string): Promise<readonly string[]>
   return readIdentities(text);
 }
 
-export { isFileThere, openSnapshotFile, requireFree, unfinishedOutputs, writeOutput };
+export { requireFree, unfinishedOutputs, writeOutput };

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { isClusterName } from "../manifest/layout.ts";
+import { AGREEMENTS } from "../manifest/schema.ts";
 import { parseDuration } from "./durations.ts";
 import { settings } from "./settings.ts";
 
@@ -62,6 +63,7 @@ const timeouts = settings({
   call: duration.default(10_000),
   idle: duration.default(30_000),
   total: duration.default(3_600_000),
+  hashKv: duration.default(120_000),
 });
 
 const count = z.int().min(0);
@@ -86,6 +88,7 @@ const cluster = settings({
   tls: tls.optional(),
   auth: settings({ username: z.string().min(1), password: reference }).optional(),
   timeouts: timeouts.prefault({}),
+  agreement: z.enum(AGREEMENTS, { error: `expected one of ${AGREEMENTS.join(", ")}` }).default("quorum"),
   schedule: schedule.prefault({ rate: "1h" }),
   retention: retention.prefault({}),
   rpo: duration.prefault("2h"),

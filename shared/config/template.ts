@@ -64,12 +64,18 @@ function renderCluster(cluster: ClusterDraft): string {
   return `${cluster.name}:
   endpoints:
 ${indent(cluster.endpoints.map((each) => `- ${yaml(each)}\n`).join(""), 4)}${renderTls(cluster)}${renderAuth(cluster.username)}
-  # How long to wait: for a connection, for an answer, for the next byte of a snapshot, and for a whole snapshot.
+  # How long to wait: for a connection, for an answer, for the next byte of a snapshot, for a whole snapshot, and for a
+  # member's hash of all its keys.
   timeouts:
     connect: 5s
     call: 10s
     idle: 30s
     total: 1h
+    hashKv: 2m
+
+  # How many voting members must confirm what a snapshot holds: quorum, all, one, or off. Each that is asked reads its
+  # whole database for it, and takes no writes meanwhile (some 0.3 s per GB): one at a time, the leader last.
+  agreement: quorum
 
   # How often a backup is due: { rate: 1h } or { cron: "0 2 * * *", timeZone: Europe/Berlin }.
   # (Nothing runs on its own yet: this version backs up when lifeboat backup is run, by cron or systemd for example.)

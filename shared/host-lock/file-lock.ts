@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { pause } from "../clock.ts";
 import type { Clock } from "../clock.ts";
 import { isLifeboatError, LifeboatError, messageOf } from "../errors.ts";
 import { errnoOf } from "../folders.ts";
@@ -40,7 +41,7 @@ export class FileLock implements HostLock {
       told = true;
       if (this.#clock.monotonicMs() >= deadline)
         throw new LifeboatError("busy", `${path} is held by ${described}`, { hint: `wait for process ${holder.pid}, or stop it` });
-      await this.#pause(options.signal);
+      await pause(this.#clock, POLL_MS, options.signal);
     }
   }
 
@@ -66,18 +67,6 @@ export class FileLock implements HostLock {
     } finally {
       await rm(draft, { force: true }).catch(() => undefined);
     }
-  }
-
-  #pause(signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        cancel();
-        signal?.removeEventListener("abort", done);
-        resolve();
-      };
-      const cancel = this.#clock.after(POLL_MS, done);
-      signal?.addEventListener("abort", done, { once: true });
-    });
   }
 }
 

@@ -2,6 +2,8 @@ import type { Block } from "../blocks.ts";
 import { isLifeboatError, LifeboatError } from "../errors.ts";
 import type { EtcdSource, StreamLimits } from "../etcd/etcd-source.ts";
 import type { Progress } from "../progress.ts";
+import type { ScanResult } from "../snapshot/scan-result.ts";
+import { SnapshotScanner } from "../snapshot/scan.ts";
 import { SnapshotHasher } from "../snapshot/trailer.ts";
 import type { SnapshotDigests } from "../snapshot/trailer.ts";
 import type { PendingSnapshot, SnapshotName, SnapshotStore } from "../store/snapshot-store.ts";
@@ -25,6 +27,7 @@ export interface StreamRequest {
 export interface Streamed {
   readonly pending: PendingSnapshot;
   readonly digests: SnapshotDigests;
+  readonly scan: ScanResult;
   readonly source: SnapshotSource;
 }
 
@@ -56,17 +59,18 @@ async function takeFrom(ports: StreamPorts, request: StreamRequest, source: Snap
   const { endpoint, databaseBytes } = source.status;
   ports.progress.phase("stream", databaseBytes);
   const hasher = new SnapshotHasher();
+  const scanner = new SnapshotScanner();
   let digests: SnapshotDigests | undefined;
+  let scan: ScanResult | undefined;
 
-  async function* counted(): AsyncGenerator<Block, void, undefined> {
+  // A wrong trailer is thrown inside the stream, so the store aborts the upload by itself.
+  async function* checked(): AsyncGenerator<Block, void, undefined> {
     for await (const block of ports.etcd.snapshot(endpoint, request.limits, request.signal)) {
       ports.progress.advance(block.bytes.length);
+      hasher.update(block.bytes);
+      scanner.update(block.bytes);
       yield block;
     }
-  }
-  // A wrong trailer is thrown inside the stream, so the store aborts the upload by itself.
-  async function* checked(): ReturnType<SnapshotHasher["throughBlocks"]> {
-    yield* hasher.throughBlocks(counted());
     digests = hasher.finish();
     if (!digests.trailerHolds) {
       throw new LifeboatError(
@@ -77,8 +81,9 @@ async function takeFrom(ports: StreamPorts, request: StreamRequest, source: Snap
         },
       );
     }
+    scan = scanner.finish();
   }
   const pending = await ports.snapshots.save(request.name, checked(), request.signal);
-  if (digests === undefined) throw new Error("the snapshot store resolved before it had taken the whole snapshot");
-  return { pending, digests, source };
+  if (digests === undefined || scan === undefined) throw new Error("the snapshot store resolved before it had taken the whole snapshot");
+  return { pending, digests, scan, source };
 }

@@ -1,34 +1,36 @@
 import type { Clock } from "../clock.ts";
 import { isLifeboatError, LifeboatError } from "../errors.ts";
 import type { EtcdSource, StreamLimits } from "../etcd/etcd-source.ts";
-import { explainLineage } from "../etcd/lineage.ts";
-import type { LineageDecision } from "../etcd/lineage.ts";
+import { decideLineage, explainLineage } from "../etcd/lineage.ts";
+import type { History, LineageDecision } from "../etcd/lineage.ts";
 import type { HostLock } from "../host-lock/host-lock.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
-import { manifestKey } from "../manifest/layout.ts";
 import type { Manifest } from "../manifest/schema.ts";
-import { digestOf, openDocument, signDocument } from "../manifest/signed-document.ts";
-import type { StoredDocument, TrustedKeys } from "../manifest/signed-document.ts";
-import { idOfSlot, parseId } from "../manifest/slot.ts";
+import { digestOf, signDocument } from "../manifest/signed-document.ts";
+import type { TrustedKeys } from "../manifest/signed-document.ts";
 import type { Progress } from "../progress.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 import { throwIfAborted } from "../store/body-reader.ts";
 import type { SnapshotName, SnapshotStore } from "../store/snapshot-store.ts";
+import type { AgreementPolicy } from "./ask-agreement.ts";
 import { planBackup } from "./backup-plan.ts";
 import type { BackupPlan } from "./backup-plan.ts";
-import { streamFromFirstThatCan } from "./backup-stream.ts";
-import { listIds, readManifest } from "./catalog.ts";
-import type { FoundManifest, Vault } from "./catalog.ts";
+import { freeId, takeSlot, warnIfBehind } from "./backup-slot.ts";
+import { readManifest } from "./catalog.ts";
+import type { FoundManifest } from "./catalog.ts";
+import { commitManifest } from "./commit-manifest.ts";
+import type { Committed } from "./commit-manifest.ts";
 import { draftManifest } from "./draft-manifest.ts";
-import { findLineage, openLineage } from "./lineage.ts";
+import { openLineage, readHistory } from "./lineage.ts";
 import { Phases } from "./phases.ts";
-import { putDocument } from "./put-document.ts";
 import { requireTrustedKey } from "./require-trusted-key.ts";
 import { surveyCluster } from "./survey.ts";
 import type { SnapshotSource, Survey } from "./survey.ts";
+import { takeCopy, takeSnapshot } from "./take-snapshot.ts";
+import type { Taken, TakeRequest } from "./take-snapshot.ts";
 
 /** The steps of a backup, in order: docs/cli.md names them as the phases of the JSON output. */
-export const BACKUP_STEPS = ["lock", "slot", "preflight", "lineage", "stream", "store", "manifest"] as const;
+export const BACKUP_STEPS = ["lock", "slot", "preflight", "lineage", "stream", "agreement", "store", "manifest"] as const;
 type Step = (typeof BACKUP_STEPS)[number];
 
 export interface BackupPorts {
@@ -47,6 +49,7 @@ export interface BackupRequest {
   /** The scheduled time; left out for a backup by hand. */
   readonly slot?: Date;
   readonly limits: StreamLimits;
+  readonly policy: AgreementPolicy;
   readonly signal?: AbortSignal;
 }
 
@@ -95,7 +98,7 @@ async function backupLocked(ports: BackupPorts, request: BackupRequest, phases: 
   const startedAt = ports.clock.now();
   const place = await phases.run("slot", async () => {
     await requireTrustedKey(ports.keys, ports.trusted, "snapshot");
-    const found = await takeSlot(ports, request, startedAt);
+    const found = await takeSlot(ports, cluster, request.slot, startedAt);
     if (!found.taken) await warnIfBehind(ports, cluster, startedAt);
     return found;
   });
@@ -105,18 +108,20 @@ async function backupLocked(ports: BackupPorts, request: BackupRequest, phases: 
   const plan = planBackup(cluster, survey);
   for (const finding of survey.findings.filter(({ severity }) => severity !== "info"))
     ports.progress.note("warn", `${finding.subject}: ${finding.message}; ${finding.fix}`);
-  const lineage = await phases.run("lineage", () => findLineage(ports, cluster, plan));
-  const change = explainLineage(cluster, lineage);
-  if (change !== undefined) ports.progress.note("warn", change);
+  const history = await phases.run("lineage", () => readHistory(ports, cluster));
+  const expected = decideLineage(history, plan);
+  tellLineage(ports.progress, cluster, expected);
 
-  const run: Run = { ports, request, phases, startedAt, survey, plan, lineage };
+  const run: Run = { ports, request, phases, startedAt, survey, plan, history, expected };
   const first = { cluster, id: place.id };
-  if (plan.quarantine?.eachSource !== true) {
-    const { found, existing } = await takeOne(run, first, plan.sources);
-    return { ...asResult(found, phases), existing };
+  if (plan.quarantine !== undefined) {
+    const [one, ...others] = await copyEach(run, first, plan.quarantine.eachSource ? plan.sources.map((each) => [each]) : [plan.sources]);
+    return { ...asResult(one, phases), furtherCopies: others };
   }
-  const [one, ...others] = await takeEach(run, first);
-  return { ...asResult(one, phases), furtherCopies: others };
+  const taken = await takeSnapshot(ports, takeRequest(run, first));
+  const { found, existing } = await commit(run, first, taken);
+  if (existing || taken.alsoFrom.length === 0) return { ...asResult(found, phases), existing };
+  return { ...asResult(found, phases), furtherCopies: await copyOthers(run, first, taken) };
 }
 
 function asResult({ manifest, digest }: FoundManifest, phases: Phases<Step>): BackupResult {
@@ -131,17 +136,24 @@ interface Run {
   readonly startedAt: Date;
   readonly survey: Survey;
   readonly plan: BackupPlan;
-  readonly lineage: LineageDecision;
+  readonly history: History;
+  /** The lineage as far as it is known before the snapshot is. */
+  readonly expected: LineageDecision;
 }
 
-/** Streams a snapshot from the first of `sources` that gives it whole, stores it, and commits its manifest. */
-async function takeOne(run: Run, name: SnapshotName, sources: readonly SnapshotSource[]): Promise<Committed> {
-  const { ports, request, phases, startedAt, survey, plan, lineage } = run;
-  const { limits, signal } = request;
-  const streamed = await phases.run("stream", () => streamFromFirstThatCan(ports, { name, sources, limits, signal }));
-  const stored = await phases.run("store", () => streamed.pending.commit());
+function takeRequest({ request, survey, plan, phases }: Run, name: SnapshotName): TakeRequest {
+  const { policy, limits, signal } = request;
+  return { name, survey, plan, policy, limits, signal, phases };
+}
+
+/** Stores what was taken, and commits its manifest. */
+async function commit(run: Run, name: SnapshotName, taken: Taken): Promise<Committed> {
+  const { ports, request, phases, startedAt, survey, plan } = run;
+  const { signal } = request;
+  const stored = await phases.run("store", () => taken.streamed.pending.commit());
   return phases.run("manifest", async () => {
     throwIfAborted(`the backup of ${name.cluster}`, signal);
+    const lineage = settleLineage(run, name.cluster, taken);
     if (lineage.opens !== undefined) await openLineage(ports, name.cluster, lineage.opens, signal);
     const createdAt = ports.clock.now();
     const draft = draftManifest({
@@ -150,96 +162,73 @@ async function takeOne(run: Run, name: SnapshotName, sources: readonly SnapshotS
       startedAt,
       createdAt,
       survey,
-      plan,
+      clusterId: plan.clusterId,
       lineage: lineage.number,
-      streamed,
+      taken,
       stored,
     });
     return commitManifest(ports, await signDocument(ports.keys, "snapshot", draft), name, signal);
   });
 }
 
-/** A copy of every source that gives one, under ids of one slot. */
-async function takeEach(run: Run, first: SnapshotName): Promise<readonly [FoundManifest, ...FoundManifest[]]> {
+/** What a snapshot holds may open a lineage that the cluster's own words did not. A copy in quarantine has no say. */
+function settleLineage({ ports, plan, history, expected }: Run, cluster: string, { streamed, quarantine }: Taken): LineageDecision {
+  if (quarantine !== undefined || streamed.scan.tree !== "whole") return expected;
+  const settled = decideLineage(history, { ...plan, liveKeys: streamed.scan.keys.live });
+  if (settled.number !== expected.number) tellLineage(ports.progress, cluster, settled);
+  return settled;
+}
+
+function tellLineage(progress: Progress, cluster: string, lineage: LineageDecision): void {
+  const change = explainLineage(cluster, lineage);
+  if (change !== undefined) progress.note("warn", change);
+}
+
+/** A copy from each of `groups`, under ids of one slot: of each group from the first member that gives one. */
+async function copyEach(
+  run: Run,
+  first: SnapshotName,
+  groups: readonly (readonly SnapshotSource[])[],
+): Promise<readonly [FoundManifest, ...FoundManifest[]]> {
+  const { reasons } = run.plan.quarantine ?? { reasons: [] };
   const copies: FoundManifest[] = [];
   const failures: LifeboatError[] = [];
-  for (const source of run.plan.sources) {
-    const id = copies.length === 0 ? first.id : await freeId(run.ports, first.cluster, run.request.slot ?? run.startedAt);
-    try {
-      copies.push((await takeOne(run, { cluster: first.cluster, id }, [source])).found);
-    } catch (error) {
-      if (!isLifeboatError(error, "etcd/")) throw error;
-      failures.push(error);
-    }
+  for (const sources of groups) {
+    const copy = await copyFrom(run, first, sources, reasons, copies.length > 0);
+    if (copy instanceof LifeboatError) failures.push(copy);
+    else copies.push(copy);
   }
   const [one, ...others] = copies;
   if (one !== undefined) return [one, ...others];
   throw failures[0] ?? new Error("a backup was planned without a source");
 }
 
-/** The id of this run. A slot that is committed is taken; by hand the next free ordinal of the second is found. */
-async function takeSlot(ports: BackupPorts, { cluster, slot }: BackupRequest, now: Date): Promise<{ id: string; taken: boolean }> {
-  if (slot === undefined) return { id: await freeId(ports, cluster, now), taken: false };
-  const id = idOfSlot(slot);
-  return { id, taken: await isTaken(ports, cluster, id) };
-}
-
-/** Ids are times: as long as the clock is behind the newest one, `latest` names that and not what is taken now. */
-async function warnIfBehind({ blobs, progress }: BackupPorts, cluster: string, now: Date): Promise<void> {
-  const newest = (await listIds(blobs, cluster)).at(-1);
-  const slot = newest === undefined ? undefined : parseId(newest)?.slot;
-  if (slot === undefined || slot <= now) return;
-  progress.note(
-    "warn",
-    `this machine's clock is behind the newest snapshot: it says ${now.toISOString()}, and ${cluster}/${newest} stays the latest until then; see that the clock is set by NTP`,
-  );
-}
-
-async function freeId({ blobs }: Pick<Vault, "blobs">, cluster: string, slot: Date): Promise<string> {
-  for (let ordinal = 1; ; ordinal++) {
-    const id = idOfSlot(slot, ordinal);
-    if (parseId(id) === undefined)
-      throw new LifeboatError("busy", `every id of the second ${slot.toISOString()} is taken`, { hint: "run the command again" });
-    if (!(await isTaken({ blobs }, cluster, id))) return id;
+/** Beside a snapshot that members contradict: a copy of each other member, so that whoever is right is kept. */
+async function copyOthers(run: Run, first: SnapshotName, { alsoFrom, quarantine }: Taken): Promise<readonly FoundManifest[]> {
+  const copies: FoundManifest[] = [];
+  for (const source of alsoFrom) {
+    const copy = await copyFrom(run, first, [source], quarantine?.reasons ?? [], true);
+    if (!(copy instanceof LifeboatError)) copies.push(copy);
   }
+  return copies;
 }
 
-async function isTaken({ blobs }: Pick<Vault, "blobs">, cluster: string, id: string): Promise<boolean> {
-  return (await blobs.head(manifestKey(cluster, id))) !== undefined;
-}
-
-interface Committed {
-  readonly found: FoundManifest;
-  /** True where another run had committed the slot. */
-  readonly existing: boolean;
-}
-
-/** The commit point. The loser of a race for one slot returns the winner's snapshot; its own data object is an orphan for prune to sweep. */
-async function commitManifest(
-  ports: BackupPorts,
-  document: StoredDocument,
-  name: SnapshotName,
-  signal: AbortSignal | undefined,
-): Promise<Committed> {
-  const key = manifestKey(name.cluster, name.id);
-  // Read as any reader will, before it is written: what is committed is believed.
-  const manifest = openDocument("snapshot", document.bytes, ports.trusted, key);
+/** One copy in quarantine, or etcd's error in its place, which streamFromFirstThatCan has told where others can be asked. */
+async function copyFrom(
+  run: Run,
+  first: SnapshotName,
+  sources: readonly SnapshotSource[],
+  reasons: readonly string[],
+  isFurther: boolean,
+): Promise<FoundManifest | LifeboatError> {
+  const { ports, request, startedAt } = run;
+  const id = isFurther ? await freeId(ports, first.cluster, request.slot ?? startedAt) : first.id;
+  const name = { cluster: first.cluster, id };
   try {
-    await putDocument(ports.blobs, key, document, signal);
+    return (await commit(run, name, await takeCopy(ports, takeRequest(run, name), sources, { reasons }))).found;
   } catch (error) {
-    if (!isLifeboatError(error, "store/exists")) throw error;
-    return { found: await readManifest(ports, name.cluster, name.id), existing: true };
-  }
-  return { found: await readBack(ports, name, { manifest, digest: document.digest }), existing: false };
-}
-
-/** Tells of a store that acknowledged what it did not keep. One that only fails to answer now does not undo the commit. */
-async function readBack(vault: Vault, name: SnapshotName, written: FoundManifest): Promise<FoundManifest> {
-  try {
-    return await readManifest(vault, name.cluster, name.id);
-  } catch (error) {
-    if (isLifeboatError(error, "store/")) return written;
-    throw error;
+    if (!isLifeboatError(error, "etcd/")) throw error;
+    return error;
   }
 }
 

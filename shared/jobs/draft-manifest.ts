@@ -1,12 +1,12 @@
 import { FORMAT_VERSION } from "../manifest/schema.ts";
-import type { Stored } from "../manifest/schema.ts";
+import type { Content, Stored } from "../manifest/schema.ts";
 import type { Unsigned } from "../manifest/signed-document.ts";
+import type { ScanResult } from "../snapshot/scan-result.ts";
 import type { SnapshotName } from "../store/snapshot-store.ts";
 import { TOOL } from "../version.ts";
-import type { BackupPlan } from "./backup-plan.ts";
-import type { Streamed } from "./backup-stream.ts";
 import { membersOf } from "./survey.ts";
 import type { Survey } from "./survey.ts";
+import type { Taken } from "./take-snapshot.ts";
 
 /** Everything that a backup learned, before it is signed. */
 export interface ManifestFacts {
@@ -16,14 +16,15 @@ export interface ManifestFacts {
   readonly startedAt: Date;
   readonly createdAt: Date;
   readonly survey: Survey;
-  readonly plan: BackupPlan;
+  readonly clusterId: string;
   readonly lineage: number;
-  readonly streamed: Streamed;
+  readonly taken: Taken;
   readonly stored: Stored;
 }
 
 export function draftManifest(facts: ManifestFacts): Unsigned<"snapshot"> {
-  const { name, survey, plan, streamed } = facts;
+  const { name, survey } = facts;
+  const { streamed, proof, quarantine } = facts.taken;
   const { status, name: memberName } = streamed.source;
   return {
     type: "snapshot",
@@ -35,7 +36,7 @@ export function draftManifest(facts: ManifestFacts): Unsigned<"snapshot"> {
     createdAt: facts.createdAt.toISOString(),
     tool: TOOL,
     etcd: {
-      clusterId: plan.clusterId,
+      clusterId: facts.clusterId,
       source: {
         memberId: status.memberId,
         name: memberName,
@@ -48,9 +49,26 @@ export function draftManifest(facts: ManifestFacts): Unsigned<"snapshot"> {
     },
     lineage: facts.lineage,
     snapshot: { bytes: streamed.digests.bytes, sha256: streamed.digests.sha256, trailer: streamed.digests.trailer },
+    content: contentOf(streamed.scan),
     stored: facts.stored,
-    proof: { status: "unproven", reason: "not yet built" },
-    ...(plan.quarantine && { quarantine: { reasons: [...plan.quarantine.reasons] } }),
+    proof,
+    ...(quarantine && { quarantine: { reasons: [...quarantine.reasons] } }),
+  };
+}
+
+/** A scan as a manifest records it. */
+export function contentOf(scan: ScanResult): Content {
+  if (scan.tree !== "whole") return { tree: scan.tree, message: scan.message };
+  const { hash, revision, lastRevision, compactRevision, inUseBytes, keys } = scan;
+  const hashKv = scan.hashKv();
+  return {
+    tree: "whole",
+    hash,
+    revision,
+    compactRevision,
+    inUseBytes,
+    keys: { revisions: keys.revisions, ...(keys.live === undefined ? {} : { live: keys.live }) },
+    ...("hash" in hashKv ? { hashKv: { revision: lastRevision, compactRevision, hash: hashKv.hash } } : {}),
   };
 }
 

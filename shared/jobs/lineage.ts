@@ -1,8 +1,8 @@
 import type { Clock } from "../clock.ts";
 import { isLifeboatError, LifeboatError } from "../errors.ts";
-import { decideLineage } from "../etcd/lineage.ts";
-import type { LastSnapshot, LineageDecision, Observed } from "../etcd/lineage.ts";
+import type { History, LastSnapshot, LineageDecision } from "../etcd/lineage.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
+import { liveKeysOf, revisionOf } from "../manifest/content.ts";
 import { lineageKey } from "../manifest/layout.ts";
 import { FORMAT_VERSION } from "../manifest/schema.ts";
 import { signDocument } from "../manifest/signed-document.ts";
@@ -11,11 +11,10 @@ import { TOOL } from "../version.ts";
 import { listIds, readCurrentLineage, readManifest } from "./catalog.ts";
 import type { Vault } from "./catalog.ts";
 
-/** Which lineage a snapshot of `cluster` taken now would belong to. Changes nothing. */
-export async function findLineage(vault: Vault, cluster: string, observed: Observed): Promise<LineageDecision> {
+/** What a lineage is decided by. Changes nothing. */
+export async function readHistory(vault: Vault, cluster: string): Promise<History> {
   const current = await readCurrentLineage(vault, cluster);
-  const last = current === undefined ? undefined : await lastSnapshot(vault, cluster, current.number);
-  return decideLineage(current, last, observed);
+  return { current, last: current === undefined ? undefined : await lastSnapshot(vault, cluster, current.number) };
 }
 
 /** The newest good snapshot of a lineage. One whose manifest does not hold cannot speak for it and is passed over: `lifeboat ls` shows it. */
@@ -24,7 +23,8 @@ async function lastSnapshot(vault: Vault, cluster: string, lineage: number): Pro
     try {
       const { manifest } = await readManifest(vault, cluster, id);
       if (manifest.lineage < lineage) return undefined;
-      if (manifest.lineage === lineage && manifest.quarantine === undefined) return { id, revision: manifest.etcd.before.revision };
+      if (manifest.lineage === lineage && manifest.quarantine === undefined)
+        return { id, revision: revisionOf(manifest), liveKeys: liveKeysOf(manifest) };
     } catch (error) {
       if (!isLifeboatError(error, "verify/")) throw error;
     }

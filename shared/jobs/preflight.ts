@@ -2,12 +2,12 @@ import type { Clock } from "../clock.ts";
 import { isLifeboatError } from "../errors.ts";
 import type { EtcdSource } from "../etcd/etcd-source.ts";
 import type { Finding } from "../etcd/finding.ts";
-import { explainLineage } from "../etcd/lineage.ts";
+import { decideLineage, explainLineage } from "../etcd/lineage.ts";
 import type { LineageDecision } from "../etcd/lineage.ts";
 import { planBackup } from "./backup-plan.ts";
 import type { BackupPlan } from "./backup-plan.ts";
 import type { Vault } from "./catalog.ts";
-import { findLineage } from "./lineage.ts";
+import { readHistory } from "./lineage.ts";
 import { surveyCluster } from "./survey.ts";
 import type { Survey } from "./survey.ts";
 
@@ -27,7 +27,7 @@ export async function preflight(ports: PreflightPorts, cluster: string, signal?:
   const survey = await surveyCluster(ports.etcd, ports.clock, signal);
   const plan = planOf(cluster, survey);
   if (plan === undefined) return { ...survey, plan, lineage: undefined };
-  const lineage = await findLineage(ports, cluster, plan);
+  const lineage = decideLineage(await readHistory(ports, cluster), plan);
   const change = explainLineage(cluster, lineage);
   return { ...survey, plan, lineage, findings: change === undefined ? survey.findings : [newLineage(cluster, change), ...survey.findings] };
 }

@@ -7,11 +7,13 @@ import type { Manifest } from "../manifest/schema.ts";
 import { signDocument } from "../manifest/signed-document.ts";
 import { idOfSlot } from "../manifest/slot.ts";
 import type { Progress } from "../progress.ts";
+import { SnapshotScanner } from "../snapshot/scan.ts";
 import { SnapshotHasher } from "../snapshot/trailer.ts";
 import type { SnapshotDigests } from "../snapshot/trailer.ts";
 import type { SnapshotStore } from "../store/snapshot-store.ts";
 import { TOOL } from "../version.ts";
 import type { FoundManifest, Vault } from "./catalog.ts";
+import { requireContentAsRecorded } from "./require-content.ts";
 import { putDocument } from "./put-document.ts";
 import { resolveRef } from "./ref.ts";
 import { requireTrustedKey } from "./require-trusted-key.ts";
@@ -31,7 +33,7 @@ export interface VerifyResult extends FoundManifest {
 }
 
 const SHALLOW = ["signature", "trust", "presence", "size", "checksum"] as const;
-const DEEP = [...SHALLOW, "encryption", "stored digest", "snapshot digest", "trailer"] as const;
+const DEEP = [...SHALLOW, "encryption", "stored digest", "snapshot digest", "trailer", "page tree", "hash", "HashKV"] as const;
 
 /** Checks a snapshot without opening it: signature and trust of its manifest; presence, size and checksum of its data. Throws what does not hold. */
 export async function verifyShallow(ports: VerifyPorts, ref: string, signal?: AbortSignal): Promise<VerifyResult> {
@@ -41,8 +43,8 @@ export async function verifyShallow(ports: VerifyPorts, ref: string, signal?: Ab
 }
 
 /**
- * Reads the whole snapshot back, decrypts it, checks every digest and etcd's trailer, and leaves the countersignature
- * by which it counts as good. Throws what does not hold, and then leaves none.
+ * Reads the whole snapshot back, decrypts it, checks every digest and etcd's trailer, scans its pages again, and leaves the
+ * countersignature by which it counts as good. Throws what does not hold, and then leaves none.
  */
 export async function verifyDeep(ports: VerifyPorts, ref: string, signal?: AbortSignal): Promise<VerifyResult> {
   // Asked first: gigabytes must not be read for a countersignature that cannot be made.
@@ -51,11 +53,14 @@ export async function verifyDeep(ports: VerifyPorts, ref: string, signal?: Abort
   await ports.snapshots.check(manifest.stored, signal);
   ports.progress.phase("verify", manifest.snapshot.bytes);
   const hasher = new SnapshotHasher();
+  const scanner = new SnapshotScanner();
   for await (const chunk of ports.snapshots.open(manifest, manifest.stored, { signal })) {
     hasher.update(chunk);
+    scanner.update(chunk);
     ports.progress.advance(chunk.length);
   }
   requireAsRecorded(manifest, hasher.finish());
+  requireContentAsRecorded(manifest, scanner.finish());
   const countersignature = await countersign(ports, manifest, digest);
   return { manifest, digest, checks: DEEP, countersignature };
 }

@@ -51,9 +51,55 @@ const sealed = z.looseObject({
 
 const kopia = z.looseObject({ kind: z.literal("kopia"), repository: z.string(), snapshot: z.string(), object: z.string(), bytes });
 
+const crc32c = z.int().min(0).max(0xffff_ffff);
+const revision = z.int().nonnegative();
+/** -1 where nothing was compacted. */
+const compactRevision = z.int().min(-1);
+const hashKv = z.looseObject({ revision, compactRevision, hash: crc32c });
+
+/** What the page scan found while the snapshot streamed by. */
+const content = z.union([
+  z.looseObject({
+    tree: z.literal("whole"),
+    /** As `etcdutl snapshot status` prints them. */
+    hash: crc32c,
+    revision,
+    compactRevision,
+    inUseBytes: bytes,
+    /** `live` is absent where there were too many entries to keep a record of. */
+    keys: z.looseObject({ revisions: z.int().nonnegative(), live: z.int().nonnegative().optional() }),
+    /** Absent for the same reason. */
+    hashKv: hashKv.optional(),
+  }),
+  z.looseObject({ tree: z.string().startsWith("tree/"), message: z.string() }),
+]);
+
+/** Whose word a proof takes: see shared/etcd/agreement.ts. */
+export const AGREEMENTS = ["quorum", "all", "one", "off"] as const;
+
+const voter = { id: hexId, name: z.string() };
+const said = { ...voter, revision, compactRevision, hash: crc32c };
+const saidNothing = { ...voter, reason: z.string() };
+const vote = z.discriminatedUnion("answer", [
+  z.looseObject({ answer: z.literal("agrees"), ...said }),
+  z.looseObject({ answer: z.literal("dissents"), ...said }),
+  z.looseObject({ answer: z.literal("unavailable"), ...saidNothing }),
+  /** It sent a snapshot that was not taken. */
+  z.looseObject({ answer: z.literal("broken"), ...saidNothing }),
+]);
+const asked = {
+  agreement: z.enum(AGREEMENTS),
+  /** Voting members of the cluster, and how many of them had to agree. */
+  voters: z.int().nonnegative(),
+  needed: z.int().nonnegative(),
+  /** Those that had something to say, or could not. */
+  members: z.array(vote),
+};
+
 const proof = z.discriminatedUnion("status", [
-  z.looseObject({ status: z.literal("proven") }),
-  z.looseObject({ status: z.literal("unproven"), reason: z.string() }),
+  /** Bucket `key` up to `revision`. */
+  z.looseObject({ status: z.literal("proven"), revision, ...asked }),
+  z.looseObject({ status: z.literal("unproven"), reason: z.string(), ...asked }),
 ]);
 
 const member = z.looseObject({
@@ -95,6 +141,7 @@ export const manifestSchema = z.looseObject({
     /** etcd's own trailer: the SHA-256 of all bytes before it. */
     trailer: digest,
   }),
+  content,
   stored: z.discriminatedUnion("kind", [sealed, kopia]),
   proof,
   quarantine: z.looseObject({ reasons: z.array(z.string()).min(1) }).optional(),
@@ -128,12 +175,16 @@ export const lineageSchema = z.looseObject({
   reason: z.enum(LINEAGE_REASONS),
   /** The revision that was seen when it was opened. */
   revision: z.int().nonnegative(),
+  /** Keys alive then, where it was opened for their number. */
+  liveKeys: z.int().nonnegative().optional(),
   previous: z
     .looseObject({
       number: z.int().positive(),
       clusterId: hexId,
       snapshot: snapshotId.optional(),
       revision: z.int().nonnegative().optional(),
+      /** Keys alive in that snapshot, where they were counted. */
+      liveKeys: z.int().nonnegative().optional(),
     })
     .optional(),
   tool,
@@ -144,6 +195,10 @@ export const lineageSchema = z.looseObject({
 export type Manifest = z.infer<typeof manifestSchema>;
 export type Verification = z.infer<typeof verificationSchema>;
 export type Lineage = z.infer<typeof lineageSchema>;
+export type Agreement = (typeof AGREEMENTS)[number];
+export type Content = Manifest["content"];
+export type Proof = Manifest["proof"];
+export type Vote = z.infer<typeof vote>;
 export type LineageReason = (typeof LINEAGE_REASONS)[number];
 export type Stored = Manifest["stored"];
 export type SealedObject = Extract<Stored, { kind: "sealed" }>;

@@ -33,7 +33,8 @@ test("the defaults are the documented ones", () => {
   const { prod } = parseConfig(MINIMAL, "lifeboat.yaml").clusters;
   expect(prod).toEqual({
     endpoints: ["https://10.0.0.1:2379"],
-    timeouts: { connect: 5000, call: 10_000, idle: 30_000, total: 3_600_000 },
+    timeouts: { connect: 5000, call: 10_000, idle: 30_000, total: 3_600_000, hashKv: 120_000 },
+    agreement: "quorum",
     schedule: { rate: 3_600_000 },
     retention: { latest: 3, hourly: 24, daily: 7, weekly: 4, monthly: 12, annual: 1 },
     rpo: 7_200_000,

@@ -28,7 +28,8 @@ const backupSchema = z.object({
   databaseBytes: z.int().positive(),
   storedBytes: z.int().positive(),
   member: z.object({ id: z.string(), name: z.string(), endpoint: z.string(), version: z.string() }),
-  proof: z.literal("unproven: not yet built"),
+  proof: z.literal("proven"),
+  dissenters: z.array(z.string()).length(0),
   phases: z.record(z.string(), z.number()),
   manifestDigest: z.string().regex(/^sha256:[0-9a-f]{64}$/),
 });

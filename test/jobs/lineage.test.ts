@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { EndpointStatus } from "../../shared/etcd/etcd-source.ts";
-import { findLineage, openLineage } from "../../shared/jobs/lineage.ts";
+import { decideLineage } from "../../shared/etcd/lineage.ts";
+import type { LineageDecision } from "../../shared/etcd/lineage.ts";
+import { openLineage, readHistory } from "../../shared/jobs/lineage.ts";
 import { lineageKey, manifestKey } from "../../shared/manifest/layout.ts";
 import type { Lineage } from "../../shared/manifest/schema.ts";
 import { openDocument } from "../../shared/manifest/signed-document.ts";
@@ -24,7 +26,9 @@ beforeEach(() => {
 /** A backup in the next minute from a member with this status; the number of its lineage. */
 async function backUpFrom(status: Partial<EndpointStatus> = {}): Promise<number> {
   vault.clock.advance(60_000);
-  const etcd = new ScriptedEtcd([{ number: 1, status, snapshots: [[{ send: randomSnapshot(1000) }]] }]);
+  const etcd = new ScriptedEtcd([
+    { number: 1, status, snapshots: [[{ send: randomSnapshot(1000, { revision: status.revision ?? 50 }) }]] },
+  ]);
   return (await backUp(vault, { etcd })).manifest.lineage;
 }
 
@@ -95,9 +99,34 @@ describe("a lineage", () => {
     vault.clock.advance(60_000);
     const etcd = new ScriptedEtcd([
       { number: 1, status: { revision: 60 } },
-      { number: 2, status: { revision: 40 }, snapshots: [[{ send: randomSnapshot(1000) }]] },
+      { number: 2, status: { revision: 40 }, snapshots: [[{ send: randomSnapshot(1000, { revision: 60 }) }]] },
     ]);
     expect((await backUp(vault, { etcd })).manifest).toMatchObject({ lineage: 1, etcd: { before: { revision: 40 } } });
+  });
+
+  test("ends where most of the keys are gone, as the snapshot itself tells", async () => {
+    const backUpKeys = async (count: number, revision: number): Promise<number> => {
+      vault.clock.advance(60_000);
+      const send = randomSnapshot(1000, { keys: count, revision });
+      const etcd = new ScriptedEtcd([{ number: 1, status: { revision }, snapshots: [[{ send }]] }]);
+      return (await backUp(vault, { etcd })).manifest.lineage;
+    };
+    expect(await backUpKeys(400, 500)).toBe(1);
+    // A quarter is left.
+    expect(await backUpKeys(100, 600)).toBe(1);
+    expect(vault.progress.warnings).toEqual([]);
+    expect(await backUpKeys(24, 700)).toBe(2);
+    expect(vault.progress.warnings).toEqual([
+      "prod has 24 keys, and the last snapshot had 100: lineage 2 begins, and the snapshots of lineage 1 are frozen",
+    ]);
+    expect(lineage(2)).toMatchObject({
+      reason: "key-count-collapsed",
+      revision: 700,
+      liveKeys: 24,
+      previous: { number: 1, revision: 600, liveKeys: 100, snapshot: "20261121T100200Z" },
+    });
+    // So few say nothing by becoming fewer.
+    expect(await backUpKeys(1, 800)).toBe(2);
   });
 
   test("that goes back and forth between two clusters opens a new one each time", async () => {
@@ -126,16 +155,17 @@ describe("a lineage", () => {
     await quarantine(vault, "20261121T100300Z");
     const second = manifestKey(CLUSTER, "20261121T100200Z");
     plant(vault, second, flipped(bytesAt(vault, second), 300));
-    const decide = (revision: number): ReturnType<typeof findLineage> => findLineage(vault, CLUSTER, { clusterId: "c1", revision });
-    expect(await decide(50)).toEqual({ number: 1 });
-    expect(await decide(49)).toMatchObject({ number: 2, opens: { previous: { snapshot: "20261121T100100Z", revision: 50 } } });
+    const history = await readHistory(vault, CLUSTER);
+    const decide = (revision: number): LineageDecision => decideLineage(history, { clusterId: "c1", revision });
+    expect(decide(50)).toEqual({ number: 1 });
+    expect(decide(49)).toMatchObject({ number: 2, opens: { previous: { snapshot: "20261121T100100Z", revision: 50 } } });
   });
 
   test("is not compared with snapshots of the one before", async () => {
     await backUpFrom({ revision: 500 });
     await backUpFrom({ clusterId: "c2", revision: 5 });
     vault.blobs.objects.delete(manifestKey(CLUSTER, "20261121T100200Z"));
-    expect(await findLineage(vault, CLUSTER, { clusterId: "c2", revision: 5 })).toEqual({ number: 2 });
+    expect(decideLineage(await readHistory(vault, CLUSTER), { clusterId: "c2", revision: 5 })).toEqual({ number: 2 });
   });
 });
 

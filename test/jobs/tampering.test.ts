@@ -237,9 +237,47 @@ const ATTACKS: readonly Attack[] = [
   },
   {
     name: "a rightly signed manifest with another snapshot size",
-    attack: () => rewritten((document) => ({ snapshot: { ...document.snapshot, bytes: 100_031 } })),
+    attack: () => rewritten((document) => ({ snapshot: { ...document.snapshot, bytes: document.snapshot.bytes - 1 } })),
     code: "verify/size",
-    message: "opens to 100032 bytes; its manifest says 100031",
+    message: "bytes; its manifest says",
+    shallow: null,
+  },
+  {
+    name: "a rightly signed manifest with another hash of the content",
+    attack: () => rewritten((document) => ({ content: { ...document.content, hash: 7 } })),
+    code: "verify/content",
+    message: "holds content whose hash is",
+    shallow: null,
+  },
+  {
+    name: "a rightly signed manifest with another number of keys",
+    attack: () => rewritten((document) => ({ content: { ...document.content, keys: { revisions: 1, live: 7 } } })),
+    code: "verify/content",
+    message: "holds content whose number of keys is 1; its manifest says 7",
+    shallow: null,
+  },
+  {
+    name: "a rightly signed manifest that calls the content broken",
+    attack: () => rewritten(() => ({ content: { tree: "tree/meta", message: "no valid meta page" } })),
+    code: "verify/content",
+    message: "holds content whose tree is whole; its manifest says tree/meta",
+    shallow: null,
+  },
+  {
+    name: "a rightly signed manifest with a vote that the content does not bear out",
+    attack: () =>
+      rewritten(({ proof }) => ({
+        proof: { ...proof, members: proof.members.map((each) => (each.answer === "agrees" ? { ...each, hash: 7 } : each)) },
+      })),
+    code: "verify/content",
+    message: "has another HashKV at revision 50 than its manifest says that m1 confirmed",
+    shallow: null,
+  },
+  {
+    name: "a rightly signed manifest that is called proven without votes",
+    attack: () => rewritten(({ proof }) => ({ proof: { ...proof, members: [] } })),
+    code: "verify/content",
+    message: "is called proven, and its own record does not bear it out",
     shallow: null,
   },
   {

@@ -1,17 +1,29 @@
 import { createHash, randomBytes } from "node:crypto";
 import { inBlocks } from "../../shared/blocks.ts";
 import type { Block } from "../../shared/blocks.ts";
-
-/** Snapshots for tests where any bytes will do: what holds them never looks inside, but for the trailer. */
+import { boltFile, keyValue, revisionKey } from "../snapshot/support/bolt-file.ts";
+import { wholeScan } from "../snapshot/support/scanned.ts";
 
 /** `database` as etcd sends it over the network: with the SHA-256 of all of it at the end. */
 export function asSent(database: Uint8Array): Buffer {
   return Buffer.concat([database, createHash("sha256").update(database).digest()]);
 }
 
-/** A whole snapshot of `bytes` random bytes and the trailer. */
-export function randomSnapshot(bytes: number): Buffer {
-  return asSent(randomBytes(bytes));
+/** A whole snapshot of `keys` keys with `bytes` random bytes in all, which do not compress; put one after the other, the last at `revision`. */
+export function randomSnapshot(bytes: number, { revision = 50, keys = 1 } = {}): Buffer {
+  const entries = Array.from({ length: keys }, (_, index) => ({
+    key: revisionKey(revision - keys + 1 + index),
+    value: keyValue(Buffer.from(`/registry/configmaps/default/${index}`), randomBytes(Math.ceil(bytes / keys))),
+  }));
+  return asSent(boltFile(entries).bytes);
+}
+
+/** HashKV as members answer that hold what `snapshot` does, at its last revision. */
+export function hashKvOf(snapshot: Uint8Array): { readonly revision: number; readonly hash: number; readonly compactRevision: number } {
+  const { lastRevision, compactRevision, hashKv } = wholeScan(snapshot);
+  const answer = hashKv();
+  if (!("hash" in answer)) throw new Error(answer.unavailable);
+  return { revision: lastRevision, hash: answer.hash, compactRevision };
 }
 
 /** A copy with the bit of `mask` flipped at `offset`, which counts from the end where it is negative. */

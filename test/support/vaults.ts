@@ -4,12 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../cli/system-clock.ts";
 import { FileLock } from "../../shared/host-lock/file-lock.ts";
+import type { AgreementPolicy } from "../../shared/jobs/ask-agreement.ts";
 import { backup } from "../../shared/jobs/backup.ts";
 import type { BackupPorts, BackupResult } from "../../shared/jobs/backup.ts";
 import { createLocalKeys } from "../../shared/keys/local/create-local-keys.ts";
 import { LocalKeyRing } from "../../shared/keys/local/local-key-ring.ts";
 import { manifestKey } from "../../shared/manifest/layout.ts";
-import type { SealedObject, Stored } from "../../shared/manifest/schema.ts";
+import type { Agreement, SealedObject, Stored } from "../../shared/manifest/schema.ts";
 import { openDocument, signDocument } from "../../shared/manifest/signed-document.ts";
 import type { DocumentOf, Kind, TrustedKeys, Unsigned } from "../../shared/manifest/signed-document.ts";
 import { newIdentity } from "../../shared/seal/age.ts";
@@ -65,6 +66,7 @@ export function newVault({ folder, ring, trusted, breakGlass }: TestKeys): TestV
 }
 
 export const LIMITS = { idleMs: 30_000, totalMs: 60_000 };
+export const POLICY: AgreementPolicy = { agreement: "quorum", hashKvMs: 5_000 };
 export const CLUSTER = "prod";
 
 /** A member that gives a whole snapshot of so many bytes, and anew each time that it is asked. */
@@ -75,12 +77,24 @@ export function oneMember(bytes = 2000): ScriptedEtcd {
 /** A real backup into `vault`, of some random bytes unless told. */
 export async function backUp(
   vault: TestVault,
-  options: { readonly cluster?: string; readonly slot?: string; readonly etcd?: ScriptedEtcd; readonly signal?: AbortSignal } = {},
+  options: {
+    readonly cluster?: string;
+    readonly slot?: string;
+    readonly etcd?: ScriptedEtcd;
+    readonly signal?: AbortSignal;
+    readonly agreement?: Agreement;
+  } = {},
 ): Promise<BackupResult> {
-  const { cluster = CLUSTER, slot, etcd = oneMember(), signal } = options;
+  const { cluster = CLUSTER, slot, etcd = oneMember(), signal, agreement = POLICY.agreement } = options;
   return backup(
     { ...vault, etcd },
-    { cluster, limits: LIMITS, ...(slot === undefined ? {} : { slot: new Date(slot) }), ...(signal === undefined ? {} : { signal }) },
+    {
+      cluster,
+      limits: LIMITS,
+      policy: { ...POLICY, agreement },
+      ...(slot === undefined ? {} : { slot: new Date(slot) }),
+      ...(signal === undefined ? {} : { signal }),
+    },
   );
 }
 
@@ -112,7 +126,7 @@ export async function rewrite<K extends Kind>(
   plant(vault, key, (await signDocument(vault.keys, kind, change(document))).bytes);
 }
 
-/** Marks a snapshot as one that must not be trusted, as a later version will. */
+/** Marks a snapshot as one that must not be trusted. */
 export async function quarantine(vault: TestVault, id: string): Promise<void> {
   await rewrite(vault, "snapshot", manifestKey(CLUSTER, id), (manifest) => ({
     ...manifest,

@@ -1,0 +1,17 @@
+import type { Manifest } from "./schema.ts";
+
+/** The revision that a snapshot is of; where its page tree could not be read, that of its source just before. */
+export function revisionOf({ content, etcd }: Manifest): number {
+  return isWhole(content) ? content.revision : etcd.before.revision;
+}
+
+/** Keys alive in it; undefined where they were not counted. */
+export function liveKeysOf({ content }: Manifest): number | undefined {
+  return isWhole(content) ? content.keys.live : undefined;
+}
+
+type WholeContent = Extract<Manifest["content"], { tree: "whole" }>;
+
+export function isWhole(content: Manifest["content"]): content is WholeContent {
+  return content.tree === "whole";
+}
