@@ -5,9 +5,10 @@ import type { LeafPage } from "./kept-page.ts";
 import { BUCKETS, MEMBERSHIP_BYTES, MEMBERSHIP_ENTRIES, VERSION_BYTES } from "./limits.ts";
 import { memberIdOf, storedAlarmOf, storedMemberOf } from "./membership.ts";
 import type { StoredAlarm } from "./membership.ts";
-import type { PageTable } from "./page-table.ts";
+import type { PageReader } from "./page-reader.ts";
 import { REVISION_BYTES } from "./revision.ts";
 import type { TreeVisitor } from "./tree.ts";
+import { wordsOf } from "./words.ts";
 
 export interface BucketCount {
   readonly name: string;
@@ -34,12 +35,12 @@ export class Contents implements TreeVisitor {
   readonly members: Member[] = [];
   readonly removedMemberIds: string[] = [];
   readonly alarms: StoredAlarm[] = [];
-  readonly #pages: PageTable;
+  readonly #reader: PageReader;
   readonly #buckets: { name: string; keys: number; bytes: number }[] = [];
   readonly #values = new Map<string, Uint8Array>();
 
-  constructor(pages: PageTable) {
-    this.#pages = pages;
+  constructor(reader: PageReader) {
+    this.#reader = reader;
   }
 
   get buckets(): readonly BucketCount[] {
@@ -51,10 +52,13 @@ export class Contents implements TreeVisitor {
     this.hash = crc32c(nameBytes, this.hash);
   }
 
-  leaf(leaf: LeafPage): void {
+  leaf(leaf: LeafPage, inlineAt?: number): void {
+    if (this.#buckets.at(-1)?.name === KEY_BUCKET && leaf.count > 0) {
+      const page = inlineAt === undefined ? undefined : this.#reader.readInline(wordsOf(leaf.bytes), inlineAt);
+      if (page === undefined) throw new TreeFault("tree/entry", "an entry of bucket key is no revision with a key and a value");
+      return this.revisions(page);
+    }
     const { name } = this.#add(leaf.count, leaf.data.length);
-    if (name === KEY_BUCKET && leaf.count > 0)
-      throw new TreeFault("tree/entry", "an entry of bucket key is no revision with a key and a value");
     this.hash = crc32c(leaf.data, this.hash);
     if (name === "members") this.#each(leaf, name, this.members, (key, value) => storedMemberOf(key, value));
     else if (name === "members_removed") this.#each(leaf, name, this.removedMemberIds, (key) => memberIdOf(key, name));
@@ -63,9 +67,10 @@ export class Contents implements TreeVisitor {
   }
 
   revisions(page: number): void {
-    const bytes = this.#pages.dataBytes[page]!;
-    const { name } = this.#add(this.#pages.entries[page]!, bytes);
-    this.hash = combine(this.hash, this.#pages.crc[page]!, bytes);
+    const { pages } = this.#reader;
+    const bytes = pages.dataBytes[page]!;
+    const { name } = this.#add(pages.entries[page]!, bytes);
+    this.hash = combine(this.hash, pages.crc[page]!, bytes);
     if (name === KEY_BUCKET) this.keyPages.push(page);
   }
 

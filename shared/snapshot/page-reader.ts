@@ -29,6 +29,8 @@ export class PageReader {
   /** The keys of an entry and of the one before it. */
   readonly #key = new Revision();
   readonly #keyBefore = new Revision();
+  /** Where a bucket `key` lies that is so small that its only page is inside the bucket's entry. */
+  #inline: { readonly page: number; readonly at: number; readonly length: number } | undefined;
   #keptBytes = 0;
   #rereadBytes = 0;
 
@@ -36,7 +38,8 @@ export class PageReader {
     this.#meta = meta;
     this.#entryLimit = entryLimit;
     this.prefixes = prefixes;
-    this.pages = new PageTable(meta.pages);
+    // One more for the page inside a bucket.
+    this.pages = new PageTable(meta.pages + 1);
     this.entries = new EntryTable(meta.pages);
   }
 
@@ -79,6 +82,23 @@ export class PageReader {
       return end < 0 ? this.#broken(id, WHY.elements) : this.#keep(source, at, id, KIND.branch, end);
     }
     if (id === this.#meta.freelist) this.#keep(source, at, id, KIND.freelist, extent);
+  }
+
+  /**
+   * The page inside a small bucket, as one more after all others; `at` is where it lies in the snapshot. Its number; undefined, and nothing
+   * recorded, where it is no leaf of revisions.
+   */
+  readInline(page: Words, at: number): number | undefined {
+    const { length } = page.bytes;
+    const id = this.pages.add();
+    this.#inline = { page: id, at, length };
+    return this.#readRevisions(page, 0, id, length) ? id : undefined;
+  }
+
+  /** Which bytes of the snapshot a page takes. */
+  spanOf(page: number): { readonly at: number; readonly length: number } {
+    if (this.#inline?.page === page) return this.#inline;
+    return { at: page * this.pageSize, length: (this.pages.overflow[page]! + 1) * this.pageSize };
   }
 
   #broken(id: number, why: number): void {

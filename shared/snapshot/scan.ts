@@ -118,7 +118,7 @@ export class SnapshotScanner {
     if (meta === undefined || reader === undefined) throw new Error("there is no meta page and no fault");
     const databaseBytes = meta.pages * meta.pageSize;
     const trailerBytes = this.#trailerBytes(meta, databaseBytes);
-    const contents = new Contents(reader.pages);
+    const contents = new Contents(reader);
     const walk = new TreeWalk(meta, reader.pages, contents);
     walk.walk();
     const history = new KeyHistory(reader, contents.keyPages);

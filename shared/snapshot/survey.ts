@@ -23,7 +23,7 @@ export interface PrefixTally extends Tally {
 
 /** Where an entry lies, so that it can be read a second time: of the page only a few are. */
 export interface EntryPlace {
-  /** Bytes of the snapshot that its page takes. */
+  /** Which bytes of the snapshot its page takes. */
   readonly at: number;
   readonly length: number;
   /** Which one of its page. */
@@ -73,12 +73,7 @@ export function surveyOf(reader: PageReader, prefixes: PrefixTable, order: reado
       largest.add(size, page, index);
     }
   }
-  const place = (page: number, index: number): EntryPlace => ({
-    at: page * reader.pageSize,
-    length: (pages.overflow[page]! + 1) * reader.pageSize,
-    index,
-    crc: pages.crc[page]!,
-  });
+  const place = (page: number, index: number): EntryPlace => ({ ...reader.spanOf(page), index, crc: pages.crc[page]! });
   const ranked = (winners: Top): Ranked[] => winners.list.map(({ figure, page, index }) => ({ figure, place: place(page, index) }));
   return {
     prefixes: Array.from({ length: prefixes.count }, (_, prefix) => ({

@@ -14,8 +14,8 @@ const BUCKET_BYTES = 16;
 /** Told of what the tree reaches, in the order of keys. */
 export interface TreeVisitor {
   bucket(name: string, nameBytes: Uint8Array): void;
-  /** A leaf of the present bucket. */
-  leaf(leaf: LeafPage): void;
+  /** A leaf of the present bucket; `inlineAt` is where it lies in the snapshot if that is inside the bucket's entry. */
+  leaf(leaf: LeafPage, inlineAt?: number): void;
   /** A leaf of the present bucket whose entries are revisions, by page number. */
   revisions(page: number): void;
 }
@@ -68,7 +68,7 @@ export class TreeWalk {
       case KIND.leaf: {
         const leaf = new LeafPage(pages.kept[ref]!);
         checkLeaf(leaf, `of page ${id}`, from, to);
-        if (this.#bucket === undefined) this.#buckets(leaf);
+        if (this.#bucket === undefined) this.#buckets(leaf, id);
         else this.#leaf(leaf, this.#bucket);
         break;
       }
@@ -107,8 +107,8 @@ export class TreeWalk {
     }
   }
 
-  /** The buckets in a leaf of the root. */
-  #buckets(leaf: LeafPage): void {
+  /** The buckets in a leaf of the root, page `id`. */
+  #buckets(leaf: LeafPage, id: number): void {
     for (let index = 0; index < leaf.count; index++) {
       const nameBytes = leaf.key(index);
       if (nameBytes.length > BUCKET_NAME_BYTES) throw new TreeFault("tree/bucket", `a bucket's name has ${nameBytes.length} bytes`);
@@ -122,7 +122,7 @@ export class TreeWalk {
       if (root === 0) {
         const inline = inlinePage(value.subarray(BUCKET_BYTES), quoted);
         checkLeaf(inline, `inside bucket ${quoted}`, undefined, undefined);
-        this.#leaf(inline, name);
+        this.#leaf(inline, name, id * this.#meta.pageSize + value.byteOffset - leaf.bytes.byteOffset + BUCKET_BYTES);
         continue;
       }
       this.#bucket = name;
@@ -131,19 +131,19 @@ export class TreeWalk {
     }
   }
 
-  #leaf(leaf: LeafPage, bucket: string): void {
+  #leaf(leaf: LeafPage, bucket: string, inlineAt?: number): void {
     for (let index = 0; index < leaf.count; index++) {
       if (leaf.isBucket(index))
         throw new TreeFault("tree/bucket", `bucket ${JSON.stringify(bucket)} holds a bucket, which etcd's never do`);
     }
-    this.#visitor.leaf(leaf);
+    this.#visitor.leaf(leaf, inlineAt);
   }
 
   #reach(id: number): void {
-    if (id < 2 || id >= this.#meta.pages || id >= this.#pages.count) {
-      throw new TreeFault("tree/page", `page ${id} is named by another, and the database has pages 2 to ${this.#pages.count - 1}`);
+    if (id < 2 || id >= this.#meta.pages || id >= this.#reached.length) {
+      throw new TreeFault("tree/page", `page ${id} is named by another, and the database has pages 2 to ${this.#reached.length - 1}`);
     }
-    const after = Math.min(id + this.#pages.overflow[id]! + 1, this.#pages.count);
+    const after = Math.min(id + this.#pages.overflow[id]! + 1, this.#reached.length);
     for (let each = id; each < after; each++) {
       if (this.#reached[each] !== 0) throw new TreeFault("tree/overlap", `page ${each} is reached twice`);
       this.#reached[each] = 1;
@@ -170,7 +170,7 @@ export class TreeWalk {
     if (start + count * 8 > list.byteLength) throw new TreeFault("tree/elements", "the list of free pages is longer than its page");
     for (let index = 0; index < count; index++) {
       const id = Number(list.getBigUint64(start + index * 8, true));
-      if (id < 2 || id >= this.#pages.count) throw new TreeFault("tree/page", `page ${id} is called free and is not in the database`);
+      if (id < 2 || id >= this.#reached.length) throw new TreeFault("tree/page", `page ${id} is called free and is not in the database`);
       if (this.#reached[id] !== 0) throw new TreeFault("tree/overlap", `page ${id} is called free and is in use, or is called free twice`);
       this.#reached[id] = 1;
     }
