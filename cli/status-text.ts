@@ -1,6 +1,7 @@
 import type { Contents, SnapshotStatus } from "../shared/jobs/status.ts";
 import type { WholeScan } from "../shared/snapshot/scan-result.ts";
-import { formatBytes, formatFields, formatTable } from "./format.ts";
+import type { Tally } from "../shared/snapshot/survey.ts";
+import { formatBytes, formatFields, formatTable, printable } from "./format.ts";
 import { textOf } from "./key-text.ts";
 
 /** What `lifeboat status` prints for a person whose terminal has `width` columns; undefined for a pipe, where names are as long as they are. */
@@ -64,18 +65,18 @@ function encryption({ encryption: kinds }: WholeScan): string {
 }
 
 function bucketTable(scan: WholeScan, width: number | undefined): string {
-  const total = scan.buckets.reduce((sum, { bytes }) => sum + bytes, 0);
-  const rows = scan.buckets.map(({ name, keys, bytes }) => [String(keys), formatBytes(bytes), bar(bytes, total), name]);
+  const most = Math.max(0, ...scan.buckets.map(({ bytes }) => bytes));
+  const rows = scan.buckets.map(({ name, keys, bytes }) => [String(keys), formatBytes(bytes), bar(bytes, most), name]);
   return namedTable(["KEYS", "SIZE", "", "BUCKET"], rows, width);
 }
 
 function contentTables({ resources, prefixes, largestObjects, hotKeys, isComplete }: Contents, width: number | undefined): string[] {
-  const total = resources.reduce((sum, { bytes }) => sum + bytes, 0);
-  const tallied = (name: string, { live, revisions, bytes }: { live: number; revisions: number; bytes: number }): string[] => [
+  // The first of each list has the most.
+  const tallied = (name: string, { live, revisions, bytes }: Tally, most: number | undefined): string[] => [
     String(live),
     String(revisions),
     formatBytes(bytes),
-    bar(bytes, total),
+    bar(bytes, most ?? 0),
     name,
   ];
   const largest = largestObjects[0]?.bytes ?? 0;
@@ -86,12 +87,12 @@ function contentTables({ resources, prefixes, largestObjects, hotKeys, isComplet
       : [
           namedTable(
             ["LIVE", "REVISIONS", "SIZE", "", "RESOURCE"],
-            resources.map((each) => tallied(each.resource ?? "(not of Kubernetes)", each)),
+            resources.map((each) => tallied(each.resource ?? "(not of Kubernetes)", each, resources[0]?.bytes)),
             width,
           ),
           namedTable(
             ["LIVE", "REVISIONS", "SIZE", "", "LARGEST PREFIXES"],
-            prefixes.map((each) => tallied(each.prefix.length === 0 ? "(none)" : textOf(each.prefix), each)),
+            prefixes.map((each) => tallied(each.prefix.length === 0 ? "(none)" : textOf(each.prefix), each, prefixes[0]?.bytes)),
             width,
           ),
         ]),
@@ -127,7 +128,9 @@ function namedTable(head: readonly string[], rows: readonly (readonly string[])[
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
   const room = width === undefined ? Infinity : width - widths.slice(0, last).reduce((sum, each) => sum + each + 2, 0);
   const aligned = rows.map((row) =>
-    row.map((cell, column) => (column === last ? clipped(cell, room) : head[column] === "" ? cell : cell.padStart(widths[column] ?? 0))),
+    row.map((cell, column) =>
+      column === last ? clipped(printable(cell), room) : head[column] === "" ? cell : cell.padStart(widths[column] ?? 0),
+    ),
   );
   return formatTable(
     head.map((title, column) => (column === last ? title : title.padStart(widths[column] ?? 0))),

@@ -15,7 +15,7 @@ import { anyText, saying } from "../support/matchers.ts";
 
 /** The command as a person meets it: real processes, a real etcd, wrong input, broken stores, Ctrl-C. */
 
-const COMMANDS = ["init", "preflight", "backup", "ls", "show", "verify", "export", "keys", "orphans", "doctor", "completion"];
+const COMMANDS = ["init", "preflight", "backup", "ls", "show", "status", "verify", "export", "keys", "orphans", "doctor", "completion"];
 
 let cluster: EtcdCluster;
 let folder: TemporaryFolder;

@@ -27,7 +27,7 @@ function surveyOf(bytes: Uint8Array, surveyTop = 3, sizes?: readonly number[]): 
 }
 
 /** What a second look at the winners' pages finds. */
-function named(file: Uint8Array, winners: readonly Ranked[]): unknown[] {
+function named(file: Uint8Array, winners: readonly Ranked[]): [string | undefined, number, number | undefined][] {
   return winners.map(({ place, figure }) => {
     const entry = readEntry(file.subarray(place.at, place.at + place.length), place);
     return [entry && Buffer.from(entry.key).toString(), figure, entry?.revision];
@@ -88,7 +88,7 @@ test("what stale pages hold does not count, though it is of the same kind", () =
   expect(bytes.includes("/stale/a")).toBe(true);
   const survey = surveyOf(bytes);
   expect(Object.keys(tallies(survey))).toEqual(["/real/"]);
-  expect(named(bytes, survey.largest).map((each) => (Array.isArray(each) ? each[0] : each))).toEqual(["/real/a", "/real/b"]);
+  expect(named(bytes, survey.largest).map(([name]) => name)).toEqual(["/real/a", "/real/b"]);
   expect(survey.hottest).toEqual([]);
 });
 
