@@ -95,8 +95,10 @@ async function completeWord(program: Command, command: Command, position: number
     case "ref":
       return completeRef(current, lookups);
     case "ref|file": {
-      const refs = await completeRef(current, lookups);
-      return refs.words.some(({ word }) => word.startsWith(current)) ? refs : { kind: "files", words: [] };
+      // Files where what was typed cannot become a ref any more.
+      const heads = (await lookups.storedClusters()).map((name) => `${name}/`);
+      const isRef = heads.some((head) => head.startsWith(current) || current.startsWith(head));
+      return isRef ? completeRef(current, lookups) : { kind: "files", words: [] };
     }
     default:
       return wordsOf(argument?.argChoices ?? []);

@@ -87,6 +87,13 @@ describe("Tab completes", () => {
     expect(await tab("show other/")).toEqual(words("other/latest"));
   });
 
+  test("refs, or files where it can be no ref, for a command that takes both", async () => {
+    expect(await tab("status ")).toEqual({ kind: "open", words: ["prod/"] });
+    expect(await tab("status prod/l")).toEqual(words("prod/latest"));
+    for (const typed of ["sn", "./", "/tmp/", "../x", "dumps/"]) expect(await tab(`status ${typed}`)).toEqual({ kind: "files", words: [] });
+    expect(await tab("status ", "/")).toEqual({ kind: "files", words: [] });
+  });
+
   test("files and folders where a flag takes them, shells, and nothing where only a person knows", async () => {
     expect(await tab("export prod/latest --out sn")).toEqual({ kind: "files", words: [] });
     expect(await tab("--config ")).toEqual({ kind: "files", words: [] });
