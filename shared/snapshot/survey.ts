@@ -85,8 +85,13 @@ export function surveyOf(reader: PageReader, prefixes: PrefixTable, order: reado
     })).filter((each) => each.revisions > 0),
     isComplete: prefixes.isComplete,
     largest: ranked(largest),
-    hottest: ranked(hottestOf(reader, order, top)),
+    // Where every entry is live, no user key has two.
+    hottest: sum(liveKeys) === sum(revisions) ? [] : ranked(hottestOf(reader, order, top)),
   };
+}
+
+function sum(figures: Float64Array): number {
+  return figures.reduce((total, each) => total + each, 0);
 }
 
 /** A table of user keys, and how many entries each has: 11 to 21 bytes an entry. */
