@@ -10,9 +10,11 @@ import type { Result } from "./contest.ts";
 import { describeMachine } from "./machine.ts";
 import { parseOptions, USAGE } from "./options.ts";
 import type { Options } from "./options.ts";
+import { holdStatus, statusReport } from "./status.ts";
+import type { StatusResult } from "./status.ts";
 import { reportOf } from "./report.ts";
 
-/** `npm run bench`: backups by lifeboat beside what people use without it, on one machine in turns. Linux only: it reads /proc. */
+/** `npm run bench`: backups and a status by lifeboat beside what people use without it, on one machine in turns. Linux only: it reads /proc. */
 
 const BIN = fileURLToPath(new URL("../tools/bin/", import.meta.url));
 const age = join(BIN, "age");
@@ -46,12 +48,13 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
 
   const lifeboat = await buildLifeboat(folder.path);
   const contests: { readonly size: string; readonly way: string; readonly results: readonly Result[] }[] = [];
+  const statuses: { readonly size: string; readonly results: readonly StatusResult[] }[] = [];
   for (const size of options.sizes) {
     const etcdFolder = join(folder.path, `etcd-${size}`);
     await mkdir(etcdFolder);
     const etcd = await startLoadedEtcd({ size, folder: etcdFolder, dataFolder, signal, progress });
     try {
-      for (const way of options.ways) {
+      for (const way of options.backups ? options.ways : []) {
         const arenas = join(folder.path, `${size}-${way}`);
         await mkdir(arenas);
         const { contestants, runs } = options;
@@ -71,9 +74,14 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
         console.log(`\n${reportOf(size, way, results)}`);
         await rm(arenas, { recursive: true });
       }
+      if (!options.status) continue;
+      const results = await holdStatus({ etcd, runs: options.runs, lifeboat, folder: etcdFolder, signal, progress });
+      statuses.push({ size, results });
+      console.log(`\n${statusReport(size, results)}`);
     } finally {
       await etcd.stop();
     }
   }
-  if (options.json !== undefined) await writeFile(resolve(from, options.json), `${JSON.stringify({ machine, contests }, undefined, 2)}\n`);
+  if (options.json !== undefined)
+    await writeFile(resolve(from, options.json), `${JSON.stringify({ machine, contests, statuses }, undefined, 2)}\n`);
 }

@@ -8,10 +8,16 @@ import type { ContestantName } from "./contestants.ts";
 export const WAYS = ["plain", "tls", "plain-delayed", "tls-delayed"] as const;
 export type Way = (typeof WAYS)[number];
 
+/** The contest that is no backup: `lifeboat status` of a file. */
+const STATUS = "status";
+
 export interface Options {
   readonly sizes: readonly Size[];
   readonly ways: readonly Way[];
   readonly contestants: readonly ContestantName[];
+  /** Whether backups are timed, and whether the status of a file is. */
+  readonly backups: boolean;
+  readonly status: boolean;
   readonly runs: number;
   readonly json: string | undefined;
   readonly keep: string | undefined;
@@ -19,7 +25,7 @@ export interface Options {
 
 export const USAGE = `npm run bench -- [--size 200|1600] [--only NAME,...] [--runs N] [--json FILE] [--keep DIR]
     --size   megabytes of database (default: both, one after the other); may be given more than once
-    --only   of ${WAYS.join(", ")} and of ${Object.keys(CONTESTANTS).join(", ")} (default: all)
+    --only   of ${WAYS.join(", ")}, of ${Object.keys(CONTESTANTS).join(", ")}, or ${STATUS} (default: all)
     --runs   timed runs of each, of which the median is shown (default: 3)
     --json   write every run's figures to FILE
     --keep   fill the databases in DIR and leave them there, or use those that are there`;
@@ -43,11 +49,20 @@ export function parseOptions(args: readonly string[]): Options | undefined {
   const names = (values.only ?? []).flatMap((list) => list.split(","));
   const contestants = chosen(Object.keys(CONTESTANTS) as ContestantName[], names);
   const ways = chosen(WAYS, names);
-  const strange = names.find((name) => ![...WAYS, ...Object.keys(CONTESTANTS)].includes(name));
-  if (strange !== undefined) throw new Error(`--only ${strange} is neither a way nor a contestant`);
+  const strange = names.find((name) => ![...WAYS, ...Object.keys(CONTESTANTS), STATUS].includes(name));
+  if (strange !== undefined) throw new Error(`--only ${strange} is neither a way nor a contestant nor ${STATUS}`);
   const strangeSize = values.size?.find((size) => !Object.hasOwn(SIZES, size));
   if (strangeSize !== undefined) throw new Error(`--size ${strangeSize} is none of ${Object.keys(SIZES).join(", ")}`);
-  return { sizes: chosen(Object.keys(SIZES) as Size[], values.size ?? []), ways, contestants, runs, json: values.json, keep: values.keep };
+  return {
+    sizes: chosen(Object.keys(SIZES) as Size[], values.size ?? []),
+    ways,
+    contestants,
+    backups: names.length === 0 || names.some((name) => name !== STATUS),
+    status: names.length === 0 || names.includes(STATUS),
+    runs,
+    json: values.json,
+    keep: values.keep,
+  };
 }
 
 /** Those of `all` that are named, or all of them where none is. */
