@@ -18,6 +18,7 @@ export interface BucketCount {
 }
 
 const KEY_BUCKET = "key";
+const NEEDED_BUCKETS = [KEY_BUCKET, "meta"] as const;
 /** Entries that are looked at, by bucket (etcd: server/storage/schema/bucket.go). */
 const READ_ENTRIES: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   ["meta", new Set(["consistent_index", "term", "storageVersion", "finishedCompactRev", "scheduledCompactRev"])],
@@ -72,6 +73,15 @@ export class Contents implements TreeVisitor {
     const { name } = this.#add(pages.entries[page]!, bytes);
     this.hash = combine(this.hash, pages.crc[page]!, bytes);
     if (name === KEY_BUCKET) this.keyPages.push(page);
+  }
+
+  /** Throws where a bucket is not there that no etcd's database lacks. */
+  checkBuckets(): void {
+    for (const name of NEEDED_BUCKETS) {
+      if (!this.#buckets.some((bucket) => bucket.name === name)) {
+        throw new TreeFault("tree/bucket", `it has no bucket ${JSON.stringify(name)}, so that it is no database of etcd's`);
+      }
+    }
   }
 
   /** An entry of bucket `meta` that is a big-endian number. */

@@ -14,7 +14,8 @@ export function leafEnd(words: Uint32Array, at: number, extent: number): number 
   for (let index = 0; index < count; index++) {
     const offset = HEADER_BYTES + ELEMENT_BYTES * index;
     const element = (at + offset) >>> 2;
-    if (offset + words[element + 1]! !== end) return -1;
+    // 1 is a bucket's, and there is no other.
+    if (words[element]! > 1 || offset + words[element + 1]! !== end) return -1;
     end += words[element + 2]! + words[element + 3]!;
     if (end > extent) return -1;
   }

@@ -83,7 +83,8 @@ export function inlinePage(value: Uint8Array, bucket: string): LeafPage {
     throw new TreeFault("tree/bucket", `bucket ${bucket} has neither a root page nor a leaf page inside`);
   }
   const end = leafEnd(words, 0, bytes.length);
-  if (end < 0)
+  // It takes all of the value, to the byte (bbolt: bucket.go, Bucket.write).
+  if (end !== bytes.length)
     throw new TreeFault("tree/elements", `the page inside bucket ${bucket} has elements outside of it, or not where they belong`);
-  return new LeafPage(bytes.subarray(0, end));
+  return new LeafPage(bytes);
 }

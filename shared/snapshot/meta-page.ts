@@ -5,9 +5,10 @@ export const HEADER_BYTES = 16;
 
 /** magic u32, version u32, pageSize u32, flags u32, root u64, sequence u64, freelist u64, pgid u64, txid u64, checksum u64. */
 const META_BYTES = HEADER_BYTES + 64;
+const META_FLAG = 4;
 const MAGIC = 0xed0cdaed;
 const VERSION = 2;
-const SMALLEST_PAGE = 1024;
+const SMALLEST_PAGE = 512;
 const LARGEST_PAGE = 65_536;
 const NO_FREELIST = 0xffff_ffff_ffff_ffffn;
 
@@ -36,6 +37,10 @@ export function readMeta(head: Uint8Array): Meta {
     throw new TreeFault("tree/meta", `the meta pages name two page sizes, ${first.pageSize} and ${second.pageSize}`);
   }
   const { pageSize, root, freelist, pages } = chosen;
+  for (const id of [0, 1]) {
+    // bbolt also looks at the header of the meta page that it does not choose, and panics.
+    if (!isMetaHeader(view, id, id * pageSize)) throw new TreeFault("tree/meta", `page ${id} does not say that it is meta page ${id}`);
+  }
   if (pages > Number.MAX_SAFE_INTEGER / LARGEST_PAGE)
     throw new TreeFault("tree/meta", "the meta page names more pages than a file can have");
   return {
@@ -55,6 +60,12 @@ interface RawMeta {
   readonly txid: bigint;
 }
 
+/** True also where the file ends before it, which its length tells. */
+function isMetaHeader(view: DataView, id: number, at: number): boolean {
+  if (view.byteLength < at + HEADER_BYTES) return true;
+  return view.getBigUint64(at, true) === BigInt(id) && view.getUint16(at + 8, true) === META_FLAG;
+}
+
 function findSecond(view: DataView): RawMeta | undefined {
   for (let pageSize = SMALLEST_PAGE; pageSize <= LARGEST_PAGE; pageSize *= 2) {
     const meta = validMeta(view, pageSize);
@@ -69,7 +80,10 @@ function validMeta(view: DataView, page: number): RawMeta | undefined {
   if (view.getUint32(at, true) !== MAGIC || view.getUint32(at + 4, true) !== VERSION) return undefined;
   if (view.getBigUint64(at + 56, true) !== fnv64a(view, at, at + 56)) return undefined;
   const pageSize = view.getUint32(at + 8, true);
-  if (pageSize < SMALLEST_PAGE || pageSize > LARGEST_PAGE || (pageSize & (pageSize - 1)) !== 0) return undefined;
+  if (pageSize < SMALLEST_PAGE || pageSize > LARGEST_PAGE || (pageSize & (pageSize - 1)) !== 0) {
+    // Its checksum is right, and so bbolt would go by it.
+    throw new TreeFault("tree/meta", `a meta page names pages of ${pageSize} bytes`);
+  }
   const [root, freelist, pages, txid] = [16, 32, 40, 48].map((offset) => view.getBigUint64(at + offset, true));
   return { pageSize, root: root!, freelist: freelist!, pages: pages!, txid: txid! };
 }

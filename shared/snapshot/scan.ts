@@ -121,6 +121,7 @@ export class SnapshotScanner {
     const contents = new Contents(reader);
     const walk = new TreeWalk(meta, reader.pages, contents);
     walk.walk();
+    contents.checkBuckets();
     const history = new KeyHistory(reader, contents.keyPages);
     const finishedCompactRevision = contents.metaRevision("finishedCompactRev");
     const scheduledCompactRevision = contents.metaRevision("scheduledCompactRev");
