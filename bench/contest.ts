@@ -3,16 +3,15 @@ import { join } from "node:path";
 import { runProgram } from "../tools/lab/run-program.ts";
 import type { LoadedEtcd } from "./cluster.ts";
 import { CONTESTANTS } from "./contestants.ts";
-import type { Arena, Contestant, ContestantName } from "./contestants.ts";
+import type { Arena, Contestant, ContestantName, Took } from "./contestants.ts";
 import { startDelayProxy } from "./delay-proxy.ts";
-import type { Usage } from "./measure.ts";
 import type { Way } from "./options.ts";
 import { rotated } from "./statistics.ts";
 
 /** A connection across a continent: 30 ms there and back. */
 export const DELAY_MS = 15;
 
-export interface Run extends Usage {
+export interface Run extends Took {
   /** Of the etcd that was backed up, meanwhile. */
   readonly etcdCpuSeconds: number;
   /** Of the delay proxy, meanwhile; 0 where there is none. */
