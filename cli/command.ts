@@ -58,7 +58,7 @@ export function newSession(
       const { connectCluster, wire } = await composition();
       const connected = await connectCluster(loaded, cluster, surroundings);
       try {
-        return await action(wire(loaded, surroundings), connected);
+        return await action(await wire(loaded, surroundings), connected);
       } finally {
         connected.etcd.close();
       }

@@ -57,7 +57,7 @@ function lookupsIn({ console, surroundings }: Session, config: string | undefine
   };
   const loaded = session.loadConfig();
   loaded.catch(() => undefined);
-  const blobs = loaded.then((each) => wire(each, surroundings).blobs);
+  const blobs = loaded.then(async (each) => (await wire(each, surroundings)).blobs);
   blobs.catch(() => undefined);
   return {
     clusters: () => quickly(loaded.then((each) => Object.keys(each.config.clusters))),

@@ -16,7 +16,7 @@ export const registerKeys: Register = (program, run) => {
     .action(() =>
       run(async (session) => {
         const loaded = await session.loadConfig();
-        const { keys, trusted } = wire(loaded, session.surroundings);
+        const { keys, trusted } = await wire(loaded, session.surroundings);
         const { signing, alsoTrusted, wrappingKey } = await describeKeys(keys, trusted);
         const { breakGlass } = loaded.config;
         if (session.json) {

@@ -32,7 +32,7 @@ export const registerOrphans: Register = (program, run) => {
         const olderThanMs = options.olderThan === undefined ? Math.max(SWEEP_AFTER_MS, 2 * longest) : parseDuration(options.olderThan);
         if (olderThanMs === undefined)
           throw new LifeboatError("usage", `--older-than "${options.olderThan}" is not a duration`, { hint: "give one such as 36h or 2d" });
-        const ports = wire(loaded, session.surroundings);
+        const ports = await wire(loaded, session.surroundings);
         const { orphans, unclear } = await findOrphans(ports, { cluster, olderThanMs });
         const swept = new Set<Orphan>();
         if (options.sweep === true) await sweepOrphans(ports, orphans, (orphan) => swept.add(orphan));

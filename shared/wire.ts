@@ -56,7 +56,8 @@ export interface ConnectedCluster {
   readonly policy: AgreementPolicy;
 }
 
-export function wire({ config, directory }: LoadedConfig, surroundings: Surroundings): Ports {
+/** The ports that a configuration asks for. Adapters that take long to load are loaded only where it does. */
+export async function wire({ config, directory }: LoadedConfig, surroundings: Surroundings): Promise<Ports> {
   const blobs = new DirectoryBlobStore(resolve(directory, config.store.path), surroundings.randomBytes);
   const keys = new LocalKeyRing(resolve(directory, config.keys.path));
   return {
