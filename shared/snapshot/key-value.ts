@@ -1,5 +1,7 @@
 const KEY_FIELD = 1;
 const VALUE_FIELD = 5;
+/** Besides, create_revision, mod_revision, version and lease: all varints. */
+const LAST_FIELD = 6;
 const WIRE = { varint: 0, fixed64: 1, length: 2, fixed32: 5 } as const;
 
 /**
@@ -22,6 +24,8 @@ export class KeyValueReader {
       // Field numbers go up to 2^29 - 1.
       if (tag < 8 || tag > 0xffff_ffff) return false;
       const field = tag >>> 3;
+      // A field of etcd's that is of another kind than etcd's is an error to etcd.
+      if (field <= LAST_FIELD && (tag & 7) !== (field === KEY_FIELD || field === VALUE_FIELD ? WIRE.length : WIRE.varint)) return false;
       switch (tag & 7) {
         case WIRE.varint:
           if (this.#varint(bytes, end) < 0) return false;

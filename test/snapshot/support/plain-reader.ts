@@ -176,6 +176,9 @@ function bounds(keys: readonly Buffer[], from: Buffer | undefined, to: Buffer | 
   }
 }
 
+/** Of mvccpb.KeyValue's fields: a length and bytes, or a varint. */
+const KINDS: Readonly<Record<number, number>> = { 1: 2, 2: 0, 3: 0, 4: 0, 5: 2, 6: 0 };
+
 /** Field 1 of a protobuf message; undefined where it is none. */
 function userKeyOf(message: Buffer): string | undefined {
   let at = 0;
@@ -194,6 +197,8 @@ function userKeyOf(message: Buffer): string | undefined {
     const tag = varint();
     if (tag < 8n || tag >= 2n ** 32n) return undefined;
     const kind = Number(tag & 7n);
+    const known = KINDS[Number(tag >> 3n)];
+    if (known !== undefined && known !== kind) return undefined;
     if (kind === 0) {
       if (varint() < 0n) return undefined;
     } else if (kind === 1) at += 8;
