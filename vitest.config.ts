@@ -11,6 +11,7 @@ const INTEGRATION = [
   "test/lab/**/*.test.ts",
   "test/tools/**/*.test.ts",
   "test/e2e/**/*.test.ts",
+  "test/bench/stop.test.ts",
 ];
 
 export default defineConfig({
