@@ -92,6 +92,7 @@ function handOn(from: Socket, to: Socket, delayMs: number): void {
   to.once("close", () => {
     clearTimeout(timer);
     onTheirWay = [];
-    from.destroy();
+    // One that said all that it had may still be told what is on its way to it.
+    if (!from.readableEnded) from.destroy();
   });
 }

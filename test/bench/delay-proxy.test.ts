@@ -29,6 +29,7 @@ test("every byte arrives in order, and none before its time in both directions",
   const ended = new Promise((resolve) => socket.once("end", resolve));
   socket.end(sent);
   await ended;
+  expect(Buffer.concat(back).length).toBe(sent.length);
   expect(Buffer.concat(back).equals(sent)).toBe(true);
   expect(firstMs).toBeGreaterThanOrEqual(2 * DELAY_MS);
 });
