@@ -7,6 +7,7 @@ import { alone } from "./setup/lock.mjs";
 import { installPackages, packagesAreInstalled } from "./setup/packages.mjs";
 import { installedGo, missingPrerequisites } from "./setup/prerequisites.mjs";
 import { buildPrograms, missingPrograms } from "./setup/programs.mjs";
+import { installPython, missingPython, pythonIsInstalled } from "./setup/python.mjs";
 import { stopOnSignals } from "./setup/run.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -15,17 +16,20 @@ const say = (line) => process.stderr.write(`setup: ${line}\n`);
 async function setUp() {
   const go = await installedGo();
   const missing = await missingPrerequisites(root, go);
+  if (missing.length === 0 && !(await pythonIsInstalled(root))) missing.push(...(await missingPython()));
   if (missing.length > 0) {
     for (const line of missing) say(line);
     return 2;
   }
-  const isDone = async () => (await packagesAreInstalled(root)) && (await missingPrograms(root, go)).length === 0;
+  const isDone = async () =>
+    (await packagesAreInstalled(root)) && (await pythonIsInstalled(root)) && (await missingPrograms(root, go)).length === 0;
   if (await isDone()) {
     if (!process.argv.includes("--quiet")) say("everything is in place");
     return 0;
   }
   await alone(join(root, "tools", ".cache"), say, async () => {
     if (!(await packagesAreInstalled(root))) await installPackages(root, say);
+    if (!(await pythonIsInstalled(root))) await installPython(root, say);
     for (const module of await missingPrograms(root, go)) await buildPrograms(root, module, go, say);
   });
   return 0;
