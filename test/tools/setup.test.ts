@@ -15,7 +15,7 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 interface SmallCheckout {
   /** The only folder on PATH. */
   readonly bin: string;
-  /** Each call of npm and go: the name and the first argument. */
+  /** Each call of npm, go and what makes the Python environment: the name and the argument that tells which. */
   readonly calls: () => Promise<readonly string[]>;
   readonly setUp: () => Promise<Ended>;
 }
@@ -53,9 +53,15 @@ async function smallCheckout(root: string): Promise<SmallCheckout> {
     "go",
     `case $1 in env) echo '{"GOVERSION":"go1.26.8","GOTOOLCHAIN":"local"}' ;; *) while [ "$1" != -o ]; do shift; done; echo built > "$2" ;; esac`,
   );
-  await program("python3", "");
+  // `python3 -m venv FOLDER` puts a stand-in there that takes every call of pip.
+  await mkdir(join(root, "tools/python"), { recursive: true });
+  await writeFile(join(root, "tools/python/requirements.txt"), "x==1.2.3\n");
+  await program(
+    "python3",
+    `case $1 in -c) echo 3 10 ;; *) mkdir -p "$3/bin" && printf '#!/bin/sh\\necho "pip $5" >> %s\\n' '${log}' > "$3/bin/python3" && chmod 755 "$3/bin/python3" ;; esac`,
+  );
   await program("git", "");
-  for (const name of ["mkdir", "ln", "sh", "sleep"]) await symlink(await which(name), join(bin, name));
+  for (const name of ["mkdir", "ln", "sh", "sleep", "chmod"]) await symlink(await which(name), join(bin, name));
   return {
     bin,
     calls: async () => (await readFile(log, "utf8")).trim().split("\n"),
@@ -95,12 +101,14 @@ describe("npm run setup", () => {
       [
         "setup: installing npm packages (npm ci)",
         "setup: installed npm packages in N s",
+        "setup: installing Python packages (pip install) for the tests of AWS",
+        "setup: installed Python packages in N s",
         "setup: building age 1.2.3 (x) from source, a minute or so the first time",
         "setup: built age 1.2.3 in N s\n",
       ].join("\n"),
     );
     expect(first.code).toBe(0);
-    expect(await calls()).toEqual(["go env", "npm ci", "go build"]);
+    expect(await calls()).toEqual(["go env", "python3 -c", "npm ci", "python3 -m", "pip install", "pip check", "go build"]);
     expect(await readFile(join(folder.path, "tools/bin/x"), "utf8")).toBe("built\n");
     expect(await readdir(join(folder.path, "tools/.cache"))).toEqual([]);
 
@@ -114,7 +122,11 @@ describe("npm run setup", () => {
       JSON.stringify({ lockfileVersion: 3, packages: { "": {}, "node_modules/y": { version: "1.0.0" } } }),
     );
     await setUp();
-    expect((await calls()).slice(3)).toEqual(["go env", "go env", "go build", "go env", "go build", "go env", "npm ci"]);
+    expect((await calls()).slice(7)).toEqual(["go env", "go env", "go build", "go env", "go build", "go env", "npm ci"]);
+    await writeFile(join(folder.path, "tools/python/requirements.txt"), "x==1.2.4\n");
+    await setUp();
+    expect((await calls()).slice(14)).toEqual(["go env", "python3 -c", "python3 -m", "pip install", "pip check"]);
+    expect((await setUp()).stderr).toBe("setup: everything is in place\n");
   });
 
   test("takes packages that somebody installed by hand for what they are", async () => {
@@ -124,7 +136,7 @@ describe("npm run setup", () => {
     await rm(join(folder.path, "node_modules/.lifeboat-stamp"));
     await writeFile(join(folder.path, "node_modules/.package-lock.json"), JSON.stringify({ packages: {} }));
     expect((await setUp()).stderr).toBe("setup: everything is in place\n");
-    expect(await calls()).toEqual(["go env", "npm ci", "go build", "go env"]);
+    expect((await calls()).filter((call) => call === "npm ci")).toHaveLength(1);
   });
 
   test("names each thing that is missing and how to get it, and does nothing", async () => {
@@ -160,6 +172,20 @@ describe("npm run setup", () => {
       );
   });
 
+  test.each([
+    ["3 9", "setup: Python 3.10 or later is missing (python3 on PATH is 3.9): install it from python.org\n"],
+    [
+      "3 11\nno venv",
+      "setup: python3 on PATH has no module venv or ensurepip: install your system's package python3-venv, or Python from python.org\n",
+    ],
+  ])("with a Python that answers %j says what is missing, and does nothing", async (answer, said) => {
+    await using folder = await temporaryFolder();
+    const { setUp, bin } = await smallCheckout(folder.path);
+    await writeFile(join(bin, "python3"), `#!/bin/sh\necho '${answer}'\n`);
+    expect(await setUp()).toEqual({ code: 2, stderr: said });
+    expect(await readdir(folder.path)).not.toContain("node_modules");
+  });
+
   test("says why a build failed without naming servers, and leaves nothing half done", async () => {
     await using folder = await temporaryFolder();
     const { setUp, bin } = await smallCheckout(folder.path);
@@ -193,7 +219,13 @@ describe("npm run setup", () => {
     const [one, two] = await Promise.all([firstEnd, end(second)]);
     expect([one.code, two.code]).toEqual([0, 0]);
     expect(two.stderr).toBe("setup: another set-up of this checkout is running: waiting for it\n");
-    expect((await calls()).toSorted()).toEqual(["go build", "go env", "go env", "npm ci"]);
+    expect((await calls()).filter((call) => !call.endsWith(" env") && call !== "python3 -c").toSorted()).toEqual([
+      "go build",
+      "npm ci",
+      "pip check",
+      "pip install",
+      "python3 -m",
+    ]);
   });
 
   test.each([

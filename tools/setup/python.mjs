@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { access, mkdir, readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
+import { join, sep } from "node:path";
 import { run } from "./run.mjs";
 
 /** What the packages in tools/python/requirements.txt ask for. */
@@ -13,7 +13,7 @@ const environmentFolder = (root) => join(root, "tools", ".venv");
 export async function pythonIsInstalled(root) {
   const folder = environmentFolder(root);
   try {
-    return (await readFile(join(folder, "lifeboat-stamp"), "utf8")) === (await stampOf(root, join(folder, "bin", "python3")));
+    return (await readFile(join(folder, "lifeboat-stamp"), "utf8")) === (await stampOf(root, folder));
   } catch {
     return false;
   }
@@ -47,7 +47,7 @@ export async function installPython(root, say) {
     const pip = (...args) => run(python, ["-m", "pip", "--disable-pip-version-check", "--no-input", ...args], { cwd: aside, env });
     await pip("install", "--quiet", "--no-deps", "--requirement", requirementsFile(root));
     await pip("check");
-    await writeFile(join(made, "lifeboat-stamp"), await stampOf(root, python));
+    await writeFile(join(made, "lifeboat-stamp"), await stampOf(root, made));
     await rm(folder, { recursive: true, force: true });
     await rename(made, folder);
   } finally {
@@ -56,9 +56,11 @@ export async function installPython(root, say) {
   say(`installed Python packages in ${Math.round((Date.now() - start) / 1000)} s`);
 }
 
-async function stampOf(root, python) {
-  const parts = [await readFile(requirementsFile(root), "utf8"), await realpath(python)];
-  await access(python);
+/** Of the requirements, and of the system's Python that the environment's leads to: another one has another library. */
+async function stampOf(root, environment) {
+  const python = await realpath(join(environment, "bin", "python3"));
+  const own = await realpath(environment);
+  const parts = [await readFile(requirementsFile(root), "utf8"), python.startsWith(`${own}${sep}`) ? "its own" : python];
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
 }
 
