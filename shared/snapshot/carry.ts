@@ -15,7 +15,7 @@ export class Carry {
   fill(chunk: Uint8Array, offset: number, wanted: number): number {
     const more = Math.min(wanted - this.length, chunk.length - offset);
     if (more <= 0) return 0;
-    this.#reserve(more);
+    this.#reserve(more, wanted);
     this.#buffer.set(chunk.subarray(offset, offset + more), this.#end);
     this.#end += more;
     return more;
@@ -36,12 +36,13 @@ export class Carry {
     return wordsOf(this.#buffer.subarray(this.#start, this.#end));
   }
 
-  #reserve(more: number): void {
+  /** A quarter more than what is wanted, so that what slides through is moved to the beginning only now and then. */
+  #reserve(more: number, wanted: number): void {
     if (this.#end + more <= this.#buffer.length) return;
     const length = this.length;
-    if (length + more <= this.#buffer.length / 2) this.#buffer.copyWithin(0, this.#start, this.#end);
+    if (wanted * 1.25 <= this.#buffer.length) this.#buffer.copyWithin(0, this.#start, this.#end);
     else {
-      const larger = new Uint8Array((length + more) * 2);
+      const larger = new Uint8Array(Math.ceil(wanted * 1.25));
       larger.set(this.#buffer.subarray(this.#start, this.#end));
       this.#buffer = larger;
     }

@@ -23,8 +23,8 @@ export interface ScanOptions {
 
 /**
  * Reads a snapshot (a bbolt database, with or without etcd's trailer) as it streams by, and tells at the end whether its page tree is whole and what
- * is in it. Memory: 45 bytes a page and 25 an entry (up to 11 more at the end; arrays have room to grow), copies of branch pages and of leaves outside bucket `key`, and of the stream
- * what a page with overflow needs, at most 64 MiB (limits.ts). What it is given may be used again after each call.
+ * is in it. Memory: 45 bytes a page and 25 an entry (up to 11 more at the end), copies of branch pages and of leaves outside bucket `key`, and of the stream what a page with overflow needs,
+ * at most 80 MiB (docs/decisions/0007). What it is given may be used again after each call.
  */
 export class SnapshotScanner {
   readonly #entryLimit: number;
