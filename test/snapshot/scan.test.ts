@@ -4,6 +4,7 @@ import { crc32c } from "../../shared/snapshot/crc32c.ts";
 import { asSent } from "../support/snapshots.ts";
 import { boltFile, keyValue, revisionKey } from "./support/bolt-file.ts";
 import type { Entry } from "./support/bolt-file.ts";
+import { plainHashKv, plainLiveKeys } from "./support/plain-reader.ts";
 import { facts, scanned, wholeScan } from "./support/scanned.ts";
 
 interface Change {
@@ -35,22 +36,6 @@ function entriesOf(list: readonly Change[]): Entry[] {
   return entries;
 }
 
-/** The rule of etcd's hash.go, entry by entry. */
-function plainHashKv(entries: readonly Entry[], revision: number, compactRevision: number): number {
-  const upTo = entries.map((entry, index) => ({ ...entry, main: index + 2 })).filter(({ main }) => main <= revision);
-  const newest = new Map(upTo.map((entry) => [nameOf(entry), entry]));
-  const kept = new Set([...newest.values()].filter(({ key }) => key.length === 17));
-  const counted = upTo.filter((entry) => {
-    if (entry.main > compactRevision) return true;
-    return kept.size > 0 ? kept.has(entry) : entry.main !== compactRevision || entry.key.length === 17;
-  });
-  return crc32c(Buffer.concat([Buffer.from("key"), ...counted.flatMap(({ key, value }) => [key, value])]));
-}
-
-function nameOf({ value }: Entry): string {
-  return Buffer.from(value.subarray(2, 2 + (value[1] ?? 0))).toString();
-}
-
 test("a generated tree gives hash, counts and every HashKV as reckoned entry by entry", () => {
   fc.assert(
     fc.property(changes, fc.integer({ min: 1, max: 4 }), fc.boolean(), (list, perLeaf, isBackwards) => {
@@ -60,8 +45,7 @@ test("a generated tree gives hash, counts and every HashKV as reckoned entry by 
       const everything = entries.flatMap(({ key, value }) => [key, value]);
       expect(scan.hash).toBe(crc32c(Buffer.concat([Buffer.from("key"), ...everything, Buffer.from("meta")])));
       expect(scan).toMatchObject({ revision: entries.length + 1, compactRevision: -1, freeBytes: 0, trailerBytes: 0 });
-      const newest = new Map(entries.map((entry) => [nameOf(entry), entry]));
-      expect(scan.keys).toEqual({ revisions: entries.length, live: [...newest.values()].filter(({ key }) => key.length === 17).length });
+      expect(scan.keys).toEqual({ revisions: entries.length, live: plainLiveKeys(entries) });
       for (let revision = 1; revision <= entries.length + 1; revision++) {
         for (let compact = -1; compact <= revision; compact++) {
           expect({ revision, compact, ...scan.hashKv(revision, compact) }).toEqual({
@@ -71,6 +55,27 @@ test("a generated tree gives hash, counts and every HashKV as reckoned entry by 
           });
         }
       }
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test("past the limit of entries a HashKV is right or unavailable, never wrong", () => {
+  const lacking = { unavailable: "the snapshot has more entries than are kept a record of" };
+  fc.assert(
+    fc.property(changes, fc.integer({ min: 1, max: 4 }), fc.nat(24), fc.boolean(), (list, perLeaf, entryLimit, isBackwards) => {
+      const entries = entriesOf(list);
+      fc.pre(entries.length > entryLimit);
+      const scan = wholeScan(boltFile(entries, { perLeaf, isBackwards }).bytes, undefined, { entryLimit });
+      expect(scan.keys).toEqual({ revisions: entries.length, live: undefined });
+      for (let revision = 1; revision <= entries.length + 1; revision++) {
+        for (let compact = -1; compact <= revision; compact++) {
+          const answer = scan.hashKv(revision, compact);
+          expect(answer).toEqual("hash" in answer ? { hash: plainHashKv(entries, revision, compact) } : lacking);
+        }
+      }
+      // As long as no compaction reached the first entry, whole pages are enough.
+      expect(scan.hashKv()).toEqual({ hash: plainHashKv(entries, entries.length + 1, -1) });
     }),
     { numRuns: 40 },
   );
