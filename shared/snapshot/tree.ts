@@ -174,6 +174,9 @@ export class TreeWalk {
       if (this.#reached[id] !== 0) throw new TreeFault("tree/overlap", `page ${id} is called free and is in use, or is called free twice`);
       this.#reached[id] = 1;
     }
+    // Where the list is stored, bbolt takes what is in neither as damage; where it is not, as free.
+    const lost = this.#reached.indexOf(0);
+    if (lost >= 0) throw new TreeFault("tree/page", `page ${lost} is neither in use nor called free`);
   }
 }
 

@@ -59,6 +59,7 @@ test("a stored list of free pages is read, and what it says is held against the 
   expect(faultyScan(of([4, 6]))).toMatchObject({ tree: "tree/overlap", message: saying("page 6 is called free and is in use") });
   expect(faultyScan(of([4, 4]))).toMatchObject({ tree: "tree/overlap", message: saying("page 4 is called free and is in use") });
   expect(faultyScan(of([4, 5000]))).toMatchObject({ tree: "tree/page", message: "page 5000 is called free and is not in the database" });
+  expect(faultyScan(of([5]))).toMatchObject({ tree: "tree/page", message: "page 4 is neither in use nor called free" });
   const bytes = of([4, 5]);
   const list = bytes.length - PAGE_BYTES;
   bytes.writeUInt16LE(511, list + 10);

@@ -41,6 +41,7 @@ export function readPlainly(bytes: Buffer): PlainDatabase {
     check(id >= 2n && id < BigInt(meta.pages) && !reached.has(Number(id)), "free page");
     reached.add(Number(id));
   }
+  check(meta.freelist === undefined || reached.size === meta.pages, "lost page");
   check(names.has("key") && names.has("meta"), "buckets");
   return { hash, entries, content, silent, pageBytes: pageSize };
 
