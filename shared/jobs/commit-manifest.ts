@@ -5,7 +5,7 @@ import type { StoredDocument } from "../manifest/signed-document.ts";
 import type { SnapshotName } from "../store/snapshot-store.ts";
 import { readManifest } from "./catalog.ts";
 import type { FoundManifest, Vault } from "./catalog.ts";
-import { putDocument } from "./put-document.ts";
+import { putDocument } from "../manifest/put-document.ts";
 
 export interface Committed {
   readonly found: FoundManifest;

@@ -6,7 +6,7 @@ import { liveKeysOf, revisionOf } from "../manifest/content.ts";
 import { lineageKey } from "../manifest/layout.ts";
 import { FORMAT_VERSION } from "../manifest/schema.ts";
 import { signDocument } from "../manifest/signed-document.ts";
-import { putDocument } from "./put-document.ts";
+import { putDocument } from "../manifest/put-document.ts";
 import { TOOL } from "../version.ts";
 import { listIds, readCurrentLineage, readManifest } from "./catalog.ts";
 import type { Vault } from "./catalog.ts";

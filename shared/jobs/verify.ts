@@ -14,7 +14,7 @@ import type { SnapshotStore } from "../store/snapshot-store.ts";
 import { TOOL } from "../version.ts";
 import type { FoundManifest, Vault } from "./catalog.ts";
 import { requireContentAsRecorded } from "./require-content.ts";
-import { putDocument } from "./put-document.ts";
+import { putDocument } from "../manifest/put-document.ts";
 import { resolveRef } from "./ref.ts";
 import { requireTrustedKey } from "./require-trusted-key.ts";
 

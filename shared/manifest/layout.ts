@@ -45,6 +45,22 @@ export function lineageKey(cluster: string, number: number): string {
   return `${lineagePrefix(cluster)}${number}.json`;
 }
 
+export function custodyPrefix(cluster: string): string {
+  return `clusters/${cluster}/custody/`;
+}
+
+/** `sequence` counts from 1, and has ten digits in the key: sorted as text they are in order. */
+export function custodyKey(cluster: string, sequence: number): string {
+  return `${custodyPrefix(cluster)}${String(sequence).padStart(10, "0")}.json`;
+}
+
+/** The sequence number in a custody record's key, or undefined where the key is not one's. */
+export function sequenceInCustodyKey(cluster: string, key: string): number | undefined {
+  const prefix = custodyPrefix(cluster);
+  const digits = key.startsWith(prefix) ? /^(\d{10})\.json$/.exec(key.slice(prefix.length))?.[1] : undefined;
+  return digits === undefined || Number(digits) === 0 ? undefined : Number(digits);
+}
+
 /** The snapshot id in a manifest's key, or undefined where the key is not a manifest's. */
 export function idInManifestKey(cluster: string, key: string): string | undefined {
   const prefix = snapshotsPrefix(cluster);

@@ -192,9 +192,62 @@ export const lineageSchema = z.looseObject({
   signer,
 });
 
+/** What a custody record may tell of. Readers take any other word as well: later versions have further events. */
+export const CUSTODY_EVENTS = [
+  "backup",
+  "skipped",
+  "failed",
+  "verified",
+  "removed",
+  "lineage-opened",
+  "lineage-accepted",
+  "rewrapped",
+  "copied",
+  "pinned",
+  "bundle",
+  "drill",
+  "configuration-changed",
+] as const;
+
+export const custodySchema = z
+  .looseObject({
+    type: z.literal("custody"),
+    ...head,
+    sequence: z.int().positive(),
+    /** SHA-256 of the object of the record before; absent in the first. */
+    previous: digest.optional(),
+    time: instant,
+    /** Who ran it: `user@host`, or an ARN. */
+    actor: z.string().min(1),
+    event: z.string().regex(/^[a-z][a-z-]{0,39}$/, "expected an event"),
+    subjects: z.array(
+      z.looseObject({
+        /** Of an object in the store. */
+        key: z.string().min(1),
+        /** Of the object as it was there. That of an object which the record announces is not known yet. */
+        digest: digest.optional(),
+      }),
+    ),
+    details: z.looseObject({
+      /** For people. */
+      reason: z.string().optional(),
+      /** Of the error. */
+      code: z.string().optional(),
+      /** The record whose announcement came to nothing, which this one explains. */
+      of: z.int().positive().optional(),
+    }),
+    tool,
+    signer,
+  })
+  .refine(({ sequence, previous }) => (sequence === 1) === (previous === undefined), "expected previous in every record but the first");
+
 export type Manifest = z.infer<typeof manifestSchema>;
 export type Verification = z.infer<typeof verificationSchema>;
 export type Lineage = z.infer<typeof lineageSchema>;
+export type CustodyRecord = z.infer<typeof custodySchema>;
+export type CustodyEvent = (typeof CUSTODY_EVENTS)[number];
+/** Names a record of the log: by its place and by its bytes. */
+export type CustodyReceipt = Pick<z.infer<typeof custody>, "sequence" | "digest">;
 export type Agreement = (typeof AGREEMENTS)[number];
 export type Content = Manifest["content"];
 export type Proof = Manifest["proof"];

@@ -1,22 +1,27 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { LifeboatError } from "../errors.ts";
+import { PURPOSES } from "../keys/key-ring.ts";
 import type { KeyRing, Purpose } from "../keys/key-ring.ts";
 import { parsePublicKey, verifySignature } from "../keys/public-key.ts";
 import { decodeEnvelope, encodeEnvelope, parseJson, preAuthEncoding } from "./envelope.ts";
-import { lineageSchema, manifestSchema, verificationSchema } from "./schema.ts";
+import { custodySchema, lineageSchema, manifestSchema, verificationSchema } from "./schema.ts";
 
 /** Fingerprints of the keys that are believed, by purpose. */
 export type TrustedKeys = Readonly<Record<Purpose, readonly string[]>>;
 
-/** The kinds of signed document: the purpose whose key signs each, and its schema. */
+/** The kinds of signed document: the purposes whose keys may sign each, and its schema. */
 const KINDS = {
-  snapshot: { purpose: "snapshot", schema: manifestSchema },
-  verification: { purpose: "audit", schema: verificationSchema },
-  lineage: { purpose: "snapshot", schema: lineageSchema },
-} as const satisfies Record<string, { purpose: Purpose; schema: z.ZodType }>;
+  snapshot: { purposes: ["snapshot"], schema: manifestSchema },
+  verification: { purposes: ["audit"], schema: verificationSchema },
+  lineage: { purposes: ["snapshot"], schema: lineageSchema },
+  /** By whoever acts; who may tell of what is in shared/custody/events.ts. */
+  custody: { purposes: PURPOSES, schema: custodySchema },
+} as const satisfies Record<string, { purposes: readonly [Purpose, ...Purpose[]]; schema: z.ZodType }>;
 
 export type Kind = keyof typeof KINDS;
+/** The kinds that keys of one purpose alone sign. */
+export type KindOfOneSigner = { [K in Kind]: (typeof KINDS)[K]["purposes"] extends readonly [Purpose] ? K : never }[Kind];
 export type DocumentOf<K extends Kind> = z.infer<(typeof KINDS)[K]["schema"]>;
 
 /** A document before it is signed. (Omit would forget every field of a loose object's type: its keys are any text.) */
@@ -54,12 +59,22 @@ export function saysUnknownKind(bytes: Uint8Array): boolean {
   }
 }
 
+/** Signs `document` with the key of its kind's purpose: see `signAs`. */
+export function signDocument<K extends KindOfOneSigner>(keys: KeyRing, kind: K, document: Unsigned<K>): Promise<StoredDocument> {
+  return signAs(keys, KINDS[kind].purposes[0], kind, document);
+}
+
 /**
- * Signs `document` with the key of its kind's purpose. The `signer` field is added here; `type` and `formatVersion` must be
+ * Signs `document` with the key of `purpose`, which must be one that may sign its kind. The `signer` field is added here; `type` and `formatVersion` must be
  * the first fields, so that no document can stand in for another.
  */
-export async function signDocument<K extends Kind>(keys: KeyRing, kind: K, document: Unsigned<K>): Promise<StoredDocument> {
-  const { purpose, schema } = KINDS[kind];
+export async function signAs<K extends Kind>(
+  keys: KeyRing,
+  purpose: (typeof KINDS)[K]["purposes"][number],
+  kind: K,
+  document: Unsigned<K>,
+): Promise<StoredDocument> {
+  const { schema } = KINDS[kind];
   const publicKey = await keys.publicKey(purpose);
   const signer = { purpose, fingerprint: publicKey.fingerprint, publicKey: Buffer.from(publicKey.spki).toString("base64") };
   const payload = Buffer.from(JSON.stringify(schema.parse({ ...document, signer })));
@@ -79,7 +94,8 @@ export async function signDocument<K extends Kind>(keys: KeyRing, kind: K, docum
  * are not what was signed) or `verify/untrusted` (signed by a key that the configuration does not trust for the purpose).
  */
 export function openDocument<K extends Kind>(kind: K, bytes: Uint8Array, trusted: TrustedKeys, name: string): DocumentOf<K> {
-  const { purpose, schema } = KINDS[kind];
+  const { schema } = KINDS[kind];
+  const purposes: readonly [Purpose, ...Purpose[]] = KINDS[kind].purposes;
   const envelope = decodeEnvelope(bytes, name);
   if (envelope.payloadType !== payloadTypeOf(kind)) {
     throw new LifeboatError("verify/format", `${name} is of type ${JSON.stringify(envelope.payloadType)}, not ${payloadTypeOf(kind)}`);
@@ -102,6 +118,8 @@ export function openDocument<K extends Kind>(kind: K, bytes: Uint8Array, trusted
       hint: "do not restore from it; use an older snapshot and find out who changed the store",
     });
   }
+  // The purpose that it names is signed. Where that one may not sign the kind, the kind's own is what the key is held against.
+  const purpose = purposes.find((each) => each === document.signer.purpose) ?? purposes[0];
   if (!trusted[purpose].includes(key.fingerprint)) {
     throw new LifeboatError("verify/untrusted", `${name} is signed by ${key.fingerprint}, which is not trusted for purpose ${purpose}`, {
       hint: `if that key is yours, add its fingerprint to trustedKeys.${purpose} in the configuration`,

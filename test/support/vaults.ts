@@ -12,7 +12,7 @@ import { LocalKeyRing } from "../../shared/keys/local/local-key-ring.ts";
 import { manifestKey } from "../../shared/manifest/layout.ts";
 import type { Agreement, SealedObject, Stored } from "../../shared/manifest/schema.ts";
 import { openDocument, signDocument } from "../../shared/manifest/signed-document.ts";
-import type { DocumentOf, Kind, TrustedKeys, Unsigned } from "../../shared/manifest/signed-document.ts";
+import type { DocumentOf, KindOfOneSigner, TrustedKeys, Unsigned } from "../../shared/manifest/signed-document.ts";
 import { newIdentity } from "../../shared/seal/age.ts";
 import { SealedStore } from "../../shared/store/sealed.ts";
 import { ManualClock } from "../doubles/manual-clock.ts";
@@ -116,7 +116,7 @@ export function bytesAt(vault: TestVault, key: string): Buffer {
 }
 
 /** Puts a changed document, rightly signed again, in the place of the one at `key`. */
-export async function rewrite<K extends Kind>(
+export async function rewrite<K extends KindOfOneSigner>(
   vault: TestVault,
   kind: K,
   key: string,
