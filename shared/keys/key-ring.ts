@@ -34,7 +34,8 @@ export interface Wrapping {
 
 /**
  * Errors: `keys/missing` (no such key here: says which file or alias), `keys/denied`, `keys/invalid` (not a key of that kind),
- * `keys/no-match` (the wrapping is under another key), `keys/failed` (the service; retryable),
+ * `keys/no-match` (the wrapping is under another key), `keys/disabled`, `keys/deleting` (a key that is about to be deleted),
+ * `keys/throttled` and `keys/failed` (the service; both retryable),
  * `verify/sealed` (the wrapping was altered, or is another snapshot's).
  */
 export interface KeyRing {

@@ -1,10 +1,9 @@
 import { access, mkdir, writeFile } from "node:fs/promises";
-import { once } from "node:events";
 import { request as httpRequest } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { buffer } from "node:stream/consumers";
 import { messageOf } from "../../shared/errors.ts";
 import { createAuthority, writeSecret } from "./certificates.ts";
 import { freePort } from "./free-port.ts";
@@ -146,11 +145,14 @@ async function tlsFiles(folder: string): Promise<TlsFiles> {
 }
 
 /** The answer's status. */
-async function ask(url: string, method: "GET" | "POST", ca: string | undefined): Promise<number | undefined> {
+function ask(url: string, method: "GET" | "POST", ca: string | undefined): Promise<number | undefined> {
   const options = { method, ca, agent: false, timeout: READY_MS };
-  const request = url.startsWith("https:") ? httpsRequest(url, options) : httpRequest(url, options);
-  request.end();
-  const [response] = await once(request, "response");
-  await buffer(response);
-  return response.statusCode;
+  return new Promise((resolve, reject) => {
+    const onResponse = (response: IncomingMessage): void => {
+      response.resume();
+      response.once("end", () => resolve(response.statusCode)).once("error", reject);
+    };
+    const request = url.startsWith("https:") ? httpsRequest(url, options, onResponse) : httpRequest(url, options, onResponse);
+    request.once("error", reject).end();
+  });
 }

@@ -1,7 +1,8 @@
 import { createPrivateKey, createPublicKey, sign, type KeyObject } from "node:crypto";
 import { join } from "node:path";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
-import { decryptSmall, encryptSmall, readIdentities, recipientOf } from "../../seal/age.ts";
+import { decryptSmall, encryptSmall, readIdentities } from "../../seal/age.ts";
+import { recipientIn } from "../identity.ts";
 import type { KeyRing, PublicKey, Purpose, Signature, WrapContext, Wrapping } from "../key-ring.ts";
 import { publicKeyOf, requireP256, spkiOf } from "../public-key.ts";
 import {
@@ -188,16 +189,6 @@ async function decryptWrapped(identity: string, ciphertext: Uint8Array, snapshot
       hint: "use another snapshot, or the break-glass identity",
       cause,
     });
-  }
-}
-
-/** The recipient of an X25519 identity; `code` where it is none. The identity is in no message. */
-async function recipientIn(identity: string, name: string, code: "keys/invalid" | "verify/sealed" = "keys/invalid"): Promise<string> {
-  try {
-    if (!identity.startsWith("AGE-SECRET-KEY-1")) throw new TypeError("another kind of identity");
-    return await recipientOf(identity);
-  } catch (cause) {
-    throw new LifeboatError(code, `${name} is not an X25519 age identity (AGE-SECRET-KEY-1...)`, { cause });
   }
 }
 
