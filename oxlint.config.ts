@@ -10,6 +10,8 @@ const ADAPTERS = {
     "**/store/directory/*",
     "**/store/sealed.ts",
     "**/keys/local/*",
+    "**/keys/kms/*",
+    "**/secrets/aws-*",
     "**/programs/adapter/*",
     "**/host-lock/file-lock.ts",
     "**/output/*",

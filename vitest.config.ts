@@ -9,6 +9,7 @@ const INTEGRATION = [
   "test/store/s3/**/*.test.ts",
   "test/etcd/**/*.live.test.ts",
   "test/keys/**/*.live.test.ts",
+  "test/secrets/**/*.live.test.ts",
   "test/snapshot/**/*.live.test.ts",
   "test/lab/**/*.test.ts",
   "test/tools/**/*.test.ts",

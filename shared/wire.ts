@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 import type { Clock, RandomBytes } from "./clock.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import { resolveReference } from "./config/secrets.ts";
-import type { Environment } from "./config/secrets.ts";
-import type { ClusterConfig } from "./config/schema.ts";
+import type { Environment, SecretSource } from "./config/secrets.ts";
+import type { ClusterConfig, Config } from "./config/schema.ts";
 import { suggestion } from "./config/settings.ts";
 import { LifeboatError, messageOf } from "./errors.ts";
 import type { EtcdSettings } from "./etcd/adapter/settings.ts";
@@ -59,7 +59,7 @@ export interface ConnectedCluster {
 /** The ports that a configuration asks for. Adapters that take long to load are loaded only where it does. */
 export async function wire({ config, directory }: LoadedConfig, surroundings: Surroundings): Promise<Ports> {
   const blobs = new DirectoryBlobStore(resolve(directory, config.store.path), surroundings.randomBytes);
-  const keys = new LocalKeyRing(resolve(directory, config.keys.path));
+  const keys = await openKeys(config.keys, directory);
   return {
     blobs,
     keys,
@@ -67,6 +67,23 @@ export async function wire({ config, directory }: LoadedConfig, surroundings: Su
     trusted: config.trustedKeys,
     lock: new FileLock(join(surroundings.runtimeFolder, "etcd-lifeboat"), surroundings.clock),
     clock: surroundings.clock,
+  };
+}
+
+async function openKeys(keys: Config["keys"], directory: string): Promise<KeyRing> {
+  if (keys.kind === "local") return new LocalKeyRing(resolve(directory, keys.path));
+  const { KmsKeyRing } = await import("./keys/kms/kms-key-ring.ts");
+  return new KmsKeyRing(keys);
+}
+
+/** Secrets that AWS keeps, in the region of the keys where these are in KMS; the SDK is loaded at the first one. */
+function cloudSecrets({ keys }: Config): SecretSource {
+  let source: Promise<SecretSource> | undefined;
+  return {
+    async read(reference, setting) {
+      source ??= import("./secrets/aws-secrets.ts").then(({ AwsSecrets }) => new AwsSecrets(keys.kind === "kms" ? keys.region : undefined));
+      return (await source).read(reference, setting);
+    },
   };
 }
 
@@ -88,8 +105,9 @@ export async function connectCluster(
           : `did you mean ${near}?`;
     throw new LifeboatError("config/not-found", `${file} has no cluster ${name}`, { hint });
   }
+  const sources = { directory, environment: surroundings.environment, cloud: cloudSecrets(config) };
   const read = (reference: string | undefined, setting: string): Promise<string> | undefined =>
-    reference === undefined ? undefined : resolveReference(reference, `clusters.${name}.${setting}`, directory, surroundings.environment);
+    reference === undefined ? undefined : resolveReference(reference, `clusters.${name}.${setting}`, sources);
   const { connect, call, idle, total, hashKv } = cluster.timeouts;
   // Loaded when needed: most commands never speak to etcd, and its client takes longest to load.
   const { openEtcd } = await import("./etcd/adapter/source.ts");

@@ -5,11 +5,42 @@ import { LifeboatError, messageOf } from "../errors.ts";
 /** The variables that references may name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Where a secret is kept by AWS: `secretsmanager:NAME`, `secretsmanager:NAME#FIELD` of a secret that is a JSON object, `ssm:NAME`. */
+export interface CloudReference {
+  readonly service: "secretsmanager" | "ssm";
+  /** A name, a path or an ARN. */
+  readonly name: string;
+  readonly field: string | undefined;
+}
+
+/** The port to secrets that AWS keeps. Adapter: shared/secrets/. */
+export interface SecretSource {
+  /** The secret's text. Throws `config/secret` naming `setting` and the secret, never its value. */
+  read(reference: CloudReference, setting: string): Promise<string>;
+}
+
+/** The settings that hold secrets take these, and nothing else. */
+export const REFERENCE = /^(?:(?:file|env|ssm):.+|secretsmanager:[^#]+(?:#.+)?)$/s;
+
+/** What a reference of the configuration is resolved with. */
+export interface SecretSources {
+  /** What `file:` is relative to. */
+  readonly directory: string;
+  readonly environment: Environment;
+  readonly cloud: SecretSource;
+}
+
 /**
- * What a reference stands for: the text of `file:PATH` (relative to `directory`) or of the variable in `env:NAME`. `setting` is for messages. Throws
- * `config/secret`; the value itself is never in a message.
+ * What a reference stands for: the text of `file:PATH` (relative to `directory`) or of the variable in `env:NAME`, or what AWS keeps. `setting` is for messages.
+ * Throws `config/secret`; the value itself is never in a message.
  */
-export async function resolveReference(reference: string, setting: string, directory: string, environment: Environment): Promise<string> {
+export async function resolveReference(
+  reference: string,
+  setting: string,
+  { directory, environment, cloud }: SecretSources,
+): Promise<string> {
+  const kept = cloudReference(reference);
+  if (kept !== undefined) return cloud.read(kept, setting);
   const name = reference.slice(reference.indexOf(":") + 1);
   if (reference.startsWith("env:")) {
     const value = environment[name];
@@ -28,4 +59,11 @@ export async function resolveReference(reference: string, setting: string, direc
       cause: error,
     });
   }
+}
+
+function cloudReference(reference: string): CloudReference | undefined {
+  if (reference.startsWith("ssm:")) return { service: "ssm", name: reference.slice("ssm:".length), field: undefined };
+  if (!reference.startsWith("secretsmanager:")) return undefined;
+  const [name = "", ...field] = reference.slice("secretsmanager:".length).split("#");
+  return { service: "secretsmanager", name, field: field.length === 0 ? undefined : field.join("#") };
 }

@@ -21,7 +21,7 @@ export interface ConfigDraft {
 /** A lifeboat.yaml with every setting written out at its default, and a comment for each. */
 export function renderConfig(draft: ConfigDraft): string {
   return `# etcd-lifeboat. Relative paths are relative to this file. An unknown setting is an error.
-# Secrets are never written here: file:PATH or env:NAME says where one is.
+# Secrets are never written here: file:PATH, env:NAME, secretsmanager:NAME#FIELD or ssm:NAME says where one is.
 version: 1
 
 # Where snapshots are kept.
@@ -34,6 +34,12 @@ store:
 keys:
   kind: local
   path: ${yaml(draft.keys)}
+# or in AWS KMS (a symmetric key that wraps, and an ECC_NIST_P256 key for each purpose):
+#   kind: kms
+#   region: eu-central-1
+#   wrap: alias/lifeboat-wrap
+#   sign: { snapshot: alias/lifeboat-snapshot, audit: alias/lifeboat-audit, bundle: alias/lifeboat-bundle }
+#   # endpoint: https://...    # of a private endpoint or an emulator; left out: AWS's own for the region
 
 # Where helper programs (age, etcdctl, etcdutl) lie, if in a folder of your own. Left out: the package for this
 # system, then PATH. No command needs one yet; lifeboat doctor --tools says which are found.

@@ -24,6 +24,25 @@ function refusal(text: string): string {
   throw new Error("the configuration was taken");
 }
 
+const KMS = `keys: { kind: kms, wrap: alias/wrap, sign: { snapshot: alias/s, audit: alias/a, bundle: alias/b }, region: eu-central-1 }`;
+const withKeys = (keys: string): string => MINIMAL.replace(/^keys.*$/m, keys);
+
+test("keys are in KMS where the configuration says so, by alias, ARN or id", () => {
+  expect(parseConfig(withKeys(KMS), "lifeboat.yaml").keys).toEqual({
+    kind: "kms",
+    wrap: "alias/wrap",
+    sign: { snapshot: "alias/s", audit: "alias/a", bundle: "alias/b" },
+    region: "eu-central-1",
+  });
+  for (const key of [
+    "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+    "arn:aws-us-gov:kms:us-gov-west-1:111122223333:alias/a/b",
+    "mrk-1234abcd12ab34cd56ef1234567890ab",
+    "1234abcd-12ab-34cd-56ef-1234567890ab",
+  ])
+    expect(parseConfig(withKeys(KMS.replace("alias/wrap", key)), "lifeboat.yaml").keys).toMatchObject({ wrap: key });
+});
+
 test("programs are looked for in a folder of one's own only where it is named", () => {
   expect(parseConfig(MINIMAL, "lifeboat.yaml").tools).toEqual({});
   expect(parseConfig(`${MINIMAL}tools: { dir: ./tools }\n`, "lifeboat.yaml").tools).toEqual({ dir: "./tools" });
@@ -92,6 +111,38 @@ test.each([
     "a store that is not built",
     MINIMAL.replace("kind: directory, path: ./vault", "kind: s3, path: x"),
     /^lifeboat\.yaml:2: store\.kind: expected directory/m,
+  ],
+  ["keys of an unknown kind", MINIMAL.replace("kind: local", "kind: vault"), /^lifeboat\.yaml:3: keys\.kind: expected \{ kind: local/m],
+  [
+    "a folder for keys in KMS",
+    withKeys(KMS.replace("region:", "path: ./keys, region:")),
+    /^lifeboat\.yaml:3: keys\.path: unknown setting "path"/m,
+  ],
+  [
+    "keys in KMS without a region",
+    withKeys(KMS.replace(", region: eu-central-1", "")),
+    /^lifeboat\.yaml:3: keys\.region: expected a region/m,
+  ],
+  ["a purpose without a key", withKeys(KMS.replace(", bundle: alias/b", "")), /^lifeboat\.yaml:3: keys\.sign\.bundle: /m],
+  [
+    "one key for two purposes",
+    withKeys(KMS.replace("alias/b", "alias/a")),
+    /^lifeboat\.yaml:3: keys\.sign: each purpose needs a key of its own/m,
+  ],
+  [
+    "a key that is named by nothing KMS knows",
+    withKeys(KMS.replace("alias/wrap", "wrap")),
+    /^lifeboat\.yaml:3: keys\.wrap: expected a key of KMS/m,
+  ],
+  [
+    "an address of KMS that is none",
+    withKeys(KMS.replace("region:", "endpoint: kms.example, region:")),
+    /^lifeboat\.yaml:3: keys\.endpoint: expected an address/m,
+  ],
+  [
+    "a field of a secret without a name",
+    `${MINIMAL}    auth: { username: root, password: "secretsmanager:etcd#" }\n`,
+    /^lifeboat\.yaml:7: clusters\.prod\.auth\.password: expected a reference/m,
   ],
   [
     "an endpoint without a scheme",

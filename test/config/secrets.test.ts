@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parseDuration } from "../../shared/config/durations.ts";
 import { loadConfig } from "../../shared/config/load.ts";
-import { resolveReference } from "../../shared/config/secrets.ts";
+import { resolveReference, type Environment, type SecretSources } from "../../shared/config/secrets.ts";
 import { suggestion } from "../../shared/config/settings.ts";
 import { failureOf } from "../support/blobs.ts";
 import { saying } from "../support/matchers.ts";
@@ -16,25 +16,43 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
+const sources = (directory: string, environment: Environment): SecretSources => ({
+  directory,
+  environment,
+  cloud: { read: ({ service, name, field }, setting) => Promise.resolve(`${service} ${name} ${field ?? "whole"} for ${setting}`) },
+});
+
 describe("a reference", () => {
   test("to a file is read as it is, relative to the configuration", async () => {
     await writeFile(join(folder, "password"), "hunter2\n");
-    expect(await resolveReference("file:password", "auth.password", folder, {})).toBe("hunter2\n");
-    expect(await resolveReference(`file:${join(folder, "password")}`, "auth.password", "/", {})).toBe("hunter2\n");
+    expect(await resolveReference("file:password", "auth.password", sources(folder, {}))).toBe("hunter2\n");
+    expect(await resolveReference(`file:${join(folder, "password")}`, "auth.password", sources("/", {}))).toBe("hunter2\n");
   });
 
   test("to a variable is its value, colons and all", async () => {
-    expect(await resolveReference("env:P", "auth.password", folder, { P: "a:b" })).toBe("a:b");
+    expect(await resolveReference("env:P", "auth.password", sources(folder, { P: "a:b" }))).toBe("a:b");
+  });
+
+  test.each([
+    ["secretsmanager:prod/etcd", "secretsmanager prod/etcd whole"],
+    ["secretsmanager:prod/etcd#password", "secretsmanager prod/etcd password"],
+    [
+      "secretsmanager:arn:aws:secretsmanager:eu-central-1:111122223333:secret:etcd-AbCdEf#a#b",
+      "secretsmanager arn:aws:secretsmanager:eu-central-1:111122223333:secret:etcd-AbCdEf a#b",
+    ],
+    ["ssm:/prod/etcd#1", "ssm /prod/etcd#1 whole"],
+  ])("%s is asked of AWS", async (reference, asked) => {
+    expect(await resolveReference(reference, "auth.password", sources(folder, {}))).toBe(`${asked} for auth.password`);
   });
 
   test("that leads nowhere names the setting and where it looked", async () => {
-    expect(await failureOf(resolveReference("file:absent", "clusters.prod.tls.ca", folder, {}))).toMatchObject({
+    expect(await failureOf(resolveReference("file:absent", "clusters.prod.tls.ca", sources(folder, {})))).toMatchObject({
       code: "config/secret",
       message: saying("clusters.prod.tls.ca refers to absent, which cannot be read"),
       hint: saying("relative to the configuration file"),
     });
     for (const environment of [{}, { ETCD_PASSWORD: "" }]) {
-      expect(await failureOf(resolveReference("env:ETCD_PASSWORD", "auth.password", folder, environment))).toMatchObject({
+      expect(await failureOf(resolveReference("env:ETCD_PASSWORD", "auth.password", sources(folder, environment)))).toMatchObject({
         code: "config/secret",
         message: "auth.password refers to the environment variable ETCD_PASSWORD, which is not set",
         hint: "set ETCD_PASSWORD for this command",

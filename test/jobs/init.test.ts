@@ -33,7 +33,7 @@ describe("init", () => {
     const { config } = await loadConfig(result.config);
     const ring = new LocalKeyRing(join(folder, "keys"));
     expect(config.store.path).toBe("./vault");
-    expect(config.keys.path).toBe("./keys");
+    expect(config.keys).toEqual({ kind: "local", path: "./keys" });
     expect(config.breakGlass).toEqual([result.breakGlassRecipient]);
     for (const purpose of ["snapshot", "audit", "bundle"] as const) {
       expect(config.trustedKeys[purpose]).toEqual([result.fingerprints[purpose]]);
