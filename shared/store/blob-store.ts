@@ -6,6 +6,16 @@ export interface BlobInfo {
   readonly key: string;
   readonly bytes: number;
   readonly modified: Date;
+  /** The version that stands under the key, where the store has versions and was asked for this one object. */
+  readonly version?: string;
+}
+
+/** What a put has stored. */
+export interface PutReceipt {
+  readonly key: string;
+  readonly bytes: number;
+  /** Names these very bytes, also once others stand under the key; absent where the store has no versions. */
+  readonly version?: string;
 }
 
 /** A put that was begun and is not done: it still runs somewhere, or was left by a process that died. */
@@ -19,7 +29,7 @@ export interface UnfinishedPut {
 export interface PutOptions {
   /** Fail with `store/exists`, and change nothing, where the key is already there. Decided atomically, also between hosts. */
   readonly ifAbsent?: boolean;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface ByteRange {
@@ -27,6 +37,12 @@ export interface ByteRange {
   readonly start: number;
   /** Offset after the last byte; an end past the object's end reads to its end. */
   readonly end: number;
+}
+
+export interface ReadOptions {
+  /** As a put's receipt named it: these bytes, whatever stands under the key now. A store without versions passes it over. */
+  readonly version?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -47,24 +63,24 @@ export interface BlobStore {
    * and a piece is the body's again once the next one is pulled.
    * After a lost acknowledgement the call looks and answers by what is there.
    */
-  put(key: string, body: AsyncIterable<Uint8Array>, options?: PutOptions): Promise<BlobInfo>;
+  put(key: string, body: AsyncIterable<Uint8Array>, options?: PutOptions): Promise<PutReceipt>;
 
   /** The bytes of `key`, or of `range` in it. Errors come when iterated. Leaving the loop early frees what is held. */
-  get(key: string, options?: { readonly range?: ByteRange; readonly signal?: AbortSignal }): AsyncIterable<Uint8Array>;
+  get(key: string, options?: ReadOptions & { readonly range?: ByteRange }): AsyncIterable<Uint8Array>;
 
-  /** Undefined where there is no such key. */
-  head(key: string): Promise<BlobInfo | undefined>;
+  /** Undefined where there is no such key, or not in that version. */
+  head(key: string, options?: ReadOptions): Promise<BlobInfo | undefined>;
 
   /**
    * The CRC-32 (ISO-HDLC, as zlib's; unsigned) of the object as the store vouches for it: S3 answers from the checksum it
    * keeps, a folder reads the file.
    */
-  checksum(key: string, signal?: AbortSignal): Promise<number>;
+  checksum(key: string, options?: ReadOptions): Promise<number>;
 
   /** Every object whose key begins with `prefix`, in ascending order of the key's UTF-8 bytes. Unfinished puts are not there. */
   list(prefix: string): AsyncIterable<BlobInfo>;
 
-  /** Removes `key`; nothing happens where it is not there. */
+  /** Removes `key`; nothing happens where it is not there. A store with versions keeps the bytes, under their version, until its own rules end them. */
   remove(key: string): Promise<void>;
 
   /** Puts of any process that are not done. */

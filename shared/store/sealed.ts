@@ -70,11 +70,12 @@ export class SealedStore implements SnapshotStore {
     return {
       async commit(): Promise<Stored> {
         decided.resolve();
-        await done;
+        const { version } = await done;
         return {
           kind: "sealed",
           key,
           ...digest.finish(),
+          ...(version === undefined ? {} : { version }),
           compression: "zstd",
           encryption: {
             format: "age-encryption.org/v1",
@@ -95,7 +96,7 @@ export class SealedStore implements SnapshotStore {
     const object = sealedOnly(stored);
     const identities =
       options.identities === undefined ? [await this.#unwrap(name, object)] : await fittingIdentities(name, object, options.identities);
-    const ciphertext = this.#options.blobs.get(object.key, { signal: options.signal });
+    const ciphertext = this.#options.blobs.get(object.key, { version: object.version, signal: options.signal });
     try {
       for await (const chunk of unseal(asRecorded(object, ciphertext), identities)) {
         yield chunk;
@@ -115,10 +116,10 @@ export class SealedStore implements SnapshotStore {
   async check(stored: Stored, signal?: AbortSignal): Promise<void> {
     const { blobs } = this.#options;
     const object = sealedOnly(stored);
-    const info = await blobs.head(object.key);
+    const info = await blobs.head(object.key, { version: object.version, signal });
     if (info === undefined) throw new LifeboatError("verify/missing", `${object.key} is not in ${blobs.location}`, { hint: HINT });
     if (info.bytes !== object.bytes) throw wrongSize(object, info.bytes);
-    const actual = hexOfCrc(await blobs.checksum(object.key, signal));
+    const actual = hexOfCrc(await blobs.checksum(object.key, { version: object.version, signal }));
     if (actual !== object.crc32)
       throw new LifeboatError("verify/checksum", `${object.key} has checksum ${actual}; its manifest says ${object.crc32}`, { hint: HINT });
   }

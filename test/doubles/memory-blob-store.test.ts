@@ -11,6 +11,7 @@ blobStoreContract("the memory double", () => {
   return Promise.resolve({
     store,
     aheadBytes: 0,
+    unheardBytes: 1,
     written: () => Promise.resolve(store.receivedBytes),
     openReads: () => Promise.resolve(store.openReads),
     close: () => Promise.resolve(),

@@ -2,7 +2,7 @@ import { crc32 } from "node:zlib";
 import type { Clock } from "../../shared/clock.ts";
 import { LifeboatError } from "../../shared/errors.ts";
 import { requireKey, requirePrefix } from "../../shared/store/blob-key.ts";
-import type { BlobInfo, BlobStore, ByteRange, PutOptions, UnfinishedPut } from "../../shared/store/blob-store.ts";
+import type { BlobInfo, BlobStore, ByteRange, PutOptions, PutReceipt, ReadOptions, UnfinishedPut } from "../../shared/store/blob-store.ts";
 import { BodyReader, throwIfAborted, untilAborted } from "../../shared/store/body-reader.ts";
 import { requireRange } from "../../shared/store/byte-range.ts";
 
@@ -92,7 +92,7 @@ export class MemoryBlobStore implements BlobStore {
     return id;
   }
 
-  async put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions = {}): Promise<BlobInfo> {
+  async put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions = {}): Promise<PutReceipt> {
     const doing = `put of ${key} in ${this.location}`;
     const reader = new BodyReader(body, doing, options.signal);
     const id = this.leaveUnfinished(0, this.#clock.now());
@@ -115,19 +115,16 @@ export class MemoryBlobStore implements BlobStore {
       const short = faults.find((fault) => fault.kind === "short-write");
       this.objects.set(key, { bytes: short === undefined ? bytes : bytes.slice(0, short.bytes), modified });
       this.#loseAcknowledgement(faults, `put of ${key}`);
-      return { key, bytes: bytes.length, modified };
+      return { key, bytes: bytes.length };
     } finally {
       this.#unfinished.delete(id);
       await reader.close();
     }
   }
 
-  async *get(
-    key: string,
-    options: { readonly range?: ByteRange; readonly signal?: AbortSignal } = {},
-  ): AsyncGenerator<Uint8Array, void, undefined> {
+  async *get(key: string, options: ReadOptions & { readonly range?: ByteRange } = {}): AsyncGenerator<Uint8Array, void, undefined> {
     this.calls.get += 1;
-    requireKnown(options, ["range", "signal"]);
+    requireKnown(options, ["range", "version", "signal"]);
     requireKey(key, this.location);
     const { range, signal } = options;
     if (range !== undefined) requireRange(range, key, this.location);
@@ -156,8 +153,10 @@ export class MemoryBlobStore implements BlobStore {
     return kept === undefined ? undefined : { key, bytes: kept.bytes.length, modified: kept.modified };
   }
 
-  async checksum(key: string, signal?: AbortSignal): Promise<number> {
+  async checksum(key: string, options: ReadOptions = {}): Promise<number> {
     this.calls.checksum += 1;
+    requireKnown(options, ["version", "signal"]);
+    const { signal } = options;
     requireKey(key, this.location);
     throwIfAborted(`reading ${key} in ${this.location}`, signal);
     await this.#failIfTold("checksum", key, signal);

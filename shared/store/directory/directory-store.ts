@@ -6,7 +6,7 @@ import type { RandomBytes } from "../../clock.ts";
 import { LifeboatError } from "../../errors.ts";
 import { errnoOf, syncFolder } from "../../folders.ts";
 import { requireKey, requirePrefix } from "../blob-key.ts";
-import type { BlobInfo, BlobStore, ByteRange, PutOptions, UnfinishedPut } from "../blob-store.ts";
+import type { BlobInfo, BlobStore, ByteRange, PutOptions, PutReceipt, ReadOptions, UnfinishedPut } from "../blob-store.ts";
 import { BodyReader, throwIfAborted } from "../body-reader.ts";
 import { requireRange } from "../byte-range.ts";
 import { diskError } from "./disk-errors.ts";
@@ -34,7 +34,7 @@ export class DirectoryBlobStore implements BlobStore {
     this.#random = random;
   }
 
-  async put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions = {}): Promise<BlobInfo> {
+  async put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions = {}): Promise<PutReceipt> {
     const doing = `put of ${key} in ${this.location}`;
     const reader = new BodyReader(body, doing, options.signal);
     try {
@@ -49,16 +49,13 @@ export class DirectoryBlobStore implements BlobStore {
         await discard(incoming.path);
         throw error;
       }
-      return { key, bytes: incoming.bytes, modified: incoming.modified };
+      return { key, bytes: incoming.bytes };
     } finally {
       await reader.close();
     }
   }
 
-  async *get(
-    key: string,
-    options: { readonly range?: ByteRange; readonly signal?: AbortSignal } = {},
-  ): AsyncGenerator<Uint8Array, void, undefined> {
+  async *get(key: string, options: ReadOptions & { readonly range?: ByteRange } = {}): AsyncGenerator<Uint8Array, void, undefined> {
     const what = `${key} in ${this.location}`;
     requireKey(key, this.location);
     if (options.range !== undefined) requireRange(options.range, key, this.location);
@@ -88,9 +85,9 @@ export class DirectoryBlobStore implements BlobStore {
     return object === undefined ? undefined : { key, bytes: object.stats.size, modified: object.stats.mtime };
   }
 
-  async checksum(key: string, signal?: AbortSignal): Promise<number> {
+  async checksum(key: string, options: ReadOptions = {}): Promise<number> {
     let sum = 0;
-    for await (const chunk of this.get(key, signal === undefined ? {} : { signal })) sum = crc32(chunk, sum);
+    for await (const chunk of this.get(key, options)) sum = crc32(chunk, sum);
     return sum;
   }
 

@@ -11,7 +11,6 @@ export const INCOMING: readonly string[] = [".lifeboat", "incoming"];
 export interface Incoming {
   readonly path: string;
   readonly bytes: number;
-  readonly modified: Date;
 }
 
 /**
@@ -52,7 +51,7 @@ export async function receive(path: string, body: BodyReader, doing: string, loc
     const stats = await onDisk(handle.stat());
     closed = true;
     await onDisk(handle.close());
-    return { path, bytes: stats.size, modified: stats.mtime };
+    return { path, bytes: stats.size };
   } catch (error) {
     await flushing.catch(() => undefined);
     if (!closed) await handle.close().catch(() => undefined);

@@ -21,6 +21,7 @@ export async function directoryUnderTest(): Promise<DirectoryUnderTest> {
     above,
     root,
     aheadBytes: 0,
+    unheardBytes: 1,
     async written() {
       const names = await incoming(root);
       const sizes = await Promise.all(names.map(async (name) => (await stat(join(root, ".lifeboat", "incoming", name))).size));

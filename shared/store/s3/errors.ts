@@ -1,0 +1,149 @@
+import { S3ServiceException } from "@aws-sdk/client-s3";
+import { LifeboatError, messageOf, type ErrorCode } from "../../errors.ts";
+
+/** What S3 or the way to it said, of the names at https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html */
+export interface S3Fault {
+  /** "NoSuchKey", "SlowDown", ... or the code of a network error: "ECONNRESET". */
+  readonly name: string;
+  /** Undefined where no answer came. */
+  readonly status: number | undefined;
+}
+
+/** Pauses and passes: the server, the network, or a request that was damaged on its way. */
+const TRANSIENT_NAMES = new Set([
+  "SlowDown",
+  "Throttling",
+  "ThrottlingException",
+  "TooManyRequests",
+  "RequestLimitExceeded",
+  "ServiceUnavailable",
+  "InternalError",
+  "OperationAborted",
+  "ConditionalRequestConflict",
+  "RequestTimeout",
+  "TimeoutError",
+  "BadDigest",
+  "XAmzContentChecksumMismatch",
+  "XAmzContentSHA256Mismatch",
+  "IncompleteBody",
+  // The SDK has then set its clock by the answer.
+  "RequestTimeTooSkewed",
+]);
+const TRANSIENT_STATUS = new Set([408, 429, 500, 502, 503, 504]);
+const NETWORK_CODES = new Set([
+  "ECONNRESET",
+  "ECONNREFUSED",
+  "ECONNABORTED",
+  "EPIPE",
+  "ETIMEDOUT",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "EAI_AGAIN",
+  "ERR_STREAM_PREMATURE_CLOSE",
+  "HPE_INVALID_CONSTANT",
+  "HPE_CLOSED_CONNECTION",
+]);
+
+export function faultOf(error: unknown): S3Fault {
+  if (error instanceof S3ServiceException) return { name: error.name, status: error.$metadata.httpStatusCode };
+  if (!(error instanceof Error)) return { name: "unknown", status: undefined };
+  // The SDK's errors of the way there, and of answers that are no XML, carry these beside an Error's own.
+  const { code, $metadata, $response } = error as Error & {
+    readonly code?: unknown;
+    readonly $metadata?: { readonly httpStatusCode?: unknown };
+    readonly $response?: { readonly statusCode?: unknown };
+  };
+  const status = $metadata?.httpStatusCode ?? $response?.statusCode;
+  return { name: typeof code === "string" ? code : error.name, status: typeof status === "number" ? status : undefined };
+}
+
+/** Whether the same call may go through a moment later. */
+export function isTransient(error: unknown): boolean {
+  const { name, status } = faultOf(error);
+  if (TRANSIENT_NAMES.has(name) || NETWORK_CODES.has(name)) return true;
+  // An answer of success that cannot be read was cut.
+  return status !== undefined && (TRANSIENT_STATUS.has(status) || (status < 300 && !(error instanceof LifeboatError)));
+}
+
+export function isMissing(error: unknown): boolean {
+  const { name, status } = faultOf(error);
+  return (
+    name === "NoSuchKey" ||
+    name === "NotFound" ||
+    name === "NoSuchVersion" ||
+    (status === 404 && name !== "NoSuchBucket" && name !== "NoSuchUpload")
+  );
+}
+
+export function isDenied(error: unknown): boolean {
+  const { name, status } = faultOf(error);
+  return status === 403 || status === 401 || name === "CredentialsProviderError" || name === "ExpiredToken";
+}
+
+/** A condition of the request did not hold: If-None-Match of a put, If-Match of a read. */
+export function isPreconditionFailed(error: unknown): boolean {
+  return faultOf(error).status === 412;
+}
+
+export function isNoSuchUpload(error: unknown): boolean {
+  return faultOf(error).name === "NoSuchUpload";
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  AccessDenied:
+    "give the role that runs lifeboat the permission that docs/threat-model.md lists for it, on this bucket and prefix, and see that no policy or retention denies it",
+  InvalidAccessKeyId: "check the access key that the AWS SDK finds (environment, profile or role), and that it is this store's",
+  SignatureDoesNotMatch: "check the secret key that the AWS SDK finds, and that nothing between here and the store changes requests",
+  ExpiredToken: "renew the credentials and try again",
+  InvalidToken: "renew the credentials and try again",
+  CredentialsProviderError:
+    "give credentials as the AWS SDK takes them: the environment, a profile, or the role of the machine or function",
+  RequestTimeTooSkewed: "set this machine's clock: S3 takes no request that is more than 15 minutes off",
+  NoSuchBucket: "check store.bucket, store.region and store.endpoint in the configuration; lifeboat makes no bucket",
+  PermanentRedirect: "set store.region to the region of the bucket",
+  AuthorizationHeaderMalformed: "set store.region to the region of the bucket",
+  IllegalLocationConstraintException: "set store.region to the region of the bucket",
+  SlowDown: "the store asks for fewer requests: try again later",
+  ECONNREFUSED: "see that the store runs, and that store.endpoint is right",
+  ENOTFOUND: "check store.endpoint, store.bucket and store.region; a store that has no host names for buckets needs pathStyle: true",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "give Node the certificate authority of the store (NODE_EXTRA_CA_CERTS)",
+  SELF_SIGNED_CERT_IN_CHAIN: "give Node the certificate authority of the store (NODE_EXTRA_CA_CERTS)",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "give Node the certificate authority of the store (NODE_EXTRA_CA_CERTS)",
+  CERT_HAS_EXPIRED: "renew the certificate of the store",
+};
+
+const FULL = new Set([
+  "QuotaExceeded",
+  "StorageFull",
+  "XMinioStorageFull",
+  "XMinioAdminBucketQuotaExceeded",
+  "InsufficientStorage",
+  "ENOSPC",
+]);
+
+/** What S3 refused, as an error of the store. An error that is none of S3's passes through. `doing` is the act and the key: "put clusters/prod/...". */
+export function s3Error(error: unknown, doing: string, location: string): unknown {
+  if (error instanceof LifeboatError || !(error instanceof Error)) return error;
+  const { name, status } = faultOf(error);
+  const code: ErrorCode = FULL.has(name) || status === 507 ? "store/full" : isDenied(error) ? "store/denied" : "store/failed";
+  const told = status === undefined ? name : `${name}, HTTP ${status}`;
+  return new LifeboatError(code, `cannot ${doing} in ${location}: ${reasonOf(error)} (${told})`, {
+    hint:
+      HINTS[name] ??
+      (code === "store/denied"
+        ? HINTS["AccessDenied"]
+        : code === "store/full"
+          ? FULL_HINT
+          : "see that the store can be reached and is well, then try again"),
+    cause: error,
+  });
+}
+
+const FULL_HINT = "raise the quota of the bucket or free space, then try again";
+
+/** One line of it: what a server sends may be long, and of several. */
+function reasonOf(error: Error): string {
+  const line = messageOf(error).split("\n", 1)[0]?.trim() ?? "";
+  const isEmpty = line === "" || line === "UnknownError";
+  return isEmpty ? "the store gave no reason" : line.length > 200 ? `${line.slice(0, 200)}...` : line.replace(/\.$/, "");
+}

@@ -1,0 +1,149 @@
+import { DeleteObjectCommand, HeadObjectCommand, ListObjectsV2Command, type HeadObjectCommandOutput } from "@aws-sdk/client-s3";
+import { crc32 } from "node:zlib";
+import type { Clock, RandomBytes } from "../../clock.ts";
+import { isLifeboatError, LifeboatError } from "../../errors.ts";
+import { isKey, requireKey, requirePrefix } from "../blob-key.ts";
+import type { BlobInfo, BlobStore, ByteRange, PutOptions, PutReceipt, ReadOptions, UnfinishedPut } from "../blob-store.ts";
+import { BodyReader, throwIfAborted } from "../body-reader.ts";
+import { requireRange } from "../byte-range.ts";
+import { Abilities } from "./abilities.ts";
+import { BodyParts } from "./body-parts.ts";
+import { bucketOf, crcFromBase64, versionOf, type Bucket } from "./bucket.ts";
+import { openClient } from "./client.ts";
+import { isMissing } from "./errors.ts";
+import { OwnPut } from "./own-put.ts";
+import { putWhole } from "./put-whole.ts";
+import { readObject } from "./read.ts";
+import { DEFAULT_PACE, type S3Pace, type S3Settings } from "./settings.ts";
+import { abortUpload, listUploads } from "./unfinished.ts";
+import { Upload } from "./upload.ts";
+
+/**
+ * Objects in an S3 bucket, or a store that speaks like one. What fits into one part is put by one request, what does not by a multipart upload; both carry a CRC-32
+ * that the store checks. Everything that is put is retained and encrypted as the settings say.
+ */
+export class S3BlobStore implements BlobStore {
+  readonly location: string;
+  readonly #bucket: Bucket;
+  readonly #abilities: Abilities;
+
+  /** `random` marks each put's object, so that it is told from another's after a lost answer. */
+  constructor(settings: S3Settings, clock: Clock, random: RandomBytes, pace: S3Pace = DEFAULT_PACE, client = openClient(settings, pace)) {
+    this.#bucket = bucketOf(client, settings, pace, clock, random);
+    this.#abilities = new Abilities(this.#bucket);
+    this.location = this.#bucket.location;
+  }
+
+  async put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions = {}): Promise<PutReceipt> {
+    const { signal, ifAbsent = false } = options;
+    const doing = `put of ${key} in ${this.location}`;
+    const reader = new BodyReader(body, doing, signal);
+    try {
+      requireKey(key, this.location);
+      throwIfAborted(doing, signal);
+      const put = new OwnPut(this.#bucket, key, ifAbsent);
+      await this.#abilities.beforePut(put);
+      const parts = new BodyParts(reader);
+      const first = new Uint8Array(this.#bucket.pace.partBytes);
+      const filled = await parts.gather(first);
+      throwIfAborted(doing, signal);
+      const isWhole = filled < first.length;
+      const receipt = await (isWhole
+        ? putWhole(this.#bucket, put, first.subarray(0, filled), signal)
+        : new Upload(this.#bucket, put, signal).run(first, parts));
+      await this.#abilities.afterPut(put, receipt);
+      return receipt;
+    } catch (error) {
+      if (isLifeboatError(error, "store/exists")) this.#abilities.sawCondition();
+      throw error;
+    } finally {
+      await reader.close();
+    }
+  }
+
+  async *get(key: string, options: ReadOptions & { readonly range?: ByteRange } = {}): AsyncGenerator<Uint8Array, void, undefined> {
+    requireKey(key, this.location);
+    const { range } = options;
+    if (range !== undefined) requireRange(range, key, this.location);
+    yield* readObject(this.#bucket, { ...options, key, range, missing: (cause) => this.#missing(key, cause) });
+  }
+
+  async head(key: string, options: ReadOptions = {}): Promise<BlobInfo | undefined> {
+    const head = await this.#head(key, options);
+    if (head === undefined) return undefined;
+    return { key, bytes: head.ContentLength ?? 0, modified: head.LastModified ?? new Date(0), ...versionOf(head) };
+  }
+
+  async checksum(key: string, options: ReadOptions = {}): Promise<number> {
+    const head = await this.#head(key, options);
+    if (head === undefined) throw this.#missing(key);
+    const kept = crcFromBase64(head.ChecksumCRC32);
+    if (kept !== undefined && head.ChecksumType !== "COMPOSITE") return kept;
+    let sum = 0;
+    for await (const chunk of this.get(key, options)) sum = crc32(chunk, sum);
+    return sum;
+  }
+
+  async *list(prefix: string): AsyncGenerator<BlobInfo, void, undefined> {
+    requirePrefix(prefix, this.location);
+    const { client, retry, where, settings } = this.#bucket;
+    let token: string | undefined;
+    do {
+      const command: ListObjectsV2Command = new ListObjectsV2Command({
+        ...where,
+        Prefix: settings.prefix + prefix,
+        ...(token === undefined ? {} : { ContinuationToken: token }),
+      });
+      const doing = `list ${prefix === "" ? "everything" : prefix}`;
+      const page = await retry.call(doing, (abortSignal) => client.send(command, { abortSignal }));
+      for (const { Key, Size, LastModified } of page.Contents ?? []) {
+        const key = Key?.slice(settings.prefix.length);
+        if (key !== undefined && isKey(key)) yield { key, bytes: Size ?? 0, modified: LastModified ?? new Date(0) };
+      }
+      token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
+    } while (token !== undefined);
+  }
+
+  async remove(key: string): Promise<void> {
+    requireKey(key, this.location);
+    const { client, retry, where, settings } = this.#bucket;
+    const command = new DeleteObjectCommand({ ...where, Key: settings.prefix + key });
+    try {
+      await retry.call(`remove ${key}`, (abortSignal) => client.send(command, { abortSignal }), { except: isMissing });
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+  }
+
+  listUnfinished(): AsyncIterable<UnfinishedPut> {
+    return listUploads(this.#bucket);
+  }
+
+  removeUnfinished(id: string): Promise<void> {
+    return abortUpload(this.#bucket, id);
+  }
+
+  async #head(key: string, { version, signal }: ReadOptions): Promise<HeadObjectCommandOutput | undefined> {
+    requireKey(key, this.location);
+    const { client, retry, where, settings } = this.#bucket;
+    const command = new HeadObjectCommand({
+      ...where,
+      Key: settings.prefix + key,
+      ChecksumMode: "ENABLED",
+      ...(version === undefined ? {} : { VersionId: version }),
+    });
+    try {
+      return await retry.call(`look at ${key}`, (abortSignal) => client.send(command, { abortSignal }), { signal, except: isMissing });
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  }
+
+  #missing(key: string, cause?: unknown): LifeboatError {
+    return new LifeboatError("verify/missing", `${key} is not in ${this.location}`, {
+      hint: "see with lifeboat ls what is there, and that bucket and prefix in the configuration are the right ones",
+      cause,
+    });
+  }
+}
