@@ -20,6 +20,7 @@ import type { InitPorts } from "./jobs/init.ts";
 import type { KeyRing } from "./keys/key-ring.ts";
 import { createLocalKeys } from "./keys/local/create-local-keys.ts";
 import { LocalKeyRing } from "./keys/local/local-key-ring.ts";
+import { addedWrappings } from "./manifest/rewraps.ts";
 import type { TrustedKeys } from "./manifest/signed-document.ts";
 import { requireFree, unfinishedOutputs, writeOutput } from "./output/output-file.ts";
 import { InstalledPrograms, requireToolsFolder } from "./programs/adapter/installed-programs.ts";
@@ -63,7 +64,13 @@ export async function wire({ config, directory }: LoadedConfig, surroundings: Su
   return {
     blobs,
     keys,
-    snapshots: new SealedStore({ blobs, keys, breakGlass: config.breakGlass, randomBytes: surroundings.randomBytes }),
+    snapshots: new SealedStore({
+      blobs,
+      keys,
+      breakGlass: config.breakGlass,
+      randomBytes: surroundings.randomBytes,
+      addedWrappings: addedWrappings({ blobs, trusted: config.trustedKeys }),
+    }),
     trusted: config.trustedKeys,
     lock: new FileLock(join(surroundings.runtimeFolder, "etcd-lifeboat"), surroundings.clock),
     clock: surroundings.clock,

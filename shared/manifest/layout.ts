@@ -37,6 +37,23 @@ export function verifiedKey(cluster: string, id: string, time: string): string {
   return `${verifiedPrefix(cluster, id)}${time}.json`;
 }
 
+/** Further wrappings: of one snapshot, and maybe of some whose ids begin so, where `id` is given; else of all. */
+export function rewrapsPrefix(cluster: string, id?: string): string {
+  return `clusters/${cluster}/rewraps/${id === undefined ? "" : `${id}-`}`;
+}
+
+/** `number` counts from 1. */
+export function rewrapKey(cluster: string, id: string, number: number): string {
+  return `${rewrapsPrefix(cluster, id)}${number}.json`;
+}
+
+/** The snapshot id and the number in a rewrap's key, or undefined. The id may itself end in an ordinal. */
+export function partsOfRewrapKey(cluster: string, key: string): { readonly id: string; readonly number: number } | undefined {
+  const prefix = rewrapsPrefix(cluster);
+  const match = key.startsWith(prefix) ? /^(\d{8}T\d{6}Z(?:-[1-9]\d{0,3})?)-([1-9]\d{0,5})\.json$/.exec(key.slice(prefix.length)) : null;
+  return match?.[1] === undefined || match[2] === undefined ? undefined : { id: match[1], number: Number(match[2]) };
+}
+
 export function lineagePrefix(cluster: string): string {
   return `clusters/${cluster}/lineage/`;
 }

@@ -164,6 +164,21 @@ export const verificationSchema = z.looseObject({
   signer,
 });
 
+/** A further wrapping of a snapshot's identity, added after its backup. */
+export const rewrapSchema = z.looseObject({
+  type: z.literal("rewrap"),
+  ...head,
+  id: snapshotId,
+  /** SHA-256 of the manifest object's bytes. */
+  manifestDigest: digest,
+  rewrappedAt: instant,
+  /** They count as if they stood in the manifest. */
+  wrappings: z.array(wrapping).min(1),
+  tool,
+  custody: custody.optional(),
+  signer,
+});
+
 export const LINEAGE_REASONS = ["first-backup", "cluster-id-changed", "revision-went-backwards", "key-count-collapsed"] as const;
 
 export const lineageSchema = z.looseObject({
@@ -243,6 +258,9 @@ export const custodySchema = z
 
 export type Manifest = z.infer<typeof manifestSchema>;
 export type Verification = z.infer<typeof verificationSchema>;
+export type Rewrap = z.infer<typeof rewrapSchema>;
+/** A wrapping as it stands in a document: `ciphertext` in base64. */
+export type WrappingRecord = z.infer<typeof wrapping>;
 export type Lineage = z.infer<typeof lineageSchema>;
 export type CustodyRecord = z.infer<typeof custodySchema>;
 export type CustodyEvent = (typeof CUSTODY_EVENTS)[number];

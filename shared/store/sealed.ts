@@ -3,9 +3,9 @@ import { crc32 } from "node:zlib";
 import type { Block } from "../blocks.ts";
 import type { RandomBytes } from "../clock.ts";
 import { isLifeboatError, LifeboatError } from "../errors.ts";
-import type { KeyRing, WrapContext } from "../keys/key-ring.ts";
+import type { KeyRing, WrapContext, Wrapping } from "../keys/key-ring.ts";
 import { dataKey } from "../manifest/layout.ts";
-import type { SealedObject, Stored } from "../manifest/schema.ts";
+import type { SealedObject, Stored, WrappingRecord } from "../manifest/schema.ts";
 import { newIdentity, recipientOf } from "../seal/age.ts";
 import { seal, unseal } from "../seal/seal.ts";
 import type { BlobStore } from "./blob-store.ts";
@@ -18,6 +18,8 @@ export interface SealedStoreOptions {
   /** age recipients that may open every snapshot, beside the snapshot's own identity. */
   readonly breakGlass: readonly string[];
   readonly randomBytes: RandomBytes;
+  /** Wrappings that were added to a snapshot since its backup: asked for only where those of its manifest do not open it. */
+  readonly addedWrappings?: (name: SnapshotName) => Promise<readonly WrappingRecord[]>;
 }
 
 /** Snapshots as one age file over zstd each, in any BlobStore: docs/format.md, "The data object". */
@@ -80,7 +82,7 @@ export class SealedStore implements SnapshotStore {
           encryption: {
             format: "age-encryption.org/v1",
             recipient,
-            wrappings: [{ kind: wrapping.kind, key: wrapping.key, ciphertext: Buffer.from(wrapping.ciphertext).toString("base64") }],
+            wrappings: [recordOf(wrapping)],
             breakGlass: [...breakGlass],
           },
         };
@@ -113,6 +115,11 @@ export class SealedStore implements SnapshotStore {
     }
   }
 
+  async rewrap(name: SnapshotName, stored: Stored): Promise<WrappingRecord> {
+    const identity = await this.#unwrap(name, sealedOnly(stored));
+    return recordOf(await this.#options.keys.wrap(identity, contextOf(name)));
+  }
+
   async check(stored: Stored, signal?: AbortSignal): Promise<void> {
     const { blobs } = this.#options;
     const object = sealedOnly(stored);
@@ -128,10 +135,24 @@ export class SealedStore implements SnapshotStore {
     await this.#options.blobs.remove(sealedOnly(stored).key);
   }
 
-  /** The identity from the first wrapping that this key ring can open. */
+  /** The identity from the first wrapping that this key ring can open, of those in the manifest and then of those added since. */
   async #unwrap(name: SnapshotName, object: SealedObject): Promise<string> {
-    let refused: unknown;
-    for (const { kind, key, ciphertext } of object.encryption.wrappings) {
+    const { wrappings } = object.encryption;
+    const first = await this.#unwrapOneOf(name, object, wrappings);
+    if (typeof first === "string") return first;
+    const second = await this.#unwrapOneOf(name, object, (await this.#options.addedWrappings?.(name)) ?? []);
+    if (typeof second === "string") return second;
+    throw first ?? second ?? new LifeboatError("verify/format", `no key of ${name.cluster}/${name.id} is wrapped at all`, { hint: HINT });
+  }
+
+  /** The identity, or the error of the first wrapping whose key is not this ring's to use. */
+  async #unwrapOneOf(
+    name: SnapshotName,
+    object: SealedObject,
+    wrappings: readonly WrappingRecord[],
+  ): Promise<string | LifeboatError | undefined> {
+    let refused: LifeboatError | undefined;
+    for (const { kind, key, ciphertext } of wrappings) {
       try {
         const identity = await this.#options.keys.unwrap({ kind, key, ciphertext: Buffer.from(ciphertext, "base64") }, contextOf(name));
         // A key service may answer a tampered wrapping with garbage instead of an error.
@@ -144,12 +165,19 @@ export class SealedStore implements SnapshotStore {
         }
         return identity;
       } catch (error) {
-        if (!isLifeboatError(error, "keys/no-match")) throw error;
-        refused = error;
+        if (!isLifeboatError(error, ...NOT_OURS)) throw error;
+        refused ??= error;
       }
     }
-    throw refused;
+    return refused;
   }
+}
+
+/** A key that cannot open one wrapping leaves the others: a replica's reader may use the replica's key alone, and a retired key may be gone. */
+const NOT_OURS = ["keys/no-match", "keys/denied", "keys/missing", "keys/disabled", "keys/deleting"] as const;
+
+function recordOf({ kind, key, ciphertext }: Wrapping): WrappingRecord {
+  return { kind, key, ciphertext: Buffer.from(ciphertext).toString("base64") };
 }
 
 /** Those of the given identities that the manifest names as recipients. */

@@ -1,5 +1,5 @@
 import type { Block } from "../blocks.ts";
-import type { Stored } from "../manifest/schema.ts";
+import type { Stored, WrappingRecord } from "../manifest/schema.ts";
 
 /** The snapshot that bytes belong to: the context that its key is bound to. */
 export interface SnapshotName {
@@ -34,6 +34,12 @@ export interface SnapshotStore {
    * bytes before it were handed out already, so a caller must not take the output for whole until the iteration ends.
    */
   open(name: SnapshotName, stored: Stored, options?: OpenOptions): AsyncIterable<Uint8Array>;
+
+  /**
+   * The snapshot's key wrapped once more, under the wrapping key of now: to be kept in a document beside the manifest. Opens it with the key ring, as `open` does, and
+   * throws the same; the data is not read.
+   */
+  rewrap(name: SnapshotName, stored: Stored): Promise<WrappingRecord>;
 
   /** Checks presence, size and the store's own checksum without decrypting: `verify/missing`, `verify/size`, `verify/checksum`. */
   check(stored: Stored, signal?: AbortSignal): Promise<void>;
