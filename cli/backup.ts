@@ -6,7 +6,7 @@ import { parseUtc } from "../shared/manifest/slot.ts";
 import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
 import type { Register, Session } from "./command.ts";
 import { print, printJson } from "./console.ts";
-import { describeKeys, describeProof, describeRevision, dissentersOf, explainProof, needsAttention } from "./describe.ts";
+import { describeKeys, describeProof, describeReceipt, describeRevision, dissentersOf, explainProof, needsAttention } from "./describe.ts";
 import { formatBytes, formatFields, formatMilliseconds } from "./format.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
 
@@ -47,7 +47,7 @@ function parseSlot(text: string | undefined): Date | undefined {
   return slot;
 }
 
-function report({ console, json }: Session, { manifest, manifestDigest, existing, furtherCopies, phases }: BackupResult): void {
+function report({ console, json }: Session, { manifest, manifestDigest, existing, furtherCopies, phases, custody }: BackupResult): void {
   const { source } = manifest.etcd;
   const databaseBytes = manifest.snapshot.bytes - TRAILER_BYTES;
   if (json) {
@@ -67,6 +67,7 @@ function report({ console, json }: Session, { manifest, manifestDigest, existing
       furtherCopies: furtherCopies.map((each) => `${each.manifest.cluster}/${each.manifest.id}`),
       phases,
       manifestDigest,
+      custody: custody ?? null,
     });
   }
   if (existing) print(console, `the slot was backed up before; this is that snapshot`);
@@ -93,6 +94,7 @@ function report({ console, json }: Session, { manifest, manifestDigest, existing
       ["proof", explainProof(manifest)],
       ...quarantined,
       ["manifest", manifestDigest],
+      ["custody", describeReceipt(custody)],
       ["took", formatMilliseconds(took)],
     ]),
   );

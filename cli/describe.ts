@@ -1,5 +1,5 @@
 import { isWhole } from "../shared/manifest/content.ts";
-import type { Manifest, Vote } from "../shared/manifest/schema.ts";
+import type { CustodyReceipt, Manifest, Vote } from "../shared/manifest/schema.ts";
 
 /** `proven`, or `unproven: ` and the reason. */
 export function describeProof({ proof }: Manifest): string {
@@ -55,6 +55,11 @@ export function describeContent({ content }: Manifest): string {
       ? ""
       : `, HashKV ${content.hashKv.hash} at revision ${content.hashKv.revision}, compacted ${content.hashKv.compactRevision}`;
   return `hash ${content.hash.toString(16).padStart(8, "0")}${hashKv}`;
+}
+
+/** A record of the custody log, as `--head` takes it; empty where there is none. */
+export function describeReceipt(receipt: CustodyReceipt | undefined): string {
+  return receipt === undefined ? "" : `${receipt.sequence}:${receipt.digest}`;
 }
 
 function labelOf({ id, name }: Vote): string {

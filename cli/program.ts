@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   verify: async () => (await import("./verify.ts")).registerVerify,
   export: async () => (await import("./export.ts")).registerExport,
   keys: async () => (await import("./keys.ts")).registerKeys,
+  custody: async () => (await import("./custody.ts")).registerCustody,
   orphans: async () => (await import("./orphans.ts")).registerOrphans,
   doctor: async () => (await import("./doctor.ts")).registerDoctor,
   completion: async () => (await import("./completion.ts")).registerCompletion,

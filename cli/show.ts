@@ -4,7 +4,7 @@ import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register } from "./command.ts";
 import { print, printJson, tell } from "./console.ts";
-import { describeContent, describeKeys, describeRevision, explainProof, explainVotes } from "./describe.ts";
+import { describeContent, describeKeys, describeReceipt, describeRevision, explainProof, explainVotes } from "./describe.ts";
 import { formatBytes, formatFields, formatTime } from "./format.ts";
 
 /** `lifeboat show`. */
@@ -68,6 +68,7 @@ function fieldsOf({ manifest, digest, verifications }: Shown): [string, string][
     ...(manifest.quarantine === undefined ? [] : ([["quarantined", manifest.quarantine.reasons.join("; ")]] satisfies [string, string][])),
     ["signed by", manifest.signer.fingerprint],
     ["manifest", digest],
+    ["custody", manifest.custody === undefined ? "none: it is from before there was a log" : describeReceipt(manifest.custody)],
     [
       "verified",
       verifications.length === 0

@@ -2,6 +2,7 @@ import { verifyDeep, verifyShallow } from "../shared/jobs/verify.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register } from "./command.ts";
 import { print, printJson } from "./console.ts";
+import { describeReceipt } from "./describe.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
 
 /** `lifeboat verify`. */
@@ -20,9 +21,8 @@ export const registerVerify: Register = (program, run) => {
         const progress = new ConsoleProgress(session.console);
         const verify = options.deep === true ? verifyDeep : verifyShallow;
         const ports = await session.openPorts();
-        const { manifest, digest, checks, countersignature } = await verify({ ...ports, progress }, ref, session.console.signal).finally(
-          () => progress.close(),
-        );
+        const result = await verify({ ...ports, progress }, ref, session.console.signal).finally(() => progress.close());
+        const { manifest, digest, checks, countersignature, custody } = result;
         const name = `${manifest.cluster}/${manifest.id}`;
         if (session.json) {
           printJson(session.console, {
@@ -32,6 +32,7 @@ export const registerVerify: Register = (program, run) => {
             checks,
             manifestDigest: digest,
             countersignature,
+            custody,
           });
         } else {
           print(session.console, `${name} is good: ${checks.join(", ")}`);
@@ -39,6 +40,7 @@ export const registerVerify: Register = (program, run) => {
             session.console,
             countersignature === undefined ? "not read back: --deep does, and countersigns" : `countersigned: ${countersignature}`,
           );
+          if (custody !== undefined) print(session.console, `custody: ${describeReceipt(custody)}`);
         }
         return 0;
       }),

@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { createRequire } from "node:module";
 import { access, constants, lstat, readFile, rm } from "node:fs/promises";
+import { hostname, userInfo } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Clock, RandomBytes } from "./clock.ts";
@@ -9,6 +10,7 @@ import { resolveReference } from "./config/secrets.ts";
 import type { Environment, SecretSource } from "./config/secrets.ts";
 import type { ClusterConfig, Config } from "./config/schema.ts";
 import { suggestion } from "./config/settings.ts";
+import type { Actor } from "./custody/append.ts";
 import { LifeboatError, messageOf } from "./errors.ts";
 import type { EtcdSettings } from "./etcd/adapter/settings.ts";
 import type { EtcdSource, StreamLimits } from "./etcd/etcd-source.ts";
@@ -49,6 +51,7 @@ export interface Ports {
   readonly trusted: TrustedKeys;
   readonly lock: HostLock;
   readonly clock: Clock;
+  readonly actor: Actor;
 }
 
 export interface ConnectedCluster {
@@ -74,7 +77,17 @@ export async function wire({ config, directory }: LoadedConfig, surroundings: Su
     trusted: config.trustedKeys,
     lock: new FileLock(join(surroundings.runtimeFolder, "etcd-lifeboat"), surroundings.clock),
     clock: surroundings.clock,
+    actor: () => Promise.resolve(`${userName()}@${hostname()}`),
   };
+}
+
+/** A container may run under a number that no name belongs to. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid-${process.getuid?.() ?? "unknown"}`;
+  }
 }
 
 async function openKeys(keys: Config["keys"], directory: string): Promise<KeyRing> {

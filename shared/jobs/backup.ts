@@ -1,15 +1,15 @@
-import type { Clock } from "../clock.ts";
+import type { CustodyPorts, Subjects } from "../custody/append.ts";
+import { Custodian } from "../custody/custodian.ts";
 import { isLifeboatError, LifeboatError } from "../errors.ts";
 import type { EtcdSource, StreamLimits } from "../etcd/etcd-source.ts";
 import { decideLineage, explainLineage } from "../etcd/lineage.ts";
-import type { History, LineageDecision } from "../etcd/lineage.ts";
+import type { LineageDecision } from "../etcd/lineage.ts";
 import type { HostLock } from "../host-lock/host-lock.ts";
-import type { KeyRing } from "../keys/key-ring.ts";
-import type { Manifest } from "../manifest/schema.ts";
+import { manifestKey } from "../manifest/layout.ts";
+import type { CustodyReceipt, CustodyRecord, Manifest, Stored } from "../manifest/schema.ts";
 import { digestOf, signDocument } from "../manifest/signed-document.ts";
-import type { TrustedKeys } from "../manifest/signed-document.ts";
+import { idOfSlot } from "../manifest/slot.ts";
 import type { Progress } from "../progress.ts";
-import type { BlobStore } from "../store/blob-store.ts";
 import { throwIfAborted } from "../store/body-reader.ts";
 import type { SnapshotName, SnapshotStore } from "../store/snapshot-store.ts";
 import type { AgreementPolicy } from "./ask-agreement.ts";
@@ -22,6 +22,7 @@ import { commitManifest } from "./commit-manifest.ts";
 import type { Committed } from "./commit-manifest.ts";
 import { draftManifest } from "./draft-manifest.ts";
 import { openLineage, readHistory } from "./lineage.ts";
+import type { KnownHistory } from "./lineage.ts";
 import { Phases } from "./phases.ts";
 import { requireTrustedKey } from "./require-trusted-key.ts";
 import { surveyCluster } from "./survey.ts";
@@ -30,18 +31,14 @@ import { takeCopy, takeSnapshot } from "./take-snapshot.ts";
 import type { Taken, TakeRequest } from "./take-snapshot.ts";
 
 /** The steps of a backup, in order: docs/cli.md names them as the phases of the JSON output. */
-export const BACKUP_STEPS = ["lock", "slot", "preflight", "lineage", "stream", "agreement", "store", "manifest"] as const;
+export const BACKUP_STEPS = ["lock", "slot", "preflight", "lineage", "stream", "agreement", "store", "custody", "manifest"] as const;
 type Step = (typeof BACKUP_STEPS)[number];
 
-export interface BackupPorts {
-  readonly blobs: BlobStore;
+export interface BackupPorts extends CustodyPorts {
   readonly snapshots: SnapshotStore;
-  readonly keys: KeyRing;
   readonly etcd: EtcdSource;
   readonly lock: HostLock;
-  readonly clock: Clock;
   readonly progress: Progress;
-  readonly trusted: TrustedKeys;
 }
 
 export interface BackupRequest {
@@ -61,13 +58,15 @@ export interface BackupResult {
   /** In quarantine, where each member gave a copy: all but the first. */
   readonly furtherCopies: readonly FoundManifest[];
   readonly phases: Readonly<Partial<Record<Step, number>>>;
+  /** The last record of this run in the custody log, which a person may keep elsewhere; undefined where the log could not be told of a run that had nothing to do. */
+  readonly custody: CustodyReceipt | undefined;
 }
 
 /** Far enough for two clocks that disagree; an id in the future would stay the latest one until then. */
 const SLOT_AHEAD_MS = 3_600_000;
 
 /**
- * Takes one snapshot and commits it, in the order of BACKUP_STEPS. Whatever fails, nothing of it is visible. Running the same slot
+ * Takes one snapshot and commits it, in the order of BACKUP_STEPS. Whatever fails, nothing of it is visible, and the custody log is told. Running the same slot
  * again returns the committed one.
  */
 export async function backup(ports: BackupPorts, request: BackupRequest): Promise<BackupResult> {
@@ -86,23 +85,31 @@ export async function backup(ports: BackupPorts, request: BackupRequest): Promis
       signal,
     }),
   );
+  const custodian = new Custodian(ports, cluster, "snapshot");
   try {
-    return await backupLocked(ports, request, phases);
+    return await backupLocked(ports, request, { phases, custodian, startedAt: clock.now() });
+  } catch (error) {
+    await custodian.fail(error, slot === undefined ? [] : [{ key: manifestKey(cluster, idOfSlot(slot)) }]);
+    throw error;
   } finally {
     await release();
   }
 }
 
-async function backupLocked(ports: BackupPorts, request: BackupRequest, phases: Phases<Step>): Promise<BackupResult> {
+async function backupLocked(ports: BackupPorts, request: BackupRequest, begun: Begun): Promise<BackupResult> {
   const { cluster, signal } = request;
-  const startedAt = ports.clock.now();
+  const { phases, custodian, startedAt } = begun;
   const place = await phases.run("slot", async () => {
     await requireTrustedKey(ports.keys, ports.trusted, "snapshot");
     const found = await takeSlot(ports, cluster, request.slot, startedAt);
     if (!found.taken) await warnIfBehind(ports, cluster, startedAt);
     return found;
   });
-  if (place.taken) return { ...asResult(await readManifest(ports, cluster, place.id), phases), existing: true };
+  if (place.taken) {
+    const found = await readManifest(ports, cluster, place.id);
+    await custodian.skip([subjectOf(found)], "the slot was backed up before");
+    return { ...asResult(found, begun), existing: true };
+  }
 
   const survey = await phases.run("preflight", () => surveyCluster(ports.etcd, ports.clock, signal));
   const plan = planBackup(cluster, survey);
@@ -112,31 +119,49 @@ async function backupLocked(ports: BackupPorts, request: BackupRequest, phases: 
   const expected = decideLineage(history, plan);
   tellLineage(ports.progress, cluster, expected);
 
-  const run: Run = { ports, request, phases, startedAt, survey, plan, history, expected };
+  const run: Run = { ports, request, ...begun, survey, plan, history, expected };
   const first = { cluster, id: place.id };
   if (plan.quarantine !== undefined) {
     const [one, ...others] = await copyEach(run, first, plan.quarantine.eachSource ? plan.sources.map((each) => [each]) : [plan.sources]);
-    return { ...asResult(one, phases), furtherCopies: others };
+    return { ...asResult(one, begun), furtherCopies: others };
   }
   const taken = await takeSnapshot(ports, takeRequest(run, first));
   const { found, existing } = await commit(run, first, taken);
-  if (existing || taken.alsoFrom.length === 0) return { ...asResult(found, phases), existing };
-  return { ...asResult(found, phases), furtherCopies: await copyOthers(run, first, taken) };
+  if (existing || taken.alsoFrom.length === 0) return { ...asResult(found, begun), existing };
+  const furtherCopies = await copyOthers(run, first, taken);
+  return { ...asResult(found, begun), furtherCopies };
 }
 
-function asResult({ manifest, digest }: FoundManifest, phases: Phases<Step>): BackupResult {
-  return { manifest, manifestDigest: digest, existing: false, furtherCopies: [], phases: phases.milliseconds };
+function asResult({ manifest, digest }: FoundManifest, { phases, custodian }: Begun): BackupResult {
+  return {
+    manifest,
+    manifestDigest: digest,
+    existing: false,
+    furtherCopies: [],
+    phases: phases.milliseconds,
+    custody: custodian.last,
+  };
+}
+
+/** A manifest as a record of the log names it. */
+function subjectOf({ manifest, digest }: FoundManifest): Subjects[number] {
+  return { key: manifestKey(manifest.cluster, manifest.id), digest };
+}
+
+/** A run that holds its lock. */
+interface Begun {
+  readonly phases: Phases<Step>;
+  readonly custodian: Custodian;
+  readonly startedAt: Date;
 }
 
 /** What the steps of one run share. */
-interface Run {
+interface Run extends Begun {
   readonly ports: BackupPorts;
   readonly request: BackupRequest;
-  readonly phases: Phases<Step>;
-  readonly startedAt: Date;
   readonly survey: Survey;
   readonly plan: BackupPlan;
-  readonly history: History;
+  readonly history: KnownHistory;
   /** The lineage as far as it is known before the snapshot is. */
   readonly expected: LineageDecision;
 }
@@ -146,15 +171,19 @@ function takeRequest({ request, survey, plan, phases }: Run, name: SnapshotName)
   return { name, survey, plan, policy, limits, signal, phases };
 }
 
-/** Stores what was taken, and commits its manifest. */
+/** Stores what was taken, announces it in the custody log, and commits its manifest. */
 async function commit(run: Run, name: SnapshotName, taken: Taken): Promise<Committed> {
-  const { ports, request, phases, startedAt, survey, plan } = run;
+  const { ports, request, phases, custodian, startedAt, survey, plan } = run;
   const { signal } = request;
   const stored = await phases.run("store", () => taken.streamed.pending.commit());
+  const lineage = settleLineage(run, name.cluster, taken);
+  const custody = await phases.run("custody", async () => {
+    throwIfAborted(`the backup of ${name.cluster}`, signal);
+    if (lineage.opens !== undefined) await openLineage(ports, custodian, name.cluster, lineage.opens, signal);
+    return custodian.announce("backup", subjectsOf(name, stored), { details: seenBy(run, name.cluster), signal });
+  });
   return phases.run("manifest", async () => {
     throwIfAborted(`the backup of ${name.cluster}`, signal);
-    const lineage = settleLineage(run, name.cluster, taken);
-    if (lineage.opens !== undefined) await openLineage(ports, name.cluster, lineage.opens, signal);
     const createdAt = ports.clock.now();
     const draft = draftManifest({
       name,
@@ -166,9 +195,23 @@ async function commit(run: Run, name: SnapshotName, taken: Taken): Promise<Commi
       lineage: lineage.number,
       taken,
       stored,
+      custody,
     });
-    return commitManifest(ports, await signDocument(ports.keys, "snapshot", draft), name, signal);
+    const committed = await commitManifest(ports, await signDocument(ports.keys, "snapshot", draft), name, signal);
+    if (committed.existing) await custodian.skip([subjectOf(committed.found)], "another run committed the slot first");
+    else custodian.settle();
+    return committed;
   });
+}
+
+/** The manifest to come, and its data. */
+function subjectsOf({ cluster, id }: SnapshotName, stored: Stored): Subjects {
+  const data = stored.kind === "sealed" ? [{ key: stored.key, digest: stored.sha256 }] : [];
+  return [{ key: manifestKey(cluster, id) }, ...data];
+}
+
+function seenBy({ history: { last } }: Run, cluster: string): Pick<CustodyRecord["details"], "seen"> {
+  return last === undefined ? {} : { seen: { key: manifestKey(cluster, last.id), digest: last.manifestDigest } };
 }
 
 /** What a snapshot holds may open a lineage that the cluster's own words did not. A copy in quarantine has no say. */

@@ -73,7 +73,7 @@ export async function readCountersignatures(vault: Vault, cluster: string, id?: 
     try {
       const bytes = await readSmall(vault.blobs, key, MAX_DOCUMENT_BYTES);
       if (saysUnknownKind(bytes)) continue;
-      const document = openAt(vault, "verification", key, cluster, bytes);
+      const document = openAt("verification", vault, key, cluster, bytes);
       if (document.id !== parts.id) throw misplaced(key, `snapshot ${document.id}`);
       good.set(parts.id, [...(good.get(parts.id) ?? []), document]);
     } catch (error) {
@@ -106,10 +106,11 @@ async function readDocument<K extends Kind>(
   cluster: string,
 ): Promise<{ document: DocumentOf<K>; digest: string }> {
   const bytes = await readSmall(vault.blobs, key, MAX_DOCUMENT_BYTES);
-  return { document: openAt(vault, kind, key, cluster, bytes), digest: digestOf(bytes) };
+  return { document: openAt(kind, vault, key, cluster, bytes), digest: digestOf(bytes) };
 }
 
-function openAt<K extends Kind>(vault: Vault, kind: K, key: string, cluster: string, bytes: Uint8Array): DocumentOf<K> {
+/** A document that was read from `key`, its signature, trust and cluster checked; the rest of its place is the caller's to hold it against. */
+export function openAt<K extends Kind>(kind: K, vault: Vault, key: string, cluster: string, bytes: Uint8Array): DocumentOf<K> {
   const document = openDocument(kind, bytes, vault.trusted, key);
   if (document.cluster !== cluster) throw misplaced(key, `cluster ${document.cluster}`);
   return document;

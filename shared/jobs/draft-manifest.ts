@@ -1,5 +1,5 @@
 import { FORMAT_VERSION } from "../manifest/schema.ts";
-import type { Content, Stored } from "../manifest/schema.ts";
+import type { Content, CustodyReceipt, Stored } from "../manifest/schema.ts";
 import type { Unsigned } from "../manifest/signed-document.ts";
 import type { ScanResult } from "../snapshot/scan-result.ts";
 import type { SnapshotName } from "../store/snapshot-store.ts";
@@ -20,6 +20,8 @@ export interface ManifestFacts {
   readonly lineage: number;
   readonly taken: Taken;
   readonly stored: Stored;
+  /** The record that announced it. */
+  readonly custody: CustodyReceipt;
 }
 
 export function draftManifest(facts: ManifestFacts): Unsigned<"snapshot"> {
@@ -53,6 +55,7 @@ export function draftManifest(facts: ManifestFacts): Unsigned<"snapshot"> {
     stored: facts.stored,
     proof,
     ...(quarantine && { quarantine: { reasons: [...quarantine.reasons] } }),
+    custody: facts.custody,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import type { Custodian } from "../custody/custodian.ts";
 import { isLifeboatError, LifeboatError } from "../errors.ts";
 import type { History, LastSnapshot, LineageDecision } from "../etcd/lineage.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
@@ -11,20 +12,29 @@ import { TOOL } from "../version.ts";
 import { listIds, readCurrentLineage, readManifest } from "./catalog.ts";
 import type { Vault } from "./catalog.ts";
 
+/** A history, and the digest of the manifest that it was read from. */
+export interface KnownHistory extends History {
+  readonly last: KnownSnapshot | undefined;
+}
+
+interface KnownSnapshot extends LastSnapshot {
+  readonly manifestDigest: string;
+}
+
 /** What a lineage is decided by. Changes nothing. */
-export async function readHistory(vault: Vault, cluster: string): Promise<History> {
+export async function readHistory(vault: Vault, cluster: string): Promise<KnownHistory> {
   const current = await readCurrentLineage(vault, cluster);
   return { current, last: current === undefined ? undefined : await lastSnapshot(vault, cluster, current.number) };
 }
 
 /** The newest good snapshot of a lineage. One whose manifest does not hold cannot speak for it and is passed over: `lifeboat ls` shows it. */
-async function lastSnapshot(vault: Vault, cluster: string, lineage: number): Promise<LastSnapshot | undefined> {
+async function lastSnapshot(vault: Vault, cluster: string, lineage: number): Promise<KnownSnapshot | undefined> {
   for (const id of (await listIds(vault.blobs, cluster)).toReversed()) {
     try {
-      const { manifest } = await readManifest(vault, cluster, id);
+      const { manifest, digest } = await readManifest(vault, cluster, id);
       if (manifest.lineage < lineage) return undefined;
       if (manifest.lineage === lineage && manifest.quarantine === undefined)
-        return { id, revision: revisionOf(manifest), liveKeys: liveKeysOf(manifest) };
+        return { id, revision: revisionOf(manifest), liveKeys: liveKeysOf(manifest), manifestDigest: digest };
     } catch (error) {
       if (!isLifeboatError(error, "verify/")) throw error;
     }
@@ -32,13 +42,16 @@ async function lastSnapshot(vault: Vault, cluster: string, lineage: number): Pro
   return undefined;
 }
 
-/** Announces a new lineage. Where another host opened the same one meanwhile, that one serves. */
+/** Opens a new lineage, which the custody log is told first. Where another host opened the same one meanwhile, that one serves. */
 export async function openLineage(
   ports: Vault & { readonly keys: KeyRing; readonly clock: Clock },
+  custodian: Custodian,
   cluster: string,
   opens: NonNullable<LineageDecision["opens"]>,
   signal?: AbortSignal,
 ): Promise<void> {
+  const key = lineageKey(cluster, opens.number);
+  const custody = await custodian.announce("lineage-opened", [{ key }], { details: { reason: opens.reason }, signal });
   const document = await signDocument(ports.keys, "lineage", {
     type: "lineage",
     formatVersion: FORMAT_VERSION,
@@ -46,13 +59,18 @@ export async function openLineage(
     ...opens,
     openedAt: ports.clock.now().toISOString(),
     tool: TOOL,
+    custody,
   });
   try {
-    await putDocument(ports.blobs, lineageKey(cluster, opens.number), document, signal);
+    await putDocument(ports.blobs, key, document, signal);
+    custodian.settle();
   } catch (error) {
     if (!isLifeboatError(error, "store/exists")) throw error;
     const there = await readCurrentLineage(ports, cluster);
-    if (there?.clusterId === opens.clusterId && there.number === opens.number) return;
+    if (there?.clusterId === opens.clusterId && there.number === opens.number) {
+      await custodian.skip([{ key }], "another run opened this lineage first");
+      return;
+    }
     throw new LifeboatError("busy", `another host opened a lineage of ${cluster} at the same time`, {
       hint: "run the command again",
       cause: error,

@@ -1,8 +1,11 @@
 import type { Clock } from "../clock.ts";
+import { appendRecord } from "../custody/append.ts";
+import type { CustodyPorts } from "../custody/append.ts";
 import { isLifeboatError } from "../errors.ts";
 import { dataPrefix, idInDataKey, manifestKey } from "../manifest/layout.ts";
 import { listClusters, listIds, readManifest } from "./catalog.ts";
 import type { Vault } from "./catalog.ts";
+import { requireTrustedKey } from "./require-trusted-key.ts";
 
 /** Something that a run began and no snapshot needs. */
 export type Orphan = {
@@ -56,8 +59,12 @@ export async function findOrphans(
   return { orphans, unclear };
 }
 
-/** Removes orphans that `findOrphans` gave, each looked at once more; tells of each that is gone. */
-export async function sweepOrphans(ports: OrphanPorts, orphans: readonly Orphan[], onSwept: (orphan: Orphan) => void): Promise<void> {
+/**
+ * Removes orphans that `findOrphans` gave, each looked at once more; tells of each that is gone. Data is removed when the custody log has been told, with the audit key. (Unfinished
+ * uploads were never there, and belong to no cluster.)
+ */
+export async function sweepOrphans(ports: CustodyPorts, orphans: readonly Orphan[], onSwept: (orphan: Orphan) => void): Promise<void> {
+  if (orphans.some(({ kind }) => kind === "data")) await requireTrustedKey(ports.keys, ports.trusted, "audit");
   for (const orphan of orphans) {
     if (orphan.kind === "unfinished") {
       await ports.blobs.removeUnfinished(orphan.id);
@@ -66,6 +73,11 @@ export async function sweepOrphans(ports: OrphanPorts, orphans: readonly Orphan[
       const isNamed = id !== undefined && (await ports.blobs.head(manifestKey(orphan.cluster, id))) !== undefined;
       const verdict = isNamed ? await neededBy(ports, orphan.cluster, id, orphan.key) : { reason: orphan.reason };
       if (verdict === "needed" || "unclear" in verdict) continue;
+      await appendRecord(ports, orphan.cluster, "audit", {
+        event: "removed",
+        subjects: [{ key: orphan.key }],
+        details: { reason: verdict.reason },
+      });
       await ports.blobs.remove(orphan.key);
     }
     onSwept(orphan);

@@ -1,9 +1,9 @@
-import type { Clock } from "../clock.ts";
+import type { CustodyPorts } from "../custody/append.ts";
+import { Custodian } from "../custody/custodian.ts";
 import { isLifeboatError, LifeboatError } from "../errors.ts";
-import type { KeyRing } from "../keys/key-ring.ts";
-import { verifiedKey } from "../manifest/layout.ts";
+import { manifestKey, verifiedKey } from "../manifest/layout.ts";
 import { FORMAT_VERSION } from "../manifest/schema.ts";
-import type { Manifest } from "../manifest/schema.ts";
+import type { CustodyReceipt, Manifest } from "../manifest/schema.ts";
 import { signDocument } from "../manifest/signed-document.ts";
 import { idOfSlot } from "../manifest/slot.ts";
 import type { Progress } from "../progress.ts";
@@ -12,16 +12,14 @@ import { SnapshotHasher } from "../snapshot/trailer.ts";
 import type { SnapshotDigests } from "../snapshot/trailer.ts";
 import type { SnapshotStore } from "../store/snapshot-store.ts";
 import { TOOL } from "../version.ts";
-import type { FoundManifest, Vault } from "./catalog.ts";
+import type { FoundManifest } from "./catalog.ts";
 import { requireContentAsRecorded } from "./require-content.ts";
 import { putDocument } from "../manifest/put-document.ts";
 import { resolveRef } from "./ref.ts";
 import { requireTrustedKey } from "./require-trusted-key.ts";
 
-export interface VerifyPorts extends Vault {
+export interface VerifyPorts extends CustodyPorts {
   readonly snapshots: SnapshotStore;
-  readonly keys: KeyRing;
-  readonly clock: Clock;
   readonly progress: Progress;
 }
 
@@ -30,6 +28,8 @@ export interface VerifyResult extends FoundManifest {
   readonly checks: readonly string[];
   /** Where the countersignature was left; undefined for a shallow verification. */
   readonly countersignature?: string;
+  /** The record of the custody log that tells of it. */
+  readonly custody?: CustodyReceipt;
 }
 
 const SHALLOW = ["signature", "trust", "presence", "size", "checksum"] as const;
@@ -44,12 +44,24 @@ export async function verifyShallow(ports: VerifyPorts, ref: string, signal?: Ab
 
 /**
  * Reads the whole snapshot back, decrypts it, checks every digest and etcd's trailer, scans its pages again, and leaves the
- * countersignature by which it counts as good. Throws what does not hold, and then leaves none.
+ * countersignature by which it counts as good. Throws what does not hold, and then leaves none; the custody log is told either way.
  */
 export async function verifyDeep(ports: VerifyPorts, ref: string, signal?: AbortSignal): Promise<VerifyResult> {
   // Asked first: gigabytes must not be read for a countersignature that cannot be made.
   await requireTrustedKey(ports.keys, ports.trusted, "audit");
-  const { manifest, digest } = await resolveRef(ports, ref);
+  const found = await resolveRef(ports, ref);
+  const custodian = new Custodian(ports, found.manifest.cluster, "audit");
+  try {
+    await requireGood(ports, found.manifest, signal);
+    return { ...found, checks: DEEP, ...(await countersign(ports, custodian, found)) };
+  } catch (error) {
+    // Of those who stopped it or could not read there is nothing to tell, unless something was announced.
+    if (isLifeboatError(error, "verify/") || custodian.isOpen) await custodian.fail(error, [subjectOf(found)]);
+    throw error;
+  }
+}
+
+async function requireGood(ports: VerifyPorts, manifest: Manifest, signal: AbortSignal | undefined): Promise<void> {
   await ports.snapshots.check(manifest.stored, signal);
   ports.progress.phase("verify", manifest.snapshot.bytes);
   const hasher = new SnapshotHasher();
@@ -61,8 +73,10 @@ export async function verifyDeep(ports: VerifyPorts, ref: string, signal?: Abort
   }
   requireAsRecorded(manifest, hasher.finish());
   requireContentAsRecorded(manifest, scanner.finish());
-  const countersignature = await countersign(ports, manifest, digest);
-  return { manifest, digest, checks: DEEP, countersignature };
+}
+
+function subjectOf({ manifest, digest }: FoundManifest): { readonly key: string; readonly digest: string } {
+  return { key: manifestKey(manifest.cluster, manifest.id), digest };
 }
 
 /** Throws where what came out of the store is not what etcd sent. */
@@ -83,27 +97,39 @@ export function requireAsRecorded(manifest: Manifest, actual: SnapshotDigests): 
     throw new LifeboatError("verify/trailer", `the content of ${name} does not match etcd's own trailer`, { hint });
 }
 
-async function countersign(ports: VerifyPorts, manifest: Manifest, manifestDigest: string): Promise<string> {
-  const { cluster, id, snapshot } = manifest;
+async function countersign(
+  ports: VerifyPorts,
+  custodian: Custodian,
+  found: FoundManifest,
+): Promise<{ readonly countersignature: string; readonly custody: CustodyReceipt }> {
+  const { cluster, id, snapshot } = found.manifest;
   const verifiedAt = ports.clock.now();
-  const document = await signDocument(ports.keys, "verification", {
-    type: "verification",
-    formatVersion: FORMAT_VERSION,
-    cluster,
-    id,
-    manifestDigest,
-    verifiedAt: verifiedAt.toISOString(),
-    level: "deep",
-    snapshot: { bytes: snapshot.bytes, sha256: snapshot.sha256 },
-    tool: TOOL,
-  });
   for (let ordinal = 1; ; ordinal++) {
     const key = verifiedKey(cluster, id, idOfSlot(verifiedAt, ordinal));
+    if ((await ports.blobs.head(key)) !== undefined && ordinal < LAST_ORDINAL) continue;
+    const custody = await custodian.announce("verified", [{ key }, subjectOf(found)]);
+    const document = await signDocument(ports.keys, "verification", {
+      type: "verification",
+      formatVersion: FORMAT_VERSION,
+      cluster,
+      id,
+      manifestDigest: found.digest,
+      verifiedAt: verifiedAt.toISOString(),
+      level: "deep",
+      snapshot: { bytes: snapshot.bytes, sha256: snapshot.sha256 },
+      tool: TOOL,
+      custody,
+    });
     try {
       await putDocument(ports.blobs, key, document);
-      return key;
+      custodian.settle();
+      return { countersignature: key, custody };
     } catch (error) {
-      if (!isLifeboatError(error, "store/exists") || ordinal === 99) throw error;
+      if (!isLifeboatError(error, "store/exists") || ordinal === LAST_ORDINAL) throw error;
+      await custodian.skip([subjectOf(found)], "another run took the name of this countersignature");
     }
   }
 }
+
+/** So many verifications of one snapshot within a second are a loop that went wild. */
+const LAST_ORDINAL = 99;

@@ -250,6 +250,8 @@ export const custodySchema = z
       code: z.string().optional(),
       /** The record whose announcement came to nothing, which this one explains. */
       of: z.int().positive().optional(),
+      /** The newest good snapshot that the run found: its manifest. So each backup says that the one before was there. */
+      seen: z.looseObject({ key: z.string().min(1), digest }).optional(),
     }),
     tool,
     signer,

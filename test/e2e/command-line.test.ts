@@ -15,7 +15,21 @@ import { anyText, saying } from "../support/matchers.ts";
 
 /** The command as a person meets it: real processes, a real etcd, wrong input, broken stores, Ctrl-C. */
 
-const COMMANDS = ["init", "preflight", "backup", "ls", "show", "status", "verify", "export", "keys", "orphans", "doctor", "completion"];
+const COMMANDS = [
+  "init",
+  "preflight",
+  "backup",
+  "ls",
+  "show",
+  "status",
+  "verify",
+  "export",
+  "keys",
+  "custody",
+  "orphans",
+  "doctor",
+  "completion",
+];
 
 let cluster: EtcdCluster;
 let folder: TemporaryFolder;
@@ -331,7 +345,9 @@ describe("etcd", () => {
     const { code, stdout, stderr } = await lifeboat(["backup", "prod"], there);
     expect({ code, stdout }).toEqual({ code: 3, stdout: "" });
     expect(stderr).toContain(down.endpoints[0]);
-    expect(await readdir(join(place.path, "vault"), { recursive: true })).toEqual([]);
+    const left = await readdir(join(place.path, "vault"), { recursive: true, withFileTypes: true });
+    expect(left.filter((entry) => !entry.isDirectory()).map(({ name }) => name)).toEqual(["0000000001.json"]);
+    expect((await lifeboat(["custody", "prod"], there)).stdout).toMatch(/^1 .* failed .* etcd\/unreachable: /m);
     expect(await lifeboat(["preflight", "prod"], there)).toMatchObject({ code: 3 });
   });
 

@@ -9,7 +9,7 @@ import { until } from "../../tools/lab/until.ts";
 import { fill } from "../etcd/support/fill.ts";
 import { lifeboat } from "../support/lifeboat.ts";
 import type { Outcome } from "../support/lifeboat.ts";
-import { expectBackup, expectTruth, newPlace, orphansIn } from "../support/place.ts";
+import { custodyIn, expectBackup, expectTruth, newPlace, orphansIn } from "../support/place.ts";
 import type { Place } from "../support/place.ts";
 import { proxied } from "../support/proxied.ts";
 import { signalled } from "../support/signalled.ts";
@@ -39,7 +39,7 @@ const SLOT = ["--slot", "2026-01-02T03:04:05Z"];
 async function expectHarmless(
   place: Place,
   kill: () => Promise<Outcome>,
-  { isCommitted = false, args = [] as readonly string[] } = {},
+  { isCommitted = false, args = [] as readonly string[], absences = 0, settled = 0 } = {},
 ): Promise<void> {
   const [idsBefore, filesBefore] = [await expectTruth(place), await place.stored()];
   expect(await kill()).toMatchObject({ code: undefined, signal: "SIGKILL", stdout: "" });
@@ -50,8 +50,12 @@ async function expectHarmless(
   expect(ids).toHaveLength(idsBefore.length + Number(isCommitted));
   expect(ids).toEqual(expect.arrayContaining([...idsBefore]));
   const orphans = left.filter((file) => file.startsWith(".lifeboat/") || (file.includes("/data/") && !isCommitted));
-  expect(left.filter((file) => !orphans.includes(file) && !/\/(lineage\/1|snapshots\/\w+)\.json$/.test(file) && !isCommitted)).toEqual([]);
+  expect(
+    left.filter((file) => !orphans.includes(file) && !/\/(lineage\/1|snapshots\/\w+|custody\/\d{10})\.json$/.test(file) && !isCommitted),
+  ).toEqual([]);
   expect(await orphansIn(place)).toEqual(orphans);
+  const { findings } = await custodyIn(place);
+  expect(findings).toEqual(Array.from({ length: absences }, () => "custody/announced-absence"));
 
   // At once: the lock of the dead is nobody's.
   const next = await expectBackup(place, args);
@@ -59,40 +63,48 @@ async function expectHarmless(
   expect(await readdir(place.path("etcd-lifeboat"))).toEqual([]);
   expect(await orphansIn(place, "sweep")).toEqual(orphans);
   expect(await orphansIn(place)).toEqual([]);
+  expect((await custodyIn(place)).findings).toHaveLength(absences - settled);
   expect(await expectTruth(place)).toEqual([...new Set([...ids, next.id])].toSorted());
   expect((await place.stored()).filter((file) => file.includes("/data/"))).toHaveLength(new Set([...ids, next.id]).size);
 }
 
 /** The first backup of all, and beside it a scheduled one of a store that has a good one. */
-async function expectHarmlessAt(cluster: EtcdCluster, moment: string, isCommitted = false): Promise<void> {
+async function expectHarmlessAt(cluster: EtcdCluster, moment: string, { isCommitted = false, isAnnounced = false } = {}): Promise<void> {
+  // Its data was swept, which the log tells.
+  const absence = isAnnounced ? { absences: 1, settled: 1 } : {};
   const kill = (place: Place, args: readonly string[]) => () => signalled("SIGKILL", moment, ["backup", "prod", ...args], place.options);
   const first = async (): Promise<void> => {
     const place = await newPlace(cluster, folder.path, `${moment} first`);
-    await expectHarmless(place, kill(place, []), { isCommitted });
+    await expectHarmless(place, kill(place, []), { isCommitted, ...absence });
   };
   const scheduled = async (): Promise<void> => {
     const place = await newPlace(cluster, folder.path, `${moment} scheduled`);
     await expectBackup(place);
-    await expectHarmless(place, kill(place, SLOT), { isCommitted, args: SLOT });
+    await expectHarmless(place, kill(place, SLOT), { isCommitted, args: SLOT, ...absence });
   };
   await Promise.all([first(), scheduled()]);
 }
 
 describe("kill -9 as a step begins: nothing of the run is visible, orphans lists what is left, and the next backup works at once", () => {
   // The code's own list: a step that is never begun is not hit, and its test fails.
-  test.each([...BACKUP_STEPS])("%s", (step) => expectHarmlessAt(small, `phase ${step}`));
+  test.each([...BACKUP_STEPS])("%s", (step) => expectHarmlessAt(small, `phase ${step}`, { isAnnounced: step === "manifest" }));
 
-  test("manifest, before its signature", () => expectHarmlessAt(small, "sign 1"));
+  test("custody, before its first signature", () => expectHarmlessAt(small, "sign 1"));
 
-  test("manifest, when the lineage is announced already", async () => {
-    const place = await newPlace(small, folder.path, "sign 2");
-    await expectHarmless(place, () => signalled("SIGKILL", "sign 2", ["backup", "prod"], place.options));
+  // The first backup signs four times: the record that announces the lineage, the lineage, the record that announces the snapshot, and its manifest.
+  test.each([
+    [2, "a lineage that is announced and not there: nothing settles that", { absences: 1 }],
+    [3, "a lineage, and nothing announced", {}],
+    [4, "a lineage, and a snapshot that is announced and not there", { absences: 1, settled: 1 }],
+  ] as const)("before signature %i, which leaves %s", async (number, _what, absence) => {
+    const place = await newPlace(small, folder.path, `sign ${number}`);
+    await expectHarmless(place, () => signalled("SIGKILL", `sign ${number}`, ["backup", "prod"], place.options), absence);
     expect((await place.here("show", "prod/latest")).stdout).toContain("lineage 1");
   });
 });
 
 test("kill -9 when the manifest is written and nothing was said yet: the snapshot is there, and good", () =>
-  expectHarmlessAt(small, "reported", true));
+  expectHarmlessAt(small, "reported", { isCommitted: true }));
 
 describe("kill -9 while data is being written", () => {
   test.each([1, 1_000_000, 4_000_000])("by itself, %i bytes into the upload", (bytes) => expectHarmlessAt(large, `written ${bytes}`));

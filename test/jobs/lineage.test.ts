@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { Custodian } from "../../shared/custody/custodian.ts";
 import type { EndpointStatus } from "../../shared/etcd/etcd-source.ts";
 import { decideLineage } from "../../shared/etcd/lineage.ts";
 import type { LineageDecision } from "../../shared/etcd/lineage.ts";
@@ -10,7 +11,7 @@ import { ScriptedEtcd } from "../doubles/scripted-etcd.ts";
 import { failureOf, keys as keysIn } from "../support/blobs.ts";
 import { anyText, saying } from "../support/matchers.ts";
 import { flipped, randomSnapshot } from "../support/snapshots.ts";
-import { backUp, bytesAt, CLUSTER, makeTestKeys, newVault, plant, quarantine, rewrite, visible } from "../support/vaults.ts";
+import { backUp, bytesAt, CLUSTER, custodyOf, makeTestKeys, newVault, plant, quarantine, rewrite, visible } from "../support/vaults.ts";
 import type { TestKeys, TestVault } from "../support/vaults.ts";
 
 let keys: TestKeys;
@@ -232,16 +233,26 @@ test("names that are no lineage's are passed over", async () => {
 describe("two hosts that open a lineage at once", () => {
   const opens = { number: 1, clusterId: "c1", reason: "first-backup", revision: 5 } as const;
 
+  const open = (revision: number, clusterId = "c1"): Promise<void> =>
+    openLineage(vault, new Custodian(vault, CLUSTER, "snapshot"), CLUSTER, { ...opens, revision, clusterId });
+
   test("agree where it is of the same cluster", async () => {
-    await openLineage(vault, CLUSTER, opens);
+    await open(5);
     const first = bytesAt(vault, lineageKey(CLUSTER, 1));
-    await openLineage(vault, CLUSTER, { ...opens, revision: 6 });
+    await open(6);
     expect(bytesAt(vault, lineageKey(CLUSTER, 1))).toEqual(first);
+    const told = custodyOf(vault).map(({ event, subjects, details }) => [event, subjects, details]);
+    const subjects = [{ key: lineageKey(CLUSTER, 1) }];
+    expect(told).toEqual([
+      ["lineage-opened", subjects, { reason: "first-backup" }],
+      ["lineage-opened", subjects, { reason: "first-backup" }],
+      ["skipped", subjects, { reason: "another run opened this lineage first", of: 2 }],
+    ]);
   });
 
   test("do not where it is of another: the second is told to run again", async () => {
-    await openLineage(vault, CLUSTER, opens);
-    expect(await failureOf(openLineage(vault, CLUSTER, { ...opens, clusterId: "c2" }))).toMatchObject({
+    await open(5);
+    expect(await failureOf(open(5, "c2"))).toMatchObject({
       code: "busy",
       message: saying("another host opened a lineage of prod"),
       hint: "run the command again",

@@ -98,6 +98,7 @@ describe("a deep verification", () => {
       level: "deep",
       snapshot: { bytes: backedUp.manifest.snapshot.bytes, sha256: backedUp.manifest.snapshot.sha256 },
       tool: backedUp.manifest.tool,
+      custody: result.custody,
       signer: { ...read(result.countersignature).signer, purpose: "audit", fingerprint: keys.trusted.audit[0] },
     });
     expect(vault.progress.phases.at(-1)).toBe("verify");

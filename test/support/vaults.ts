@@ -9,8 +9,8 @@ import { backup } from "../../shared/jobs/backup.ts";
 import type { BackupPorts, BackupResult } from "../../shared/jobs/backup.ts";
 import { createLocalKeys } from "../../shared/keys/local/create-local-keys.ts";
 import { LocalKeyRing } from "../../shared/keys/local/local-key-ring.ts";
-import { manifestKey } from "../../shared/manifest/layout.ts";
-import type { Agreement, SealedObject, Stored } from "../../shared/manifest/schema.ts";
+import { custodyPrefix, manifestKey } from "../../shared/manifest/layout.ts";
+import type { Agreement, CustodyRecord, SealedObject, Stored } from "../../shared/manifest/schema.ts";
 import { openDocument, signDocument } from "../../shared/manifest/signed-document.ts";
 import type { DocumentOf, KindOfOneSigner, TrustedKeys, Unsigned } from "../../shared/manifest/signed-document.ts";
 import { newIdentity } from "../../shared/seal/age.ts";
@@ -62,6 +62,7 @@ export function newVault({ folder, ring, trusted, breakGlass }: TestKeys): TestV
     snapshots: new SealedStore({ blobs, keys: ring, breakGlass: [breakGlass.recipient], randomBytes }),
     lock: new FileLock(join(folder, "locks"), systemClock),
     progress: new RecordedProgress(),
+    actor: () => Promise.resolve("ann@backups"),
   };
 }
 
@@ -96,6 +97,17 @@ export async function backUp(
       ...(signal === undefined ? {} : { signal }),
     },
   );
+}
+
+/** What is in the store but custody records. */
+export function apartFromCustody({ blobs }: TestVault): readonly string[] {
+  return [...blobs.objects.keys()].filter((key) => !key.includes("/custody/"));
+}
+
+/** The records of a cluster's log, in order. */
+export function custodyOf(vault: TestVault, cluster = CLUSTER): readonly CustodyRecord[] {
+  const keys = [...vault.blobs.objects.keys()].filter((key) => key.startsWith(custodyPrefix(cluster))).toSorted();
+  return keys.map((key) => openDocument("custody", bytesAt(vault, key), vault.trusted, key));
 }
 
 /** What a person sees of a cluster: its manifests. */

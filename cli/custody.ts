@@ -1,0 +1,131 @@
+import { isOfChain } from "../shared/custody/finding.ts";
+import { isFault } from "../shared/custody/records.ts";
+import type { FoundRecord } from "../shared/custody/records.ts";
+import { LifeboatError } from "../shared/errors.ts";
+import { listCustody, verifyCustody } from "../shared/jobs/custody.ts";
+import type { CustodyReport } from "../shared/jobs/custody.ts";
+import { isClusterName } from "../shared/manifest/layout.ts";
+import type { CustodyReceipt } from "../shared/manifest/schema.ts";
+import { parseUtc } from "../shared/manifest/slot.ts";
+import type { Register } from "./command.ts";
+import { print, printJson, tell, widthOf } from "./console.ts";
+import { describeReceipt } from "./describe.ts";
+import type { ExitCode } from "./exit-codes.ts";
+import { formatFinding, formatTable, formatTime } from "./format.ts";
+
+interface Options {
+  readonly verify?: boolean;
+  readonly head?: string;
+  readonly since?: string;
+}
+
+/** `lifeboat custody`. */
+export const registerCustody: Register = (program, run) => {
+  program
+    .command("custody")
+    .summary("show and verify the log of all that happened to snapshots")
+    .description(
+      "Show a cluster's custody log: every backup, verification and removal, each record signed and naming the one before. With --verify hold the log against itself and against what is stored.",
+    )
+    .argument("<cluster>", "whose log")
+    .option("--verify", "find what is missing, altered, forged, not logged, or gone without a word")
+    .option(
+      "--head <seq:digest>",
+      "a record that was written down elsewhere, which the log must have: finds a log that was cut off (verifies, too)",
+    )
+    .option("--since <time>", "show only records of this time (UTC) and later")
+    .addHelpText(
+      "after",
+      "\nThe exit code is 4 where the log itself does not hold, and 6 where it does and\nsomething stored does not match it.\n\nExample:\n  $ lifeboat custody prod --verify --since 2026-11-21",
+    )
+    .action((cluster: string, options: Options) =>
+      run(async (session) => {
+        if (!isClusterName(cluster))
+          throw new LifeboatError("usage", `"${cluster}" is not a cluster's name`, { hint: "lifeboat ls shows which clusters there are" });
+        const [head, since] = [parseHead(options.head), parseSince(options.since)];
+        const vault = await session.openPorts();
+        const shown: FoundRecord[] = [];
+        const onRecord = (found: FoundRecord): void => void shown.push(found);
+        let report: CustodyReport | undefined;
+        if (options.verify === true || head !== undefined) report = await verifyCustody(vault, cluster, { head, since, onRecord });
+        else await listCustody(vault, cluster, { since, onRecord });
+        if (session.json) {
+          printJson(session.console, toJson(cluster, shown, report));
+        } else {
+          if (shown.length > 0) {
+            const layout = { width: widthOf(session.console.stdout), dispensable: ["BY", "ACTOR", "WHY"] };
+            print(session.console, formatTable(HEAD, shown.map(toRow), layout));
+          } else if (report === undefined) {
+            tell(
+              session.console,
+              `there is no record of ${cluster} ${since === undefined ? "" : "of that time "}in ${vault.blobs.location}`,
+            );
+          }
+          if (report !== undefined) print(session.console, `${shown.length > 0 ? "\n" : ""}${describeReport(cluster, report)}`);
+        }
+        for (const { record } of report === undefined ? shown : [])
+          if (isFault(record)) tell(session.console, `warning: ${record.message}`);
+        return exitCodeFor(shown, report);
+      }),
+    );
+};
+
+function exitCodeFor(shown: readonly FoundRecord[], report: CustodyReport | undefined): ExitCode {
+  if (report === undefined) return shown.some(({ record }) => isFault(record)) ? 4 : 0;
+  if (report.findings.some(isOfChain)) return 4;
+  return report.findings.length > 0 ? 6 : 0;
+}
+
+function parseHead(text: string | undefined): CustodyReceipt | undefined {
+  if (text === undefined) return undefined;
+  const match = /^([1-9]\d{0,9})[: ](sha256:[0-9a-f]{64})$/.exec(text.trim());
+  const [, sequence, digest] = match ?? [];
+  if (sequence === undefined || digest === undefined)
+    throw new LifeboatError("usage", `--head "${text}" does not name a record`, {
+      hint: "give what a backup printed after custody:, such as 12:sha256:... with 64 hex digits",
+    });
+  return { sequence: Number(sequence), digest };
+}
+
+function parseSince(text: string | undefined): Date | undefined {
+  if (text === undefined) return undefined;
+  const since = parseUtc(text);
+  if (since === undefined)
+    throw new LifeboatError("usage", `--since "${text}" is not a UTC time`, {
+      hint: "give one such as 2026-11-21 or 2026-11-21T10:00:00Z",
+    });
+  return since;
+}
+
+const HEAD = ["RECORD", "TIME", "EVENT", "BY", "ACTOR", "ABOUT", "WHY"];
+
+function toRow({ sequence, key, record }: FoundRecord): string[] {
+  if (isFault(record)) return [String(sequence), "", record.code, "", "", key, ""];
+  const { time, event, actor, subjects, details, signer } = record;
+  // What matters most stands first; the rest is in the JSON.
+  const about = subjects[0]?.key.split("/").slice(2).join("/") ?? "";
+  const why = [details.of === undefined ? "" : `explains ${details.of}`, details.code ?? "", details.reason ?? ""].filter(
+    (part) => part !== "",
+  );
+  return [String(sequence), formatTime(time), event, signer.purpose, actor, about, why.join(": ")];
+}
+
+function describeReport(cluster: string, { head, findings, records, documents, beforeLog }: CustodyReport): string {
+  const before = beforeLog === 0 ? "" : `, ${beforeLog} of them from before there was a log`;
+  const looked = `${records} records, held against ${documents} manifests, countersignatures and lineages${before}`;
+  const last = head === undefined ? "there is no log" : `head ${describeReceipt(head)}`;
+  if (findings.length === 0) return `the custody log of ${cluster} holds: ${looked}\n${last}`;
+  return [...findings.map((finding) => formatFinding({ severity: finding.code, ...finding })), `${looked}\n${last}`].join("\n");
+}
+
+function toJson(cluster: string, shown: readonly FoundRecord[], report: CustodyReport | undefined): unknown {
+  return {
+    cluster,
+    records: shown.map(({ sequence, key, digest, record }) => {
+      if (isFault(record)) return { sequence, key, digest, error: { code: record.code, message: record.message } };
+      const { time, event, actor, subjects, details, signer } = record;
+      return { sequence, key, digest, time, event, actor, subjects, details, purpose: signer.purpose, fingerprint: signer.fingerprint };
+    }),
+    verification: report === undefined ? null : { ...report, head: report.head ?? null, holds: report.findings.length === 0 },
+  };
+}

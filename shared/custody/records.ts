@@ -1,0 +1,88 @@
+import { isLifeboatError } from "../errors.ts";
+import { custodyPrefix, sequenceInCustodyKey } from "../manifest/layout.ts";
+import type { CustodyRecord } from "../manifest/schema.ts";
+import { digestOf, MAX_DOCUMENT_BYTES, openDocument } from "../manifest/signed-document.ts";
+import type { TrustedKeys } from "../manifest/signed-document.ts";
+import { readSmall } from "../store/blob-store.ts";
+import type { BlobStore } from "../store/blob-store.ts";
+import { mayTell } from "./events.ts";
+
+/** What is wrong with one object of the log. */
+export interface RecordFault {
+  readonly code: "custody/altered" | "custody/forged" | "custody/misplaced";
+  readonly message: string;
+}
+
+/** An object of the log as it was found under its number. */
+export interface FoundRecord {
+  /** From its key. */
+  readonly sequence: number;
+  readonly key: string;
+  readonly digest: string;
+  /** What it says, if that is to be believed. */
+  readonly record: CustodyRecord | RecordFault;
+}
+
+export function isFault(record: CustodyRecord | RecordFault): record is RecordFault {
+  return !("event" in record);
+}
+
+/** 16 at a time: enough to hide the latency of an object store. */
+const PARALLEL_READS = 16;
+
+interface Options {
+  /** Passes over objects that the store has from before, by its own clock. */
+  readonly modifiedSince?: Date | undefined;
+}
+
+/** Every record of a cluster's log in the order of their numbers, each signature and trust checked; one that vanishes meanwhile is passed over. Holds a few at a time. */
+export async function* readRecords(
+  vault: { readonly blobs: BlobStore; readonly trusted: TrustedKeys },
+  cluster: string,
+  { modifiedSince }: Options = {},
+): AsyncGenerator<FoundRecord, void, undefined> {
+  const read = async (key: string, sequence: number): Promise<FoundRecord | undefined> => {
+    try {
+      const bytes = await readSmall(vault.blobs, key, MAX_DOCUMENT_BYTES);
+      return { sequence, key, digest: digestOf(bytes), record: openRecord(bytes, vault.trusted, key, cluster, sequence) };
+    } catch (error) {
+      if (isLifeboatError(error, "verify/missing")) return undefined;
+      if (!isLifeboatError(error, "verify/size")) throw error;
+      return { sequence, key, digest: "", record: { code: "custody/altered", message: error.message } };
+    }
+  };
+  const waiting: Promise<FoundRecord | undefined>[] = [];
+  for await (const { key, modified } of vault.blobs.list(custodyPrefix(cluster))) {
+    const sequence = sequenceInCustodyKey(cluster, key);
+    if (sequence === undefined || (modifiedSince !== undefined && modified < modifiedSince)) continue;
+    const reading = read(key, sequence);
+    // It is awaited in its turn; until then a failure is not unhandled.
+    reading.catch(() => undefined);
+    waiting.push(reading);
+    const next = waiting.length < PARALLEL_READS ? undefined : await waiting.shift();
+    if (next !== undefined) yield next;
+  }
+  for (const reading of waiting) {
+    const found = await reading;
+    if (found !== undefined) yield found;
+  }
+}
+
+function openRecord(bytes: Uint8Array, trusted: TrustedKeys, key: string, cluster: string, sequence: number): CustodyRecord | RecordFault {
+  let record: CustodyRecord;
+  try {
+    record = openDocument("custody", bytes, trusted, key);
+  } catch (error) {
+    if (!isLifeboatError(error, "verify/")) throw error;
+    return { code: error.code === "verify/untrusted" ? "custody/forged" : "custody/altered", message: error.message };
+  }
+  if (record.cluster !== cluster || record.sequence !== sequence)
+    return {
+      code: "custody/misplaced",
+      message: `${key} holds record ${record.sequence} of ${record.cluster}: it was put in another's place`,
+    };
+  const { purpose } = record.signer;
+  if (!mayTell(purpose, record.event))
+    return { code: "custody/forged", message: `${key} tells of ${record.event}, and is signed by the ${purpose} key, which may not` };
+  return record;
+}

@@ -1,1 +1,0 @@
-export { putDocument } from "../manifest/put-document.ts";
