@@ -8,6 +8,7 @@ const ADAPTERS = {
   group: [
     "**/etcd/adapter/*",
     "**/store/directory/*",
+    "**/store/s3/*",
     "**/store/sealed.ts",
     "**/keys/local/*",
     "**/keys/kms/*",

@@ -62,7 +62,7 @@ export interface ConnectedCluster {
 
 /** The ports that a configuration asks for. Adapters that take long to load are loaded only where it does. */
 export async function wire({ config, directory }: LoadedConfig, surroundings: Surroundings): Promise<Ports> {
-  const blobs = new DirectoryBlobStore(resolve(directory, config.store.path), surroundings.randomBytes);
+  const blobs = await openStore(config.store, directory, surroundings);
   const keys = await openKeys(config.keys, directory);
   return {
     blobs,
@@ -88,6 +88,12 @@ function userName(): string {
   } catch {
     return `uid-${process.getuid?.() ?? "unknown"}`;
   }
+}
+
+async function openStore(store: Config["store"], directory: string, { clock, randomBytes }: Surroundings): Promise<BlobStore> {
+  if (store.kind === "directory") return new DirectoryBlobStore(resolve(directory, store.path), randomBytes);
+  const { S3BlobStore } = await import("./store/s3/s3-store.ts");
+  return new S3BlobStore(store, clock, randomBytes);
 }
 
 async function openKeys(keys: Config["keys"], directory: string): Promise<KeyRing> {

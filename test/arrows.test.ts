@@ -13,6 +13,7 @@ const FORBIDDEN: readonly (readonly [file: string, imported: string])[] = [
   ["shared/jobs/a.ts", "../store/directory/directory-store.ts"],
   ["shared/jobs/b.ts", "../store/sealed.ts"],
   ["shared/jobs/c.ts", "../keys/local/local-key-ring.ts"],
+  ["shared/jobs/s3.ts", "../store/s3/s3-store.ts"],
   ["shared/jobs/kms.ts", "../keys/kms/kms-key-ring.ts"],
   ["shared/config/aws.ts", "../secrets/aws-secrets.ts"],
   ["shared/jobs/d.ts", "../etcd/adapter/source.ts"],

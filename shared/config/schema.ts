@@ -4,6 +4,7 @@ import { AGREEMENTS } from "../manifest/schema.ts";
 import { parseDuration } from "./durations.ts";
 import { REFERENCE } from "./secrets.ts";
 import { settings } from "./settings.ts";
+import { storeSchema } from "./store-schema.ts";
 
 /** lifeboat.yaml. Its defaults are the ones that `lifeboat init` writes down. */
 
@@ -123,10 +124,7 @@ const kmsKeys = settings({
 
 export const configSchema = settings({
   version: z.literal(1, { error: "expected 1: the only version of this file" }),
-  store: settings({
-    kind: z.literal("directory", { error: "expected directory: the kind of store that this version has" }),
-    path: z.string().min(1),
-  }),
+  store: storeSchema,
   keys: z.discriminatedUnion("kind", [localKeys, kmsKeys], {
     error:
       "expected { kind: local, path: ./keys } or { kind: kms, wrap: alias/..., sign: { snapshot: alias/..., audit: ..., bundle: ... }, region: ... }",

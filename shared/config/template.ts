@@ -28,6 +28,16 @@ version: 1
 store:
   kind: directory
   path: ${yaml(draft.store)}
+# or in S3, or a store that speaks like it. Credentials are the AWS SDK's to find (environment, profile, role):
+#   kind: s3
+#   bucket: my-etcd-backups
+#   region: eu-central-1
+#   prefix: lifeboat                       # left out: the whole bucket
+#   endpoint: https://s3.example:9000      # left out: AWS
+#   pathStyle: true                        # the bucket in the path, not in the host's name (default: false)
+#   expectedBucketOwner: "123456789012"    # the account that the bucket must belong to
+#   sse: { kmsKey: alias/lifeboat-bucket } # encryption by KMS at rest, with a key that wraps nothing else
+#   lock: { mode: governance, days: 14 }   # Object Lock: nobody removes or replaces what is stored for so long
 
 # The keys that sign, and that wrap each snapshot's own key. A host that only backs up needs snapshot.key,
 # snapshot.pub and wrapping.pub; whoever has wrapping.key can read every snapshot.

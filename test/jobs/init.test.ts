@@ -32,7 +32,7 @@ describe("init", () => {
     expect(await entries()).toEqual(ALL);
     const { config } = await loadConfig(result.config);
     const ring = new LocalKeyRing(join(folder, "keys"));
-    expect(config.store.path).toBe("./vault");
+    expect(config.store).toEqual({ kind: "directory", path: "./vault" });
     expect(config.keys).toEqual({ kind: "local", path: "./keys" });
     expect(config.breakGlass).toEqual([result.breakGlassRecipient]);
     for (const purpose of ["snapshot", "audit", "bundle"] as const) {
@@ -68,7 +68,7 @@ describe("init", () => {
     };
     const { config: file } = await make({ configFile: join(folder, "etc", "prod.yaml"), directory, cluster });
     const { config } = await loadConfig(file);
-    expect(config.store.path).toBe("../boat/vault");
+    expect(config.store).toEqual({ kind: "directory", path: "../boat/vault" });
     expect(config.clusters["prod"]).toMatchObject({
       endpoints: ["https://10.0.0.1:2379"],
       tls: { ca: "file:../pki/ca.pem", cert: "file:../pki/client.pem", key: "file:../pki/client-key.pem" },

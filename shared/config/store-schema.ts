@@ -1,0 +1,60 @@
+import { z } from "zod";
+import { isKey } from "../store/blob-key.ts";
+import { settings } from "./settings.ts";
+
+/** Where snapshots are kept: `store` in lifeboat.yaml. */
+
+const directoryStore = settings({ kind: z.literal("directory"), path: z.string().min(1) });
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html */
+const bucket = z
+  .string()
+  .regex(
+    /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/,
+    "expected a bucket's name: 3 to 63 lower-case letters, digits, '.' and '-'; no address and no path",
+  );
+
+const prefix = z
+  .string()
+  .default("")
+  .transform((text, context) => {
+    const bare = text.replace(/\/$/, "");
+    if (bare !== "" && !isKey(bare)) {
+      context.addIssue({
+        code: "custom",
+        message: `"${text}" is not a prefix such as backups/etcd: segments of letters, digits and . _ @ -, not beginning with a dot or slash`,
+      });
+      return z.NEVER;
+    }
+    return bare === "" ? "" : `${bare}/`;
+  });
+
+const endpoint = z.string().refine((text) => {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return url !== undefined && ["http:", "https:"].includes(url.protocol) && url.username === "" && url.search === "" && url.hash === "";
+}, "expected the address of an S3-compatible store such as https://s3.example:9000, without credentials");
+
+const REGION = "expected a region such as eu-central-1; an S3-compatible store that has none takes us-east-1";
+
+const s3Store = settings({
+  kind: z.literal("s3"),
+  bucket,
+  prefix,
+  region: z.string({ error: REGION }).regex(/^[a-z0-9-]+$/, REGION),
+  endpoint: endpoint.optional(),
+  pathStyle: z.boolean().default(false),
+  expectedBucketOwner: z
+    .string()
+    .regex(/^\d{12}$/, "expected an account's twelve digits, in quotes")
+    .optional(),
+  sse: settings({ kmsKey: z.string().min(1) }).optional(),
+  lock: settings({
+    mode: z.enum(["governance", "compliance"], { error: "expected governance or compliance" }),
+    // S3 takes a retention of up to 100 years.
+    days: z.int().min(1).max(36_500),
+  }).optional(),
+});
+
+export const storeSchema = z.discriminatedUnion("kind", [directoryStore, s3Store], {
+  error: "expected { kind: directory, path: ./vault } or { kind: s3, bucket: ..., region: ... }",
+});
