@@ -18,7 +18,7 @@ import { interrupted } from "./within.ts";
  */
 
 /** On the stream and on the connection. HTTP/2's 64 KiB make etcd wait for us at every link that has a delay, and cost it twice the CPU on loopback. */
-const WINDOW_BYTES = 8 * 1024 * 1024;
+const WINDOW_BYTES = 32 * 1024 * 1024;
 /** A gRPC message of no bytes: SnapshotRequest has no fields. */
 const EMPTY_MESSAGE = Buffer.alloc(5);
 
