@@ -1,0 +1,61 @@
+import { LifeboatError } from "../shared/errors.ts";
+import { rewrap } from "../shared/jobs/rewrap.ts";
+import type { Rewrapped } from "../shared/jobs/rewrap.ts";
+import { isClusterName } from "../shared/manifest/layout.ts";
+import type { Register } from "./command.ts";
+import { print, printJson, tell, widthOf } from "./console.ts";
+import { formatTable } from "./format.ts";
+import { ConsoleProgress } from "./progress-bar.ts";
+
+const OUTCOMES: Readonly<Record<Rewrapped["outcome"], string>> = {
+  already: "under it already",
+  "would-rewrap": "would be rewrapped",
+  rewrapped: "rewrapped",
+  failed: "FAILED",
+  "not-sealed": "has no key of its own",
+};
+
+/** `lifeboat rewrap`. */
+export const registerRewrap: Register = (program, run) => {
+  program
+    .command("rewrap")
+    .summary("wrap the keys of stored snapshots under the present wrapping key")
+    .description(
+      "Wrap the key of each stored snapshot once more, under the wrapping key of now, in a signed document beside its manifest: after the wrapping key was replaced, and before the old one goes. Data and manifests stay as they are. A run that was stopped goes on where it stood. Needs the audit key, and a key that opens what was wrapped before. The exit code is 6 where a snapshot could not be opened.",
+    )
+    .argument("[cluster]", "only this cluster's snapshots")
+    .option("--dry-run", "only say what would be done")
+    .addHelpText("after", "\nExample:\n  $ lifeboat rewrap --dry-run")
+    .action((cluster: string | undefined, options: { readonly dryRun?: boolean }) =>
+      run(async (session) => {
+        if (cluster !== undefined && !isClusterName(cluster))
+          throw new LifeboatError("usage", `"${cluster}" is not a cluster's name`, {
+            hint: "lifeboat rewrap alone takes every cluster",
+          });
+        const ports = await session.openPorts();
+        const progress = new ConsoleProgress(session.console);
+        const dryRun = options.dryRun === true;
+        const { wrappingKey, snapshots, bad } = await rewrap(
+          { ...ports, progress },
+          { cluster, dryRun, signal: session.console.signal },
+        ).finally(() => progress.close());
+        if (session.json) {
+          printJson(session.console, {
+            wrappingKey,
+            dryRun,
+            snapshots: snapshots.map(({ cluster: of, id, error, ...rest }) => ({ ref: `${of}/${id}`, ...rest, error: error?.message })),
+            unbelieved: bad.map(({ key, error }) => ({ key, reason: error.message })),
+          });
+        } else {
+          print(session.console, `wrapping key: ${wrappingKey}`);
+          const rows = snapshots.map(({ cluster: of, id, outcome, under }) => [`${of}/${id}`, OUTCOMES[outcome], under.join(", ")]);
+          if (rows.length === 0) print(session.console, "no snapshots");
+          else print(session.console, formatTable(["SNAPSHOT", "", "WRAPPED UNDER"], rows, { width: widthOf(session.console.stdout) }));
+        }
+        for (const { cluster: of, id, error } of snapshots)
+          if (error !== undefined) tell(session.console, `warning: ${of}/${id} was passed over: ${error.message}`);
+        for (const { key, error } of bad) tell(session.console, `warning: ${key} is not believed: ${error.message}`);
+        return bad.length > 0 || snapshots.some(({ outcome }) => outcome === "failed") ? 6 : 0;
+      }),
+    );
+};

@@ -1,0 +1,128 @@
+import type { CustodyPorts } from "../custody/append.ts";
+import { Custodian } from "../custody/custodian.ts";
+import { isLifeboatError } from "../errors.ts";
+import type { LifeboatError } from "../errors.ts";
+import { manifestKey, rewrapKey } from "../manifest/layout.ts";
+import { putDocument } from "../manifest/put-document.ts";
+import { readRewraps } from "../manifest/rewraps.ts";
+import { FORMAT_VERSION } from "../manifest/schema.ts";
+import { signDocument } from "../manifest/signed-document.ts";
+import type { Progress } from "../progress.ts";
+import { throwIfAborted } from "../store/body-reader.ts";
+import type { SnapshotStore } from "../store/snapshot-store.ts";
+import { TOOL } from "../version.ts";
+import { listClusters, listIds, readManifest } from "./catalog.ts";
+import type { FoundManifest } from "./catalog.ts";
+import { requireTrustedKey } from "./require-trusted-key.ts";
+
+export interface RewrapPorts extends CustodyPorts {
+  readonly snapshots: SnapshotStore;
+  readonly progress: Progress;
+}
+
+export interface RewrapRequest {
+  /** Left out: every cluster in the store. */
+  readonly cluster?: string | undefined;
+  /** Says what would be done, and opens and writes nothing. */
+  readonly dryRun: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface Rewrapped {
+  readonly cluster: string;
+  readonly id: string;
+  /** The keys that it is wrapped under without this run. */
+  readonly under: readonly string[];
+  /**
+   * `already`: under the wrapping key of now; `would-rewrap`: in a dry run; `rewrapped`; `failed`: it could not be read or opened, and was passed over;
+   * `not-sealed`: another store's, which wraps no keys.
+   */
+  readonly outcome: "already" | "would-rewrap" | "rewrapped" | "failed" | "not-sealed";
+  /** Where the wrapping stands, or would. */
+  readonly key?: string;
+  readonly error?: LifeboatError;
+}
+
+export interface RewrapResult {
+  /** See `Wrapping.key`. */
+  readonly wrappingKey: string;
+  /** Oldest first in each cluster. */
+  readonly snapshots: readonly Rewrapped[];
+  /** Rewraps in the store that are not believed. */
+  readonly bad: readonly { readonly key: string; readonly error: LifeboatError }[];
+}
+
+/**
+ * Wraps the key of every snapshot that is not wrapped under the wrapping key of now once more under it, in a signed document beside the manifest, which stays as it is. The data is neither read nor written. A
+ * run that ended early is taken up where it stood: what is wrapped already is passed over. A snapshot that cannot be opened is told and passed over; a store or
+ * a key service that fails ends the run with its error.
+ */
+export async function rewrap(ports: RewrapPorts, { cluster, dryRun, signal }: RewrapRequest): Promise<RewrapResult> {
+  const wrappingKey = await ports.keys.wrappingKey();
+  if (!dryRun) await requireTrustedKey(ports.keys, ports.trusted, "audit");
+  const snapshots: Rewrapped[] = [];
+  const bad: { key: string; error: LifeboatError }[] = [];
+  for (const name of cluster === undefined ? await listClusters(ports.blobs) : [cluster]) {
+    for (const id of await listIds(ports.blobs, name)) {
+      throwIfAborted("the rewrap", signal);
+      const found = await readManifest(ports, name, id).catch(passOver);
+      if (isLifeboatError(found)) {
+        snapshots.push({ cluster: name, id, under: [], outcome: "failed", error: found });
+        continue;
+      }
+      if (found.manifest.stored.kind !== "sealed") {
+        snapshots.push({ cluster: name, id, under: [], outcome: "not-sealed" });
+        continue;
+      }
+      const rewraps = await readRewraps(ports, name, id);
+      bad.push(...rewraps.bad);
+      const wrappings = [...found.manifest.stored.encryption.wrappings, ...rewraps.good.flatMap((each) => each.wrappings)];
+      const under = wrappings.map(({ key }) => key);
+      const common = { cluster: name, id, under };
+      const key = rewrapKey(name, id, rewraps.last + 1);
+      if (under.includes(wrappingKey)) snapshots.push({ ...common, outcome: "already" });
+      else if (dryRun) snapshots.push({ ...common, outcome: "would-rewrap", key });
+      else snapshots.push({ ...common, ...(await addWrapping(ports, found, key)) });
+    }
+  }
+  return { wrappingKey, snapshots, bad };
+}
+
+async function addWrapping(
+  ports: RewrapPorts,
+  { manifest, digest }: FoundManifest,
+  key: string,
+): Promise<Pick<Rewrapped, "outcome" | "key" | "error">> {
+  const { cluster, id } = manifest;
+  const wrapping = await ports.snapshots.rewrap(manifest, manifest.stored).catch(passOver);
+  if (isLifeboatError(wrapping)) return { outcome: "failed", error: wrapping };
+  const subject = { key: manifestKey(cluster, id), digest };
+  const custodian = new Custodian(ports, cluster, "audit");
+  try {
+    const custody = await custodian.announce("rewrapped", [{ key }, subject]);
+    const document = await signDocument(ports.keys, "rewrap", {
+      type: "rewrap",
+      formatVersion: FORMAT_VERSION,
+      cluster,
+      id,
+      manifestDigest: digest,
+      rewrappedAt: ports.clock.now().toISOString(),
+      wrappings: [wrapping],
+      tool: TOOL,
+      custody,
+    });
+    await putDocument(ports.blobs, key, document);
+    custodian.settle();
+    ports.progress.note("info", `${cluster}/${id} is wrapped under ${wrapping.key} too`);
+    return { outcome: "rewrapped", key };
+  } catch (error) {
+    if (custodian.isOpen) await custodian.fail(error, [subject]);
+    throw error;
+  }
+}
+
+/** What concerns one snapshot alone. */
+function passOver(error: unknown): LifeboatError {
+  if (isLifeboatError(error, "verify/", "keys/no-match", "keys/denied", "keys/missing", "keys/disabled", "keys/deleting")) return error;
+  throw error;
+}
