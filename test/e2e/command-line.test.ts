@@ -25,6 +25,7 @@ const COMMANDS = [
   "verify",
   "export",
   "keys",
+  "rewrap",
   "custody",
   "orphans",
   "doctor",

@@ -1,0 +1,254 @@
+import { createHash } from "node:crypto";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { IAMClient } from "@aws-sdk/client-iam";
+import {
+  CreateAliasCommand,
+  CreateGrantCommand,
+  DecryptCommand,
+  DescribeKeyCommand,
+  DisableKeyCommand,
+  EncryptCommand,
+  GetPublicKeyCommand,
+  KMSClient,
+  KMSServiceException,
+  PutKeyPolicyCommand,
+  ScheduleKeyDeletionCommand,
+  SignCommand,
+} from "@aws-sdk/client-kms";
+import {
+  CreateBucketCommand,
+  DeleteBucketCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutBucketPolicyCommand,
+  PutObjectCommand,
+  S3Client,
+  S3ServiceException,
+} from "@aws-sdk/client-s3";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { startCluster } from "../../tools/lab/etcd-cluster.ts";
+import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
+import { startMiniStack } from "../../tools/lab/ministack.ts";
+import type { MiniStack } from "../../tools/lab/ministack.ts";
+import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
+import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
+import { clientConfig, newUser, policyInDocs } from "../support/iam-users.ts";
+import type { Credentials } from "../support/iam-users.ts";
+import { initialise } from "../support/initialise.ts";
+import { createKmsKeys, newKey, WRAPPING_KEY } from "../support/kms-keys.ts";
+import type { KmsKeys } from "../support/kms-keys.ts";
+import { lifeboat, lifeboatJson } from "../support/lifeboat.ts";
+import type { LifeboatOptions } from "../support/lifeboat.ts";
+
+/** The policies of docs/threat-model.md, given to users of an emulator that enforces them: each role can do its work, and nothing else. */
+
+const Bucket = "vault";
+const REF = "prod/20260102T030405Z";
+const CONTEXT = { cluster: "prod", snapshot: "20260102T030405Z" };
+const MANIFEST = "clusters/prod/snapshots/20260102T030405Z.json";
+
+let cluster: EtcdCluster;
+let stack: MiniStack;
+let folder: TemporaryFolder;
+let keys: KmsKeys;
+let cwd: string;
+let account: Clients;
+let writer: Clients;
+let verifier: Clients;
+let dataKey: string;
+
+interface Clients {
+  readonly kms: KMSClient;
+  readonly s3: S3Client;
+  readonly options: LifeboatOptions;
+}
+
+async function clientsOf(credentials: Credentials): Promise<Clients> {
+  const config = await clientConfig(stack, credentials);
+  const env = { ...stack.environment, AWS_ACCESS_KEY_ID: credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey };
+  return { kms: new KMSClient(config), s3: new S3Client({ ...config, forcePathStyle: true }), options: { cwd, env } };
+}
+
+beforeAll(async () => {
+  [cluster, stack, folder] = await Promise.all([startCluster({ version: "3.6" }), startMiniStack({ auth: true }), temporaryFolder()]);
+  ({ cwd } = await initialise(cluster, folder.path));
+  const root = { accessKeyId: "test", secretAccessKey: "test" };
+  account = await clientsOf(root);
+  keys = await createKmsKeys(account.kms, stack, "lifeboat");
+  await account.s3.send(new CreateBucketCommand({ Bucket }));
+  const iam = new IAMClient(await clientConfig(stack, root));
+  const places = { BUCKET: Bucket, WRAPPING_KEY: keys.wrap, SNAPSHOT_KEY: keys.sign.snapshot, AUDIT_KEY: keys.sign.audit };
+  writer = await clientsOf(await newUser(iam, "writer", await policyInDocs("writer", places)));
+  verifier = await clientsOf(await newUser(iam, "verifier", await policyInDocs("verifier", places)));
+  await rm(join(cwd, "keys"), { recursive: true });
+  await rm(join(cwd, "vault"), { recursive: true });
+  const store = `store: { kind: s3, bucket: ${Bucket}, region: ${stack.region}, endpoint: "${stack.endpoint}", pathStyle: true }`;
+  const kms = `keys: { kind: kms, wrap: "${keys.wrap}", sign: ${JSON.stringify(keys.sign)}, region: ${stack.region}, endpoint: "${stack.endpoint}" }`;
+  const config = join(cwd, "lifeboat.yaml");
+  const text = await readFile(config, "utf8");
+  const fingerprints = await fingerprintsOf(account);
+  await writeFile(
+    config,
+    text
+      .replace(/^store:\n(?: {2}.*\n)+/m, `${store}\n`)
+      .replace(/^keys:\n(?: {2}.*\n)+/m, `${kms}\n`)
+      .replace(/^trustedKeys:\n(?: {2}.*\n)+/m, `trustedKeys: ${JSON.stringify(fingerprints)}\n`),
+  );
+});
+afterAll(async () => {
+  await Promise.all([cluster.stop(), stack.stop()]);
+  await folder.remove();
+});
+
+async function fingerprintsOf({ kms }: Clients): Promise<Record<string, readonly string[]>> {
+  const found = await Promise.all(
+    Object.entries(keys.sign).map(async ([purpose, KeyId]) => {
+      const { PublicKey } = await kms.send(new GetPublicKeyCommand({ KeyId }));
+      return [
+        purpose,
+        [
+          `sha256:${createHash("sha256")
+            .update(PublicKey ?? "")
+            .digest("hex")}`,
+        ],
+      ] as const;
+    }),
+  );
+  return Object.fromEntries(found);
+}
+
+/** "allowed", "denied", or the name of another error that the service answers with. */
+async function answerTo(call: Promise<unknown>): Promise<string> {
+  try {
+    await call;
+    return "allowed";
+  } catch (error) {
+    if (!(error instanceof KMSServiceException || error instanceof S3ServiceException)) throw error;
+    // KMS says it by name, and S3 by status, which is all that the answer to a HEAD has.
+    return error.name === "AccessDeniedException" || error.$metadata.httpStatusCode === 403 ? "denied" : error.name;
+  }
+}
+
+const sign = (KeyId: string) =>
+  new SignCommand({ KeyId, Message: createHash("sha256").update("x").digest(), MessageType: "DIGEST", SigningAlgorithm: "ECDSA_SHA_256" });
+const encrypt = (KeyId: string) => new EncryptCommand({ KeyId, Plaintext: Buffer.from("x"), EncryptionContext: CONTEXT });
+const put = (Key: string) => new PutObjectCommand({ Bucket, Key, Body: "x", ContentLength: 1 });
+const get = (Key: string) => new GetObjectCommand({ Bucket, Key });
+
+/** Above every role: nobody who runs lifeboat needs it. */
+const above = ({ kms, s3 }: Clients): Readonly<Record<string, () => Promise<unknown>>> => ({
+  DisableKey: () => kms.send(new DisableKeyCommand({ KeyId: keys.wrap })),
+  ScheduleKeyDeletion: () => kms.send(new ScheduleKeyDeletionCommand({ KeyId: keys.wrap, PendingWindowInDays: 7 })),
+  PutKeyPolicy: () =>
+    kms.send(new PutKeyPolicyCommand({ KeyId: keys.wrap, PolicyName: "default", Policy: '{"Version":"2012-10-17","Statement":[]}' })),
+  CreateGrant: () =>
+    kms.send(
+      new CreateGrantCommand({ KeyId: keys.wrap, GranteePrincipal: "arn:aws:iam::000000000000:user/writer", Operations: ["Decrypt"] }),
+    ),
+  CreateAlias: () => kms.send(new CreateAliasCommand({ AliasName: "alias/mine", TargetKeyId: keys.wrap })),
+  "delete a manifest": () => s3.send(new DeleteObjectCommand({ Bucket, Key: MANIFEST })),
+  "delete data": () => s3.send(new DeleteObjectCommand({ Bucket, Key: dataKey })),
+  "delete custody": () => s3.send(new DeleteObjectCommand({ Bucket, Key: "clusters/prod/custody/0000000001.json" })),
+  DeleteBucket: () => s3.send(new DeleteBucketCommand({ Bucket })),
+  PutBucketPolicy: () => s3.send(new PutBucketPolicyCommand({ Bucket, Policy: '{"Version":"2012-10-17","Statement":[]}' })),
+  "sign a bundle": () => kms.send(sign(keys.sign.bundle)),
+});
+
+async function answersTo(calls: Readonly<Record<string, () => Promise<unknown>>>): Promise<Record<string, string>> {
+  const answers: Record<string, string> = {};
+  for (const [name, call] of Object.entries(calls)) answers[name] = await answerTo(call());
+  return answers;
+}
+
+const every = (names: readonly string[], answer: string): Record<string, string> => Object.fromEntries(names.map((name) => [name, answer]));
+describe("the writer", () => {
+  test("backs up and sees what is there", async () => {
+    const backedUp = await lifeboatJson(["backup", "prod", "--slot", "2026-01-02T03:04:05Z"], writer.options);
+    expect(backedUp).toMatchObject({ id: "20260102T030405Z" });
+    // The lineage is there already at the second one.
+    await lifeboatJson(["backup", "prod"], writer.options);
+    const listed = z.object({ snapshots: z.array(z.object({ id: z.string() })) }).parse(await lifeboatJson(["ls"], writer.options));
+    expect(listed.snapshots.map(({ id }) => id)).toContain("20260102T030405Z");
+    const { Contents = [] } = await account.s3.send(new ListObjectsV2Command({ Bucket, Prefix: "clusters/prod/data/20260102T030405Z" }));
+    dataKey = Contents[0]?.Key ?? "";
+    expect(dataKey).not.toBe("");
+  });
+
+  test("can neither open nor countersign, and is told which permission that takes", async () => {
+    const opened = await lifeboat(["export", REF, "--out", "stolen.db"], writer.options);
+    expect(opened).toMatchObject({ code: 5, stdout: "" });
+    expect(opened.stderr).toContain(`Decrypt with the key ${keys.wrap} (the manifest's) is denied`);
+    const verified = await lifeboat(["verify", REF, "--deep"], writer.options);
+    expect(verified.code).toBe(5);
+    expect(verified.stderr).toContain(`the key ${keys.sign.audit} (keys.sign.audit) is denied`);
+  });
+
+  test("may do what its policy says and nothing else", async () => {
+    const { kms, s3 } = writer;
+    const allowed = {
+      Encrypt: () => kms.send(encrypt(keys.wrap)),
+      "sign a manifest": () => kms.send(sign(keys.sign.snapshot)),
+      list: () => s3.send(new ListObjectsV2Command({ Bucket })),
+      "read a manifest": () => s3.send(get(MANIFEST)),
+      "put data": () => s3.send(put("clusters/other/data/x.age")),
+    };
+    expect(await answersTo(allowed)).toEqual(every(Object.keys(allowed), "allowed"));
+    const { CiphertextBlob } = await account.kms.send(encrypt(keys.wrap));
+    const other = await newKey(account.kms, WRAPPING_KEY);
+    const denied = {
+      Decrypt: () => kms.send(new DecryptCommand({ KeyId: keys.wrap, CiphertextBlob, EncryptionContext: CONTEXT })),
+      "Decrypt without naming the key": () => kms.send(new DecryptCommand({ CiphertextBlob, EncryptionContext: CONTEXT })),
+      "Encrypt with another key": () => kms.send(encrypt(other)),
+      "sign a verification": () => kms.send(sign(keys.sign.audit)),
+      "read data": () => s3.send(get(dataKey)),
+      "look at data": () => s3.send(new HeadObjectCommand({ Bucket, Key: dataKey })),
+      "put a countersignature": () => s3.send(put("clusters/prod/verified/x.json")),
+      "put a rewrap": () => s3.send(put("clusters/prod/rewraps/x.json")),
+      "put elsewhere": () => s3.send(put("elsewhere")),
+      ...above(writer),
+    };
+    expect(await answersTo(denied)).toEqual(every(Object.keys(denied), "denied"));
+    // All of it is possible: only the role is in the way.
+    expect(await answerTo(account.kms.send(new DecryptCommand({ KeyId: keys.wrap, CiphertextBlob, EncryptionContext: CONTEXT })))).toBe(
+      "allowed",
+    );
+    expect(await answerTo(account.s3.send(get(dataKey)))).toBe("allowed");
+  });
+});
+
+describe("the verifier", () => {
+  test("verifies and countersigns, opens, and rewraps", async () => {
+    expect(await lifeboatJson(["verify", REF, "--deep"], verifier.options)).toMatchObject({ good: true, level: "deep" });
+    await lifeboatJson(["export", REF, "--out", "opened.db"], verifier.options);
+    expect(await lifeboatJson(["rewrap"], verifier.options)).toMatchObject({ wrappingKey: keys.wrap });
+  });
+
+  test("cannot commit a snapshot", async () => {
+    const backedUp = await lifeboat(["backup", "prod"], verifier.options);
+    expect(backedUp.code).toBe(5);
+    expect(backedUp.stderr).toContain(`the key ${keys.sign.snapshot} (keys.sign.snapshot) is denied`);
+  });
+
+  test("may do what its policy says and nothing else", async () => {
+    const { kms, s3 } = verifier;
+    const allowed = {
+      "describe the wrapping key": () => kms.send(new DescribeKeyCommand({ KeyId: keys.wrap })),
+      "sign a verification": () => kms.send(sign(keys.sign.audit)),
+      "read data": () => s3.send(get(dataKey)),
+      "put a rewrap": () => s3.send(put("clusters/other/rewraps/x.json")),
+    };
+    expect(await answersTo(allowed)).toEqual(every(Object.keys(allowed), "allowed"));
+    const denied = {
+      "sign a manifest": () => kms.send(sign(keys.sign.snapshot)),
+      "put a manifest": () => s3.send(put("clusters/prod/snapshots/x.json")),
+      "put data": () => s3.send(put("clusters/prod/data/x.age")),
+      "put a lineage": () => s3.send(put("clusters/prod/lineage/9.json")),
+      ...above(verifier),
+    };
+    expect(await answersTo(denied)).toEqual(every(Object.keys(denied), "denied"));
+  });
+});
