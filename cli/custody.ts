@@ -112,7 +112,7 @@ function toRow({ sequence, key, record }: FoundRecord): string[] {
 
 function describeReport(cluster: string, { head, findings, records, documents, beforeLog }: CustodyReport): string {
   const before = beforeLog === 0 ? "" : `, ${beforeLog} of them from before there was a log`;
-  const looked = `${records} records, held against ${documents} manifests, countersignatures and lineages${before}`;
+  const looked = `${records} records, held against ${documents} manifests, countersignatures, lineages and rewraps${before}`;
   const last = head === undefined ? "there is no log" : `head ${describeReceipt(head)}`;
   if (findings.length === 0) return `the custody log of ${cluster} holds: ${looked}\n${last}`;
   return [...findings.map((finding) => formatFinding({ severity: finding.code, ...finding })), `${looked}\n${last}`].join("\n");
