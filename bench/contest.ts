@@ -58,7 +58,12 @@ export async function hold(contest: Contest): Promise<readonly Result[]> {
     return { endpoint, files: secure ? etcd.files : undefined, programs: etcd.programs, lifeboat, age, ageKeygen, folder, signal };
   };
   const entrants: { readonly id: ContestantName; readonly contestant: Contestant; readonly runs: Run[] }[] = [];
-  for (const id of contest.contestants) entrants.push({ id, contestant: await CONTESTANTS[id](await arena(id)), runs: [] });
+  await using ends = new AsyncDisposableStack();
+  for (const id of contest.contestants) {
+    const contestant = await CONTESTANTS[id](await arena(id));
+    ends.defer(async () => contestant.close?.());
+    entrants.push({ id, contestant, runs: [] });
+  }
 
   const right = await checked(await CONTESTANTS.save(await arena("reference")));
   for (const { contestant } of entrants) {

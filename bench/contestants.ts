@@ -1,8 +1,9 @@
-import { mkdir, readdir, rm, stat } from "node:fs/promises";
+import { mkdir, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { ClusterFiles } from "../tools/lab/cluster-security.ts";
 import type { EtcdPrograms } from "../tools/lab/etcd-programs.ts";
+import { startVersityGateway } from "../tools/lab/versitygw.ts";
 import { measure } from "./measure.ts";
 import type { Command, Usage } from "./measure.ts";
 
@@ -38,13 +39,15 @@ export interface Contestant {
   storedBytes(): Promise<number>;
   /** Removes what `run` and `check` left. */
   clear(): Promise<void>;
+  /** Ends what it had started for its runs. */
+  close?(): Promise<void>;
 }
 
 const SnapshotStatus = z.object({ hash: z.number(), totalSize: z.number() });
 /** As etcdutl says. `hash` is the same for every snapshot of one state. */
 export type SnapshotStatus = z.infer<typeof SnapshotStatus>;
 
-export const CONTESTANTS = { save: etcdctlSave, shell: shellPipeline, lifeboat } as const;
+export const CONTESTANTS = { save: etcdctlSave, shell: shellPipeline, lifeboat: lifeboatIntoFolder, s3: lifeboatIntoS3 } as const;
 export type ContestantName = keyof typeof CONTESTANTS;
 
 /** `etcdctl snapshot save` and nothing else. */
@@ -97,16 +100,34 @@ async function shellPipeline(arena: Arena): Promise<Contestant> {
 const Backup = z.object({ proof: z.literal("proven"), phases: z.object({ agreement: z.number() }) });
 
 /** `lifeboat backup` into a directory store, the proof included. */
-async function lifeboat(arena: Arena): Promise<Contestant> {
+async function lifeboatIntoFolder(arena: Arena): Promise<Contestant> {
+  return lifeboat(arena, "lifeboat backup", join(arena.folder, "vault"), {});
+}
+
+/** The same into an S3 server on this machine (versitygw, whose own CPU is not counted), whose objects are files as well. */
+async function lifeboatIntoS3(arena: Arena): Promise<Contestant> {
+  const gateway = await startVersityGateway();
+  const bucket = await gateway.makeBucket();
+  const contestant = await lifeboat(arena, "lifeboat backup into S3", join(gateway.dataFolder, bucket), gateway.environment);
+  const file = join(arena.folder, "lifeboat.yaml");
+  const store = `  kind: s3\n  bucket: ${bucket}\n  region: ${gateway.region}\n  endpoint: ${gateway.endpoint}\n  pathStyle: true\n`;
+  const text = await readFile(file, "utf8");
+  const changed = text.replace(/^ {2}kind: directory\n {2}path: .*\n/m, store);
+  if (changed === text) throw new Error("lifeboat init wrote another store than the bench knows");
+  await writeFile(file, changed);
+  return { ...contestant, close: () => gateway.stop() };
+}
+
+/** `stored` is the folder where its objects end up. */
+async function lifeboat(arena: Arena, name: string, stored: string, variables: NodeJS.ProcessEnv): Promise<Contestant> {
   const { folder, files, endpoint, signal } = arena;
   const run = (...args: readonly string[]): ReturnType<typeof measure> =>
-    measure(command(arena, folder, process.execPath, [arena.lifeboat, ...args], { XDG_RUNTIME_DIR: folder }), signal);
+    measure(command(arena, folder, process.execPath, [arena.lifeboat, ...args], { XDG_RUNTIME_DIR: folder, ...variables }), signal);
   const tls = files === undefined ? [] : ["--cacert", files.ca ?? "", "--cert", files.cert ?? "", "--key", files.key ?? ""];
   await run("init", "--cluster", "bench", "--endpoint", endpoint, ...tls);
-  const vault = join(folder, "vault");
   const exported = join(folder, "exported.db");
   return {
-    name: "lifeboat backup",
+    name,
     async run() {
       const { usage, stdout } = await run("backup", "bench", "--json");
       return { ...usage, hashKvSeconds: Backup.parse(JSON.parse(stdout)).phases.agreement / 1000 };
@@ -116,10 +137,10 @@ async function lifeboat(arena: Arena): Promise<Contestant> {
       await run("export", "bench/latest", "--out", exported);
       return statusOf(arena, exported);
     },
-    storedBytes: () => bytesBelow(vault),
+    storedBytes: () => bytesBelow(stored),
     async clear() {
       await rm(exported, { force: true });
-      await emptied(vault);
+      await emptied(stored);
     },
   };
 }

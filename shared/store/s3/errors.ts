@@ -40,8 +40,6 @@ const NETWORK_CODES = new Set([
   "ENETUNREACH",
   "EAI_AGAIN",
   "ERR_STREAM_PREMATURE_CLOSE",
-  "HPE_INVALID_CONSTANT",
-  "HPE_CLOSED_CONNECTION",
 ]);
 
 export function faultOf(error: unknown): S3Fault {
@@ -60,7 +58,8 @@ export function faultOf(error: unknown): S3Fault {
 /** Whether the same call may go through a moment later. */
 export function isTransient(error: unknown): boolean {
   const { name, status } = faultOf(error);
-  if (TRANSIENT_NAMES.has(name) || NETWORK_CODES.has(name)) return true;
+  // HPE_: what came is no HTTP.
+  if (TRANSIENT_NAMES.has(name) || NETWORK_CODES.has(name) || name.startsWith("HPE_")) return true;
   // An answer of success that cannot be read was cut.
   return status !== undefined && (TRANSIENT_STATUS.has(status) || (status < 300 && !(error instanceof LifeboatError)));
 }

@@ -55,28 +55,29 @@ export class OwnPut {
    */
   async resolve(error: unknown, bytes: number, signal: AbortSignal | undefined): Promise<PutReceipt | undefined> {
     const refused = isPreconditionFailed(error);
-    // Sent once and refused: nobody but another can have put it there.
-    if (refused && this.commits === 1) throw this.exists(error);
     const failure =
       signal?.aborted === true
         ? interrupted(`put of ${this.key} in ${this.#bucket.location}`, signal)
         : s3Error(error, this.doing, this.#bucket.location);
-    const found = await this.#lookOrFail(bytes, signal, failure);
+    const found = await this.#lookOr("unknown", bytes, signal);
     if (typeof found !== "string") return found;
-    if (this.ifAbsent && found === "others") throw this.exists(error);
-    if (signal?.aborted === true || (!refused && !isTransient(error))) throw failure;
+    // Sent once and refused, and not to be looked at: another has put it there.
+    if (this.ifAbsent && (found === "others" || (found === "unknown" && refused && this.commits === 1))) throw this.exists(error);
+    if (found === "unknown" || signal?.aborted === true || (!refused && !isTransient(error))) throw failure;
     return undefined;
   }
 
-  /** As `look`, but for what cannot be seen, which leaves `failure` as it is. */
-  async #lookOrFail(bytes: number, signal: AbortSignal | undefined, failure: unknown): Promise<PutReceipt | "absent" | "others"> {
+  /** As `#look`, but `otherwise` where looking fails: the failure that led here is the one to tell. */
+  async #lookOr<T>(
+    otherwise: T,
+    bytes: number,
+    signal: AbortSignal | undefined,
+  ): Promise<PutReceipt | "absent" | "others" | "unknown" | T> {
     try {
-      const found = await this.#look(bytes, signal);
-      if (found !== "unknown") return found;
+      return await this.#look(bytes, signal);
     } catch {
-      // The failure that led here is the one to tell.
+      return otherwise;
     }
-    throw failure;
   }
 
   /** What stands under the key now: this put's object, another's, or none; "unknown" where it may not be looked at. */

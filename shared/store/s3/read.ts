@@ -44,7 +44,8 @@ export async function* readObject(bucket: Bucket, wanted: Wanted): AsyncGenerato
         yield chunk;
         throwIfAborted(doing, signal);
       }
-      if (at === until) return;
+      if (at < until) throw cutShort();
+      return;
     } catch (error) {
       throwIfAborted(doing, signal);
       if (error instanceof LifeboatError || !isTransient(error)) throw retry.failure(error, `read ${key}`);
@@ -56,8 +57,15 @@ export async function* readObject(bucket: Bucket, wanted: Wanted): AsyncGenerato
       body.destroy();
     }
   }
-  // Nothing was asked for; it must be there all the same.
-  if (range !== undefined && range.start === range.end) (await ask(bucket, wanted, 0, 1, undefined)) satisfies unknown;
+  if (range === undefined || range.start < range.end) return;
+  // No byte was asked for; it must be there all the same.
+  const answer = await ask(bucket, wanted, 0, 1, undefined);
+  if (answer !== "past the end" && answer.Body instanceof Readable) answer.Body.destroy();
+}
+
+/** The end of a body that is shorter than was announced: Node says so by itself only where the connection was reset. */
+function cutShort(): Error {
+  return Object.assign(new Error("the answer was cut short"), { code: "ECONNRESET" });
 }
 
 async function ask(

@@ -88,6 +88,7 @@ export class S3BlobStore implements BlobStore {
     requirePrefix(prefix, this.location);
     const { client, retry, where, settings } = this.#bucket;
     let token: string | undefined;
+    let last = "";
     do {
       const command: ListObjectsV2Command = new ListObjectsV2Command({
         ...where,
@@ -98,7 +99,10 @@ export class S3BlobStore implements BlobStore {
       const page = await retry.call(doing, (abortSignal) => client.send(command, { abortSignal }));
       for (const { Key, Size, LastModified } of page.Contents ?? []) {
         const key = Key?.slice(settings.prefix.length);
-        if (key !== undefined && isKey(key)) yield { key, bytes: Size ?? 0, modified: LastModified ?? new Date(0) };
+        if (key === undefined || !isKey(key)) continue;
+        if (key < last) throw this.#unordered(last, key);
+        last = key;
+        yield { key, bytes: Size ?? 0, modified: LastModified ?? new Date(0) };
       }
       token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
     } while (token !== undefined);
@@ -138,6 +142,13 @@ export class S3BlobStore implements BlobStore {
       if (isMissing(error)) return undefined;
       throw error;
     }
+  }
+
+  /** S3's directory buckets do so, for one. */
+  #unordered(one: string, next: string): LifeboatError {
+    return new LifeboatError("store/failed", `${this.location} lists ${next} after ${one}: it does not keep the order of keys`, {
+      hint: "use a general purpose bucket",
+    });
   }
 
   #missing(key: string, cause?: unknown): LifeboatError {
