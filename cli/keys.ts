@@ -1,7 +1,7 @@
 import { describeKeys } from "../shared/jobs/describe-keys.ts";
 import { wire } from "../shared/wire.ts";
 import type { Register } from "./command.ts";
-import { print, printJson, widthOf } from "./console.ts";
+import { print, printJson, tell, widthOf } from "./console.ts";
 import { formatTable } from "./format.ts";
 
 /** `lifeboat keys`. */
@@ -17,23 +17,32 @@ export const registerKeys: Register = (program, run) => {
       run(async (session) => {
         const loaded = await session.loadConfig();
         const { keys, trusted } = await wire(loaded, session.surroundings);
-        const { signing, alsoTrusted, wrappingKey } = await describeKeys(keys, trusted);
+        const { signing, alsoTrusted, wrappingKey, unusable } = await describeKeys(keys, trusted);
         const { breakGlass } = loaded.config;
         if (session.json) {
-          printJson(session.console, { location: keys.location, signing, alsoTrusted, wrappingKey, breakGlass });
+          printJson(session.console, {
+            location: keys.location,
+            signing,
+            alsoTrusted,
+            wrappingKey,
+            unusable: unusable.map(({ key, error }) => ({ key, code: error.code, message: error.message })),
+            breakGlass,
+          });
         } else {
+          const absent = (name: string): string => unusable.find(({ key }) => key === name)?.error.code ?? "not here";
           const rows = [
             ...signing.map((each) => [
               each.purpose,
-              each.fingerprint ?? "not here",
+              each.fingerprint ?? absent(each.purpose),
               each.fingerprint === undefined ? "" : each.trusted ? "trusted" : "NOT TRUSTED",
             ]),
             ...alsoTrusted.map((each) => [each.purpose, each.fingerprint, "trusted, not here"]),
-            ["wrapping", wrappingKey ?? "not here", ""],
+            ["wrapping", wrappingKey ?? absent("wrapping"), ""],
             ...breakGlass.map((recipient) => ["break-glass", recipient, ""]),
           ];
           print(session.console, formatTable(["PURPOSE", "KEY", "TRUST"], rows, { width: widthOf(session.console.stdout) }));
         }
+        for (const { error } of unusable) tell(session.console, `warning: ${error.message}`);
         return signing.some((each) => each.fingerprint !== undefined && !each.trusted) ? 6 : 0;
       }),
     );

@@ -1,4 +1,5 @@
 import { isLifeboatError } from "../errors.ts";
+import type { LifeboatError } from "../errors.ts";
 import { PURPOSES } from "../keys/key-ring.ts";
 import type { KeyRing, Purpose } from "../keys/key-ring.ts";
 import type { TrustedKeys } from "../manifest/signed-document.ts";
@@ -16,27 +17,31 @@ export interface KeysDescription {
   readonly alsoTrusted: readonly { readonly purpose: Purpose; readonly fingerprint: string }[];
   /** Undefined where the key ring here has none. */
   readonly wrappingKey: string | undefined;
+  /** Keys that are there and may not or cannot be used, so that nothing is known of them. */
+  readonly unusable: readonly { readonly key: Purpose | "wrapping"; readonly error: LifeboatError }[];
 }
 
 /** What keys are here, and which are believed. Holds nothing secret. */
 export async function describeKeys(keys: KeyRing, trusted: TrustedKeys): Promise<KeysDescription> {
-  const signing = await Promise.all(
-    PURPOSES.map(async (purpose) => {
-      const fingerprint = await unlessMissing(async () => (await keys.publicKey(purpose)).fingerprint);
-      return { purpose, fingerprint, trusted: fingerprint !== undefined && trusted[purpose].includes(fingerprint) };
-    }),
-  );
+  const unusable: { key: Purpose | "wrapping"; error: LifeboatError }[] = [];
+  const known = async (key: Purpose | "wrapping", read: () => Promise<string>): Promise<string | undefined> => {
+    try {
+      return await read();
+    } catch (error) {
+      // A role may see its own keys alone; what is wrong with one is no reason not to show the others.
+      if (isLifeboatError(error, "keys/denied", "keys/disabled", "keys/deleting")) unusable.push({ key, error });
+      else if (!isLifeboatError(error, "keys/missing")) throw error;
+      return undefined;
+    }
+  };
+  const signing: KeyDescription[] = [];
+  for (const purpose of PURPOSES) {
+    const fingerprint = await known(purpose, async () => (await keys.publicKey(purpose)).fingerprint);
+    signing.push({ purpose, fingerprint, trusted: fingerprint !== undefined && trusted[purpose].includes(fingerprint) });
+  }
   const alsoTrusted = signing.flatMap(({ purpose, fingerprint }) =>
     trusted[purpose].filter((each) => each !== fingerprint).map((each) => ({ purpose, fingerprint: each })),
   );
-  return { signing, alsoTrusted, wrappingKey: await unlessMissing(() => keys.wrappingKey()) };
-}
-
-async function unlessMissing<T>(read: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await read();
-  } catch (error) {
-    if (isLifeboatError(error, "keys/missing")) return undefined;
-    throw error;
-  }
+  const wrappingKey = await known("wrapping", () => keys.wrappingKey());
+  return { signing, alsoTrusted, wrappingKey, unusable };
 }

@@ -178,6 +178,14 @@ describe("the writer", () => {
     expect(dataKey).not.toBe("");
   });
 
+  test("sees its own key, and which are not for it", async () => {
+    const { code, stdout, stderr } = await lifeboat(["keys"], writer.options);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/snapshot +sha256:[0-9a-f]{64} +trusted\n/);
+    for (const purpose of ["audit", "bundle", "wrapping"]) expect(stdout).toMatch(new RegExp(`${purpose} +keys/denied`));
+    expect(stderr).toContain(`GetPublicKey with the key ${keys.sign.audit} (keys.sign.audit) is denied`);
+  });
+
   test("can neither open nor countersign, and is told which permission that takes", async () => {
     const opened = await lifeboat(["export", REF, "--out", "stolen.db"], writer.options);
     expect(opened).toMatchObject({ code: 5, stdout: "" });

@@ -2,6 +2,8 @@ import { appendFile, chmod, copyFile, mkdir, rm, writeFile } from "node:fs/promi
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { describeKeys } from "../../shared/jobs/describe-keys.ts";
+import { LifeboatError } from "../../shared/errors.ts";
+import type { KeyRing } from "../../shared/keys/key-ring.ts";
 import { LocalKeyRing } from "../../shared/keys/local/local-key-ring.ts";
 import { failureOf } from "../support/blobs.ts";
 import { saying } from "../support/matchers.ts";
@@ -29,6 +31,7 @@ test("every key is told with its trust, and nothing secret", async () => {
     ],
     alsoTrusted: [],
     wrappingKey: await keys.ring.wrappingKey(),
+    unusable: [],
   });
   expect(JSON.stringify(described)).not.toMatch(/SECRET|PRIVATE/i);
 });
@@ -56,6 +59,29 @@ test("keys that are kept elsewhere are told as not here", async () => {
   expect(wrappingKey).toBeUndefined();
   expect((await describeKeys(new LocalKeyRing(join(keys.folder, "nowhere")), NONE)).signing).toHaveLength(3);
 });
+
+test.each(["keys/denied", "keys/disabled", "keys/deleting"] as const)(
+  "a key that answers %s is told, and the others are shown",
+  async (code) => {
+    const error = new LifeboatError(code, "no");
+    const ring: KeyRing = {
+      location: "elsewhere",
+      wrap: (...args) => keys.ring.wrap(...args),
+      unwrap: (...args) => keys.ring.unwrap(...args),
+      sign: (...args) => keys.ring.sign(...args),
+      signingKey: (purpose) => keys.ring.signingKey(purpose),
+      publicKey: (purpose) => (purpose === "audit" ? Promise.reject(error) : keys.ring.publicKey(purpose)),
+      wrappingKey: () => Promise.reject(error),
+    };
+    const { signing, wrappingKey, unusable } = await describeKeys(ring, keys.trusted);
+    expect(signing.map(({ trusted }) => trusted)).toEqual([true, false, true]);
+    expect([signing[1]?.fingerprint, wrappingKey]).toEqual([undefined, undefined]);
+    expect(unusable).toEqual([
+      { key: "audit", error },
+      { key: "wrapping", error },
+    ]);
+  },
+);
 
 test("a key that is there and broken is not taken for one that is not", async () => {
   await appendFile(join(keys.folder, "keys", "wrapping.pub"), "garbage\n");
