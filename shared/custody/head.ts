@@ -6,7 +6,7 @@ const BLOCK = 100;
 
 /**
  * The highest sequence number of a log, 0 where there is none. `from` is one that is known to be there. Asks for single keys in growing steps and then by halves, since a listing of a hundred
- * thousand records takes a hundred calls of S3: some 35 calls for those. Then it lists the hundred or two that would follow, so that records which stand after a gap
+ * thousand records takes a hundred calls of S3: some 35 calls for those. Then it lists the hundred at least that would follow, so that records which stand after a gap
  * count: the next one goes behind them, and the gap stays to be seen. Records after a wider gap may not be found; then the next one goes into the gap, and does not close it,
  * since what stands behind it does not name it.
  */
@@ -36,13 +36,19 @@ async function lastInARow(isThere: (sequence: number) => Promise<boolean>, from:
   return low;
 }
 
-/** The highest number in the block of a hundred that `sequence` is in and in the one after; 0 where there is none. */
+/** The highest number in the block of a hundred that `sequence` is in and in the one after, or further; 0 where there is none. */
 async function lastListed(blobs: BlobStore, cluster: string, sequence: number): Promise<number> {
   let last = 0;
-  for (const first of [sequence, sequence + BLOCK]) {
-    const block = String(Math.floor(first / BLOCK)).padStart(8, "0");
-    for await (const { key } of blobs.list(`${custodyPrefix(cluster)}${block}`))
+  for (const digits of prefixesFrom(sequence)) {
+    for await (const { key } of blobs.list(`${custodyPrefix(cluster)}${digits}`))
       last = Math.max(last, sequenceInCustodyKey(cluster, key) ?? 0);
   }
   return last;
+}
+
+/** Nine times in ten both blocks are of one thousand, which is one listing, and one page of S3's. */
+function prefixesFrom(sequence: number): readonly string[] {
+  const [block, next] = [sequence, sequence + BLOCK].map((each) => String(Math.floor(each / BLOCK)).padStart(8, "0"));
+  if (block === undefined || next === undefined) return [];
+  return block.slice(0, -1) === next.slice(0, -1) ? [block.slice(0, -1)] : [block, next];
 }
