@@ -160,7 +160,9 @@ test("after the wrapping key went on, rewrap lets the old one go", async () => {
   await run(["export", OLD, "--out", "again.db"], 0);
   await execa("cmp", ["snapshot.db", "again.db"], { cwd: options.cwd });
   await run(["verify", OLD, "--deep"], 0);
+  await run(["custody", "prod", "--verify"], 0);
   await rm(join(options.cwd, "vault/clusters/prod/rewraps"), { recursive: true });
+  expect((await run(["custody", "prod", "--verify"], 6)).stdout).toContain("clusters/prod/rewraps/20260102T030405Z-1.json");
   expect((await run(["export", OLD, "--out", "not.db"], 5)).stderr).toContain(`the key ${keys.wrap} (the manifest's) is disabled`);
   await admin.send(new EnableKeyCommand({ KeyId: keys.wrap }));
   await run(["export", OLD, "--out", "not.db"], 0);
