@@ -134,6 +134,8 @@ async function answerOf(
   for (;;) {
     let lag: LifeboatError;
     try {
+      // A member that stalls would be waited for as long as one that hashes: whether it answers at all is known sooner.
+      await etcd.status(status.endpoint, signal);
       const limit = { timeoutMs: policy.hashKvMs };
       const latest = revision === compactedTo ? await etcd.hashKv(status.endpoint, "latest", limit, signal) : undefined;
       const answer = latest?.revision === revision ? latest : await etcd.hashKv(status.endpoint, revision, limit, signal);

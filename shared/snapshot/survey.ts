@@ -96,7 +96,7 @@ function sum(figures: Float64Array): number {
 
 /** A table of user keys, and how many entries each has: 11 to 21 bytes an entry. */
 function hottestOf({ pages, entries }: PageReader, order: readonly number[], top: number): Top {
-  const total = order.reduce((sum, page) => sum + pages.entries[page]!, 0);
+  const total = order.reduce((entriesBefore, page) => entriesBefore + pages.entries[page]!, 0);
   const table = new UserKeyTable(entries, total);
   const counts = new Uint32Array(table.slots);
   const winners = new Top(top);

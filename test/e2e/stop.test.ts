@@ -38,7 +38,7 @@ function expectCleanEnd({ code, stdout, stderr }: Outcome, signal: string): void
 async function expectNoTrace(place: Place, step: string | undefined): Promise<void> {
   const left = apartFromRecords(await place.stored());
   // In the last steps the data is stored already, and a backup may not delete: prune sweeps it.
-  const data = step === "custody" || step === "manifest" ? [expect.stringMatching(/^clusters\/prod\/data\//)] : [];
+  const data = step === "custody" || step === "manifest" ? [expect.stringMatching(/^clusters\/prod\/data\//) as string] : [];
   expect(left).toEqual([...data, ...(step === "manifest" ? ["clusters/prod/lineage/1.json"] : [])]);
   expect(await orphansIn(place)).toEqual(left.filter((file) => file.includes("/data/")));
   // What was announced is explained, so the log has nothing to report. A lock that is free may be taken before the signal is heard.

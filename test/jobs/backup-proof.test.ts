@@ -93,7 +93,7 @@ describe("proven", () => {
     const etcd = cluster({ m2: says(FUTURE, FUTURE, AGREES) });
     const done = backUp(vault, { etcd });
     for (let turn = 0; turn < 2; turn += 1) {
-      await expect.poll(() => vault.clock.waiting, { timeout: 10_000 }).toBe(1);
+      await expect.poll(() => vault.clock.waiting, { timeout: 10_000, interval: 1 }).toBe(1);
       vault.clock.advance(200);
     }
     expect((await done).manifest.proof.status).toBe("proven");
@@ -159,7 +159,7 @@ describe("unproven, with the reason, and kept as it is", () => {
   test("where a member lags for longer than is waited", async () => {
     const done = backUp(vault, { etcd: cluster({ m2: says({ ...AGREES, compactRevision: -2 }), m1: says(DOWN) }) });
     for (let waitedMs = 0; waitedMs <= 9_800; waitedMs += 200) {
-      await expect.poll(() => vault.clock.waiting, { timeout: 10_000 }).toBe(1);
+      await expect.poll(() => vault.clock.waiting, { timeout: 10_000, interval: 1 }).toBe(1);
       vault.clock.advance(200);
     }
     expect((await done).manifest.proof).toMatchObject({ status: "unproven", reason: saying("m2: it has not compacted to revision") });
@@ -303,7 +303,7 @@ describe("a transfer so long that its revision may be compacted meanwhile", () =
 test("a signal while a member lags ends the backup, and nothing is left", async () => {
   const stop = new AbortController();
   const failure = failureOf(backUp(vault, { etcd: cluster({ m2: says(FUTURE) }), signal: stop.signal }));
-  await expect.poll(() => vault.clock.waiting, { timeout: 10_000 }).toBe(1);
+  await expect.poll(() => vault.clock.waiting, { timeout: 10_000, interval: 1 }).toBe(1);
   stop.abort();
   expect(await failure).toMatchObject({ code: "interrupted" });
   expect(apartFromCustody(vault)).toEqual([]);
