@@ -109,8 +109,8 @@ test.each([
   ["another version", MINIMAL.replace("version: 1", "version: 2"), /^lifeboat\.yaml:1: version: expected 1/m],
   [
     "a store that is not built",
-    MINIMAL.replace("kind: directory, path: ./vault", "kind: s3, path: x"),
-    /^lifeboat\.yaml:2: store\.kind: expected directory/m,
+    MINIMAL.replace("kind: directory, path: ./vault", "kind: tape, path: x"),
+    /^lifeboat\.yaml:2: store\.kind: expected \{ kind: directory, path/m,
   ],
   ["keys of an unknown kind", MINIMAL.replace("kind: local", "kind: vault"), /^lifeboat\.yaml:3: keys\.kind: expected \{ kind: local/m],
   [

@@ -138,9 +138,9 @@ describe.each(["plain", "tls"] as const)("a snapshot of 64 MB, %s", (security) =
     const snapshot = Buffer.concat(pieces);
     expect(snapshot.length).toBeGreaterThan(MEGABYTES * 1_000_000);
     expect(trailerMatches(snapshot)).toBe(true);
-    // The window of 8 MiB, and what the sockets and the proxy between hold.
+    // What the sockets and the proxy between hold, and at most the window of 32 MiB.
     expect(sentWhilePaused).toBeGreaterThan(MIB);
-    expect(sentWhilePaused).toBeLessThan(28 * MIB);
+    expect(sentWhilePaused).toBeLessThan(44 * MIB);
     expect(heldWhilePaused).toBeLessThan(28 * MIB);
   });
 

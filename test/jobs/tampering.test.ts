@@ -31,10 +31,11 @@ let vault: TestVault;
 beforeAll(async () => {
   [keys, strangers] = [await makeTestKeys(), await makeTestKeys()];
   vault = newVault(keys);
-  // Its data is of the same size as that of the other one, so that size alone tells nothing.
-  await backUp(vault, { slot: "2026-11-21T09:00:00Z", etcd: oneMember(100_000) });
+  // The same snapshot twice, so that its data is of one size and size alone tells nothing.
+  const etcd = oneMember(100_000);
+  await backUp(vault, { slot: "2026-11-21T09:00:00Z", etcd });
   await backUp(vault, { cluster: "staging", slot: "2026-11-21T10:00:00Z" });
-  ({ manifest } = await backUp(vault, { slot: "2026-11-21T10:00:00Z", etcd: oneMember(100_000) }));
+  ({ manifest } = await backUp(vault, { slot: "2026-11-21T10:00:00Z", etcd }));
   pristine = new Map(vault.blobs.objects);
 });
 afterAll(async () => {

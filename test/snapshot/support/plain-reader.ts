@@ -11,8 +11,8 @@ export interface PlainDatabase {
   /** Where what counts lies, from and up to: page headers, elements, keys and values of leaves, but no keys of branches. */
   readonly content: readonly (readonly [number, number])[];
   /**
-   * Among it, what may change and the database be the same: sequence numbers of buckets, the number and overflow of a page inside one, and lengths of
-   * the keys of branches, which only have to lead the right way.
+   * Among it, what may change and the database be the same: sequence numbers of buckets, the number and overflow of a page inside one, lengths of
+   * the keys of branches, which only have to lead the right way, and the numbers of pages, which may lead to an older page that holds the same.
    */
   readonly silent: readonly (readonly [number, number])[];
   readonly pageBytes: number;
@@ -88,7 +88,7 @@ export function readPlainly(bytes: Buffer): PlainDatabase {
     const children = Array.from({ length: count }, (_, index) => {
       const element = 16 + 16 * index;
       const length = page.readUInt32LE(element + 4);
-      silent.push([at + element + 4, at + element + 8]);
+      silent.push([at + element + 4, at + element + 16]);
       check(element + page.readUInt32LE(element) === start && start + length <= page.length, "branch element");
       start += length;
       return { key: page.subarray(start - length, start), id: Number(page.readBigUInt64LE(element + 8)) };
@@ -118,7 +118,7 @@ export function readPlainly(bytes: Buffer): PlainDatabase {
       bucket = name.toString("utf8");
       names.add(bucket);
       const root = value.readBigUInt64LE();
-      silent.push([place + 8, place + 16]);
+      silent.push([place, place + 16]);
       if (root === 0n) {
         silent.push([place + 16, place + 24], [place + 28, place + 32]);
         check(value.length >= 32 && value.readUInt16LE(24) === LEAF, "inline page");
