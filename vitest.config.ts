@@ -1,11 +1,15 @@
 import { defineConfig } from "vitest/config";
 
-/** Tests that start real servers and programs, or move much data: everything else is quick, and is what `npm run test:unit` runs. */
+/** Tests that start real servers and programs, move much data or sign very often: everything else is quick, and is what `npm run test:unit` runs. */
 const INTEGRATION = [
+  "test/seal/age.test.ts",
   "test/seal/stock-programs.test.ts",
   "test/seal/seal.test.ts",
   "test/seal/zstd-frames.test.ts",
+  "test/store/sealed.test.ts",
   "test/store/directory/writer.test.ts",
+  "test/jobs/backup-faults.test.ts",
+  "test/jobs/custody.test.ts",
   "test/store/s3/**/*.test.ts",
   "test/etcd/**/*.live.test.ts",
   "test/keys/**/*.live.test.ts",
