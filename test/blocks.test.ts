@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { inBlocks } from "../shared/blocks.ts";
+import { inBlocks } from "./support/in-blocks.ts";
 
 async function* chunksOf(
   chunks: readonly Uint8Array[],

@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import type { Block } from "../blocks.ts";
 
 /** etcd ends a snapshot taken over the network with the SHA-256 of all bytes before it (etcd: api/v3rpc/maintenance.go). */
 export const TRAILER_BYTES = 32;
@@ -57,14 +56,6 @@ export class SnapshotHasher {
       trailer: `sha256:${this.#held.toString("hex")}`,
       trailerHolds: content.equals(this.#held),
     };
-  }
-
-  /** Passes blocks through, hashing each on its way. */
-  async *throughBlocks(blocks: AsyncIterable<Block>): AsyncGenerator<Block, void, undefined> {
-    for await (const block of blocks) {
-      this.update(block.bytes);
-      yield block;
-    }
   }
 
   /** Passes chunks through, hashing each on its way. */

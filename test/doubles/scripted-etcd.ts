@@ -1,4 +1,5 @@
-import { type Block, inBlocks } from "../../shared/blocks.ts";
+import type { Block } from "../../shared/blocks.ts";
+import { inBlocks } from "../support/in-blocks.ts";
 import { LifeboatError } from "../../shared/errors.ts";
 import { hashKvOf } from "../support/snapshots.ts";
 import type { Alarm, Certificate, EndpointStatus, EtcdSource, HashKv, Member, StreamLimits } from "../../shared/etcd/etcd-source.ts";

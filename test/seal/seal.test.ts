@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Block, BLOCK_BYTES, inBlocks } from "../../shared/blocks.ts";
+import { type Block, BLOCK_BYTES } from "../../shared/blocks.ts";
+import { inBlocks } from "../support/in-blocks.ts";
 import { isLifeboatError } from "../../shared/errors.ts";
 import { newIdentity } from "../../shared/seal/age.ts";
 import { seal, unseal } from "../../shared/seal/seal.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { inBlocks } from "../../shared/blocks.ts";
+import { inBlocks } from "../support/in-blocks.ts";
 import { decryptSmall, encryptSmall, newIdentity, readIdentities, recipientOf } from "../../shared/seal/age.ts";
 import { seal, unseal } from "../../shared/seal/seal.ts";
 import { compressFrames, decompressFrames } from "../../shared/seal/zstd-frames.ts";

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { inBlocks } from "../../shared/blocks.ts";
+import { inBlocks } from "./in-blocks.ts";
 import type { Block } from "../../shared/blocks.ts";
 import { boltFile, keyValue, revisionKey } from "../snapshot/support/bolt-file.ts";
 import { wholeScan } from "../snapshot/support/scanned.ts";
