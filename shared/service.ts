@@ -11,6 +11,21 @@ export const ENVIRONMENT = {
 /** The file in a function's bundle that the variable names. */
 export const CONFIG_FILE = "lifeboat.yaml";
 
+/**
+ * Where a function's code lies, relative to the folder that holds cli/ and infra/: `functions/bundles/backup` and `.../verify`, each with index.mjs and all that it
+ * needs but lifeboat.yaml and the CA files that this names by `file:`. tools/pack/functions.ts makes them, in a checkout and for dist/.
+ */
+export const BUNDLES = "functions/bundles";
+export const HANDLER = "index.handler";
+
+/**
+ * The state machine of a cluster: `lifeboat invoke backup` finds it by this name in its account and region. At most 77 characters. A dot, which Step Functions
+ * takes and its logs do not, becomes an underscore: two clusters whose names differ in nothing else cannot be deployed together.
+ */
+export function stateMachineName(cluster: string): string {
+  return `etcd-lifeboat-${cluster.replaceAll(".", "_")}`;
+}
+
 /** What starts an execution of the state machine: a schedule or a person. */
 export interface BackupEvent {
   readonly cluster: string;
@@ -35,6 +50,8 @@ export interface BackupOutcome {
   readonly custody: string | null;
   /** True where a person should look: the finding that `lifeboat backup` ends with exit code 6 for. */
   readonly needsAttention: boolean;
+  /** What that is, a sentence each; empty where nothing is. */
+  readonly findings: readonly string[];
 }
 
 export interface VerifyOutcome {
@@ -43,6 +60,23 @@ export interface VerifyOutcome {
   readonly countersignature: string;
   readonly custody: string;
 }
+
+/** The output of an execution that succeeded. */
+export interface ExecutionOutcome {
+  readonly backup: BackupOutcome;
+  readonly verify: VerifyOutcome;
+}
+
+/**
+ * A function fails with an error whose `name` is the code of a LifeboatError ("etcd/unreachable"), or one of these. Its message is the sentence, and on a second line
+ * `hint: ` and what to do next where that is known. The Fail state at the end of an execution passes both on as Error and Cause.
+ */
+export const FAILURES = {
+  /** The function's time was nearly up. Not to be tried again: it would take as long. */
+  deadline: "deadline",
+  /** A fault of lifeboat. What it was is in the function's log only. */
+  unexpected: "unexpected",
+} as const;
 
 export const METRIC_NAMESPACE = "EtcdLifeboat";
 /** The only dimension of every metric below. */
