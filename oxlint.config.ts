@@ -21,6 +21,7 @@ const ADAPTERS = {
   message: "only shared/wire.ts knows the adapters",
 };
 const WIRE = { group: ["**/wire.ts", "**/wire-files.ts"], message: "the composition root is for cli/ and functions/" };
+const TIME = { group: ["**/system-clock.ts"], message: "time comes from the injected clock" };
 const JOBS = { group: ["**/jobs/*"], message: "ports and adapters do not know the jobs" };
 const SEAL = { group: ["**/seal/*"], message: "how snapshots are sealed is the sealed store's affair" };
 const OUTSIDE = {
@@ -94,7 +95,7 @@ export default defineConfig({
   },
   overrides: [
     { files: ["cli/**", "functions/**"], rules: restrict(ADAPTERS, SEAL, TESTS) },
-    { files: ["shared/**"], rules: restrict(OUTSIDE, ADAPTERS, WIRE, JOBS) },
+    { files: ["shared/**"], rules: restrict(OUTSIDE, ADAPTERS, WIRE, TIME, JOBS) },
     {
       // Time, randomness and the environment are injected.
       files: ["shared/**"],
@@ -108,8 +109,9 @@ export default defineConfig({
         ],
       },
     },
-    { files: ["shared/jobs/**"], rules: restrict(OUTSIDE, ADAPTERS, WIRE, SEAL, WORLD) },
-    { files: ["shared/wire.ts", "shared/wire-files.ts"], rules: restrict(OUTSIDE) },
+    { files: ["shared/jobs/**"], rules: restrict(OUTSIDE, ADAPTERS, WIRE, TIME, SEAL, WORLD) },
+    { files: ["shared/wire.ts", "shared/wire-files.ts"], rules: restrict(OUTSIDE, TIME) },
+    { files: ["shared/system-clock.ts"], rules: { "no-restricted-globals": "off" } },
     {
       // The bootstrap runs on a bare Node without types.
       files: ["**/*.mjs"],

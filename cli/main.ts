@@ -25,7 +25,7 @@ const cwd =
     : process.cwd();
 
 // Loaded only now: it takes a second or two on a busy machine, in which a signal would otherwise end the process without a word.
-const [{ runProgram }, { systemClock }] = await Promise.all([import("./program.ts"), import("./system-clock.ts")]);
+const [{ runProgram }, { systemClock }] = await Promise.all([import("./program.ts"), import("../shared/system-clock.ts")]);
 
 process.exitCode = await runProgram(
   process.argv.slice(2),

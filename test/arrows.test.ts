@@ -25,6 +25,8 @@ const FORBIDDEN: readonly (readonly [file: string, imported: string])[] = [
   ["shared/jobs/i.ts", "../../cli/main.ts"],
   ["shared/jobs/file.ts", "../input/adapter/snapshot-file.ts"],
   ["shared/jobs/j.ts", "etcd3"],
+  ["shared/jobs/time.ts", "../system-clock.ts"],
+  ["shared/etcd/time.ts", "../system-clock.ts"],
   ["shared/store/directory/k.ts", "../../jobs/backup.ts"],
   ["shared/store/directory/l.ts", "../../keys/local/local-key-ring.ts"],
   ["shared/keys/local/m.ts", "../../wire.ts"],

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { writeSync } from "node:fs";
-import { systemClock } from "../../cli/system-clock.ts";
+import { systemClock } from "../../shared/system-clock.ts";
 import { appendRecord } from "../../shared/custody/append.ts";
 import { LocalKeyRing } from "../../shared/keys/local/local-key-ring.ts";
 import { DirectoryBlobStore } from "../../shared/store/directory/directory-store.ts";

@@ -4,7 +4,7 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { systemClock } from "../../cli/system-clock.ts";
+import { systemClock } from "../../shared/system-clock.ts";
 import { LifeboatError } from "../../shared/errors.ts";
 import { FileLock } from "../../shared/host-lock/file-lock.ts";
 import { saying } from "../support/matchers.ts";
@@ -88,7 +88,7 @@ test("waiting ends with the signal's reason", async () => {
 test("a holder that was killed holds nothing", async () => {
   const script = `
     import { FileLock } from ${JSON.stringify(new URL("../../shared/host-lock/file-lock.ts", import.meta.url).href)};
-    import { systemClock } from ${JSON.stringify(new URL("../../cli/system-clock.ts", import.meta.url).href)};
+    import { systemClock } from ${JSON.stringify(new URL("../../shared/system-clock.ts", import.meta.url).href)};
     await new FileLock(${JSON.stringify(folder)}, systemClock).acquire("a", { timeoutMs: 0, onWait() {} });
     process.stdout.write("held");
     setInterval(() => {}, 1000);`;

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { systemClock } from "../../cli/system-clock.ts";
+import { systemClock } from "../../shared/system-clock.ts";
 import { LifeboatError } from "../../shared/errors.ts";
 import { FileLock } from "../../shared/host-lock/file-lock.ts";
 import type { HostLock } from "../../shared/host-lock/host-lock.ts";

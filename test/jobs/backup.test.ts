@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { systemClock } from "../../cli/system-clock.ts";
+import { systemClock } from "../../shared/system-clock.ts";
 import { BLOCK_BYTES } from "../../shared/blocks.ts";
 import { LifeboatError } from "../../shared/errors.ts";
 import { FileLock } from "../../shared/host-lock/file-lock.ts";

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { PassThrough } from "node:stream";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { runProgram } from "../../cli/program.ts";
-import { systemClock } from "../../cli/system-clock.ts";
+import { systemClock } from "../../shared/system-clock.ts";
 import { verifyDeep, verifyShallow } from "../../shared/jobs/verify.ts";
 import { manifestKey } from "../../shared/manifest/layout.ts";
 import type { Manifest } from "../../shared/manifest/schema.ts";

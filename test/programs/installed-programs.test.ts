@@ -8,7 +8,7 @@ import { requireEtcd } from "../../tools/lab/etcd-programs.ts";
 import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { until } from "../../tools/lab/until.ts";
-import { systemClock } from "../../cli/system-clock.ts";
+import { systemClock } from "../../shared/system-clock.ts";
 import { ManualClock } from "../doubles/manual-clock.ts";
 import { saying } from "../support/matchers.ts";
 import { requireProgram } from "../support/programs.ts";

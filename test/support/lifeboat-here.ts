@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { Writable } from "node:stream";
 import { runProgram } from "../../cli/program.ts";
-import { systemClock } from "../../cli/system-clock.ts";
+import { systemClock } from "../../shared/system-clock.ts";
 import type { LifeboatOptions, Outcome } from "./lifeboat.ts";
 
 /**

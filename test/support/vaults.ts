@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { systemClock } from "../../cli/system-clock.ts";
+import { systemClock } from "../../shared/system-clock.ts";
 import { FileLock } from "../../shared/host-lock/file-lock.ts";
 import type { AgreementPolicy } from "../../shared/jobs/ask-agreement.ts";
 import { backup } from "../../shared/jobs/backup.ts";

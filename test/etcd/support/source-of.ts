@@ -1,4 +1,4 @@
-import { systemClock } from "../../../cli/system-clock.ts";
+import { systemClock } from "../../../shared/system-clock.ts";
 import { openEtcd } from "../../../shared/etcd/adapter/source.ts";
 import type { EtcdSettings } from "../../../shared/etcd/adapter/settings.ts";
 import type { EtcdSource } from "../../../shared/etcd/etcd-source.ts";

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { Readable } from "node:stream";
 import { setImmediate } from "node:timers/promises";
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
-import { systemClock } from "../../../cli/system-clock.ts";
+import { systemClock } from "../../../shared/system-clock.ts";
 import { openClient } from "../../../shared/store/s3/client.ts";
 import { S3BlobStore } from "../../../shared/store/s3/s3-store.ts";
 import { DEFAULT_PACE, type S3Pace, type S3Settings } from "../../../shared/store/s3/settings.ts";

@@ -1,6 +1,6 @@
-import type { Clock } from "../shared/clock.ts";
+import type { Clock } from "./clock.ts";
 
-/** The machine's clock: the only place that reads it. */
+/** The machine's clock: the only place that reads it. Whoever starts a process hands it in. */
 export const systemClock: Clock = {
   now: () => new Date(),
   monotonicMs: () => performance.now(),
