@@ -21,7 +21,6 @@ import type { AgreementPolicy } from "./jobs/ask-agreement.ts";
 import type { InitPorts } from "./jobs/init.ts";
 import type { KeyRing } from "./keys/key-ring.ts";
 import { createLocalKeys } from "./keys/local/create-local-keys.ts";
-import { LocalKeyRing } from "./keys/local/local-key-ring.ts";
 import { addedWrappings } from "./manifest/rewraps.ts";
 import type { TrustedKeys } from "./manifest/signed-document.ts";
 import { requireFree, unfinishedOutputs, writeOutput } from "./output/output-file.ts";
@@ -29,9 +28,10 @@ import { InstalledPrograms, requireToolsFolder } from "./programs/adapter/instal
 import type { ProgramFinder } from "./programs/program-finder.ts";
 import { newIdentity, readIdentities } from "./seal/age.ts";
 import type { BlobStore } from "./store/blob-store.ts";
-import { DirectoryBlobStore } from "./store/directory/directory-store.ts";
+import type { Replica } from "./store/replica.ts";
 import { SealedStore } from "./store/sealed.ts";
 import type { SnapshotStore } from "./store/snapshot-store.ts";
+import { openKeys, openReplicaKeys, openReplicas, openStore } from "./wire-stores.ts";
 
 /** The composition root: configuration in, ports out. Nothing else knows the adapters. */
 
@@ -46,6 +46,7 @@ export interface Surroundings {
 
 export interface Ports {
   readonly blobs: BlobStore;
+  readonly replicas: readonly Replica[];
   readonly snapshots: SnapshotStore;
   readonly keys: KeyRing;
   readonly trusted: TrustedKeys;
@@ -61,15 +62,18 @@ export interface ConnectedCluster {
 }
 
 /** The ports that a configuration asks for. Adapters that take long to load are loaded only where it does. */
-export async function wire({ config, directory }: LoadedConfig, surroundings: Surroundings): Promise<Ports> {
+export async function wire(loaded: LoadedConfig, surroundings: Surroundings): Promise<Ports> {
+  const { config, directory } = loaded;
   const blobs = await openStore(config.store, directory, surroundings);
   const keys = await openKeys(config.keys, directory);
   return {
     blobs,
+    replicas: await openReplicas(loaded, surroundings),
     keys,
     snapshots: new SealedStore({
       blobs,
       keys,
+      replicaKeys: await openReplicaKeys(config),
       breakGlass: config.breakGlass,
       randomBytes: surroundings.randomBytes,
       addedWrappings: addedWrappings({ blobs, trusted: config.trustedKeys }),
@@ -88,18 +92,6 @@ function userName(): string {
   } catch {
     return `uid-${process.getuid?.() ?? "unknown"}`;
   }
-}
-
-async function openStore(store: Config["store"], directory: string, { clock, randomBytes }: Surroundings): Promise<BlobStore> {
-  if (store.kind === "directory") return new DirectoryBlobStore(resolve(directory, store.path), randomBytes);
-  const { S3BlobStore } = await import("./store/s3/s3-store.ts");
-  return new S3BlobStore(store, clock, randomBytes);
-}
-
-async function openKeys(keys: Config["keys"], directory: string): Promise<KeyRing> {
-  if (keys.kind === "local") return new LocalKeyRing(resolve(directory, keys.path));
-  const { KmsKeyRing } = await import("./keys/kms/kms-key-ring.ts");
-  return new KmsKeyRing(keys);
 }
 
 /** Secrets that AWS keeps, in the region of the keys where these are in KMS; the SDK is loaded at the first one. */

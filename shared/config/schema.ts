@@ -2,6 +2,8 @@ import { z } from "zod";
 import { isClusterName } from "../manifest/layout.ts";
 import { AGREEMENTS } from "../manifest/schema.ts";
 import { parseDuration } from "./durations.ts";
+import { keysSchema } from "./keys-schema.ts";
+import { replicaProblems, replicasSchema } from "./replica-schema.ts";
 import { REFERENCE } from "./secrets.ts";
 import { settings } from "./settings.ts";
 import { storeSchema } from "./store-schema.ts";
@@ -102,36 +104,14 @@ const cluster = settings({
   message: "tls is set, but every endpoint is http://",
 });
 
-const localKeys = settings({ kind: z.literal("local"), path: z.string().min(1) });
-
-const kmsKey = z
-  .string()
-  .regex(
-    /^(alias\/[A-Za-z0-9/_-]+|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key|alias)\/[A-Za-z0-9/_-]+|(mrk-)?[0-9a-f-]{32,36})$/,
-    "expected a key of KMS: alias/NAME, the ARN of a key or alias, or a key's id",
-  );
-const REGION = "expected a region such as eu-central-1";
-const kmsKeys = settings({
-  kind: z.literal("kms"),
-  wrap: kmsKey,
-  sign: settings({ snapshot: kmsKey, audit: kmsKey, bundle: kmsKey }).refine(
-    (sign) => new Set(Object.values(sign)).size === 3,
-    "each purpose needs a key of its own, so that no role can sign in another's name",
-  ),
-  region: z.string({ error: REGION }).regex(/^[a-z]{2}(-[a-z]+)+-\d$/, REGION),
-  endpoint: z.url({ protocol: /^https?$/, error: "expected an address such as https://kms.example:4566" }).optional(),
-});
-
 export const configSchema = settings({
   version: z.literal(1, { error: "expected 1: the only version of this file" }),
   store: storeSchema,
-  keys: z.discriminatedUnion("kind", [localKeys, kmsKeys], {
-    error:
-      "expected { kind: local, path: ./keys } or { kind: kms, wrap: alias/..., sign: { snapshot: alias/..., audit: ..., bundle: ... }, region: ... }",
-  }),
+  keys: keysSchema,
   tools: settings({ dir: z.string().min(1).optional() }).prefault({}),
   breakGlass: z.array(z.string().startsWith("age1", "expected an age recipient: age1...")).default([]),
   trustedKeys: settings({ snapshot: fingerprints, audit: fingerprints, bundle: fingerprints }).prefault({}),
+  replicas: replicasSchema,
   clusters: z.record(
     z
       .string()
@@ -141,6 +121,8 @@ export const configSchema = settings({
       ),
     cluster,
   ),
+}).superRefine((config, context) => {
+  for (const problem of replicaProblems(config)) context.addIssue({ code: "custom", ...problem });
 });
 
 export type Config = z.infer<typeof configSchema>;

@@ -32,17 +32,23 @@ export interface Wrapping {
   readonly ciphertext: Uint8Array;
 }
 
+/** A key that only wraps: a replica's, whose other half is elsewhere. Errors as those of a KeyRing. */
+export interface WrappingKey {
+  /** For people: where the key is. Holds no secret. */
+  readonly location: string;
+  /** Encrypts an age identity (`AGE-SECRET-KEY-1...`). Needs no key that can decrypt. */
+  wrap(identity: string, context: WrapContext): Promise<Wrapping>;
+}
+
 /**
  * Errors: `keys/missing` (no such key here: says which file or alias), `keys/denied`, `keys/invalid` (not a key of that kind),
  * `keys/no-match` (the wrapping is under another key), `keys/disabled`, `keys/deleting` (a key that is about to be deleted),
  * `keys/throttled` and `keys/failed` (the service; both retryable),
  * `verify/sealed` (the wrapping was altered, or is another snapshot's).
  */
-export interface KeyRing {
-  /** For people: where the keys are. Holds no secret. */
-  readonly location: string;
-  /** Encrypts an age identity (`AGE-SECRET-KEY-1...`). Needs no key that can decrypt. */
-  wrap(identity: string, context: WrapContext): Promise<Wrapping>;
+export interface KeyRing extends WrappingKey {
+  /** Whether a wrapping is under a key of the kind and place that are configured: what is not may take long to be told so, or cannot be asked at all. */
+  isAtHand(wrapping: Pick<Wrapping, "kind" | "key">): boolean;
   unwrap(wrapping: Wrapping, context: WrapContext): Promise<string>;
   /** Signs `bytes` with the present key of the purpose. */
   sign(purpose: Purpose, bytes: Uint8Array): Promise<Signature>;

@@ -1,20 +1,21 @@
-import { createHash } from "node:crypto";
-import { crc32 } from "node:zlib";
 import type { Block } from "../blocks.ts";
 import type { RandomBytes } from "../clock.ts";
 import { isLifeboatError, LifeboatError } from "../errors.ts";
-import type { KeyRing, WrapContext, Wrapping } from "../keys/key-ring.ts";
+import type { KeyRing, WrapContext, Wrapping, WrappingKey } from "../keys/key-ring.ts";
 import { dataKey } from "../manifest/layout.ts";
 import type { SealedObject, Stored, WrappingRecord } from "../manifest/schema.ts";
 import { newIdentity, recipientOf } from "../seal/age.ts";
 import { seal, unseal } from "../seal/seal.ts";
 import type { BlobStore } from "./blob-store.ts";
 import { throwIfAborted } from "./body-reader.ts";
+import { checkSealed, DAMAGED, ObjectDigest, readSealed } from "./sealed-object.ts";
 import type { OpenOptions, PendingSnapshot, SnapshotName, SnapshotStore } from "./snapshot-store.ts";
 
 export interface SealedStoreOptions {
   readonly blobs: BlobStore;
   readonly keys: KeyRing;
+  /** Those of replicas: what is saved is wrapped under each of them, too. */
+  readonly replicaKeys?: readonly WrappingKey[];
   /** age recipients that may open every snapshot, beside the snapshot's own identity. */
   readonly breakGlass: readonly string[];
   readonly randomBytes: RandomBytes;
@@ -50,6 +51,7 @@ export class SealedStore implements SnapshotStore {
     const { identity, recipient } = await newIdentity();
     // Wrapped before the first byte is taken: a snapshot that nobody could open is not begun.
     const wrapping = await keys.wrap(identity, contextOf(name));
+    const { wrappings, notWrapped } = await this.#wrapForReplicas(identity, name);
     const key = dataKey(name.cluster, name.id, Buffer.from(randomBytes(4)).toString("hex"));
     const digest = new ObjectDigest();
     const taken = Promise.withResolvers<void>();
@@ -70,6 +72,7 @@ export class SealedStore implements SnapshotStore {
     await Promise.race([taken.promise, done]);
 
     return {
+      notWrapped,
       async commit(): Promise<Stored> {
         decided.resolve();
         const { version } = await done;
@@ -82,7 +85,7 @@ export class SealedStore implements SnapshotStore {
           encryption: {
             format: "age-encryption.org/v1",
             recipient,
-            wrappings: [recordOf(wrapping)],
+            wrappings: [wrapping, ...wrappings].map(recordOf),
             breakGlass: [...breakGlass],
           },
         };
@@ -98,9 +101,8 @@ export class SealedStore implements SnapshotStore {
     const object = sealedOnly(stored);
     const identities =
       options.identities === undefined ? [await this.#unwrap(name, object)] : await fittingIdentities(name, object, options.identities);
-    const ciphertext = this.#options.blobs.get(object.key, { version: object.version, signal: options.signal });
     try {
-      for await (const chunk of unseal(asRecorded(object, ciphertext), identities)) {
+      for await (const chunk of unseal(readSealed(this.#options.blobs, object, options.signal), identities)) {
         yield chunk;
         // The store is read some frames ahead, and may have come to its end.
         throwIfAborted(`opening ${name.cluster}/${name.id}`, options.signal);
@@ -109,7 +111,7 @@ export class SealedStore implements SnapshotStore {
       // The identity is the one that was signed for, so it is the data that is not.
       if (!isLifeboatError(error, "keys/no-match")) throw error;
       throw new LifeboatError("verify/sealed", `${object.key} is not encrypted to the recipients in its manifest`, {
-        hint: HINT,
+        hint: DAMAGED,
         cause: error,
       });
     }
@@ -121,18 +123,26 @@ export class SealedStore implements SnapshotStore {
   }
 
   async check(stored: Stored, signal?: AbortSignal): Promise<void> {
-    const { blobs } = this.#options;
-    const object = sealedOnly(stored);
-    const info = await blobs.head(object.key, { version: object.version, signal });
-    if (info === undefined) throw new LifeboatError("verify/missing", `${object.key} is not in ${blobs.location}`, { hint: HINT });
-    if (info.bytes !== object.bytes) throw wrongSize(object, info.bytes);
-    const actual = hexOfCrc(await blobs.checksum(object.key, { version: object.version, signal }));
-    if (actual !== object.crc32)
-      throw new LifeboatError("verify/checksum", `${object.key} has checksum ${actual}; its manifest says ${object.crc32}`, { hint: HINT });
+    await checkSealed(this.#options.blobs, sealedOnly(stored), signal);
   }
 
   async remove(stored: Stored): Promise<void> {
     await this.#options.blobs.remove(sealedOnly(stored).key);
+  }
+
+  /** A replica's key that cannot be used now is no reason to have no backup: the snapshot opens without it. */
+  async #wrapForReplicas(identity: string, name: SnapshotName): Promise<{ wrappings: Wrapping[]; notWrapped: LifeboatError[] }> {
+    const wrappings: Wrapping[] = [];
+    const notWrapped: LifeboatError[] = [];
+    for (const key of this.#options.replicaKeys ?? []) {
+      try {
+        wrappings.push(await key.wrap(identity, contextOf(name)));
+      } catch (error) {
+        if (!isLifeboatError(error, "keys/")) throw error;
+        notWrapped.push(error);
+      }
+    }
+    return { wrappings, notWrapped };
   }
 
   /** The identity from the first wrapping that this key ring can open, of those in the manifest and then of those added since. */
@@ -142,7 +152,9 @@ export class SealedStore implements SnapshotStore {
     if (typeof first === "string") return first;
     const second = await this.#unwrapOneOf(name, object, (await this.#options.addedWrappings?.(name)) ?? []);
     if (typeof second === "string") return second;
-    throw first ?? second ?? new LifeboatError("verify/format", `no key of ${name.cluster}/${name.id} is wrapped at all`, { hint: HINT });
+    throw (
+      first ?? second ?? new LifeboatError("verify/format", `no key of ${name.cluster}/${name.id} is wrapped at all`, { hint: DAMAGED })
+    );
   }
 
   /** The identity, or the error of the first wrapping whose key is not this ring's to use. */
@@ -152,15 +164,17 @@ export class SealedStore implements SnapshotStore {
     wrappings: readonly WrappingRecord[],
   ): Promise<string | LifeboatError | undefined> {
     let refused: LifeboatError | undefined;
-    for (const { kind, key, ciphertext } of wrappings) {
+    const { keys } = this.#options;
+    const inTurn = [...wrappings.filter((each) => keys.isAtHand(each)), ...wrappings.filter((each) => !keys.isAtHand(each))];
+    for (const { kind, key, ciphertext } of inTurn) {
       try {
-        const identity = await this.#options.keys.unwrap({ kind, key, ciphertext: Buffer.from(ciphertext, "base64") }, contextOf(name));
+        const identity = await keys.unwrap({ kind, key, ciphertext: Buffer.from(ciphertext, "base64") }, contextOf(name));
         // A key service may answer a tampered wrapping with garbage instead of an error.
         if ((await recipientOf(identity).catch(() => undefined)) !== object.encryption.recipient) {
           throw new LifeboatError(
             "verify/sealed",
             `the wrapped identity of ${name.cluster}/${name.id} is not the one that its data is encrypted to`,
-            { hint: HINT },
+            { hint: DAMAGED },
           );
         }
         return identity;
@@ -173,8 +187,19 @@ export class SealedStore implements SnapshotStore {
   }
 }
 
-/** A key that cannot open one wrapping leaves the others: a replica's reader may use the replica's key alone, and a retired key may be gone. */
-const NOT_OURS = ["keys/no-match", "keys/denied", "keys/missing", "keys/disabled", "keys/deleting"] as const;
+/**
+ * A key that cannot open one wrapping leaves the others: a replica's reader may use the replica's key alone, a retired key may be gone, and its region may not
+ * answer.
+ */
+const NOT_OURS = [
+  "keys/no-match",
+  "keys/denied",
+  "keys/missing",
+  "keys/disabled",
+  "keys/deleting",
+  "keys/throttled",
+  "keys/failed",
+] as const;
 
 function recordOf({ kind, key, ciphertext }: Wrapping): WrappingRecord {
   return { kind, key, ciphertext: Buffer.from(ciphertext).toString("base64") };
@@ -191,8 +216,6 @@ async function fittingIdentities(name: SnapshotName, object: SealedObject, ident
   });
 }
 
-const HINT = "do not restore from it; use another snapshot or a replica, and find out what changed the store";
-
 function contextOf(name: SnapshotName): WrapContext {
   return { cluster: name.cluster, snapshot: name.id };
 }
@@ -202,44 +225,4 @@ function sealedOnly(stored: Stored): SealedObject {
   throw new LifeboatError("config/invalid", "the snapshot is in a Kopia repository, and the configured store is not one", {
     hint: "use the configuration of the store that it was made with",
   });
-}
-
-/** The object's bytes; at their end they are compared with the manifest, so a well-formed stranger does not pass. */
-async function* asRecorded(object: SealedObject, bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-  const digest = new ObjectDigest();
-  yield* digest.through(bytes);
-  const actual = digest.finish();
-  if (actual.bytes !== object.bytes) throw wrongSize(object, actual.bytes);
-  if (actual.sha256 !== object.sha256)
-    throw new LifeboatError("verify/digest", `${object.key} has digest ${actual.sha256}; its manifest says ${object.sha256}`, {
-      hint: HINT,
-    });
-}
-
-function wrongSize(object: SealedObject, bytes: number): LifeboatError {
-  return new LifeboatError("verify/size", `${object.key} has ${bytes} bytes; its manifest says ${object.bytes}`, { hint: HINT });
-}
-
-function hexOfCrc(value: number): string {
-  return value.toString(16).padStart(8, "0");
-}
-
-/** Size, SHA-256 and CRC-32 of an object on its way. */
-class ObjectDigest {
-  readonly #hash = createHash("sha256");
-  #crc = 0;
-  #bytes = 0;
-
-  async *through(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-    for await (const chunk of chunks) {
-      this.#hash.update(chunk);
-      this.#crc = crc32(chunk, this.#crc);
-      this.#bytes += chunk.length;
-      yield chunk;
-    }
-  }
-
-  finish(): { bytes: number; sha256: string; crc32: string } {
-    return { bytes: this.#bytes, sha256: `sha256:${this.#hash.digest("hex")}`, crc32: hexOfCrc(this.#crc) };
-  }
 }

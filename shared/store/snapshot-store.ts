@@ -1,4 +1,5 @@
 import type { Block } from "../blocks.ts";
+import type { LifeboatError } from "../errors.ts";
 import type { Stored, WrappingRecord } from "../manifest/schema.ts";
 
 /** The snapshot that bytes belong to: the context that its key is bound to. */
@@ -9,6 +10,8 @@ export interface SnapshotName {
 
 /** A snapshot whose bytes were all taken but are not stored yet: the caller decides once the proof is known. Exactly one of the two is called. */
 export interface PendingSnapshot {
+  /** Why its key could not be wrapped under the key of a replica: it opens without, and not by that key. */
+  readonly notWrapped: readonly LifeboatError[];
   /** Finishes the upload. Resolves when the bytes are durable; the manifest then names what it returns. */
   commit(): Promise<Stored>;
   /** Aborts the upload; nothing is left. Never throws. */

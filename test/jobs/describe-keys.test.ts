@@ -67,6 +67,7 @@ test.each(["keys/denied", "keys/disabled", "keys/deleting"] as const)(
     const ring: KeyRing = {
       location: "elsewhere",
       wrap: (...args) => keys.ring.wrap(...args),
+      isAtHand: () => true,
       unwrap: (...args) => keys.ring.unwrap(...args),
       sign: (...args) => keys.ring.sign(...args),
       signingKey: (purpose) => keys.ring.signingKey(purpose),

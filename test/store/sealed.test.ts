@@ -3,8 +3,11 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { LifeboatError } from "../../shared/errors.ts";
+import type { KeyRing, WrapContext, Wrapping, WrappingKey } from "../../shared/keys/key-ring.ts";
 import { createLocalKeys } from "../../shared/keys/local/create-local-keys.ts";
 import { LocalKeyRing } from "../../shared/keys/local/local-key-ring.ts";
+import { LocalWrappingKey } from "../../shared/keys/local/local-wrapping-key.ts";
 import type { SealedObject, Stored } from "../../shared/manifest/schema.ts";
 import { encryptSmall, newIdentity, recipientOf } from "../../shared/seal/age.ts";
 import { seal } from "../../shared/seal/seal.ts";
@@ -252,6 +255,51 @@ describe("wrappings", () => {
     const theirs = await otherRing.wrap(identity, { cluster: NAME.cluster, snapshot: NAME.id });
     expect((await open(withWrappings(stored, [theirs, wrappingOf(stored)]))).toString()).toBe("content");
     expect(await failureOf(open(withWrappings(stored, [theirs])))).toMatchObject({ code: "keys/no-match", message: saying(theirs.key) });
+  });
+});
+
+describe("keys of replicas", () => {
+  const denied = new LifeboatError("keys/denied", "Encrypt with the key alias/offsite is denied");
+  const unusable: WrappingKey = { location: "elsewhere", wrap: () => Promise.reject(denied) };
+  const saveWith = async (replicaKeys: readonly WrappingKey[]) => {
+    const pending = await new SealedStore({ blobs, keys: ring, replicaKeys, breakGlass: [], randomBytes }).save(
+      NAME,
+      blocks("content").blocks,
+    );
+    return { stored: sealedObject(await pending.commit()), notWrapped: pending.notWrapped };
+  };
+  const withKeys = (keys: KeyRing): SealedStore => new SealedStore({ blobs, keys, breakGlass: [], randomBytes });
+
+  test("open what was saved, each by itself", async () => {
+    const { stored, notWrapped } = await saveWith([new LocalWrappingKey(await otherRing.wrappingKey())]);
+    expect(stored.encryption.wrappings.map(({ key }) => key)).toEqual([await ring.wrappingKey(), await otherRing.wrappingKey()]);
+    expect(notWrapped).toEqual([]);
+    for (const keys of [ring, otherRing]) expect((await collected(withKeys(keys).open(NAME, stored))).toString()).toBe("content");
+  });
+
+  test("that cannot wrap are told, and the snapshot is saved without", async () => {
+    const { stored, notWrapped } = await saveWith([unusable, new LocalWrappingKey(await otherRing.wrappingKey())]);
+    expect(notWrapped).toEqual([denied]);
+    expect(stored.encryption.wrappings).toHaveLength(2);
+    expect((await open(stored)).toString()).toBe("content");
+  });
+
+  test("of a region that does not answer are asked after the one at hand, and its failure is told only where no other opens", async () => {
+    const stored = await save(Buffer.from("content"));
+    const theirs = { kind: "kms" as const, key: "arn:aws:kms:eu-central-1:111122223333:key/gone", ciphertext: Buffer.from("x") };
+    const asked: string[] = [];
+    const down = new LifeboatError("keys/failed", "Decrypt failed in KMS in eu-central-1: it does not answer");
+    class HalfDown extends LocalKeyRing {
+      override unwrap(wrapping: Wrapping, context: WrapContext): Promise<string> {
+        asked.push(wrapping.key);
+        return wrapping.kind === "kms" ? Promise.reject(down) : super.unwrap(wrapping, context);
+      }
+    }
+    const keys = new HalfDown(join(folder, "keys"));
+    const both = withWrappings(stored, [theirs, wrappingOf(stored)]);
+    expect((await collected(withKeys(keys).open(NAME, both))).toString()).toBe("content");
+    expect(asked).toEqual([wrappingOf(stored).key]);
+    expect(await failureOf(collected(withKeys(keys).open(NAME, withWrappings(stored, [theirs]))))).toBe(down);
   });
 });
 

@@ -18,7 +18,7 @@ export function kmsError(error: unknown, { call, key, location }: KmsCall): Life
   switch (fault.name) {
     case "NotFoundException":
       return new LifeboatError("keys/missing", `there is no key ${key.id} in ${location}: it ${key.use}`, {
-        hint: `see aws kms list-aliases, and correct ${key.setting} and keys.region in the configuration`,
+        hint: `see aws kms list-aliases, and correct ${key.setting} and ${key.setting.startsWith("keys.") ? "keys.region" : "the region beside it"} in the configuration`,
         cause: error,
       });
     case "DisabledException":
@@ -57,8 +57,9 @@ export function kmsError(error: unknown, { call, key, location }: KmsCall): Life
 
 /** A key that is there and is none of the kind that its place asks for. */
 export function wrongKey(key: KeyName, location: string, what: string, cause?: unknown): LifeboatError {
-  const wanted =
-    key.setting === "keys.wrap" ? "a symmetric key for encryption and decryption" : "an ECC_NIST_P256 key for signing and verification";
+  const wanted = !key.setting.startsWith("keys.sign.")
+    ? "a symmetric key for encryption and decryption"
+    : "an ECC_NIST_P256 key for signing and verification";
   return new LifeboatError("keys/invalid", `the key ${key.id} (${key.setting}) in ${location} is not ${wanted}: ${what}`, {
     hint: `point ${key.setting} at ${wanted}: it ${key.use}`,
     ...(cause === undefined ? {} : { cause }),

@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import {
   DecryptCommand,
   DescribeKeyCommand,
-  EncryptCommand,
   GetPublicKeyCommand,
   type KMSClient,
   KMSServiceException,
@@ -13,6 +12,7 @@ import { recipientIn } from "../identity.ts";
 import type { KeyRing, PublicKey, Purpose, Signature, WrapContext, Wrapping } from "../key-ring.ts";
 import { parsePublicKey, verifySignature } from "../public-key.ts";
 import { openClient } from "./client.ts";
+import { arnIn, bytesIn, contextOf, encryptIdentity } from "./encrypt.ts";
 import { kmsError, wrongKey, type KmsCall } from "./errors.ts";
 import { partsOfArn, signName, wrapName, type KeyName, type KmsSettings } from "./settings.ts";
 
@@ -42,11 +42,12 @@ export class KmsKeyRing implements KeyRing {
   }
 
   async wrap(identity: string, context: WrapContext): Promise<Wrapping> {
-    await recipientIn(identity, "what is to be wrapped");
-    const key = wrapName(this.#settings);
-    const command = new EncryptCommand({ KeyId: key.id, Plaintext: Buffer.from(identity), EncryptionContext: contextOf(context) });
-    const answer = await this.#ask({ call: "Encrypt", key }, (client) => client.send(command));
-    return { kind: "kms", key: arnIn(answer.KeyId), ciphertext: bytesIn(answer.CiphertextBlob, "Encrypt") };
+    const { region } = this.#settings;
+    return encryptIdentity(this.#client(region), { key: wrapName(this.#settings), location: `KMS in ${region}` }, identity, context);
+  }
+
+  isAtHand({ kind, key }: Pick<Wrapping, "kind" | "key">): boolean {
+    return kind === "kms" && partsOfArn(key)?.region === this.#settings.region;
   }
 
   async unwrap(wrapping: Wrapping, context: WrapContext): Promise<string> {
@@ -182,10 +183,6 @@ export class KmsKeyRing implements KeyRing {
   }
 }
 
-function contextOf({ cluster, snapshot }: WrapContext): Record<string, string> {
-  return { cluster, snapshot };
-}
-
 function isRefusedCiphertext(error: unknown): boolean {
   const refused = ["InvalidCiphertextException", "IncorrectKeyException", "ValidationException"];
   return error instanceof KMSServiceException && refused.includes(error.name);
@@ -196,16 +193,6 @@ function altered(snapshot: string, cause?: unknown): LifeboatError {
     hint: "use another snapshot, or the break-glass identity",
     ...(cause === undefined ? {} : { cause }),
   });
-}
-
-function arnIn(arn: string | undefined): string {
-  if (arn !== undefined && partsOfArn(arn) !== undefined) return arn;
-  throw new LifeboatError("keys/failed", `KMS named a key by ${arn ?? "nothing"}, which is not the ARN of a key`);
-}
-
-function bytesIn(bytes: Uint8Array | undefined, call: KmsCall["call"]): Uint8Array {
-  if (bytes !== undefined && bytes.length > 0) return Uint8Array.from(bytes);
-  throw new LifeboatError("keys/failed", `KMS answered ${call} with nothing in it`);
 }
 
 /** What a use of the key in this state would be answered with. */

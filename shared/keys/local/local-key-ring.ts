@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, sign, type KeyObject } from "node:crypto";
 import { join } from "node:path";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
-import { decryptSmall, encryptSmall, readIdentities } from "../../seal/age.ts";
+import { decryptSmall, readIdentities } from "../../seal/age.ts";
 import { recipientIn } from "../identity.ts";
 import type { KeyRing, PublicKey, Purpose, Signature, WrapContext, Wrapping } from "../key-ring.ts";
 import { publicKeyOf, requireP256, spkiOf } from "../public-key.ts";
@@ -15,7 +15,8 @@ import {
   WRAPPING_IDENTITIES,
   WRAPPING_RECIPIENT,
 } from "./key-files.ts";
-import { identityIn, wrappedText } from "./wrapped-text.ts";
+import { LocalWrappingKey } from "./local-wrapping-key.ts";
+import { identityIn } from "./wrapped-text.ts";
 
 interface Signer {
   readonly privateKey: KeyObject;
@@ -37,9 +38,11 @@ export class LocalKeyRing implements KeyRing {
   }
 
   async wrap(identity: string, context: WrapContext): Promise<Wrapping> {
-    await recipientIn(identity, "what is to be wrapped");
-    const key = await this.wrappingKey();
-    return { kind: "local", key, ciphertext: await encryptSmall([key], Buffer.from(wrappedText(identity, context))) };
+    return new LocalWrappingKey(await this.wrappingKey()).wrap(identity, context);
+  }
+
+  isAtHand({ kind }: Pick<Wrapping, "kind">): boolean {
+    return kind === "local";
   }
 
   async unwrap(wrapping: Wrapping, context: WrapContext): Promise<string> {

@@ -74,9 +74,29 @@ export function isMissing(error: unknown): boolean {
   );
 }
 
+/** The same where a version was named: one that another store gave may not have the form of this one's, which is answered by 400 and not by 404. */
+export function isMissingVersion(error: unknown): boolean {
+  return isMissing(error) || faultOf(error).status === 400;
+}
+
 export function isDenied(error: unknown): boolean {
   const { name, status } = faultOf(error);
   return status === 403 || status === 401 || name === "CredentialsProviderError" || name === "ExpiredToken";
+}
+
+const CALLERS = new Set([
+  "InvalidAccessKeyId",
+  "SignatureDoesNotMatch",
+  "ExpiredToken",
+  "InvalidToken",
+  "CredentialsProviderError",
+  "RequestTimeTooSkewed",
+  "AuthorizationHeaderMalformed",
+]);
+
+/** The credentials, the region or the clock of the caller are wrong: no request of theirs would be answered. */
+export function isCallersFault(error: unknown): boolean {
+  return CALLERS.has(faultOf(error).name);
 }
 
 /** A condition of the request did not hold: If-None-Match of a put, If-Match of a read. */

@@ -10,7 +10,7 @@ import { Abilities } from "./abilities.ts";
 import { BodyParts } from "./body-parts.ts";
 import { bucketOf, crcFromBase64, versionOf, type Bucket } from "./bucket.ts";
 import { openClient } from "./client.ts";
-import { isMissing } from "./errors.ts";
+import { isMissing, isMissingVersion } from "./errors.ts";
 import { OwnPut } from "./own-put.ts";
 import { putWhole } from "./put-whole.ts";
 import { readObject } from "./read.ts";
@@ -130,6 +130,7 @@ export class S3BlobStore implements BlobStore {
   async #head(key: string, { version, signal }: ReadOptions): Promise<HeadObjectCommandOutput | undefined> {
     requireKey(key, this.location);
     const { client, retry, where, settings } = this.#bucket;
+    const isNone = version === undefined ? isMissing : isMissingVersion;
     const command = new HeadObjectCommand({
       ...where,
       Key: settings.prefix + key,
@@ -137,9 +138,9 @@ export class S3BlobStore implements BlobStore {
       ...(version === undefined ? {} : { VersionId: version }),
     });
     try {
-      return await retry.call(`look at ${key}`, (abortSignal) => client.send(command, { abortSignal }), { signal, except: isMissing });
+      return await retry.call(`look at ${key}`, (abortSignal) => client.send(command, { abortSignal }), { signal, except: isNone });
     } catch (error) {
-      if (isMissing(error)) return undefined;
+      if (isNone(error)) return undefined;
       throw error;
     }
   }

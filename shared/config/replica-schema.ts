@@ -1,0 +1,57 @@
+import { posix } from "node:path";
+import { z } from "zod";
+import { wrappingKeySchema } from "./keys-schema.ts";
+import { settings } from "./settings.ts";
+import { storeSchema } from "./store-schema.ts";
+
+/** Further stores that keep the same snapshots: `replicas` in lifeboat.yaml. */
+
+const name = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,31}$/, "expected a name such as offsite: lower-case letters, digits and '-', at most 32")
+  .refine((text) => text !== "primary", "primary is what the store itself is called; give the replica another name");
+
+const replica = settings({ name, store: storeSchema, wrap: wrappingKeySchema.optional() });
+
+export const replicasSchema = z.array(replica).default([]);
+
+export type ReplicaConfig = z.infer<typeof replica>;
+
+interface Stores {
+  readonly store: ReplicaConfig["store"];
+  readonly replicas: readonly ReplicaConfig[];
+  readonly breakGlass: readonly string[];
+}
+
+/** What is wrong with replicas beside the rest of the configuration: where, and what. */
+export function replicaProblems({
+  store,
+  replicas,
+  breakGlass,
+}: Stores): readonly { readonly path: PropertyKey[]; readonly message: string }[] {
+  const problems: { path: PropertyKey[]; message: string }[] = [];
+  if (replicas.length > 0 && breakGlass.length === 0) {
+    problems.push({
+      path: ["replicas"],
+      message:
+        "with replicas at least one break-glass recipient is required, since what takes the store may take its keys with it: make an identity with age-keygen, keep it offline, and list its recipient under breakGlass",
+    });
+  }
+  const names = new Set<string>();
+  const places = new Map([[placeOf(store), "store"]]);
+  for (const [index, each] of replicas.entries()) {
+    if (names.has(each.name)) problems.push({ path: ["replicas", index, "name"], message: `there is another replica ${each.name}` });
+    names.add(each.name);
+    const place = placeOf(each.store);
+    const other = places.get(place);
+    if (other !== undefined)
+      problems.push({ path: ["replicas", index, "store"], message: `it is the same place as ${other}: a copy there is none` });
+    else places.set(place, `replica ${each.name}`);
+  }
+  return problems;
+}
+
+function placeOf(store: ReplicaConfig["store"]): string {
+  if (store.kind === "directory") return `directory ${posix.normalize(`${store.path}/`)}`;
+  return `s3 ${store.endpoint ?? ""} ${store.bucket} ${store.prefix}`;
+}

@@ -1,0 +1,92 @@
+import { createHash } from "node:crypto";
+import { crc32 } from "node:zlib";
+import { LifeboatError } from "../errors.ts";
+import type { SealedObject } from "../manifest/schema.ts";
+import type { BlobInfo, BlobStore, ReadOptions } from "./blob-store.ts";
+
+/** The data object of a sealed snapshot as its manifest describes it, in whichever store it lies. */
+
+/** For what is not as it was signed. */
+export const DAMAGED = "do not restore from it; use another snapshot or a replica, and find out what changed the store";
+
+/** The object's bytes; at their end they are held against the manifest, so a well-formed stranger does not pass: `verify/size`, `verify/digest`. */
+export async function* readSealed(
+  blobs: BlobStore,
+  object: SealedObject,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const digest = new ObjectDigest();
+  yield* digest.through(blobs.get(object.key, await placeOf(blobs, object, signal)));
+  const actual = digest.finish();
+  if (actual.bytes !== object.bytes) throw wrongSize(blobs, object, actual.bytes);
+  if (actual.sha256 !== object.sha256)
+    throw new LifeboatError(
+      "verify/digest",
+      `${object.key} in ${blobs.location} has digest ${actual.sha256}; its manifest says ${object.sha256}`,
+      {
+        hint: DAMAGED,
+      },
+    );
+}
+
+/** Holds presence, size and the store's own checksum against the manifest: `verify/missing`, `verify/size`, `verify/checksum`. */
+export async function checkSealed(blobs: BlobStore, object: SealedObject, signal?: AbortSignal): Promise<void> {
+  const info = await headOf(blobs, object, signal);
+  if (info === undefined) throw new LifeboatError("verify/missing", `${object.key} is not in ${blobs.location}`, { hint: DAMAGED });
+  if (info.bytes !== object.bytes) throw wrongSize(blobs, object, info.bytes);
+  const actual = hexOfCrc(await blobs.checksum(object.key, { version: object.version === undefined ? undefined : info.version, signal }));
+  if (actual !== object.crc32)
+    throw new LifeboatError(
+      "verify/checksum",
+      `${object.key} in ${blobs.location} has checksum ${actual}; its manifest says ${object.crc32}`,
+      {
+        hint: DAMAGED,
+      },
+    );
+}
+
+/** Which version to read. */
+async function placeOf(blobs: BlobStore, object: SealedObject, signal: AbortSignal | undefined): Promise<ReadOptions> {
+  if (object.version === undefined) return { signal };
+  return { version: (await headOf(blobs, object, signal))?.version ?? object.version, signal };
+}
+
+/**
+ * The object in the version that the manifest names, or else the one that stands under its key: the version is one of the store where the snapshot was committed,
+ * and a replica gave the same bytes another.
+ */
+async function headOf(blobs: BlobStore, object: SealedObject, signal: AbortSignal | undefined): Promise<BlobInfo | undefined> {
+  const { key, version } = object;
+  const named = version === undefined ? undefined : await blobs.head(key, { version, signal });
+  return named ?? blobs.head(key, { signal });
+}
+
+function wrongSize({ location }: BlobStore, object: SealedObject, bytes: number): LifeboatError {
+  return new LifeboatError("verify/size", `${object.key} in ${location} has ${bytes} bytes; its manifest says ${object.bytes}`, {
+    hint: DAMAGED,
+  });
+}
+
+function hexOfCrc(value: number): string {
+  return value.toString(16).padStart(8, "0");
+}
+
+/** Size, SHA-256 and CRC-32 of an object on its way. */
+export class ObjectDigest {
+  readonly #hash = createHash("sha256");
+  #crc = 0;
+  #bytes = 0;
+
+  async *through(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const chunk of chunks) {
+      this.#hash.update(chunk);
+      this.#crc = crc32(chunk, this.#crc);
+      this.#bytes += chunk.length;
+      yield chunk;
+    }
+  }
+
+  finish(): { bytes: number; sha256: string; crc32: string } {
+    return { bytes: this.#bytes, sha256: `sha256:${this.#hash.digest("hex")}`, crc32: hexOfCrc(this.#crc) };
+  }
+}
