@@ -1,12 +1,13 @@
 import { LifeboatError } from "../shared/errors.ts";
 import { backup } from "../shared/jobs/backup.ts";
 import type { BackupResult } from "../shared/jobs/backup.ts";
+import { attentionOf, dissentersOf } from "../shared/manifest/attention.ts";
 import { revisionOf } from "../shared/manifest/content.ts";
 import { parseUtc } from "../shared/manifest/slot.ts";
 import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
 import type { Register, Session } from "./command.ts";
 import { print, printJson } from "./console.ts";
-import { describeKeys, describeProof, describeReceipt, describeRevision, dissentersOf, explainProof, needsAttention } from "./describe.ts";
+import { describeKeys, describeProof, describeReceipt, describeRevision, explainProof } from "./describe.ts";
 import { formatBytes, formatFields, formatMilliseconds } from "./format.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
 
@@ -32,7 +33,7 @@ export const registerBackup: Register = (program, run) => {
           ),
         );
         report(session, result);
-        return needsAttention(result.manifest) ? 6 : 0;
+        return attentionOf(result.manifest).length > 0 ? 6 : 0;
       }),
     );
 };

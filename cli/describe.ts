@@ -1,5 +1,6 @@
+import { dissentersOf, labelOf } from "../shared/manifest/attention.ts";
 import { isWhole } from "../shared/manifest/content.ts";
-import type { CustodyReceipt, Manifest, Vote } from "../shared/manifest/schema.ts";
+import type { CustodyReceipt, Manifest } from "../shared/manifest/schema.ts";
 
 /** `proven`, or `unproven: ` and the reason. */
 export function describeProof({ proof }: Manifest): string {
@@ -25,18 +26,6 @@ export function explainVotes({ proof }: Manifest): [string, string][] {
   });
 }
 
-/** Members that hold something else than what the others agree on. */
-export function dissentersOf({ proof }: Manifest): readonly string[] {
-  return proof.members.filter(({ answer }) => answer === "dissents").map(labelOf);
-}
-
-/** Whether a person should look: it is no good backup, or a member is not well. */
-export function needsAttention(manifest: Manifest): boolean {
-  const { proof, quarantine } = manifest;
-  if (quarantine !== undefined || (proof.status === "unproven" && proof.agreement !== "off")) return true;
-  return proof.members.some(({ answer }) => answer === "dissents" || answer === "broken");
-}
-
 export function describeRevision({ content, etcd }: Manifest): string {
   return isWhole(content) ? String(content.revision) : `${etcd.before.revision} or later`;
 }
@@ -60,8 +49,4 @@ export function describeContent({ content }: Manifest): string {
 /** A record of the custody log, as `--head` takes it; empty where there is none. */
 export function describeReceipt(receipt: CustodyReceipt | undefined): string {
   return receipt === undefined ? "" : `${receipt.sequence}:${receipt.digest}`;
-}
-
-function labelOf({ id, name }: Vote): string {
-  return name === "" ? id : name;
 }

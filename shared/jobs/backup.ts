@@ -25,7 +25,7 @@ import { openLineage, readHistory } from "./lineage.ts";
 import type { KnownHistory } from "./lineage.ts";
 import { Phases } from "./phases.ts";
 import { requireTrustedKey } from "./require-trusted-key.ts";
-import { surveyCluster } from "./survey.ts";
+import { certificatesEnd, surveyCluster } from "./survey.ts";
 import type { SnapshotSource, Survey } from "./survey.ts";
 import { takeCopy, takeSnapshot } from "./take-snapshot.ts";
 import type { Taken, TakeRequest } from "./take-snapshot.ts";
@@ -60,6 +60,10 @@ export interface BackupResult {
   readonly phases: Readonly<Partial<Record<Step, number>>>;
   /** The last record of this run in the custody log, which a person may keep elsewhere; undefined where the log could not be told of a run that had nothing to do. */
   readonly custody: CustodyReceipt | undefined;
+  /** True where this run opened a lineage that is not the cluster's first. */
+  readonly opensLineage: boolean;
+  /** When the first of the certificates that the endpoints showed and the client has runs out; undefined where there are none, or nobody was asked. */
+  readonly certificatesEnd: Date | undefined;
 }
 
 /** Far enough for two clocks that disagree; an id in the future would stay the latest one until then. */
@@ -123,16 +127,18 @@ async function backupLocked(ports: BackupPorts, request: BackupRequest, begun: B
   const first = { cluster, id: place.id };
   if (plan.quarantine !== undefined) {
     const [one, ...others] = await copyEach(run, first, plan.quarantine.eachSource ? plan.sources.map((each) => [each]) : [plan.sources]);
-    return { ...asResult(one, begun), furtherCopies: others };
+    return { ...asResult(one, begun, run), furtherCopies: others };
   }
   const taken = await takeSnapshot(ports, takeRequest(run, first));
   const { found, existing } = await commit(run, first, taken);
-  if (existing || taken.alsoFrom.length === 0) return { ...asResult(found, begun), existing };
+  if (existing || taken.alsoFrom.length === 0) return { ...asResult(found, begun, run), existing };
   const furtherCopies = await copyOthers(run, first, taken);
-  return { ...asResult(found, begun), furtherCopies };
+  return { ...asResult(found, begun, run), furtherCopies };
 }
 
-function asResult({ manifest, digest }: FoundManifest, { phases, custodian }: Begun): BackupResult {
+/** `run` is left out where the slot was taken, and nobody was asked. */
+function asResult({ manifest, digest }: FoundManifest, { phases, custodian }: Begun, run?: Run): BackupResult {
+  const before = run?.history.current;
   return {
     manifest,
     manifestDigest: digest,
@@ -140,6 +146,8 @@ function asResult({ manifest, digest }: FoundManifest, { phases, custodian }: Be
     furtherCopies: [],
     phases: phases.milliseconds,
     custody: custodian.last,
+    opensLineage: before !== undefined && manifest.lineage > before.number,
+    certificatesEnd: run === undefined ? undefined : certificatesEnd(run.survey),
   };
 }
 

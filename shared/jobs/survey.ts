@@ -49,6 +49,13 @@ export function membersOf({ members }: Survey): readonly Member[] {
   return members instanceof Error ? [] : members;
 }
 
+/** When the first of the certificates runs out that the endpoints showed, or the client has; undefined where there are none. */
+export function certificatesEnd({ endpoints, clientCertificate }: ClusterFacts): Date | undefined {
+  const shown = endpoints.flatMap(({ certificate }) => (certificate === undefined || certificate instanceof Error ? [] : [certificate]));
+  const ends = [...shown, ...(clientCertificate === undefined ? [] : [clientCertificate])].map(({ notAfter }) => notAfter.getTime());
+  return ends.length === 0 ? undefined : new Date(Math.min(...ends));
+}
+
 async function askEndpoint(etcd: EtcdSource, endpoint: string, signal: AbortSignal | undefined): Promise<EndpointFacts> {
   const [status, certificate] = await Promise.all([
     orError(etcd.status(endpoint, signal)),

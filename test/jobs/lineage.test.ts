@@ -24,13 +24,16 @@ beforeEach(() => {
   vault = newVault(keys);
 });
 
-/** A backup in the next minute from a member with this status; the number of its lineage. */
+/** A backup in the next minute from a member with this status; the number of its lineage, of which the result says whether it is new. */
 async function backUpFrom(status: Partial<EndpointStatus> = {}): Promise<number> {
+  const before = (await lineages()).length;
   vault.clock.advance(60_000);
   const etcd = new ScriptedEtcd([
     { number: 1, status, snapshots: [[{ send: randomSnapshot(1000, { revision: status.revision ?? 50 }) }]] },
   ]);
-  return (await backUp(vault, { etcd })).manifest.lineage;
+  const { manifest, opensLineage } = await backUp(vault, { etcd });
+  expect(opensLineage).toBe(before > 0 && manifest.lineage > before);
+  return manifest.lineage;
 }
 
 function lineage(number: number): Lineage {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { LifeboatError } from "../../shared/errors.ts";
 import { preflight } from "../../shared/jobs/preflight.ts";
+import { certificatesEnd } from "../../shared/jobs/survey.ts";
 import { lineageKey } from "../../shared/manifest/layout.ts";
 import { endpointOf, ScriptedEtcd } from "../doubles/scripted-etcd.ts";
 import type { ScriptedMember } from "../doubles/scripted-etcd.ts";
@@ -111,4 +112,20 @@ test("a lineage that does not hold is an error, and so is the signal", async () 
   plant(vault, lineageKey(CLUSTER, 1), "{}");
   expect(await failureOf(look([{ number: 1 }]))).toMatchObject({ code: "verify/format" });
   expect(await failureOf(look([{ number: 1 }], AbortSignal.abort()))).toMatchObject({ code: "interrupted" });
+});
+
+test("of all certificates the end of the first counts, whether a server's or the client's own", async () => {
+  const result = await look([{ number: 1 }, { number: 2, status: down }]);
+  const [first] = result.endpoints;
+  if (first === undefined) throw new Error("no endpoint");
+  const until = (notAfter: string) => ({ subject: "CN=x", notBefore: new Date(0), notAfter: new Date(notAfter) });
+  expect(certificatesEnd(result)).toEqual(new Date("2036-01-01"));
+  const clientCertificate = until("2031-01-01");
+  expect(certificatesEnd({ ...result, clientCertificate })).toEqual(new Date("2031-01-01"));
+  const endpoints = [
+    { ...first, certificate: until("2030-01-01") },
+    { ...first, certificate: down },
+  ];
+  expect(certificatesEnd({ ...result, endpoints, clientCertificate })).toEqual(new Date("2030-01-01"));
+  expect(certificatesEnd({ ...result, endpoints: [{ ...first, certificate: undefined }] })).toBeUndefined();
 });

@@ -1,0 +1,23 @@
+import type { Manifest, Vote } from "./schema.ts";
+
+/** Members that hold something else than what the others agree on. */
+export function dissentersOf({ proof }: Manifest): readonly string[] {
+  return proof.members.filter(({ answer }) => answer === "dissents").map(labelOf);
+}
+
+/** Why a person should look, a sentence each: it is no good backup, or a member is not well. Empty where nobody need. */
+export function attentionOf({ proof, quarantine }: Manifest): readonly string[] {
+  const found: string[] = [];
+  if (quarantine !== undefined) found.push(`in quarantine: ${quarantine.reasons.join("; ")}`);
+  if (proof.status === "unproven" && proof.agreement !== "off") found.push(`unproven: ${proof.reason}`);
+  for (const vote of proof.members) {
+    if (vote.answer === "dissents") found.push(`${labelOf(vote)} dissents: HashKV ${vote.hash} at revision ${vote.revision}`);
+    if (vote.answer === "broken") found.push(`what ${labelOf(vote)} sent is broken: ${vote.reason}`);
+  }
+  return found;
+}
+
+/** A member's name, or its id where it has none. */
+export function labelOf({ id, name }: Pick<Vote, "id" | "name">): string {
+  return name === "" ? id : name;
+}
