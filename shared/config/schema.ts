@@ -1,23 +1,15 @@
 import { z } from "zod";
 import { isClusterName } from "../manifest/layout.ts";
 import { AGREEMENTS } from "../manifest/schema.ts";
-import { parseDuration } from "./durations.ts";
+import { duration } from "./duration-schema.ts";
 import { keysSchema } from "./keys-schema.ts";
 import { replicaProblems, replicasSchema } from "./replica-schema.ts";
 import { REFERENCE } from "./secrets.ts";
+import { clusterServiceSchema, serviceSchema } from "./service-schema.ts";
 import { settings } from "./settings.ts";
 import { storeSchema } from "./store-schema.ts";
 
 /** lifeboat.yaml. Its defaults are the ones that `lifeboat init` writes down. */
-
-const duration = z.string().transform((text, context) => {
-  const ms = parseDuration(text);
-  if (ms === undefined || ms === 0) {
-    context.addIssue({ code: "custom", message: `"${text}" is not a duration such as 30s, 5m, 2h or 1d` });
-    return z.NEVER;
-  }
-  return ms;
-});
 
 const reference = z
   .string()
@@ -99,6 +91,7 @@ const cluster = settings({
   retention: retention.prefault({}),
   rpo: duration.prefault("2h"),
   timeZone: timeZone.default("UTC"),
+  service: clusterServiceSchema.prefault({}),
 }).refine((value) => value.tls === undefined || value.endpoints.some((url) => url.startsWith("https:")), {
   path: ["tls"],
   message: "tls is set, but every endpoint is http://",
@@ -112,6 +105,7 @@ export const configSchema = settings({
   breakGlass: z.array(z.string().startsWith("age1", "expected an age recipient: age1...")).default([]),
   trustedKeys: settings({ snapshot: fingerprints, audit: fingerprints, bundle: fingerprints }).prefault({}),
   replicas: replicasSchema,
+  service: serviceSchema.prefault({}),
   clusters: z.record(
     z
       .string()

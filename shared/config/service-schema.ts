@@ -1,0 +1,54 @@
+import { z } from "zod";
+import { duration } from "./duration-schema.ts";
+import { settings } from "./settings.ts";
+
+/** How the service is deployed: `service` in lifeboat.yaml, at the top and in each cluster. The command line reads past it. */
+
+const SIZES = { MB: 1e6, GB: 1e9, MiB: 2 ** 20, GiB: 2 ** 30 } as const;
+
+const size = z.string().transform((text, context) => {
+  const match = /^(\d{1,6})(MB|GB|MiB|GiB)$/.exec(text);
+  const bytes = match === null ? 0 : Number(match[1]) * SIZES[match[2] as keyof typeof SIZES];
+  if (bytes > 0) return bytes;
+  context.addIssue({ code: "custom", message: `"${text}" is not a size such as 500MB or 2GiB` });
+  return z.NEVER;
+});
+
+const id = (kind: string): z.ZodString =>
+  z.string().regex(new RegExp(`^${kind}-[0-9a-f]{8,17}$`), `expected an id such as ${kind}-0123456789abcdef0`);
+
+const network = settings({
+  vpc: id("vpc"),
+  subnets: z.array(id("subnet")).min(1, "at least one subnet"),
+  securityGroup: id("sg"),
+  nat: z.boolean().default(true),
+  routeTables: z.array(id("rtb")).default([]),
+}).refine((value) => value.nat || value.routeTables.length > 0, {
+  path: ["nat"],
+  message: "without NAT, S3 is reached by a gateway in the route tables of the subnets: name these under routeTables",
+});
+
+/** The retentions that CloudWatch Logs takes: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html */
+const LOG_DAYS = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653] as const;
+
+export const serviceSchema = settings({
+  /** Part of the names of stacks and state machines. 16: with a cluster's 63 it stays within the 80 of a state machine's name. */
+  name: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,15}$/, "expected at most 16 lower-case letters, digits and '-', beginning with a letter")
+    .default("lifeboat"),
+  network: network.optional(),
+  notify: z.array(z.email("expected an e-mail address")).default([]),
+  runbook: z.url({ protocol: /^https?$/, error: "expected the address where docs/runbook.md is published" }).optional(),
+  logDays: z.literal([...LOG_DAYS], `expected one of the retentions of CloudWatch Logs: ${LOG_DAYS.join(", ")}`).default(90),
+  secretKeys: z
+    .array(z.string().regex(/^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[a-z0-9-]+$/, "expected the ARN of a key of KMS"))
+    .default([]),
+});
+
+export const clusterServiceSchema = settings({
+  databaseSize: size.prefault("2GiB"),
+  megabytesPerSecond: z.number().min(1).max(1000).default(40),
+  flexibleWindow: duration.optional(),
+  grace: duration.prefault("15m"),
+});
