@@ -9,11 +9,12 @@ import { fillWithKubernetesData } from "../../tools/lab/kubernetes-data.ts";
 import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { initArguments, initialise } from "../support/initialise.ts";
+import { lifeboatHere, lifeboatJsonHere } from "../support/lifeboat-here.ts";
 import { lifeboat, lifeboatJson } from "../support/lifeboat.ts";
 import type { LifeboatOptions } from "../support/lifeboat.ts";
 import { anyText, saying } from "../support/matchers.ts";
 
-/** The command as a person meets it: real processes, a real etcd, wrong input, broken stores, Ctrl-C. */
+/** The command as a person meets it: a real etcd, wrong input, broken stores; in a process of its own where the process matters. */
 
 const COMMANDS = [
   "init",
@@ -43,10 +44,10 @@ beforeAll(async () => {
   folder = await temporaryFolder();
   await fillWithKubernetesData(cluster.connection, { megabytes: 5 });
   options = await initialise(cluster, folder.path);
-  const older = await lifeboatJson(["backup", "prod", "--slot", "2026-01-02T03:04:05Z"], options);
-  const newer = await lifeboatJson(["backup", "prod"], options);
+  const older = await lifeboatJsonHere(["backup", "prod", "--slot", "2026-01-02T03:04:05Z"], options);
+  const newer = await lifeboatJsonHere(["backup", "prod"], options);
   ids = [idOf(older), idOf(newer)];
-  await lifeboatJson(["verify", "prod/latest", "--deep"], options);
+  await lifeboatJsonHere(["verify", "prod/latest", "--deep"], options);
 });
 afterAll(async () => {
   await cluster.stop();
@@ -94,7 +95,7 @@ async function dataFile(cwd: string, id: string): Promise<string> {
 describe("help", () => {
   test("every command has one, with an example, within 80 columns and without colours", async () => {
     for (const command of COMMANDS) {
-      const { code, stdout, stderr } = await lifeboat([command, "--help"], options);
+      const { code, stdout, stderr } = await lifeboatHere([command, "--help"], options);
       expect({ command, code, stderr }).toEqual({ command, code: 0, stderr: "" });
       expect(stdout).toContain(`$ lifeboat ${command}`);
       expect(stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
@@ -103,7 +104,7 @@ describe("help", () => {
   });
 
   test("the exit codes in the help and in docs/cli.md are the code's", async () => {
-    const { stdout } = await lifeboat(["--help"], options);
+    const { stdout } = await lifeboatHere(["--help"], options);
     const docs = await readFile(new URL("../../docs/cli.md", import.meta.url), "utf8");
     for (const [code, meaning] of Object.entries(EXIT_CODES)) {
       expect(stdout).toContain(`${code.padStart(5)}  ${meaning}`);
@@ -165,7 +166,7 @@ describe("wrong input is told in one line with the next step, and exit code 2", 
       /--user takes a name only/,
     ],
   ])("%s", async (_name, args, message) => {
-    const { code, stdout, stderr } = await lifeboat(args, options);
+    const { code, stdout, stderr } = await lifeboatHere(args, options);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toMatch(message);
     expect(stderr).toContain("lifeboat: hint: ");
@@ -190,7 +191,7 @@ test("--config and --json stand anywhere in the line", async () => {
     ["ls", "--json", "prod", "--config", config],
     ["ls", "prod", `--config=${config}`, "--json"],
   ];
-  const documents = await Promise.all(lines.map(async (line) => (await lifeboat(line, elsewhere)).stdout));
+  const documents = await Promise.all(lines.map(async (line) => (await lifeboatHere(line, elsewhere)).stdout));
   expect(JSON.parse(documents[0] ?? "")).toMatchObject({ snapshots: [{ id: ids[0] }, { id: ids[1] }] });
   expect(new Set(documents).size).toBe(1);
 });
@@ -203,7 +204,7 @@ test("npm run lifeboat takes paths relative to where the person stands", async (
 
 describe("a slot", () => {
   test("is backed up once: a second run returns the first one's snapshot", async () => {
-    const again = await lifeboatJson(["backup", "prod", "--slot", "2026-01-02T03:04:05Z"], options);
+    const again = await lifeboatJsonHere(["backup", "prod", "--slot", "2026-01-02T03:04:05Z"], options);
     expect(again).toMatchObject({ id: ids[0], existing: true });
   });
 
@@ -248,11 +249,11 @@ describe("exit code 4 where content is not what was signed", () => {
       ["verify", "prod/latest", "--deep"],
       ["verify", `prod/${ids[1]}`],
     ]) {
-      const { code, stdout, stderr } = await lifeboat(args, copy);
+      const { code, stdout, stderr } = await lifeboatHere(args, copy);
       expect({ args, code, stdout }).toEqual({ args, code: 4, stdout: "" });
       expect(stderr).toMatch(message);
     }
-    const exported = await lifeboat(["export", `prod/${ids[1]}`, "--out", "out.db"], copy);
+    const exported = await lifeboatHere(["export", `prod/${ids[1]}`, "--out", "out.db"], copy);
     expect(exported.code).toBe(4);
     expect((await readdir(copy.cwd)).toSorted()).toEqual(["break-glass.key", "keys", "lifeboat.yaml", "vault"]);
     expect(await readdir(join(copy.cwd, "vault/clusters/prod/verified"))).toHaveLength(1);
@@ -261,7 +262,7 @@ describe("exit code 4 where content is not what was signed", () => {
   test("a manifest that does not hold is listed as such, with exit code 6", async () => {
     const copy = await copyOf("listed");
     await flip(join(copy.cwd, `vault/clusters/prod/snapshots/${ids[1]}.json`), 2000);
-    const { code, stdout } = await lifeboat(["ls", "--json"], copy);
+    const { code, stdout } = await lifeboatHere(["ls", "--json"], copy);
     expect(code).toBe(6);
     expect(JSON.parse(stdout)).toMatchObject({
       snapshots: [
@@ -269,7 +270,7 @@ describe("exit code 4 where content is not what was signed", () => {
         { id: ids[1], error: { code: saying("verify/") } },
       ],
     });
-    const latest = await lifeboat(["verify", "prod/latest"], copy);
+    const latest = await lifeboatHere(["verify", "prod/latest"], copy);
     expect(latest).toMatchObject({ code: 4 });
     expect(latest.stderr).toContain(`the next older good one is prod/${ids[0]}`);
   });
@@ -279,17 +280,20 @@ describe("keys", () => {
   test("a break-glass identity opens a snapshot where every other key is gone", async () => {
     const copy = await copyOf("break-glass");
     await rm(join(copy.cwd, "keys"), { recursive: true });
-    const without = await lifeboat(["export", "prod/latest", "--out", "out.db"], copy);
+    const without = await lifeboatHere(["export", "prod/latest", "--out", "out.db"], copy);
     expect(without).toMatchObject({ code: 5, stdout: "" });
     expect(without.stderr).toContain("wrapping.key");
-    const { code } = await lifeboat(["export", "prod/latest", "--out", "out.db", "--identity", "break-glass.key"], copy);
+    const { code } = await lifeboatHere(["export", "prod/latest", "--out", "out.db", "--identity", "break-glass.key"], copy);
     expect(code).toBe(0);
   });
 
   test("another identity does not, and leaves nothing", async () => {
     const copy = await copyOf("stranger");
-    await lifeboat(["init", "--dir", "stranger"], copy);
-    const { code, stderr } = await lifeboat(["export", "prod/latest", "--out", "out.db", "--identity", "stranger/break-glass.key"], copy);
+    await lifeboatHere(["init", "--dir", "stranger"], copy);
+    const { code, stderr } = await lifeboatHere(
+      ["export", "prod/latest", "--out", "out.db", "--identity", "stranger/break-glass.key"],
+      copy,
+    );
     expect(code).toBe(5);
     expect(stderr).not.toContain("AGE-SECRET-KEY");
     expect(await readdir(copy.cwd)).not.toContain("out.db");
@@ -298,22 +302,22 @@ describe("keys", () => {
   test("a host with what backing up needs and no more backs up, and cannot read", async () => {
     const copy = await copyOf("writer");
     for (const name of ["wrapping.key", "audit.key", "bundle.key"]) await rm(join(copy.cwd, "keys", name));
-    expect(await lifeboatJson(["backup", "prod"], copy)).toMatchObject({ existing: false });
-    expect(await lifeboat(["verify", "prod/latest", "--deep"], copy)).toMatchObject({ code: 5, stdout: "" });
-    expect(await lifeboat(["export", "prod/latest", "--out", "out.db"], copy)).toMatchObject({ code: 5, stdout: "" });
+    expect(await lifeboatJsonHere(["backup", "prod"], copy)).toMatchObject({ existing: false });
+    expect(await lifeboatHere(["verify", "prod/latest", "--deep"], copy)).toMatchObject({ code: 5, stdout: "" });
+    expect(await lifeboatHere(["export", "prod/latest", "--out", "out.db"], copy)).toMatchObject({ code: 5, stdout: "" });
   });
 
   test("a backup that nobody would believe is not taken", async () => {
     const copy = await copyOf("untrusted");
     const config = join(copy.cwd, "lifeboat.yaml");
     await writeFile(config, (await readFile(config, "utf8")).replace(/snapshot: \[.*\]/, "snapshot: []"));
-    const { code, stderr } = await lifeboat(["backup", "prod"], copy);
+    const { code, stderr } = await lifeboatHere(["backup", "prod"], copy);
     expect(code).toBe(2);
     expect(stderr).toContain("trustedKeys.snapshot does not list");
     expect((await readdir(join(copy.cwd, "vault/clusters/prod/data"))).toSorted()).toEqual(
       (await readdir(join(folder.path, "vault/clusters/prod/data"))).toSorted(),
     );
-    expect(await lifeboat(["keys"], copy)).toMatchObject({ code: 6 });
+    expect(await lifeboatHere(["keys"], copy)).toMatchObject({ code: 6 });
   });
 
   test("no command prints a secret", async () => {
@@ -343,18 +347,18 @@ describe("etcd", () => {
     await using place = await temporaryFolder();
     const there = await initialise(down, place.path);
     await down.members[0]?.kill();
-    const { code, stdout, stderr } = await lifeboat(["backup", "prod"], there);
+    const { code, stdout, stderr } = await lifeboatHere(["backup", "prod"], there);
     expect({ code, stdout }).toEqual({ code: 3, stdout: "" });
     expect(stderr).toContain(down.endpoints[0]);
     const left = await readdir(join(place.path, "vault"), { recursive: true, withFileTypes: true });
     expect(left.filter((entry) => !entry.isDirectory()).map(({ name }) => name)).toEqual(["0000000001.json"]);
-    expect((await lifeboat(["custody", "prod"], there)).stdout).toMatch(/^1 .* failed .* etcd\/unreachable: /m);
-    expect(await lifeboat(["preflight", "prod"], there)).toMatchObject({ code: 3 });
+    expect((await lifeboatHere(["custody", "prod"], there)).stdout).toMatch(/^1 .* failed .* etcd\/unreachable: /m);
+    expect(await lifeboatHere(["preflight", "prod"], there)).toMatchObject({ code: 3 });
   });
 
   test("plain http is taken with a warning", async () => {
     await using place = await temporaryFolder();
-    const { code, stderr } = await lifeboat(["init", "--cluster", "a", "--endpoint", "http://127.0.0.1:2379"], { cwd: place.path });
+    const { code, stderr } = await lifeboatHere(["init", "--cluster", "a", "--endpoint", "http://127.0.0.1:2379"], { cwd: place.path });
     expect(code).toBe(0);
     expect(stderr).toContain("warning: http://127.0.0.1:2379: plain http");
   });
@@ -373,13 +377,13 @@ describe("etcd", () => {
         .replace(/cert: .*/, `cert: file:${cert}`)
         .replace(/ key: file.*/, ` key: file:${key}`),
     );
-    const looked = await lifeboat(["preflight", "prod", "--json"], copy);
+    const looked = await lifeboatHere(["preflight", "prod", "--json"], copy);
     expect(looked.code).toBe(6);
     expect(JSON.parse(looked.stdout)).toMatchObject({
       lineage: { number: 2, opens: "cluster-id-changed" },
       findings: [{ code: "new-lineage", severity: "problem" }],
     });
-    const { code, stderr, stdout } = await lifeboat(["backup", "prod", "--json"], copy);
+    const { code, stderr, stdout } = await lifeboatHere(["backup", "prod", "--json"], copy);
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ lineage: 2 });
     expect(stderr).toContain("lineage 2 begins, and the snapshots of lineage 1 are frozen");
@@ -394,9 +398,9 @@ test("init makes everything for its owner only, and a second one changes nothing
   expect(modes).toMatchObject({ "break-glass.key": "600", keys: "700", vault: "700", "lifeboat.yaml": "600" });
   for (const name of ["snapshot", "audit", "bundle", "wrapping"]) expect(modes[`keys/${name}.key`]).toBe("600");
   const before = await readFile(join(place.path, "lifeboat.yaml"), "utf8");
-  expect((await lifeboat(["init"], { cwd: place.path })).code).toBe(2);
+  expect((await lifeboatHere(["init"], { cwd: place.path })).code).toBe(2);
   await rm(join(place.path, "lifeboat.yaml"));
-  expect((await lifeboat(["init"], { cwd: place.path })).stderr).toContain("is already there");
+  expect((await lifeboatHere(["init"], { cwd: place.path })).stderr).toContain("is already there");
   expect(await readdir(place.path)).not.toContain("lifeboat.yaml");
   expect(before).toContain("trustedKeys");
 });

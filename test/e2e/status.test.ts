@@ -11,7 +11,8 @@ import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { work } from "../snapshot/support/workload.ts";
 import { initialise } from "../support/initialise.ts";
-import { lifeboat, lifeboatJson } from "../support/lifeboat.ts";
+import { lifeboatHere, lifeboatJsonHere } from "../support/lifeboat-here.ts";
+import { lifeboat } from "../support/lifeboat.ts";
 import type { LifeboatOptions } from "../support/lifeboat.ts";
 import { saying } from "../support/matchers.ts";
 import { requireProgram, skipWithout } from "../support/programs.ts";
@@ -74,7 +75,7 @@ describe.each(ETCD_VERSIONS)("a snapshot of etcd %s", (version) => {
       const path = join(cluster.folder, "a snapshot of any name");
       await cluster.etcdctl(["snapshot", "save", path]);
       // Nothing of a configuration is here.
-      const status = statusSchema.parse(await lifeboatJson(["status", "a snapshot of any name"], { cwd: cluster.folder }));
+      const status = statusSchema.parse(await lifeboatJsonHere(["status", "a snapshot of any name"], { cwd: cluster.folder }));
       const totalKeys = { "3.5": sum(status.buckets.map(({ keys }) => keys)), "3.6": status.keys.live, "3.7": status.keys.live };
       for (const of of ["3.5", "3.6", "3.7"] as const) {
         const told: unknown = JSON.parse(
@@ -139,15 +140,15 @@ describe("with a store beside it", () => {
     await using cluster = await startCluster({ version: "3.6" });
     await fillWithKubernetesData(cluster.connection, { megabytes: 3 });
     options = await initialise(cluster, folder.path);
-    ({ ref: stored } = z.object({ ref: z.string() }).parse(await lifeboatJson(["backup", "prod"], options)));
-    await lifeboatJson(["export", "prod/latest", "--out", "snapshot.db"], options);
+    ({ ref: stored } = z.object({ ref: z.string() }).parse(await lifeboatJsonHere(["backup", "prod"], options)));
+    await lifeboatJsonHere(["export", "prod/latest", "--out", "snapshot.db"], options);
     snapshot = await readFile(join(folder.path, "snapshot.db"));
   });
   afterAll(() => folder.remove());
 
   test("a ref tells the same as the file that it is exported to", async () => {
-    const file = statusSchema.parse(await lifeboatJson(["status", "snapshot.db"], options));
-    const ref = statusSchema.parse(await lifeboatJson(["status", "prod/latest"], options));
+    const file = statusSchema.parse(await lifeboatJsonHere(["status", "snapshot.db"], options));
+    const ref = statusSchema.parse(await lifeboatJsonHere(["status", "prod/latest"], options));
     expect(ref).toEqual({ ...file, name: stored });
     expect(file.hotKeys.length).toBeGreaterThan(0);
   });
@@ -169,7 +170,7 @@ describe("with a store beside it", () => {
     const cwd = join(folder.path, "elsewhere");
     await mkdir(join(cwd, "prod"), { recursive: true });
     await writeFile(join(cwd, "prod/latest"), snapshot);
-    const { code, stdout, stderr } = await lifeboat(["status", "prod/latest", "--json"], { cwd });
+    const { code, stdout, stderr } = await lifeboatHere(["status", "prod/latest", "--json"], { cwd });
     expect({ code, name: statusSchema.parse(JSON.parse(stdout)).name }).toEqual({ code: 0, name: "prod/latest" });
     expect(stderr).toContain("lifeboat: there is a file prod/latest here: this is about it");
   });
@@ -217,11 +218,11 @@ describe("with a store beside it", () => {
   test.each(damages)("%s is exit code 4, with what is known still printed", async (name, damage, expected, told) => {
     const file = `${name}.db`;
     await writeFile(join(folder.path, file), damage(snapshot));
-    const { code, stdout, stderr } = await lifeboat(["status", file, "--json"], options);
+    const { code, stdout, stderr } = await lifeboatHere(["status", file, "--json"], options);
     expect(code).toBe(4);
     expect(JSON.parse(stdout)).toMatchObject({ name: file, ...expected });
     expect(stderr).toMatch(told);
-    const text = await lifeboat(["status", file], options);
+    const text = await lifeboatHere(["status", file], options);
     expect(text.code).toBe(4);
     expect(text.stdout).toMatch(/^snapshot: .*\ntrailer: .*\ntree: /);
   });
@@ -240,16 +241,16 @@ describe("with a store beside it", () => {
     await runProgram(requireProgram("zstd"), ["-qf", "snapshot.db"], { env: { PATH: process.env["PATH"] }, cwd: folder.path });
     const manifest = z
       .object({ manifest: z.object({ stored: z.object({ key: z.string() }) }) })
-      .parse(await lifeboatJson(["show", "prod/latest"], options));
+      .parse(await lifeboatJsonHere(["show", "prod/latest"], options));
     await copyFile(join(folder.path, "vault", manifest.manifest.stored.key), join(folder.path, "sealed.age"));
-    const { code, stdout, stderr } = await lifeboat(["status", what], options);
+    const { code, stdout, stderr } = await lifeboatHere(["status", what], options);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toMatch(told);
   });
 
   test("a ref without a configuration says that it is no file either", async () => {
     await mkdir(join(folder.path, "bare"), { recursive: true });
-    const { code, stderr } = await lifeboat(["status", "prod/latest"], { cwd: join(folder.path, "bare") });
+    const { code, stderr } = await lifeboatHere(["status", "prod/latest"], { cwd: join(folder.path, "bare") });
     expect(code).toBe(2);
     expect(stderr).toMatch(/prod\/latest is no file here, and as a ref it needs a configuration: there is no configuration lifeboat\.yaml/);
   });
@@ -259,10 +260,10 @@ describe("with a store beside it", () => {
     for (const part of ["lifeboat.yaml", "keys", "vault"]) await cp(join(folder.path, part), join(cwd, part), { recursive: true });
     const manifest = z
       .object({ manifest: z.object({ stored: z.object({ key: z.string() }) }) })
-      .parse(await lifeboatJson(["show", "prod/latest"], options));
+      .parse(await lifeboatJsonHere(["show", "prod/latest"], options));
     const data = join(cwd, "vault", manifest.manifest.stored.key);
     await writeFile(data, flipped(await readFile(data), -100));
-    const { code, stdout } = await lifeboat(["status", "prod/latest", "--json"], { cwd });
+    const { code, stdout } = await lifeboatHere(["status", "prod/latest", "--json"], { cwd });
     expect({ code, told: JSON.parse(stdout) as unknown }).toEqual({
       code: 4,
       told: { error: expect.objectContaining({ code: saying("verify/") }) as unknown },

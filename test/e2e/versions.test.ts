@@ -10,7 +10,7 @@ import { compareKeys, readAll } from "../../tools/lab/read-all.ts";
 import { restore } from "../../tools/lab/restore.ts";
 import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { initialise } from "../support/initialise.ts";
-import { lifeboat, lifeboatJson } from "../support/lifeboat.ts";
+import { lifeboatHere, lifeboatJsonHere } from "../support/lifeboat-here.ts";
 import { skipWithout } from "../support/programs.ts";
 import { anyText } from "../support/matchers.ts";
 
@@ -44,20 +44,22 @@ describe.each(ETCD_VERSIONS)("etcd %s", (version) => {
       const filled = await fillWithKubernetesData(cluster.connection, { megabytes: 1 });
       const options = await initialise(cluster, folder.path);
 
-      expect(await lifeboatJson(["preflight", "prod"], options)).toMatchObject({
+      expect(await lifeboatJsonHere(["preflight", "prod"], options)).toMatchObject({
         ready: true,
         alarms: [],
         lineage: { number: 1, opens: "first-backup" },
       });
-      const backup = backupSchema.parse(await lifeboatJson(["backup", "prod"], options));
+      const backup = backupSchema.parse(await lifeboatJsonHere(["backup", "prod"], options));
       expect(backup.revision).toBe(filled.revision);
       expect(backup.member.version.startsWith(version)).toBe(true);
       expect(backup.storedBytes).toBeLessThan(backup.databaseBytes);
       if (members === 3) expect(backup.member.name).not.toBe((await cluster.leader()).name);
 
-      expect(await lifeboatJson(["verify", `prod/${backup.id}`, "--deep"], options)).toMatchObject({ good: true, level: "deep" });
-      expect(await lifeboatJson(["ls", "prod"], options)).toMatchObject({ snapshots: [{ ref: `prod/${backup.id}`, verifiedAt: anyText }] });
-      const exported = exportSchema.parse(await lifeboatJson(["export", "prod/latest", "--out", "snapshot.db"], options));
+      expect(await lifeboatJsonHere(["verify", `prod/${backup.id}`, "--deep"], options)).toMatchObject({ good: true, level: "deep" });
+      expect(await lifeboatJsonHere(["ls", "prod"], options)).toMatchObject({
+        snapshots: [{ ref: `prod/${backup.id}`, verifiedAt: anyText }],
+      });
+      const exported = exportSchema.parse(await lifeboatJsonHere(["export", "prod/latest", "--out", "snapshot.db"], options));
       expect(exported.file).toBe(join(folder.path, "snapshot.db"));
       expect(await stat(exported.file).then(({ size, mode }) => ({ size, mode: mode & 0o777 }))).toEqual({
         size: exported.bytes,
@@ -78,11 +80,11 @@ test("a member whose certificate has another name is refused with the way out, a
   await using cluster = await startCluster({ version: "3.6", security: "password", serverName: "etcd.example" });
   await using folder = await temporaryFolder();
   const options = await initialise(cluster, folder.path);
-  const refused = await lifeboat(["backup", "prod"], options);
+  const refused = await lifeboatHere(["backup", "prod"], options);
   expect(refused).toMatchObject({ code: 3, stdout: "" });
   expect(refused.stderr).toContain("serverName");
   const file = join(folder.path, "lifeboat.yaml");
   const text = await readFile(file, "utf8");
   await writeFile(file, text.replace("      # serverName: etcd.example", "      serverName: etcd.example"));
-  expect(await lifeboatJson(["backup", "prod"], options)).toMatchObject({ cluster: "prod" });
+  expect(await lifeboatJsonHere(["backup", "prod"], options)).toMatchObject({ cluster: "prod" });
 });

@@ -144,7 +144,7 @@ describe.each(["plain", "tls"] as const)("a member that hangs, %s", (security) =
     const [member] = cluster.members;
     using source = sourceOf({ ...cluster.connection, connectMs: 400, callMs: 300 });
     await until("a first answer", 30_000, async () => source.status(url).catch(() => undefined));
-    member?.pause();
+    await member?.pause();
     try {
       expect(await failureOf(source.status(url))).toMatchObject({
         code: "etcd/timeout",
@@ -172,7 +172,7 @@ test("a call that is interrupted ends at once, and says what it was", async () =
   const url = cluster.endpoints[0] ?? "";
   using source = sourceOf(cluster.connection);
   await source.status(url);
-  cluster.members[0]?.pause();
+  await cluster.members[0]?.pause();
   const reason = new Error("ctrl-c");
   const abort = new AbortController();
   const answer = failureOf(source.status(url, abort.signal));

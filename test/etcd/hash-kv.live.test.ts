@@ -93,7 +93,7 @@ test("a member that does not answer is given up after the time for this question
   const url = cluster.endpoints[0] ?? "";
   using source = sourceOf({ ...cluster.connection, callMs: 1 << 30 });
   await source.status(url);
-  cluster.members[0]?.pause();
+  await cluster.members[0]?.pause();
   try {
     expect(await failureOf(source.hashKv(url, 1, { timeoutMs: 300 }))).toMatchObject({
       code: "etcd/timeout",

@@ -108,7 +108,7 @@ describe.skipIf(skipWithout("etcd-3.6", etcdPrograms("3.6") !== undefined))("a c
   test("has a member that does not answer while it is paused", async () => {
     const [follower] = await cluster.followers();
     if (follower === undefined) throw new Error("no follower");
-    follower.pause();
+    await follower.pause();
     expect(follower.isRunning).toBe(true);
     const ask = cluster.etcdctl(["get", "missed", "--command-timeout=300ms"], { endpoints: [follower.endpoint] });
     await expect(ask).rejects.toThrow(/deadline exceeded/);

@@ -63,7 +63,7 @@ describe("a process of the lab", () => {
     await using folder = await temporaryFolder();
     const logFile = join(folder.path, "log");
     const polite = await LabProcess.start({ command: "sleep", args: ["600"], env, logFile });
-    polite.pause();
+    await polite.pause();
     await polite.stop();
     expect([polite.isRunning, exists(polite.pid)]).toEqual([false, false]);
 
@@ -76,7 +76,7 @@ describe("a process of the lab", () => {
     await until("the trap set", 5000, () => deaf.logTail() === "deaf");
     await deaf.stop(50);
     expect([deaf.isRunning, exists(deaf.pid)]).toEqual([false, false]);
-    expect(() => deaf.pause()).toThrow(/^sh \(pid \d+\) has ended$/);
+    await expect(deaf.pause()).rejects.toThrow(/^sh \(pid \d+\) has ended$/);
   });
 
   test("that cannot be started says why", async () => {

@@ -1,6 +1,6 @@
 import { ROOT_PASSWORD } from "../../tools/lab/cluster-security.ts";
 import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
-import { lifeboat } from "./lifeboat.ts";
+import { lifeboatHere } from "./lifeboat-here.ts";
 import type { LifeboatOptions } from "./lifeboat.ts";
 
 /** What `lifeboat init` is told to reach a cluster of the lab under the name prod. */
@@ -23,7 +23,7 @@ export function initArguments(cluster: EtcdCluster): string[] {
 export async function initialise(cluster: EtcdCluster, cwd: string): Promise<LifeboatOptions> {
   const env: Record<string, string> = cluster.connection.auth === undefined ? {} : { ETCD_PASSWORD: ROOT_PASSWORD };
   const options = { cwd, env };
-  const { code, stderr } = await lifeboat(initArguments(cluster), options);
+  const { code, stderr } = await lifeboatHere(initArguments(cluster), options);
   if (code !== 0) throw new Error(`lifeboat init ended with ${code}: ${stderr}`);
   return options;
 }

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { Writable } from "node:stream";
 import { runProgram } from "../../cli/program.ts";
 import { systemClock } from "../../shared/system-clock.ts";
+import { documentOf } from "./lifeboat.ts";
 import type { LifeboatOptions, Outcome } from "./lifeboat.ts";
 
 /**
@@ -14,6 +15,11 @@ export async function lifeboatHere(args: readonly string[], { cwd, env = {} }: P
   const console = { stdout, stderr, environment, cwd, clock: systemClock, signal: new AbortController().signal };
   const code = await runProgram(args, console, { clock: systemClock, randomBytes, environment, runtimeFolder: cwd });
   return { code, signal: undefined, stdout: stdout.text, stderr: stderr.text };
+}
+
+/** The JSON document that a command printed. */
+export async function lifeboatJsonHere(args: readonly string[], options: Pick<LifeboatOptions, "cwd" | "env">): Promise<unknown> {
+  return documentOf(args, await lifeboatHere([...args, "--json"], options));
 }
 
 class Collected extends Writable {

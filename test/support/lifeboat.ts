@@ -58,7 +58,10 @@ export async function lifeboat(args: readonly string[], options: LifeboatOptions
 
 /** The JSON document that a command printed. */
 export async function lifeboatJson(args: readonly string[], options: LifeboatOptions): Promise<unknown> {
-  const { code, stdout, stderr } = await lifeboat([...args, "--json"], options);
+  return documentOf(args, await lifeboat([...args, "--json"], options));
+}
+
+export function documentOf(args: readonly string[], { code, stdout, stderr }: Outcome): unknown {
   if (code !== 0) throw new Error(`lifeboat ${args.join(" ")} ended with ${code}: ${stderr}`);
   return JSON.parse(stdout);
 }

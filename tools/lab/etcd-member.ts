@@ -75,8 +75,8 @@ export class LabMember {
   }
 
   /** SIGSTOP: connections stand, nothing is answered. */
-  pause(): void {
-    this.#running().pause();
+  pause(): Promise<void> {
+    return this.#running().pause();
   }
 
   resume(): void {

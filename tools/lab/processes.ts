@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { once } from "node:events";
 import { forgetProcess, guardProcess } from "./guard.ts";
+import { until } from "./until.ts";
 
 export interface Launch {
   readonly command: string;
@@ -47,10 +48,14 @@ export class LabProcess {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** SIGSTOP: it keeps its connections and answers nothing. */
-  pause(): void {
+  /** SIGSTOP: it keeps its connections and answers nothing. Resolves when all its threads stand: until then one may still answer. */
+  async pause(): Promise<void> {
     this.#signal("SIGSTOP");
     this.#paused = true;
+    await until(`pid ${this.pid} stopped`, 10_000, () => {
+      const threads = readdirSync(`/proc/${this.pid}/task`);
+      return Promise.resolve(threads.every((thread) => /\) [Tt] /.test(readFileSync(`/proc/${this.pid}/task/${thread}/stat`, "utf8"))));
+    });
   }
 
   resume(): void {

@@ -5,7 +5,7 @@ import { startCluster } from "../../../tools/lab/etcd-cluster.ts";
 import type { ClusterOptions, EtcdCluster } from "../../../tools/lab/etcd-cluster.ts";
 import { temporaryFolder } from "../../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../../tools/lab/temporary-folder.ts";
-import { lifeboat } from "../../support/lifeboat.ts";
+import { lifeboatHere } from "../../support/lifeboat-here.ts";
 import type { LifeboatOptions } from "../../support/lifeboat.ts";
 import { expectBackup, expectNothing, expectTruth, newPlace } from "../../support/place.ts";
 import type { Place } from "../../support/place.ts";
@@ -30,7 +30,7 @@ async function clusterAndPlace(
 
 /** Of a backup that is refused before anything is begun. */
 async function refusal(place: Place, options: LifeboatOptions = place.options): Promise<string> {
-  const { code, stdout, stderr } = await lifeboat(["backup", "prod"], options);
+  const { code, stdout, stderr } = await lifeboatHere(["backup", "prod"], options);
   expect({ code, stdout }).toEqual({ code: 3, stdout: "" });
   await expectNothing(place);
   return stderr;
@@ -83,7 +83,7 @@ describe("certificates", () => {
       serverValidity: { notAfter: new Date(Date.now() + 5.5 * DAY_MS) },
     });
     const { place } = both;
-    const { code, stderr } = await lifeboat(["backup", "prod"], place.options);
+    const { code, stderr } = await lifeboatHere(["backup", "prod"], place.options);
     expect(code).toBe(0);
     expect(stderr).toMatch(
       /warning: https:\S+: its certificate \(CN=127\.0\.0\.1\) expires in 5 days, on \d{4}-\d{2}-\d{2}; renew etcd's --cert-file/,
@@ -100,7 +100,7 @@ describe("users", () => {
     expect(told).toContain(`lifeboat: ${cluster.endpoints[0]} refused user name or password of user root`);
     expect(told).toContain("lifeboat: hint: check auth.username and auth.password");
     expect(told).not.toContain("not-the-password");
-    const unset = await lifeboat(["backup", "prod"], { ...place.options, env: {} });
+    const unset = await lifeboatHere(["backup", "prod"], { ...place.options, env: {} });
     expect(unset).toMatchObject({ code: 2, stdout: "" });
     expect(unset.stderr).toContain("lifeboat: hint: set ETCD_PASSWORD for this command");
     await expectBackup(place);
@@ -116,7 +116,7 @@ describe("users", () => {
     expect(told).toContain(`lifeboat: ${cluster.endpoints[0]} does not let user backup send a snapshot: the role root is needed`);
     const command = /hint: grant it with `etcdctl (.*)`/.exec(told)?.[1] ?? "";
     await cluster.etcdctl(command.split(" "));
-    expect(await lifeboat(["backup", "prod"], options)).toMatchObject({ code: 0 });
+    expect(await lifeboatHere(["backup", "prod"], options)).toMatchObject({ code: 0 });
     expect(await expectTruth(place)).toHaveLength(1);
   });
 
@@ -136,7 +136,7 @@ describe("users", () => {
     const told = await refusal(place);
     expect(told).toContain("does not let the user of the client certificate (CN=backup) send a snapshot: the role root is needed");
     await cluster.etcdctl((/hint: grant it with `etcdctl (.*)`/.exec(told)?.[1] ?? "").split(" "));
-    expect(await lifeboat(["backup", "prod"], place.options)).toMatchObject({ code: 0 });
+    expect(await lifeboatHere(["backup", "prod"], place.options)).toMatchObject({ code: 0 });
     expect(await expectTruth(place)).toHaveLength(1);
   });
 });
