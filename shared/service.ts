@@ -19,11 +19,11 @@ export const BUNDLES = "functions/bundles";
 export const HANDLER = "index.handler";
 
 /**
- * The state machine of a cluster: `lifeboat invoke backup` finds it by this name in its account and region. At most 77 characters. A dot, which Step Functions
- * takes and its logs do not, becomes an underscore: two clusters whose names differ in nothing else cannot be deployed together.
+ * The state machine of a cluster in the service of this name (`service.name`, 16 characters at most): `lifeboat invoke backup` finds it by this in its account and region.
+ * At most 80 characters. A dot, which Step Functions takes and its logs do not, becomes an underscore: two clusters whose names differ in nothing else cannot be deployed together.
  */
-export function stateMachineName(cluster: string): string {
-  return `etcd-lifeboat-${cluster.replaceAll(".", "_")}`;
+export function stateMachineName(service: string, cluster: string): string {
+  return `${service}-${cluster.replaceAll(".", "_")}`;
 }
 
 /** What starts an execution of the state machine: a schedule or a person. */
