@@ -58,7 +58,7 @@ export async function appendRecord(
   let last = 0;
   let cause: unknown;
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    last = await findHead(ports.blobs, cluster, last, options.signal);
+    last = await findHead(ports.blobs, cluster, { from: last, signal: options.signal });
     const sequence = last + 1;
     const document = await signRecord(ports, cluster, purpose, draft, { sequence, actor });
     const receipt = { sequence, digest: document.digest };

@@ -1,21 +1,31 @@
 import { custodyKey, custodyPrefix, sequenceInCustodyKey } from "../manifest/layout.ts";
+import type { CustodyLog } from "../manifest/layout.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 
 /** As many numbers share all but their last two digits, and so the prefix of a listing. */
 const BLOCK = 100;
 
+export interface HeadOptions {
+  /** A record that is known to be there. */
+  readonly from?: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly log?: CustodyLog;
+}
+
 /**
- * The highest sequence number of a log, 0 where there is none. `from` is one that is known to be there. Asks for single keys in growing steps and then by halves, since a listing of a hundred
+ * The highest sequence number of a log, 0 where there is none. Asks for single keys in growing steps and then by halves, since a listing of a hundred
  * thousand records takes a hundred calls of S3: some 35 calls for those. Then it lists the hundred at least that would follow, so that records which stand after a gap
  * count: the next one goes behind them, and the gap stays to be seen. Records after a wider gap may not be found; then the next one goes into the gap, and does not close it,
  * since what stands behind it does not name it.
  */
-export async function findHead(blobs: BlobStore, cluster: string, from = 0, signal?: AbortSignal): Promise<number> {
-  const isThere = async (sequence: number): Promise<boolean> => (await blobs.head(custodyKey(cluster, sequence), { signal })) !== undefined;
+export async function findHead(blobs: BlobStore, cluster: string, options: HeadOptions = {}): Promise<number> {
+  const { from = 0, signal, log } = options;
+  const isThere = async (sequence: number): Promise<boolean> =>
+    (await blobs.head(custodyKey(cluster, sequence, log), { signal })) !== undefined;
   let last = from;
   for (;;) {
     last = await lastInARow(isThere, last);
-    const further = await lastListed(blobs, cluster, last + 1);
+    const further = await lastListed(blobs, cluster, last + 1, log);
     if (further <= last) return last;
     last = further;
   }
@@ -37,11 +47,11 @@ async function lastInARow(isThere: (sequence: number) => Promise<boolean>, from:
 }
 
 /** The highest number in the block of a hundred that `sequence` is in and in the one after, or further; 0 where there is none. */
-async function lastListed(blobs: BlobStore, cluster: string, sequence: number): Promise<number> {
+async function lastListed(blobs: BlobStore, cluster: string, sequence: number, log: CustodyLog | undefined): Promise<number> {
   let last = 0;
   for (const digits of prefixesFrom(sequence)) {
-    for await (const { key } of blobs.list(`${custodyPrefix(cluster)}${digits}`))
-      last = Math.max(last, sequenceInCustodyKey(cluster, key) ?? 0);
+    for await (const { key } of blobs.list(`${custodyPrefix(cluster, log)}${digits}`))
+      last = Math.max(last, sequenceInCustodyKey(cluster, key, log) ?? 0);
   }
   return last;
 }

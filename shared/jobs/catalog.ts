@@ -39,9 +39,9 @@ export async function listClusters(blobs: BlobStore): Promise<string[]> {
 }
 
 /** The ids of a cluster's snapshots, oldest first. */
-export async function listIds(blobs: BlobStore, cluster: string): Promise<string[]> {
+export async function listIds(blobs: BlobStore, cluster: string, signal?: AbortSignal): Promise<string[]> {
   const ids: string[] = [];
-  for await (const { key } of blobs.list(snapshotsPrefix(cluster))) {
+  for await (const { key } of blobs.list(snapshotsPrefix(cluster), { signal })) {
     const id = idInManifestKey(cluster, key);
     if (id !== undefined) ids.push(id);
   }

@@ -10,6 +10,10 @@ export function isClusterName(name: string): boolean {
 
 export const CLUSTERS_PREFIX = "clusters/";
 
+export function clusterPrefix(cluster: string): string {
+  return `clusters/${cluster}/`;
+}
+
 export function snapshotsPrefix(cluster: string): string {
   return `clusters/${cluster}/snapshots/`;
 }
@@ -62,18 +66,21 @@ export function lineageKey(cluster: string, number: number): string {
   return `${lineagePrefix(cluster)}${number}.json`;
 }
 
-export function custodyPrefix(cluster: string): string {
-  return `clusters/${cluster}/custody/`;
+/** The store's own log; or in a replica the log of the store that its snapshots were copied from, as far as it was copied with them. */
+export type CustodyLog = "custody" | "primary-custody";
+
+export function custodyPrefix(cluster: string, log: CustodyLog = "custody"): string {
+  return `clusters/${cluster}/${log}/`;
 }
 
 /** `sequence` counts from 1, and has ten digits in the key: sorted as text they are in order. */
-export function custodyKey(cluster: string, sequence: number): string {
-  return `${custodyPrefix(cluster)}${String(sequence).padStart(10, "0")}.json`;
+export function custodyKey(cluster: string, sequence: number, log: CustodyLog = "custody"): string {
+  return `${custodyPrefix(cluster, log)}${String(sequence).padStart(10, "0")}.json`;
 }
 
 /** The sequence number in a custody record's key, or undefined where the key is not one's. */
-export function sequenceInCustodyKey(cluster: string, key: string): number | undefined {
-  const prefix = custodyPrefix(cluster);
+export function sequenceInCustodyKey(cluster: string, key: string, log: CustodyLog = "custody"): number | undefined {
+  const prefix = custodyPrefix(cluster, log);
   const digits = key.startsWith(prefix) ? /^(\d{10})\.json$/.exec(key.slice(prefix.length))?.[1] : undefined;
   return digits === undefined || Number(digits) === 0 ? undefined : Number(digits);
 }

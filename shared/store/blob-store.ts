@@ -78,7 +78,7 @@ export interface BlobStore {
   checksum(key: string, options?: ReadOptions): Promise<number>;
 
   /** Every object whose key begins with `prefix`, in ascending order of the key's UTF-8 bytes. Unfinished puts are not there. */
-  list(prefix: string): AsyncIterable<BlobInfo>;
+  list(prefix: string, options?: { readonly signal?: AbortSignal | undefined }): AsyncIterable<BlobInfo>;
 
   /** Removes `key`; nothing happens where it is not there. A store with versions keeps the bytes, under their version, until its own rules end them. */
   remove(key: string): Promise<void>;
@@ -91,10 +91,10 @@ export interface BlobStore {
 }
 
 /** The whole of a small object; `verify/size` where it is larger than `maxBytes`. */
-export async function readSmall(store: BlobStore, key: string, maxBytes: number): Promise<Uint8Array> {
+export async function readSmall(store: BlobStore, key: string, maxBytes: number, signal?: AbortSignal): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of store.get(key)) {
+  for await (const chunk of store.get(key, { signal })) {
     bytes += chunk.length;
     if (bytes > maxBytes) throw new LifeboatError("verify/size", `${key} in ${store.location} is larger than ${maxBytes} bytes`);
     chunks.push(chunk);

@@ -269,6 +269,13 @@ export function blobStoreContract(name: string, makeStore: () => Promise<StoreUn
         }
       });
 
+      test("does not begin where the signal has aborted", async () => {
+        await store.put("a/b", once("content"));
+        const failure = await failureOf(collect(store.list("a/", { signal: AbortSignal.abort(new Error("enough")) })));
+        expect(failure).toMatchObject({ code: "interrupted" });
+        expect(await collect(store.list("a/", { signal: new AbortController().signal }))).toHaveLength(1);
+      });
+
       test("gives size and time of each object, and none of an empty store", async () => {
         expect(await keys(store, "")).toEqual([]);
         expect(await keys(store, "clusters/prod/")).toEqual([]);

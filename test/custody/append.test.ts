@@ -158,7 +158,7 @@ describe("the end of the log", () => {
 
   test.each([0, 1, 2, 3, 99, 100, 101, 199, 255, 256, 257, 1000])("of %i records is found, whatever was known before", async (last) => {
     plantAll(upTo(last));
-    for (const from of new Set([0, Math.floor(last / 2), last])) expect(await findHead(vault.blobs, CLUSTER, from)).toBe(last);
+    for (const from of new Set([0, Math.floor(last / 2), last])) expect(await findHead(vault.blobs, CLUSTER, { from })).toBe(last);
   });
 
   test("of a hundred thousand is found in a few calls", async () => {

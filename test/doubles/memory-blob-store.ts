@@ -163,10 +163,12 @@ export class MemoryBlobStore implements BlobStore {
     return crc32(this.#require(key).bytes);
   }
 
-  async *list(prefix: string): AsyncGenerator<BlobInfo, void, undefined> {
+  async *list(prefix: string, options: Pick<ReadOptions, "signal"> = {}): AsyncGenerator<BlobInfo, void, undefined> {
     this.calls.list += 1;
+    requireKnown(options, ["signal"]);
     requirePrefix(prefix, this.location);
-    await this.#failIfTold("list", prefix);
+    throwIfAborted(`listing ${this.location}`, options.signal);
+    await this.#failIfTold("list", prefix, options.signal);
     const keys = [...this.objects.keys()]
       .filter((key) => key.startsWith(prefix))
       .toSorted((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)));

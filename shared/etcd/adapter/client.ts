@@ -7,7 +7,7 @@ import { noConnection, type Line } from "./dial.ts";
 import { GRPC, isAuthOff, isFromEtcd, isStaleToken, printable, refusal, type CallAbout, type CallStatus } from "./errors.ts";
 import { oneLine, probe } from "./explain.ts";
 import type { EtcdSettings } from "./settings.ts";
-import { within } from "./within.ts";
+import { within } from "../../within.ts";
 
 /** The services of etcd3 that are called. */
 type Service = "Auth" | "Cluster" | "Maintenance";

@@ -5,7 +5,7 @@ import type { Clock } from "../../clock.ts";
 import { LifeboatError } from "../../errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { TlsIdentity } from "./identity.ts";
-import { within } from "./within.ts";
+import { within } from "../../within.ts";
 
 /** What every connection to one endpoint needs. */
 export interface Line {

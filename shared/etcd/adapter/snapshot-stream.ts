@@ -10,7 +10,7 @@ import { dial, type Line } from "./dial.ts";
 import { printable, refusal, type CallAbout, type CallStatus } from "./errors.ts";
 import { explain, probe } from "./explain.ts";
 import { SnapshotFrames } from "./grpc-frames.ts";
-import { interrupted } from "./within.ts";
+import { interrupted } from "../../within.ts";
 
 /**
  * `etcdserverpb.Maintenance/Snapshot` over node:http2, without grpc-js: it halves the CPU of receiving, and it brings what etcd3's own call leaves out (the token,

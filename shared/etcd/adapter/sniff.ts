@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 
 import { LifeboatError, isLifeboatError } from "../../errors.ts";
 import { dial, dialUnverified, type Line } from "./dial.ts";
-import { within } from "./within.ts";
+import { within } from "../../within.ts";
 
 /** Looking at what a server speaks, by a connection made for it. */
 

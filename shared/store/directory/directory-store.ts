@@ -91,10 +91,16 @@ export class DirectoryBlobStore implements BlobStore {
     return sum;
   }
 
-  async *list(prefix: string): AsyncGenerator<BlobInfo, void, undefined> {
+  async *list(prefix: string, { signal }: Pick<ReadOptions, "signal"> = {}): AsyncGenerator<BlobInfo, void, undefined> {
     requirePrefix(prefix, this.location);
+    const doing = `listing ${this.location}`;
+    throwIfAborted(doing, signal);
     try {
-      if (await rootIsThere(this.#root)) yield* walk(this.#root, prefix);
+      if (!(await rootIsThere(this.#root))) return;
+      for await (const info of walk(this.#root, prefix)) {
+        throwIfAborted(doing, signal);
+        yield info;
+      }
     } catch (error) {
       throw diskError(error, `list ${prefix === "" ? "everything" : prefix}`, this.location);
     }

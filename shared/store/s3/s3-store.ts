@@ -84,7 +84,7 @@ export class S3BlobStore implements BlobStore {
     return sum;
   }
 
-  async *list(prefix: string): AsyncGenerator<BlobInfo, void, undefined> {
+  async *list(prefix: string, { signal }: Pick<ReadOptions, "signal"> = {}): AsyncGenerator<BlobInfo, void, undefined> {
     requirePrefix(prefix, this.location);
     const { client, retry, where, settings } = this.#bucket;
     let token: string | undefined;
@@ -96,7 +96,7 @@ export class S3BlobStore implements BlobStore {
         ...(token === undefined ? {} : { ContinuationToken: token }),
       });
       const doing = `list ${prefix === "" ? "everything" : prefix}`;
-      const page = await retry.call(doing, (abortSignal) => client.send(command, { abortSignal }));
+      const page = await retry.call(doing, (abortSignal) => client.send(command, { abortSignal }), { signal });
       for (const { Key, Size, LastModified } of page.Contents ?? []) {
         const key = Key?.slice(settings.prefix.length);
         if (key === undefined || !isKey(key)) continue;

@@ -1,5 +1,5 @@
-import type { Clock } from "../../clock.ts";
-import { LifeboatError } from "../../errors.ts";
+import type { Clock } from "./clock.ts";
+import { LifeboatError } from "./errors.ts";
 
 /** How long `within` waits, and what ends it sooner. */
 export interface Patience {
