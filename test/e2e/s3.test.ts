@@ -3,16 +3,19 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CreateMultipartUploadCommand, ListMultipartUploadsCommand, PutObjectCommand, UploadPartCommand } from "@aws-sdk/client-s3";
 import { execa } from "execa";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { startCluster } from "../../tools/lab/etcd-cluster.ts";
 import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
 import { fillWithKubernetesData } from "../../tools/lab/kubernetes-data.ts";
 import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
+import { until } from "../../tools/lab/until.ts";
 import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { startVersityGateway } from "../../tools/lab/versitygw.ts";
 import type { VersityGateway } from "../../tools/lab/versitygw.ts";
+import { faultProxy } from "../store/s3/fault-proxy.ts";
 import { initialise } from "../support/initialise.ts";
+import { lifeboatHere, lifeboatJsonHere } from "../support/lifeboat-here.ts";
 import { lifeboat, lifeboatJson } from "../support/lifeboat.ts";
 import type { LifeboatOptions } from "../support/lifeboat.ts";
 
@@ -30,16 +33,19 @@ beforeAll(async () => {
   bucket = await gateway.makeBucket({ lock: true });
   const { cwd, env } = await initialise(cluster, folder.path);
   options = { cwd, env: { ...env, ...gateway.environment } };
+  // The AWS SDK looks for credentials in the process's own environment.
+  for (const [name, value] of Object.entries(gateway.environment)) vi.stubEnv(name, value);
   await useStore("lock: { mode: governance, days: 1 }");
 });
 afterAll(async () => {
+  vi.unstubAllEnvs();
   await Promise.all([cluster.stop(), gateway.stop()]);
   await folder.remove();
 });
 
-async function useStore(more: string): Promise<void> {
+async function useStore(more: string, { prefix = "etcd", endpoint = gateway.endpoint } = {}): Promise<void> {
   const file = join(options.cwd, "lifeboat.yaml");
-  const store = `store: { kind: s3, bucket: ${bucket}, prefix: etcd, region: ${gateway.region}, endpoint: "${gateway.endpoint}", pathStyle: true, ${more} }\n`;
+  const store = `store: { kind: s3, bucket: ${bucket}, prefix: ${prefix}, region: ${gateway.region}, endpoint: "${endpoint}", pathStyle: true, ${more} }\n`;
   await writeFile(file, (await readFile(file, "utf8")).replace(/^store:.*\n(?: .*\n|# .*\n|#   .*\n)*/m, store));
 }
 
@@ -50,10 +56,10 @@ const shown = z.object({
 
 test("backs up, lists, shows, verifies and exports; the manifest names the version of its data", async () => {
   const { id } = backedUp.parse(await lifeboatJson(["backup", "prod"], options));
-  expect(await lifeboatJson(["ls"], options)).toMatchObject({ snapshots: [{ id }] });
-  const { manifest } = shown.parse(await lifeboatJson(["show", `prod/${id}`], options));
-  expect(await lifeboat(["verify", "prod/latest", "--deep"], options)).toMatchObject({ code: 0 });
-  expect(await lifeboat(["export", "prod/latest", "--out", "snapshot.db"], options)).toMatchObject({ code: 0 });
+  expect(await lifeboatJsonHere(["ls"], options)).toMatchObject({ snapshots: [{ id }] });
+  const { manifest } = shown.parse(await lifeboatJsonHere(["show", `prod/${id}`], options));
+  expect(await lifeboatHere(["verify", "prod/latest", "--deep"], options)).toMatchObject({ code: 0 });
+  expect(await lifeboatHere(["export", "prod/latest", "--out", "snapshot.db"], options)).toMatchObject({ code: 0 });
   const exported = await readFile(join(options.cwd, "snapshot.db"));
   expect(`sha256:${createHash("sha256").update(exported).digest("hex")}`).toBe(manifest.snapshot.sha256);
   const status = await execa(cluster.programs.etcdutl, ["snapshot", "status", join(options.cwd, "snapshot.db"), "-w", "json"]);
@@ -63,7 +69,7 @@ test("backs up, lists, shows, verifies and exports; the manifest names the versi
   const owner = gateway.client();
   await owner.send(new PutObjectCommand({ Bucket: bucket, Key: `etcd/${manifest.stored.key}`, Body: "something else" }));
   owner.destroy();
-  expect(await lifeboat(["verify", `prod/${id}`, "--deep"], options)).toMatchObject({ code: 0 });
+  expect(await lifeboatHere(["verify", `prod/${id}`, "--deep"], options)).toMatchObject({ code: 0 });
 });
 
 test("lists an upload that nobody finished, and sweeps it", async () => {
@@ -71,13 +77,13 @@ test("lists an upload that nobody finished, and sweeps it", async () => {
   const where = { Bucket: bucket, Key: "etcd/clusters/prod/data/20260101T000000Z-00000001.age" };
   const { UploadId } = await owner.send(new CreateMultipartUploadCommand(where));
   await owner.send(new UploadPartCommand({ ...where, UploadId, PartNumber: 1, Body: Buffer.alloc(1000) }));
-  const found = await lifeboatJson(["orphans", "--older-than", "1ms"], options);
+  const found = await lifeboatJsonHere(["orphans", "--older-than", "1ms"], options);
   const upload = { kind: "unfinished", id: `clusters/prod/data/20260101T000000Z-00000001.age?uploadId=${UploadId}`, bytes: 1000 };
   expect(found).toMatchObject({ orphans: expect.arrayContaining([expect.objectContaining({ ...upload, swept: false })]) as unknown });
-  await lifeboatJson(["orphans", "--older-than", "1ms", "--sweep"], options);
+  await lifeboatJsonHere(["orphans", "--older-than", "1ms", "--sweep"], options);
   expect((await owner.send(new ListMultipartUploadsCommand({ Bucket: bucket }))).Uploads ?? []).toEqual([]);
   owner.destroy();
-  expect(await lifeboatJson(["ls"], options)).toMatchObject({ snapshots: [{}] });
+  expect(await lifeboatJsonHere(["ls"], options)).toMatchObject({ snapshots: [{}] });
 });
 
 test("says what is wrong with credentials, bucket and address, and names no secret", async () => {
@@ -89,4 +95,61 @@ test("says what is wrong with credentials, bucket and address, and names no secr
   const none = await lifeboat(["ls"], { ...options, env: { HOME: options.cwd, AWS_EC2_METADATA_DISABLED: "true" } });
   expect(none.stderr).toContain("CredentialsProviderError");
   expect([denied.code, none.code]).toEqual([5, 5]);
+});
+
+/** What a first backup of 40 MB changes in the store: its data, which is put once more to see that the store refuses, twice its log, the lineage, its manifest. Reads leave nothing to clean. */
+const CHANGES = [
+  "CreateMultipartUpload 1",
+  "UploadPart 1",
+  "UploadPart 2",
+  "CompleteMultipartUpload 1",
+  ...[1, 2, 3, 4, 5].map((each) => `PutObject ${each}`),
+];
+
+const orphanList = z.object({ orphans: z.array(z.object({ kind: z.string(), swept: z.boolean() })) });
+
+test("kill -9 at every request that changes the store: nothing is visible, the next backup works, and a sweep leaves no upload", async () => {
+  const owner = gateway.client();
+  await using ways = await faultProxy(gateway.endpoint, 0);
+  const direct = (prefix: string): Promise<void> => useStore("", { prefix });
+  const through = (prefix: string): Promise<void> => useStore("", { prefix, endpoint: ways.url });
+
+  await through("plain");
+  await lifeboatJsonHere(["backup", "prod"], options);
+  const made = new Map<string, number>();
+  for (const call of ways.calls.filter((each) => /^(Put|Upload|Create|Complete|Delete|Abort)/.test(each)))
+    made.set(call, (made.get(call) ?? 0) + 1);
+  expect([...made].flatMap(([call, count]) => Array.from({ length: count }, (_, index) => `${call} ${index + 1}`)).toSorted()).toEqual(
+    CHANGES.toSorted(),
+  );
+
+  for (const change of CHANGES) {
+    const [operation = "", ordinal] = change.split(" ");
+    const prefix = change.replace(" ", "-");
+    ways.mend();
+    ways.inject(operation, Number(ordinal), "stall", Infinity);
+    await through(prefix);
+    const pid = Promise.withResolvers<number>();
+    const running = lifeboat(["backup", "prod"], { ...options, onStart: pid.resolve });
+    await until(`${change} asked for`, 30_000, () => ways.hits > 0);
+    process.kill(await pid.promise, "SIGKILL");
+    expect(await running, change).toMatchObject({ signal: "SIGKILL", stdout: "" });
+
+    await direct(prefix);
+    expect(await lifeboatJsonHere(["ls"], options), change).toMatchObject({ snapshots: [] });
+    const { id } = backedUp.parse(await lifeboatJsonHere(["backup", "prod"], options));
+    const { orphans } = orphanList.parse(await lifeboatJsonHere(["orphans", "--older-than", "1ms", "--sweep"], options));
+    // Before the upload began there is nothing; from its completion on there is an object that no manifest names.
+    const left = { CreateMultipartUpload: [], UploadPart: ["unfinished"], CompleteMultipartUpload: ["unfinished"], PutObject: ["data"] }[
+      operation
+    ];
+    expect(
+      orphans.map(({ kind }) => kind),
+      change,
+    ).toEqual(left);
+    const { Uploads = [] } = await owner.send(new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: prefix }));
+    expect(Uploads, change).toEqual([]);
+    expect(await lifeboatHere(["verify", `prod/${id}`], options), change).toMatchObject({ code: 0 });
+  }
+  owner.destroy();
 });
