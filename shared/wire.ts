@@ -1,7 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { createRequire } from "node:module";
 import { access, constants, lstat, readFile, rm } from "node:fs/promises";
-import { hostname, userInfo } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Clock, RandomBytes } from "./clock.ts";
@@ -31,6 +30,7 @@ import type { BlobStore } from "./store/blob-store.ts";
 import type { Replica } from "./store/replica.ts";
 import { SealedStore } from "./store/sealed.ts";
 import type { SnapshotStore } from "./store/snapshot-store.ts";
+import { actorOf } from "./wire-actor.ts";
 import { openKeys, openReplicaKeys, openReplicas, openStore } from "./wire-stores.ts";
 
 /** The composition root: configuration in, ports out. Nothing else knows the adapters. */
@@ -81,17 +81,8 @@ export async function wire(loaded: LoadedConfig, surroundings: Surroundings): Pr
     trusted: config.trustedKeys,
     lock: new FileLock(join(surroundings.runtimeFolder, "etcd-lifeboat"), surroundings.clock),
     clock: surroundings.clock,
-    actor: () => Promise.resolve(`${userName()}@${hostname()}`),
+    actor: actorOf(config),
   };
-}
-
-/** A container may run under a number that no name belongs to. */
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return `uid-${process.getuid?.() ?? "unknown"}`;
-  }
 }
 
 /** Secrets that AWS keeps, in the region of the keys where these are in KMS; the SDK is loaded at the first one. */
