@@ -132,6 +132,8 @@ export class MemoryBlobStore implements BlobStore {
     throwIfAborted(doing, signal);
     const error = (await this.#faultsOf("get", key, signal)).find((fault) => fault.kind === "error");
     const failAt = error?.atByte ?? (error === undefined ? Infinity : 0);
+    // Whether it is there is not known then.
+    if (error !== undefined && failAt === 0) throw errorOf(error, `reading ${key}`);
     const bytes = this.#require(key).bytes.subarray(range?.start ?? 0, range?.end);
     this.openReads += 1;
     try {

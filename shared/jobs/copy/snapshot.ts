@@ -1,0 +1,177 @@
+import { appendRecord } from "../../custody/append.ts";
+import type { CustodyPorts } from "../../custody/append.ts";
+import { isLifeboatError, LifeboatError, messageOf } from "../../errors.ts";
+import { lineagePrefix, manifestKey, partsOfRewrapKey, partsOfVerifiedKey, rewrapsPrefix, verifiedPrefix } from "../../manifest/layout.ts";
+import type { CustodyReceipt, Manifest, SealedObject } from "../../manifest/schema.ts";
+import type { Progress } from "../../progress.ts";
+import type { BlobStore } from "../../store/blob-store.ts";
+import { throwIfAborted } from "../../store/body-reader.ts";
+import type { Replica } from "../../store/replica.ts";
+import { checkSealed, readSealed } from "../../store/sealed-object.ts";
+import type { FoundManifest } from "../catalog.ts";
+import { requireTrustedKey } from "../require-trusted-key.ts";
+import { compareDocuments, copyDocument } from "./documents.ts";
+import { copyLog } from "./log.ts";
+
+/** The steps of a copy, in order. */
+export const COPY_STEPS = ["look", "data", "custody", "documents", "manifest", "record"] as const;
+
+export interface CopyPorts extends CustodyPorts {
+  readonly progress: Progress;
+}
+
+export interface CopyRequest {
+  /** Whose key tells the custody log: the role that copies. */
+  readonly purpose: "snapshot" | "audit";
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Copied {
+  /** `existing`: it was there, whole, and this run brought at most documents about it. */
+  readonly outcome: "copied" | "existing";
+  /** Documents about the snapshot that this run brought: countersignatures, rewraps, lineages and records of the log. */
+  readonly documents: number;
+  /** What a person should look at, though the snapshot is there. One sentence each, lower case, no full stop. */
+  readonly conflicts: readonly string[];
+  /** The record that tells of it; undefined where there was nothing to tell. */
+  readonly custody: CustodyReceipt | undefined;
+}
+
+/**
+ * Copies a snapshot to a replica as it is: data, then the documents about it, and its manifest last, which makes it visible there. Each arrival is checked: the data by size and CRC-32 as the replica's store
+ * vouches for them (and by SHA-256 as it leaves the primary), documents by SHA-256 of what is read back. A run that ended early is taken up by the next one. Throws what
+ * stands in the way, and then nothing of the snapshot is visible in the replica that was not before: `verify/...` where the primary's data is damaged or another snapshot stands in its
+ * place, `store/denied` where this role may not read the data.
+ */
+export async function copySnapshot(ports: CopyPorts, found: FoundManifest, replica: Replica, request: CopyRequest): Promise<Copied> {
+  const { manifest } = found;
+  const { purpose, signal } = request;
+  const object = sealedOnly(manifest);
+  const key = manifestKey(manifest.cluster, manifest.id);
+  const [from, to] = [ports.blobs, replica.blobs];
+  const step = (): void => throwIfAborted(`the copy of ${manifest.cluster}/${manifest.id}`, signal);
+  step();
+  await requireTrustedKey(ports.keys, ports.trusted, purpose);
+  const isVisible = await lookAt(found, replica, { from, to, key, signal });
+  const sentData = await copyData(ports, found, object, replica, signal);
+  step();
+  // Listed before the log is copied: the record that each of them names is in it.
+  const about = await documentsAbout(from, manifest);
+  const log = await copyLog(from, to, manifest.cluster, signal);
+  const conflicts = log.conflict === undefined ? [] : [log.conflict];
+  let documents = log.records;
+  for (const each of about) {
+    step();
+    const { copied, conflict } = await copyDocument({ from, to, key: each, signal });
+    if (copied) documents += 1;
+    if (conflict !== undefined) conflicts.push(conflict);
+  }
+  step();
+  if (!isVisible) {
+    const { conflict } = await copyDocument({ from, to, key, signal });
+    if (conflict !== undefined) throw anotherThere(found, replica, conflict);
+  }
+  if (isVisible && !sentData) return { outcome: "existing", documents, conflicts, custody: undefined };
+  const custody = await tell(ports, found, object, replica, request).catch((error: unknown) => {
+    conflicts.push(`the custody log could not be told of the copy: ${messageOf(error)}`);
+    return undefined;
+  });
+  return { outcome: "copied", documents, conflicts, custody };
+}
+
+function sealedOnly({ cluster, id, stored }: Manifest): SealedObject {
+  if (stored.kind === "sealed") return stored;
+  throw new LifeboatError("config/invalid", `${cluster}/${id} is in a Kopia repository, which lifeboat does not copy`, {
+    hint: "let Kopia do it: kopia repository sync-to",
+  });
+}
+
+/** Whether the very manifest is in the replica already. Asked before gigabytes are moved. */
+async function lookAt(found: FoundManifest, replica: Replica, places: Parameters<typeof compareDocuments>[0]): Promise<boolean> {
+  const { from, to, conflict } = await compareDocuments(places);
+  if (from !== found.digest)
+    throw new LifeboatError(
+      "verify/digest",
+      `${places.key} in ${places.from.location} was ${found.digest} a moment ago, and is ${from ?? "gone"}`,
+      {
+        hint: "find out who writes to the store",
+      },
+    );
+  if (conflict !== undefined) throw anotherThere(found, replica, conflict);
+  return to !== undefined;
+}
+
+function anotherThere({ manifest }: FoundManifest, { name }: Replica, conflict: string): LifeboatError {
+  return new LifeboatError("verify/digest", `the replica ${name} has another ${manifest.cluster}/${manifest.id}: ${conflict}`, {
+    hint: "nothing was changed there; find out which of the two is right, and whether something else writes to that store",
+  });
+}
+
+/** Whether it had to be sent. What is there is checked either way. */
+async function copyData(
+  { blobs, progress }: CopyPorts,
+  { manifest }: FoundManifest,
+  object: SealedObject,
+  { name, blobs: to }: Replica,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const isThere = (await to.head(object.key, { signal })) !== undefined;
+  if (!isThere) {
+    progress.phase(`copy to ${name}`, object.bytes);
+    async function* body(): AsyncGenerator<Uint8Array, void, undefined> {
+      try {
+        for await (const chunk of readSealed(blobs, object, signal)) {
+          progress.advance(chunk.length);
+          yield chunk;
+        }
+      } catch (error) {
+        throw isLifeboatError(error, "store/denied") ? mayNotRead(manifest, blobs, name, error) : error;
+      }
+    }
+    try {
+      await to.put(object.key, body(), { ifAbsent: true, signal });
+    } catch (error) {
+      // Another run copies it, too; what stands there is checked all the same.
+      if (!isLifeboatError(error, "store/exists")) throw error;
+    }
+  }
+  await checkSealed(to, object, signal);
+  return !isThere;
+}
+
+/** The role that backs up may not read what it wrote: it is not the one to copy it. */
+function mayNotRead({ cluster, id }: Manifest, { location }: BlobStore, replica: string, cause: LifeboatError): LifeboatError {
+  return new LifeboatError("store/denied", `this role may not read the data of ${cluster}/${id} in ${location}, which copying takes`, {
+    hint: `let the role that verifies fill the replica: lifeboat copy ${cluster}/${id} --to ${replica}`,
+    cause,
+  });
+}
+
+/** Lineages, and what was said of this snapshot since. */
+async function documentsAbout(blobs: BlobStore, { cluster, id }: Manifest): Promise<readonly string[]> {
+  const keys: string[] = [];
+  for await (const { key } of blobs.list(lineagePrefix(cluster))) keys.push(key);
+  for await (const { key } of blobs.list(rewrapsPrefix(cluster, id))) if (partsOfRewrapKey(cluster, key)?.id === id) keys.push(key);
+  for await (const { key } of blobs.list(verifiedPrefix(cluster, id))) if (partsOfVerifiedKey(cluster, key)?.id === id) keys.push(key);
+  return keys;
+}
+
+function tell(
+  ports: CopyPorts,
+  { manifest: { cluster, id }, digest }: FoundManifest,
+  object: SealedObject,
+  { name, blobs }: Replica,
+  { purpose, signal }: CopyRequest,
+): Promise<CustodyReceipt> {
+  const subjects = [
+    { key: manifestKey(cluster, id), digest },
+    { key: object.key, digest: object.sha256 },
+  ];
+  return appendRecord(
+    ports,
+    cluster,
+    purpose,
+    { event: "copied", subjects, details: { to: { name, location: blobs.location } } },
+    { signal },
+  );
+}

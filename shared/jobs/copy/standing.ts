@@ -1,0 +1,96 @@
+import type { Clock } from "../../clock.ts";
+import { isLifeboatError, LifeboatError } from "../../errors.ts";
+import { manifestKey } from "../../manifest/layout.ts";
+import type { BlobStore } from "../../store/blob-store.ts";
+import type { Replica } from "../../store/replica.ts";
+import { within } from "../../within.ts";
+import type { FoundManifest, Vault } from "../catalog.ts";
+import { listIds } from "../catalog.ts";
+import { compareDocuments } from "./documents.ts";
+
+export interface StandingPorts extends Vault {
+  readonly replicas: readonly Replica[];
+  readonly clock: Clock;
+}
+
+/** 10 s: a person waits for a list, and a listing of ten thousand snapshots takes two from another continent. */
+const LOOK_MS = 10_000;
+
+/** The ids of a cluster's snapshots in one replica. */
+export interface ReplicaListing {
+  readonly name: string;
+  readonly location: string;
+  /** By what is listed there: the manifests are not read. Undefined where the replica could not be asked. */
+  readonly ids: ReadonlySet<string> | undefined;
+  readonly error: LifeboatError | undefined;
+}
+
+/** What each replica has of a cluster. One that does not answer in time, or fails, is told as such. */
+export async function listReplicas(
+  { replicas, clock }: Pick<StandingPorts, "replicas" | "clock">,
+  cluster: string,
+): Promise<readonly ReplicaListing[]> {
+  return Promise.all(
+    replicas.map(async (replica) => {
+      const asked = await ask(replica, clock, (blobs, signal) => listIds(blobs, cluster, signal));
+      const head = { name: replica.name, location: replica.blobs.location };
+      return isLifeboatError(asked) ? { ...head, ids: undefined, error: asked } : { ...head, ids: new Set(asked), error: undefined };
+    }),
+  );
+}
+
+export interface Standing {
+  readonly name: string;
+  readonly location: string;
+  /**
+   * `present`: the same manifest, and data of the right size; `missing`: no manifest; `different`: another manifest; `incomplete`: the manifest without its data, or with data of
+   * another size; `unknown`: the replica could not be asked.
+   */
+  readonly state: "present" | "missing" | "different" | "incomplete" | "unknown";
+  /** Where the state is not `present` or `missing`, why. */
+  readonly reason: string | undefined;
+}
+
+/** Where one snapshot stands. Reads metadata only. */
+export async function standings({ blobs: from, replicas, clock }: StandingPorts, found: FoundManifest): Promise<readonly Standing[]> {
+  return Promise.all(
+    replicas.map(async (replica) => {
+      const answer = await ask(replica, clock, (to, signal) => stateOf(from, to, found, signal));
+      const head = { name: replica.name, location: replica.blobs.location };
+      return isLifeboatError(answer) ? { ...head, state: "unknown" as const, reason: answer.message } : { ...head, ...answer };
+    }),
+  );
+}
+
+async function stateOf(
+  from: BlobStore,
+  to: BlobStore,
+  { manifest: { cluster, id, stored } }: FoundManifest,
+  signal: AbortSignal,
+): Promise<Pick<Standing, "state" | "reason">> {
+  const there = await compareDocuments({ from, to, key: manifestKey(cluster, id), signal });
+  if (there.to === undefined) return { state: "missing", reason: undefined };
+  if (there.conflict !== undefined) return { state: "different", reason: there.conflict };
+  if (stored.kind !== "sealed") return { state: "present", reason: undefined };
+  const data = await to.head(stored.key, { signal });
+  if (data?.bytes === stored.bytes) return { state: "present", reason: undefined };
+  const is = data === undefined ? "is not there" : `has ${data.bytes} bytes in place of ${stored.bytes}`;
+  return { state: "incomplete", reason: `${stored.key} ${is}` };
+}
+
+async function ask<T>(
+  { name, blobs }: Replica,
+  clock: Clock,
+  question: (blobs: BlobStore, signal: AbortSignal) => Promise<T>,
+): Promise<T | LifeboatError> {
+  const late = (): LifeboatError =>
+    new LifeboatError("store/failed", `the replica ${name} (${blobs.location}) did not answer within ${LOOK_MS / 1000} s`, {
+      hint: "see that it can be reached from here",
+    });
+  try {
+    return await within({ clock, ms: LOOK_MS }, `looking at the replica ${name}`, late, (signal) => question(blobs, signal));
+  } catch (error) {
+    if (isLifeboatError(error)) return error;
+    throw error;
+  }
+}
