@@ -1,13 +1,13 @@
-import { access, mkdir, writeFile } from "node:fs/promises";
+import { access, mkdir } from "node:fs/promises";
 import { request as httpRequest } from "node:http";
 import type { IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { messageOf } from "../../shared/errors.ts";
-import { createAuthority, writeSecret } from "./certificates.ts";
 import { freePort } from "./free-port.ts";
 import { LabProcess } from "./processes.ts";
+import { serverTls } from "./server-tls.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 import type { TemporaryFolder } from "./temporary-folder.ts";
 import { until } from "./until.ts";
@@ -58,7 +58,7 @@ async function start(folder: TemporaryFolder, auth: boolean): Promise<MiniStack>
   const port = await freePort();
   const places = { TMPDIR: join(folder.path, "tmp"), STATE_DIR: join(folder.path, "state"), HOME: join(folder.path, "home") };
   for (const place of Object.values(places)) await mkdir(place);
-  const tls = auth ? await tlsFiles(folder.path) : undefined;
+  const tls = auth ? await serverTls(folder.path, "ministack") : undefined;
   const process_ = await LabProcess.start({
     command: PYTHON,
     args: ["-m", "ministack"],
@@ -121,26 +121,6 @@ async function start(folder: TemporaryFolder, auth: boolean): Promise<MiniStack>
     logTail: (lines) => process_.logTail(lines),
     stop,
     [Symbol.asyncDispose]: stop,
-  };
-}
-
-interface TlsFiles {
-  readonly ca: string;
-  readonly caText: string;
-  readonly cert: string;
-  readonly key: string;
-}
-
-async function tlsFiles(folder: string): Promise<TlsFiles> {
-  const authority = await createAuthority("ministack ca");
-  const { cert, key } = await authority.issueServer(["127.0.0.1", "localhost"]);
-  const ca = join(folder, "ca.pem");
-  await writeFile(ca, authority.certificate);
-  return {
-    ca,
-    caText: authority.certificate,
-    cert: await writeSecret(join(folder, "server.pem"), cert),
-    key: await writeSecret(join(folder, "server-key.pem"), key),
   };
 }
 

@@ -6,6 +6,8 @@ import { CreateBucketCommand, PutBucketVersioningCommand, S3Client } from "@aws-
 import { messageOf } from "../../shared/errors.ts";
 import { freePort } from "./free-port.ts";
 import { LabProcess } from "./processes.ts";
+import { isListening, serverTls } from "./server-tls.ts";
+import type { ServerTls } from "./server-tls.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 import type { TemporaryFolder } from "./temporary-folder.ts";
 import { until } from "./until.ts";
@@ -24,12 +26,14 @@ export interface BucketOptions {
 
 /** An S3 server on loopback whose objects are files: versitygw, https://github.com/versity/versitygw */
 export interface VersityGateway extends AsyncDisposable {
-  /** `http://127.0.0.1:PORT` */
+  /** `http://127.0.0.1:PORT`, or https */
   readonly endpoint: string;
   readonly region: string;
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
-  /** Region and credentials for a child process, as the AWS SDK reads them. */
+  /** Region, credentials and trust for a child process, as Node and the AWS SDK read them. */
   readonly environment: Readonly<Record<string, string>>;
+  /** PEM of the authority to trust, where it speaks TLS. */
+  readonly caText: string | undefined;
   /** Holds a folder for each bucket, with the objects in it. */
   readonly dataFolder: string;
   readonly pid: number;
@@ -41,20 +45,25 @@ export interface VersityGateway extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-export async function startVersityGateway(): Promise<VersityGateway> {
+export interface VersityGatewayOptions {
+  /** By https, with a certificate of an authority of its own. False by default. */
+  readonly tls?: boolean;
+}
+
+export async function startVersityGateway({ tls = false }: VersityGatewayOptions = {}): Promise<VersityGateway> {
   await access(PROGRAM).catch(() => {
     throw new Error("versitygw is not here: run npm run setup");
   });
   const folder = await temporaryFolder();
   try {
-    return await start(folder);
+    return await start(folder, tls ? await serverTls(folder.path, "versitygw") : undefined);
   } catch (error) {
     await folder.remove();
     throw error;
   }
 }
 
-async function start(folder: TemporaryFolder): Promise<VersityGateway> {
+async function start(folder: TemporaryFolder, tls: ServerTls | undefined): Promise<VersityGateway> {
   const port = await freePort();
   const dataFolder = join(folder.path, "data");
   const versions = join(folder.path, "versions");
@@ -62,13 +71,18 @@ async function start(folder: TemporaryFolder): Promise<VersityGateway> {
   const credentials = { accessKeyId: `lab${randomBytes(6).toString("hex")}`, secretAccessKey: randomBytes(20).toString("hex") };
   const server = await LabProcess.start({
     command: PROGRAM,
-    args: ["--port", `127.0.0.1:${port}`, "--region", REGION, "posix", "--versioning-dir", versions, dataFolder],
+    args: [
+      ...["--port", `127.0.0.1:${port}`, "--region", REGION],
+      ...(tls === undefined ? [] : ["--cert", tls.cert, "--key", tls.key]),
+      ...["posix", "--versioning-dir", versions, dataFolder],
+    ],
     cwd: folder.path,
     logFile: join(folder.path, "versitygw.log"),
     env: { PATH: process.env["PATH"], ROOT_ACCESS_KEY: credentials.accessKeyId, ROOT_SECRET_KEY: credentials.secretAccessKey },
   });
-  const endpoint = `http://127.0.0.1:${port}`;
-  const client = (): S3Client => new S3Client({ endpoint, region: REGION, credentials, forcePathStyle: true });
+  const endpoint = `${tls === undefined ? "http" : "https"}://127.0.0.1:${port}`;
+  const trust = tls === undefined ? {} : { requestHandler: { httpsAgent: { ca: tls.caText } } };
+  const client = (): S3Client => new S3Client({ endpoint, region: REGION, credentials, forcePathStyle: true, ...trust });
   const stop = async (): Promise<void> => {
     await server.stop();
     await folder.remove();
@@ -76,7 +90,7 @@ async function start(folder: TemporaryFolder): Promise<VersityGateway> {
   try {
     await until("versitygw listens", READY_MS, async () => {
       if (!server.isRunning) throw new Error("versitygw ended while it started");
-      return (await fetch(endpoint, { signal: AbortSignal.timeout(1000) }).catch(() => undefined)) !== undefined;
+      return isListening(port);
     });
   } catch (error) {
     const log = server.logTail();
@@ -92,7 +106,9 @@ async function start(folder: TemporaryFolder): Promise<VersityGateway> {
       AWS_ACCESS_KEY_ID: credentials.accessKeyId,
       AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
       AWS_EC2_METADATA_DISABLED: "true",
+      ...(tls === undefined ? {} : { NODE_EXTRA_CA_CERTS: tls.ca }),
     },
+    caText: tls?.caText,
     dataFolder,
     pid: server.pid,
     client,
