@@ -2,10 +2,12 @@ import { chmod, mkdtemp, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import packageJson from "../../package.json" with { type: "json" };
+import { BUNDLES } from "../../shared/service.ts";
 import { runProgram } from "../lab/run-program.ts";
+import { bundleFunctions } from "./functions.ts";
 
 /**
- * `npm run build`: cli/ and shared/ as plain JavaScript with types, in dist/. Built aside and put into place whole, so that a build that fails
+ * `npm run build`: cli/ and shared/ as plain JavaScript with types and the bundles of the functions, in dist/. Built aside and put into place whole, so that a build that fails
  * leaves the former one and none leaves files of what is no longer there.
  */
 
@@ -19,6 +21,7 @@ try {
   const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
   await runProgram(process.execPath, [tsc, "-p", join(ROOT, "tsconfig.build.json"), "--outDir", dist], { env: process.env, cwd: ROOT });
   await chmod(join(dist, "cli/main.js"), 0o755);
+  await bundleFunctions(join(dist, BUNDLES));
   // The compiler copies the whole manifest for shared/version.ts. Here it says no more than that reads, and that these are modules.
   const { name, version, type } = packageJson;
   await writeFile(join(dist, "package.json"), `${JSON.stringify({ name, version, type }, undefined, 2)}\n`);

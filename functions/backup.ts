@@ -1,0 +1,20 @@
+import { backup } from "../shared/jobs/backup.ts";
+import { backupEvent } from "./events.ts";
+import { measure, outcomeOf } from "./outcome.ts";
+import { serve } from "./serve.ts";
+
+/** Backs a cluster up: BackupEvent in, BackupOutcome out (shared/service.ts). */
+export const handler = serve({
+  schema: backupEvent,
+  failed: "backupFailed",
+  async run({ cluster, slot }, { ports, signal, connected }) {
+    const { clock } = ports;
+    const startedMs = clock.monotonicMs();
+    const result = await connected(({ etcd, limits, policy }) =>
+      backup({ ...ports, etcd }, { cluster, ...(slot === undefined ? {} : { slot }), limits, policy, signal }),
+    );
+    const outcome = outcomeOf(result);
+    const durationMs = clock.monotonicMs() - startedMs;
+    return { outcome, measured: { ...measure(outcome, result, clock.now()), durationMs } };
+  },
+});

@@ -1,0 +1,43 @@
+import { randomBytes } from "node:crypto";
+import { tmpdir } from "node:os";
+import { resolve } from "node:path";
+import { loadConfig } from "../shared/config/load.ts";
+import type { LoadedConfig } from "../shared/config/load.ts";
+import { CONFIG_FILE, ENVIRONMENT } from "../shared/service.ts";
+import { systemClock } from "../shared/system-clock.ts";
+import { wire } from "../shared/wire.ts";
+import type { Ports, Surroundings } from "../shared/wire.ts";
+
+/** What all invocations of one container work with. */
+export interface Container {
+  readonly loaded: LoadedConfig;
+  readonly ports: Ports;
+}
+
+export const surroundings: Surroundings = {
+  clock: systemClock,
+  randomBytes,
+  environment: process.env,
+  // A function has no XDG_RUNTIME_DIR: this is the one folder that it may write to, and no other container sees it.
+  runtimeFolder: tmpdir(),
+};
+
+let opened: Promise<Container> | undefined;
+
+/** The first invocation reads the configuration and makes the ports, later ones find them. Throws as `loadConfig` does. */
+export function openContainer(): Promise<Container> {
+  opened ??= open();
+  return opened;
+}
+
+/** After a failure: keys and clients are looked at anew, so that what was mended meanwhile is seen. */
+export function forgetContainer(): void {
+  opened = undefined;
+}
+
+async function open(): Promise<Container> {
+  const { environment } = surroundings;
+  const name = environment[ENVIRONMENT.config] ?? CONFIG_FILE;
+  const loaded = await loadConfig(resolve(environment["LAMBDA_TASK_ROOT"] ?? import.meta.dirname, name), name);
+  return { loaded, ports: await wire(loaded, surroundings) };
+}

@@ -1,0 +1,44 @@
+import type { BackupResult } from "../shared/jobs/backup.ts";
+import { attentionOf, dissentersOf } from "../shared/manifest/attention.ts";
+import type { BackupOutcome } from "../shared/service.ts";
+import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
+import type { Measured } from "./metrics.ts";
+
+/** What the state machine is told of a backup. */
+export function outcomeOf({ manifest, manifestDigest, existing, custody }: BackupResult): BackupOutcome {
+  const { cluster, id, lineage, proof, quarantine, snapshot, stored } = manifest;
+  const findings = attentionOf(manifest);
+  return {
+    cluster,
+    id,
+    existing,
+    manifestDigest,
+    proof: proof.agreement === "off" ? "off" : proof.status,
+    quarantined: quarantine !== undefined,
+    dissenters: dissentersOf(manifest),
+    lineage,
+    databaseBytes: snapshot.bytes - TRAILER_BYTES,
+    storedBytes: stored.bytes,
+    custody: custody === undefined ? null : `${custody.sequence}:${custody.digest}`,
+    needsAttention: findings.length > 0,
+    findings,
+  };
+}
+
+const DAY_MS = 86_400_000;
+
+/** What CloudWatch is told of it at `now`. */
+export function measure(outcome: BackupOutcome, { opensLineage, certificatesEnd }: BackupResult, now: Date): Measured {
+  const { proof, quarantined, dissenters, databaseBytes, storedBytes } = outcome;
+  return {
+    backupCommitted: 1,
+    backupProven: proof !== "unproven" && !quarantined ? 1 : 0,
+    backupUnproven: proof === "unproven" ? 1 : 0,
+    backupQuarantined: quarantined ? 1 : 0,
+    dissent: dissenters.length,
+    newLineage: opensLineage ? 1 : 0,
+    ...(certificatesEnd === undefined ? {} : { certificateDays: (certificatesEnd.getTime() - now.getTime()) / DAY_MS }),
+    databaseBytes,
+    storedBytes,
+  };
+}

@@ -1,0 +1,73 @@
+import type { z } from "zod";
+import { isLifeboatError } from "../shared/errors.ts";
+import type { Progress } from "../shared/progress.ts";
+import { connectCluster } from "../shared/wire.ts";
+import type { ConnectedCluster, Ports } from "../shared/wire.ts";
+import { forgetContainer, openContainer, surroundings } from "./container.ts";
+import { deadlineOf } from "./deadline.ts";
+import { clusterIn, parseEvent } from "./events.ts";
+import { failureOf } from "./failure.ts";
+import { openLog, progressIn } from "./log.ts";
+import type { LambdaContext } from "./log.ts";
+import { writeMetrics } from "./metrics.ts";
+import type { Measured } from "./metrics.ts";
+
+/** What a job works with during one invocation. */
+export interface Invocation {
+  readonly ports: Ports & { readonly progress: Progress };
+  /** Aborts in time for the job to leave nothing behind. */
+  readonly signal: AbortSignal;
+  /** A connection for as long as `action` runs. Secrets are read anew each time: they may have changed since the last invocation. */
+  readonly connected: <T>(action: (connected: ConnectedCluster) => Promise<T>) => Promise<T>;
+}
+
+export interface Job<S extends z.ZodType<{ readonly cluster: string }>, Outcome> {
+  /** Of the event. */
+  readonly schema: S;
+  /** The metric that counts its failures. */
+  readonly failed: keyof Measured;
+  run(event: z.output<S>, invocation: Invocation): Promise<{ readonly outcome: Outcome; readonly measured: Measured }>;
+}
+
+/** A key of which another run would say the same until somebody does something about it. */
+const KEY_UNUSABLE = ["keys/disabled", "keys/deleting", "keys/missing"] as const;
+
+/**
+ * A Lambda handler that runs `job`: it parses the event, stops the job before Lambda kills it, and writes metrics and log. Throws a FunctionFailure.
+ */
+export function serve<S extends z.ZodType<{ readonly cluster: string }>, Outcome>(
+  job: Job<S, Outcome>,
+): (event: unknown, context: LambdaContext) => Promise<Outcome> {
+  return async (event, context) => {
+    const deadline = deadlineOf(surroundings.clock, context.getRemainingTimeInMillis());
+    const logger = openLog(context);
+    const cluster = clusterIn(event);
+    logger.appendKeys({ cluster });
+    const measure = (measured: Measured): void => {
+      if (cluster !== undefined) writeMetrics(cluster, measured);
+    };
+    try {
+      const parsed = parseEvent(job.schema, event);
+      const { loaded, ports } = await openContainer();
+      const { outcome, measured } = await job.run(parsed, {
+        ports: { ...ports, progress: progressIn(logger) },
+        signal: deadline.signal,
+        connected: async (action) => {
+          const connected = await connectCluster(loaded, parsed.cluster, surroundings);
+          return action(connected).finally(() => connected.etcd.close());
+        },
+      });
+      logger.info("done", { outcome });
+      measure({ ...measured, [job.failed]: 0, keyUnusable: 0 });
+      return outcome;
+    } catch (error) {
+      forgetContainer();
+      const { failure, logged } = failureOf(error, deadline.signal);
+      logger.error("failed", logged);
+      measure({ [job.failed]: 1, keyUnusable: isLifeboatError(error, ...KEY_UNUSABLE) ? 1 : 0 });
+      throw failure;
+    } finally {
+      deadline.cancel();
+    }
+  };
+}

@@ -1,0 +1,210 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { ListMultipartUploadsCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { z } from "zod";
+import { handler as backup } from "../../functions/backup.ts";
+import { forgetContainer } from "../../functions/container.ts";
+import { handler as verify } from "../../functions/verify.ts";
+import { ENVIRONMENT, METRIC_DIMENSION, METRIC_NAMESPACE } from "../../shared/service.ts";
+import { startCluster } from "../../tools/lab/etcd-cluster.ts";
+import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
+import { ROOT_PASSWORD } from "../../tools/lab/cluster-security.ts";
+import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
+import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
+import { startVersityGateway } from "../../tools/lab/versitygw.ts";
+import type { VersityGateway } from "../../tools/lab/versitygw.ts";
+import { fill } from "../etcd/support/fill.ts";
+import { tcpProxy } from "../etcd/support/tcp-proxy.ts";
+import { invoke } from "../support/invoke-function.ts";
+import type { Invoked } from "../support/invoke-function.ts";
+import { saying } from "../support/matchers.ts";
+import { newPlace } from "../support/place.ts";
+import type { Place } from "../support/place.ts";
+
+/** The handlers in this process, with an etcd that has auth on and a store in S3. The tests build on each other. */
+
+const SLOT = "2026-01-02T03:04:05Z";
+const ID = "20260102T030405Z";
+
+let cluster: EtcdCluster;
+let gateway: VersityGateway;
+let folder: TemporaryFolder;
+let place: Place;
+let bucket: string;
+
+beforeAll(async () => {
+  [cluster, gateway, folder] = await Promise.all([
+    startCluster({ version: "3.6", security: "password" }),
+    startVersityGateway(),
+    temporaryFolder(),
+  ]);
+  bucket = await gateway.makeBucket({ lock: true });
+  const made = await newPlace(cluster, folder.path, "function");
+  Object.assign(made.options.env ?? {}, gateway.environment);
+  place = made;
+  const store = `store: { kind: s3, bucket: ${bucket}, region: ${gateway.region}, endpoint: "${gateway.endpoint}", pathStyle: true }\n`;
+  await place.edit("lifeboat.yaml", (text) => text.replace(/^store:.*\n(?: .*\n|# .*\n|#   .*\n)*/m, store));
+  for (const [name, value] of Object.entries(place.options.env ?? {})) vi.stubEnv(name, value);
+  vi.stubEnv(ENVIRONMENT.config, place.path("lifeboat.yaml"));
+  vi.stubEnv("TMPDIR", folder.path);
+});
+afterEach(() => forgetContainer());
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await Promise.all([cluster.stop(), gateway.stop()]);
+  await folder.remove();
+});
+
+/** What was written to the log holds no secret that the function had in its hands. */
+async function expectNoSecret({ text, failure }: Invoked): Promise<void> {
+  const told = `${text}${failure?.stack ?? ""}${failure?.message ?? ""}`;
+  for (const secret of [ROOT_PASSWORD, "PRIVATE KEY", "AGE-SECRET-KEY", gateway.credentials.secretAccessKey])
+    expect(told).not.toContain(secret);
+  const key = (await readFile(place.path("keys/snapshot.key"), "utf8")).split("\n")[1] ?? "";
+  expect(key.length).toBeGreaterThan(30);
+  expect(told).not.toContain(key);
+}
+
+const asMetrics = (values: Readonly<Record<string, unknown>>): unknown => [
+  expect.objectContaining({
+    [METRIC_DIMENSION]: "prod",
+    ...values,
+    _aws: {
+      Timestamp: expect.any(Number) as unknown,
+      CloudWatchMetrics: [{ Namespace: METRIC_NAMESPACE, Dimensions: [[METRIC_DIMENSION]], Metrics: expect.any(Array) as unknown }],
+    },
+  }),
+];
+
+test("a slot is backed up: outcome, metrics with one dimension, and a log in JSON without a secret", async () => {
+  const invoked = await invoke(backup, { cluster: "prod", slot: SLOT });
+  expect(invoked.failure).toBeUndefined();
+  expect(invoked.outcome).toEqual({
+    cluster: "prod",
+    id: ID,
+    existing: false,
+    manifestDigest: expect.stringMatching(/^sha256:[0-9a-f]{64}$/) as unknown,
+    proof: "proven",
+    quarantined: false,
+    dissenters: [],
+    lineage: 1,
+    databaseBytes: expect.any(Number) as unknown,
+    storedBytes: expect.any(Number) as unknown,
+    custody: expect.stringMatching(/^\d+:sha256:[0-9a-f]{64}$/) as unknown,
+    needsAttention: false,
+    findings: [],
+  });
+  const { metrics, lines } = invoked;
+  expect(metrics).toEqual(
+    asMetrics({
+      BackupCommitted: 1,
+      BackupProven: 1,
+      BackupFailed: 0,
+      BackupUnproven: 0,
+      BackupQuarantined: 0,
+      Dissent: 0,
+      NewLineage: 0,
+      KeyUnusable: 0,
+    }),
+  );
+  const { CertificateDays, DurationMs, DatabaseBytes, StoredBytes } = z.record(z.string(), z.unknown()).parse(metrics[0]);
+  for (const value of [CertificateDays, DurationMs, DatabaseBytes, StoredBytes]) expect(value).toBeGreaterThan(0);
+  expect(lines.map(({ phase }) => phase)).toEqual(expect.arrayContaining(["lock", "preflight", "stream", "agreement", "manifest"]));
+  for (const line of lines) expect(line).toMatchObject({ service: "etcd-lifeboat", cluster: "prod", function_request_id: saying("1111") });
+  await expectNoSecret(invoked);
+});
+
+test("the same slot again gives the same snapshot, and takes none", async () => {
+  const objects = async (): Promise<number> => {
+    const owner = gateway.client();
+    const { KeyCount = 0 } = await owner.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: "clusters/prod/data/" }));
+    owner.destroy();
+    return KeyCount;
+  };
+  expect(await objects()).toBe(1);
+  const { outcome } = await invoke(backup, { cluster: "prod", slot: SLOT });
+  expect(outcome).toMatchObject({ id: ID, existing: true, proof: "proven" });
+  expect(await objects()).toBe(1);
+});
+
+test("what was backed up is read back and countersigned; the command line reads it as any other", async () => {
+  const invoked = await invoke(verify, { cluster: "prod", id: ID, proof: "proven" });
+  expect(invoked.outcome).toEqual({
+    cluster: "prod",
+    id: ID,
+    countersignature: saying(`clusters/prod/verified/${ID}-`),
+    custody: expect.stringMatching(/^\d+:sha256:[0-9a-f]{64}$/) as unknown,
+  });
+  expect(invoked.metrics).toEqual(asMetrics({ Verified: 1, VerifyFailed: 0, KeyUnusable: 0 }));
+  await expectNoSecret(invoked);
+  expect(await place.here("custody", "prod", "--verify")).toMatchObject({ code: 0 });
+});
+
+test("failures are named by their codes, so that a state machine can tell which to try again", async () => {
+  const missing = await invoke(verify, { cluster: "prod", id: "20260101T000000Z" });
+  expect(missing.failure).toMatchObject({ name: "ref/not-found", message: saying("20260101T000000Z") });
+  expect(missing.metrics).toEqual(asMetrics({ VerifyFailed: 1, KeyUnusable: 0 }));
+  const strange = await invoke(backup, { cluster: "prod", slot: "tomorrow" });
+  expect(strange.failure).toMatchObject({ name: "usage", message: saying('slot: "tomorrow" is not a UTC time') });
+  expect(strange.metrics).toEqual(asMetrics({ BackupFailed: 1, KeyUnusable: 0 }));
+  expect(await invoke(backup, { slot: SLOT })).toMatchObject({ failure: { name: "usage" }, metrics: [] });
+  expect((await invoke(backup, { cluster: "staging" })).failure).toMatchObject({
+    name: "config/not-found",
+    message: saying("no cluster staging"),
+  });
+
+  vi.stubEnv("ETCD_PASSWORD", "another-password");
+  const refused = await invoke(backup, { cluster: "prod" });
+  expect(refused.failure).toMatchObject({ name: "etcd/auth" });
+  expect(refused.lines.at(-1)).toMatchObject({ level: "ERROR", message: "failed", code: "etcd/auth", retryable: false, hint: saying("") });
+  expect(refused.metrics).toEqual(asMetrics({ BackupFailed: 1, KeyUnusable: 0 }));
+  expect(refused.text).not.toContain("another-password");
+  // The secret is read anew at each invocation.
+  vi.stubEnv("ETCD_PASSWORD", ROOT_PASSWORD);
+  expect((await invoke(backup, { cluster: "prod" })).failure).toBeUndefined();
+});
+
+test("a warm container keeps its configuration until an invocation fails", async () => {
+  const config = place.path("lifeboat.yaml");
+  const good = await readFile(config, "utf8");
+  expect((await invoke(backup, { cluster: "prod", slot: SLOT })).failure).toBeUndefined();
+  await writeFile(config, good.replace(/^version: 1/m, "version: 2"));
+  expect((await invoke(backup, { cluster: "prod", slot: SLOT })).failure).toBeUndefined();
+  expect((await invoke(backup, { cluster: "staging" })).failure).toMatchObject({ name: "config/not-found" });
+  expect((await invoke(backup, { cluster: "prod", slot: SLOT })).failure).toMatchObject({
+    name: "config/invalid",
+    message: saying("expected 1"),
+  });
+  await writeFile(config, good);
+  expect((await invoke(backup, { cluster: "prod", slot: SLOT })).failure).toBeUndefined();
+});
+
+test("a run whose time is up throws its upload away, tells the log, and the next one works", async () => {
+  await fill(cluster, 40);
+  const owner = gateway.client();
+  const uploads = async (): Promise<number> => (await owner.send(new ListMultipartUploadsCommand({ Bucket: bucket }))).Uploads?.length ?? 0;
+  const stalled = Promise.withResolvers<void>();
+  await using proxy = await tcpProxy(cluster.endpoints[0] ?? "", { stallAfter: 30_000_000, onFault: stalled.resolve });
+  const config = place.path("lifeboat.yaml");
+  const good = await readFile(config, "utf8");
+  await writeFile(config, good.replace(cluster.endpoints[0] ?? "", proxy.url));
+  const running = invoke(backup, { cluster: "prod", slot: "2026-01-03T00:00:00Z" }, 6000);
+  await stalled.promise;
+  await vi.waitFor(async () => expect(await uploads()).toBe(1), 2500);
+  const { failure, lines, metrics, ...invoked } = await running;
+  expect(failure).toMatchObject({ name: "deadline", message: saying("time was nearly up after 3 s") });
+  expect(lines.at(-1)).toMatchObject({ code: "deadline", retryable: false });
+  expect(metrics).toEqual(asMetrics({ BackupFailed: 1 }));
+  await expectNoSecret({ ...invoked, failure, lines, metrics });
+  expect(await uploads()).toBe(0);
+  owner.destroy();
+  const listed = await place.here("ls", "prod");
+  expect(listed.stdout).not.toContain("20260103T000000Z");
+  await writeFile(config, good);
+  expect((await place.here("custody", "prod")).stdout).toContain("interrupted: put of clusters/prod/data/20260103T000000Z");
+  expect((await invoke(backup, { cluster: "prod", slot: "2026-01-03T00:00:00Z" })).outcome).toMatchObject({
+    existing: false,
+    proof: "proven",
+  });
+  expect(await place.here("custody", "prod", "--verify")).toMatchObject({ code: 0 });
+});
