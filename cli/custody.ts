@@ -2,7 +2,7 @@ import { isOfChain } from "../shared/custody/finding.ts";
 import { isFault } from "../shared/custody/records.ts";
 import type { FoundRecord } from "../shared/custody/records.ts";
 import { LifeboatError } from "../shared/errors.ts";
-import { listCustody, verifyCustody } from "../shared/jobs/custody.ts";
+import { hasCopiedLog, listCustody, verifyCustody } from "../shared/jobs/custody.ts";
 import type { CustodyReport } from "../shared/jobs/custody.ts";
 import { isClusterName } from "../shared/manifest/layout.ts";
 import type { CustodyReceipt } from "../shared/manifest/schema.ts";
@@ -17,6 +17,7 @@ interface Options {
   readonly verify?: boolean;
   readonly head?: string;
   readonly since?: string;
+  readonly replica?: boolean;
 }
 
 /** `lifeboat custody`. */
@@ -34,6 +35,10 @@ export const registerCustody: Register = (program, run) => {
       "a record that was written down elsewhere, which the log must have: finds a log that was cut off (verifies, too)",
     )
     .option("--since <time>", "show only records of this time (UTC) and later")
+    .option(
+      "--replica",
+      "the store is a replica: show and verify also the log of the store that it was copied from, and miss nothing that was never copied",
+    )
     .addHelpText(
       "after",
       "\nThe exit code is 4 where the log itself does not hold, and 6 where it does and\nsomething stored does not match it.\n\nExample:\n  $ lifeboat custody prod --verify --since 2026-11-21",
@@ -46,9 +51,11 @@ export const registerCustody: Register = (program, run) => {
         const vault = await session.openPorts();
         const shown: FoundRecord[] = [];
         const onRecord = (found: FoundRecord): void => void shown.push(found);
+        const isReplica = options.replica === true;
         let report: CustodyReport | undefined;
-        if (options.verify === true || head !== undefined) report = await verifyCustody(vault, cluster, { head, since, onRecord });
-        else await listCustody(vault, cluster, { since, onRecord });
+        if (options.verify === true || head !== undefined)
+          report = await verifyCustody(vault, cluster, { head, since, isReplica, onRecord });
+        else await listCustody(vault, cluster, { since, isReplica, onRecord });
         if (session.json) {
           printJson(session.console, toJson(cluster, shown, report));
         } else {
@@ -65,6 +72,8 @@ export const registerCustody: Register = (program, run) => {
         }
         for (const { record } of report === undefined ? shown : [])
           if (isFault(record)) tell(session.console, `warning: ${record.message}`);
+        if (!isReplica && report !== undefined && report.findings.length > 0 && (await hasCopiedLog(vault, cluster)))
+          tell(session.console, `hint: the store has the custody log of another store; if it is a replica of that, say --replica`);
         return exitCodeFor(shown, report);
       }),
     );
@@ -100,22 +109,29 @@ function parseSince(text: string | undefined): Date | undefined {
 const HEAD = ["RECORD", "TIME", "EVENT", "BY", "ACTOR", "ABOUT", "WHY"];
 
 function toRow({ sequence, key, record }: FoundRecord): string[] {
-  if (isFault(record)) return [String(sequence), "", record.code, "", "", key, ""];
+  const number = key.includes("/primary-custody/") ? `primary ${sequence}` : String(sequence);
+  if (isFault(record)) return [number, "", record.code, "", "", key, ""];
   const { time, event, actor, subjects, details, signer } = record;
   // What matters most stands first; the rest is in the JSON.
   const about = subjects[0]?.key.split("/").slice(2).join("/") ?? "";
   const why = [details.of === undefined ? "" : `explains ${details.of}`, details.code ?? "", details.reason ?? ""].filter(
     (part) => part !== "",
   );
-  return [String(sequence), formatTime(time), event, signer.purpose, actor, about, why.join(": ")];
+  return [number, formatTime(time), event, signer.purpose, actor, about, why.join(": ")];
 }
 
-function describeReport(cluster: string, { head, findings, records, documents, beforeLog }: CustodyReport): string {
+function describeReport(cluster: string, { head, findings, records, documents, beforeLog, copied }: CustodyReport): string {
   const before = beforeLog === 0 ? "" : `, ${beforeLog} of them from before there was a log`;
   const looked = `${records} records, held against ${documents} manifests, countersignatures, lineages and rewraps${before}`;
-  const last = head === undefined ? "there is no log" : `head ${describeReceipt(head)}`;
+  const own = head === undefined ? "there is no log" : `head ${describeReceipt(head)}`;
+  const last = copied === undefined ? own : `${own}\n${describeCopied(copied)}`;
   if (findings.length === 0) return `the custody log of ${cluster} holds: ${looked}\n${last}`;
   return [...findings.map((finding) => formatFinding({ severity: finding.code, ...finding })), `${looked}\n${last}`].join("\n");
+}
+
+function describeCopied({ head, notHere }: NonNullable<CustodyReport["copied"]>): string {
+  if (head === undefined) return "there is no log of a store that it was copied from";
+  return `head of the copied log ${describeReceipt(head)}; ${notHere} of the objects that it tells of are not here`;
 }
 
 function toJson(cluster: string, shown: readonly FoundRecord[], report: CustodyReport | undefined): unknown {
@@ -126,6 +142,9 @@ function toJson(cluster: string, shown: readonly FoundRecord[], report: CustodyR
       const { time, event, actor, subjects, details, signer } = record;
       return { sequence, key, digest, time, event, actor, subjects, details, purpose: signer.purpose, fingerprint: signer.fingerprint };
     }),
-    verification: report === undefined ? null : { ...report, head: report.head ?? null, holds: report.findings.length === 0 },
+    verification:
+      report === undefined
+        ? null
+        : { ...report, head: report.head ?? null, copied: report.copied ?? null, holds: report.findings.length === 0 },
   };
 }

@@ -1,4 +1,5 @@
 import { custodyKey } from "../manifest/layout.ts";
+import type { CustodyLog } from "../manifest/layout.ts";
 import type { CustodyReceipt } from "../manifest/schema.ts";
 import type { CustodyFinding } from "./finding.ts";
 import { isFault } from "./records.ts";
@@ -13,11 +14,13 @@ export interface Witness extends CustodyReceipt {
 /** Holds a log against itself, record by record in order: each number once, each naming the bytes of the one before. Keeps one digest of each. */
 export class ChainCheck {
   readonly #cluster: string;
+  readonly #log: CustodyLog;
   readonly #digests = new Map<number, string>();
   #last: { readonly sequence: number; readonly digest: string; readonly isGood: boolean } | undefined;
 
-  constructor(cluster: string) {
+  constructor(cluster: string, log: CustodyLog = "custody") {
     this.#cluster = cluster;
+    this.#log = log;
   }
 
   /** The last record that there is. */
@@ -52,7 +55,7 @@ export class ChainCheck {
   /** To be asked at the end: what a witness saw, and the log does not have. */
   contradict({ sequence, digest, name }: Witness): CustodyFinding | undefined {
     const last = this.#last?.sequence ?? 0;
-    const key = custodyKey(this.#cluster, sequence);
+    const key = custodyKey(this.#cluster, sequence, this.#log);
     if (sequence > last) {
       const ends = last === 0 ? "there is no log" : `the log ends with record ${last}`;
       return { code: "custody/truncated", subject: key, message: `${name} names record ${sequence}, and ${ends}`, fix: TAMPERED };
@@ -72,7 +75,7 @@ export class ChainCheck {
     const which = from === to ? `record ${from} is` : `records ${from} to ${to} are`;
     return {
       code: "custody/missing",
-      subject: custodyKey(this.#cluster, from),
+      subject: custodyKey(this.#cluster, from, this.#log),
       message: `${which} not there, and later ones are`,
       fix: TAMPERED,
     };

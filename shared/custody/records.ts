@@ -1,5 +1,6 @@
 import { isLifeboatError } from "../errors.ts";
 import { custodyPrefix, sequenceInCustodyKey } from "../manifest/layout.ts";
+import type { CustodyLog } from "../manifest/layout.ts";
 import type { CustodyRecord } from "../manifest/schema.ts";
 import { digestOf, MAX_DOCUMENT_BYTES, openDocument } from "../manifest/signed-document.ts";
 import type { TrustedKeys } from "../manifest/signed-document.ts";
@@ -33,13 +34,15 @@ const PARALLEL_READS = 16;
 interface Options {
   /** Passes over objects that the store has from before, by its own clock. */
   readonly modifiedSince?: Date | undefined;
+  /** The store's own log unless told. */
+  readonly log?: CustodyLog;
 }
 
 /** Every record of a cluster's log in the order of their numbers, each signature and trust checked; one that vanishes meanwhile is passed over. Holds a few at a time. */
 export async function* readRecords(
   vault: { readonly blobs: BlobStore; readonly trusted: TrustedKeys },
   cluster: string,
-  { modifiedSince }: Options = {},
+  { modifiedSince, log }: Options = {},
 ): AsyncGenerator<FoundRecord, void, undefined> {
   const read = async (key: string, sequence: number): Promise<FoundRecord | undefined> => {
     try {
@@ -52,8 +55,8 @@ export async function* readRecords(
     }
   };
   const waiting: Promise<FoundRecord | undefined>[] = [];
-  for await (const { key, modified } of vault.blobs.list(custodyPrefix(cluster))) {
-    const sequence = sequenceInCustodyKey(cluster, key);
+  for await (const { key, modified } of vault.blobs.list(custodyPrefix(cluster, log))) {
+    const sequence = sequenceInCustodyKey(cluster, key, log);
     if (sequence === undefined || (modifiedSince !== undefined && modified < modifiedSince)) continue;
     const reading = read(key, sequence);
     // It is awaited in its turn; until then a failure is not unhandled.

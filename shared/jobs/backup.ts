@@ -64,6 +64,8 @@ export interface BackupResult {
   readonly opensLineage: boolean;
   /** When the first of the certificates that the endpoints showed and the client has runs out; undefined where there are none, or nobody was asked. */
   readonly certificatesEnd: Date | undefined;
+  /** Why the snapshot's key could not be wrapped under the key of a replica, a sentence each: there it opens by the store's own key and by break-glass alone. */
+  readonly notWrapped: readonly string[];
 }
 
 /** Far enough for two clocks that disagree; an id in the future would stay the latest one until then. */
@@ -91,7 +93,7 @@ export async function backup(ports: BackupPorts, request: BackupRequest): Promis
   );
   const custodian = new Custodian(ports, cluster, "snapshot");
   try {
-    return await backupLocked(ports, request, { phases, custodian, startedAt: clock.now() });
+    return await backupLocked(ports, request, { phases, custodian, startedAt: clock.now(), notWrapped: [] });
   } catch (error) {
     await custodian.fail(error, slot === undefined ? [] : [{ key: manifestKey(cluster, idOfSlot(slot)) }]);
     throw error;
@@ -137,7 +139,7 @@ async function backupLocked(ports: BackupPorts, request: BackupRequest, begun: B
 }
 
 /** `run` is left out where the slot was taken, and nobody was asked. */
-function asResult({ manifest, digest }: FoundManifest, { phases, custodian }: Begun, run?: Run): BackupResult {
+function asResult({ manifest, digest }: FoundManifest, { phases, custodian, notWrapped }: Begun, run?: Run): BackupResult {
   const before = run?.history.current;
   return {
     manifest,
@@ -148,6 +150,7 @@ function asResult({ manifest, digest }: FoundManifest, { phases, custodian }: Be
     custody: custodian.last,
     opensLineage: before !== undefined && manifest.lineage > before.number,
     certificatesEnd: run === undefined ? undefined : certificatesEnd(run.survey),
+    notWrapped,
   };
 }
 
@@ -161,6 +164,8 @@ interface Begun {
   readonly phases: Phases<Step>;
   readonly custodian: Custodian;
   readonly startedAt: Date;
+  /** Filled as the run goes. */
+  readonly notWrapped: string[];
 }
 
 /** What the steps of one run share. */
@@ -184,6 +189,8 @@ async function commit(run: Run, name: SnapshotName, taken: Taken): Promise<Commi
   const { ports, request, phases, custodian, startedAt, survey, plan } = run;
   const { signal } = request;
   const stored = await phases.run("store", () => taken.streamed.pending.commit());
+  for (const { message } of taken.streamed.pending.notWrapped)
+    run.notWrapped.push(`${name.cluster}/${name.id} does not open by the key of a replica: ${message}`);
   const lineage = settleLineage(run, name.cluster, taken);
   const custody = await phases.run("custody", async () => {
     throwIfAborted(`the backup of ${name.cluster}`, signal);

@@ -3,7 +3,8 @@ import { ChainCheck } from "../custody/chain.ts";
 import type { CustodyFinding } from "../custody/finding.ts";
 import { isFault, readRecords } from "../custody/records.ts";
 import type { FoundRecord } from "../custody/records.ts";
-import { dataPrefix } from "../manifest/layout.ts";
+import { custodyPrefix, dataPrefix } from "../manifest/layout.ts";
+import type { CustodyLog } from "../manifest/layout.ts";
 import type { CustodyReceipt } from "../manifest/schema.ts";
 import type { Vault } from "./catalog.ts";
 import { readStoredDocuments } from "./custody-documents.ts";
@@ -12,6 +13,11 @@ import type { StoredDocuments } from "./custody-documents.ts";
 export interface CustodyOptions {
   /** Records of this time and later. */
   readonly since?: Date | undefined;
+  /**
+   * The store is a replica: beside its own log it has that of the store that its snapshots were copied from, which comes first, and tells of more than was copied. Only a person can say so: were it
+   * found out from what is in the store, whoever can write there could have what is gone passed over.
+   */
+  readonly isReplica?: boolean;
   /** Told of each of those, in order. */
   readonly onRecord: (found: FoundRecord) => void;
 }
@@ -20,21 +26,34 @@ export interface CustodyReport {
   /** The last record that there is. */
   readonly head: CustodyReceipt | undefined;
   readonly findings: readonly CustodyFinding[];
-  /** How many records there are. */
+  /** How many records there are, of both logs in a replica. */
   readonly records: number;
   /** How many documents of the store the log was held against. */
   readonly documents: number;
   /** How many of them are from before there was a log. */
   readonly beforeLog: number;
+  /** Of a replica: the last record of the log that was copied, and how much that it tells of is not here, since it was not copied or was removed since. */
+  readonly copied?: { readonly head: CustodyReceipt | undefined; readonly notHere: number };
 }
 
 /** A day: more than the clocks of a store and of a writer differ. */
 const CLOCK_MARGIN_MS = 86_400_000;
 
+function logsOf(isReplica: boolean | undefined): readonly CustodyLog[] {
+  return isReplica === true ? ["primary-custody", "custody"] : ["custody"];
+}
+
 /** Tells of the records of a cluster's log, each signature and trust checked. */
-export async function listCustody(vault: Vault, cluster: string, { since, onRecord }: CustodyOptions): Promise<void> {
+export async function listCustody(vault: Vault, cluster: string, { since, isReplica, onRecord }: CustodyOptions): Promise<void> {
   const modifiedSince = since === undefined ? undefined : new Date(since.getTime() - CLOCK_MARGIN_MS);
-  for await (const found of readRecords(vault, cluster, { modifiedSince })) if (isSince(found, since)) onRecord(found);
+  for (const log of logsOf(isReplica))
+    for await (const found of readRecords(vault, cluster, { modifiedSince, log })) if (isSince(found, since)) onRecord(found);
+}
+
+/** Whether the store has the log of another store. */
+export async function hasCopiedLog({ blobs }: Vault, cluster: string): Promise<boolean> {
+  for await (const { key } of blobs.list(custodyPrefix(cluster, "primary-custody"))) if (key !== "") return true;
+  return false;
 }
 
 /** A record that is not believed has no time, and is always told. */
@@ -43,36 +62,70 @@ function isSince({ record }: FoundRecord, since: Date | undefined): boolean {
 }
 
 /**
- * Holds the whole log against itself, against `head` as somebody wrote it down, and against what is stored. Reads all records and all signed documents of the cluster, and no snapshot data.
+ * Holds the whole log against itself, against `head` as somebody wrote it down, and against what is stored. Reads all records and all signed documents of the cluster, and no snapshot data. In a replica
+ * both logs, where each document is held against the one that it names; what the copied one tells of and was never copied is no finding.
  */
 export async function verifyCustody(
   vault: Vault,
   cluster: string,
-  { head, since, onRecord }: CustodyOptions & { readonly head?: CustodyReceipt | undefined },
+  { head, ...options }: CustodyOptions & { readonly head?: CustodyReceipt | undefined },
 ): Promise<CustodyReport> {
   // Documents first: the record of each is there before it is.
   const stored = await readStoredDocuments(vault, cluster);
-  const chain = new ChainCheck(cluster);
+  const logs: ReadLog[] = [];
+  for (const log of logsOf(options.isReplica)) logs.push(await readLog(vault, cluster, stored, log, options));
+  const findings = logs.flatMap((log) => log.findings);
+  for (const witness of [...(head === undefined ? [] : [{ ...head, name: "the head that was given" }]), ...witnessesIn(stored)]) {
+    // In a replica the first is the log of most of them.
+    const finding = logs.some(({ chain }) => chain.has(witness)) ? undefined : logs[0]?.chain.contradict(witness);
+    if (finding !== undefined) findings.push(finding);
+  }
+  findings.push(...stored.findings);
+  const { unlogged, beforeLog } = findUnlogged(stored, logs);
+  findings.push(...unlogged);
+  let notHere = 0;
+  for (const { log, announcements } of logs) {
+    const absent = announcements.findings();
+    const told = log === "custody" ? absent : absent.filter(({ subject }) => stored.documents.has(subject));
+    notHere += absent.length - told.length;
+    findings.push(...(await stillAbsent(vault, stored, told)));
+  }
+  findings.push(...(await findLostData(vault, cluster, stored, logs)));
+  const records = logs.reduce((sum, log) => sum + log.records, 0);
+  const report = { head: logs.at(-1)?.chain.head, findings, records, documents: stored.documents.size, beforeLog };
+  return options.isReplica === true ? { ...report, copied: { head: logs[0]?.chain.head, notHere } } : report;
+}
+
+interface ReadLog {
+  readonly log: CustodyLog;
+  readonly chain: ChainCheck;
+  readonly announcements: Announcements;
+  readonly findings: readonly CustodyFinding[];
+  readonly records: number;
+  /** The time of its first record. */
+  readonly begins: Date | undefined;
+}
+
+async function readLog(
+  vault: Vault,
+  cluster: string,
+  stored: StoredDocuments,
+  log: CustodyLog,
+  { since, onRecord }: CustodyOptions,
+): Promise<ReadLog> {
+  const chain = new ChainCheck(cluster, log);
   const announcements = new Announcements(stored.documents);
   const findings: CustodyFinding[] = [];
   let records = 0;
   let begins: Date | undefined;
-  for await (const found of readRecords(vault, cluster)) {
+  for await (const found of readRecords(vault, cluster, { log })) {
     records++;
     if (!isFault(found.record)) begins ??= new Date(found.record.time);
     findings.push(...chain.add(found));
     announcements.add(found);
     if (isSince(found, since)) onRecord(found);
   }
-  const witnesses = [...(head === undefined ? [] : [{ ...head, name: "the head that was given" }]), ...witnessesIn(stored)];
-  findings.push(...witnesses.flatMap((witness) => chain.contradict(witness) ?? []), ...stored.findings);
-  const { unlogged, beforeLog } = findUnlogged(stored, chain, announcements, begins);
-  findings.push(
-    ...unlogged,
-    ...(await stillAbsent(vault, stored, announcements.findings())),
-    ...(await findLostData(vault, cluster, stored, announcements)),
-  );
-  return { head: chain.head, findings, records, documents: stored.documents.size, beforeLog };
+  return { log, chain, announcements, findings, records, begins };
 }
 
 function witnessesIn({ documents }: StoredDocuments): (CustodyReceipt & { readonly name: string })[] {
@@ -81,11 +134,10 @@ function witnessesIn({ documents }: StoredDocuments): (CustodyReceipt & { readon
 
 function findUnlogged(
   { documents }: StoredDocuments,
-  chain: ChainCheck,
-  announcements: Announcements,
-  begins: Date | undefined,
+  logs: readonly ReadLog[],
 ): { readonly unlogged: readonly CustodyFinding[]; readonly beforeLog: number } {
   const unlogged: CustodyFinding[] = [];
+  const begins = logs[0]?.begins;
   let beforeLog = 0;
   for (const [key, document] of documents) {
     const { custody, data } = document;
@@ -94,8 +146,8 @@ function findUnlogged(
       continue;
     }
     // A record that is not as it was named is told of already.
-    if (custody !== undefined && !chain.has(custody)) continue;
-    const announcement = announcements.announcementOf(key);
+    if (custody !== undefined && !logs.some(({ chain }) => chain.has(custody))) continue;
+    const announcement = logs.map(({ announcements }) => announcements.announcementOf(key)).find((each) => each !== undefined);
     const isOther =
       announcement !== undefined &&
       data !== undefined &&
@@ -128,12 +180,13 @@ async function findLostData(
   vault: Vault,
   cluster: string,
   { documents }: StoredDocuments,
-  announcements: Announcements,
+  logs: readonly ReadLog[],
 ): Promise<readonly CustodyFinding[]> {
   const there = new Set<string>();
   for await (const { key } of vault.blobs.list(dataPrefix(cluster))) there.add(key);
   return [...documents].flatMap(([manifest, { data, custody }]): CustodyFinding[] => {
-    if (data === undefined || there.has(data.key) || announcements.isRemoved(data.key, custody?.sequence ?? 0)) return [];
+    if (data === undefined || there.has(data.key)) return [];
+    if (logs.some(({ announcements }) => announcements.isRemoved(data.key, custody?.sequence ?? 0))) return [];
     const message = `${manifest} names it as its data, and it is gone; no record tells of its removal`;
     return [{ code: "custody/gone", subject: data.key, message, fix: LOST_DATA }];
   });

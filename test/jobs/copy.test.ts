@@ -7,7 +7,7 @@ import { copySnapshot } from "../../shared/jobs/copy/snapshot.ts";
 import type { Copied } from "../../shared/jobs/copy/snapshot.ts";
 import { listReplicas, standings } from "../../shared/jobs/copy/standing.ts";
 import { copyToReplicas, replicasNeedAttention } from "../../shared/jobs/copy/to-replicas.ts";
-import { verifyCustody } from "../../shared/jobs/custody.ts";
+import { hasCopiedLog, verifyCustody } from "../../shared/jobs/custody.ts";
 import { exportSnapshot } from "../../shared/jobs/export.ts";
 import { listSnapshots } from "../../shared/jobs/list.ts";
 import { findOrphans } from "../../shared/jobs/orphans.ts";
@@ -371,6 +371,69 @@ describe("what is not as it should be", () => {
       custody: undefined,
     });
     expect(await manifestsThere()).toEqual([MANIFEST]);
+  });
+});
+
+test("a backup whose key cannot be wrapped for a replica is committed, and says so", async () => {
+  const error = new LifeboatError("keys/denied", "Encrypt with the key alias/offsite is denied");
+  const replicaKeys = [{ location: "elsewhere", wrap: () => Promise.reject(error) }];
+  const snapshots = new SealedStore({ blobs: vault.blobs, keys: keys.ring, replicaKeys, breakGlass: [], randomBytes });
+  const { manifest, notWrapped } = await backUp({ ...vault, snapshots }, { slot: "2026-11-21T09:00:00Z" });
+  expect(notWrapped).toEqual([`prod/${manifest.id} does not open by the key of a replica: ${error.message}`]);
+  await verifyDeep(vault, `prod/${manifest.id}`);
+});
+
+describe("the logs of a replica", () => {
+  const verifyThere = (isReplica = true): ReturnType<typeof verifyCustody> =>
+    verifyCustody(atReplica(), CLUSTER, { isReplica, onRecord: ({ key }) => told.push(key) });
+  const told: string[] = [];
+  beforeEach(async () => {
+    told.length = 0;
+    vault.clock.advance(3_600_000);
+    await backUp(vault);
+    await copy();
+    vault.clock.advance(3_600_000);
+    await verifyDeep(atReplica(), "prod/latest");
+  });
+
+  test("hold, with what was never copied counted and not missed", async () => {
+    const head = { sequence: 4, digest: digestOf(bytesAt(vault, custodyKey(CLUSTER, 4))) };
+    expect(await verifyThere()).toMatchObject({
+      findings: [],
+      records: 5,
+      documents: 4,
+      head: { sequence: 1 },
+      copied: { head, notHere: 1 },
+    });
+    expect(told).toEqual([...[1, 2, 3, 4].map((sequence) => custodyKey(CLUSTER, sequence, "primary-custody")), custodyKey(CLUSTER, 1)]);
+    expect(await verifyCustody(atReplica(), CLUSTER, { isReplica: true, head, onRecord: () => undefined })).toMatchObject({ findings: [] });
+  });
+
+  test("do not hold where nobody says that it is a replica", async () => {
+    expect(await hasCopiedLog(atReplica(), CLUSTER)).toBe(true);
+    expect(await hasCopiedLog(vault, CLUSTER)).toBe(false);
+    expect((await verifyThere(false)).findings.length).toBeGreaterThan(0);
+  });
+
+  test.each<[string, () => string, string]>([
+    ["a record that was removed from the copied log", () => custodyKey(CLUSTER, 2, "primary-custody"), "custody/missing"],
+    ["data that is gone", () => dataKey, "custody/gone"],
+    [
+      "a countersignature made there that is gone",
+      () => [...replica.blobs.objects.keys()].findLast((key) => key.includes("/verified/")) ?? "",
+      "custody/announced-absence",
+    ],
+  ])("tell of %s", async (_what, key, code) => {
+    expect(replica.blobs.objects.delete(key())).toBe(true);
+    expect((await verifyThere()).findings.map((finding) => finding.code)).toContain(code);
+  });
+
+  test("tell of a snapshot that no log knows", async () => {
+    const other = newVault(keys);
+    other.clock.advance(99_000_000);
+    await backUp(other);
+    for (const [key, kept] of other.blobs.objects) if (/snapshots|data/.test(key)) replica.blobs.objects.set(key, kept);
+    expect((await verifyThere()).findings.length).toBeGreaterThan(0);
   });
 });
 
