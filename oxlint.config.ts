@@ -15,6 +15,7 @@ const ADAPTERS = {
     "**/secrets/aws-*",
     "**/programs/adapter/*",
     "**/host-lock/file-lock.ts",
+    "**/executions/step-functions.ts",
     "**/output/*",
     "**/input/adapter/*",
     "**/aws/caller-identity.ts",
@@ -47,6 +48,13 @@ const WORLD = {
   ],
   message: "jobs see the world through ports only",
 };
+
+const CDK = {
+  group: ["aws-cdk-lib", "aws-cdk-lib/*", "constructs", "cdk-nag", "**/infra/**"],
+  message: "functions know nothing of how they are deployed",
+};
+const AWS = { group: ["@aws-sdk/*"], message: "infra/ describes, and asks AWS nothing" };
+const RUNNING = { group: ["**/jobs/**", "**/functions/**", "**/cli/**"], message: "infra/ reads the configuration, and runs nothing" };
 
 interface Pattern {
   group: string[];
@@ -95,7 +103,13 @@ export default defineConfig({
     "vitest/valid-expect": "off",
   },
   overrides: [
-    { files: ["cli/**", "functions/**"], rules: restrict(ADAPTERS, SEAL, TESTS) },
+    { files: ["cli/**"], rules: restrict(ADAPTERS, SEAL, TESTS) },
+    { files: ["functions/**"], rules: restrict(ADAPTERS, SEAL, TESTS, CDK) },
+    {
+      files: ["infra/**"],
+      // A construct becomes part of its scope by being made.
+      rules: { ...restrict(ADAPTERS, WIRE, SEAL, TESTS, AWS, RUNNING), "no-new": "off" },
+    },
     { files: ["shared/**"], rules: restrict(OUTSIDE, ADAPTERS, WIRE, TIME, JOBS) },
     {
       // Time, randomness and the environment are injected.

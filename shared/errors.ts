@@ -54,6 +54,9 @@ const RETRYABLE = {
 
 export type ErrorCode = keyof typeof RETRYABLE;
 
+/** Codes after which the same call may go through later. */
+export const RETRYABLE_CODES: readonly string[] = Object.entries(RETRYABLE).flatMap(([code, isRetryable]) => (isRetryable ? [code] : []));
+
 export interface ErrorDetails {
   /** What the person does next: one sentence, lower case, no full stop. */
   readonly hint?: string;

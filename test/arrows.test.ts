@@ -25,6 +25,9 @@ const FORBIDDEN: readonly (readonly [file: string, imported: string])[] = [
   ["shared/jobs/i.ts", "../../cli/main.ts"],
   ["shared/jobs/file.ts", "../input/adapter/snapshot-file.ts"],
   ["shared/jobs/j.ts", "etcd3"],
+  ["shared/jobs/executions.ts", "../executions/step-functions.ts"],
+  ["functions/a.ts", "../shared/store/s3/s3-store.ts"],
+  ["functions/b.ts", "../tools/lab/etcd-cluster.ts"],
   ["shared/jobs/time.ts", "../system-clock.ts"],
   ["shared/etcd/time.ts", "../system-clock.ts"],
   ["shared/store/directory/k.ts", "../../jobs/backup.ts"],
@@ -37,6 +40,14 @@ const FORBIDDEN: readonly (readonly [file: string, imported: string])[] = [
   ["cli/q.ts", "../shared/seal/age.ts"],
   ["cli/r.ts", "../shared/etcd/adapter/source.ts"],
   ["cli/s.ts", "../tools/lab/etcd-cluster.ts"],
+  ["functions/cdk.ts", "aws-cdk-lib"],
+  ["functions/service.ts", "aws-cdk-lib/aws-lambda"],
+  ["functions/stack.ts", "../infra/service-stack.ts"],
+  ["infra/client.ts", "@aws-sdk/client-kms"],
+  ["infra/constructs/store.ts", "../../shared/store/s3/s3-store.ts"],
+  ["infra/constructs/wire.ts", "../../shared/wire.ts"],
+  ["infra/job.ts", "../shared/jobs/backup.ts"],
+  ["infra/constructs/handler.ts", "../../functions/backup.ts"],
 ];
 
 const ALLOWED: typeof FORBIDDEN = [
@@ -45,6 +56,9 @@ const ALLOWED: typeof FORBIDDEN = [
   ["shared/store/directory/v.ts", "./walk.ts"],
   ["cli/w.ts", "../shared/wire.ts"],
   ["cli/x.ts", "../shared/jobs/backup.ts"],
+  ["functions/job.ts", "../shared/jobs/backup.ts"],
+  ["infra/config.ts", "../shared/config/load.ts"],
+  ["infra/constructs/names.ts", "../../shared/service.ts"],
   ["test/y.ts", "../shared/store/directory/directory-store.ts"],
 ];
 

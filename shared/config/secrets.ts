@@ -61,7 +61,8 @@ export async function resolveReference(
   }
 }
 
-function cloudReference(reference: string): CloudReference | undefined {
+/** Where AWS keeps what `reference` stands for; undefined where it is kept elsewhere. */
+export function cloudReference(reference: string): CloudReference | undefined {
   if (reference.startsWith("ssm:")) return { service: "ssm", name: reference.slice("ssm:".length), field: undefined };
   if (!reference.startsWith("secretsmanager:")) return undefined;
   const [name = "", ...field] = reference.slice("secretsmanager:".length).split("#");

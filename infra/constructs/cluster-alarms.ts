@@ -1,0 +1,143 @@
+import { Duration } from "aws-cdk-lib";
+import { ComparisonOperator, MathExpression, Metric, Stats, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
+import type { IMetric } from "aws-cdk-lib/aws-cloudwatch";
+import type { StateMachine } from "aws-cdk-lib/aws-stepfunctions";
+import { Construct } from "constructs";
+import { METRIC_DIMENSION, METRIC_NAMESPACE, METRICS } from "../../shared/service.ts";
+import type { AlarmWindow } from "../alarm-window.ts";
+import type { DeployedCluster, Deployment } from "../deployment.ts";
+import { HEADINGS } from "../runbook.ts";
+import type { Heading } from "../runbook.ts";
+import { addAlarm } from "./alarm.ts";
+import type { LoudAlarmProps } from "./alarm.ts";
+import type { Notices } from "./notices.ts";
+
+export interface ClusterAlarmsProps {
+  readonly deployment: Deployment;
+  readonly cluster: DeployedCluster;
+  readonly notices: Notices;
+  readonly stateMachine: StateMachine;
+  /** How long each kind of run took, in milliseconds, and the most that it may take. */
+  readonly durations: readonly { readonly name: string; readonly metric: IMetric; readonly seconds: number }[];
+}
+
+const FIVE_MINUTES = Duration.minutes(5);
+/** Time to get a certificate from people who are on holiday. */
+const CERTIFICATE_DAYS = 14;
+/** From here on a database that grows reaches the limit before somebody looks by chance. */
+const NEAR = 0.8;
+
+/** What is loud for one cluster: what went wrong, and what did not happen. */
+export class ClusterAlarms extends Construct {
+  readonly #props: ClusterAlarmsProps;
+
+  constructor(scope: Construct, id: string, props: ClusterAlarmsProps) {
+    super(scope, id);
+    this.#props = props;
+    const { cluster, stateMachine } = props;
+
+    this.#absent(
+      "silent",
+      METRICS.backupCommitted,
+      cluster.silence,
+      HEADINGS.silent,
+      "no backup was committed within the schedule's gap, window and grace",
+    );
+    this.#absent("rpo", METRICS.backupProven, cluster.rpo, HEADINGS.rpo, "the newest proven backup is older than the rpo");
+    this.#absent(
+      "not-verified",
+      METRICS.verified,
+      cluster.silence,
+      HEADINGS.notVerified,
+      "no backup was read back and countersigned within the schedule's gap, window and grace",
+    );
+
+    const ended = { f: stateMachine.metricFailed(), t: stateMachine.metricTimedOut(), a: stateMachine.metricAborted() };
+    // A function that was killed writes no metric of its own.
+    const failed = new MathExpression({ expression: "FILL(f, 0) + FILL(t, 0) + FILL(a, 0)", usingMetrics: ended, period: FIVE_MINUTES });
+    this.#present("failed", failed, HEADINGS.failed, "a run failed, timed out or was stopped");
+    this.#counted("verify-failed", METRICS.verifyFailed, HEADINGS.verifyFailed, "a backup could not be verified");
+    this.#counted("unproven", METRICS.backupUnproven, HEADINGS.unproven, "too few members confirmed a backup");
+    this.#counted("quarantined", METRICS.backupQuarantined, HEADINGS.quarantined, "a backup was kept in quarantine");
+    this.#counted("dissent", METRICS.dissent, HEADINGS.dissent, "a member's data differs from the quorum's");
+    this.#counted(
+      "lineage",
+      METRICS.newLineage,
+      HEADINGS.lineage,
+      "the endpoints answer as another cluster, as an older one, or most keys are gone",
+    );
+    this.#counted("key", METRICS.keyUnusable, HEADINGS.key, "a key is disabled, about to be deleted, or gone");
+
+    addAlarm(this, "certificate", {
+      ...this.#common("certificate", HEADINGS.certificate, `a certificate runs out within ${CERTIFICATE_DAYS} days`),
+      metric: this.#metric(METRICS.certificateDays, Stats.MINIMUM, FIVE_MINUTES),
+      comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
+      threshold: CERTIFICATE_DAYS,
+      // As it was at the last backup: between two of them there is nothing to say.
+      treatMissingData: TreatMissingData.IGNORE,
+    });
+    for (const { name, metric, seconds } of props.durations) {
+      addAlarm(this, `duration-${name}`, {
+        ...this.#common(`duration-${name}`, HEADINGS.duration, `${name} took more than ${NEAR * 100} % of its ${seconds} s`),
+        metric,
+        comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+        threshold: NEAR * seconds * 1000,
+        treatMissingData: TreatMissingData.NOT_BREACHING,
+      });
+    }
+  }
+
+  /** An alarm while there is no such metric for the whole window: silence breaches. */
+  #absent(name: string, metric: string, { periodSeconds, periods }: AlarmWindow, heading: Heading, what: string): void {
+    addAlarm(this, name, {
+      ...this.#common(name, heading, what),
+      metric: this.#metric(metric, Stats.SUM, Duration.seconds(periodSeconds)),
+      comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
+      threshold: 1,
+      evaluationPeriods: periods,
+      treatMissingData: TreatMissingData.BREACHING,
+      tellsOfRecovery: true,
+    });
+  }
+
+  #counted(name: string, metric: string, heading: Heading, what: string): void {
+    this.#present(name, this.#metric(metric, Stats.SUM, FIVE_MINUTES), heading, what);
+  }
+
+  #present(name: string, metric: IMetric, heading: Heading, what: string): void {
+    addAlarm(this, name, {
+      ...this.#common(name, heading, what),
+      metric,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      threshold: 1,
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    });
+  }
+
+  #metric(metricName: string, statistic: string, period: Duration): Metric {
+    return new Metric({
+      namespace: METRIC_NAMESPACE,
+      metricName,
+      dimensionsMap: { [METRIC_DIMENSION]: this.#props.cluster.name },
+      statistic,
+      period,
+    });
+  }
+
+  #common(
+    name: string,
+    heading: Heading,
+    what: string,
+  ): Pick<LoudAlarmProps, "alarmName" | "what" | "heading" | "service" | "notices" | "evaluationPeriods"> {
+    const { deployment, cluster, notices } = this.#props;
+    const { service } = deployment;
+    return {
+      alarmName: `${service.name}-${cluster.name}-${name}`,
+      what: `${cluster.name}: ${what}`,
+      heading,
+      service,
+      notices,
+      evaluationPeriods: 1,
+    };
+  }
+}

@@ -1,0 +1,57 @@
+import { Duration } from "aws-cdk-lib";
+import { Dashboard, GraphWidget, Metric, PeriodOverride, SingleValueWidget, Stats, TextWidget } from "aws-cdk-lib/aws-cloudwatch";
+import { Construct } from "constructs";
+import { METRIC_DIMENSION, METRIC_NAMESPACE, METRICS } from "../../shared/service.ts";
+import type { Deployment } from "../deployment.ts";
+
+const WIDTH = 24;
+
+/** All clusters at a glance: what was committed, proven and verified in a day, what failed, and how large and slow it is. */
+export class ServiceDashboard extends Construct {
+  constructor(scope: Construct, id: string, { service, clusters }: Deployment) {
+    super(scope, id);
+    const dashboard = new Dashboard(this, "Dashboard", {
+      dashboardName: `${service.name}-backups`,
+      defaultInterval: Duration.days(3),
+      periodOverride: PeriodOverride.INHERIT,
+    });
+    const names = clusters.map(({ name }) => name);
+    const graph = (title: string, metric: string, statistic: string): GraphWidget =>
+      new GraphWidget({ title, width: WIDTH / 3, left: names.map((name) => metricOf(name, metric, statistic, Duration.hours(1))) });
+    const day = (title: string, metric: string): SingleValueWidget =>
+      new SingleValueWidget({
+        title,
+        width: WIDTH / 3,
+        setPeriodToTimeRange: false,
+        metrics: names.map((name) => metricOf(name, metric, Stats.SUM, Duration.days(1))),
+      });
+    dashboard.addWidgets(
+      new TextWidget({
+        width: WIDTH,
+        height: 2,
+        markdown: `# etcd backups\nAlarms begin with \`${service.name}-\`; what each means is in ${service.runbook ?? "docs/runbook.md"}`,
+      }),
+    );
+    dashboard.addWidgets(
+      day("proven today", METRICS.backupProven),
+      day("verified today", METRICS.verified),
+      day("failed today", METRICS.backupFailed),
+    );
+    dashboard.addWidgets(
+      graph("database", METRICS.databaseBytes, Stats.MAXIMUM),
+      graph("stored", METRICS.storedBytes, Stats.MAXIMUM),
+      graph("duration of a backup", METRICS.durationMs, Stats.MAXIMUM),
+    );
+  }
+}
+
+function metricOf(cluster: string, metricName: string, statistic: string, period: Duration): Metric {
+  return new Metric({
+    namespace: METRIC_NAMESPACE,
+    metricName,
+    dimensionsMap: { [METRIC_DIMENSION]: cluster },
+    statistic,
+    period,
+    label: cluster,
+  });
+}

@@ -1,0 +1,139 @@
+import { RETRYABLE_CODES } from "../shared/errors.ts";
+import { headingOfFamily, HEADINGS, runbookLink } from "./runbook.ts";
+
+/** How a cluster is backed up and verified, as a state machine (Amazon States Language with JSONata). */
+
+export interface DefinitionProps {
+  readonly cluster: string;
+  readonly topicArn: string;
+  readonly backup: Step;
+  readonly verify: Step;
+  /** Where docs/runbook.md is published; undefined for its path. */
+  readonly runbook: string | undefined;
+}
+
+/** The task of a step: a function or a container that answers as the function does. */
+export interface Step {
+  readonly resource: string;
+  readonly arguments: Readonly<Record<string, unknown>>;
+  /** Where the outcome is in what the task returns. */
+  readonly outcome: string;
+  /** Of one attempt. */
+  readonly seconds: number;
+}
+
+/** Beside what a function needs: Lambda ends it first, and says so. */
+const LEEWAY_SECONDS = 60;
+/** A second and a third attempt, 30 s and 60 s later: a leader is elected in seconds, a member restarts in less than a minute. What lasts longer is for the next slot. */
+const ATTEMPTS = 2;
+const INTERVAL_SECONDS = 30;
+const BACKOFF = 2;
+/** What AWS's own answer to the call may be, though the function is well. https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html */
+const AWS_CODES = ["Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException", "Lambda.TooManyRequestsException"];
+
+export function definitionOf({ cluster, topicArn, backup, verify, runbook }: DefinitionProps): object {
+  const tell = (subject: string, message: object): object => ({
+    Type: "Task",
+    Resource: "arn:aws:states:::sns:publish",
+    Arguments: { TopicArn: topicArn, Subject: subject, Message: `{% $string(${write(message)}, true) %}` },
+    Retry: [{ ErrorEquals: ["States.TaskFailed"], IntervalSeconds: 5, MaxAttempts: 3, BackoffRate: BACKOFF }],
+  });
+  return {
+    Comment: `etcd-lifeboat: backs ${cluster} up, and has the snapshot verified by another role`,
+    QueryLanguage: "JSONata",
+    StartAt: "Backup",
+    TimeoutSeconds: secondsOf(backup) + secondsOf(verify) + LEEWAY_SECONDS,
+    States: {
+      Backup: { ...step(backup, "backup"), Output: `{% ${backup.outcome} %}`, Next: "NeedsAttention" },
+      NeedsAttention: {
+        Type: "Choice",
+        Choices: [{ Condition: "{% $states.input.needsAttention %}", Next: "TellFindings" }],
+        Default: "Verify",
+      },
+      TellFindings: {
+        ...tell(`etcd-lifeboat: the backup of ${shortened(cluster)} needs a person`, {
+          cluster: "$states.input.cluster",
+          snapshot: "$states.input.id",
+          findings: "$states.input.findings",
+          runbook: JSON.stringify(runbookLink(runbook, HEADINGS.attention)),
+          execution: "$states.context.Execution.Id",
+        }),
+        Output: "{% $states.input %}",
+        // The snapshot is to be verified though nobody could be told: alarms tell of it as well.
+        Catch: [{ ErrorEquals: ["States.ALL"], Output: "{% $states.input %}", Next: "Verify" }],
+        Next: "Verify",
+      },
+      Verify: {
+        ...step(verify, "verify"),
+        Output: `{% {"backup": $states.input, "verify": ${verify.outcome}} %}`,
+        End: true,
+      },
+      TellFailure: {
+        ...tell(`etcd-lifeboat: ${shortened(cluster)} has no new verified backup`, {
+          cluster: JSON.stringify(cluster),
+          step: "$states.input.step",
+          code: "$states.input.code",
+          message: "$states.input.message",
+          runbook: linkByCode(runbook),
+          execution: "$states.context.Execution.Id",
+        }),
+        Output: "{% $states.input %}",
+        Catch: [{ ErrorEquals: ["States.ALL"], Output: "{% $states.input %}", Next: "Failed" }],
+        Next: "Failed",
+      },
+      Failed: { Type: "Fail", Error: "{% $states.input.code %}", Cause: "{% $states.input.message %}" },
+    },
+  };
+}
+
+function step({ resource, arguments: Arguments, seconds }: Step, name: string): object {
+  return {
+    Type: "Task",
+    Resource: resource,
+    Arguments,
+    TimeoutSeconds: seconds + LEEWAY_SECONDS,
+    Retry: [
+      {
+        ErrorEquals: [...RETRYABLE_CODES, ...AWS_CODES],
+        IntervalSeconds: INTERVAL_SECONDS,
+        MaxAttempts: ATTEMPTS,
+        BackoffRate: BACKOFF,
+        JitterStrategy: "FULL",
+      },
+    ],
+    Catch: [
+      {
+        ErrorEquals: ["States.ALL"],
+        Output: { step: name, code: "{% $states.errorOutput.Error %}", message: `{% ${MESSAGE} %}` },
+        Next: "TellFailure",
+      },
+    ],
+  };
+}
+
+/** A function's error is JSON with `errorMessage`; what Step Functions itself says, of a timeout for one, is text, or nothing. */
+const MESSAGE =
+  '($cause := $exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : ""; $contains($cause, /^\\{.*"errorMessage"/) ? $parse($cause).errorMessage : $cause)';
+
+function linkByCode(runbook: string | undefined): string {
+  const links = Object.entries(headingOfFamily).map(([family, heading]) => [family, runbookLink(runbook, heading)]);
+  const other = JSON.stringify(runbookLink(runbook, HEADINGS.failed));
+  return `($link := $lookup(${JSON.stringify(Object.fromEntries(links))}, $substringBefore($states.input.code, "/")); $exists($link) ? $link : ${other})`;
+}
+
+function write(expressions: object): string {
+  return `{${Object.entries(expressions)
+    .map(([name, expression]) => `${JSON.stringify(name)}: ${expression}`)
+    .join(", ")}}`;
+}
+
+/** All attempts of a step. */
+function secondsOf({ seconds }: Step): number {
+  const pauses = Array.from({ length: ATTEMPTS }, (_, index) => INTERVAL_SECONDS * BACKOFF ** index).reduce((sum, each) => sum + each, 0);
+  return (ATTEMPTS + 1) * (seconds + LEEWAY_SECONDS) + pauses;
+}
+
+/** SNS takes 100 characters of a subject, and a cluster's name may have 63. */
+function shortened(cluster: string): string {
+  return cluster.length <= 48 ? cluster : `${cluster.slice(0, 45)}...`;
+}

@@ -1,0 +1,181 @@
+import { resolve } from "node:path";
+import { loadConfig } from "../shared/config/load.ts";
+import type { LoadedConfig } from "../shared/config/load.ts";
+import type { ClusterConfig, Config } from "../shared/config/schema.ts";
+import { cloudReference } from "../shared/config/secrets.ts";
+import type { CloudReference } from "../shared/config/secrets.ts";
+import { LifeboatError } from "../shared/errors.ts";
+import { stateMachineName } from "../shared/service.ts";
+import { alarmWindow } from "./alarm-window.ts";
+import type { AlarmWindow } from "./alarm-window.ts";
+import { readAuthorities } from "./authorities.ts";
+import { scheduleExpression } from "./schedule/expression.ts";
+import type { ScheduleExpression } from "./schedule/expression.ts";
+import { LARGEST_DATABASE_BYTES, sizesFor } from "./sizes.ts";
+import type { Sizes } from "./sizes.ts";
+
+/** A lifeboat.yaml that can be deployed, with what follows from it. */
+export interface Deployment {
+  readonly loaded: LoadedConfig;
+  /** Of lifeboat.yaml, absolute. */
+  readonly path: string;
+  readonly store: Extract<Config["store"], { kind: "s3" }>;
+  readonly keys: Extract<Config["keys"], { kind: "kms" }>;
+  readonly service: Config["service"];
+  readonly clusters: readonly DeployedCluster[];
+  /** Paths of certificates of authorities, relative to the configuration: functions carry them. */
+  readonly authorities: readonly string[];
+  /** ARNs of the keys that wrap for replicas. */
+  readonly replicaKeys: readonly string[];
+}
+
+export interface DeployedCluster {
+  readonly name: string;
+  readonly sizes: Sizes;
+  readonly schedule: ScheduleExpression;
+  /** 0 for none. */
+  readonly flexibleMinutes: number;
+  /** No backup for so long is an alarm: the longest gap of the schedule, its window, the time of a run, and the grace. */
+  readonly silence: AlarmWindow;
+  readonly rpo: AlarmWindow;
+  /** What the functions read from AWS to connect. */
+  readonly secrets: readonly CloudReference[];
+}
+
+/** Reads lifeboat.yaml at `path`. Throws as loadConfig, and `config/invalid` naming every setting that cannot be deployed. */
+export async function readDeployment(path: string): Promise<Deployment> {
+  return deploymentOf(await loadConfig(path), resolve(path));
+}
+
+/** Throws `config/invalid`. */
+function deploymentOf(loaded: LoadedConfig, path: string): Deployment {
+  const { config, file } = loaded;
+  const problems: string[] = [];
+  const { store, keys } = config;
+  if (store.kind !== "s3") problems.push("store: functions keep nothing on a disk; use { kind: s3, bucket: ..., region: ... }");
+  if (keys.kind !== "kms") problems.push("keys: functions hold no key files; use { kind: kms, ... }");
+  if (store.kind === "s3" && keys.kind === "kms" && store.region !== keys.region)
+    problems.push(
+      `keys.region: ${keys.region} is not the ${store.region} of the store; the vault is one stack, and a stack has one region`,
+    );
+  if (keys.kind === "kms") problems.push(...keyProblems(keys));
+  if (store.kind === "s3" && store.sse !== undefined && !isNameable(store.sse.kmsKey)) problems.push(`store.sse.kmsKey: ${NAMEABLE}`);
+  problems.push(...replicaProblems(config), ...nameProblems(config));
+
+  const clusters = Object.entries(config.clusters).flatMap(([name, cluster]) => {
+    const found = clusterOf(name, cluster);
+    problems.push(...found.problems.map((problem) => `clusters.${name}.${problem}`));
+    return found.deployed === undefined ? [] : [found.deployed];
+  });
+  const authorities = readAuthorities(loaded, problems);
+  if (problems.length > 0 || store.kind !== "s3" || keys.kind !== "kms") {
+    throw new LifeboatError("config/invalid", problems.map((problem) => `${file}: ${problem}`).join("\n"), {
+      hint: 'docs/cli.md, "Settings of the service", says what can be deployed',
+    });
+  }
+  return { loaded, path, store, keys, service: config.service, clusters, authorities, replicaKeys: replicaKeys(config) };
+}
+
+const NAMEABLE = "name it by alias/NAME, and the vault makes it, or by the ARN of a key that is there; policies need one or the other";
+const KEY_ARN = /^arn:[^:]+:kms:[^:]+:\d{12}:key\//;
+
+function keyProblems({ wrap, sign }: Deployment["keys"]): string[] {
+  return Object.entries({ wrap, "sign.snapshot": sign.snapshot, "sign.audit": sign.audit, "sign.bundle": sign.bundle }).flatMap(
+    ([setting, key]) => (isNameable(key) ? [] : [`keys.${setting}: ${NAMEABLE}`]),
+  );
+}
+
+function isNameable(key: string): boolean {
+  return key.startsWith("alias/") || KEY_ARN.test(key);
+}
+
+function replicaProblems({ replicas }: Config): string[] {
+  return replicas.flatMap(({ name, wrap }, index) =>
+    wrap?.kind !== "kms" || KEY_ARN.test(wrap.key)
+      ? []
+      : [`replicas.${index}.wrap.key: name the key of ${name} by its ARN, so that the role of the backup can be allowed to encrypt by it`],
+  );
+}
+
+function replicaKeys({ replicas }: Config): readonly string[] {
+  return replicas.flatMap(({ wrap }) => (wrap?.kind === "kms" ? [wrap.key] : []));
+}
+
+function nameProblems({ service, clusters: settings }: Config): string[] {
+  const clusters = Object.keys(settings);
+  if (clusters.length === 0) return ["clusters: there are none to back up"];
+  const byName = new Map<string, string>();
+  return clusters.flatMap((cluster) => {
+    const machine = stateMachineName(service.name, cluster);
+    const other = byName.get(machine);
+    byName.set(machine, cluster);
+    return other === undefined ? [] : [`clusters.${cluster}: its state machine would be called as that of ${other}; rename one of them`];
+  });
+}
+
+const MINUTE_MS = 60_000;
+/** What EventBridge Scheduler takes. */
+const LONGEST_WINDOW_MINUTES = 1440;
+
+/** Problems begin with the setting below the cluster. */
+function clusterOf(
+  name: string,
+  cluster: ClusterConfig,
+): { readonly deployed: DeployedCluster | undefined; readonly problems: readonly string[] } {
+  const problems: string[] = [];
+  const { databaseSize, megabytesPerSecond, flexibleWindow = 0, grace } = cluster.service;
+  if (databaseSize > LARGEST_DATABASE_BYTES)
+    problems.push(
+      `service.databaseSize: the proof of so many entries does not fit the memory of a task; at most ${LARGEST_DATABASE_BYTES / 2 ** 30}GiB do`,
+    );
+  if (flexibleWindow % MINUTE_MS !== 0 || flexibleWindow > LONGEST_WINDOW_MINUTES * MINUTE_MS)
+    problems.push(`service.flexibleWindow: AWS takes whole minutes, at most ${LONGEST_WINDOW_MINUTES / 60}h`);
+  problems.push(...referenceProblems(cluster));
+
+  const schedule = scheduleExpression(cluster.schedule);
+  if (typeof schedule === "string") return { deployed: undefined, problems: [...problems, `schedule: ${schedule}`] };
+  const sizes = sizesFor(databaseSize, megabytesPerSecond);
+  const between = schedule.longestGapMs + flexibleWindow + sizes.seconds * 1000;
+  const silence = alarmWindow(between + grace);
+  const rpo = alarmWindow(cluster.rpo);
+  if (silence === undefined)
+    problems.push(
+      "schedule: leaves gaps that no alarm of CloudWatch can watch, which looks back seven days; back up at least every six days",
+    );
+  if (rpo === undefined) problems.push("rpo: CloudWatch looks back seven days; take at most 7d");
+  if (cluster.rpo < between)
+    problems.push(
+      `rpo: ${minutes(between)} minutes can lie between two backups by the schedule, its window and the time of a run; back up more often, or take a larger rpo`,
+    );
+  if (silence === undefined || rpo === undefined) return { deployed: undefined, problems };
+  const secrets = references(cluster).flatMap(([, reference]) => cloudReference(reference) ?? []);
+  return { deployed: { name, sizes, schedule, flexibleMinutes: flexibleWindow / MINUTE_MS, silence, rpo, secrets }, problems };
+}
+
+function minutes(ms: number): number {
+  return Math.ceil(ms / MINUTE_MS);
+}
+
+function references({ tls, auth }: ClusterConfig): readonly (readonly [setting: string, reference: string])[] {
+  const all = { "tls.ca": tls?.ca, "tls.cert": tls?.cert, "tls.key": tls?.key, "auth.password": auth?.password };
+  return Object.entries(all).flatMap(([setting, reference]) => (reference === undefined ? [] : [[setting, reference] as const]));
+}
+
+function referenceProblems(cluster: ClusterConfig): string[] {
+  return references(cluster).flatMap(([setting, reference]) => {
+    if (reference.startsWith("env:"))
+      return [`${setting}: a function has no such variable; keep it in AWS and write secretsmanager:NAME#FIELD or ssm:NAME`];
+    if (reference.startsWith("file:") && setting !== "tls.ca")
+      return [`${setting}: a secret would lie in the function's code; keep it in AWS and write secretsmanager:NAME#FIELD or ssm:NAME`];
+    return [];
+  });
+}
+
+/** Throws `config/not-found` for a name that is not there. */
+export function clusterNamed({ clusters, loaded }: Deployment, name: string): DeployedCluster {
+  const found = clusters.find((each) => each.name === name);
+  if (found !== undefined) return found;
+  throw new LifeboatError("config/not-found", `${loaded.file} has no cluster ${name}`, {
+    hint: `there are ${clusters.map((each) => each.name).join(", ")}`,
+  });
+}

@@ -1,0 +1,35 @@
+/** What alarms and notices say of docs/runbook.md, in which a test finds each of these headings. */
+export const HEADINGS = {
+  failed: "Alarm: a backup failed",
+  unproven: "Alarm: a backup is unproven",
+  quarantined: "Alarm: a backup was quarantined",
+  silent: "Alarm: no backup ran",
+  rpo: "Alarm: the newest proven backup is too old",
+  notVerified: "Alarm: no backup was verified",
+  verifyFailed: "Alarm: a verification failed",
+  dissent: "Alarm: a member dissents",
+  lineage: "Alarm: a new lineage began",
+  undelivered: "Alarm: a scheduled start was not delivered",
+  key: "Alarm: a key cannot be used",
+  certificate: "Alarm: a certificate runs out",
+  duration: "Alarm: a run takes nearly as long as it may",
+  attention: "A notice says that a backup needs a person",
+} as const;
+
+export type Heading = (typeof HEADINGS)[keyof typeof HEADINGS];
+
+/** By the part of an error's code before the slash; any other is HEADINGS.failed. */
+export const headingOfFamily: Readonly<Record<string, Heading>> = { keys: HEADINGS.key, verify: HEADINGS.verifyFailed };
+
+/** The heading's address below that of docs/runbook.md. */
+export function runbookLink(address: string | undefined, heading: Heading): string {
+  return `${address ?? "docs/runbook.md"}#${anchorOf(heading)}`;
+}
+
+/** As GitHub makes anchors of headings. */
+export function anchorOf(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9 -]/g, "")
+    .replaceAll(" ", "-");
+}
