@@ -7,7 +7,7 @@ export const EXIT_CODES = {
   2: "usage or configuration is wrong, or names something that is not there",
   3: "etcd could not be reached, or refused",
   4: "verification failed: content is not what was signed",
-  5: "the store or the keys failed",
+  5: "the store, the keys or the deployed service failed",
   6: "findings: done, but something needs a person",
   130: "interrupted",
 } as const;
@@ -24,6 +24,7 @@ const BY_FAMILY: Readonly<Record<string, ExitCode>> = {
   verify: 4,
   store: 5,
   keys: 5,
+  service: 5,
   busy: 1,
   interrupted: 130,
 };

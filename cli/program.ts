@@ -25,6 +25,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   rewrap: async () => (await import("./rewrap.ts")).registerRewrap,
   orphans: async () => (await import("./orphans.ts")).registerOrphans,
   doctor: async () => (await import("./doctor.ts")).registerDoctor,
+  invoke: async () => (await import("./invoke.ts")).registerInvoke,
   completion: async () => (await import("./completion.ts")).registerCompletion,
 };
 

@@ -48,6 +48,8 @@ const RETRYABLE = {
   "keys/deleting": false,
   "keys/throttled": true,
   "keys/failed": true,
+  "service/denied": false,
+  "service/failed": true,
   busy: true,
   interrupted: true,
 } as const;
@@ -87,4 +89,13 @@ export function isLifeboatError(error: unknown, ...codes: readonly (ErrorCode | 
 /** The short text of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** The code that `name` is, where it is one. */
+export function errorCodeOf(name: string): ErrorCode | undefined {
+  return isErrorCode(name) ? name : undefined;
+}
+
+function isErrorCode(name: string): name is ErrorCode {
+  return Object.hasOwn(RETRYABLE, name);
 }

@@ -4,15 +4,16 @@ import { access, constants, lstat, readFile, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Clock, RandomBytes } from "./clock.ts";
+import { findCluster } from "./config/find-cluster.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import { resolveReference } from "./config/secrets.ts";
 import type { Environment, SecretSource } from "./config/secrets.ts";
 import type { ClusterConfig, Config } from "./config/schema.ts";
-import { suggestion } from "./config/settings.ts";
 import type { Actor } from "./custody/append.ts";
 import { LifeboatError, messageOf } from "./errors.ts";
 import type { EtcdSettings } from "./etcd/adapter/settings.ts";
 import type { EtcdSource, StreamLimits } from "./etcd/etcd-source.ts";
+import type { Executions } from "./executions/executions.ts";
 import { makeFolders } from "./folders.ts";
 import { FileLock } from "./host-lock/file-lock.ts";
 import type { HostLock } from "./host-lock/host-lock.ts";
@@ -97,23 +98,9 @@ function cloudSecrets({ keys }: Config): SecretSource {
 }
 
 /** The named cluster of the configuration, connected to lazily. Throws `config/not-found` for a name that is not there. */
-export async function connectCluster(
-  { config, directory, file }: LoadedConfig,
-  name: string,
-  surroundings: Surroundings,
-): Promise<ConnectedCluster> {
-  const cluster = Object.hasOwn(config.clusters, name) ? config.clusters[name] : undefined;
-  if (cluster === undefined) {
-    const known = Object.keys(config.clusters);
-    const near = suggestion(name, known);
-    const hint =
-      known.length === 0
-        ? `add it under clusters in ${file}`
-        : near === undefined
-          ? `there are ${known.join(", ")}`
-          : `did you mean ${near}?`;
-    throw new LifeboatError("config/not-found", `${file} has no cluster ${name}`, { hint });
-  }
+export async function connectCluster(loaded: LoadedConfig, name: string, surroundings: Surroundings): Promise<ConnectedCluster> {
+  const { config, directory } = loaded;
+  const cluster = findCluster(loaded, name);
   const sources = { directory, environment: surroundings.environment, cloud: cloudSecrets(config) };
   const read = (reference: string | undefined, setting: string): Promise<string> | undefined =>
     reference === undefined ? undefined : resolveReference(reference, `clusters.${name}.${setting}`, sources);
@@ -162,6 +149,12 @@ async function readAuth(cluster: ClusterConfig, read: Read): Promise<EtcdSetting
   const password = await read(auth?.password, "auth.password");
   // Editors end a file with a newline that is no part of the password.
   return auth === undefined || password === undefined ? undefined : { username: auth.username, password: password.replace(/\r?\n$/, "") };
+}
+
+/** The deployed service, in the region of the configuration's keys or store. */
+export async function openExecutions({ config: { keys, store } }: LoadedConfig): Promise<Executions> {
+  const { StepFunctions } = await import("./executions/step-functions.ts");
+  return new StepFunctions(keys.kind === "kms" ? keys.region : store.kind === "s3" ? store.region : undefined);
 }
 
 /** Finds helper programs, also where there is no configuration. Throws `config/invalid` for a `tools.dir` that cannot be one. */

@@ -30,6 +30,7 @@ const COMMANDS = [
   "custody",
   "orphans",
   "doctor",
+  "invoke",
   "completion",
 ];
 

@@ -1,0 +1,82 @@
+import { Argument } from "commander";
+import { findCluster } from "../shared/config/find-cluster.ts";
+import { LifeboatError } from "../shared/errors.ts";
+import { invokeBackup } from "../shared/jobs/invoke.ts";
+import type { InvokeResult } from "../shared/jobs/invoke.ts";
+import type { ExecutionOutcome } from "../shared/service.ts";
+import type { Register, Session } from "./command.ts";
+import { print, printJson, tell } from "./console.ts";
+import type { ExitCode } from "./exit-codes.ts";
+import { formatBytes, formatFields } from "./format.ts";
+
+const STATE_MACHINE = /^arn:aws[a-z-]*:states:[a-z0-9-]+:\d{12}:stateMachine:[^:]+(:[^:]+)?$/;
+
+interface Options {
+  readonly stateMachine?: string;
+}
+
+/** `lifeboat invoke`. */
+export const registerInvoke: Register = (program, run) => {
+  program
+    .command("invoke")
+    .summary("have the deployed service take a backup now")
+    .description(
+      "Start the deployed service's backup of a cluster with your own AWS credentials, and watch it until the snapshot is verified. Needs states:ListStateMachines, StartExecution, DescribeExecution and GetExecutionHistory.",
+    )
+    .addArgument(new Argument("<job>", "what to do").choices(["backup"]))
+    .argument("<cluster>", "a cluster of the configuration")
+    .option("--state-machine <arn>", "the cluster's state machine (default: the one that service.name of the configuration leads to)")
+    .addHelpText(
+      "after",
+      "\nThe exit codes are those of lifeboat backup. Ctrl-C ends the watching only.\n\nExample:\n  $ lifeboat invoke backup prod",
+    )
+    .action((_job: string, cluster: string, options: Options) =>
+      run(async (session) => {
+        const { console } = session;
+        const loaded = await session.loadConfig();
+        findCluster(loaded, cluster);
+        const stateMachine = parseArn(options.stateMachine);
+        const { openExecutions } = await import("../shared/wire.ts");
+        const ports = {
+          executions: await openExecutions(loaded),
+          clock: console.clock,
+          onStart: (execution: string) => tell(console, `started ${execution}`),
+          onState: (name: string) => tell(console, `entered ${name}`),
+        };
+        const service = loaded.config.service.name;
+        return report(session, await invokeBackup(ports, { cluster, service, stateMachine, signal: console.signal }));
+      }),
+    );
+};
+
+function parseArn(text: string | undefined): string | undefined {
+  if (text === undefined || STATE_MACHINE.test(text)) return text;
+  throw new LifeboatError("usage", `--state-machine "${text}" is not the ARN of a state machine`, {
+    hint: "give one such as arn:aws:states:eu-central-1:111122223333:stateMachine:lifeboat-prod",
+  });
+}
+
+function report(session: Session, { execution, outcome }: InvokeResult): ExitCode {
+  const { console, json } = session;
+  if (outcome === undefined) {
+    tell(console, `no longer watching; the execution goes on: ${execution}`);
+    tell(console, `hint: to stop it: aws stepfunctions stop-execution --execution-arn ${execution}`);
+    return 130;
+  }
+  if (json) printJson(console, { execution, ...outcome });
+  else print(console, formatFields(fieldsOf(outcome)));
+  return outcome.backup.needsAttention ? 6 : 0;
+}
+
+function fieldsOf({ backup, verify }: ExecutionOutcome): [string, string][] {
+  return [
+    ["snapshot", `${backup.cluster}/${backup.id}${backup.existing ? " (the slot was backed up before)" : ""}`],
+    ["database", formatBytes(backup.databaseBytes)],
+    ["stored", formatBytes(backup.storedBytes)],
+    ["proof", backup.proof],
+    ...backup.findings.map((finding): [string, string] => ["LOOK", finding]),
+    ["verified", verify.countersignature],
+    ["manifest", backup.manifestDigest],
+    ["custody", verify.custody],
+  ];
+}
