@@ -1,62 +1,79 @@
-import { isLifeboatError } from "../shared/errors.ts";
+import { isLifeboatError, LifeboatError } from "../shared/errors.ts";
 import { errnoOf } from "../shared/folders.ts";
 import type { LoadedConfig } from "../shared/config/load.ts";
-import { checkTools } from "../shared/jobs/doctor/check-tools.ts";
-import type { ToolsReport } from "../shared/jobs/doctor/check-tools.ts";
 import type { DoctorFinding } from "../shared/jobs/doctor/finding.ts";
-import { nameOf } from "../shared/programs/program-finder.ts";
-import { findPrograms } from "../shared/wire.ts";
 import type { Register, Session } from "./command.ts";
-import { print, printJson, widthOf } from "./console.ts";
-import { formatFields, formatFinding, formatTable } from "./format.ts";
-
-/** What a check has to say. */
-interface Outcome {
-  /** For a person. */
-  readonly text: string;
-  /** Under the check's name in the JSON document. */
-  readonly json: unknown;
-  readonly findings: readonly DoctorFinding[];
-}
+import { print, printJson } from "./console.ts";
+import { runClock } from "./doctor/clock.ts";
+import { runEtcd } from "./doctor/etcd.ts";
+import { runKeys } from "./doctor/keys.ts";
+import type { Outcome, RunCheck } from "./doctor/outcome.ts";
+import { runPermissions } from "./doctor/permissions.ts";
+import { runStore } from "./doctor/store.ts";
+import { runTools } from "./doctor/tools.ts";
+import { formatFinding } from "./format.ts";
 
 interface Check {
   readonly name: string;
   readonly description: string;
-  run(session: Session, loaded: LoadedConfig | undefined): Promise<Outcome>;
+  /** Undefined: it needs a configuration, and there is none. */
+  run(session: Session, loaded: LoadedConfig | undefined): Promise<Outcome | undefined>;
 }
 
 /** Each has a flag of its name; without any flag all run. */
-const CHECKS: readonly Check[] = [{ name: "tools", description: "look for helper programs (age, etcdctl, etcdutl)", run: runTools }];
+const CHECKS: readonly Check[] = [
+  { name: "store", description: "how the bucket or folder is set up", run: configured(runStore) },
+  { name: "keys", description: "kind, state and trust of each key", run: configured(runKeys) },
+  { name: "permissions", description: "who is calling, and which role that can be", run: configured(runPermissions) },
+  { name: "clock", description: "this machine's clock beside the store's", run: configured(runClock) },
+  { name: "etcd", description: "preflight of each cluster", run: configured(runEtcd) },
+  { name: "tools", description: "look for helper programs (age, etcdctl, etcdutl)", run: runTools },
+];
 
 /** `lifeboat doctor`. */
 export const registerDoctor: Register = (program, run) => {
   const command = program
     .command("doctor")
-    .summary("check what this machine has")
+    .summary("check store, keys, permissions, clock, etcd and tools")
     .description(
-      "Check what lifeboat needs on this machine, and change nothing. With flags only the checks that they name; a configuration is not necessary. The exit code is 6 where a command would miss something.",
+      "Check what lifeboat relies on, and change nothing: each finding comes with its fix. With flags only the checks that they name. Without a configuration only --tools runs. The exit code is 6 where there is a problem.",
     )
-    .addHelpText("after", "\nExample:\n  $ lifeboat doctor --tools");
+    .addHelpText("after", "\nExamples:\n  $ lifeboat doctor\n  $ lifeboat doctor --store --permissions");
   for (const { name, description } of CHECKS) command.option(`--${name}`, description);
   command.action((options: Readonly<Record<string, boolean | undefined>>) =>
     run(async (session) => {
       const chosen = CHECKS.filter(({ name }) => options[name] === true);
       const loaded = await configIfAny(session);
       const outcomes: (readonly [string, Outcome])[] = [];
-      for (const check of chosen.length === 0 ? CHECKS : chosen) outcomes.push([check.name, await check.run(session, loaded)]);
-      const findings = outcomes.flatMap(([, outcome]) => outcome.findings);
+      const left: string[] = [];
+      for (const check of chosen.length === 0 ? CHECKS : chosen) {
+        const outcome = await check.run(session, loaded);
+        if (outcome === undefined) left.push(check.name);
+        else outcomes.push([check.name, outcome]);
+      }
+      if (chosen.length > 0 && left.length > 0) throw noConfiguration(left);
+      const findings = [...outcomes.flatMap(([, outcome]) => outcome.findings), ...(left.length === 0 ? [] : [notRun(left)])];
       if (session.json) {
-        printJson(session.console, { ...Object.fromEntries(outcomes.map(([name, { json }]) => [name, json])), findings });
+        const none = left.map((name) => [name, null] as const);
+        printJson(session.console, {
+          ...Object.fromEntries([...none, ...outcomes.map(([name, { json }]) => [name, json] as const)]),
+          findings,
+        });
       } else {
-        for (const [, { text }] of outcomes) print(session.console, text);
+        print(session.console, outcomes.map(([, { text }]) => text).join("\n\n"));
         for (const finding of findings) print(session.console, `\n${formatFinding(finding)}`);
+        if (findings.length === 0) print(session.console, "\nno problems found");
       }
       return findings.some(({ severity }) => severity === "problem") ? 6 : 0;
     }),
   );
 };
 
-/** Most of doctor serves before there is a configuration; one that is named, or there and wrong, is an error all the same. */
+function configured(check: RunCheck): Check["run"] {
+  return async (session, loaded) => (loaded === undefined ? undefined : check(session, loaded));
+}
+
+/** Tools are looked for before there is a configuration; one that is named, or there and wrong, is an error all the same. */
 async function configIfAny(session: Session): Promise<LoadedConfig | undefined> {
   try {
     return await session.loadConfig();
@@ -67,32 +84,16 @@ async function configIfAny(session: Session): Promise<LoadedConfig | undefined> 
   }
 }
 
-async function runTools({ console, surroundings }: Session, loaded: LoadedConfig | undefined): Promise<Outcome> {
-  const { programs, findings } = await checkTools(await findPrograms(loaded, surroundings), console.signal);
-  return { text: describeTools(programs, widthOf(console.stdout)), json: programs.map(toJson), findings };
+const MAKE_ONE = "make one with lifeboat init, or name one with --config FILE";
+
+function noConfiguration(checks: readonly string[]): LifeboatError {
+  const flags = checks.map((name) => `--${name}`).join(" ");
+  return new LifeboatError("config/not-found", `there is no configuration lifeboat.yaml, and ${flags} cannot do without`, {
+    hint: MAKE_ONE,
+  });
 }
 
-function describeTools(programs: ToolsReport["programs"], width: number | undefined): string {
-  const table = formatTable(
-    ["PROGRAM", "VERSION", "FROM", "PATH"],
-    programs.map(({ program, found }) => [nameOf(program), found?.version ?? "-", found?.origin ?? "not found", found?.path ?? "-"]),
-    { width, dispensable: ["PATH"] },
-  );
-  const nobody = programs.every(({ neededBy }) => neededBy.length === 0);
-  const uses = programs.map(({ program, neededBy, usedFor }): [string, string] => [
-    nameOf(program),
-    neededBy.length === 0 ? usedFor : `lifeboat ${neededBy.join(", ")}; ${usedFor}`,
-  ]);
-  return `${table}\n\n${nobody ? "No command of this version needs one. By hand they serve for" : "What needs them, or what they serve for by hand"}:\n${formatFields(uses)}`;
-}
-
-function toJson({ program, found, passedOver, neededBy, usedFor }: ToolsReport["programs"][number]): unknown {
-  return {
-    program: program.name,
-    minor: program.minor ?? null,
-    found: found ?? null,
-    passedOver: passedOver.map(({ path, origin, reason }) => ({ path, origin, reason })),
-    neededBy,
-    usedFor,
-  };
+function notRun(checks: readonly string[]): DoctorFinding {
+  const message = `there is none here, so these were not looked at: ${checks.join(", ")}`;
+  return { code: "no-configuration", severity: "info", subject: "configuration", message, fix: MAKE_ONE };
 }

@@ -22,7 +22,7 @@ export const registerPreflight: Register = (program, run) => {
       run((session) =>
         session.withCluster(cluster, async (ports, { etcd }) => {
           const result = await preflight({ ...ports, etcd }, cluster, session.console.signal);
-          if (session.json) printJson(session.console, toJson(cluster, result));
+          if (session.json) printJson(session.console, preflightJson(cluster, result));
           else report(session.console, cluster, result);
           return exitCode(result);
         }),
@@ -102,7 +102,8 @@ function toRow({ endpoint, status, permission, certificate }: EndpointFacts, { m
   ];
 }
 
-function toJson(cluster: string, result: PreflightResult): unknown {
+/** The JSON document of `lifeboat preflight`; `lifeboat doctor` has one for each cluster. */
+export function preflightJson(cluster: string, result: PreflightResult): unknown {
   const { members, alarms, clientCertificate, lineage, plan, findings } = result;
   const chosen = plan?.sources[0];
   return {

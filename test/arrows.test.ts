@@ -17,6 +17,7 @@ const FORBIDDEN: readonly (readonly [file: string, imported: string])[] = [
   ["shared/jobs/kms.ts", "../keys/kms/kms-key-ring.ts"],
   ["shared/config/aws.ts", "../secrets/aws-secrets.ts"],
   ["shared/jobs/d.ts", "../etcd/adapter/source.ts"],
+  ["shared/custody/who.ts", "../aws/caller-identity.ts"],
   ["shared/jobs/e.ts", "../wire.ts"],
   ["shared/jobs/f.ts", "node:fs/promises"],
   ["shared/jobs/g.ts", "../seal/seal.ts"],

@@ -1,11 +1,13 @@
-import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { requireEtcd } from "../../tools/lab/etcd-programs.ts";
 import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
-import { lifeboat, lifeboatJson } from "../support/lifeboat.ts";
+import { lifeboatHere, lifeboatJsonHere } from "../support/lifeboat-here.ts";
+import { lifeboatJson } from "../support/lifeboat.ts";
+import { saying } from "../support/matchers.ts";
 
 /** `lifeboat doctor` in a checkout: test/e2e/install.test.ts asks it where the package is installed. */
 
@@ -38,23 +40,30 @@ test("needs no configuration, and finds what set-up built", async () => {
     ...["3.5", "3.6", "3.7"].map((minor) => ["etcdutl", minor, "checkout"]),
   ]);
   expect(findings).toEqual([]);
-  expect(await lifeboatJson(["doctor"], { cwd: folder.path })).toMatchObject({ tools });
+  expect(await lifeboatJsonHere(["doctor"], { cwd: folder.path })).toMatchObject({
+    ...{ store: null, keys: null, permissions: null, clock: null, etcd: null, tools },
+    findings: [{ code: "no-configuration", severity: "info", message: saying("store, keys, permissions, clock, etcd") }],
+  });
+  // What was named must be done.
+  const { code, stdout, stderr } = await lifeboatHere(["doctor", "--tools", "--clock", "--etcd"], { cwd: folder.path });
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr).toContain("there is no configuration lifeboat.yaml, and --clock --etcd cannot do without");
 });
 
 test("takes tools.dir, relative to the configuration, before everything else", async () => {
   const cwd = join(folder.path, "own");
   await mkdir(join(cwd, "programs"), { recursive: true });
-  await lifeboat(["init"], { cwd });
+  await lifeboatHere(["init"], { cwd });
   await symlink(requireEtcd("3.7").etcdutl, join(cwd, "programs/etcdutl"));
   await writeFile(join(cwd, "programs/age"), "no program");
   const config = join(cwd, "lifeboat.yaml");
   await setToolsDir(config, "./programs");
-  const { tools, findings } = doctorSchema.parse(await lifeboatJson(["doctor", "--config", config], { cwd: folder.path }));
+  const { tools, findings } = doctorSchema.parse(await lifeboatJsonHere(["doctor", "--tools", "--config", config], { cwd: folder.path }));
   expect(tools.at(-1)?.found).toMatchObject({ path: join(cwd, "programs/etcdutl"), origin: "tools.dir" });
   expect(tools.at(-2)).toMatchObject({ found: { origin: "checkout" }, passedOver: [{ origin: "tools.dir", reason: "is 3.7.3" }] });
   expect(findings).toMatchObject([{ code: "program-unusable", severity: "warning", subject: "age" }]);
 
-  const { code, stdout } = await lifeboat(["doctor", "--config", config], { cwd: folder.path });
+  const { code, stdout } = await lifeboatHere(["doctor", "--tools", "--config", config], { cwd: folder.path });
   expect(code).toBe(0);
   expect(stdout).toMatch(/^etcdutl 3\.7 +3\.7\.\d+ +tools\.dir +\S+programs\/etcdutl$/m);
   expect(stdout).toContain(`warning: age: ${join(cwd, "programs/age")} may not be run\n  fix: `);
@@ -63,16 +72,84 @@ test("takes tools.dir, relative to the configuration, before everything else", a
 test("a wrong tools.dir or configuration is exit code 2, told with the path", async () => {
   const cwd = join(folder.path, "wrong");
   await mkdir(cwd);
-  await lifeboat(["init"], { cwd });
+  await lifeboatHere(["init"], { cwd });
   await setToolsDir(join(cwd, "lifeboat.yaml"), "./nowhere");
-  const { code, stdout, stderr } = await lifeboat(["doctor"], { cwd });
+  const { code, stdout, stderr } = await lifeboatHere(["doctor"], { cwd });
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   expect(stderr).toContain(`tools.dir in lifeboat.yaml (${join(cwd, "nowhere")}) cannot be read as a folder`);
   expect(stderr).toContain("hint: name a folder that holds age and etcd-3.6/etcdutl");
 
-  expect(await lifeboat(["doctor", "--config", "none.yaml"], { cwd })).toMatchObject({ code: 2, stdout: "" });
+  expect(await lifeboatHere(["doctor", "--config", "none.yaml"], { cwd })).toMatchObject({ code: 2, stdout: "" });
   await writeFile(join(cwd, "lifeboat.yaml"), "version: 7\n");
-  expect(await lifeboat(["doctor"], { cwd })).toMatchObject({ code: 2, stdout: "" });
+  expect(await lifeboatHere(["doctor"], { cwd })).toMatchObject({ code: 2, stdout: "" });
+});
+
+const findingsSchema = z.object({ findings: doctorSchema.shape.findings });
+
+/** What doctor finds there, as `severity code`, and its exit code. */
+async function findings(cwd: string, ...flags: readonly string[]): Promise<readonly (string | number | undefined)[]> {
+  const { code, stdout } = await lifeboatHere(["doctor", ...flags, "--json"], { cwd });
+  return [code, ...findingsSchema.parse(JSON.parse(stdout)).findings.map((each) => `${each.severity} ${each.code}`)];
+}
+
+test("what init made is well, and a person who holds all keys is told so", async () => {
+  const cwd = join(folder.path, "fresh");
+  await mkdir(cwd);
+  await lifeboatHere(["init"], { cwd });
+  expect(await findings(cwd)).toEqual([0, "info beyond-its-role", "info no-clusters"]);
+  const { stdout } = await lifeboatHere(["doctor"], { cwd });
+  expect(stdout).toMatch(/^can act as: +writer, verifier, reader$/m);
+  expect(stdout).toMatch(/^clock of store: +as here$/m);
+  // Looking left nothing behind, neither what the clock was read by.
+  expect(await readdir(join(cwd, "vault"))).toEqual([]);
+});
+
+test("each thing that is wrong with a folder and its keys, with the exit code", async () => {
+  const cwd = join(folder.path, "broken");
+  await mkdir(cwd);
+  await lifeboatHere(["init"], { cwd });
+  const keys = join(cwd, "keys");
+
+  await chmod(join(cwd, "vault"), 0o777);
+  expect(await findings(cwd, "--store")).toEqual([0, "warning folder-open"]);
+  await rm(join(cwd, "vault"), { recursive: true });
+  expect(await findings(cwd, "--store", "--clock")).toEqual([0, "info folder-missing"]);
+  await writeFile(join(cwd, "vault"), "");
+  expect(await findings(cwd, "--store")).toEqual([6, "problem not-checked"]);
+
+  await chmod(join(keys, "audit.key"), 0o644);
+  const { stdout } = await lifeboatHere(["doctor", "--keys"], { cwd });
+  expect(stdout).toMatch(/^audit +keys\/invalid +here/m);
+  expect(stdout).toContain(
+    `problem: audit.key: ${keys}/audit.key is a private key that others than its owner may touch (mode 0644)\n  fix: chmod 600`,
+  );
+  await chmod(join(keys, "audit.key"), 0o600);
+
+  // Another's wrapping identity, and a signing key that nobody trusts.
+  const other = join(folder.path, "other");
+  await mkdir(other);
+  await lifeboatHere(["init"], { cwd: other });
+  await rename(join(other, "keys/wrapping.key"), join(keys, "wrapping.key"));
+  for (const file of ["snapshot.key", "snapshot.pub"]) await rename(join(other, "keys", file), join(keys, file));
+  expect(await findings(cwd, "--keys")).toEqual([6, "problem key-unusable", "problem key-untrusted"]);
+  await chmod(keys, 0o720);
+  expect(await findings(cwd, "--keys")).toContain("problem key-folder-open");
+
+  await rename(keys, join(cwd, "elsewhere"));
+  expect(await findings(cwd, "--keys")).toEqual([6, "problem key-missing"]);
+});
+
+test("a host with the files of one role is that role", async () => {
+  const cwd = join(folder.path, "host");
+  await mkdir(cwd);
+  await lifeboatHere(["init"], { cwd });
+  for (const file of ["wrapping.key", "audit.key", "audit.pub", "bundle.key", "bundle.pub"]) await rm(join(cwd, "keys", file));
+  const { code, stdout } = await lifeboatHere(["doctor", "--permissions", "--keys"], { cwd });
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^can act as: +writer, reader$/m);
+  expect(stdout).toMatch(/^verifier .* no +unwrap; sign audit$/m);
+  // A folder lets whoever writes also remove, and replace.
+  expect(stdout).toContain("beyond the work of a writer this caller may remove everything; read data; put verified, rewraps");
 });
 
 async function setToolsDir(config: string, dir: string): Promise<void> {

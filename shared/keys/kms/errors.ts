@@ -4,7 +4,7 @@ import type { KeyName } from "./settings.ts";
 
 /** What KMS was asked: the name of the call is that of the permission too. */
 export interface KmsCall {
-  readonly call: "Encrypt" | "Decrypt" | "Sign" | "GetPublicKey" | "DescribeKey";
+  readonly call: "Encrypt" | "Decrypt" | "Sign" | "GetPublicKey" | "DescribeKey" | "GetKeyRotationStatus";
   readonly key: KeyName;
   /** For people: "KMS in eu-central-1". */
   readonly location: string;

@@ -160,6 +160,12 @@ export function s3Error(error: unknown, doing: string, location: string): unknow
 
 const FULL_HINT = "raise the quota of the bucket or free space, then try again";
 
+/** The name of what was refused, and one line of what was said. */
+export function describeFault(error: unknown): string {
+  const { name } = faultOf(error);
+  return error instanceof Error && messageOf(error) !== name ? `${name}: ${reasonOf(error)}` : name;
+}
+
 /** One line of it: what a server sends may be long, and of several. */
 function reasonOf(error: Error): string {
   const line = messageOf(error).split("\n", 1)[0]?.trim() ?? "";

@@ -1,0 +1,63 @@
+import type { KeyFacts, KmsKeyFacts, LocalKeyFacts } from "../../shared/keys/key-inspector.ts";
+import { checkKeys } from "../../shared/jobs/doctor/check-keys.ts";
+import { isUnseen, type Seen } from "../../shared/unseen.ts";
+import { openInspectors } from "../../shared/wire-doctor.ts";
+import { widthOf } from "../console.ts";
+import { formatTable } from "../format.ts";
+import type { RunCheck } from "./outcome.ts";
+
+/** `lifeboat doctor --keys`. */
+export const runKeys: RunCheck = async ({ console, surroundings }, loaded) => {
+  const { keys, stores } = await openInspectors(loaded, surroundings);
+  const { trustedKeys: trusted, breakGlass } = loaded.config;
+  const { location, facts, findings } = await checkKeys({ keys, trusted, stores, breakGlass: breakGlass.length }, console.signal);
+  return {
+    text: `keys: ${location}${facts === undefined ? "" : `\n${describe(facts, widthOf(console.stdout))}`}`,
+    json: { location, facts: facts === undefined ? null : toJson(facts) },
+    findings,
+  };
+};
+
+function describe(facts: KeyFacts, width: number | undefined): string {
+  if (facts.kind === "kms") {
+    const rows = facts.keys.map((key) => [
+      key.use,
+      key.id,
+      key.error?.code ?? show(key.spec),
+      key.error === undefined ? show(key.state) : "-",
+      nameOf(key),
+    ]);
+    return formatTable(["USE", "KEY", "KIND", "STATE", "NAME"], rows, { width, dispensable: ["NAME"] });
+  }
+  const rows = facts.keys.map(({ use, secret, public: published, name }) => [use, stateOf(secret), stateOf(published), name ?? "-"]);
+  return formatTable(["USE", "PRIVATE", "PUBLIC", "NAME"], rows, { width, dispensable: ["NAME"] });
+}
+
+function nameOf({ arn, fingerprint }: KmsKeyFacts): string {
+  return show(fingerprint ?? arn);
+}
+
+function show(fact: Seen<string>): string {
+  return isUnseen(fact) ? "not seen" : fact;
+}
+
+function stateOf({ state }: LocalKeyFacts["secret"]): string {
+  return state === undefined ? "not here" : state === "here" ? "here" : state.code;
+}
+
+function toJson(facts: KeyFacts): unknown {
+  if (facts.kind === "kms") return { ...facts, keys: facts.keys.map(({ error, ...key }) => ({ ...key, error: error?.code ?? null })) };
+  const half = ({ file, state }: LocalKeyFacts["secret"]): unknown => ({
+    file,
+    state: state instanceof Error ? state.code : (state ?? "not here"),
+  });
+  return {
+    ...facts,
+    keys: facts.keys.map(({ use, secret, public: published, name }) => ({
+      use,
+      name: name ?? null,
+      private: half(secret),
+      public: half(published),
+    })),
+  };
+}

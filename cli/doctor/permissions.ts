@@ -1,0 +1,36 @@
+import { checkPermissions, type PermissionsReport } from "../../shared/jobs/doctor/check-permissions.ts";
+import { describePowers } from "../../shared/jobs/doctor/roles.ts";
+import { wire } from "../../shared/wire.ts";
+import { openInspectors } from "../../shared/wire-doctor.ts";
+import { widthOf } from "../console.ts";
+import { formatFields, formatTable } from "../format.ts";
+import type { RunCheck } from "./outcome.ts";
+
+/** `lifeboat doctor --permissions`. */
+export const runPermissions: RunCheck = async ({ console, surroundings }, loaded) => {
+  const { keys, stores } = await openInspectors(loaded, surroundings);
+  const [first] = stores;
+  if (first === undefined) throw new Error("a configuration has a store");
+  const { actor } = await wire(loaded, surroundings);
+  const cluster = Object.keys(loaded.config.clusters)[0] ?? "lifeboat-doctor";
+  const report = await checkPermissions({ keys, store: first.inspector, actor, cluster }, console.signal);
+  return { text: describe(report, widthOf(console.stdout)), json: toJson(report), findings: report.findings };
+};
+
+function describe({ caller, roles }: PermissionsReport, width: number | undefined): string {
+  const can = roles.filter(({ fits }) => fits).map(({ role }) => role.name);
+  const head = formatFields([
+    ["caller", caller],
+    ["can act as", can.length === 0 ? "none of the roles" : can.join(", ")],
+  ]);
+  const rows = roles.map(({ role, fits, lacks }) => [role.name, role.commands, fits ? "yes" : "no", describePowers(lacks)]);
+  return `${head}\n\n${formatTable(["ROLE", "FOR", "FITS", "LACKS"], rows, { width, dispensable: ["FOR"] })}`;
+}
+
+function toJson({ caller, powers, roles }: PermissionsReport): unknown {
+  return {
+    caller,
+    roles: roles.map(({ role, fits, lacks, beyond }) => ({ role: role.name, fits, lacks, beyond })),
+    powers: Object.fromEntries([...powers].map(([power, { is }]) => [power, is])),
+  };
+}

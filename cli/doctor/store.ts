@@ -1,0 +1,62 @@
+import { checkStores, type StoreReport } from "../../shared/jobs/doctor/check-store.ts";
+import type { BucketFacts, FolderFacts, StoreFacts } from "../../shared/store/store-inspector.ts";
+import { isUnseen, type Seen } from "../../shared/unseen.ts";
+import { openInspectors } from "../../shared/wire-doctor.ts";
+import { formatBytes, formatFields } from "../format.ts";
+import type { RunCheck } from "./outcome.ts";
+
+/** `lifeboat doctor --store`. */
+export const runStore: RunCheck = async ({ console, surroundings }, loaded) => {
+  const { stores } = await openInspectors(loaded, surroundings);
+  const reports = await checkStores(stores, console.signal);
+  return {
+    text: reports.map(describe).join("\n\n"),
+    json: reports.map(({ name, location, facts }) => ({ name, location, facts: facts === undefined ? null : withNulls(facts) })),
+    findings: reports.flatMap(({ findings }) => findings),
+  };
+};
+
+/** What is not there stands as null, so that every field does. */
+function withNulls(facts: StoreFacts): unknown {
+  return JSON.parse(JSON.stringify(facts, (_, value: unknown) => value ?? null));
+}
+
+function describe({ name, location, facts }: StoreReport): string {
+  return formatFields([[name, location], ...(facts === undefined ? [] : fieldsOf(facts))]);
+}
+
+function fieldsOf(facts: StoreFacts): [string, string][] {
+  return facts.kind === "bucket" ? bucketFields(facts) : folderFields(facts);
+}
+
+function bucketFields(facts: BucketFacts): [string, string][] {
+  const { ownLock } = facts;
+  return [
+    ["versioning", tell(facts.versioning, (status) => status)],
+    ["Object Lock", tell(facts.objectLock, (lock) => (lock === undefined ? "off" : describeRetention(lock.retention)))],
+    ["store.lock", ownLock === undefined ? "not set" : `${ownLock.mode}, ${ownLock.days} days`],
+    ["public access", tell(facts.publicAccessBlock, (on) => (on.length === 0 ? "not blocked" : `blocked by ${on.join(", ")}`))],
+    ["policy", tell(facts.policy, (policy) => (policy === undefined ? "none" : "see the findings"))],
+    ["lifecycle", tell(facts.lifecycle, (rules) => (rules.length === 0 ? "no rules" : rules.map(({ id }) => id).join(", ")))],
+    ["encryption", tell(facts.encryption, (rule) => (rule === undefined ? "none" : [rule.algorithm, rule.key ?? ""].join(" ").trim()))],
+    ["ownership", tell(facts.ownership, (ownership) => ownership ?? "not set")],
+  ];
+}
+
+function folderFields({ mode, isWritable, freeBytes, isInMemory }: FolderFacts): [string, string][] {
+  return [
+    [
+      "folder",
+      mode === undefined ? "not there yet" : `mode ${mode.toString(8).padStart(4, "0")}, ${isWritable ? "writable" : "not writable"}`,
+    ],
+    ["free", `${formatBytes(freeBytes)}${isInMemory ? ", in memory" : ""}`],
+  ];
+}
+
+function describeRetention(retention: { readonly mode: string; readonly days: number } | undefined): string {
+  return retention === undefined ? "on, without a default retention" : `on, ${retention.mode}, ${retention.days} days`;
+}
+
+function tell<T>(fact: Seen<T>, say: (value: T) => string): string {
+  return isUnseen(fact) ? `not seen (${fact.unseen})` : say(fact);
+}

@@ -1,0 +1,40 @@
+import type { LoadedConfig } from "../../shared/config/load.ts";
+import { checkTools } from "../../shared/jobs/doctor/check-tools.ts";
+import type { ToolsReport } from "../../shared/jobs/doctor/check-tools.ts";
+import { nameOf } from "../../shared/programs/program-finder.ts";
+import { findPrograms } from "../../shared/wire.ts";
+import type { Session } from "../command.ts";
+import { widthOf } from "../console.ts";
+import { formatFields, formatTable } from "../format.ts";
+import type { Outcome } from "./outcome.ts";
+
+/** `lifeboat doctor --tools`: the only check that needs no configuration. */
+export async function runTools({ console, surroundings }: Session, loaded: LoadedConfig | undefined): Promise<Outcome> {
+  const { programs, findings } = await checkTools(await findPrograms(loaded, surroundings), console.signal);
+  return { text: describeTools(programs, widthOf(console.stdout)), json: programs.map(toJson), findings };
+}
+
+function describeTools(programs: ToolsReport["programs"], width: number | undefined): string {
+  const table = formatTable(
+    ["PROGRAM", "VERSION", "FROM", "PATH"],
+    programs.map(({ program, found }) => [nameOf(program), found?.version ?? "-", found?.origin ?? "not found", found?.path ?? "-"]),
+    { width, dispensable: ["PATH"] },
+  );
+  const nobody = programs.every(({ neededBy }) => neededBy.length === 0);
+  const uses = programs.map(({ program, neededBy, usedFor }): [string, string] => [
+    nameOf(program),
+    neededBy.length === 0 ? usedFor : `lifeboat ${neededBy.join(", ")}; ${usedFor}`,
+  ]);
+  return `${table}\n\n${nobody ? "No command of this version needs one. By hand they serve for" : "What needs them, or what they serve for by hand"}:\n${formatFields(uses)}`;
+}
+
+function toJson({ program, found, passedOver, neededBy, usedFor }: ToolsReport["programs"][number]): unknown {
+  return {
+    program: program.name,
+    minor: program.minor ?? null,
+    found: found ?? null,
+    passedOver: passedOver.map(({ path, origin, reason }) => ({ path, origin, reason })),
+    neededBy,
+    usedFor,
+  };
+}

@@ -1,0 +1,182 @@
+import {
+  DecryptCommand,
+  DescribeKeyCommand,
+  EncryptCommand,
+  GetKeyRotationStatusCommand,
+  GetPublicKeyCommand,
+  type KMSClient,
+  SignCommand,
+} from "@aws-sdk/client-kms";
+import { createHash } from "node:crypto";
+import { faultOf } from "../../aws/fault.ts";
+import { isLifeboatError, LifeboatError } from "../../errors.ts";
+import { ALLOWED, DENIED, isUnseen, type Answer, type Seen, type Unseen } from "../../unseen.ts";
+import type { KeyInspector, KeyPower, KmsFacts, KmsKeyFacts } from "../key-inspector.ts";
+import { PURPOSES, type Purpose, type WrapContext } from "../key-ring.ts";
+import { parsePublicKey } from "../public-key.ts";
+import { openClient } from "./client.ts";
+import { kmsError, type KmsCall } from "./errors.ts";
+import { signName, wrapName, type KeyName, type KmsSettings } from "./settings.ts";
+
+const NOT_ASKED: Unseen = { unseen: "unsupported", reason: "not asked" };
+
+/** Looks at keys in KMS, and at what the caller may do with them. */
+export class KmsInspector implements KeyInspector {
+  readonly location: string;
+  readonly #settings: KmsSettings;
+  readonly #client: KMSClient;
+
+  constructor(settings: KmsSettings, client: KMSClient = openClient(settings, settings.region)) {
+    this.location = `KMS in ${settings.region}`;
+    this.#settings = settings;
+    this.#client = client;
+  }
+
+  async facts(signal: AbortSignal): Promise<KmsFacts> {
+    const keys = await Promise.all([this.#wrapping(signal), ...PURPOSES.map((purpose) => this.#signing(purpose, signal))]);
+    return { kind: "kms", region: this.#settings.region, keys };
+  }
+
+  arnOf(id: string, signal: AbortSignal): Promise<Seen<string>> {
+    const key: KeyName = { id, setting: "store.sse.kmsKey", use: "encrypts the bucket" };
+    return this.#see("DescribeKey", key, async () => {
+      const { KeyMetadata } = await this.#client.send(new DescribeKeyCommand({ KeyId: id }), { abortSignal: signal });
+      return KeyMetadata?.Arn ?? "";
+    });
+  }
+
+  async powers(context: WrapContext, signal: AbortSignal): Promise<ReadonlyMap<KeyPower, Answer>> {
+    const { wrap, sign } = this.#settings;
+    const options = { abortSignal: signal };
+    const EncryptionContext = { cluster: context.cluster, snapshot: context.snapshot };
+    const wrapping = wrapName(this.#settings);
+    const encrypt = new EncryptCommand({ KeyId: wrap, Plaintext: Buffer.from("lifeboat doctor"), EncryptionContext, DryRun: true });
+    // A ciphertext that the caller cannot make is not needed: only the permission is looked at.
+    const decrypt = new DecryptCommand({ KeyId: wrap, EncryptionContext, DryRun: true, DryRunModifiers: ["IGNORE_CIPHERTEXT"] });
+    const found: (readonly [KeyPower, Promise<Answer>])[] = [
+      ["wrap", this.#try("Encrypt", wrapping, () => this.#client.send(encrypt, options))],
+      ["unwrap", this.#try("Decrypt", wrapping, () => this.#client.send(decrypt, options))],
+      ...PURPOSES.map((purpose): readonly [KeyPower, Promise<Answer>] => {
+        const command = new SignCommand({
+          KeyId: sign[purpose],
+          Message: createHash("sha256").update("etcd-lifeboat: may this role sign?").digest(),
+          MessageType: "DIGEST",
+          SigningAlgorithm: "ECDSA_SHA_256",
+          DryRun: true,
+        });
+        return [`sign ${purpose}`, this.#try("Sign", signName(this.#settings, purpose), () => this.#client.send(command, options))];
+      }),
+    ];
+    return new Map(await Promise.all(found.map(async ([power, answer]) => [power, await answer] as const)));
+  }
+
+  async #wrapping(signal: AbortSignal): Promise<KmsKeyFacts> {
+    const key = wrapName(this.#settings);
+    return this.#told("wrap", key, async () => {
+      const described = await this.#describe(key, signal);
+      // Only symmetric keys can be renewed.
+      const rotates =
+        described.spec !== "SYMMETRIC_DEFAULT"
+          ? NOT_ASKED
+          : await this.#see("GetKeyRotationStatus", key, async () => {
+              const command = new GetKeyRotationStatusCommand({ KeyId: isUnseen(described.arn) ? key.id : described.arn });
+              return (await this.#client.send(command, { abortSignal: signal })).KeyRotationEnabled === true;
+            });
+      return { ...described, rotates, fingerprint: undefined };
+    });
+  }
+
+  async #signing(purpose: Purpose, signal: AbortSignal): Promise<KmsKeyFacts> {
+    const key = signName(this.#settings, purpose);
+    return this.#told(purpose, key, async () => {
+      const described = await this.#describe(key, signal);
+      const shown = await this.#see("GetPublicKey", key, () =>
+        this.#client.send(new GetPublicKeyCommand({ KeyId: key.id }), { abortSignal: signal }),
+      ).catch((error: unknown) => {
+        // A key of another kind or state has none to show, which its description has told.
+        if (isUnseen(described.state) || !isLifeboatError(error, "keys/invalid", "keys/disabled", "keys/deleting", "keys/failed"))
+          throw error;
+        return NOT_ASKED;
+      });
+      if (isUnseen(shown)) return { ...described, rotates: undefined, fingerprint: shown };
+      const fingerprint = shown.KeySpec === "ECC_NIST_P256" ? fingerprintOf(shown.PublicKey, key) : NOT_ASKED;
+      return {
+        // A role may see its public key and not its description.
+        arn: isUnseen(described.arn) ? (shown.KeyId ?? described.arn) : described.arn,
+        spec: shown.KeySpec ?? described.spec,
+        usage: shown.KeyUsage ?? described.usage,
+        state: described.state,
+        rotates: undefined,
+        fingerprint,
+      };
+    });
+  }
+
+  async #describe(key: KeyName, signal: AbortSignal): Promise<Pick<KmsKeyFacts, "arn" | "spec" | "usage" | "state">> {
+    const answer = await this.#see("DescribeKey", key, async () => {
+      const { KeyMetadata } = await this.#client.send(new DescribeKeyCommand({ KeyId: key.id }), { abortSignal: signal });
+      const { Arn: arn = "", KeySpec: spec = "unknown", KeyUsage: usage = "unknown", KeyState: state = "unknown" } = KeyMetadata ?? {};
+      return { arn, spec, usage, state };
+    });
+    return isUnseen(answer) ? { arn: answer, spec: answer, usage: answer, state: answer } : answer;
+  }
+
+  /** The facts that `look` gives, or the error that says why there are none. Errors of the caller, which hold for every key, are thrown. */
+  async #told(
+    use: KmsKeyFacts["use"],
+    { id, setting }: KeyName,
+    look: () => Promise<Omit<KmsKeyFacts, "use" | "id" | "setting" | "error">>,
+  ): Promise<KmsKeyFacts> {
+    try {
+      return { use, id, setting, error: undefined, ...(await look()) };
+    } catch (error) {
+      if (!isLifeboatError(error, "keys/missing", "keys/invalid", "keys/disabled", "keys/deleting")) throw error;
+      return {
+        use,
+        id,
+        setting,
+        error,
+        arn: NOT_ASKED,
+        spec: NOT_ASKED,
+        usage: NOT_ASKED,
+        state: NOT_ASKED,
+        rotates: undefined,
+        fingerprint: undefined,
+      };
+    }
+  }
+
+  async #see<T>(call: KmsCall["call"], key: KeyName, ask: () => Promise<T>): Promise<Seen<T>> {
+    try {
+      return await ask();
+    } catch (error) {
+      const { kind, name, reason } = faultOf(error);
+      if (kind === "denied") return { unseen: "denied", reason: name === reason ? name : `${name}: ${reason}` };
+      if (name === "UnsupportedOperationException" || name === "UnknownOperationException") return { unseen: "unsupported", reason: name };
+      throw this.#failure(error, call, key);
+    }
+  }
+
+  async #try(call: KmsCall["call"], key: KeyName, ask: () => Promise<unknown>): Promise<Answer> {
+    try {
+      await ask();
+      return ALLOWED;
+    } catch (error) {
+      const { kind, name, reason } = faultOf(error);
+      if (kind === "denied") return DENIED;
+      // Emulators do not know the modifiers of a dry run and look for the ciphertext, after the permission.
+      if (name === "DryRunOperationException" || (call === "Decrypt" && name === "InvalidCiphertextException")) return ALLOWED;
+      if (kind === "service") return { is: "unknown", reason: name === reason ? name : `${name}: ${reason}` };
+      throw this.#failure(error, call, key);
+    }
+  }
+
+  #failure(error: unknown, call: KmsCall["call"], key: KeyName): unknown {
+    return error instanceof Error ? kmsError(error, { call, key, location: this.location }) : error;
+  }
+}
+
+function fingerprintOf(spki: Uint8Array | undefined, { id, setting }: KeyName): string {
+  if (spki === undefined) throw new LifeboatError("keys/failed", `KMS shows no public key of ${id} (${setting})`);
+  return parsePublicKey(Uint8Array.from(spki), `the public key of ${id}`, "keys/invalid").fingerprint;
+}

@@ -1,0 +1,34 @@
+import { resolve } from "node:path";
+import type { LoadedConfig } from "./config/load.ts";
+import type { Config } from "./config/schema.ts";
+import type { KeyInspector } from "./keys/key-inspector.ts";
+import { LocalInspector } from "./keys/local/local-inspector.ts";
+import { DirectoryInspector } from "./store/directory/directory-inspector.ts";
+import type { StoreInspector } from "./store/store-inspector.ts";
+import type { Surroundings } from "./wire.ts";
+
+/** The part of the composition root that only `lifeboat doctor` needs. */
+
+export interface Inspectors {
+  /** The store, then its replicas. */
+  readonly stores: readonly { readonly name: string; readonly inspector: StoreInspector }[];
+  readonly keys: KeyInspector;
+}
+
+export async function openInspectors({ config, directory }: LoadedConfig, surroundings: Surroundings): Promise<Inspectors> {
+  const named = [{ name: "store", store: config.store }, ...config.replicas.map(({ name, store }) => ({ name: `replica ${name}`, store }))];
+  const stores = named.map(async ({ name, store }) => ({ name, inspector: await inspectorOf(store, directory, surroundings) }));
+  return { stores: await Promise.all(stores), keys: await keyInspector(config.keys, directory) };
+}
+
+async function inspectorOf(store: Config["store"], directory: string, { clock, randomBytes }: Surroundings): Promise<StoreInspector> {
+  if (store.kind === "directory") return new DirectoryInspector(resolve(directory, store.path), clock, randomBytes);
+  const { S3Inspector } = await import("./store/s3/s3-inspector.ts");
+  return new S3Inspector(store, clock, randomBytes);
+}
+
+async function keyInspector(keys: Config["keys"], directory: string): Promise<KeyInspector> {
+  if (keys.kind === "local") return new LocalInspector(resolve(directory, keys.path));
+  const { KmsInspector } = await import("./keys/kms/kms-inspector.ts");
+  return new KmsInspector(keys);
+}

@@ -1,0 +1,142 @@
+import { describe, expect, test } from "vitest";
+import { LifeboatError } from "../../../shared/errors.ts";
+import { checkPermissions } from "../../../shared/jobs/doctor/check-permissions.ts";
+import type { PermissionsReport } from "../../../shared/jobs/doctor/check-permissions.ts";
+import { AREAS, describePowers, ROLES } from "../../../shared/jobs/doctor/roles.ts";
+import type { Power } from "../../../shared/jobs/doctor/roles.ts";
+import type { KeyInspector, KeyPower } from "../../../shared/keys/key-inspector.ts";
+import type { StoreInspector } from "../../../shared/store/store-inspector.ts";
+import { ALLOWED, DENIED } from "../../../shared/unseen.ts";
+import type { Answer } from "../../../shared/unseen.ts";
+import { saying } from "../../support/matchers.ts";
+
+const KEY_POWERS: readonly KeyPower[] = ["wrap", "unwrap", "sign snapshot", "sign audit", "sign bundle"];
+const SESSION = "arn:aws:sts::111122223333:assumed-role/backup/function";
+
+const unasked = (): never => {
+  throw new Error("not asked for permissions");
+};
+
+/** A caller that may do just this. */
+function check(may: readonly Power[], caller = SESSION): Promise<PermissionsReport> {
+  const answer = (power: Power): Answer => (may.includes(power) ? ALLOWED : DENIED);
+  const area = (prefix: string) => AREAS.find((each) => prefix === `clusters/prod/${each}/`) ?? unasked();
+  const store: StoreInspector = {
+    location: "s3://vault/",
+    facts: unasked,
+    encryptionKeys: unasked,
+    clock: unasked,
+    mayList: () => Promise.resolve(answer("list")),
+    access: (prefix) =>
+      Promise.resolve({
+        read: answer(`read ${area(prefix)}`),
+        put: answer(`put ${area(prefix)}`),
+        remove: answer(`remove ${area(prefix)}`),
+      }),
+  };
+  const keys: KeyInspector = {
+    location: "KMS",
+    facts: unasked,
+    arnOf: unasked,
+    powers: () => Promise.resolve(new Map(KEY_POWERS.map((power) => [power, answer(power)]))),
+  };
+  return checkPermissions({ store, keys, actor: () => Promise.resolve(caller), cluster: "prod" }, new AbortController().signal);
+}
+
+const needs = (name: "writer" | "verifier" | "reader"): readonly Power[] => ROLES.find((role) => role.name === name)?.needs ?? [];
+const fits = ({ roles }: PermissionsReport): readonly string[] => roles.filter((each) => each.fits).map(({ role }) => role.name);
+
+describe("a caller with the permissions of", () => {
+  test.each(["writer", "reader"] as const)("the %s is that and nothing else, and nothing is to be said", async (name) => {
+    const report = await check(needs(name));
+    expect(fits(report)).toEqual([name]);
+    expect(report.findings).toEqual([]);
+    expect(report.caller).toBe(SESSION);
+  });
+
+  test("the verifier is also a reader; what rewrap needs beside is no excess", async () => {
+    const report = await check([...needs("verifier"), "wrap", "put rewraps"]);
+    expect(fits(report)).toEqual(["verifier", "reader"]);
+    expect(report.findings).toEqual([]);
+  });
+
+  test("a writer who can open or remove is warned of; a person is told", async () => {
+    const more: readonly Power[] = ["unwrap", "remove data", "remove snapshots", "sign bundle"];
+    const [finding, ...others] = (await check([...needs("writer"), ...more])).findings;
+    expect(others).toEqual([]);
+    expect(finding).toEqual({
+      code: "beyond-its-role",
+      severity: "warning",
+      subject: SESSION,
+      message: "beyond the work of a writer this caller may unwrap; sign bundle; remove snapshots, data",
+      fix: saying("docs/threat-model.md"),
+    });
+    expect((await check([...needs("writer"), ...more], "ann@laptop")).findings).toMatchObject([{ severity: "info" }]);
+  });
+
+  test("everything is told that what backs up can then vouch for itself", async () => {
+    const all = [...KEY_POWERS, "list", ...AREAS.flatMap((area): Power[] => [`read ${area}`, `put ${area}`, `remove ${area}`])] as const;
+    const report = await check(all, "ann@laptop");
+    expect(fits(report)).toEqual(["writer", "verifier", "reader"]);
+    expect(report.findings).toMatchObject([
+      {
+        code: "beyond-its-role",
+        severity: "info",
+        message:
+          "this caller can act as writer and verifier at once: what backs up can then open what is stored and vouch for it; it also may sign bundle; remove everything",
+      },
+    ]);
+  });
+
+  test("no role is told what the nearest one lacks", async () => {
+    const report = await check(needs("writer").filter((power) => power !== "wrap" && power !== "put data"));
+    expect(fits(report)).toEqual([]);
+    expect(report.findings).toMatchObject([
+      {
+        code: "no-role",
+        severity: "problem",
+        message: "this caller can act as none of writer, verifier, reader; for reader it lacks read rewraps",
+      },
+    ]);
+    expect(report.roles[0]?.lacks).toEqual(["wrap", "put data"]);
+  });
+});
+
+test("without the permission to list nothing is concluded from a denied look", async () => {
+  const report = await check(needs("writer").filter((power) => power !== "list" && !power.startsWith("read ")));
+  expect(report.powers.get("read data")).toMatchObject({ is: "unknown" });
+  expect(report.findings.map(({ code }) => code)).toEqual(["no-role", "not-seen"]);
+  expect(report.findings[1]?.message).toContain("whether this caller may read everything: without the permission to list S3 does not tell");
+});
+
+test("a store that does not answer is told, and no role is concluded from the keys alone", async () => {
+  const failure = new LifeboatError("store/failed", "cannot list", { hint: "see that the store runs" });
+  const store: StoreInspector = {
+    location: "s3://vault/",
+    facts: unasked,
+    encryptionKeys: unasked,
+    clock: unasked,
+    mayList: () => Promise.reject(failure),
+    access: unasked,
+  };
+  const keys: KeyInspector = {
+    location: "KMS",
+    facts: unasked,
+    arnOf: unasked,
+    powers: () => Promise.resolve(new Map([["wrap", ALLOWED]])),
+  };
+  const { findings } = await checkPermissions(
+    { store, keys, actor: () => Promise.resolve("ann"), cluster: "prod" },
+    new AbortController().signal,
+  );
+  expect(findings).toEqual([
+    { code: "not-checked", severity: "problem", subject: "store", message: "cannot list", fix: "see that the store runs" },
+  ]);
+});
+
+test("powers are named together", () => {
+  expect(describePowers(["list", "read data", "read custody", "unwrap", "sign audit"])).toBe(
+    "list; read data, custody; unwrap; sign audit",
+  );
+  expect(describePowers(AREAS.map((area): Power => `put ${area}`))).toBe("put everything");
+});
