@@ -5,6 +5,8 @@ import { headingOfFamily, HEADINGS, runbookLink } from "./runbook.ts";
 
 export interface DefinitionProps {
   readonly cluster: string;
+  /** `aws`, or what a part of AWS that stands apart calls itself. */
+  readonly partition: string;
   readonly topicArn: string;
   readonly backup: Step;
   readonly verify: Step;
@@ -31,10 +33,10 @@ const BACKOFF = 2;
 /** What AWS's own answer to the call may be, though the function is well. https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html */
 const AWS_CODES = ["Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException", "Lambda.TooManyRequestsException"];
 
-export function definitionOf({ cluster, topicArn, backup, verify, runbook }: DefinitionProps): object {
+export function definitionOf({ cluster, partition, topicArn, backup, verify, runbook }: DefinitionProps): object {
   const tell = (subject: string, message: object): object => ({
     Type: "Task",
-    Resource: "arn:aws:states:::sns:publish",
+    Resource: `arn:${partition}:states:::sns:publish`,
     Arguments: { TopicArn: topicArn, Subject: subject, Message: `{% $string(${write(message)}, true) %}` },
     Retry: [{ ErrorEquals: ["States.TaskFailed"], IntervalSeconds: 5, MaxAttempts: 3, BackoffRate: BACKOFF }],
   });

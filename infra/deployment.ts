@@ -64,6 +64,10 @@ function deploymentOf(loaded: LoadedConfig, path: string): Deployment {
 
   const clusters = Object.entries(config.clusters).flatMap(([name, cluster]) => {
     const found = clusterOf(name, cluster);
+    if (found.deployed?.sizes.kind === "task" && config.service.network === undefined)
+      problems.push(
+        `clusters.${name}.service.databaseSize: its backup may take more than the 15 minutes of a function; name service.network, so that it runs as a task there`,
+      );
     problems.push(...found.problems.map((problem) => `clusters.${name}.${problem}`));
     return found.deployed === undefined ? [] : [found.deployed];
   });
@@ -135,7 +139,7 @@ function clusterOf(
   const schedule = scheduleExpression(cluster.schedule);
   if (typeof schedule === "string") return { deployed: undefined, problems: [...problems, `schedule: ${schedule}`] };
   const sizes = sizesFor(databaseSize, megabytesPerSecond);
-  const between = schedule.longestGapMs + flexibleWindow + sizes.seconds * 1000;
+  const between = schedule.longestGapMs + flexibleWindow + (sizes.startSeconds + sizes.seconds) * 1000;
   const silence = alarmWindow(between + grace);
   const rpo = alarmWindow(cluster.rpo);
   if (silence === undefined)

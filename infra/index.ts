@@ -8,6 +8,8 @@ export type { NetworkProps } from "./constructs/network.ts";
 export { Notices } from "./constructs/notices.ts";
 export { SnapshotVault } from "./constructs/snapshot-vault.ts";
 export type { SnapshotVaultProps } from "./constructs/snapshot-vault.ts";
+export { TaskHost } from "./constructs/task-host.ts";
+export type { TaskHostProps } from "./constructs/task-host.ts";
 export { ServiceStack } from "./service-stack.ts";
 export type { ServiceStackProps } from "./service-stack.ts";
 export { VaultStack } from "./vault-stack.ts";

@@ -2,12 +2,14 @@ import { Duration, Stack } from "aws-cdk-lib";
 import type { StackProps } from "aws-cdk-lib";
 import { ComparisonOperator, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
 import type { Construct } from "constructs";
+import { LifeboatError } from "../shared/errors.ts";
 import { addAlarm } from "./constructs/alarm.ts";
 import { ClusterBackup } from "./constructs/cluster-backup.ts";
 import { Network } from "./constructs/network.ts";
 import { Notices } from "./constructs/notices.ts";
 import { ServiceDashboard } from "./constructs/service-dashboard.ts";
 import type { SnapshotVault } from "./constructs/snapshot-vault.ts";
+import { TaskHost } from "./constructs/task-host.ts";
 import type { Deployment } from "./deployment.ts";
 import { HEADINGS } from "./runbook.ts";
 
@@ -16,21 +18,35 @@ export interface ServiceStackProps extends StackProps {
   readonly vault: SnapshotVault;
 }
 
+/** A stack holds 500 resources; a cluster has some 33, and some 20 are there for all. */
+const MOST_CLUSTERS = 14;
+
 /** What runs: for each cluster its functions, state machine, schedule and alarms, with one topic, queue and dashboard for all. It can be deleted and deployed anew. */
 export class ServiceStack extends Stack {
   constructor(scope: Construct, id: string, { deployment, vault, ...props }: ServiceStackProps) {
     super(scope, id, { description: "etcd-lifeboat: backs etcd up on a schedule", env: { region: deployment.store.region }, ...props });
     const { service, clusters } = deployment;
+    if (clusters.length > MOST_CLUSTERS) {
+      throw new LifeboatError(
+        "config/invalid",
+        `${deployment.loaded.file} has ${clusters.length} clusters, and a stack has room for ${MOST_CLUSTERS}`,
+        {
+          hint: "put the others into a second file with a service.name of its own, that names the keys of this vault by their ARNs, and deploy its service stack alone",
+        },
+      );
+    }
     const notices = new Notices(this, "Notices", deployment);
+    const hasTasks = clusters.some(({ sizes }) => sizes.kind === "task");
     const network =
       service.network === undefined
         ? undefined
         : new Network(this, "Network", {
             settings: service.network,
             secrets: new Set(clusters.flatMap(({ secrets }) => secrets.map((each) => each.service))),
-            hasTasks: clusters.some(({ sizes }) => sizes.kind === "task"),
+            hasTasks,
           });
-    for (const { name } of clusters) new ClusterBackup(this, name, { deployment, cluster: name, vault, notices, network });
+    const tasks = hasTasks && network !== undefined ? new TaskHost(this, "Tasks", { deployment, network }) : undefined;
+    for (const { name } of clusters) new ClusterBackup(this, name, { deployment, cluster: name, vault, notices, network, tasks });
     addAlarm(this, "Undelivered", {
       alarmName: `${service.name}-undelivered`,
       what: "a start by schedule could not be delivered, and is in the queue",

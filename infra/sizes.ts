@@ -33,7 +33,10 @@ export interface FunctionSizes {
   readonly kind: "function";
   readonly memoryMiB: number;
   readonly storageMiB: number;
+  /** Of the run itself. */
   readonly seconds: number;
+  /** Before it, where that is not part of the run. */
+  readonly startSeconds: 0;
 }
 
 export interface TaskSizes {
@@ -42,6 +45,7 @@ export interface TaskSizes {
   readonly cpu: number;
   readonly memoryMiB: number;
   readonly seconds: number;
+  readonly startSeconds: number;
 }
 
 /** What Fargate offers with two cores: 4 to 16 GiB, in steps of one. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-cpu-memory-error.html */
@@ -61,10 +65,10 @@ export function sizesFor(databaseBytes: number, megabytesPerSecond: number): Siz
   const megabytes = databaseBytes / 1e6;
   const seconds = Math.ceil(FIXED_SECONDS + (STREAMS * megabytes) / megabytesPerSecond + (HASH_SECONDS_PER_GB * megabytes) / 1000);
   if (seconds > LONGEST_FUNCTION_SECONDS)
-    return { kind: "task", cpu: TASK_CPU, memoryMiB: clampToGib(memoryMiB), seconds: seconds + TASK_START_SECONDS };
+    return { kind: "task", cpu: TASK_CPU, memoryMiB: clampToGib(memoryMiB), seconds, startSeconds: TASK_START_SECONDS };
   const cores = databaseBytes >= TWO_CORES_FROM_BYTES ? 2 : 1;
   // 512 MiB of storage is the least there is: nothing of a snapshot touches a disk, only a lock file does.
-  return { kind: "function", memoryMiB: Math.max(memoryMiB, cores * ONE_CORE_MIB), storageMiB: 512, seconds };
+  return { kind: "function", memoryMiB: Math.max(memoryMiB, cores * ONE_CORE_MIB), storageMiB: 512, seconds, startSeconds: 0 };
 }
 
 /** Fargate finds room for a task and fetches its image. */

@@ -8,11 +8,23 @@ export const ENVIRONMENT = {
   config: "LIFEBOAT_CONFIG",
 } as const;
 
+/** Environment variables of a task: what runs in a container in place of a function where 15 minutes are not enough. */
+export const TASK = {
+  /** `backup` or `verify`. */
+  step: "LIFEBOAT_STEP",
+  /** The event, in JSON. */
+  event: "LIFEBOAT_EVENT",
+  /** By which the outcome is reported to the state machine. */
+  token: "LIFEBOAT_TASK_TOKEN",
+  /** How long it may take. */
+  seconds: "LIFEBOAT_SECONDS",
+} as const;
+
 /** The file in a function's bundle that the variable names. */
 export const CONFIG_FILE = "lifeboat.yaml";
 
 /**
- * Where a function's code lies, relative to the folder that holds cli/ and infra/: `functions/bundles/backup` and `.../verify`, each with index.mjs and all that it
+ * Where a function's code lies, relative to the folder that holds cli/ and infra/: `functions/bundles/backup`, `.../verify` and `.../task` (both, for a container), each with index.mjs and all that it
  * needs but lifeboat.yaml and the CA files that this names by `file:`. tools/pack/functions.ts makes them, in a checkout and for dist/.
  */
 export const BUNDLES = "functions/bundles";

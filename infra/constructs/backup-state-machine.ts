@@ -1,4 +1,4 @@
-import { Stack } from "aws-cdk-lib";
+import { Aws, Stack } from "aws-cdk-lib";
 import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import { DefinitionBody, LogLevel, StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
@@ -28,7 +28,14 @@ export class BackupStateMachine extends Construct {
     super(scope, id);
     const { service } = deployment;
     const name = stateMachineName(service.name, cluster.name);
-    const definition = definitionOf({ cluster: cluster.name, topicArn: notices.topic.topicArn, backup, verify, runbook: service.runbook });
+    const definition = definitionOf({
+      cluster: cluster.name,
+      partition: Aws.PARTITION,
+      topicArn: notices.topic.topicArn,
+      backup,
+      verify,
+      runbook: service.runbook,
+    });
     this.stateMachine = new StateMachine(this, "StateMachine", {
       stateMachineName: name,
       definitionBody: DefinitionBody.fromString(Stack.of(this).toJsonString(definition)),

@@ -1,15 +1,16 @@
 import { Duration } from "aws-cdk-lib";
-import { ComparisonOperator, MathExpression, Metric, Stats, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
+import { ComparisonOperator, MathExpression, Stats, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
 import type { IMetric } from "aws-cdk-lib/aws-cloudwatch";
 import type { StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
-import { METRIC_DIMENSION, METRIC_NAMESPACE, METRICS } from "../../shared/service.ts";
+import { METRICS } from "../../shared/service.ts";
 import type { AlarmWindow } from "../alarm-window.ts";
 import type { DeployedCluster, Deployment } from "../deployment.ts";
 import { HEADINGS } from "../runbook.ts";
 import type { Heading } from "../runbook.ts";
 import { addAlarm } from "./alarm.ts";
 import type { LoudAlarmProps } from "./alarm.ts";
+import { lifeboatMetric } from "./lifeboat-metric.ts";
 import type { Notices } from "./notices.ts";
 
 export interface ClusterAlarmsProps {
@@ -114,14 +115,8 @@ export class ClusterAlarms extends Construct {
     });
   }
 
-  #metric(metricName: string, statistic: string, period: Duration): Metric {
-    return new Metric({
-      namespace: METRIC_NAMESPACE,
-      metricName,
-      dimensionsMap: { [METRIC_DIMENSION]: this.#props.cluster.name },
-      statistic,
-      period,
-    });
+  #metric(metric: string, statistic: string, period: Duration): IMetric {
+    return lifeboatMetric(this.#props.cluster.name, metric, statistic, period);
   }
 
   #common(

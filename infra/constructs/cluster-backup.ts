@@ -1,22 +1,26 @@
-import { Duration } from "aws-cdk-lib";
+import { Aws, Duration } from "aws-cdk-lib";
 import { Stats } from "aws-cdk-lib/aws-cloudwatch";
-import type { IMetric } from "aws-cdk-lib/aws-cloudwatch";
 import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
+import { LifeboatError } from "../../shared/errors.ts";
+import { METRICS } from "../../shared/service.ts";
 import type { Step } from "../definition.ts";
 import { clusterNamed } from "../deployment.ts";
 import type { Deployment } from "../deployment.ts";
-import type { FunctionSizes } from "../sizes.ts";
 import { BackupFunction } from "./backup-function.ts";
 import { BackupSchedule } from "./backup-schedule.ts";
 import { BackupStateMachine } from "./backup-state-machine.ts";
+import { BackupTask } from "./backup-task.ts";
 import { ClusterAlarms } from "./cluster-alarms.ts";
+import type { ClusterAlarmsProps } from "./cluster-alarms.ts";
 import type { FunctionName } from "./function-code.ts";
+import { lifeboatMetric } from "./lifeboat-metric.ts";
 import type { Network } from "./network.ts";
 import type { Notices } from "./notices.ts";
 import { backupRole, verifyRole } from "./roles.ts";
 import type { SnapshotVault } from "./snapshot-vault.ts";
+import type { TaskHost } from "./task-host.ts";
 
 export interface ClusterBackupProps {
   readonly deployment: Deployment;
@@ -26,12 +30,14 @@ export interface ClusterBackupProps {
   readonly notices: Notices;
   /** Left out: outside a VPC. */
   readonly network?: Network | undefined;
+  /** For a cluster that does not fit into 15 minutes. */
+  readonly tasks?: TaskHost | undefined;
 }
 
 interface Run {
   readonly step: Step;
-  readonly starts: PolicyStatement;
-  readonly duration: { readonly name: string; readonly metric: IMetric; readonly seconds: number };
+  readonly starts: readonly PolicyStatement[];
+  readonly durations: ClusterAlarmsProps["durations"];
 }
 
 /** The backup of one cluster on its schedule, verified by another role, with alarms for what fails and what stays away. */
@@ -50,7 +56,7 @@ export class ClusterBackup extends Construct {
       notices,
       backup: backup.step,
       verify: verify.step,
-      starts: [backup.starts, verify.starts],
+      starts: [...backup.starts, ...verify.starts],
     }).stateMachine;
     new BackupSchedule(this, "Start", { cluster, stateMachine: this.stateMachine, notices });
     new ClusterAlarms(this, "Alarms", {
@@ -58,32 +64,43 @@ export class ClusterBackup extends Construct {
       cluster,
       notices,
       stateMachine: this.stateMachine,
-      durations: [backup.duration, verify.duration],
+      durations: [...backup.durations, ...verify.durations],
     });
   }
 
   #run(name: FunctionName, props: ClusterBackupProps): Run {
-    const cluster = clusterNamed(props.deployment, props.cluster);
+    const { deployment, vault, network, tasks } = props;
+    const cluster = clusterNamed(deployment, props.cluster);
     const { sizes } = cluster;
-    if (sizes.kind === "task") throw new Error("not yet");
-    return this.#asFunction(name, props, sizes);
-  }
-
-  #asFunction(name: FunctionName, { deployment, cluster: clusterName, vault, network }: ClusterBackupProps, sizes: FunctionSizes): Run {
-    const cluster = clusterNamed(deployment, clusterName);
-    const service = "lambda.amazonaws.com";
+    const isFunction = sizes.kind === "function";
     const id = name === "backup" ? "Backup" : "Verify";
+    const service = isFunction ? "lambda.amazonaws.com" : "ecs-tasks.amazonaws.com";
     const role = (name === "backup" ? backupRole : verifyRole)(this, `${id}Role`, { deployment, cluster, vault, service });
-    const made = new BackupFunction(this, id, { deployment, cluster, name, sizes, role, network }).function;
-    return {
-      step: {
-        resource: "arn:aws:states:::lambda:invoke",
-        arguments: { FunctionName: made.functionArn, Payload: "{% $states.input %}" },
-        outcome: "$states.result.Payload",
-        seconds: sizes.seconds,
-      },
-      starts: new PolicyStatement({ actions: ["lambda:InvokeFunction"], resources: [made.functionArn] }),
-      duration: { name, metric: made.metricDuration({ statistic: Stats.MAXIMUM, period: Duration.minutes(5) }), seconds: sizes.seconds },
-    };
+    if (isFunction)
+      return asFunction(new BackupFunction(this, id, { deployment, cluster, name, sizes, role, network }), name, sizes.seconds);
+    if (tasks === undefined) {
+      throw new LifeboatError("config/invalid", `the backup of ${cluster.name} may take more than the 15 minutes of a function`, {
+        hint: "name service.network in the configuration, so that it runs as a task there",
+      });
+    }
+    const { step, starts } = new BackupTask(this, id, { deployment, cluster, name, sizes, role, host: tasks });
+    // A task has no metric of how long it ran, and verifying writes none.
+    const metric = lifeboatMetric(cluster.name, METRICS.durationMs, Stats.MAXIMUM, FIVE_MINUTES);
+    return { step, starts, durations: name === "backup" ? [{ name, metric, seconds: sizes.seconds }] : [] };
   }
+}
+
+const FIVE_MINUTES = Duration.minutes(5);
+
+function asFunction({ function: made }: BackupFunction, name: FunctionName, seconds: number): Run {
+  return {
+    step: {
+      resource: `arn:${Aws.PARTITION}:states:::lambda:invoke`,
+      arguments: { FunctionName: made.functionArn, Payload: "{% $states.input %}" },
+      outcome: "$states.result.Payload",
+      seconds,
+    },
+    starts: [new PolicyStatement({ actions: ["lambda:InvokeFunction"], resources: [made.functionArn] })],
+    durations: [{ name, metric: made.metricDuration({ statistic: Stats.MAXIMUM, period: FIVE_MINUTES }), seconds }],
+  };
 }

@@ -1,4 +1,4 @@
-import { Duration } from "aws-cdk-lib";
+import { Aws, Duration } from "aws-cdk-lib";
 import { ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Key } from "aws-cdk-lib/aws-kms";
 import { Topic } from "aws-cdk-lib/aws-sns";
@@ -21,8 +21,13 @@ export class Notices extends Construct {
     super(scope, id);
     // Not the key that SNS has by itself: CloudWatch may not use that.
     this.topicKey = new Key(this, "TopicKey", { description: "etcd-lifeboat: notices", enableKeyRotation: true });
-    this.topicKey.grant(new ServicePrincipal("cloudwatch.amazonaws.com"), "kms:GenerateDataKey", "kms:Decrypt");
+    const cloudWatch = new ServicePrincipal("cloudwatch.amazonaws.com", {
+      conditions: { StringEquals: { "aws:SourceAccount": Aws.ACCOUNT_ID } },
+    });
+    this.topicKey.grant(cloudWatch, "kms:GenerateDataKey", "kms:Decrypt");
     this.topic = new Topic(this, "Topic", { displayName: "etcd-lifeboat", masterKey: this.topicKey, enforceSSL: true });
+    // The policy that demands TLS takes the place of SNS's own, by which alarms of the account might publish.
+    this.topic.grantPublish(cloudWatch);
     for (const address of service.notify) this.topic.addSubscription(new EmailSubscription(address));
     this.undelivered = new Queue(this, "Undelivered", { encryption: QueueEncryption.SQS_MANAGED, enforceSSL: true, retentionPeriod: KEPT });
     acknowledge(this.undelivered, "AwsSolutions-SQS3", "it is itself the dead letter queue of the schedules, and an alarm watches it");

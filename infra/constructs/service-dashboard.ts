@@ -1,8 +1,9 @@
 import { Duration } from "aws-cdk-lib";
-import { Dashboard, GraphWidget, Metric, PeriodOverride, SingleValueWidget, Stats, TextWidget } from "aws-cdk-lib/aws-cloudwatch";
+import { Dashboard, GraphWidget, PeriodOverride, SingleValueWidget, Stats, TextWidget } from "aws-cdk-lib/aws-cloudwatch";
 import { Construct } from "constructs";
-import { METRIC_DIMENSION, METRIC_NAMESPACE, METRICS } from "../../shared/service.ts";
+import { METRICS } from "../../shared/service.ts";
 import type { Deployment } from "../deployment.ts";
+import { lifeboatMetric } from "./lifeboat-metric.ts";
 
 const WIDTH = 24;
 
@@ -17,13 +18,17 @@ export class ServiceDashboard extends Construct {
     });
     const names = clusters.map(({ name }) => name);
     const graph = (title: string, metric: string, statistic: string): GraphWidget =>
-      new GraphWidget({ title, width: WIDTH / 3, left: names.map((name) => metricOf(name, metric, statistic, Duration.hours(1))) });
+      new GraphWidget({
+        title,
+        width: WIDTH / 3,
+        left: names.map((name) => lifeboatMetric(name, metric, statistic, Duration.hours(1), name)),
+      });
     const day = (title: string, metric: string): SingleValueWidget =>
       new SingleValueWidget({
         title,
         width: WIDTH / 3,
         setPeriodToTimeRange: false,
-        metrics: names.map((name) => metricOf(name, metric, Stats.SUM, Duration.days(1))),
+        metrics: names.map((name) => lifeboatMetric(name, metric, Stats.SUM, Duration.days(1), name)),
       });
     dashboard.addWidgets(
       new TextWidget({
@@ -43,15 +48,4 @@ export class ServiceDashboard extends Construct {
       graph("duration of a backup", METRICS.durationMs, Stats.MAXIMUM),
     );
   }
-}
-
-function metricOf(cluster: string, metricName: string, statistic: string, period: Duration): Metric {
-  return new Metric({
-    namespace: METRIC_NAMESPACE,
-    metricName,
-    dimensionsMap: { [METRIC_DIMENSION]: cluster },
-    statistic,
-    period,
-    label: cluster,
-  });
 }

@@ -10,7 +10,7 @@ import { copyNativePackages } from "./native-packages.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const CACHE = join(ROOT, "tools/.cache");
-const FUNCTIONS = ["backup", "verify"] as const;
+const FUNCTIONS = ["backup", "verify", "task"] as const;
 
 /** CommonJS packages in an ES module miss these. */
 const BANNER = `import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url); const __filename = import.meta.filename; const __dirname = import.meta.dirname;`;

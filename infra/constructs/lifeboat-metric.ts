@@ -1,0 +1,15 @@
+import { Metric } from "aws-cdk-lib/aws-cloudwatch";
+import type { Duration } from "aws-cdk-lib";
+import { METRIC_DIMENSION, METRIC_NAMESPACE } from "../../shared/service.ts";
+
+/** One of METRICS, as the functions write it for a cluster. */
+export function lifeboatMetric(cluster: string, metricName: string, statistic: string, period: Duration, label?: string): Metric {
+  return new Metric({
+    namespace: METRIC_NAMESPACE,
+    metricName,
+    dimensionsMap: { [METRIC_DIMENSION]: cluster },
+    statistic,
+    period,
+    ...(label === undefined ? {} : { label }),
+  });
+}
