@@ -1,15 +1,18 @@
 import { LifeboatError } from "../shared/errors.ts";
 import { backup } from "../shared/jobs/backup.ts";
 import type { BackupResult } from "../shared/jobs/backup.ts";
+import { copyToReplicas, replicasNeedAttention } from "../shared/jobs/copy/to-replicas.ts";
+import type { ReplicaOutcome } from "../shared/jobs/copy/to-replicas.ts";
 import { attentionOf, dissentersOf } from "../shared/manifest/attention.ts";
 import { revisionOf } from "../shared/manifest/content.ts";
 import { parseUtc } from "../shared/manifest/slot.ts";
 import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
 import type { Register, Session } from "./command.ts";
-import { print, printJson } from "./console.ts";
+import { print, printJson, tell } from "./console.ts";
 import { describeKeys, describeProof, describeReceipt, describeRevision, explainProof } from "./describe.ts";
 import { formatBytes, formatFields, formatMilliseconds } from "./format.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
+import { outcomeFields, outcomesToJson, warnOf } from "./replicas.ts";
 
 /** `lifeboat backup`. */
 export const registerBackup: Register = (program, run) => {
@@ -22,18 +25,28 @@ export const registerBackup: Register = (program, run) => {
       "--slot <time>",
       "the scheduled time (UTC) that it stands for; a slot is backed up once, and a second run returns the first one's snapshot",
     )
+    .option("--no-copy", "leave the replicas to lifeboat copy, by a role that may read what is stored")
     .addHelpText("after", "\nExample:\n  $ lifeboat backup prod --slot 2026-11-21T10:00:00Z")
-    .action((cluster: string, options: { readonly slot?: string }) =>
+    .action((cluster: string, options: { readonly slot?: string; readonly copy: boolean }) =>
       run(async (session) => {
         const slot = parseSlot(options.slot);
         const progress = new ConsoleProgress(session.console);
-        const result = await session.withCluster(cluster, (ports, { etcd, limits, policy }) =>
-          backup({ ...ports, etcd, progress }, { cluster, slot, limits, policy, signal: session.console.signal }).finally(() =>
-            progress.close(),
-          ),
-        );
-        report(session, result);
-        return attentionOf(result.manifest).length > 0 ? 6 : 0;
+        const { signal } = session.console;
+        const { result, ports } = await session
+          .withCluster(cluster, async (opened, { etcd, limits, policy }) => {
+            const all = { ...opened, progress };
+            return { result: await backup({ ...all, etcd }, { cluster, slot, limits, policy, signal }), ports: all };
+          })
+          .finally(() => progress.close());
+        const snapshots = [{ manifest: result.manifest, digest: result.manifestDigest }, ...result.furtherCopies];
+        const copies = options.copy ? await copyToReplicas(ports, snapshots, { purpose: "snapshot", signal }) : [];
+        progress.close();
+        report(session, result, copies);
+        for (const problem of result.notWrapped) tell(session.console, `warning: ${problem}`);
+        warnOf(session.console, copies);
+        // The snapshot stands; what was interrupted is its copy.
+        if (copies.some((each) => each.outcome === "failed" && each.error.code === "interrupted")) return 130;
+        return attentionOf(result.manifest).length > 0 || result.notWrapped.length > 0 || replicasNeedAttention(copies) ? 6 : 0;
       }),
     );
 };
@@ -48,7 +61,8 @@ function parseSlot(text: string | undefined): Date | undefined {
   return slot;
 }
 
-function report({ console, json }: Session, { manifest, manifestDigest, existing, furtherCopies, phases, custody }: BackupResult): void {
+function report({ console, json }: Session, result: BackupResult, copies: readonly ReplicaOutcome[]): void {
+  const { manifest, manifestDigest, existing, furtherCopies, phases, custody, notWrapped } = result;
   const { source } = manifest.etcd;
   const databaseBytes = manifest.snapshot.bytes - TRAILER_BYTES;
   if (json) {
@@ -69,6 +83,8 @@ function report({ console, json }: Session, { manifest, manifestDigest, existing
       phases,
       manifestDigest,
       custody: custody ?? null,
+      replicas: outcomesToJson(copies),
+      notWrapped,
     });
   }
   if (existing) print(console, `the slot was backed up before; this is that snapshot`);
@@ -96,6 +112,7 @@ function report({ console, json }: Session, { manifest, manifestDigest, existing
       ...quarantined,
       ["manifest", manifestDigest],
       ["custody", describeReceipt(custody)],
+      ...outcomeFields(copies),
       ["took", formatMilliseconds(took)],
     ]),
   );

@@ -15,7 +15,7 @@ export const registerCompletion: Register = (program, run) => {
   program
     .command("completion")
     .summary("print a script that completes commands by Tab")
-    .description("Print a shell script that completes commands, flags, clusters of the configuration and refs of the store.")
+    .description("Print a shell script that completes commands, flags, clusters and replicas of the configuration, and refs of the store.")
     .addArgument(new Argument("<shell>", "for which shell").choices(Object.keys(SCRIPTS)))
     .addHelpText(
       "after",
@@ -61,6 +61,7 @@ function lookupsIn({ console, surroundings }: Session, config: string | undefine
   blobs.catch(() => undefined);
   return {
     clusters: () => quickly(loaded.then((each) => Object.keys(each.config.clusters))),
+    replicas: () => quickly(loaded.then((each) => each.config.replicas.map(({ name }) => name))),
     storedClusters: () => quickly(blobs.then(listClusters)),
     ids: (cluster) => quickly(blobs.then((each) => listIds(each, cluster))),
   };

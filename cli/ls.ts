@@ -1,4 +1,5 @@
 import { listClusters } from "../shared/jobs/catalog.ts";
+import { listReplicas } from "../shared/jobs/copy/standing.ts";
 import { listSnapshots } from "../shared/jobs/list.ts";
 import type { Listed } from "../shared/jobs/list.ts";
 import { LifeboatError } from "../shared/errors.ts";
@@ -10,6 +11,7 @@ import type { Register } from "./command.ts";
 import { print, printJson, tell, widthOf } from "./console.ts";
 import { describeProof } from "./describe.ts";
 import { formatBytes, formatTable, formatTime } from "./format.ts";
+import { alsoIn, describePlaces, placesOf } from "./replicas.ts";
 
 /** `lifeboat ls`. */
 export const registerLs: Register = (program, run) => {
@@ -28,27 +30,41 @@ export const registerLs: Register = (program, run) => {
         const vault = await session.openPorts();
         const names = cluster === undefined ? await listClusters(vault.blobs) : [cluster];
         const listings = await Promise.all(names.map((name) => listSnapshots(vault, name)));
+        const replicas = await listReplicas(vault, names);
         const snapshots = listings.flatMap((listing) => listing.snapshots);
+        const refs = new Set(snapshots.map(refOf));
         const bad = listings.flatMap((listing) => listing.badCountersignatures);
         if (session.json) {
           printJson(session.console, {
-            snapshots: snapshots.map(toJson),
+            snapshots: snapshots.map((each) => ({ ...toJson(each), replicas: placesOf(refOf(each), replicas) })),
             badCountersignatures: bad.map(({ key, error }) => ({ key, code: error.code, message: error.message })),
+            replicas: replicas.map((each) => ({
+              name: each.name,
+              location: each.location,
+              error: each.error === undefined ? null : { code: each.error.code, message: each.error.message },
+              also: each.refs === undefined ? null : alsoIn(each, refs),
+            })),
           });
         } else if (snapshots.length === 0) {
           tell(session.console, `there are no snapshots ${cluster === undefined ? "" : `of ${cluster} `}in ${vault.blobs.location}`);
         } else {
           print(
             session.console,
-            formatTable(HEAD, snapshots.map(toRow), {
-              width: widthOf(session.console.stdout),
-              dispensable: ["TAKEN", "LINEAGE", "REVISION"],
-            }),
+            formatTable(
+              replicas.length === 0 ? HEAD : [...HEAD, "REPLICAS"],
+              snapshots.map((each) => [...toRow(each), ...(replicas.length === 0 ? [] : [describePlaces(refOf(each), replicas)])]),
+              { width: widthOf(session.console.stdout), dispensable: ["TAKEN", "LINEAGE", "REVISION"] },
+            ),
           );
         }
         for (const each of snapshots)
           if ("error" in each) tell(session.console, `warning: ${each.cluster}/${each.id}: ${each.error.message}`);
         for (const { key, error } of bad) tell(session.console, `warning: ${key}: ${error.message}`);
+        for (const each of replicas) {
+          if (each.error !== undefined) tell(session.console, `warning: replica ${each.name}: ${each.error.message}`);
+          const also = alsoIn(each, refs);
+          if (also.length > 0) tell(session.console, `the replica ${each.name} also has ${also.join(", ")}`);
+        }
         return bad.length > 0 || snapshots.some((each) => "error" in each) ? 6 : 0;
       }),
     );
@@ -56,8 +72,12 @@ export const registerLs: Register = (program, run) => {
 
 const HEAD = ["SNAPSHOT", "TAKEN", "DATABASE", "STORED", "REVISION", "LINEAGE", "PROOF", "VERIFIED"];
 
+function refOf({ cluster, id }: Listed): string {
+  return `${cluster}/${id}`;
+}
+
 function toRow(each: Listed): string[] {
-  const ref = `${each.cluster}/${each.id}`;
+  const ref = refOf(each);
   if ("error" in each) return [ref, "", "", "", "", "", "", each.error.code];
   const { manifest } = each.found;
   return [
@@ -72,8 +92,8 @@ function toRow(each: Listed): string[] {
   ];
 }
 
-function toJson(each: Listed): unknown {
-  const head = { ref: `${each.cluster}/${each.id}`, cluster: each.cluster, id: each.id, slot: parseId(each.id)?.slot };
+function toJson(each: Listed): object {
+  const head = { ref: refOf(each), cluster: each.cluster, id: each.id, slot: parseId(each.id)?.slot };
   if ("error" in each) return { ...head, error: { code: each.error.code, message: each.error.message } };
   const { manifest, digest } = each.found;
   return {

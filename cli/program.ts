@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   show: async () => (await import("./show.ts")).registerShow,
   status: async () => (await import("./status.ts")).registerStatus,
   verify: async () => (await import("./verify.ts")).registerVerify,
+  copy: async () => (await import("./copy.ts")).registerCopy,
   export: async () => (await import("./export.ts")).registerExport,
   keys: async () => (await import("./keys.ts")).registerKeys,
   custody: async () => (await import("./custody.ts")).registerCustody,

@@ -1,3 +1,4 @@
+import { standings } from "../shared/jobs/copy/standing.ts";
 import { showSnapshot } from "../shared/jobs/show.ts";
 import type { Shown } from "../shared/jobs/show.ts";
 import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
@@ -6,18 +7,21 @@ import type { Register } from "./command.ts";
 import { print, printJson, tell } from "./console.ts";
 import { describeContent, describeKeys, describeReceipt, describeRevision, explainProof, explainVotes } from "./describe.ts";
 import { formatBytes, formatFields, formatTime } from "./format.ts";
+import { standingFields } from "./replicas.ts";
 
 /** `lifeboat show`. */
 export const registerShow: Register = (program, run) => {
   program
     .command("show")
     .summary("show what is known of a snapshot")
-    .description("Show a snapshot's manifest, its signature checked. Reads metadata only.")
+    .description("Show a snapshot's manifest, its signature checked, and where it stands in replicas. Reads metadata only.")
     .argument("<ref>", "which snapshot")
     .addHelpText("after", `${REF_HELP}\n\nExample:\n  $ lifeboat show prod/latest`)
     .action((ref: string) =>
       run(async (session) => {
-        const shown = await showSnapshot(await session.openPorts(), ref);
+        const ports = await session.openPorts();
+        const shown = await showSnapshot(ports, ref);
+        const replicas = await standings(ports, shown);
         if (session.json)
           printJson(session.console, {
             ref: `${shown.manifest.cluster}/${shown.manifest.id}`,
@@ -25,10 +29,13 @@ export const registerShow: Register = (program, run) => {
             manifestDigest: shown.digest,
             verifications: shown.verifications,
             badCountersignatures: shown.badCountersignatures.map(({ key, error }) => ({ key, code: error.code, message: error.message })),
+            replicas: replicas.map((each) => ({ ...each, reason: each.reason ?? null })),
           });
-        else print(session.console, formatFields(fieldsOf(shown)));
+        else print(session.console, formatFields([...fieldsOf(shown), ...standingFields(replicas)]));
         for (const { key, error } of shown.badCountersignatures) tell(session.console, `warning: ${key}: ${error.message}`);
-        return shown.badCountersignatures.length === 0 ? 0 : 6;
+        return shown.badCountersignatures.length > 0 || replicas.some(({ state }) => state === "different" || state === "incomplete")
+          ? 6
+          : 0;
       }),
     );
 };

@@ -15,6 +15,7 @@ export interface Candidate {
 /** Names from outside the command line. An answer that cannot be had, or not quickly, is none. */
 export interface Lookups {
   clusters(): Promise<readonly string[]>;
+  replicas(): Promise<readonly string[]>;
   /** The clusters of which something is stored. */
   storedClusters(): Promise<readonly string[]>;
   /** A cluster's snapshot ids, oldest first. */
@@ -28,7 +29,8 @@ export async function complete(program: Command, words: readonly string[], looku
   const current = words.at(-1) ?? "";
   const { command, option, position } = read(program, words.slice(0, -1));
   if (command === undefined) return NOTHING;
-  const found = option === undefined ? await completeWord(program, command, position, current, lookups) : completeValue(option);
+  const found =
+    option === undefined ? await completeWord(program, command, position, current, lookups) : await completeValue(option, lookups);
   return { ...found, words: found.words.filter(({ word }) => word.startsWith(current)) };
 }
 
@@ -73,9 +75,10 @@ function optionsOf(program: Command, command: Command | undefined): readonly Opt
 }
 
 /** The name of a flag's value says what it is: `--out <file>`. */
-function completeValue({ flags }: Option): Completion {
+async function completeValue({ flags }: Option, lookups: Lookups): Promise<Completion> {
   if (flags.includes("<file>")) return { kind: "files", words: [] };
   if (flags.includes("<folder>")) return { kind: "folders", words: [] };
+  if (flags.includes("<replica>")) return wordsOf(await lookups.replicas());
   return NOTHING;
 }
 

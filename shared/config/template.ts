@@ -60,6 +60,12 @@ tools: {}
 breakGlass:
   - ${draft.breakGlass}
 
+# Further stores that every snapshot is copied to, for the day when this one is gone (docs/cli.md, "Replicas"):
+#   replicas:
+#     - name: offsite
+#       store: { kind: s3, bucket: my-etcd-backups-offsite, region: eu-west-1 }
+#       wrap: { kind: kms, key: alias/lifeboat-offsite, region: eu-west-1 }  # or { kind: local, recipient: age1... }
+
 # Fingerprints of the keys whose signatures are believed (lifeboat keys prints them). A retired key stays listed as
 # long as documents signed by it are to be believed.
 trustedKeys:

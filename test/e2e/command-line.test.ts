@@ -24,6 +24,7 @@ const COMMANDS = [
   "show",
   "status",
   "verify",
+  "copy",
   "export",
   "keys",
   "rewrap",

@@ -463,15 +463,15 @@ describe("several replicas", () => {
     replicas[2]?.blobs.inject({ call: "get", key: /snapshots/, fault: { kind: "delay", ms: 60_000 } });
     await copy();
     const ports = { ...vault, replicas };
-    const listing = listReplicas(ports, CLUSTER);
+    const listing = listReplicas(ports, [CLUSTER]);
     const standing = standings(ports, found);
     // Until nothing but the slow one is waited for: by each of the two a timer, and its own delay.
     while (replicas[2]?.blobs.pendingFaults.length !== 0 || vault.clock.waiting !== 4) await new Promise(setImmediate);
     vault.clock.advance(10_000);
     expect(await listing).toMatchObject([
-      { name: "offsite", ids: new Set([ID]) },
-      { name: "second", ids: new Set() },
-      { name: "slow", ids: undefined, error: { message: "the replica slow (memory) did not answer within 10 s" } },
+      { name: "offsite", refs: new Set([`prod/${ID}`]) },
+      { name: "second", refs: new Set() },
+      { name: "slow", refs: undefined, error: { message: "the replica slow (memory) did not answer within 10 s" } },
     ]);
     expect((await standing).map(({ name, state }) => `${name} ${state}`)).toEqual(["offsite present", "second missing", "slow unknown"]);
     expect(vault.clock.waiting).toBe(0);

@@ -13,9 +13,6 @@ import { requireTrustedKey } from "../require-trusted-key.ts";
 import { compareDocuments, copyDocument } from "./documents.ts";
 import { copyLog } from "./log.ts";
 
-/** The steps of a copy, in order. */
-export const COPY_STEPS = ["look", "data", "custody", "documents", "manifest", "record"] as const;
-
 export interface CopyPorts extends CustodyPorts {
   readonly progress: Progress;
 }

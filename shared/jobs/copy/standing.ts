@@ -16,25 +16,28 @@ export interface StandingPorts extends Vault {
 /** 10 s: a person waits for a list, and a listing of ten thousand snapshots takes two from another continent. */
 const LOOK_MS = 10_000;
 
-/** The ids of a cluster's snapshots in one replica. */
+/** The snapshots in one replica. */
 export interface ReplicaListing {
   readonly name: string;
   readonly location: string;
-  /** By what is listed there: the manifests are not read. Undefined where the replica could not be asked. */
-  readonly ids: ReadonlySet<string> | undefined;
+  /** `CLUSTER/ID` of each, oldest first, by what is listed there: the manifests are not read. Undefined where the replica could not be asked. */
+  readonly refs: ReadonlySet<string> | undefined;
   readonly error: LifeboatError | undefined;
 }
 
-/** What each replica has of a cluster. One that does not answer in time, or fails, is told as such. */
+/** What each replica has of these clusters. One that does not answer in time, or fails, is told as such. */
 export async function listReplicas(
   { replicas, clock }: Pick<StandingPorts, "replicas" | "clock">,
-  cluster: string,
+  clusters: readonly string[],
 ): Promise<readonly ReplicaListing[]> {
   return Promise.all(
     replicas.map(async (replica) => {
-      const asked = await ask(replica, clock, (blobs, signal) => listIds(blobs, cluster, signal));
       const head = { name: replica.name, location: replica.blobs.location };
-      return isLifeboatError(asked) ? { ...head, ids: undefined, error: asked } : { ...head, ids: new Set(asked), error: undefined };
+      const asked = await ask(replica, clock, async (blobs, signal) => {
+        const ids = await Promise.all(clusters.map((cluster) => listIds(blobs, cluster, signal)));
+        return new Set(ids.flatMap((of, index) => of.map((id) => `${clusters[index]}/${id}`)));
+      });
+      return isLifeboatError(asked) ? { ...head, refs: undefined, error: asked } : { ...head, refs: asked, error: undefined };
     }),
   );
 }

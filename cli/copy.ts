@@ -1,0 +1,66 @@
+import { suggestion } from "../shared/config/settings.ts";
+import { LifeboatError } from "../shared/errors.ts";
+import { copySnapshot } from "../shared/jobs/copy/snapshot.ts";
+import { copyingPurpose } from "../shared/jobs/copy/purpose.ts";
+import { resolveRef } from "../shared/jobs/ref.ts";
+import type { Ports } from "../shared/wire.ts";
+import { REF_HELP } from "./command.ts";
+import type { Register } from "./command.ts";
+import { print, printJson, tell } from "./console.ts";
+import { describeReceipt } from "./describe.ts";
+import { formatBytes } from "./format.ts";
+import { ConsoleProgress } from "./progress-bar.ts";
+
+/** `lifeboat copy`. */
+export const registerCopy: Register = (program, run) => {
+  program
+    .command("copy")
+    .summary("copy a snapshot to a replica")
+    .description(
+      "Copy a snapshot to a replica of the configuration as it is: the same bytes, checked on arrival, and visible there last. A copy that was stopped is taken up, and one that is there is checked. Countersignatures, rewraps, lineages and the custody log come with it. The exit code is 6 where something in the replica differs.",
+    )
+    .argument("<ref>", "which snapshot")
+    .requiredOption("--to <replica>", "which replica of the configuration")
+    .addHelpText("after", `${REF_HELP}\n\nExample:\n  $ lifeboat copy prod/latest --to offsite`)
+    .action((ref: string, options: { readonly to: string }) =>
+      run(async (session) => {
+        const ports = await session.openPorts();
+        const replica = replicaNamed(ports, options.to);
+        const found = await resolveRef(ports, ref);
+        const purpose = await copyingPurpose(ports);
+        const progress = new ConsoleProgress(session.console);
+        const { outcome, documents, conflicts, custody } = await copySnapshot({ ...ports, progress }, found, replica, {
+          purpose,
+          signal: session.console.signal,
+        }).finally(() => progress.close());
+        const { cluster, id, stored } = found.manifest;
+        const name = `${cluster}/${id}`;
+        const { location } = replica.blobs;
+        if (session.json) {
+          const told = { ref: name, replica: replica.name, location, outcome, documents, conflicts, manifestDigest: found.digest };
+          printJson(session.console, { ...told, custody: custody ?? null });
+        } else {
+          const what = outcome === "copied" ? `copied (${formatBytes(stored.bytes)})` : "there already, and whole";
+          print(session.console, `${name} is in ${replica.name}: ${what}, with ${documents} more documents, in ${location}`);
+          if (custody !== undefined) print(session.console, `custody: ${describeReceipt(custody)}`);
+        }
+        for (const conflict of conflicts) tell(session.console, `warning: ${conflict}`);
+        return conflicts.length > 0 ? 6 : 0;
+      }),
+    );
+};
+
+function replicaNamed({ replicas }: Ports, name: string): Ports["replicas"][number] {
+  const found = replicas.find((each) => each.name === name);
+  if (found !== undefined) return found;
+  const names = replicas.map((each) => each.name);
+  const near = suggestion(name, names);
+  throw new LifeboatError("config/not-found", `there is no replica ${name} in the configuration`, {
+    hint:
+      names.length === 0
+        ? "there is none at all; name one under replicas (docs/cli.md)"
+        : near === undefined
+          ? `there are ${names.join(", ")}`
+          : `did you mean ${near}?`,
+  });
+}

@@ -1,0 +1,66 @@
+import type { ReplicaOutcome } from "../shared/jobs/copy/to-replicas.ts";
+import type { ReplicaListing, Standing } from "../shared/jobs/copy/standing.ts";
+import { tell } from "./console.ts";
+import type { Console } from "./console.ts";
+
+/** How commands tell of replicas. */
+
+/** `offsite, missing: shelf, unknown: tape`. */
+export function describePlaces(ref: string, listings: readonly ReplicaListing[]): string {
+  const named = (present: boolean | null): string =>
+    placesOf(ref, listings)
+      .flatMap((each) => (each.present === present ? [each.name] : []))
+      .join(", ");
+  const [there, missing, unknown] = [named(true), named(false), named(null)];
+  return [there, missing === "" ? "" : `missing: ${missing}`, unknown === "" ? "" : `unknown: ${unknown}`]
+    .filter((part) => part !== "")
+    .join(", ");
+}
+
+/** `present` is null where the replica could not be asked. */
+export function placesOf(ref: string, listings: readonly ReplicaListing[]): { readonly name: string; readonly present: boolean | null }[] {
+  return listings.map(({ name, refs }) => ({ name, present: refs === undefined ? null : refs.has(ref) }));
+}
+
+/** What a replica has beside `refs`. */
+export function alsoIn({ refs: there }: ReplicaListing, refs: ReadonlySet<string>): readonly string[] {
+  return [...(there ?? [])].filter((ref) => !refs.has(ref));
+}
+
+/** A line of `show` for each replica. */
+export function standingFields(standings: readonly Standing[]): [string, string][] {
+  return standings.map(({ name, location, state, reason }) => [
+    `replica ${name}`,
+    `${state}${reason === undefined ? "" : `: ${reason}`} (${location})`,
+  ]);
+}
+
+/** A line of a backup for each copy. */
+export function outcomeFields(outcomes: readonly ReplicaOutcome[]): [string, string][] {
+  const words = { copied: "copied", existing: "there already, and whole", failed: "NOT THERE" };
+  const isOne = new Set(outcomes.map(({ id }) => id)).size === 1;
+  return outcomes.map(({ replica, location, cluster, id, outcome }) => [
+    `replica ${replica}`,
+    `${isOne ? "" : `${cluster}/${id} `}${words[outcome]} (${location})`,
+  ]);
+}
+
+export function outcomesToJson(outcomes: readonly ReplicaOutcome[]): unknown {
+  return outcomes.map((each) => {
+    const { replica, location, cluster, id, outcome, conflicts } = each;
+    return { name: replica, location, ref: `${cluster}/${id}`, outcome, conflicts, error: each.outcome === "failed" ? each.error : null };
+  });
+}
+
+/** What a person should look at, and what to do. */
+export function warnOf(console: Console, outcomes: readonly ReplicaOutcome[]): void {
+  for (const each of outcomes) {
+    const ref = `${each.cluster}/${each.id}`;
+    for (const conflict of each.conflicts) tell(console, `warning: replica ${each.replica}: ${conflict}`);
+    if (each.outcome !== "failed") continue;
+    tell(console, `warning: ${ref} is stored, and is not in the replica ${each.replica}: ${each.error.message}`);
+    const copy = `lifeboat copy ${ref} --to ${each.replica}`;
+    const { hint } = each.error;
+    tell(console, `hint: ${hint === undefined ? copy : hint.includes(copy) ? hint : `${hint}; then ${copy}`}`);
+  }
+}

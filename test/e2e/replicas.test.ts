@@ -1,0 +1,209 @@
+import { createHash } from "node:crypto";
+import { appendFile, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { z } from "zod";
+import { startCluster } from "../../tools/lab/etcd-cluster.ts";
+import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
+import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
+import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
+import { startVersityGateway } from "../../tools/lab/versitygw.ts";
+import type { VersityGateway } from "../../tools/lab/versitygw.ts";
+import { lifeboatHere } from "../support/lifeboat-here.ts";
+import { saying } from "../support/matchers.ts";
+import { newPlace } from "../support/place.ts";
+import type { Place } from "../support/place.ts";
+
+/** Replicas by the command: from a folder and from S3, to a folder and to S3, and back from each with the keys of the replica alone. */
+
+let cluster: EtcdCluster;
+let gateway: VersityGateway;
+let folder: TemporaryFolder;
+beforeAll(async () => {
+  [cluster, gateway, folder] = await Promise.all([startCluster({ version: "3.6" }), startVersityGateway(), temporaryFolder()]);
+  // The SDK reads them itself, and the command runs in this process.
+  for (const [name, value] of Object.entries(gateway.environment)) vi.stubEnv(name, value);
+  await cluster.etcdctl(["put", "greeting", "hello"]);
+});
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await Promise.all([cluster.stop(), gateway.stop()]);
+  await folder.remove();
+});
+
+const inBucket = (bucket: string): string =>
+  `{ kind: s3, bucket: ${bucket}, region: ${gateway.region}, endpoint: "${gateway.endpoint}", pathStyle: true }`;
+
+/** A place whose replica has keys of its own in the folder `offsite`. */
+async function placeWithReplicas(name: string, replicas: readonly string[]): Promise<Place> {
+  const place = await newPlace(cluster, folder.path, name);
+  expect(await place.here("init", "--dir", "offsite")).toMatchObject({ code: 0 });
+  const recipient = (await readFile(place.path("offsite/keys/wrapping.pub"), "utf8")).trim();
+  const entries = replicas.map((each) => `  - { ${each}, wrap: { kind: local, recipient: ${recipient} } }\n`);
+  await appendFile(place.path("lifeboat.yaml"), `\nreplicas:\n${entries.join("")}`);
+  return place;
+}
+
+/** Whoever has the replica and its keys, and nothing else of the place but whom to believe. */
+async function atReplica(place: Place, store: string): Promise<(...args: readonly string[]) => ReturnType<typeof lifeboatHere>> {
+  const config = await readFile(place.path("offsite/lifeboat.yaml"), "utf8");
+  const believed = /^trustedKeys:\n(?: {2}.*\n)+/m;
+  const ours = believed.exec(config)?.[0] ?? "";
+  const theirs = believed.exec(await readFile(place.path("lifeboat.yaml"), "utf8"))?.[0] ?? "";
+  const audit = [theirs, ours].map((each) => /audit: \[(.*)\]/.exec(each)?.[1] ?? "");
+  await writeFile(
+    place.path("offsite/replica.yaml"),
+    config
+      .replace(believed, theirs.replace(/audit: \[.*\]/, `audit: [${audit.join(", ")}]`))
+      .replace(/^store:\n(?: {2}.*\n)+/m, `store: ${store}\n`),
+  );
+  return (...args) => lifeboatHere([...args, "--config", "replica.yaml"], { cwd: place.path("offsite") });
+}
+
+const backedUp = z.object({ id: z.string(), replicas: z.array(z.unknown()) });
+const shown = z.object({
+  manifest: z.object({ stored: z.looseObject({ version: z.string().optional() }), snapshot: z.object({ sha256: z.string() }) }),
+});
+
+/** Lists, verifies deep and exports the newest snapshot where `here` runs: what came out is what the place's manifest says. */
+async function expectOpens(place: Place, here: Awaited<ReturnType<typeof atReplica>>, out: string): Promise<void> {
+  const { manifest } = shown.parse(JSON.parse((await place.here("show", "prod/latest", "--json")).stdout));
+  expect(await here("ls", "prod")).toMatchObject({ code: 0 });
+  expect(await here("verify", "prod/latest", "--deep")).toMatchObject({ code: 0, stderr: saying("") });
+  expect(await here("export", "prod/latest", "--out", out)).toMatchObject({ code: 0 });
+  const exported = await readFile(place.path(`offsite/${out}`));
+  expect(`sha256:${createHash("sha256").update(exported).digest("hex")}`).toBe(manifest.snapshot.sha256);
+}
+
+describe("from a folder", () => {
+  let place: Place;
+  let id: string;
+  let bucket: string;
+  beforeAll(async () => {
+    bucket = await gateway.makeBucket();
+    place = await placeWithReplicas("from a folder", [
+      "name: shelf, store: { kind: directory, path: offsite/vault }",
+      `name: cloud, store: ${inBucket(bucket)}`,
+    ]);
+    const { code, stdout, stderr } = await place.here("backup", "prod", "--json");
+    expect(`${code}: ${stderr}`).toMatch(/^0: /);
+    const result = backedUp.parse(JSON.parse(stdout));
+    expect(result.replicas).toMatchObject([
+      { name: "shelf", outcome: "copied", error: null, conflicts: [] },
+      { name: "cloud", outcome: "copied", error: null, conflicts: [] },
+    ]);
+    ({ id } = result);
+  });
+
+  test("a backup is in both, and ls, show and the custody log say so", async () => {
+    const listed = await place.here("ls");
+    expect(listed).toMatchObject({ code: 0, stdout: saying("shelf, cloud") });
+    expect(listed.stdout).toContain("REPLICAS");
+    const document: unknown = JSON.parse((await place.here("ls", "--json")).stdout);
+    expect(document).toMatchObject({
+      snapshots: [
+        {
+          id,
+          replicas: [
+            { name: "shelf", present: true },
+            { name: "cloud", present: true },
+          ],
+        },
+      ],
+      replicas: [
+        { name: "shelf", error: null, also: [] },
+        { name: "cloud", error: null, also: [] },
+      ],
+    });
+    expect((await place.here("show", "prod/latest")).stdout).toMatch(/replica shelf: +present \(.*\nreplica cloud: +present \(s3:/);
+    const { stdout } = await place.here("custody", "prod", "--verify", "--json");
+    expect(JSON.parse(stdout)).toMatchObject({
+      records: [
+        {},
+        {},
+        { event: "copied", purpose: "snapshot", details: { to: { name: "shelf" } } },
+        { event: "copied", details: { to: { name: "cloud" } } },
+      ],
+      verification: { holds: true },
+    });
+  });
+
+  test("the folder alone, with its own keys, is enough", async () => {
+    const here = await atReplica(place, "{ kind: directory, path: ./vault }");
+    await expectOpens(place, here, "from-shelf.db");
+    expect(await here("custody", "prod", "--verify", "--replica")).toMatchObject({
+      code: 0,
+      stdout: saying("head of the copied log 2:sha256:"),
+    });
+    const unaware = await here("custody", "prod", "--verify");
+    expect(unaware).toMatchObject({ code: 4, stderr: saying("if it is a replica of that, say --replica") });
+    expect((await here("orphans", "--older-than", "0s")).stdout).toBe("no orphans\n");
+  });
+
+  test("the bucket alone is, too", async () => {
+    await expectOpens(place, await atReplica(place, inBucket(bucket)), "from-cloud.db");
+  });
+
+  test("a second copy is there already; what is not configured or missing is told", async () => {
+    const again = await place.here("copy", "prod/latest", "--to", "cloud");
+    expect(again).toMatchObject({ code: 0, stdout: saying(`prod/${id} is in cloud: there already, and whole, with`) });
+    expect(await place.here("copy", "prod/latest", "--to", "shelv")).toMatchObject({ code: 2, stderr: saying("did you mean shelf?") });
+    expect(await place.here("copy", "prod/latest", "--to", "elsewhere")).toMatchObject({
+      code: 2,
+      stderr: saying("there are shelf, cloud"),
+    });
+    expect(await place.here("copy", "prod/latest")).toMatchObject({ code: 2, stderr: saying("required option '--to <replica>'") });
+    expect(await place.here("copy", "prod", "--to", "shelf")).toMatchObject({ code: 2, stderr: saying('"prod" is not a ref') });
+    const completed = await place.here("__complete", "--", "copy", "prod/latest", "--to", "");
+    expect(completed.stdout.split(/\s+/)).toEqual(expect.arrayContaining(["shelf", "cloud"]));
+  });
+
+  test("--no-copy leaves the replicas as they are", async () => {
+    expect(await place.here("backup", "prod", "--slot", "2026-01-02T03:04:05Z", "--no-copy")).toMatchObject({ code: 0 });
+    expect((await place.here("ls")).stdout).toMatch(/prod\/20260102T030405Z .* missing: shelf, cloud\n/);
+    const copied = await place.here("copy", "prod/20260102T030405Z", "--to", "shelf", "--json");
+    expect(copied.code).toBe(0);
+    expect(JSON.parse(copied.stdout)).toMatchObject({ ref: "prod/20260102T030405Z", replica: "shelf", outcome: "copied", conflicts: [] });
+    expect((await place.here("ls")).stdout).toMatch(/prod\/20260102T030405Z .* shelf, missing: cloud\n/);
+  });
+});
+
+test("from S3 with versions to S3 with versions: data is read where it lies, though its version is another there", async () => {
+  const [from, to] = [await gateway.makeBucket({ lock: true }), await gateway.makeBucket({ lock: true })];
+  const locked = inBucket(to).replace(" }", ", lock: { mode: governance, days: 1 } }");
+  const place = await placeWithReplicas("from S3", [`name: cloud, store: ${locked}`]);
+  await place.edit("lifeboat.yaml", (text) => text.replace(/^store:\n(?: {2}.*\n)+/m, `store: ${inBucket(from)}\n`));
+  const { code, stderr } = await place.here("backup", "prod");
+  expect(`${code}: ${stderr}`).toMatch(/^0: /);
+  const { manifest } = shown.parse(JSON.parse((await place.here("show", "prod/latest", "--json")).stdout));
+  expect(manifest.stored.version).toBeDefined();
+  await expectOpens(place, await atReplica(place, inBucket(to)), "from-cloud.db");
+});
+
+test("a replica that cannot be reached fails no backup: it is told, with what fills it later, and ls goes on", async () => {
+  const place = await placeWithReplicas("unreachable", ["name: shelf, store: { kind: directory, path: mnt/shelf }"]);
+  await writeFile(place.path("mnt"), "no folder");
+  const { code, stdout, stderr } = await place.here("backup", "prod", "--json");
+  const result = backedUp.parse(JSON.parse(stdout));
+  expect(code).toBe(6);
+  expect(result.replicas).toMatchObject([
+    { name: "shelf", ref: `prod/${result.id}`, outcome: "failed", error: { code: saying("store/") } },
+  ]);
+  expect(stderr).toContain(`warning: prod/${result.id} is stored, and is not in the replica shelf: `);
+  expect(stderr).toContain(`lifeboat copy prod/${result.id} --to shelf`);
+  expect(await place.here("verify", "prod/latest", "--deep")).toMatchObject({ code: 0 });
+  const listed = await place.here("ls");
+  expect(listed).toMatchObject({ code: 0, stdout: saying("unknown: shelf"), stderr: saying("warning: replica shelf: ") });
+  expect((await place.here("show", "prod/latest")).stdout).toMatch(/replica shelf: +unknown: /);
+
+  await rename(place.path("mnt"), place.path("was-in-the-way"));
+  await mkdir(place.path("mnt"));
+  const copied = await place.here("copy", "prod/latest", "--to", "shelf");
+  expect(copied).toMatchObject({ code: 0, stdout: saying(`prod/${result.id} is in shelf: copied (`) });
+  expect((await place.here("ls")).stdout).toMatch(/ shelf\n/);
+  // The countersignature came with it.
+  expect(await readFile(join(place.path("mnt/shelf"), "clusters/prod/snapshots", `${result.id}.json`))).toEqual(
+    await readFile(join(place.path("vault"), "clusters/prod/snapshots", `${result.id}.json`)),
+  );
+  expect(await place.here("custody", "prod", "--verify")).toMatchObject({ code: 0 });
+});
