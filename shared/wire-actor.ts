@@ -18,8 +18,8 @@ export function actorOf(config: Config): Actor {
 async function identify(config: Config, local: string): Promise<string> {
   const settings = inAws(config);
   if (settings === undefined) return local;
-  const { callerIdentity } = await import("./aws/caller-identity.ts");
-  const answer = await callerIdentity(settings);
+  const { callerIdentity, openClient } = await import("./aws/caller-identity.ts");
+  const answer = await callerIdentity(openClient(settings));
   return "arn" in answer ? answer.arn : `${local} (no identity from STS: ${answer.reason})`;
 }
 

@@ -8,11 +8,7 @@ export interface IdentitySettings {
 }
 
 /** The ARN of who calls AWS from here, or why nobody could say. Takes a few seconds at most, and needs no permission. */
-export async function callerIdentity(
-  settings: IdentitySettings,
-  open = openClient,
-): Promise<{ readonly arn: string } | { readonly reason: string }> {
-  const client = open(settings);
+export async function callerIdentity(client: STSClient): Promise<{ readonly arn: string } | { readonly reason: string }> {
   try {
     const { Arn } = await client.send(new GetCallerIdentityCommand());
     return Arn === undefined ? { reason: "an answer without a name" } : { arn: Arn };
@@ -23,21 +19,12 @@ export async function callerIdentity(
   }
 }
 
-/** Where STS is: an emulator has all services at one address, and AWS's private endpoints have one each. */
-function stsEndpoint(endpoint: string | undefined): string | undefined {
-  return endpoint === undefined || isAws(endpoint) ? undefined : endpoint;
-}
-
-/** Whether the address is one of AWS's own. */
-function isAws(endpoint: string): boolean {
-  return /\.amazonaws\.com(\.cn)?$/.test(new URL(endpoint).hostname);
-}
-
-function openClient({ region, endpoint }: IdentitySettings): STSClient {
-  const own = stsEndpoint(endpoint);
+/** Asks STS: at the service's own address where that is an emulator's, which has all services at one; AWS's private endpoints have one each. */
+export function openClient({ region, endpoint }: IdentitySettings): STSClient {
+  const isElsewhere = endpoint !== undefined && !/\.amazonaws\.com(\.cn)?$/.test(new URL(endpoint).hostname);
   return new STSClient({
     region,
-    ...(own === undefined ? {} : { endpoint: own }),
+    ...(isElsewhere ? { endpoint } : {}),
     // A network without a way to STS must not hold a backup up.
     maxAttempts: 2,
     requestHandler: { connectionTimeout: 1_500, requestTimeout: 3_000, throwOnRequestTimeout: true },

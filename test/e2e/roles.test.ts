@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { IAMClient } from "@aws-sdk/client-iam";
@@ -30,6 +30,10 @@ import {
 } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
+import { checkPermissions } from "../../shared/jobs/doctor/check-permissions.ts";
+import { KmsInspector } from "../../shared/keys/kms/kms-inspector.ts";
+import { S3Inspector } from "../../shared/store/s3/s3-inspector.ts";
+import { systemClock } from "../../shared/system-clock.ts";
 import { startCluster } from "../../tools/lab/etcd-cluster.ts";
 import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
 import { startMiniStack } from "../../tools/lab/ministack.ts";
@@ -43,6 +47,7 @@ import { createKmsKeys, newKey, WRAPPING_KEY } from "../support/kms-keys.ts";
 import type { KmsKeys } from "../support/kms-keys.ts";
 import { lifeboat, lifeboatJson } from "../support/lifeboat.ts";
 import type { LifeboatOptions } from "../support/lifeboat.ts";
+import { saying } from "../support/matchers.ts";
 
 /** The policies of docs/threat-model.md, given to users of an emulator that enforces them: each role can do its work, and nothing else. */
 
@@ -59,6 +64,7 @@ let cwd: string;
 let account: Clients;
 let writer: Clients;
 let verifier: Clients;
+let reader: Clients;
 let dataKey: string;
 
 interface Clients {
@@ -84,6 +90,7 @@ beforeAll(async () => {
   const places = { BUCKET: Bucket, WRAPPING_KEY: keys.wrap, SNAPSHOT_KEY: keys.sign.snapshot, AUDIT_KEY: keys.sign.audit };
   writer = await clientsOf(await newUser(iam, "writer", await policyInDocs("writer", places)));
   verifier = await clientsOf(await newUser(iam, "verifier", await policyInDocs("verifier", places)));
+  reader = await clientsOf(await newUser(iam, "reader", await policyInDocs("reader", places)));
   await rm(join(cwd, "keys"), { recursive: true });
   await rm(join(cwd, "vault"), { recursive: true });
   const store = `store: { kind: s3, bucket: ${Bucket}, region: ${stack.region}, endpoint: "${stack.endpoint}", pathStyle: true }`;
@@ -164,6 +171,24 @@ async function answersTo(calls: Readonly<Record<string, () => Promise<unknown>>>
   return answers;
 }
 
+/** What doctor says that this caller can be, and what there is to say of it. */
+async function rolesOf({ kms, s3 }: Clients): Promise<unknown> {
+  const { region, endpoint } = stack;
+  const inspector = new S3Inspector(
+    { bucket: Bucket, prefix: "", region, endpoint, pathStyle: true },
+    systemClock,
+    (bytes) => randomBytes(bytes),
+    s3,
+  );
+  const ring = new KmsInspector({ wrap: keys.wrap, sign: keys.sign, region, endpoint }, kms);
+  const check = { keys: ring, store: inspector, actor: () => Promise.resolve("someone"), cluster: "prod" };
+  const { roles, findings } = await checkPermissions(check, new AbortController().signal);
+  return {
+    can: roles.filter(({ fits }) => fits).map(({ role }) => role.name),
+    findings: findings.map(({ code, message }) => [code, message]),
+  };
+}
+
 const every = (names: readonly string[], answer: string): Record<string, string> => Object.fromEntries(names.map((name) => [name, answer]));
 describe("the writer", () => {
   test("backs up and sees what is there", async () => {
@@ -176,6 +201,27 @@ describe("the writer", () => {
     const { Contents = [] } = await account.s3.send(new ListObjectsV2Command({ Bucket, Prefix: "clusters/prod/data/20260102T030405Z" }));
     dataKey = Contents[0]?.Key ?? "";
     expect(dataKey).not.toBe("");
+  });
+
+  test("is named by its ARN in the custody log", async () => {
+    const { Body } = await account.s3.send(get("clusters/prod/custody/0000000001.json"));
+    const { payload } = z.object({ payload: z.base64() }).parse(JSON.parse((await Body?.transformToString()) ?? ""));
+    expect(JSON.parse(Buffer.from(payload, "base64").toString())).toMatchObject({ actor: "arn:aws:iam::000000000000:user/writer" });
+  });
+
+  test("is told by doctor that it is one, and nothing else; what it may not see is no fault", async () => {
+    expect(await rolesOf(writer)).toEqual({ can: ["writer"], findings: [] });
+    const { code, stdout } = await lifeboat(["doctor", "--store", "--keys", "--permissions"], writer.options);
+    expect(stdout).toMatch(/^caller: +arn:aws:iam::000000000000:user\/writer\ncan act as: +writer\n/m);
+    expect(stdout).toMatch(/^verifier .* no +unwrap; sign audit; read data, rewraps; put verified$/m);
+    expect(stdout).toContain(
+      "info: store: could not be seen by this caller: versioning, Object Lock, the public access block, the policy, the lifecycle, encryption at rest, object ownership (AccessDenied)",
+    );
+    expect(stdout).toContain(
+      `info: keys: could not be seen by this caller: keys.wrap (its state), keys.sign.snapshot (its state), keys.sign.audit (its state, its public key)`,
+    );
+    expect(stdout).not.toContain("problem:");
+    expect(code).toBe(0);
   });
 
   test("sees its own key, and which are not for it", async () => {
@@ -258,5 +304,67 @@ describe("the verifier", () => {
       ...above(verifier),
     };
     expect(await answersTo(denied)).toEqual(every(Object.keys(denied), "denied"));
+  });
+});
+
+describe("the reader", () => {
+  test("lists, and verifies the custody log", async () => {
+    const listed = z.object({ snapshots: z.array(z.object({ id: z.string() })) }).parse(await lifeboatJson(["ls"], reader.options));
+    expect(listed.snapshots.map(({ id }) => id)).toContain("20260102T030405Z");
+    expect(await lifeboatJson(["custody", "prod", "--verify"], reader.options)).toMatchObject({ verification: { holds: true } });
+  });
+
+  test("may do what its policy says and nothing else", async () => {
+    const { kms, s3 } = reader;
+    const allowed = {
+      list: () => s3.send(new ListObjectsV2Command({ Bucket })),
+      "read a manifest": () => s3.send(get(MANIFEST)),
+    };
+    expect(await answersTo(allowed)).toEqual(every(Object.keys(allowed), "allowed"));
+    const { CiphertextBlob } = await account.kms.send(encrypt(keys.wrap));
+    const denied = {
+      Decrypt: () => kms.send(new DecryptCommand({ KeyId: keys.wrap, CiphertextBlob, EncryptionContext: CONTEXT })),
+      Encrypt: () => kms.send(encrypt(keys.wrap)),
+      "sign a manifest": () => kms.send(sign(keys.sign.snapshot)),
+      "sign a verification": () => kms.send(sign(keys.sign.audit)),
+      "read data": () => s3.send(get(dataKey)),
+      "put a manifest": () => s3.send(put("clusters/prod/snapshots/x.json")),
+      "put a record": () => s3.send(put("clusters/prod/custody/0000000099.json")),
+      ...above(reader),
+    };
+    expect(await answersTo(denied)).toEqual(every(Object.keys(denied), "denied"));
+  });
+});
+
+describe("doctor", () => {
+  test("knows each role by what it may do, also that the account may do more than any", async () => {
+    expect(await rolesOf(verifier)).toEqual({ can: ["verifier", "reader"], findings: [] });
+    expect(await rolesOf(reader)).toEqual({ can: ["reader"], findings: [] });
+    const all = "what backs up can then open what is stored and vouch for it; it also may sign bundle; remove everything";
+    expect(await rolesOf(account)).toEqual({
+      can: ["writer", "verifier", "reader"],
+      findings: [["beyond-its-role", `this caller can act as writer and verifier at once: ${all}`]],
+    });
+  });
+
+  test("names what a role lacks and what it should not have", async () => {
+    const iam = new IAMClient(await clientConfig(stack, { accessKeyId: "test", secretAccessKey: "test" }));
+    const places = { BUCKET: Bucket, WRAPPING_KEY: keys.wrap, SNAPSHOT_KEY: keys.sign.snapshot, AUDIT_KEY: keys.sign.audit };
+    const policy = await policyInDocs("writer", places);
+    const lame = await clientsOf(await newUser(iam, "lame", policy.replace('"kms:Encrypt"', '"kms:GenerateDataKey"')));
+    expect(await rolesOf(lame)).toMatchObject({ can: [], findings: [["no-role", saying("as none of writer, verifier, reader")]] });
+    const greedy = await clientsOf(
+      await newUser(
+        iam,
+        "greedy",
+        policy
+          .replace('"kms:Encrypt"', '["kms:Encrypt", "kms:Decrypt"]')
+          .replace('["s3:PutObject", ', '["s3:PutObject", "s3:DeleteObjectVersion", '),
+      ),
+    );
+    expect(await rolesOf(greedy)).toEqual({
+      can: ["writer"],
+      findings: [["beyond-its-role", "beyond the work of a writer this caller may unwrap; remove snapshots, data, lineage, custody"]],
+    });
   });
 });

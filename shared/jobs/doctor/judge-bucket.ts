@@ -197,7 +197,8 @@ function unseenFindings(subject: string, facts: BucketFacts): DoctorFinding[] {
   });
   return [...Map.groupBy(unseen, ({ fact }) => fact.unseen)].map(([kind, of]): DoctorFinding => {
     const names = of.map(({ name }) => name).join(", ");
-    const reason = [...new Set(of.map(({ fact }) => fact.reason))].join("; ");
+    // The store's own words are in the facts: of a denial they say the same seven times.
+    const reason = [...new Set(of.map(({ fact }) => fact.reason.split(":", 1)[0] ?? ""))].join("; ");
     return kind === "denied" ? deniedFinding(subject, names, reason) : unsupportedFinding(subject, names, reason);
   });
 }

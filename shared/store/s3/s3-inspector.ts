@@ -103,8 +103,8 @@ export class S3Inspector implements StoreInspector {
     const passedMs = clock.monotonicMs() - from;
     const date = this.#dateOfAnswer();
     if (date === undefined) throw new LifeboatError("store/failed", `${this.location} does not say what time it is`);
-    // The header has whole seconds, cut off.
-    return { skewMs: date.getTime() + 500 - (sent + passedMs / 2), uncertaintyMs: 500 + passedMs / 2 };
+    // The header has whole seconds, cut off, and servers keep its text for up to another.
+    return { skewMs: date.getTime() + 1000 - (sent + passedMs / 2), uncertaintyMs: 1000 + passedMs / 2 };
   }
 
   #dateOfAnswer(): Date | undefined {
