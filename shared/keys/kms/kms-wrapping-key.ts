@@ -16,11 +16,11 @@ export class KmsWrappingKey implements WrappingKey {
   readonly #key: KeyName;
   readonly #client: ReturnType<typeof openClient>;
 
-  /** `setting` is where the configuration names it. */
-  constructor(settings: KmsWrappingKeySettings, setting: string) {
+  /** `setting` is where the configuration names it; `open` is for callers with credentials of their own. */
+  constructor(settings: KmsWrappingKeySettings, setting: string, open: typeof openClient = openClient) {
     this.location = `KMS in ${settings.region}`;
     this.#key = { id: settings.key, setting, use: "encrypts the keys of snapshots for a replica" };
-    this.#client = openClient(settings, settings.region);
+    this.#client = open(settings, settings.region);
   }
 
   wrap(identity: string, context: WrapContext): Promise<Wrapping> {

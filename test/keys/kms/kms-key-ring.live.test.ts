@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openClient } from "../../../shared/keys/kms/client.ts";
 import { KmsKeyRing } from "../../../shared/keys/kms/kms-key-ring.ts";
+import { KmsWrappingKey } from "../../../shared/keys/kms/kms-wrapping-key.ts";
 import type { KmsSettings } from "../../../shared/keys/kms/settings.ts";
 import { verifySignature } from "../../../shared/keys/public-key.ts";
 import { newIdentity } from "../../../shared/seal/age.ts";
@@ -36,11 +37,15 @@ afterAll(() => stack.stop());
 
 /** The real client but for the account's credentials. */
 function ringOf(settings: KmsSettings, account = ACCOUNT): KmsKeyRing {
-  return new KmsKeyRing(settings, (given, region) => {
+  return new KmsKeyRing(settings, openerFor(account));
+}
+
+function openerFor(account: string): typeof openClient {
+  return (given, region) => {
     const client = openClient(given, region);
     client.config.credentials = () => Promise.resolve({ accessKeyId: account, secretAccessKey: "test" });
     return client;
-  });
+  };
 }
 
 async function newRing(): Promise<KmsKeyRing> {
@@ -88,6 +93,43 @@ describe("keys by alias", () => {
     const wrapped = await ringOf(keys.settings).wrap(identity, CONTEXT);
     expect(wrapped.key).toMatch(/^arn:aws:kms:us-east-1:111122223333:key\//);
     expect(await (await newRing()).unwrap(wrapped, CONTEXT)).toBe(identity);
+  });
+
+  test("a replica's key in another region wraps, and opens for a key ring of that region first", async () => {
+    const elsewhere = { endpoint: stack.endpoint, region: "us-east-1" };
+    const keys = await createKmsKeys(kmsClient(elsewhere), elsewhere, `replica-${made++}`);
+    const [here, there] = [await newRing(), ringOf(keys.settings)];
+    const key = new KmsWrappingKey({ key: keys.settings.wrap, ...elsewhere }, "replicas.offsite.wrap", openerFor(ACCOUNT));
+    const { identity } = await newIdentity();
+    const [ours, theirs] = [await here.wrap(identity, CONTEXT), await key.wrap(identity, CONTEXT)];
+    expect(theirs).toMatchObject({ kind: "kms", key: keys.wrap });
+    expect(await there.unwrap(theirs, CONTEXT)).toBe(identity);
+    expect(await failureOf(there.unwrap(theirs, { ...CONTEXT, cluster: "staging" }))).toMatchObject({ code: "verify/sealed" });
+    expect([ours, theirs].map((each) => [here.isAtHand(each), there.isAtHand(each)])).toEqual([
+      [true, false],
+      [false, true],
+    ]);
+    expect(there.isAtHand({ kind: "local", key: "age1" })).toBe(false);
+  });
+
+  test("a replica's key that is not there, or none that wraps, is told by its own setting", async () => {
+    const { identity } = await newIdentity();
+    const failureWith = (id: string): Promise<Error> =>
+      failureOf(
+        new KmsWrappingKey({ key: id, endpoint: stack.endpoint, region: stack.region }, "replicas.offsite.wrap", openerFor(ACCOUNT)).wrap(
+          identity,
+          CONTEXT,
+        ),
+      );
+    expect(await failureWith("alias/nowhere")).toMatchObject({
+      code: "keys/missing",
+      message: saying("it encrypts the keys of snapshots for a replica"),
+      hint: "see aws kms list-aliases, and correct replicas.offsite.wrap and the region beside it in the configuration",
+    });
+    expect(await failureWith(await newKey(admin, SIGNING_KEY))).toMatchObject({
+      code: "keys/invalid",
+      hint: saying("point replicas.offsite.wrap at a symmetric key for encryption and decryption"),
+    });
   });
 
   test("openssl verifies what KMS signed", async () => {
