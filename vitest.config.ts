@@ -31,7 +31,15 @@ export default defineConfig({
   test: {
     projects: [
       { test: { name: "unit", include: ["test/**/*.test.ts"], exclude: INTEGRATION, testTimeout: 20_000, isolate: false } },
-      { test: { name: "integration", include: INTEGRATION, testTimeout: 120_000, hookTimeout: 120_000 } },
+      {
+        test: {
+          name: "integration",
+          include: INTEGRATION,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          globalSetup: ["test/support/bundles.ts"],
+        },
+      },
     ],
     // etcd3's channels in the lab name an IP address to TLS, which Node deplores on every start.
     execArgv: ["--disable-warning=DEP0123"],

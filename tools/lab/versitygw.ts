@@ -48,22 +48,24 @@ export interface VersityGateway extends AsyncDisposable {
 export interface VersityGatewayOptions {
   /** By https, with a certificate of an authority of its own. False by default. */
   readonly tls?: boolean;
+  /** What it makes ETags of: an MD5 of its own of all bytes, as by default, or the checksum that the client sent. */
+  readonly etags?: "md5" | "checksum";
 }
 
-export async function startVersityGateway({ tls = false }: VersityGatewayOptions = {}): Promise<VersityGateway> {
+export async function startVersityGateway({ tls = false, etags = "md5" }: VersityGatewayOptions = {}): Promise<VersityGateway> {
   await access(PROGRAM).catch(() => {
     throw new Error("versitygw is not here: run npm run setup");
   });
   const folder = await temporaryFolder();
   try {
-    return await start(folder, tls ? await serverTls(folder.path, "versitygw") : undefined);
+    return await start(folder, tls ? await serverTls(folder.path, "versitygw") : undefined, etags);
   } catch (error) {
     await folder.remove();
     throw error;
   }
 }
 
-async function start(folder: TemporaryFolder, tls: ServerTls | undefined): Promise<VersityGateway> {
+async function start(folder: TemporaryFolder, tls: ServerTls | undefined, etags: VersityGatewayOptions["etags"]): Promise<VersityGateway> {
   const port = await freePort();
   const dataFolder = join(folder.path, "data");
   const versions = join(folder.path, "versions");
@@ -74,7 +76,7 @@ async function start(folder: TemporaryFolder, tls: ServerTls | undefined): Promi
     args: [
       ...["--port", `127.0.0.1:${port}`, "--region", REGION],
       ...(tls === undefined ? [] : ["--cert", tls.cert, "--key", tls.key]),
-      ...["posix", "--versioning-dir", versions, dataFolder],
+      ...["posix", "--versioning-dir", versions, ...(etags === "checksum" ? ["--data-integrity-etag"] : []), dataFolder],
     ],
     cwd: folder.path,
     logFile: join(folder.path, "versitygw.log"),

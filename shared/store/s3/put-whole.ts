@@ -1,18 +1,18 @@
-import { crc32 } from "node:zlib";
 import { PutObjectCommand } from "@aws-sdk/client-s3";
 import type { PutReceipt } from "../blob-store.ts";
+import type { Part } from "./body-parts.ts";
 import { crcToBase64, versionOf, type Bucket } from "./bucket.ts";
 import type { OwnPut } from "./own-put.ts";
 
 /** Puts what fits into one part by one request, tried again as a whole. */
-export async function putWhole(bucket: Bucket, put: OwnPut, bytes: Uint8Array, signal: AbortSignal | undefined): Promise<PutReceipt> {
+export async function putWhole(bucket: Bucket, put: OwnPut, { bytes, crc }: Part, signal: AbortSignal | undefined): Promise<PutReceipt> {
   const { client, retry, pace } = bucket;
   const command = new PutObjectCommand({
     ...put.target,
     ...put.properties,
     Body: bytes,
     ContentLength: bytes.length,
-    ChecksumCRC32: crcToBase64(crc32(bytes)),
+    ChecksumCRC32: crcToBase64(crc),
   });
   for (let attempt = 1; ; attempt += 1) {
     try {

@@ -44,12 +44,11 @@ export class S3BlobStore implements BlobStore {
       const put = new OwnPut(this.#bucket, key, ifAbsent);
       await this.#abilities.beforePut(put);
       const parts = new BodyParts(reader);
-      const first = new Uint8Array(this.#bucket.pace.partBytes);
-      const filled = await parts.gather(first);
+      const first = await parts.gather(new Uint8Array(this.#bucket.pace.partBytes));
       throwIfAborted(doing, signal);
-      const isWhole = filled < first.length;
+      const isWhole = first.bytes.length < first.buffer.length;
       const receipt = await (isWhole
-        ? putWhole(this.#bucket, put, first.subarray(0, filled), signal)
+        ? putWhole(this.#bucket, put, first, signal)
         : new Upload(this.#bucket, put, signal).run(first, parts));
       await this.#abilities.afterPut(put, receipt);
       return receipt;

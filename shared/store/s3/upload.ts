@@ -1,4 +1,3 @@
-import { crc32 } from "node:zlib";
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -8,14 +7,15 @@ import {
 } from "@aws-sdk/client-s3";
 import { LifeboatError } from "../../errors.ts";
 import type { PutReceipt } from "../blob-store.ts";
-import type { BodyParts } from "./body-parts.ts";
+import type { BodyParts, Part } from "./body-parts.ts";
 import { crcToBase64, versionOf, type Bucket } from "./bucket.ts";
+import { combineCrc32 } from "./crc32.ts";
 import { isNoSuchUpload, isTransient } from "./errors.ts";
 import type { OwnPut } from "./own-put.ts";
 import { MAX_OBJECT_BYTES, MAX_PARTS, partBytes, partsInFlight } from "./part-plan.ts";
 
 /**
- * A body of unknown length as a multipart upload: docs/decisions/0008. Parts wait in buffers of a fixed number until the store has them, each tried again by itself; the
+ * A body of unknown length as a multipart upload: docs/decisions/0010. Parts wait in buffers of a fixed number until the store has them, each tried again by itself; the
  * store checks the CRC-32 of each part and of the whole. Nothing is visible before the completion, and a failure before it throws the upload away.
  */
 export class Upload {
@@ -43,7 +43,7 @@ export class Upload {
   }
 
   /** `first` is the first part, full; what follows comes from `body`. */
-  async run(first: Uint8Array, body: BodyParts): Promise<PutReceipt> {
+  async run(first: Part, body: BodyParts): Promise<PutReceipt> {
     const onAbort = (): void => this.#stop.abort(this.#signal?.reason);
     this.#signal?.addEventListener("abort", onAbort, { once: true });
     try {
@@ -78,24 +78,22 @@ export class Upload {
     this.#checksWhole = created.ChecksumType === "FULL_OBJECT";
   }
 
-  async #send(first: Uint8Array, body: BodyParts): Promise<void> {
+  async #send(first: Part, body: BodyParts): Promise<void> {
     const { partBytes: firstBytes, inFlight } = this.#bucket.pace;
-    let buffer = first;
-    let filled = first.length;
-    for (let number = 1; filled > 0; number += 1) {
-      this.#bytes += filled;
+    let part = first;
+    for (let number = 1; part.bytes.length > 0; number += 1) {
+      this.#bytes += part.bytes.length;
       if (number > MAX_PARTS || this.#bytes > MAX_OBJECT_BYTES)
         throw new LifeboatError(
           "store/failed",
           `${this.#put.key} is larger than the 5 TiB that an object in ${this.#bucket.location} can have`,
         );
-      const isLast = filled < buffer.length;
-      this.#start(number, buffer, filled);
-      if (isLast) break;
+      this.#start(number, part);
+      if (part.bytes.length < part.buffer.length) break;
       const allowed = partsInFlight(number + 1, firstBytes, inFlight);
       while (this.#running.size > allowed) await Promise.race([this.#failed.promise, ...this.#running]);
-      buffer = this.#take(partBytes(number + 1, firstBytes));
-      filled = await Promise.race([this.#failed.promise, body.gather(buffer)]);
+      const buffer = this.#take(partBytes(number + 1, firstBytes));
+      part = await Promise.race([this.#failed.promise, body.gather(buffer)]);
     }
     // The failure stands first, since of two that are settled already a race takes the first.
     await Promise.race([this.#failed.promise, Promise.all(this.#running)]);
@@ -106,20 +104,19 @@ export class Upload {
     return new Uint8Array(bytes);
   }
 
-  #start(number: number, buffer: Uint8Array, filled: number): void {
-    const bytes = filled === buffer.length ? buffer : buffer.subarray(0, filled);
-    this.#crc = crc32(bytes, this.#crc);
-    const running = this.#sendPart(number, bytes)
+  #start(number: number, part: Part): void {
+    const { buffer, bytes, crc } = part;
+    this.#crc = combineCrc32(this.#crc, crc, bytes.length);
+    const running = this.#sendPart(number, part)
       .then(() => this.#free.push(buffer))
       .catch((error: unknown) => this.#failed.reject(error))
       .finally(() => this.#running.delete(running));
     this.#running.add(running);
   }
 
-  async #sendPart(number: number, bytes: Uint8Array): Promise<void> {
+  async #sendPart(number: number, { bytes, crc }: Part): Promise<void> {
     const { client, retry, where, settings } = this.#bucket;
-    const ChecksumCRC32 = crcToBase64(crc32(bytes));
-    const part = { PartNumber: number, ChecksumCRC32 };
+    const part = { PartNumber: number, ChecksumCRC32: crcToBase64(crc) };
     const command = new UploadPartCommand({
       ...where,
       Key: settings.prefix + this.#put.key,

@@ -14,9 +14,9 @@ test("10,000 parts hold 5 TiB, each between the 5 MiB and 5 GiB that S3 takes, n
   expect(sizes).toEqual(sizes.toSorted((one, other) => one - other));
 });
 
-test("memory is 40 MiB for the first 7.8 GiB, and two parts from 32 MiB parts on", () => {
+test("memory is 25 MiB for the first 4.8 GiB, and two parts from 20 MiB parts on", () => {
   const held = numbers.map((number) => (partsInFlight(number, first, inFlight) + 1) * partBytes(number, first));
-  expect(new Set(held.slice(0, 1000))).toEqual(new Set([40 * MIB]));
-  expect(held[1000]).toBe(48 * MIB);
+  expect(new Set(held.slice(0, 1000))).toEqual(new Set([25 * MIB]));
+  expect(held[1000]).toBe(30 * MIB);
   expect(held.slice(2000)).toEqual(numbers.slice(2000).map((number) => 2 * partBytes(number, first)));
 });
