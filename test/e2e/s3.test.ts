@@ -97,7 +97,7 @@ test("says what is wrong with credentials, bucket and address, and names no secr
   expect([denied.code, none.code]).toEqual([5, 5]);
 });
 
-/** What afirst backup of 26 MB changes in the store: its data, which is put once more to see that the store refuses, twice its log, the lineage, its manifest. Reads leave nothing to clean. */
+/** What a first backup of 26 MB changes in the store: its data, which is put once more to see that the store refuses, twice its log, the lineage, its manifest. Reads leave nothing to clean. */
 const CHANGES = [
   "CreateMultipartUpload 1",
   "UploadPart 1",
