@@ -21,7 +21,7 @@ export const registerRewrap: Register = (program, run) => {
     .command("rewrap")
     .summary("wrap the keys of stored snapshots under the present wrapping key")
     .description(
-      "Wrap the key of each stored snapshot once more, under the wrapping key of now, in a signed document beside its manifest: after the wrapping key was replaced, and before the old one goes. Data and manifests stay as they are. A run that was stopped goes on where it stood. Needs the audit key, and a key that opens what was wrapped before. The exit code is 6 where a snapshot could not be opened.",
+      "Wrap the key of each stored snapshot once more, under the wrapping key of now and those of replicas, in a signed document beside its manifest: after the wrapping key was replaced, and before the old one goes, or after a replica with a key of its own was added. Data and manifests stay as they are. A run that was stopped goes on where it stood. Needs the audit key, and a key that opens what was wrapped before. The exit code is 6 where a snapshot could not be opened.",
     )
     .argument("[cluster]", "only this cluster's snapshots")
     .option("--dry-run", "only say what would be done")
@@ -35,19 +35,21 @@ export const registerRewrap: Register = (program, run) => {
         const ports = await session.openPorts();
         const progress = new ConsoleProgress(session.console);
         const dryRun = options.dryRun === true;
-        const { wrappingKey, snapshots, bad } = await rewrap(
+        const { wrappingKey, replicaKeys, snapshots, bad } = await rewrap(
           { ...ports, progress },
           { cluster, dryRun, signal: session.console.signal },
         ).finally(() => progress.close());
         if (session.json) {
           printJson(session.console, {
             wrappingKey,
+            replicaKeys,
             dryRun,
             snapshots: snapshots.map(({ cluster: of, id, error, ...rest }) => ({ ref: `${of}/${id}`, ...rest, error: error?.message })),
             unbelieved: bad.map(({ key, error }) => ({ key, reason: error.message })),
           });
         } else {
           print(session.console, `wrapping key: ${wrappingKey}`);
+          for (const key of replicaKeys) print(session.console, `of a replica: ${key}`);
           const rows = snapshots.map(({ cluster: of, id, outcome, under }) => [`${of}/${id}`, OUTCOMES[outcome], under.join(", ")]);
           if (rows.length === 0) print(session.console, "no snapshots");
           else print(session.console, formatTable(["SNAPSHOT", "", "WRAPPED UNDER"], rows, { width: widthOf(session.console.stdout) }));

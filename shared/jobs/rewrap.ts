@@ -34,7 +34,7 @@ export interface Rewrapped {
   /** The keys that it is wrapped under without this run. */
   readonly under: readonly string[];
   /**
-   * `already`: under the wrapping key of now; `would-rewrap`: in a dry run; `rewrapped`; `failed`: it could not be read or opened, and was passed over;
+   * `already`: under every wrapping key of now; `would-rewrap`: in a dry run; `rewrapped`; `failed`: it could not be read or opened, and was passed over;
    * `not-sealed`: another store's, which wraps no keys.
    */
   readonly outcome: "already" | "would-rewrap" | "rewrapped" | "failed" | "not-sealed";
@@ -46,6 +46,8 @@ export interface Rewrapped {
 export interface RewrapResult {
   /** See `Wrapping.key`. */
   readonly wrappingKey: string;
+  /** Those of replicas that have their own. */
+  readonly replicaKeys: readonly string[];
   /** Oldest first in each cluster. */
   readonly snapshots: readonly Rewrapped[];
   /** Rewraps in the store that are not believed. */
@@ -53,12 +55,12 @@ export interface RewrapResult {
 }
 
 /**
- * Wraps the key of every snapshot that is not wrapped under the wrapping key of now once more under it, in a signed document beside the manifest, which stays as it is. The data is neither read nor written. A
+ * Wraps the key of every snapshot that is not wrapped under the wrapping key of now, or of a replica, once more under it, in a signed document beside the manifest, which stays as it is. The data is neither read nor written. A
  * run that ended early is taken up where it stood: what is wrapped already is passed over. A snapshot that cannot be opened is told and passed over; a store or
  * a key service that fails ends the run with its error.
  */
 export async function rewrap(ports: RewrapPorts, { cluster, dryRun, signal }: RewrapRequest): Promise<RewrapResult> {
-  const wrappingKey = await ports.keys.wrappingKey();
+  const wrappingKeys = await ports.snapshots.wrappingKeys();
   if (!dryRun) await requireTrustedKey(ports.keys, ports.trusted, "audit");
   const snapshots: Rewrapped[] = [];
   const bad: { key: string; error: LifeboatError }[] = [];
@@ -80,22 +82,23 @@ export async function rewrap(ports: RewrapPorts, { cluster, dryRun, signal }: Re
       const under = wrappings.map(({ key }) => key);
       const common = { cluster: name, id, under };
       const key = rewrapKey(name, id, rewraps.last + 1);
-      if (under.includes(wrappingKey)) snapshots.push({ ...common, outcome: "already" });
+      if (wrappingKeys.every((each) => under.includes(each))) snapshots.push({ ...common, outcome: "already" });
       else if (dryRun) snapshots.push({ ...common, outcome: "would-rewrap", key });
-      else snapshots.push({ ...common, ...(await addWrapping(ports, found, key)) });
+      else snapshots.push({ ...common, ...(await addWrappings(ports, found, { key, under })) });
     }
   }
-  return { wrappingKey, snapshots, bad };
+  const [wrappingKey, ...replicaKeys] = wrappingKeys;
+  return { wrappingKey, replicaKeys, snapshots, bad };
 }
 
-async function addWrapping(
+async function addWrappings(
   ports: RewrapPorts,
   { manifest, digest }: FoundManifest,
-  key: string,
+  { key, under }: { readonly key: string; readonly under: readonly string[] },
 ): Promise<Pick<Rewrapped, "outcome" | "key" | "error">> {
   const { cluster, id } = manifest;
-  const wrapping = await ports.snapshots.rewrap(manifest, manifest.stored).catch(passOver);
-  if (isLifeboatError(wrapping)) return { outcome: "failed", error: wrapping };
+  const wrappings = await ports.snapshots.rewrap(manifest, manifest.stored, under).catch(passOver);
+  if (isLifeboatError(wrappings)) return { outcome: "failed", error: wrappings };
   const subject = { key: manifestKey(cluster, id), digest };
   const custodian = new Custodian(ports, cluster, "audit");
   try {
@@ -107,13 +110,13 @@ async function addWrapping(
       id,
       manifestDigest: digest,
       rewrappedAt: ports.clock.now().toISOString(),
-      wrappings: [wrapping],
+      wrappings: [...wrappings],
       tool: TOOL,
       custody,
     });
     await putDocument(ports.blobs, key, document);
     custodian.settle();
-    ports.progress.note("info", `${cluster}/${id} is wrapped under ${wrapping.key} too`);
+    ports.progress.note("info", `${cluster}/${id} is wrapped under ${wrappings.map((each) => each.key).join(", ")} too`);
     return { outcome: "rewrapped", key };
   } catch (error) {
     if (custodian.isOpen) await custodian.fail(error, [subject]);

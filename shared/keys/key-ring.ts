@@ -38,6 +38,8 @@ export interface WrappingKey {
   readonly location: string;
   /** Encrypts an age identity (`AGE-SECRET-KEY-1...`). Needs no key that can decrypt. */
   wrap(identity: string, context: WrapContext): Promise<Wrapping>;
+  /** Which wrapping key `wrap` uses now: see `Wrapping.key`. */
+  wrappingKey(): Promise<string>;
 }
 
 /**
@@ -56,6 +58,4 @@ export interface KeyRing extends WrappingKey {
   signingKey(purpose: Purpose): Promise<PublicKey>;
   /** The key that signs for the purpose now, as far as it is known here: needs no private key. */
   publicKey(purpose: Purpose): Promise<PublicKey>;
-  /** Which wrapping key `wrap` uses now: see `Wrapping.key`. */
-  wrappingKey(): Promise<string>;
 }

@@ -117,9 +117,20 @@ export class SealedStore implements SnapshotStore {
     }
   }
 
-  async rewrap(name: SnapshotName, stored: Stored): Promise<WrappingRecord> {
+  async wrappingKeys(): Promise<readonly [own: string, ...replicas: string[]]> {
+    const { keys, replicaKeys = [] } = this.#options;
+    return [await keys.wrappingKey(), ...(await Promise.all(replicaKeys.map((each) => each.wrappingKey())))];
+  }
+
+  async rewrap(name: SnapshotName, stored: Stored, under: readonly string[]): Promise<readonly WrappingRecord[]> {
     const identity = await this.#unwrap(name, sealedOnly(stored));
-    return recordOf(await this.#options.keys.wrap(identity, contextOf(name)));
+    const { keys, replicaKeys = [] } = this.#options;
+    const records: WrappingRecord[] = [];
+    for (const key of [keys, ...replicaKeys]) {
+      if (under.includes(await key.wrappingKey())) continue;
+      records.push(recordOf(await key.wrap(identity, contextOf(name))));
+    }
+    return records;
   }
 
   async check(stored: Stored, signal?: AbortSignal): Promise<void> {

@@ -38,11 +38,14 @@ export interface SnapshotStore {
    */
   open(name: SnapshotName, stored: Stored, options?: OpenOptions): AsyncIterable<Uint8Array>;
 
+  /** The wrapping keys of now: the store's own, then those of replicas. Throws where one cannot be known, or used. */
+  wrappingKeys(): Promise<readonly [own: string, ...replicas: string[]]>;
+
   /**
-   * The snapshot's key wrapped once more, under the wrapping key of now: to be kept in a document beside the manifest. Opens it with the key ring, as `open` does, and
-   * throws the same; the data is not read.
+   * The snapshot's key wrapped once more, under each of those wrapping keys of now that `under` does not name: to be kept in a document beside the manifest. Opens it with the key ring,
+   * as `open` does, and throws the same; the data is not read.
    */
-  rewrap(name: SnapshotName, stored: Stored): Promise<WrappingRecord>;
+  rewrap(name: SnapshotName, stored: Stored, under: readonly string[]): Promise<readonly WrappingRecord[]>;
 
   /** Checks presence, size and the store's own checksum without decrypting: `verify/missing`, `verify/size`, `verify/checksum`. */
   check(stored: Stored, signal?: AbortSignal): Promise<void>;

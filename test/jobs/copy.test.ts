@@ -376,7 +376,7 @@ describe("what is not as it should be", () => {
 
 test("a backup whose key cannot be wrapped for a replica is committed, and says so", async () => {
   const error = new LifeboatError("keys/denied", "Encrypt with the key alias/offsite is denied");
-  const replicaKeys = [{ location: "elsewhere", wrap: () => Promise.reject(error) }];
+  const replicaKeys = [{ location: "elsewhere", wrap: () => Promise.reject(error), wrappingKey: () => Promise.reject(error) }];
   const snapshots = new SealedStore({ blobs: vault.blobs, keys: keys.ring, replicaKeys, breakGlass: [], randomBytes });
   const { manifest, notWrapped } = await backUp({ ...vault, snapshots }, { slot: "2026-11-21T09:00:00Z" });
   expect(notWrapped).toEqual([`prod/${manifest.id} does not open by the key of a replica: ${error.message}`]);

@@ -2,14 +2,19 @@ import { randomBytes } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { readManifest } from "../../shared/jobs/catalog.ts";
+import { copySnapshot } from "../../shared/jobs/copy/snapshot.ts";
 import { rewrap } from "../../shared/jobs/rewrap.ts";
 import type { RewrapRequest, RewrapResult } from "../../shared/jobs/rewrap.ts";
+import type { WrappingKey } from "../../shared/keys/key-ring.ts";
 import { LocalKeyRing } from "../../shared/keys/local/local-key-ring.ts";
+import { LocalWrappingKey } from "../../shared/keys/local/local-wrapping-key.ts";
 import { manifestKey, partsOfRewrapKey, rewrapKey } from "../../shared/manifest/layout.ts";
 import { addedWrappings } from "../../shared/manifest/rewraps.ts";
 import { openDocument, signDocument } from "../../shared/manifest/signed-document.ts";
 import { newIdentity } from "../../shared/seal/age.ts";
 import { SealedStore } from "../../shared/store/sealed.ts";
+import { MemoryBlobStore } from "../doubles/memory-blob-store.ts";
 import { failureOf, keys as keysIn } from "../support/blobs.ts";
 import { saying } from "../support/matchers.ts";
 import { backUp, bytesAt, CLUSTER, contentOf, custodyOf, makeTestKeys, newVault, plant } from "../support/vaults.ts";
@@ -33,9 +38,16 @@ beforeEach(async () => {
 afterEach(() => keys.remove());
 
 /** The vault as a process finds it that starts now. */
-function reopened(): TestVault {
+function reopened(replicaKeys: readonly WrappingKey[] = []): TestVault {
   const ring = new LocalKeyRing(join(keys.folder, "keys"));
-  const snapshots = new SealedStore({ blobs: vault.blobs, keys: ring, breakGlass: [], randomBytes, addedWrappings: addedWrappings(vault) });
+  const snapshots = new SealedStore({
+    blobs: vault.blobs,
+    keys: ring,
+    replicaKeys,
+    breakGlass: [],
+    randomBytes,
+    addedWrappings: addedWrappings(vault),
+  });
   return { ...vault, keys: ring, snapshots };
 }
 
@@ -68,6 +80,7 @@ describe("after the wrapping key was replaced", () => {
     const result = await run(reopened());
     expect(result).toEqual({
       wrappingKey: newKey,
+      replicaKeys: [],
       snapshots: [FIRST, SECOND].map((id) => ({
         cluster: CLUSTER,
         id,
@@ -91,6 +104,7 @@ describe("after the wrapping key was replaced", () => {
     const puts = vault.blobs.calls.put;
     expect(await run(reopened(), { dryRun: true })).toEqual({
       wrappingKey: newKey,
+      replicaKeys: [],
       snapshots: [FIRST, SECOND].map((id) => ({
         cluster: CLUSTER,
         id,
@@ -162,6 +176,41 @@ describe("after the wrapping key was replaced", () => {
     expect(await rewraps()).toEqual([]);
     expect(await failureOf(run(reopened(), { signal: AbortSignal.abort() }))).toMatchObject({ code: "interrupted" });
     expect(await rewraps()).toEqual([]);
+  });
+});
+
+describe("after a replica with a key of its own was added", () => {
+  test("older snapshots are wrapped under that too, and a copy brings the wrapping to where it is needed", async () => {
+    const theirs = await makeTestKeys();
+    const content = await contentOf(vault, FIRST);
+    const theirKey = await theirs.ring.wrappingKey();
+    const at = reopened([new LocalWrappingKey(theirKey)]);
+    const result = await run(at);
+    expect(result).toMatchObject({ wrappingKey: oldKey, replicaKeys: [theirKey], bad: [] });
+    expect(result.snapshots).toMatchObject(
+      [FIRST, SECOND].map((id) => ({ id, under: [oldKey], outcome: "rewrapped", key: rewrapKey(CLUSTER, id, 1) })),
+    );
+    const document = openDocument("rewrap", bytesAt(vault, rewrapKey(CLUSTER, FIRST, 1)), vault.trusted, "it");
+    expect(document.wrappings.map(({ key }) => key)).toEqual([theirKey]);
+    expect(outcomes(await run(at))).toEqual([`prod/${FIRST} already`, `prod/${SECOND} already`]);
+
+    const blobs = new MemoryBlobStore(vault.clock);
+    await copySnapshot(vault, await readManifest(vault, CLUSTER, FIRST), { name: "offsite", blobs }, { purpose: "audit" });
+    const there = { blobs, trusted: vault.trusted };
+    const snapshots = new SealedStore({ blobs, keys: theirs.ring, breakGlass: [], randomBytes, addedWrappings: addedWrappings(there) });
+    expect((await contentOf({ ...vault, blobs, snapshots }, FIRST)).equals(content)).toBe(true);
+    await theirs.remove();
+  });
+
+  test("together with a new key of the store's own, both are in one document", async () => {
+    const theirs = await makeTestKeys();
+    const newKey = await rotate({ keepOld: true });
+    const theirKey = await theirs.ring.wrappingKey();
+    await run(reopened([new LocalWrappingKey(theirKey)]));
+    const document = openDocument("rewrap", bytesAt(vault, rewrapKey(CLUSTER, FIRST, 1)), vault.trusted, "it");
+    expect(document.wrappings.map(({ key }) => key)).toEqual([newKey, theirKey]);
+    expect(await rewraps()).toHaveLength(2);
+    await theirs.remove();
   });
 });
 

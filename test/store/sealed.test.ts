@@ -260,7 +260,7 @@ describe("wrappings", () => {
 
 describe("keys of replicas", () => {
   const denied = new LifeboatError("keys/denied", "Encrypt with the key alias/offsite is denied");
-  const unusable: WrappingKey = { location: "elsewhere", wrap: () => Promise.reject(denied) };
+  const unusable: WrappingKey = { location: "elsewhere", wrap: () => Promise.reject(denied), wrappingKey: () => Promise.reject(denied) };
   const saveWith = async (replicaKeys: readonly WrappingKey[]) => {
     const pending = await new SealedStore({ blobs, keys: ring, replicaKeys, breakGlass: [], randomBytes }).save(
       NAME,

@@ -1,14 +1,33 @@
-import { EncryptCommand, type KMSClient } from "@aws-sdk/client-kms";
+import { DescribeKeyCommand, EncryptCommand, type KMSClient } from "@aws-sdk/client-kms";
 import { LifeboatError } from "../../errors.ts";
 import { recipientIn } from "../identity.ts";
 import type { WrapContext, Wrapping } from "../key-ring.ts";
-import { kmsError, type KmsCall } from "./errors.ts";
+import { kmsError, wrongKey, type KmsCall } from "./errors.ts";
 import { partsOfArn, type KeyName } from "./settings.ts";
+
+interface KeyPlace {
+  readonly key: KeyName;
+  /** For people: "KMS in eu-central-1". */
+  readonly location: string;
+}
+
+/** The ARN of a wrapping key; throws where it could not be used now. */
+export async function describeWrappingKey(client: KMSClient, { key, location }: KeyPlace): Promise<string> {
+  const told = (error: unknown): never => {
+    throw kmsError(error, { call: "DescribeKey", key, location });
+  };
+  const answer = await client.send(new DescribeKeyCommand({ KeyId: key.id })).catch(told);
+  const { Arn, KeySpec, KeyUsage, KeyState } = answer.KeyMetadata ?? {};
+  if (KeySpec !== "SYMMETRIC_DEFAULT" || KeyUsage !== "ENCRYPT_DECRYPT")
+    throw wrongKey(key, location, `it is ${KeySpec ?? "unknown"} for ${KeyUsage ?? "unknown"}`);
+  if (KeyState !== "Enabled") told(stateError(KeyState));
+  return arnIn(Arn);
+}
 
 /** Wraps `identity` under `key` by Encrypt with the encryption context {cluster, snapshot}; recorded under the ARN of the key that did it. */
 export async function encryptIdentity(
   client: KMSClient,
-  { key, location }: { readonly key: KeyName; readonly location: string },
+  { key, location }: KeyPlace,
   identity: string,
   context: WrapContext,
 ): Promise<Wrapping> {
@@ -32,4 +51,13 @@ export function arnIn(arn: string | undefined): string {
 export function bytesIn(bytes: Uint8Array | undefined, call: KmsCall["call"]): Uint8Array {
   if (bytes !== undefined && bytes.length > 0) return Uint8Array.from(bytes);
   throw new LifeboatError("keys/failed", `KMS answered ${call} with nothing in it`);
+}
+
+/** What a use of the key in this state would be answered with. */
+function stateError(state: string | undefined): Error {
+  const name = state === "Disabled" ? "DisabledException" : "KMSInvalidStateException";
+  return Object.assign(new Error(state === "PendingDeletion" ? "pending deletion" : `its state is ${state ?? "unknown"}`), {
+    name,
+    $metadata: { httpStatusCode: 400 },
+  });
 }

@@ -1,18 +1,11 @@
 import { createHash } from "node:crypto";
-import {
-  DecryptCommand,
-  DescribeKeyCommand,
-  GetPublicKeyCommand,
-  type KMSClient,
-  KMSServiceException,
-  SignCommand,
-} from "@aws-sdk/client-kms";
+import { DecryptCommand, GetPublicKeyCommand, type KMSClient, KMSServiceException, SignCommand } from "@aws-sdk/client-kms";
 import { isLifeboatError, LifeboatError, messageOf } from "../../errors.ts";
 import { recipientIn } from "../identity.ts";
 import type { KeyRing, PublicKey, Purpose, Signature, WrapContext, Wrapping } from "../key-ring.ts";
 import { parsePublicKey, verifySignature } from "../public-key.ts";
 import { openClient } from "./client.ts";
-import { arnIn, bytesIn, contextOf, encryptIdentity } from "./encrypt.ts";
+import { arnIn, bytesIn, contextOf, describeWrappingKey, encryptIdentity } from "./encrypt.ts";
 import { kmsError, wrongKey, type KmsCall } from "./errors.ts";
 import { partsOfArn, signName, wrapName, type KeyName, type KmsSettings } from "./settings.ts";
 
@@ -98,21 +91,14 @@ export class KmsKeyRing implements KeyRing {
   }
 
   async wrappingKey(): Promise<string> {
-    this.#wrappingKey ??= this.#describeWrappingKey().catch((error: unknown) => {
+    this.#wrappingKey ??= describeWrappingKey(this.#client(this.#settings.region), {
+      key: wrapName(this.#settings),
+      location: this.location,
+    }).catch((error: unknown) => {
       this.#wrappingKey = undefined;
       throw error;
     });
     return this.#wrappingKey;
-  }
-
-  async #describeWrappingKey(): Promise<string> {
-    const key = wrapName(this.#settings);
-    const answer = await this.#ask({ call: "DescribeKey", key }, (client) => client.send(new DescribeKeyCommand({ KeyId: key.id })));
-    const { Arn, KeySpec, KeyUsage, KeyState } = answer.KeyMetadata ?? {};
-    if (KeySpec !== "SYMMETRIC_DEFAULT" || KeyUsage !== "ENCRYPT_DECRYPT")
-      throw wrongKey(key, this.location, `it is ${KeySpec ?? "unknown"} for ${KeyUsage ?? "unknown"}`);
-    if (KeyState !== "Enabled") throw kmsError(stateError(KeyState), { call: "DescribeKey", key, location: this.location });
-    return arnIn(Arn);
   }
 
   #signer(purpose: Purpose): Promise<Signer> {
@@ -192,14 +178,5 @@ function altered(snapshot: string, cause?: unknown): LifeboatError {
   return new LifeboatError("verify/sealed", `the wrapped key of ${snapshot} was altered, or belongs to another snapshot`, {
     hint: "use another snapshot, or the break-glass identity",
     ...(cause === undefined ? {} : { cause }),
-  });
-}
-
-/** What a use of the key in this state would be answered with. */
-function stateError(state: string | undefined): Error {
-  const name = state === "Disabled" ? "DisabledException" : "KMSInvalidStateException";
-  return Object.assign(new Error(state === "PendingDeletion" ? "pending deletion" : `its state is ${state ?? "unknown"}`), {
-    name,
-    $metadata: { httpStatusCode: 400 },
   });
 }

@@ -1,6 +1,6 @@
 import type { WrapContext, Wrapping, WrappingKey } from "../key-ring.ts";
 import { openClient } from "./client.ts";
-import { encryptIdentity } from "./encrypt.ts";
+import { describeWrappingKey, encryptIdentity } from "./encrypt.ts";
 import type { KeyName } from "./settings.ts";
 
 export interface KmsWrappingKeySettings {
@@ -21,6 +21,10 @@ export class KmsWrappingKey implements WrappingKey {
     this.location = `KMS in ${settings.region}`;
     this.#key = { id: settings.key, setting, use: "encrypts the keys of snapshots for a replica" };
     this.#client = open(settings, settings.region);
+  }
+
+  wrappingKey(): Promise<string> {
+    return describeWrappingKey(this.#client, { key: this.#key, location: this.location });
   }
 
   wrap(identity: string, context: WrapContext): Promise<Wrapping> {

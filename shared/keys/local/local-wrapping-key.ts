@@ -13,6 +13,10 @@ export class LocalWrappingKey implements WrappingKey {
     this.#recipient = recipient;
   }
 
+  wrappingKey(): Promise<string> {
+    return Promise.resolve(this.#recipient);
+  }
+
   async wrap(identity: string, context: WrapContext): Promise<Wrapping> {
     await recipientIn(identity, "what is to be wrapped");
     const key = this.#recipient;
