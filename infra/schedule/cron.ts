@@ -74,8 +74,8 @@ function ascending(values: readonly number[]): readonly number[] {
 
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
-/** A leap day that falls on each day of the week, seen from any year: 28 years, and 12 more around a year like 2100. */
-const DAYS_LOOKED_AT = 41 * 366;
+/** In 28 years each date falls on each day of the week, leap days too. */
+const DAYS_LOOKED_AT = 28 * 366;
 
 /** The longest time between two runs, by the calendar in UTC; undefined where it never runs (30 February). */
 export function longestGapMs(cron: Cron): number | undefined {

@@ -1,0 +1,189 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readDeployment } from "../../infra/deployment.ts";
+import { createAuthority } from "../../tools/lab/certificates.ts";
+import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
+import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
+import { configText } from "./support/config-text.ts";
+
+/** What lifeboat.yaml may say and cannot be deployed is refused before anything is made of it. */
+
+let folder: TemporaryFolder;
+let file: string;
+
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  file = join(folder.path, "lifeboat.yaml");
+  await mkdir(join(folder.path, "pki"));
+  const authority = await createAuthority("etcd ca");
+  const { key } = await authority.issueServer(["127.0.0.1"]);
+  await writeFile(join(folder.path, "pki/ca.pem"), authority.certificate);
+  await writeFile(join(folder.path, "pki/both.pem"), `${authority.certificate}\n${key}`);
+  await writeFile(join(folder.path, "pki/none.pem"), "no certificate\n");
+});
+afterAll(() => folder.remove());
+
+async function deploy(changes: Readonly<Record<string, string>>): Promise<ReturnType<typeof readDeployment>> {
+  await writeFile(file, configText(changes));
+  return readDeployment(file);
+}
+
+const PLACE = {
+  NETWORK: "service: { network: { vpc: vpc-0123456789abcdef0, subnets: [subnet-0123456789abcdef0], securityGroup: sg-0123456789abcdef0 } }",
+};
+
+describe("what cannot be deployed is refused, with the cluster and the setting", () => {
+  test.each([
+    [
+      { STORE: "{ kind: directory, path: ./vault }" },
+      "store: functions keep nothing on a disk; use { kind: s3, bucket: ..., region: ... }",
+    ],
+    [{ KEYS: "{ kind: local, path: ./keys }" }, "keys: functions hold no key files; use { kind: kms, ... }"],
+    [
+      { STORE: "{ kind: s3, bucket: b-1-2, region: us-east-1 }" },
+      "keys.region: eu-central-1 is not the us-east-1 of the store; the vault is one stack, and a stack has one region",
+    ],
+    [
+      { STORE: "{ kind: s3, bucket: b-1-2, region: eu-central-1, sse: { kmsKey: 1234abcd-12ab-34cd-56ef-1234567890ab } }" },
+      "store.sse.kmsKey: name it by alias/NAME, and the vault makes it, or by the ARN of a key that is there; policies need one or the other",
+    ],
+    [
+      { WRAP: "arn:aws:kms:eu-central-1:123456789012:alias/wrap" },
+      "keys.wrap: name it by alias/NAME, and the vault makes it, or by the ARN of a key that is there; policies need one or the other",
+    ],
+    [{ CLUSTERS: "{}" }, "clusters: there are none to back up"],
+    [
+      { CLUSTERS: "{ a.b: { endpoints: ['http://10.0.0.1:2379'] }, a_b: { endpoints: ['http://10.0.0.2:2379'] } }" },
+      "clusters.a_b: its state machine would be called as that of a.b; rename one of them",
+    ],
+    [{ SCHEDULE: "{ rate: 90s }" }, "clusters.prod.schedule: is no whole number of minutes, and AWS takes nothing finer"],
+    [{ SCHEDULE: "{ cron: '0 2 31 feb *' }" }, 'clusters.prod.schedule: "0 2 31 feb *" is a time that never comes'],
+    [
+      { SCHEDULE: "{ cron: '0 2 1 * mon' }" },
+      "clusters.prod.schedule: restricts the day of the month and the day of the week, and AWS takes one of them",
+    ],
+    [
+      { SCHEDULE: "{ cron: '0 2 * * mon' }", RPO: "7d" },
+      "clusters.prod.schedule: leaves gaps that no alarm of CloudWatch can watch, which looks back seven days; back up at least every six days",
+    ],
+    [{ RPO: "8d" }, "clusters.prod.rpo: CloudWatch looks back seven days; take at most 7d"],
+    [
+      { SCHEDULE: "{ rate: 6h }" },
+      "clusters.prod.rpo: 363 minutes can lie between two backups by the schedule, its window and the time of a run; back up more often, or take a larger rpo",
+    ],
+    [{ SERVICE: "{ flexibleWindow: 90s }" }, "clusters.prod.service.flexibleWindow: AWS takes whole minutes, at most 24h"],
+    [{ SERVICE: "{ flexibleWindow: 2d }", RPO: "7d" }, "clusters.prod.service.flexibleWindow: AWS takes whole minutes, at most 24h"],
+    [
+      { SERVICE: "{ databaseSize: 200GiB }", RPO: "7d", ...PLACE },
+      "clusters.prod.service.databaseSize: the proof of so many entries does not fit the memory of a task; at most 146GiB do",
+    ],
+    [
+      { SERVICE: "{ databaseSize: 60GiB }", RPO: "1d" },
+      "clusters.prod.service.databaseSize: its backup may take more than the 15 minutes of a function; name service.network, so that it runs as a task there",
+    ],
+    [
+      { AUTH: "auth: { username: root, password: env:ETCD_PASSWORD }" },
+      "clusters.prod.auth.password: a function has no such variable; keep it in AWS and write secretsmanager:NAME#FIELD or ssm:NAME",
+    ],
+    [
+      { AUTH: "auth: { username: root, password: file:password }" },
+      "clusters.prod.auth.password: a secret would lie in the function's code; keep it in AWS and write secretsmanager:NAME#FIELD or ssm:NAME",
+    ],
+    [
+      { TLS: "tls: { ca: file:pki/ca.pem, cert: file:cert.pem, key: file:key.pem }" },
+      "clusters.prod.tls.key: a secret would lie in the function's code; keep it in AWS and write secretsmanager:NAME#FIELD or ssm:NAME",
+    ],
+    [
+      { TLS: "tls: { ca: file:../ca.pem }" },
+      "clusters.prod.tls.ca: ../ca.pem is not below the folder of the configuration, and goes with the function's code; copy it there",
+    ],
+    [
+      { TLS: "tls: { ca: file:pki/gone.pem }" },
+      "clusters.prod.tls.ca: cannot read pki/gone.pem, which goes with the function's code: ENOENT",
+    ],
+    [
+      { TLS: "tls: { ca: file:pki/both.pem }" },
+      "clusters.prod.tls.ca: pki/both.pem holds more than certificates, and goes with the function's code; keep the certificates alone in it",
+    ],
+    [{ TLS: "tls: { ca: file:pki/none.pem }" }, "clusters.prod.tls.ca: pki/none.pem is not a PEM certificate"],
+    [
+      {
+        REPLICAS: `breakGlass: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]
+replicas: [{ name: offsite, store: { kind: s3, bucket: other, region: us-east-1 }, wrap: { kind: kms, key: alias/other, region: us-east-1 } }]`,
+      },
+      "replicas.0.wrap.key: name the key of offsite by its ARN, so that the role of the backup can be allowed to encrypt by it",
+    ],
+  ])("%j", async (changes, message) => {
+    await expect(deploy(changes)).rejects.toMatchObject({
+      code: "config/invalid",
+      message: expect.stringContaining(`${file}: ${message}`),
+      hint: expect.stringContaining("docs/cli.md"),
+    });
+  });
+
+  test("all that is wrong is told at once", async () => {
+    const failure = deploy({
+      KEYS: "{ kind: local, path: ./keys }",
+      SCHEDULE: "{ rate: 30s }",
+      AUTH: "auth: { username: root, password: env:P }",
+    });
+    await expect(failure).rejects.toMatchObject({
+      message: expect.stringMatching(/^.*: keys: .*\n.*: clusters.prod.auth.password: .*\n.*: clusters.prod.schedule: .*$/),
+    });
+  });
+
+  test.each([
+    [
+      "service: { network: { vpc: vpc-1, subnets: [subnet-0123456789abcdef0], securityGroup: sg-0123456789abcdef0 } }",
+      "expected an id such as vpc-0123456789abcdef0",
+    ],
+    ["service: { network: { vpc: vpc-0123456789abcdef0, subnets: [], securityGroup: sg-0123456789abcdef0 } }", "at least one subnet"],
+    [
+      "service: { network: { vpc: vpc-0123456789abcdef0, subnets: [subnet-0123456789abcdef0], securityGroup: sg-0123456789abcdef0, nat: false } }",
+      "without NAT, S3 is reached by a gateway in the route tables of the subnets: name these under routeTables",
+    ],
+    ["service: { name: Upper }", "expected at most 16 lower-case letters"],
+    ["service: { notify: [nobody] }", "expected an e-mail address"],
+    ["service: { logDays: 42 }", "expected one of the retentions of CloudWatch Logs: 1, 3, 5"],
+    ["service: { runbok: x }", 'unknown setting "runbok"; did you mean "runbook"?'],
+  ])("a setting of the service that cannot be: %s", async (NETWORK, message) => {
+    await expect(deploy({ NETWORK })).rejects.toMatchObject({ code: "config/invalid", message: expect.stringContaining(message) });
+  });
+
+  test.each([
+    ["{ databaseSize: 2 }", "expected string"],
+    ["{ databaseSize: 2TB }", '"2TB" is not a size such as 500MB or 2GiB'],
+    ["{ databaseSize: 0GB }", '"0GB" is not a size such as 500MB or 2GiB'],
+    ["{ flexible: 5m }", 'unknown setting "flexible"'],
+  ])("a setting of a cluster's service that cannot be: %s", async (SERVICE, message) => {
+    await expect(deploy({ SERVICE })).rejects.toMatchObject({ code: "config/invalid", message: expect.stringContaining(message) });
+  });
+});
+
+test("what follows from the configuration", async () => {
+  const { clusters, authorities } = await deploy({
+    SCHEDULE: "{ cron: '0 */4 * * *', timeZone: Europe/Berlin }",
+    RPO: "1d",
+    SERVICE: "{ databaseSize: 8GiB, flexibleWindow: 10m, grace: 30m }",
+    TLS: "tls: { ca: file:pki/ca.pem, cert: 'secretsmanager:etcd/prod#cert', key: 'secretsmanager:etcd/prod#key' }",
+    AUTH: "auth: { username: root, password: ssm:/etcd/password }",
+  });
+  expect(authorities).toEqual(["pki/ca.pem"]);
+  expect(clusters).toEqual([
+    {
+      name: "prod",
+      sizes: { kind: "function", memoryMiB: 3538, storageMiB: 512, seconds: 507, startSeconds: 0 },
+      schedule: { expression: "cron(0 0,4,8,12,16,20 * * ? *)", timeZone: "Europe/Berlin", longestGapMs: 5 * 3_600_000 },
+      flexibleMinutes: 10,
+      // 5 h, 10 min, 507 s and 30 min.
+      silence: { periodSeconds: 300, periods: 70 },
+      rpo: { periodSeconds: 300, periods: 288 },
+      secrets: [
+        { service: "secretsmanager", name: "etcd/prod", field: "cert" },
+        { service: "secretsmanager", name: "etcd/prod", field: "key" },
+        { service: "ssm", name: "/etcd/password", field: undefined },
+      ],
+    },
+  ]);
+});
