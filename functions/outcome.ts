@@ -5,9 +5,9 @@ import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
 import type { Measured } from "./metrics.ts";
 
 /** What the state machine is told of a backup. */
-export function outcomeOf({ manifest, manifestDigest, existing, custody }: BackupResult): BackupOutcome {
+export function outcomeOf({ manifest, manifestDigest, existing, custody, notWrapped }: BackupResult): BackupOutcome {
   const { cluster, id, lineage, proof, quarantine, snapshot, stored } = manifest;
-  const findings = attentionOf(manifest);
+  const findings = [...attentionOf(manifest), ...notWrapped];
   return {
     cluster,
     id,

@@ -5,14 +5,24 @@ import { systemClock } from "../../shared/system-clock.ts";
 import { documentOf } from "./lifeboat.ts";
 import type { LifeboatOptions, Outcome } from "./lifeboat.ts";
 
+export interface HereOptions extends Pick<LifeboatOptions, "cwd" | "env"> {
+  /** Called with what was printed on standard error so far, whenever there is more. */
+  readonly onStderr?: (text: string) => void;
+  /** In the place of signals: aborts with a LifeboatError `interrupted`. */
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Runs a command line to its end in this process: the same code without the start of a process, for the many looks at what another run left. Relative to
  * `lifeboat` of ./lifeboat.ts nothing is missing but main.ts.
  */
-export async function lifeboatHere(args: readonly string[], { cwd, env = {} }: Pick<LifeboatOptions, "cwd" | "env">): Promise<Outcome> {
-  const [stdout, stderr] = [new Collected(), new Collected()];
+export async function lifeboatHere(
+  args: readonly string[],
+  { cwd, env = {}, onStderr, signal = new AbortController().signal }: HereOptions,
+): Promise<Outcome> {
+  const [stdout, stderr] = [new Collected(), new Collected(onStderr)];
   const environment = { PATH: process.env["PATH"], NO_COLOR: "1", ...env };
-  const console = { stdout, stderr, environment, cwd, clock: systemClock, signal: new AbortController().signal };
+  const console = { stdout, stderr, environment, cwd, clock: systemClock, signal };
   const code = await runProgram(args, console, { clock: systemClock, randomBytes, environment, runtimeFolder: cwd });
   return { code, signal: undefined, stdout: stdout.text, stderr: stderr.text };
 }
@@ -24,9 +34,16 @@ export async function lifeboatJsonHere(args: readonly string[], options: Pick<Li
 
 class Collected extends Writable {
   text = "";
+  readonly #onMore: (text: string) => void;
+
+  constructor(onMore: (text: string) => void = () => undefined) {
+    super();
+    this.#onMore = onMore;
+  }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
     this.text += chunk.toString();
+    this.#onMore(this.text);
     done();
   }
 }

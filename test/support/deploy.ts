@@ -1,0 +1,111 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  CloudFormationClient,
+  CreateStackCommand,
+  DescribeStackEventsCommand,
+  DescribeStacksCommand,
+} from "@aws-sdk/client-cloudformation";
+import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
+import { App } from "aws-cdk-lib";
+import { DEFAULT_CROSS_STACK_REFERENCES } from "aws-cdk-lib/cx-api";
+import { zipSync } from "fflate";
+import { z } from "zod";
+import { readDeployment } from "../../infra/deployment.ts";
+import { ServiceStack } from "../../infra/service-stack.ts";
+import { VaultStack } from "../../infra/vault-stack.ts";
+import { until } from "../../tools/lab/until.ts";
+
+/** As `cdk deploy` does, without its bootstrap and its roles: synthesizes in this process, uploads zipped assets, and creates stacks. */
+
+export interface DeployTarget {
+  readonly account: string;
+  readonly region: string;
+  readonly cloudFormation: CloudFormationClient;
+  readonly s3: S3Client;
+  readonly ssm: SSMClient;
+}
+
+/** What CDK's bootstrap of an account leaves, as far as templates ask for it. */
+export async function bootstrap({ ssm }: DeployTarget): Promise<void> {
+  await ssm.send(new PutParameterCommand({ Name: "/cdk-bootstrap/hnb659fds/version", Value: "30", Type: "String" }));
+}
+
+/** Synthesizes what `configFile` describes into `folder`; the names of the stacks. */
+export async function synthesize(configFile: string, folder: string): Promise<{ readonly vault: string; readonly service: string }> {
+  const deployment = await readDeployment(configFile);
+  // As infra/app.ts has it, but for cdk-nag, which has nothing to do with what is deployed.
+  const app = new App({ outdir: folder, context: { [DEFAULT_CROSS_STACK_REFERENCES]: "strong", "aws:cdk:bundling-stacks": ["**"] } });
+  const { name } = deployment.service;
+  const stack = new VaultStack(app, `${name}-vault`, { deployment });
+  const service = new ServiceStack(app, `${name}-service`, { deployment, vault: stack.vault });
+  app.synth();
+  return { vault: stack.stackName, service: service.stackName };
+}
+
+const assetsSchema = z.object({
+  files: z.record(
+    z.string(),
+    z.object({
+      source: z.object({ path: z.string(), packaging: z.enum(["zip", "file"]) }),
+      destinations: z.record(z.string(), z.object({ bucketName: z.string(), objectKey: z.string() })),
+    }),
+  ),
+});
+
+/** Uploads the assets of a synthesized stack, creates it, and waits until it is there; what had to be left out of it, by logical id. */
+export async function deploy(target: DeployTarget, folder: string, stack: string): Promise<readonly string[]> {
+  const { files } = assetsSchema.parse(JSON.parse(await readFile(join(folder, `${stack}.assets.json`), "utf8")));
+  for (const { source, destinations } of Object.values(files)) {
+    const path = join(folder, source.path);
+    const Body = source.packaging === "zip" ? await zipped(path) : await readFile(path);
+    for (const { bucketName, objectKey } of Object.values(destinations)) {
+      const Bucket = bucketName.replace("${AWS::AccountId}", target.account);
+      await target.s3.send(new CreateBucketCommand({ Bucket })).catch(() => undefined);
+      await target.s3.send(new PutObjectCommand({ Bucket, Key: objectKey, Body }));
+    }
+  }
+  // Of a template in a request 51,200 bytes are taken, so it goes without white space.
+  const { template, leftOut } = withoutMath(await readFile(join(folder, `${stack}.template.json`), "utf8"));
+  const TemplateBody = JSON.stringify(template);
+  const StackName = stack;
+  await target.cloudFormation.send(new CreateStackCommand({ StackName, TemplateBody, Capabilities: ["CAPABILITY_IAM"] }));
+  await until(`${stack} is deployed`, 60_000, async () => {
+    const { Stacks: [made] = [] } = await target.cloudFormation.send(new DescribeStacksCommand({ StackName }));
+    if (made?.StackStatus === "CREATE_COMPLETE") return true;
+    if (made?.StackStatus === "CREATE_IN_PROGRESS") return false;
+    const { StackEvents = [] } = await target.cloudFormation.send(new DescribeStackEventsCommand({ StackName }));
+    const reasons = StackEvents.flatMap(({ LogicalResourceId, ResourceStatusReason }) =>
+      (ResourceStatusReason ?? "") === "" ? [] : [`${LogicalResourceId}: ${ResourceStatusReason}`],
+    );
+    throw new Error(`${stack} is ${made?.StackStatus}: ${reasons.join("; ")}`);
+  });
+  return leftOut;
+}
+
+const templateSchema = z.looseObject({
+  Resources: z.record(z.string(), z.looseObject({ Type: z.string(), Properties: z.record(z.string(), z.unknown()).optional() })),
+});
+
+/** MiniStack refuses alarms over metric math, and with one the whole stack. */
+function withoutMath(text: string): { readonly template: unknown; readonly leftOut: readonly string[] } {
+  const template = templateSchema.parse(JSON.parse(text));
+  const isMath = ([, { Type, Properties = {} }]: [string, { Type: string; Properties?: Record<string, unknown> | undefined }]): boolean =>
+    Type === "AWS::CloudWatch::Alarm" && "Metrics" in Properties;
+  const all = Object.entries(template.Resources);
+  const Resources = Object.fromEntries(all.filter((each) => !isMath(each)));
+  return { template: { ...template, Resources }, leftOut: all.filter(isMath).map(([id]) => id) };
+}
+
+/** The folder's files as a zip, stored rather than compressed: nobody waits for the way. */
+async function zipped(folder: string): Promise<Uint8Array> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files: Record<string, Uint8Array> = {};
+  for (const entry of entries) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    files[path.slice(folder.length + 1)] = await readFile(path);
+  }
+  return zipSync(files, { level: 0 });
+}

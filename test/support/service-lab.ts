@@ -1,0 +1,203 @@
+import { copyFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { CloudFormationClient } from "@aws-sdk/client-cloudformation";
+import { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
+import { CloudWatchLogsClient, DescribeLogGroupsCommand, FilterLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
+import {
+  PutBucketLifecycleConfigurationCommand,
+  PutBucketVersioningCommand,
+  PutObjectLockConfigurationCommand,
+  S3Client,
+} from "@aws-sdk/client-s3";
+import { SchedulerClient } from "@aws-sdk/client-scheduler";
+import { CreateSecretCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import { DescribeExecutionCommand, SFNClient, StartExecutionCommand } from "@aws-sdk/client-sfn";
+import { ListTopicsCommand, SNSClient, SubscribeCommand } from "@aws-sdk/client-sns";
+import { CreateQueueCommand, DeleteMessageCommand, ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
+import { SSMClient } from "@aws-sdk/client-ssm";
+import { z } from "zod";
+import type { BackupEvent } from "../../shared/service.ts";
+import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
+import type { MiniStack } from "../../tools/lab/ministack.ts";
+import { until } from "../../tools/lab/until.ts";
+import { bootstrap, deploy, synthesize } from "./deploy.ts";
+import type { LifeboatOptions } from "./lifeboat.ts";
+import { lifeboatHere } from "./lifeboat-here.ts";
+
+/** The service, deployed to MiniStack as a person would: the vault, the fingerprints of its keys into lifeboat.yaml, the functions. */
+
+export const BUCKET = "lab-etcd-backups";
+const ACCOUNT = "000000000000";
+
+export type Clients = ReturnType<typeof clientsOf>;
+
+/** Clients of the account itself. */
+export function clientsOf({ endpoint, region }: Pick<MiniStack, "endpoint" | "region">, more: object = {}) {
+  const config = { endpoint, region, credentials: { accessKeyId: "test", secretAccessKey: "test" }, ...more };
+  return {
+    account: ACCOUNT,
+    region,
+    cloudFormation: new CloudFormationClient(config),
+    cloudWatch: new CloudWatchClient(config),
+    logs: new CloudWatchLogsClient(config),
+    s3: new S3Client({ ...config, forcePathStyle: true }),
+    scheduler: new SchedulerClient(config),
+    secrets: new SecretsManagerClient(config),
+    sfn: new SFNClient(config),
+    sns: new SNSClient(config),
+    sqs: new SQSClient(config),
+    ssm: new SSMClient(config),
+  };
+}
+
+/** For a command that runs as the account. */
+export function accountEnvironment({ endpoint, environment }: Pick<MiniStack, "endpoint" | "environment">): Record<string, string> {
+  return { ...environment, AWS_ENDPOINT_URL: endpoint };
+}
+
+/** A cluster of the lab under a name of its own. */
+export interface NamedCluster {
+  readonly name: string;
+  readonly endpoints: readonly string[];
+}
+
+export interface ServiceLab {
+  readonly clients: Clients;
+  /** Where lifeboat.yaml is. */
+  readonly options: Pick<LifeboatOptions, "cwd">;
+  /** What the emulator does not take of the template, by logical id. */
+  readonly leftOut: readonly string[];
+  stateMachine(cluster: string): string;
+  start(event: BackupEvent): Promise<string>;
+  /** The end of an execution. */
+  ended(execution: string): Promise<{ readonly status: string; readonly output: unknown; readonly error: string; readonly cause: string }>;
+  /** The next message that the topic gave, which nobody sees again. */
+  heard(): Promise<{ readonly Subject: string; readonly Message: string }>;
+  /** Every line of every log in CloudWatch, by group. */
+  logs(): Promise<Readonly<Record<string, readonly string[]>>>;
+}
+
+/** The environment of this process must be that of the account (`accountEnvironment`). */
+export async function deployService(
+  stack: MiniStack,
+  cluster: EtcdCluster,
+  cwd: string,
+  clusters: readonly NamedCluster[],
+  secret: Readonly<Record<string, string>>,
+): Promise<ServiceLab> {
+  const clients = clientsOf(stack);
+  const options = { cwd };
+  await clients.secrets.send(new CreateSecretCommand({ Name: "etcd/lab", SecretString: JSON.stringify(secret) }));
+  await copyFile(cluster.files.ca ?? "", join(cwd, "ca.pem"));
+  const file = join(cwd, "lifeboat.yaml");
+  await writeFile(file, configuration(stack.region, clusters, "{}"));
+  await bootstrap(clients);
+  const first = join(cwd, "cdk.out.vault");
+  await deploy(clients, first, (await synthesize(file, first)).vault);
+  await finishVault(clients);
+  await writeFile(file, configuration(stack.region, clusters, await fingerprints(options)));
+  const second = join(cwd, "cdk.out");
+  const leftOut = await deploy(clients, second, (await synthesize(file, second)).service);
+  const queue = await listen(clients);
+  const stateMachine = (name: string): string => `arn:aws:states:${stack.region}:${ACCOUNT}:stateMachine:lifeboat-${name}`;
+  return {
+    clients,
+    options,
+    leftOut,
+    stateMachine,
+    async start(event) {
+      const command = new StartExecutionCommand({ stateMachineArn: stateMachine(event.cluster), input: JSON.stringify(event) });
+      return (await clients.sfn.send(command)).executionArn ?? "";
+    },
+    ended: (execution) => ended(clients, execution),
+    heard: () => heard(clients, queue),
+    logs: () => logs(clients),
+  };
+}
+
+function configuration(region: string, clusters: readonly NamedCluster[], trustedKeys: string): string {
+  const each = clusters.map(
+    ({ name, endpoints }) => `
+  ${name}:
+    endpoints: [${endpoints.map((url) => JSON.stringify(url)).join(", ")}]
+    tls: { ca: file:ca.pem, cert: "secretsmanager:etcd/lab#cert", key: "secretsmanager:etcd/lab#key" }
+    auth: { username: root, password: "secretsmanager:etcd/lab#password" }
+    timeouts: { idle: 100s }
+    schedule: { rate: 1h }
+    service: { databaseSize: 500MB }`,
+  );
+  return `version: 1
+store: { kind: s3, bucket: ${BUCKET}, region: ${region}, pathStyle: true, lock: { mode: governance, days: 14 } }
+keys:
+  kind: kms
+  region: ${region}
+  wrap: alias/lab-wrap
+  sign: { snapshot: alias/lab-snapshot, audit: alias/lab-audit, bundle: alias/lab-bundle }
+trustedKeys: ${trustedKeys}
+clusters:${each.join("")}
+`;
+}
+
+/** What CloudFormation makes of a bucket, and MiniStack's does not. */
+async function finishVault({ s3 }: Clients): Promise<void> {
+  const Bucket = BUCKET;
+  await s3.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status: "Enabled" } }));
+  const Rule = { DefaultRetention: { Mode: "GOVERNANCE" as const, Days: 14 } };
+  await s3.send(new PutObjectLockConfigurationCommand({ Bucket, ObjectLockConfiguration: { ObjectLockEnabled: "Enabled", Rule } }));
+  const unfinished = {
+    ID: "unfinished-uploads",
+    Status: "Enabled" as const,
+    Filter: { Prefix: "" },
+    AbortIncompleteMultipartUpload: { DaysAfterInitiation: 2 },
+  };
+  await s3.send(new PutBucketLifecycleConfigurationCommand({ Bucket, LifecycleConfiguration: { Rules: [unfinished] } }));
+}
+
+const keysSchema = z.object({ signing: z.array(z.object({ purpose: z.string(), fingerprint: z.string() })) });
+
+async function fingerprints(options: Pick<LifeboatOptions, "cwd">): Promise<string> {
+  // Its exit code says that none of the keys is trusted yet.
+  const { stdout, stderr } = await lifeboatHere(["keys", "--json"], options);
+  if (stdout === "") throw new Error(`lifeboat keys: ${stderr}`);
+  const { signing } = keysSchema.parse(JSON.parse(stdout));
+  return JSON.stringify(Object.fromEntries(signing.map(({ purpose, fingerprint }) => [purpose, [fingerprint]])));
+}
+
+/** A queue that hears what the topic says. */
+async function listen({ sns, sqs }: Clients): Promise<string> {
+  const { QueueUrl = "" } = await sqs.send(new CreateQueueCommand({ QueueName: "heard" }));
+  const { Topics: [topic] = [] } = await sns.send(new ListTopicsCommand({}));
+  const Endpoint = `arn:aws:sqs:eu-central-1:${ACCOUNT}:heard`;
+  await sns.send(new SubscribeCommand({ TopicArn: topic?.TopicArn, Protocol: "sqs", Endpoint }));
+  return QueueUrl;
+}
+
+const noticeSchema = z.object({ Subject: z.string(), Message: z.string() });
+
+async function heard({ sqs }: Clients, QueueUrl: string): Promise<z.infer<typeof noticeSchema>> {
+  return until("a message of the topic", 20_000, async () => {
+    const { Messages: [message] = [] } = await sqs.send(new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 1 }));
+    if (message?.Body === undefined) return undefined;
+    await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: message.ReceiptHandle }));
+    return noticeSchema.parse(JSON.parse(message.Body));
+  });
+}
+
+async function ended({ sfn }: Clients, executionArn: string): Promise<Awaited<ReturnType<ServiceLab["ended"]>>> {
+  return until(`the end of ${executionArn}`, 60_000, async () => {
+    const { status = "", output, error = "", cause = "" } = await sfn.send(new DescribeExecutionCommand({ executionArn }));
+    if (status === "RUNNING") return undefined;
+    const parsed: unknown = output === undefined ? undefined : JSON.parse(output);
+    return { status, output: parsed, error, cause };
+  });
+}
+
+async function logs({ logs: client }: Clients): Promise<Readonly<Record<string, readonly string[]>>> {
+  const { logGroups = [] } = await client.send(new DescribeLogGroupsCommand({}));
+  const all: Record<string, readonly string[]> = {};
+  for (const { logGroupName = "" } of logGroups) {
+    const { events = [] } = await client.send(new FilterLogEventsCommand({ logGroupName, limit: 10_000 }));
+    all[logGroupName] = events.map(({ message = "" }) => message);
+  }
+  return all;
+}
