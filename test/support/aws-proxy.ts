@@ -6,18 +6,23 @@ import { buffer } from "node:stream/consumers";
 export interface AwsProxy extends AsyncDisposable {
   readonly endpoint: string;
   readonly refused: number;
-  /** The next `count` calls are answered with this error. */
-  refuse(count: number, name: string, status: number): void;
+  /** The operations asked for so far, such as Encrypt, those that were refused among them. */
+  readonly calls: readonly string[];
+  /** After `passing` more calls, the next `count` are answered with this error. */
+  refuse(count: number, name: string, status: number, passing?: number): void;
   /** Changes what is passed on. */
   rewrite(change: (body: string) => string): void;
 }
 
 export async function awsProxy(upstream: string): Promise<AwsProxy> {
-  const state = { left: 0, refused: 0, name: "", status: 200, change: (body: string): string => body };
+  const calls: string[] = [];
+  const state = { passing: 0, left: 0, refused: 0, name: "", status: 200, change: (body: string): string => body };
   const server: Server = createServer((incoming, outgoing) => {
     void (async () => {
       const body = state.change((await buffer(incoming)).toString());
-      if (state.left > 0) {
+      calls.push(String(incoming.headers["x-amz-target"]).split(".").at(-1) ?? "");
+      if (state.passing > 0) state.passing--;
+      else if (state.left > 0) {
         state.left--;
         state.refused++;
         outgoing.writeHead(state.status, { "content-type": "application/x-amz-json-1.1" });
@@ -43,7 +48,8 @@ export async function awsProxy(upstream: string): Promise<AwsProxy> {
     get refused() {
       return state.refused;
     },
-    refuse: (left, name, status) => void Object.assign(state, { left, name, status }),
+    calls,
+    refuse: (left, name, status, passing = 0) => void Object.assign(state, { left, name, status, passing }),
     rewrite: (change) => void Object.assign(state, { change }),
     async [Symbol.asyncDispose]() {
       server.close();

@@ -5,6 +5,7 @@ import {
   type CreateKeyCommandInput,
   type KMSClient,
 } from "@aws-sdk/client-kms";
+import { randomBytes } from "node:crypto";
 import { execa } from "execa";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -13,6 +14,9 @@ import { openClient } from "../../../shared/keys/kms/client.ts";
 import { KmsKeyRing } from "../../../shared/keys/kms/kms-key-ring.ts";
 import { KmsWrappingKey } from "../../../shared/keys/kms/kms-wrapping-key.ts";
 import type { KmsSettings } from "../../../shared/keys/kms/settings.ts";
+import { verifyDeep } from "../../../shared/jobs/verify.ts";
+import type { TrustedKeys } from "../../../shared/manifest/signed-document.ts";
+import { SealedStore } from "../../../shared/store/sealed.ts";
 import { verifySignature } from "../../../shared/keys/public-key.ts";
 import { newIdentity } from "../../../shared/seal/age.ts";
 import { startMiniStack, type MiniStack } from "../../../tools/lab/ministack.ts";
@@ -23,6 +27,7 @@ import { failureOf } from "../../support/blobs.ts";
 import { ACCOUNT, createKmsKeys, kmsClient, newKey, pointAlias, SIGNING_KEY, WRAPPING_KEY } from "../../support/kms-keys.ts";
 import { saying } from "../../support/matchers.ts";
 import { requireProgram } from "../../support/programs.ts";
+import { backUp, makeTestKeys, newVault } from "../../support/vaults.ts";
 
 const CONTEXT = { cluster: "prod", snapshot: "20261121T100000Z" };
 let stack: MiniStack;
@@ -50,6 +55,11 @@ function openerFor(account: string): typeof openClient {
 
 async function newRing(): Promise<KmsKeyRing> {
   return ringOf((await newKeys()).settings);
+}
+
+async function trustedOf(ring: KmsKeyRing): Promise<TrustedKeys> {
+  const [snapshot, audit, bundle] = [await ring.publicKey("snapshot"), await ring.publicKey("audit"), await ring.publicKey("bundle")];
+  return { snapshot: [snapshot.fingerprint], audit: [audit.fingerprint], bundle: [bundle.fingerprint] };
 }
 
 function newKeys() {
@@ -271,6 +281,35 @@ describe("a service in trouble", () => {
     expectNoSecret(failure, identity);
     proxy.refuse(0, "", 200);
     expect((await ring.wrap(identity, CONTEXT)).key).toBe(keys.wrap);
+  });
+
+  test("throttled at any one of the calls that a backup and its verification make, both go through", async () => {
+    const keys = await newKeys();
+    await using proxy = await awsProxy(stack.endpoint);
+    const trusted = await trustedOf(ringOf(keys.settings));
+    const local = await makeTestKeys();
+    const run = async (): Promise<void> => {
+      // A new one each time: a ring keeps what it was told of its keys.
+      const ring = ringOf({ ...keys.settings, endpoint: proxy.endpoint });
+      const plain = newVault(local);
+      const { blobs } = plain;
+      const vault = { ...plain, keys: ring, trusted, snapshots: new SealedStore({ blobs, keys: ring, breakGlass: [], randomBytes }) };
+      await backUp(vault, { slot: "2026-11-21T10:00:00Z" });
+      expect(await verifyDeep(vault, "prod/latest")).toMatchObject({ manifest: { id: "20261121T100000Z" } });
+    };
+    try {
+      await run();
+      const calls = [...proxy.calls];
+      expect(new Set(calls)).toEqual(new Set(["Encrypt", "Decrypt", "Sign", "GetPublicKey"]));
+      for (let at = 0; at < calls.length; at++) {
+        const before = proxy.refused;
+        proxy.refuse(1, "ThrottlingException", 400, at);
+        await run();
+        expect(proxy.refused - before, `${calls[at]}, call ${at + 1}`).toBe(1);
+      }
+    } finally {
+      await local.remove();
+    }
   });
 
   test("a role that may not is told which permission it lacks", async () => {
