@@ -31,7 +31,7 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { checkPermissions } from "../../shared/jobs/doctor/check-permissions.ts";
-import { KmsInspector } from "../../shared/keys/kms/kms-inspector.ts";
+import { KmsInspector, usedKeys } from "../../shared/keys/kms/kms-inspector.ts";
 import { S3Inspector } from "../../shared/store/s3/s3-inspector.ts";
 import { systemClock } from "../../shared/system-clock.ts";
 import { startCluster } from "../../tools/lab/etcd-cluster.ts";
@@ -180,7 +180,8 @@ async function rolesOf({ kms, s3 }: Clients): Promise<unknown> {
     (bytes) => randomBytes(bytes),
     s3,
   );
-  const ring = new KmsInspector({ wrap: keys.wrap, sign: keys.sign, region, endpoint }, kms);
+  const settings = { wrap: keys.wrap, sign: keys.sign, region, endpoint };
+  const ring = new KmsInspector(settings, usedKeys(settings), kms);
   const check = { keys: ring, store: inspector, actor: () => Promise.resolve("someone"), cluster: "prod" };
   const { roles, findings } = await checkPermissions(check, new AbortController().signal);
   return {
@@ -241,6 +242,20 @@ describe("the writer", () => {
     expect(verified.stderr).toContain(`the key ${keys.sign.audit} (keys.sign.audit) is denied`);
   });
 
+  test("does not fill a replica, and says which role can", async () => {
+    const text = await readFile(join(cwd, "lifeboat.yaml"), "utf8");
+    await writeFile(join(cwd, "replica.yaml"), `${text}\nreplicas: [{ name: shelf, store: { kind: directory, path: ./shelf } }]\n`);
+    const { code, stderr } = await lifeboat(
+      ["backup", "prod", "--slot", "2026-01-02T03:04:05Z", "--config", "replica.yaml"],
+      writer.options,
+    );
+    expect(code).toBe(6);
+    expect(stderr).toContain(
+      `${REF} is stored, and is not in the replica shelf: this role may not read the data of ${REF} in s3://${Bucket}/`,
+    );
+    expect(stderr).toContain(`hint: let the role that verifies fill the replica: lifeboat copy ${REF} --to shelf\n`);
+  });
+
   test("may do what its policy says and nothing else", async () => {
     const { kms, s3 } = writer;
     const allowed = {
@@ -279,6 +294,16 @@ describe("the verifier", () => {
     expect(await lifeboatJson(["verify", REF, "--deep"], verifier.options)).toMatchObject({ good: true, level: "deep" });
     await lifeboatJson(["export", REF, "--out", "opened.db"], verifier.options);
     expect(await lifeboatJson(["rewrap"], verifier.options)).toMatchObject({ wrappingKey: keys.wrap });
+  });
+
+  test("fills the replica that the writer could not, and its audit key tells of it", async () => {
+    const copied = await lifeboatJson(["copy", REF, "--to", "shelf", "--config", "replica.yaml"], verifier.options);
+    expect(copied).toMatchObject({ ref: REF, replica: "shelf", outcome: "copied", conflicts: [] });
+    const { custody } = z.object({ custody: z.object({ sequence: z.number() }) }).parse(copied);
+    const { Body } = await account.s3.send(get(`clusters/prod/custody/${String(custody.sequence).padStart(10, "0")}.json`));
+    const { payload } = z.object({ payload: z.base64() }).parse(JSON.parse((await Body?.transformToString()) ?? ""));
+    expect(JSON.parse(Buffer.from(payload, "base64").toString())).toMatchObject({ event: "copied", signer: { purpose: "audit" } });
+    expect((await readFile(join(cwd, "shelf", MANIFEST))).length).toBeGreaterThan(1000);
   });
 
   test("cannot commit a snapshot", async () => {
