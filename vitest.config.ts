@@ -24,6 +24,7 @@ const INTEGRATION = [
   "test/lab/**/*.test.ts",
   "test/tools/**/*.test.ts",
   "test/e2e/**/*.test.ts",
+  "test/infra/templates.test.ts",
   "test/bench/stop.test.ts",
 ];
 
