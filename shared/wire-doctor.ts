@@ -12,13 +12,18 @@ import type { Surroundings } from "./wire.ts";
 export interface Inspectors {
   /** The store, then its replicas. */
   readonly stores: readonly { readonly name: string; readonly inspector: StoreInspector }[];
-  readonly keys: KeyInspector;
+  /** `keys`, then the wrapping keys in KMS of replicas that have their own, under the names of their stores. */
+  readonly keys: readonly { readonly name: string; readonly inspector: KeyInspector }[];
 }
 
 export async function openInspectors({ config, directory }: LoadedConfig, surroundings: Surroundings): Promise<Inspectors> {
   const named = [{ name: "store", store: config.store }, ...config.replicas.map(({ name, store }) => ({ name: `replica ${name}`, store }))];
   const stores = named.map(async ({ name, store }) => ({ name, inspector: await inspectorOf(store, directory, surroundings) }));
-  return { stores: await Promise.all(stores), keys: await keyInspector(config.keys, directory) };
+  const replicaKeys = await Promise.all(config.replicas.map(replicaKeysOf));
+  return {
+    stores: await Promise.all(stores),
+    keys: [{ name: "keys", inspector: await keyInspector(config.keys, directory) }, ...replicaKeys.flat()],
+  };
 }
 
 async function inspectorOf(store: Config["store"], directory: string, { clock, randomBytes }: Surroundings): Promise<StoreInspector> {
@@ -29,6 +34,14 @@ async function inspectorOf(store: Config["store"], directory: string, { clock, r
 
 async function keyInspector(keys: Config["keys"], directory: string): Promise<KeyInspector> {
   if (keys.kind === "local") return new LocalInspector(resolve(directory, keys.path));
+  const { KmsInspector, usedKeys } = await import("./keys/kms/kms-inspector.ts");
+  return new KmsInspector(keys, usedKeys(keys));
+}
+
+/** Of a key in a file nothing is here but its recipient. */
+async function replicaKeysOf({ name, wrap }: Config["replicas"][number]): Promise<Inspectors["keys"]> {
+  if (wrap?.kind !== "kms") return [];
   const { KmsInspector } = await import("./keys/kms/kms-inspector.ts");
-  return new KmsInspector(keys);
+  const key = { id: wrap.key, setting: `replicas.${name}.wrap`, use: "encrypts the keys of snapshots for a replica" };
+  return [{ name: `replica ${name}`, inspector: new KmsInspector(wrap, [{ use: "wrap", key }]) }];
 }

@@ -1,5 +1,5 @@
 import type { KeyFacts, KmsKeyFacts, LocalKeyFacts } from "../../shared/keys/key-inspector.ts";
-import { checkKeys } from "../../shared/jobs/doctor/check-keys.ts";
+import { checkKeys, judgeBreakGlass } from "../../shared/jobs/doctor/check-keys.ts";
 import { isUnseen, type Seen } from "../../shared/unseen.ts";
 import { openInspectors } from "../../shared/wire-doctor.ts";
 import { widthOf } from "../console.ts";
@@ -10,11 +10,14 @@ import type { RunCheck } from "./outcome.ts";
 export const runKeys: RunCheck = async ({ console, surroundings }, loaded) => {
   const { keys, stores } = await openInspectors(loaded, surroundings);
   const { trustedKeys: trusted, breakGlass } = loaded.config;
-  const { location, facts, findings } = await checkKeys({ keys, trusted, stores, breakGlass: breakGlass.length }, console.signal);
+  const reports = await checkKeys({ keys, trusted, stores }, console.signal);
+  const width = widthOf(console.stdout);
   return {
-    text: `keys: ${location}${facts === undefined ? "" : `\n${describe(facts, widthOf(console.stdout))}`}`,
-    json: { location, facts: facts === undefined ? null : toJson(facts) },
-    findings,
+    text: reports
+      .map(({ name, location, facts }) => `${name}: ${location}${facts === undefined ? "" : `\n${describe(facts, width)}`}`)
+      .join("\n\n"),
+    json: reports.map(({ name, location, facts }) => ({ name, location, facts: facts === undefined ? null : toJson(facts) })),
+    findings: [...reports.flatMap(({ findings }) => findings), ...judgeBreakGlass(breakGlass)],
   };
 };
 

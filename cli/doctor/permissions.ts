@@ -9,11 +9,12 @@ import type { RunCheck } from "./outcome.ts";
 /** `lifeboat doctor --permissions`. */
 export const runPermissions: RunCheck = async ({ console, surroundings }, loaded) => {
   const { keys, stores } = await openInspectors(loaded, surroundings);
-  const [first] = stores;
-  if (first === undefined) throw new Error("a configuration has a store");
+  const [store] = stores;
+  const [ring] = keys;
+  if (store === undefined || ring === undefined) throw new Error("a configuration has a store and keys");
   const { actor } = await wire(loaded, surroundings);
   const cluster = Object.keys(loaded.config.clusters)[0] ?? "lifeboat-doctor";
-  const report = await checkPermissions({ keys, store: first.inspector, actor, cluster }, console.signal);
+  const report = await checkPermissions({ keys: ring.inspector, store: store.inspector, actor, cluster }, console.signal);
   return { text: describe(report, widthOf(console.stdout)), json: toJson(report), findings: report.findings };
 };
 

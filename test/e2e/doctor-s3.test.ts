@@ -25,7 +25,7 @@ import { checkClocks } from "../../shared/jobs/doctor/check-clock.ts";
 import { checkKeys } from "../../shared/jobs/doctor/check-keys.ts";
 import { checkStores } from "../../shared/jobs/doctor/check-store.ts";
 import type { DoctorFinding } from "../../shared/jobs/doctor/finding.ts";
-import { KmsInspector } from "../../shared/keys/kms/kms-inspector.ts";
+import { KmsInspector, usedKeys } from "../../shared/keys/kms/kms-inspector.ts";
 import { publicKeyOf } from "../../shared/keys/public-key.ts";
 import type { TrustedKeys } from "../../shared/manifest/signed-document.ts";
 import { openClient } from "../../shared/store/s3/client.ts";
@@ -35,7 +35,7 @@ import { systemClock } from "../../shared/system-clock.ts";
 import { startMiniStack, type MiniStack } from "../../tools/lab/ministack.ts";
 import { temporaryFolder, type TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { startVersityGateway, type VersityGateway } from "../../tools/lab/versitygw.ts";
-import { createKmsKeys, kmsClient, newKey, pointAlias, SIGNING_KEY, type KmsKeys } from "../support/kms-keys.ts";
+import { createKmsKeys, kmsClient, newKey, pointAlias, SIGNING_KEY, WRAPPING_KEY, type KmsKeys } from "../support/kms-keys.ts";
 import { lifeboatHere } from "../support/lifeboat-here.ts";
 import { saying } from "../support/matchers.ts";
 import { makeBucket, ownerOf, type S3Server } from "../store/s3/s3-under-test.ts";
@@ -261,10 +261,11 @@ describe("keys in KMS", () => {
   }
 
   async function look({ settings }: KmsKeys, trusted: TrustedKeys, bucket?: string, sse?: string): Promise<readonly DoctorFinding[]> {
-    const keys = new KmsInspector(settings, kmsClient(stack, "test"));
+    const inspector = new KmsInspector(settings, usedKeys(settings), kmsClient(stack, "test"));
     const more = sse === undefined ? {} : { sse: { kmsKey: sse } };
     const stores = bucket === undefined ? [] : [{ name: "store", inspector: inspectorOf(emulated, bucket, more) }];
-    return (await checkKeys({ keys, trusted, stores, breakGlass: 1 }, signal)).findings;
+    const reports = await checkKeys({ keys: [{ name: "keys", inspector }], trusted, stores }, signal);
+    return reports.flatMap(({ findings }) => findings);
   }
 
   test("that are well are told of their yearly rotation alone", async () => {
@@ -324,7 +325,10 @@ describe("keys in KMS", () => {
 
   test("what the account may do, by dry runs or what passes for them", async () => {
     const { settings } = await newKeys();
-    const powers = await new KmsInspector(settings, kmsClient(stack, "test")).powers({ cluster: "prod", snapshot: "x" }, signal);
+    const powers = await new KmsInspector(settings, usedKeys(settings), kmsClient(stack, "test")).powers(
+      { cluster: "prod", snapshot: "x" },
+      signal,
+    );
     const all = ["wrap", "unwrap", "sign snapshot", "sign audit", "sign bundle"] as const;
     expect([...powers]).toEqual(all.map((power) => [power, { is: "allowed" }]));
   });
@@ -341,20 +345,36 @@ describe("keys in KMS", () => {
       .replace(/^store:\n(?: {2}.*\n)+/m, `${store}\n`)
       .replace(/^keys:\n(?: {2}.*\n)+/m, `${kms}\n`)
       .replace(/^trustedKeys:\n(?: {2}.*\n)+/m, `trustedKeys: ${JSON.stringify(await trustIn(keys))}\n`);
-    await writeFile(config, text);
+    // A replica whose bucket is encrypted by the key that wraps for it.
+    const away = await newKey(admin, WRAPPING_KEY);
+    const awayStore = `{ kind: s3, bucket: ${await makeBucket(emulated)}, region: ${stack.region}, endpoint: "${stack.endpoint}", pathStyle: true, sse: { kmsKey: "${away}" } }`;
+    const awayKey = `{ kind: kms, key: "${away}", region: ${stack.region}, endpoint: "${stack.endpoint}" }`;
+    await writeFile(
+      config,
+      `${text.replace(/^replicas:.*\n/m, "")}\nreplicas:\n  - { name: away, store: ${awayStore}, wrap: ${awayKey} }\n`,
+    );
 
     const flags = ["--store", "--keys", "--permissions", "--clock", "--etcd"];
     const { code, stdout } = await lifeboatHere(["doctor", ...flags, "--json"], { cwd });
     const document = z
       .looseObject({
         permissions: z.looseObject({ caller: z.string() }),
-        findings: z.array(z.object({ code: z.string(), severity: z.string() })),
+        findings: z.array(z.object({ code: z.string(), severity: z.string(), subject: z.string() })),
       })
       .parse(JSON.parse(stdout));
     expect(document.permissions.caller).toBe("arn:aws:iam::000000000000:root");
     expect(document).toMatchObject({
-      store: [{ name: "store", facts: { kind: "bucket", versioning: "enabled", policy: saying("s3:if-none-match"), ownLock: null } }],
-      keys: { facts: { kind: "kms", keys: [{ use: "wrap", state: "Enabled", arn: keys.wrap }, {}, {}, {}] } },
+      store: [
+        { name: "store", facts: { kind: "bucket", versioning: "enabled", policy: saying("s3:if-none-match"), ownLock: null } },
+        { name: "replica away" },
+      ],
+      keys: [
+        { name: "keys", facts: { kind: "kms", keys: [{ use: "wrap", state: "Enabled", arn: keys.wrap }, {}, {}, {}] } },
+        {
+          name: "replica away",
+          facts: { kind: "kms", keys: [{ use: "wrap", setting: "replicas.away.wrap", state: "Enabled", arn: away }] },
+        },
+      ],
       permissions: {
         roles: [
           { role: "writer", fits: true },
@@ -362,11 +382,22 @@ describe("keys in KMS", () => {
           { role: "reader", fits: true },
         ],
       },
-      clock: [{ name: "store" }],
+      clock: [{ name: "store" }, { name: "replica away" }],
       etcd: [],
     });
-    expect(document.findings.map((each) => each.code)).toEqual(["store-plain-http", "key-not-rotated", "beyond-its-role", "no-clusters"]);
-    expect(code).toBe(0);
+    const found = document.findings.map(({ severity, code: what, subject }) => `${severity} ${what} ${subject}`);
+    expect(found.filter((each) => each.startsWith("problem"))).toEqual([
+      "problem versioning-off replica away",
+      "problem public-access replica away",
+      "problem key-shared replica away: store.sse.kmsKey, replicas.away.wrap",
+    ]);
+    expect(found.filter((each) => !each.includes("away"))).toEqual([
+      "info store-plain-http store",
+      "info key-not-rotated keys.wrap",
+      "info beyond-its-role arn:aws:iam::000000000000:root",
+      "info no-clusters clusters",
+    ]);
+    expect(code).toBe(6);
 
     await admin.send(new DisableKeyCommand({ KeyId: keys.wrap }));
     await owner.send(new DeletePublicAccessBlockCommand({ Bucket: bucket }));

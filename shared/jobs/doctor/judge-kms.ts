@@ -66,13 +66,13 @@ function judgeShared(keys: readonly KmsKeyFacts[], bucketKeys: readonly BucketKe
       fix: "point each at a key of its own",
     });
   }
-  const wrapping = keys.find(({ use }) => use === "wrap")?.arn;
+  const wrapping = keys.find(({ use }) => use === "wrap");
   for (const { setting, arn } of bucketKeys) {
-    if (wrapping === undefined || isUnseen(wrapping) || arn !== wrapping) continue;
+    if (wrapping === undefined || isUnseen(arn) || arn !== wrapping.arn) continue;
     found.push({
       code: "key-shared",
       severity: "problem",
-      subject: `${setting}, keys.wrap`,
+      subject: `${setting}, ${wrapping.setting}`,
       message: `the bucket is encrypted by the wrapping key, ${arn}: whoever puts into it needs Decrypt on that key, and so can open every snapshot`,
       fix: "encrypt the bucket by another key, or by SSE-S3",
     });

@@ -11,7 +11,7 @@ import { createHash } from "node:crypto";
 import { faultOf } from "../../aws/fault.ts";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
 import { ALLOWED, DENIED, isUnseen, type Answer, type Seen, type Unseen } from "../../unseen.ts";
-import type { KeyInspector, KeyPower, KmsFacts, KmsKeyFacts } from "../key-inspector.ts";
+import type { KeyInspector, KeyPower, KeyUse, KmsFacts, KmsKeyFacts } from "../key-inspector.ts";
 import { PURPOSES, type Purpose, type WrapContext } from "../key-ring.ts";
 import { parsePublicKey } from "../public-key.ts";
 import { openClient } from "./client.ts";
@@ -20,58 +20,86 @@ import { signName, wrapName, type KeyName, type KmsSettings } from "./settings.t
 
 const NOT_ASKED: Unseen = { unseen: "unsupported", reason: "not asked" };
 
+/** A key of the configuration, and what it is there for. */
+export interface UsedKey {
+  readonly use: KeyUse;
+  readonly key: KeyName;
+}
+
+/** The wrapping key, then those that sign. */
+export function usedKeys(settings: KmsSettings): readonly UsedKey[] {
+  return [{ use: "wrap", key: wrapName(settings) }, ...PURPOSES.map((purpose) => ({ use: purpose, key: signName(settings, purpose) }))];
+}
+
 /** Looks at keys in KMS, and at what the caller may do with them. */
 export class KmsInspector implements KeyInspector {
   readonly location: string;
-  readonly #settings: KmsSettings;
+  readonly #region: string;
+  readonly #keys: readonly UsedKey[];
   readonly #client: KMSClient;
 
-  constructor(settings: KmsSettings, client: KMSClient = openClient(settings, settings.region)) {
-    this.location = `KMS in ${settings.region}`;
-    this.#settings = settings;
+  constructor(
+    place: Pick<KmsSettings, "region" | "endpoint">,
+    keys: readonly UsedKey[],
+    client: KMSClient = openClient(place, place.region),
+  ) {
+    this.location = `KMS in ${place.region}`;
+    this.#region = place.region;
+    this.#keys = keys;
     this.#client = client;
   }
 
   async facts(signal: AbortSignal): Promise<KmsFacts> {
-    const keys = await Promise.all([this.#wrapping(signal), ...PURPOSES.map((purpose) => this.#signing(purpose, signal))]);
-    return { kind: "kms", region: this.#settings.region, keys };
+    const keys = await Promise.all(
+      this.#keys.map(({ use, key }) => (use === "wrap" ? this.#wrapping(key, signal) : this.#signing(use, key, signal))),
+    );
+    return { kind: "kms", region: this.#region, keys };
   }
 
-  arnOf(id: string, signal: AbortSignal): Promise<Seen<string>> {
+  async arnOf(id: string, signal: AbortSignal): Promise<Seen<string>> {
     const key: KeyName = { id, setting: "store.sse.kmsKey", use: "encrypts the bucket" };
-    return this.#see("DescribeKey", key, async () => {
-      const { KeyMetadata } = await this.#client.send(new DescribeKeyCommand({ KeyId: id }), { abortSignal: signal });
-      return KeyMetadata?.Arn ?? "";
-    });
+    try {
+      return await this.#see("DescribeKey", key, async () => {
+        const { KeyMetadata } = await this.#client.send(new DescribeKeyCommand({ KeyId: id }), { abortSignal: signal });
+        return KeyMetadata?.Arn ?? "";
+      });
+    } catch (error) {
+      // The bucket may be in another region or account than the keys.
+      if (isLifeboatError(error, "keys/missing")) return { unseen: "unsupported", reason: error.message };
+      throw error;
+    }
   }
 
   async powers(context: WrapContext, signal: AbortSignal): Promise<ReadonlyMap<KeyPower, Answer>> {
-    const { wrap, sign } = this.#settings;
-    const options = { abortSignal: signal };
-    const EncryptionContext = { cluster: context.cluster, snapshot: context.snapshot };
-    const wrapping = wrapName(this.#settings);
-    const encrypt = new EncryptCommand({ KeyId: wrap, Plaintext: Buffer.from("lifeboat doctor"), EncryptionContext, DryRun: true });
-    // A ciphertext that the caller cannot make is not needed: only the permission is looked at.
-    const decrypt = new DecryptCommand({ KeyId: wrap, EncryptionContext, DryRun: true, DryRunModifiers: ["IGNORE_CIPHERTEXT"] });
-    const found: (readonly [KeyPower, Promise<Answer>])[] = [
-      ["wrap", this.#try("Encrypt", wrapping, () => this.#client.send(encrypt, options))],
-      ["unwrap", this.#try("Decrypt", wrapping, () => this.#client.send(decrypt, options))],
-      ...PURPOSES.map((purpose): readonly [KeyPower, Promise<Answer>] => {
-        const command = new SignCommand({
-          KeyId: sign[purpose],
-          Message: createHash("sha256").update("etcd-lifeboat: may this role sign?").digest(),
-          MessageType: "DIGEST",
-          SigningAlgorithm: "ECDSA_SHA_256",
-          DryRun: true,
-        });
-        return [`sign ${purpose}`, this.#try("Sign", signName(this.#settings, purpose), () => this.#client.send(command, options))];
-      }),
-    ];
+    const found = this.#keys.flatMap(({ use, key }) =>
+      use === "wrap" ? this.#tryWrapping(key, context, signal) : [this.#trySigning(use, key, signal)],
+    );
     return new Map(await Promise.all(found.map(async ([power, answer]) => [power, await answer] as const)));
   }
 
-  async #wrapping(signal: AbortSignal): Promise<KmsKeyFacts> {
-    const key = wrapName(this.#settings);
+  #tryWrapping(key: KeyName, { cluster, snapshot }: WrapContext, abortSignal: AbortSignal): (readonly [KeyPower, Promise<Answer>])[] {
+    const request = { KeyId: key.id, EncryptionContext: { cluster, snapshot }, DryRun: true };
+    const encrypt = new EncryptCommand({ ...request, Plaintext: Buffer.from("lifeboat doctor") });
+    // A ciphertext that the caller cannot make is not needed: only the permission is looked at.
+    const decrypt = new DecryptCommand({ ...request, DryRunModifiers: ["IGNORE_CIPHERTEXT"] });
+    return [
+      ["wrap", this.#try("Encrypt", key, () => this.#client.send(encrypt, { abortSignal }))],
+      ["unwrap", this.#try("Decrypt", key, () => this.#client.send(decrypt, { abortSignal }))],
+    ];
+  }
+
+  #trySigning(purpose: Purpose, key: KeyName, abortSignal: AbortSignal): readonly [KeyPower, Promise<Answer>] {
+    const command = new SignCommand({
+      KeyId: key.id,
+      Message: createHash("sha256").update("etcd-lifeboat: may this role sign?").digest(),
+      MessageType: "DIGEST",
+      SigningAlgorithm: "ECDSA_SHA_256",
+      DryRun: true,
+    });
+    return [`sign ${purpose}`, this.#try("Sign", key, () => this.#client.send(command, { abortSignal }))];
+  }
+
+  async #wrapping(key: KeyName, signal: AbortSignal): Promise<KmsKeyFacts> {
     return this.#told("wrap", key, async () => {
       const described = await this.#describe(key, signal);
       // Only symmetric keys can be renewed.
@@ -86,8 +114,7 @@ export class KmsInspector implements KeyInspector {
     });
   }
 
-  async #signing(purpose: Purpose, signal: AbortSignal): Promise<KmsKeyFacts> {
-    const key = signName(this.#settings, purpose);
+  async #signing(purpose: Purpose, key: KeyName, signal: AbortSignal): Promise<KmsKeyFacts> {
     return this.#told(purpose, key, async () => {
       const described = await this.#describe(key, signal);
       const shown = await this.#see("GetPublicKey", key, () =>
