@@ -41,7 +41,12 @@ test("needs no configuration, and finds what set-up built", async () => {
   ]);
   expect(findings).toEqual([]);
   expect(await lifeboatJsonHere(["doctor"], { cwd: folder.path })).toMatchObject({
-    ...{ store: null, keys: null, permissions: null, clock: null, etcd: null, tools },
+    store: null,
+    keys: null,
+    permissions: null,
+    clock: null,
+    etcd: null,
+    tools,
     findings: [{ code: "no-configuration", severity: "info", message: saying("store, keys, permissions, clock, etcd") }],
   });
   // What was named must be done.
@@ -87,7 +92,7 @@ test("a wrong tools.dir or configuration is exit code 2, told with the path", as
 const findingsSchema = z.object({ findings: doctorSchema.shape.findings });
 
 /** What doctor finds there, as `severity code`, and its exit code. */
-async function findings(cwd: string, ...flags: readonly string[]): Promise<readonly (string | number | undefined)[]> {
+async function whatIsFound(cwd: string, ...flags: readonly string[]): Promise<readonly (string | number | undefined)[]> {
   const { code, stdout } = await lifeboatHere(["doctor", ...flags, "--json"], { cwd });
   return [code, ...findingsSchema.parse(JSON.parse(stdout)).findings.map((each) => `${each.severity} ${each.code}`)];
 }
@@ -96,7 +101,7 @@ test("what init made is well, and a person who holds all keys is told so", async
   const cwd = join(folder.path, "fresh");
   await mkdir(cwd);
   await lifeboatHere(["init"], { cwd });
-  expect(await findings(cwd)).toEqual([0, "info beyond-its-role", "info no-clusters"]);
+  expect(await whatIsFound(cwd)).toEqual([0, "info beyond-its-role", "info no-clusters"]);
   const { stdout } = await lifeboatHere(["doctor"], { cwd });
   expect(stdout).toMatch(/^can act as: +writer, verifier, reader$/m);
   expect(stdout).toMatch(/^clock of store: +as here$/m);
@@ -111,11 +116,11 @@ test("each thing that is wrong with a folder and its keys, with the exit code", 
   const keys = join(cwd, "keys");
 
   await chmod(join(cwd, "vault"), 0o777);
-  expect(await findings(cwd, "--store")).toEqual([0, "warning folder-open"]);
+  expect(await whatIsFound(cwd, "--store")).toEqual([0, "warning folder-open"]);
   await rm(join(cwd, "vault"), { recursive: true });
-  expect(await findings(cwd, "--store", "--clock")).toEqual([0, "info folder-missing"]);
+  expect(await whatIsFound(cwd, "--store", "--clock")).toEqual([0, "info folder-missing"]);
   await writeFile(join(cwd, "vault"), "");
-  expect(await findings(cwd, "--store")).toEqual([6, "problem not-checked"]);
+  expect(await whatIsFound(cwd, "--store")).toEqual([6, "problem not-checked"]);
 
   await chmod(join(keys, "audit.key"), 0o644);
   const { stdout } = await lifeboatHere(["doctor", "--keys"], { cwd });
@@ -131,12 +136,12 @@ test("each thing that is wrong with a folder and its keys, with the exit code", 
   await lifeboatHere(["init"], { cwd: other });
   await rename(join(other, "keys/wrapping.key"), join(keys, "wrapping.key"));
   for (const file of ["snapshot.key", "snapshot.pub"]) await rename(join(other, "keys", file), join(keys, file));
-  expect(await findings(cwd, "--keys")).toEqual([6, "problem key-unusable", "problem key-untrusted"]);
+  expect(await whatIsFound(cwd, "--keys")).toEqual([6, "problem key-unusable", "problem key-untrusted"]);
   await chmod(keys, 0o720);
-  expect(await findings(cwd, "--keys")).toContain("problem key-folder-open");
+  expect(await whatIsFound(cwd, "--keys")).toContain("problem key-folder-open");
 
   await rename(keys, join(cwd, "elsewhere"));
-  expect(await findings(cwd, "--keys")).toEqual([6, "problem key-missing"]);
+  expect(await whatIsFound(cwd, "--keys")).toEqual([6, "problem key-missing"]);
 });
 
 test("a host with the files of one role is that role", async () => {
