@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import type { Clock, RandomBytes } from "./clock.ts";
 import { findCluster } from "./config/find-cluster.ts";
 import type { LoadedConfig } from "./config/load.ts";
+import { policyDigests } from "./config/policy-digests.ts";
 import { resolveReference } from "./config/secrets.ts";
 import type { Environment, SecretSource } from "./config/secrets.ts";
 import type { ClusterConfig, Config } from "./config/schema.ts";
@@ -54,6 +55,7 @@ export interface Ports {
   readonly lock: HostLock;
   readonly clock: Clock;
   readonly actor: Actor;
+  readonly configuration: (cluster: string) => Readonly<Record<string, string>>;
 }
 
 export interface ConnectedCluster {
@@ -83,6 +85,7 @@ export async function wire(loaded: LoadedConfig, surroundings: Surroundings): Pr
     lock: new FileLock(join(surroundings.runtimeFolder, "etcd-lifeboat"), surroundings.clock),
     clock: surroundings.clock,
     actor: actorOf(config),
+    configuration: (cluster) => policyDigests(config, cluster),
   };
 }
 

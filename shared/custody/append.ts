@@ -5,13 +5,14 @@ import { custodyKey } from "../manifest/layout.ts";
 import { putDocument } from "../manifest/put-document.ts";
 import { FORMAT_VERSION } from "../manifest/schema.ts";
 import type { CustodyEvent, CustodyReceipt, CustodyRecord } from "../manifest/schema.ts";
-import { digestOf, MAX_DOCUMENT_BYTES, openDocument, signAs } from "../manifest/signed-document.ts";
+import { openDocument, signAs } from "../manifest/signed-document.ts";
 import type { StoredDocument, TrustedKeys } from "../manifest/signed-document.ts";
-import { readSmall } from "../store/blob-store.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 import { TOOL } from "../version.ts";
 import { mayTell } from "./events.ts";
 import { findHead } from "./head.ts";
+import { describeChange, readRecordBefore } from "./record-before.ts";
+import type { RecordBefore } from "./record-before.ts";
 
 /** Who runs this, as the log names them: `user@host`, or an ARN. Asked only when there is something to tell. */
 export type Actor = () => Promise<string>;
@@ -22,6 +23,8 @@ export interface CustodyPorts {
   readonly trusted: TrustedKeys;
   readonly clock: Clock;
   readonly actor: Actor;
+  /** Digests of the sections of the configuration that a change of is told. */
+  readonly configuration: (cluster: string) => Readonly<Record<string, string>>;
 }
 
 export type Subjects = readonly { readonly key: string; readonly digest?: string }[];
@@ -44,7 +47,8 @@ const ATTEMPTS = 100;
 /**
  * Appends a record to a cluster's custody log, signed with the key of `purpose`, behind whatever stands last there, which is named by its bytes and not judged: a log that was
  * tampered with goes on, and `lifeboat custody --verify` tells where. Whoever else writes at the same time comes before or after it. The record is durable when the promise resolves. Throws `busy`
- * where others are always faster, `verify/untrusted` where readers would not believe it, and the errors of the store and of the keys.
+ * where others are always faster, `verify/untrusted` where readers would not believe it, and the errors of the store and of the keys. Where the configuration is another than the
+ * record before had, a record of that goes first.
  */
 export async function appendRecord(
   ports: CustodyPorts,
@@ -59,8 +63,15 @@ export async function appendRecord(
   let cause: unknown;
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     last = await findHead(ports.blobs, cluster, { from: last, signal: options.signal });
+    const before = last === 0 ? undefined : await readRecordBefore(ports.blobs, cluster, last);
+    const change = describeChange(before?.configuration ?? {}, ports.configuration(cluster));
+    if (change !== undefined && draft.event !== "configuration-changed") {
+      const told = { event: "configuration-changed", subjects: [], details: { reason: change } } as const;
+      last = (await appendRecord(ports, cluster, purpose, told, { signal: options.signal })).sequence;
+      continue;
+    }
     const sequence = last + 1;
-    const document = await signRecord(ports, cluster, purpose, draft, { sequence, actor });
+    const document = await signRecord(ports, cluster, purpose, draft, { sequence, actor, before });
     const receipt = { sequence, digest: document.digest };
     options.onAttempt?.(receipt);
     try {
@@ -79,23 +90,24 @@ export async function appendRecord(
 }
 
 async function signRecord(
-  { blobs, keys, trusted, clock }: CustodyPorts,
+  { keys, trusted, clock, configuration }: CustodyPorts,
   cluster: string,
   purpose: Purpose,
   { event, subjects, details = {} }: CustodyDraft,
-  { sequence, actor }: { readonly sequence: number; readonly actor: string },
+  { sequence, actor, before }: { readonly sequence: number; readonly actor: string; readonly before: RecordBefore | undefined },
 ): Promise<StoredDocument> {
-  const before = sequence === 1 ? undefined : await readSmall(blobs, custodyKey(cluster, sequence - 1), MAX_DOCUMENT_BYTES);
   const document = await signAs(keys, purpose, "custody", {
     type: "custody",
     formatVersion: FORMAT_VERSION,
     cluster,
     sequence,
-    ...(before === undefined ? {} : { previous: digestOf(before) }),
+    ...(before === undefined ? {} : { previous: before.digest }),
     time: clock.now().toISOString(),
     actor,
     event,
     subjects: [...subjects],
+    // What this run does not know of, such as a cluster that its configuration does not have, goes on as it was.
+    configuration: { ...before?.configuration, ...configuration(cluster) },
     details,
     tool: TOOL,
   });

@@ -25,7 +25,8 @@ const RULES: Readonly<Record<CustodyEvent, Rule>> = {
   pinned: { signedBy: AUDIT, announces: true },
   bundle: { signedBy: ["bundle"], announces: false },
   drill: { signedBy: AUDIT, announces: true },
-  "configuration-changed": { signedBy: AUDIT, announces: false },
+  // It excuses nothing, so whoever runs with another configuration than the run before tells of it.
+  "configuration-changed": { signedBy: ["snapshot", "audit", "bundle"], announces: false },
 };
 
 /** Whether a key of `purpose` may sign a record of `event`. An event that this version does not know may come from any role. */

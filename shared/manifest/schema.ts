@@ -243,6 +243,8 @@ export const custodySchema = z
         digest: digest.optional(),
       }),
     ),
+    /** Digests of the sections of the configuration that matter (config/policy-digests.ts), as far as this run or one before it knew them. */
+    configuration: z.record(z.string(), digest).optional(),
     details: z.looseObject({
       /** For people. */
       reason: z.string().optional(),

@@ -77,6 +77,56 @@ describe("a record", () => {
   });
 });
 
+describe("a change of the configuration", () => {
+  const digest = (letter: string): string => `sha256:${letter.repeat(64)}`;
+  const appendWith = (configuration: Readonly<Record<string, string>>): Promise<CustodyReceipt> =>
+    appendRecord({ ...vault, configuration: () => configuration }, CLUSTER, "snapshot", FAILED);
+  const told = (): readonly unknown[] => custodyOf(vault).map(({ event, details }) => [event, details.reason]);
+
+  test("is a record of its own, before the first thing that is done with it", async () => {
+    await appendWith({ breakGlass: digest("a"), cluster: digest("c") });
+    await appendWith({ breakGlass: digest("a"), cluster: digest("c") });
+    expect(await appendWith({ breakGlass: digest("b"), cluster: digest("c") })).toMatchObject({ sequence: 4 });
+    expect(told()).toEqual([
+      ["failed", "m1 refused"],
+      ["failed", "m1 refused"],
+      ["configuration-changed", "breakGlass"],
+      ["failed", "m1 refused"],
+    ]);
+    expect(custodyOf(vault)[2]?.configuration).toEqual({ breakGlass: digest("b"), cluster: digest("c") });
+    expect(await findings()).toEqual([]);
+  });
+
+  test("that a run in between knew nothing of is told all the same", async () => {
+    await appendWith({ breakGlass: digest("a"), cluster: digest("c") });
+    await appendWith({ breakGlass: digest("a") });
+    await appendWith({ breakGlass: digest("a"), cluster: digest("d") });
+    expect(told()).toEqual([
+      ["failed", "m1 refused"],
+      ["failed", "m1 refused"],
+      ["configuration-changed", "cluster"],
+      ["failed", "m1 refused"],
+    ]);
+  });
+
+  test("is not seen where the record before is none of ours, or knew of no configuration", async () => {
+    await append();
+    await appendWith({ breakGlass: digest("a") });
+    plant(vault, custodyKey(CLUSTER, 3), "not a record");
+    await appendWith({ breakGlass: digest("b") });
+    expect([...vault.blobs.objects.keys()].filter((key) => key.includes("/custody/"))).toHaveLength(4);
+  });
+
+  test("is told once by writers at the same time", async () => {
+    await appendWith({ breakGlass: digest("a") });
+    await Promise.all(Array.from({ length: 8 }, () => appendWith({ breakGlass: digest("b") })));
+    const changes = told().filter((each) => JSON.stringify(each).includes("configuration-changed"));
+    expect(changes.length).toBeGreaterThanOrEqual(1);
+    expect(custodyOf(vault)).toHaveLength(9 + changes.length);
+    expect(await findings()).toEqual([]);
+  });
+});
+
 describe("eight writers at once", () => {
   test("all get a place, and the chain holds", async () => {
     const writers = Array.from({ length: 8 }, async () => {

@@ -19,6 +19,7 @@ const ports = {
   trusted: { snapshot: [fingerprint], audit: [], bundle: [] },
   clock: systemClock,
   actor: () => Promise.resolve(name),
+  configuration: () => ({}),
 };
 writeSync(1, "ready\n");
 await once(process.stdin, "data");

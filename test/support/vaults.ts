@@ -63,6 +63,7 @@ export function newVault({ folder, ring, trusted, breakGlass }: TestKeys): TestV
     lock: new FileLock(join(folder, "locks"), systemClock),
     progress: new RecordedProgress(),
     actor: () => Promise.resolve("ann@backups"),
+    configuration: () => ({}),
   };
 }
 

@@ -1,0 +1,30 @@
+import { createHash } from "node:crypto";
+import type { Config } from "./schema.ts";
+
+export const POLICY_SECTIONS = ["breakGlass", "trustedKeys", "replicas", "cluster"] as const;
+type PolicySection = (typeof POLICY_SECTIONS)[number];
+
+/**
+ * Digests of what in a configuration decides who can open snapshots, whose word is believed, where copies go, and how a cluster is backed up: by section, `sha256:` and hex, over
+ * JSON with sorted names. The custody log carries them, so that a change is on record. Where a configuration does not have the cluster, there is no section `cluster`.
+ */
+export function policyDigests(config: Config, cluster: string): Readonly<Partial<Record<PolicySection, string>>> {
+  const { breakGlass, trustedKeys, replicas } = config;
+  const settings = Object.hasOwn(config.clusters, cluster) ? config.clusters[cluster] : undefined;
+  const sections: Partial<Record<PolicySection, unknown>> = {
+    breakGlass: breakGlass.toSorted(),
+    trustedKeys: Object.fromEntries(Object.entries(trustedKeys).map(([purpose, fingerprints]) => [purpose, fingerprints.toSorted()])),
+    replicas: replicas.toSorted((one, other) => (one.name < other.name ? -1 : 1)),
+    ...(settings && { cluster: { ...settings, endpoints: settings.endpoints.toSorted() } }),
+  };
+  return Object.fromEntries(Object.entries(sections).map(([name, section]) => [name, digestOf(section)]));
+}
+
+function digestOf(section: unknown): string {
+  const text = JSON.stringify(section, (_name, value: unknown) =>
+    typeof value === "object" && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).toSorted(([one], [other]) => (one < other ? -1 : 1)))
+      : value,
+  );
+  return `sha256:${createHash("sha256").update(text).digest("hex")}`;
+}

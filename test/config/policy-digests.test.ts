@@ -1,0 +1,43 @@
+import { expect, test } from "vitest";
+import { parseConfig } from "../../shared/config/load.ts";
+import { newIdentity } from "../../shared/seal/age.ts";
+import { policyDigests } from "../../shared/config/policy-digests.ts";
+
+const RECIPIENTS = [(await newIdentity()).recipient, (await newIdentity()).recipient];
+
+function digests(change: (text: string) => string = (text) => text): Readonly<Record<string, string>> {
+  const text = `version: 1
+store: { kind: directory, path: ./vault }
+keys: { kind: local, path: ./keys }
+breakGlass: [${RECIPIENTS.join(", ")}]
+trustedKeys: { snapshot: ["sha256:${"a".repeat(64)}"] }
+clusters:
+  prod: { endpoints: ["https://a:2379", "https://b:2379"], agreement: quorum, rpo: 2h }
+`;
+  return policyDigests(parseConfig(change(text), "lifeboat.yaml"), "prod");
+}
+
+test("are the same whatever the order of lists and settings, and where the store lies", () => {
+  const other = digests((text) =>
+    text
+      .replace(RECIPIENTS.join(", "), RECIPIENTS.toReversed().join(", "))
+      .replace('"https://a:2379", "https://b:2379"', '"https://b:2379", "https://a:2379"')
+      .replace("agreement: quorum, rpo: 2h", "rpo: 2h, agreement: quorum")
+      .replace("./vault", "./elsewhere"),
+  );
+  expect(other).toEqual(digests());
+});
+
+test.each([
+  ["breakGlass", (text: string) => text.replace(`, ${RECIPIENTS[1]}`, "")],
+  ["trustedKeys", (text: string) => text.replace("a".repeat(64), "b".repeat(64))],
+  ["cluster", (text: string) => text.replace("agreement: quorum", "agreement: off")],
+  ["replicas", (text: string) => `${text}replicas: [{ name: offsite, store: { kind: directory, path: ./other } }]\n`],
+] as const)("%s alone differs where it was changed", (section, change) => {
+  const [before, after] = [digests(), digests(change)];
+  expect(Object.keys(after).filter((name) => after[name] !== before[name])).toEqual([section]);
+});
+
+test("a configuration without the cluster says nothing of it", () => {
+  expect(Object.keys(digests((text) => text.replace("prod:", "other:")))).toEqual(["breakGlass", "trustedKeys", "replicas"]);
+});
