@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { appendFile, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
@@ -13,6 +13,7 @@ import { lifeboatHere } from "../support/lifeboat-here.ts";
 import { saying } from "../support/matchers.ts";
 import { newPlace } from "../support/place.ts";
 import type { Place } from "../support/place.ts";
+import { signalled } from "../support/signalled.ts";
 
 /** Replicas by the command: from a folder and from S3, to a folder and to S3, and back from each with the keys of the replica alone. */
 
@@ -206,4 +207,37 @@ test("a replica that cannot be reached fails no backup: it is told, with what fi
     await readFile(join(place.path("vault"), "clusters/prod/snapshots", `${result.id}.json`)),
   );
   expect(await place.here("custody", "prod", "--verify")).toMatchObject({ code: 0 });
+
+  // What is wrong there is told, and made good.
+  await rm(place.path("mnt/shelf/clusters/prod/data"), { recursive: true });
+  expect(await place.here("show", "prod/latest")).toMatchObject({ code: 6, stdout: saying("incomplete: clusters/prod/data/") });
+  expect(await place.here("copy", "prod/latest", "--to", "shelf")).toMatchObject({ code: 0, stdout: saying("copied (") });
+  await rm(place.path("vault/clusters/prod/snapshots"), { recursive: true });
+  const lost = await place.here("ls", "prod", "--json");
+  expect(lost.stderr).toContain(`the replica shelf also has prod/${result.id}\n`);
+  expect(JSON.parse(lost.stdout)).toMatchObject({ snapshots: [], replicas: [{ name: "shelf", also: [`prod/${result.id}`] }] });
+});
+
+test("a copy that is killed or stopped leaves nothing visible, the snapshot stands, and the next one completes it", async () => {
+  const place = await placeWithReplicas("killed", ["name: shelf, store: { kind: directory, path: shelf }"]);
+  const inShelf = async (): Promise<readonly string[]> =>
+    (await readdir(place.path("shelf"), { recursive: true }).catch(() => [])).filter((name) => name.endsWith(".json"));
+  const stopped = await signalled("SIGINT", "phase copy to shelf", ["backup", "prod"], place.options);
+  expect(stopped).toMatchObject({ code: 130, stdout: saying("replica shelf:  NOT THERE") });
+  expect(stopped.stderr).toMatch(/warning: prod\/\w+ is stored, and is not in the replica shelf: .* was interrupted\n/);
+  expect(await inShelf()).toEqual([]);
+  expect(await place.here("verify", "prod/latest")).toMatchObject({ code: 0 });
+
+  const killed = await signalled("SIGKILL", "bytes 1", ["copy", "prod/latest", "--to", "shelf"], place.options);
+  expect(killed).toMatchObject({ signal: "SIGKILL", stdout: "" });
+  expect(await inShelf()).toEqual([]);
+  expect((await place.here("ls")).stdout).toContain("missing: shelf");
+  expect(await place.here("copy", "prod/latest", "--to", "shelf")).toMatchObject({ code: 0 });
+  expect((await place.here("show", "prod/latest")).stdout).toMatch(/replica shelf: +present /);
+  // What the killed one was writing is no object, and lies where a sweep of that store finds it.
+  const here = await atReplica(place, "{ kind: directory, path: ../shelf }");
+  expect(JSON.parse((await here("orphans", "--older-than", "0s", "--sweep", "--json")).stdout)).toMatchObject({
+    orphans: [{ kind: "unfinished", swept: true }],
+  });
+  expect(await place.here("copy", "prod/latest", "--to", "shelf")).toMatchObject({ code: 0, stdout: saying("there already, and whole") });
 });
