@@ -5,6 +5,7 @@ import { readDeployment } from "../../infra/deployment.ts";
 import { createAuthority } from "../../tools/lab/certificates.ts";
 import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
+import { saying } from "../support/matchers.ts";
 import { configText } from "./support/config-text.ts";
 
 /** What lifeboat.yaml may say and cannot be deployed is refused before anything is made of it. */
@@ -117,8 +118,8 @@ replicas: [{ name: offsite, store: { kind: s3, bucket: other, region: us-east-1 
   ])("%j", async (changes, message) => {
     await expect(deploy(changes)).rejects.toMatchObject({
       code: "config/invalid",
-      message: expect.stringContaining(`${file}: ${message}`),
-      hint: expect.stringContaining("docs/cli.md"),
+      message: saying(`${file}: ${message}`),
+      hint: saying("docs/cli.md"),
     });
   });
 
@@ -128,9 +129,7 @@ replicas: [{ name: offsite, store: { kind: s3, bucket: other, region: us-east-1 
       SCHEDULE: "{ rate: 30s }",
       AUTH: "auth: { username: root, password: env:P }",
     });
-    await expect(failure).rejects.toMatchObject({
-      message: expect.stringMatching(/^.*: keys: .*\n.*: clusters.prod.auth.password: .*\n.*: clusters.prod.schedule: .*$/),
-    });
+    await expect(failure).rejects.toThrow(/^.*: keys: .*\n.*: clusters.prod.auth.password: .*\n.*: clusters.prod.schedule: .*$/);
   });
 
   test.each([
@@ -148,7 +147,7 @@ replicas: [{ name: offsite, store: { kind: s3, bucket: other, region: us-east-1 
     ["service: { logDays: 42 }", "expected one of the retentions of CloudWatch Logs: 1, 3, 5"],
     ["service: { runbok: x }", 'unknown setting "runbok"; did you mean "runbook"?'],
   ])("a setting of the service that cannot be: %s", async (NETWORK, message) => {
-    await expect(deploy({ NETWORK })).rejects.toMatchObject({ code: "config/invalid", message: expect.stringContaining(message) });
+    await expect(deploy({ NETWORK })).rejects.toMatchObject({ code: "config/invalid", message: saying(message) });
   });
 
   test.each([
@@ -157,7 +156,7 @@ replicas: [{ name: offsite, store: { kind: s3, bucket: other, region: us-east-1 
     ["{ databaseSize: 0GB }", '"0GB" is not a size such as 500MB or 2GiB'],
     ["{ flexible: 5m }", 'unknown setting "flexible"'],
   ])("a setting of a cluster's service that cannot be: %s", async (SERVICE, message) => {
-    await expect(deploy({ SERVICE })).rejects.toMatchObject({ code: "config/invalid", message: expect.stringContaining(message) });
+    await expect(deploy({ SERVICE })).rejects.toMatchObject({ code: "config/invalid", message: saying(message) });
   });
 });
 

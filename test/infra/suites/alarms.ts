@@ -1,0 +1,145 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { HEADINGS, runbookLink } from "../../../infra/runbook.ts";
+import { METRICS } from "../../../shared/service.ts";
+import { isAllowed, isDenied, statementsIn } from "../support/policies.ts";
+import type { Synthesized, Synths } from "../support/synthesized.ts";
+import { ofType, resolve, theOne } from "../support/template.ts";
+
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+
+/** What is loud. */
+export function alarmsSuite({ example, other }: Synths): void {
+  describe("alarms", () => {
+    const alarm = z.object({
+      AlarmName: z.string(),
+      AlarmDescription: z.string(),
+      AlarmActions: z.array(z.unknown()),
+      MetricName: z.string().optional(),
+      Namespace: z.string().optional(),
+      Period: z.number().optional(),
+      EvaluationPeriods: z.number(),
+      TreatMissingData: z.string(),
+      ComparisonOperator: z.string(),
+      Threshold: z.number(),
+      Dimensions: z.unknown().optional(),
+    });
+    const alarmsIn = ({ service }: Synthesized): z.infer<typeof alarm>[] =>
+      ofType(service, "AWS::CloudWatch::Alarm").map(([, { Properties }]) => alarm.parse(Properties));
+
+    test("are one of each kind for each cluster, and one for the queue", () => {
+      const kinds = [
+        "certificate",
+        "dissent",
+        "duration-backup",
+        "duration-verify",
+        "failed",
+        "key",
+        "lineage",
+        "not-verified",
+        "quarantined",
+        "rpo",
+        "silent",
+        "unproven",
+        "verify-failed",
+      ];
+      expect(
+        alarmsIn(example())
+          .map(({ AlarmName }) => AlarmName)
+          .toSorted(),
+      ).toEqual([...kinds.map((kind) => `lifeboat-prod-${kind}`), "lifeboat-undelivered"]);
+      // How long a task verified is measured by nobody.
+      expect(alarmsIn(other())).toHaveLength(2 * kinds.length);
+    });
+
+    test("all tell the topic, and lead to a heading of the runbook that says what to look at and what to do", async () => {
+      const runbook = await readFile(join(ROOT, "docs/runbook.md"), "utf8");
+      const sections = new Map(runbook.split(/^## /m).map((section) => [section.split("\n", 1)[0] ?? "", section]));
+      for (const heading of Object.values(HEADINGS)) {
+        const section = sections.get(heading) ?? "";
+        for (const part of ["**Description.**", "**Investigation.**", "**Resolution.**"])
+          expect({ heading, part, there: section.includes(part) }).toEqual({ heading, part, there: true });
+      }
+      const links = Object.values(HEADINGS).map((heading) => runbookLink(undefined, heading));
+      const [topic] = theOne(example().service, "AWS::SNS::Topic");
+      for (const { AlarmDescription, AlarmActions } of alarmsIn(example())) {
+        expect(links).toContain(AlarmDescription.split(" ").at(-1));
+        expect(resolve(AlarmActions, example().templates)).toEqual([`\${${topic}}`]);
+      }
+      for (const { AlarmDescription } of alarmsIn(other())) expect(AlarmDescription).toContain("https://example.com/runbook#alarm-");
+    });
+
+    test("silence is one: missing data breaches for as long as the schedule, its window, a run and the grace may take", () => {
+      const named = new Map([...alarmsIn(example()), ...alarmsIn(other())].map((each) => [each.AlarmName, each]));
+      const absent = { TreatMissingData: "breaching", ComparisonOperator: "LessThanThreshold", Threshold: 1 };
+      // 60 min, 5 min, 172 s and 15 min.
+      expect(named.get("lifeboat-prod-silent")).toMatchObject({
+        ...absent,
+        MetricName: METRICS.backupCommitted,
+        Period: 300,
+        EvaluationPeriods: 17,
+      });
+      expect(named.get("lifeboat-prod-not-verified")).toMatchObject({
+        ...absent,
+        MetricName: METRICS.verified,
+        Period: 300,
+        EvaluationPeriods: 17,
+      });
+      expect(named.get("lifeboat-prod-rpo")).toMatchObject({
+        ...absent,
+        MetricName: METRICS.backupProven,
+        Period: 300,
+        EvaluationPeriods: 24,
+      });
+      // From Friday 20:30 to Monday 0:30, an hour for the clocks, 172 s and 15 min.
+      expect(named.get("etcd-small.one-silent")).toMatchObject({ ...absent, Period: 3600, EvaluationPeriods: 54 });
+    });
+
+    test("stay within what CloudWatch looks back on", () => {
+      for (const { Period = 300, EvaluationPeriods, AlarmName } of [...alarmsIn(example()), ...alarmsIn(other())])
+        expect({ AlarmName, fits: Period * EvaluationPeriods <= (Period < 3600 ? 86_400 : 604_800) }).toEqual({ AlarmName, fits: true });
+    });
+
+    test("look at metrics that the functions write, by the cluster alone", () => {
+      const written: readonly string[] = Object.values(METRICS);
+      const own = alarmsIn(example()).filter(({ Namespace }) => Namespace === "EtcdLifeboat");
+      expect(own).toHaveLength(10);
+      for (const { MetricName, Dimensions } of own) {
+        expect(written).toContain(MetricName);
+        expect(Dimensions).toEqual([{ Name: "cluster", Value: "prod" }]);
+      }
+    });
+
+    test("reach people: CloudWatch and the state machine may publish to a topic that takes TLS alone", () => {
+      const [id, { Properties }] = theOne(example().service, "AWS::SNS::TopicPolicy");
+      const statements = statementsIn(Properties["PolicyDocument"], example().templates);
+      const [topic] = theOne(example().service, "AWS::SNS::Topic");
+      const ask = { action: "sns:Publish", resource: `\${${topic}}` };
+      expect({
+        id,
+        allowed: isAllowed(statements, { ...ask, context: { "aws:SourceAccount": "123456789012", "aws:SecureTransport": "true" } }),
+      }).toEqual({ id, allowed: true });
+      expect(isAllowed(statements, { ...ask, context: { "aws:SourceAccount": "210987654321", "aws:SecureTransport": "true" } })).toBe(
+        false,
+      );
+      expect(isDenied(statements, { ...ask, context: { "aws:SecureTransport": "false" } })).toBe(true);
+      const subscribers = ofType(example().service, "AWS::SNS::Subscription").map((each) => each[1].Properties["Endpoint"]);
+      expect(subscribers).toEqual(["oncall@example.com"]);
+    });
+
+    test("logs are kept as long as the configuration says", () => {
+      const groups = ofType(example().service, "AWS::Logs::LogGroup").map(([, { Properties }]): readonly [string, unknown] => [
+        String(Properties["LogGroupName"]),
+        Properties["RetentionInDays"],
+      ]);
+      expect(Object.fromEntries(groups)).toEqual({
+        "/aws/vendedlogs/states/lifeboat-prod": 90,
+        "/lifeboat/prod/backup": 90,
+        "/lifeboat/prod/verify": 90,
+      });
+    });
+  });
+}

@@ -1,0 +1,170 @@
+import { describe, expect, test } from "vitest";
+import { isAllowed, statementsOf } from "../support/policies.ts";
+import type { Statement } from "../support/policies.ts";
+import type { Synthesized, Synths } from "../support/synthesized.ts";
+import { ofType, theOne } from "../support/template.ts";
+
+const BUCKET = "arn:aws:s3:::example-etcd-backups";
+
+/** Who may do what: the policies are evaluated, not compared with a copy of themselves. */
+export function rolesSuite({ example, other }: Synths): void {
+  describe("promise 4: the writer cannot read, and is not believed alone", () => {
+    interface Roles {
+      readonly synthesized: Synthesized;
+      readonly cluster: string;
+      readonly below: string;
+      readonly wrap: string;
+      readonly backup: readonly Statement[];
+      readonly verify: readonly Statement[];
+    }
+
+    function rolesOf(synthesized: Synthesized, cluster: string, id: string, below: string): Roles {
+      const { service, templates, vault } = synthesized;
+      const statements = (name: string): readonly Statement[] =>
+        statementsOf(theOne(service, "AWS::IAM::Role", `${id}${name}Role`)[0], service, templates);
+      const made = ofType(vault, "AWS::KMS::Key").find(([key]) => key.startsWith("VaultWrappingKey"));
+      const wrap =
+        made === undefined ? "arn:aws:kms:eu-central-1:123456789012:key/11111111-1111-1111-1111-111111111111" : `\${${made[0]}.Arn}`;
+      return { synthesized, cluster, below, wrap, backup: statements("Backup"), verify: statements("Verify") };
+    }
+
+    const all = (): readonly Roles[] => [
+      rolesOf(example(), "prod", "prod", `${BUCKET}/clusters/prod`),
+      rolesOf(other(), "small.one", "smallone", `${BUCKET}/here/and-there/clusters/small.one`),
+      rolesOf(other(), "large", "large", `${BUCKET}/here/and-there/clusters/large`),
+    ];
+
+    function keyNamed({ synthesized: { vault } }: Roles, name: string): string {
+      return `\${${theOne(vault, "AWS::KMS::Key", name)[0]}.Arn}`;
+    }
+
+    const KINDS = ["data", "snapshots", "verified", "lineage", "custody", "rewraps"] as const;
+    const S3_VIA = { "kms:ViaService": "s3.eu-central-1.amazonaws.com" };
+
+    test("backup reads no data, puts what a backup is, and nothing of another cluster", () => {
+      for (const { backup, below } of all()) {
+        const may = (action: string): string[] => KINDS.filter((kind) => isAllowed(backup, { action, resource: `${below}/${kind}/x` }));
+        for (const action of ["s3:GetObject", "s3:GetObjectVersion"])
+          expect(may(action)).toEqual(["snapshots", "verified", "lineage", "custody"]);
+        expect(may("s3:PutObject")).toEqual(["data", "snapshots", "lineage", "custody"]);
+        for (const action of ["s3:GetObject", "s3:PutObject"])
+          for (const kind of KINDS) expect(isAllowed(backup, { action, resource: `${below}2/${kind}/x` })).toBe(false);
+      }
+    });
+
+    test("verify reads everything of its cluster, and puts neither manifests nor data", () => {
+      for (const { verify, below } of all()) {
+        const may = (action: string): string[] => KINDS.filter((kind) => isAllowed(verify, { action, resource: `${below}/${kind}/x` }));
+        for (const action of ["s3:GetObject", "s3:GetObjectVersion"]) expect(may(action)).toEqual(KINDS);
+        expect(may("s3:PutObject")).toEqual(["verified", "custody"]);
+        expect(isAllowed(verify, { action: "s3:GetObject", resource: `${below}2/data/x` })).toBe(false);
+      }
+    });
+
+    test("neither deletes, shortens a lock, changes a policy or a key, or has an action with a wildcard", () => {
+      const never = [
+        ...[
+          "DeleteObject",
+          "DeleteObjectVersion",
+          "BypassGovernanceRetention",
+          "PutBucketPolicy",
+          "PutLifecycleConfiguration",
+          "PutBucketVersioning",
+          "DeleteBucket",
+        ].map((each) => `s3:${each}`),
+        ...["ScheduleKeyDeletion", "DisableKey", "PutKeyPolicy", "CreateGrant", "ReEncryptFrom", "ReEncryptTo"].map(
+          (each) => `kms:${each}`,
+        ),
+        "iam:PutRolePolicy",
+        "sts:AssumeRole",
+      ];
+      for (const { backup, verify, below, wrap } of all()) {
+        for (const statements of [backup, verify]) {
+          for (const action of never)
+            for (const resource of [BUCKET, `${below}/data/x`, `${below}/snapshots/x`, wrap])
+              expect({ action, resource, allowed: isAllowed(statements, { action, resource, context: S3_VIA }) }).toEqual({
+                action,
+                resource,
+                allowed: false,
+              });
+          expect(statements.flatMap(({ Action }) => Action).filter((action) => action.includes("*"))).toEqual([]);
+        }
+      }
+    });
+
+    test("backup wraps and cannot unwrap; verify unwraps what is of its cluster, and wraps nothing", () => {
+      for (const { backup, verify, wrap, cluster } of all()) {
+        const context = { "kms:EncryptionContext:cluster": cluster };
+        const may = (statements: readonly Statement[], action: string, of = context): boolean =>
+          isAllowed(statements, { action, resource: wrap, context: of });
+        expect([may(backup, "kms:Encrypt"), may(backup, "kms:Decrypt")]).toEqual([true, false]);
+        expect([may(verify, "kms:Encrypt"), may(verify, "kms:Decrypt")]).toEqual([false, true]);
+        expect(may(verify, "kms:Decrypt", { "kms:EncryptionContext:cluster": "another" })).toBe(false);
+        for (const statements of [backup, verify])
+          expect(isAllowed(statements, { action: "kms:Decrypt", resource: wrap, context: { ...S3_VIA } })).toBe(false);
+      }
+    });
+
+    test("each signs with its own key alone, and none with the key that nodes trust", () => {
+      for (const roles of all()) {
+        const signs = (statements: readonly Statement[]): string[] =>
+          ["VaultSnapshotKey", "VaultAuditKey", "VaultBundleKey"].filter((name) =>
+            isAllowed(statements, { action: "kms:Sign", resource: keyNamed(roles, name) }),
+          );
+        expect(signs(roles.backup)).toEqual(["VaultSnapshotKey"]);
+        expect(signs(roles.verify)).toEqual(["VaultAuditKey"]);
+      }
+    });
+
+    test("both use the bucket's key through S3 alone", () => {
+      for (const roles of all()) {
+        for (const statements of [roles.backup, roles.verify]) {
+          for (const action of ["kms:GenerateDataKey", "kms:Decrypt"]) {
+            const resource = keyNamed(roles, "VaultBucketKey");
+            expect(isAllowed(statements, { action, resource, context: S3_VIA })).toBe(true);
+            expect(isAllowed(statements, { action, resource })).toBe(false);
+          }
+        }
+      }
+    });
+
+    test("secrets are read by the backup alone, each by its cluster", () => {
+      const [prod, small, large] = all();
+      const secret = (name: string): { action: string; resource: string } => ({
+        action: "secretsmanager:GetSecretValue",
+        resource: `arn:aws:secretsmanager:eu-central-1:123456789012:secret:${name}`,
+      });
+      const parameter = { action: "ssm:GetParameter", resource: "arn:aws:ssm:eu-central-1:123456789012:parameter/etcd/password" };
+      expect(isAllowed(prod?.backup ?? [], secret("etcd/prod-AbC123"))).toBe(true);
+      expect(isAllowed(prod?.backup ?? [], secret("etcd/prod2-AbC123"))).toBe(false);
+      expect(isAllowed(small?.backup ?? [], secret("etcd-AbC123"))).toBe(true);
+      expect(isAllowed(small?.backup ?? [], parameter)).toBe(false);
+      expect(isAllowed(large?.backup ?? [], parameter)).toBe(true);
+      const secretKey = {
+        action: "kms:Decrypt",
+        resource: "arn:aws:kms:eu-central-1:123456789012:key/33333333-3333-3333-3333-333333333333",
+      };
+      const via = (service: string): { context: Record<string, string> } => ({
+        context: { "kms:ViaService": `${service}.eu-central-1.amazonaws.com` },
+      });
+      expect(isAllowed(small?.backup ?? [], { ...secretKey, ...via("secretsmanager") })).toBe(true);
+      expect(isAllowed(large?.backup ?? [], { ...secretKey, ...via("ssm") })).toBe(true);
+      expect(isAllowed(large?.backup ?? [], secretKey)).toBe(false);
+      for (const { verify } of all()) {
+        const asked = verify.flatMap(({ Action }) => Action).filter((action) => /secretsmanager|ssm/.test(action));
+        expect(asked).toEqual([]);
+      }
+    });
+
+    test("backup wraps for replicas, whose keys are elsewhere", () => {
+      const [, small] = all();
+      const ask = {
+        resource: "arn:aws:kms:us-east-1:123456789012:key/22222222-2222-2222-2222-222222222222",
+        context: { "kms:EncryptionContext:cluster": "small.one" },
+      };
+      expect(isAllowed(small?.backup ?? [], { action: "kms:Encrypt", ...ask })).toBe(true);
+      expect(isAllowed(small?.backup ?? [], { action: "kms:Decrypt", ...ask })).toBe(false);
+      expect(isAllowed(small?.verify ?? [], { action: "kms:Encrypt", ...ask })).toBe(false);
+    });
+  });
+}

@@ -1,0 +1,74 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Stack } from "aws-cdk-lib";
+import { Queue } from "aws-cdk-lib/aws-sqs";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
+import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
+import { configText } from "./support/config-text.ts";
+import { alarmsSuite } from "./suites/alarms.ts";
+import { rolesSuite } from "./suites/roles.ts";
+import { serviceSuite } from "./suites/service.ts";
+import { vaultSuite } from "./suites/vault.ts";
+import { synthesize } from "./support/synthesized.ts";
+import type { Synthesized } from "./support/synthesized.ts";
+
+/** What the templates mean: those of examples/lifeboat.yaml, and others with what it leaves out. Synthesized once; each suite looks at a part. */
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+let folder: TemporaryFolder;
+let example: Synthesized;
+let other: Synthesized;
+
+const OTHER = `version: 1
+store: { kind: s3, bucket: example-etcd-backups, region: eu-central-1, prefix: here/and-there }
+keys:
+  kind: kms
+  region: eu-central-1
+  wrap: arn:aws:kms:eu-central-1:123456789012:key/11111111-1111-1111-1111-111111111111
+  sign: { snapshot: alias/s, audit: alias/a, bundle: alias/b }
+breakGlass: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]
+replicas:
+  - name: offsite
+    store: { kind: s3, bucket: another, region: us-east-1 }
+    wrap: { kind: kms, key: "arn:aws:kms:us-east-1:123456789012:key/22222222-2222-2222-2222-222222222222", region: us-east-1 }
+service:
+  name: etcd
+  runbook: https://example.com/runbook
+  network: { vpc: vpc-0123456789abcdef0, subnets: [subnet-0123456789abcdef0], securityGroup: sg-0123456789abcdef0 }
+  secretKeys: ["arn:aws:kms:eu-central-1:123456789012:key/33333333-3333-3333-3333-333333333333"]
+clusters:
+  small.one:
+    endpoints: [https://10.0.0.1:2379]
+    auth: { username: root, password: "secretsmanager:arn:aws:secretsmanager:eu-central-1:123456789012:secret:etcd-AbC123#password" }
+    schedule: { cron: "30 */4 * * 1-5", timeZone: Europe/Berlin }
+    rpo: 4d
+  large:
+    endpoints: [https://10.0.0.2:2379]
+    auth: { username: root, password: ssm:/etcd/password }
+    schedule: { rate: 12h }
+    rpo: 2d
+    service: { databaseSize: 60GiB }
+`;
+
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  example = await synthesize(join(folder.path, "example"), await readFile(join(ROOT, "examples/lifeboat.yaml"), "utf8"));
+  other = await synthesize(join(folder.path, "other"), OTHER);
+});
+afterAll(() => folder.remove());
+
+test("cdk-nag watches: a queue without TLS fails the synthesis", async () => {
+  const bad = synthesize(join(folder.path, "bad"), configText({}), (app) => {
+    new Queue(new Stack(app, "bad"), "Queue");
+  });
+  await expect(bad).rejects.toThrow(/AwsSolutions-SQS4/);
+});
+
+const synths = { example: () => example, other: () => other };
+vaultSuite(synths);
+rolesSuite(synths);
+serviceSuite(synths);
+alarmsSuite(synths);
