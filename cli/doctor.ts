@@ -44,13 +44,11 @@ export const registerDoctor: Register = (program, run) => {
     run(async (session) => {
       const chosen = CHECKS.filter(({ name }) => options[name] === true);
       const loaded = await configIfAny(session);
-      const outcomes: (readonly [string, Outcome])[] = [];
-      const left: string[] = [];
-      for (const check of chosen.length === 0 ? CHECKS : chosen) {
-        const outcome = await check.run(session, loaded);
-        if (outcome === undefined) left.push(check.name);
-        else outcomes.push([check.name, outcome]);
-      }
+      // Side by side: a store that does not answer is waited for once.
+      const checks = chosen.length === 0 ? CHECKS : chosen;
+      const answers = await Promise.all(checks.map(async (check) => [check.name, await check.run(session, loaded)] as const));
+      const outcomes = answers.flatMap(([name, outcome]) => (outcome === undefined ? [] : [[name, outcome] as const]));
+      const left = answers.flatMap(([name, outcome]) => (outcome === undefined ? [name] : []));
       if (chosen.length > 0 && left.length > 0) throw noConfiguration(left);
       const findings = [...outcomes.flatMap(([, outcome]) => outcome.findings), ...(left.length === 0 ? [] : [notRun(left)])];
       if (session.json) {

@@ -243,9 +243,9 @@ test("the clock of a store is read from its answer, a refusal too", async () => 
   const settings: S3Settings = { bucket, prefix: "", region: emulated.region, endpoint: emulated.endpoint, pathStyle: true };
   const inspector = new S3Inspector(settings, late, (bytes) => randomBytes(bytes), ownerOf(emulated));
   const [report] = await checkClocks([{ name: "store", inspector }], signal);
-  expect(report?.findings).toMatchObject([
-    { code: "clock-skew", severity: "problem", message: saying("this machine's clock is 600 s behind") },
-  ]);
+  expect(report?.findings).toMatchObject([{ code: "clock-skew", severity: "problem" }]);
+  // Of the store's seconds, and those of the machine while it is busy.
+  expect(report?.findings[0]?.message).toMatch(/^this machine's clock is (599|60\d) s behind/);
 });
 
 describe("keys in KMS", () => {

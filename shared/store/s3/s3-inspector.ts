@@ -21,7 +21,7 @@ import { readBucket } from "./read-bucket.ts";
 import { DEFAULT_PACE, type S3Pace, type S3Settings } from "./settings.ts";
 
 /** A person waits: what does not answer now is told. */
-const PACE: S3Pace = { ...DEFAULT_PACE, idleMs: 10_000, attempts: 3 };
+const PACE: S3Pace = { ...DEFAULT_PACE, idleMs: 10_000, attempts: 2 };
 
 /** No object has this name: questions about it say what is allowed and touch nothing. */
 const NOBODY = "lifeboat-doctor";
@@ -203,7 +203,7 @@ function isOtherRefusal(error: unknown): boolean {
 function regionOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   const { $response } = error as Error & { readonly $response?: unknown };
-  return hasHeaders($response) && faultOf(error).status !== 403 ? $response.headers["x-amz-bucket-region"] : undefined;
+  return hasHeaders($response) ? $response.headers["x-amz-bucket-region"] : undefined;
 }
 
 /** The SDK types an answer as unknown, since other transports than HTTP are thinkable. */
