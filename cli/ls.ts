@@ -29,8 +29,7 @@ export const registerLs: Register = (program, run) => {
           throw new LifeboatError("usage", `"${cluster}" is not a cluster's name`, { hint: "lifeboat ls alone lists every cluster" });
         const vault = await session.openPorts();
         const names = cluster === undefined ? await listClusters(vault.blobs) : [cluster];
-        const listings = await Promise.all(names.map((name) => listSnapshots(vault, name)));
-        const replicas = await listReplicas(vault, names);
+        const [replicas, ...listings] = await Promise.all([listReplicas(vault, names), ...names.map((name) => listSnapshots(vault, name))]);
         const snapshots = listings.flatMap((listing) => listing.snapshots);
         const refs = new Set(snapshots.map(refOf));
         const bad = listings.flatMap((listing) => listing.badCountersignatures);

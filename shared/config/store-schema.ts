@@ -43,6 +43,7 @@ const s3Store = settings({
   region: z.string({ error: REGION }).regex(/^[a-z0-9-]+$/, REGION),
   endpoint: endpoint.optional(),
   pathStyle: z.boolean().default(false),
+  profile: z.string().min(1).optional(),
   expectedBucketOwner: z
     .string()
     .regex(/^\d{12}$/, "expected an account's twelve digits, in quotes")

@@ -35,6 +35,7 @@ store:
 #   prefix: lifeboat                       # left out: the whole bucket
 #   endpoint: https://s3.example:9000      # left out: AWS
 #   pathStyle: true                        # the bucket in the path, not in the host's name (default: false)
+#   profile: backups                       # whose credentials (~/.aws); left out: the environment, the role
 #   expectedBucketOwner: "123456789012"    # the account that the bucket must belong to
 #   sse: { kmsKey: alias/lifeboat-bucket } # encryption by KMS at rest, with a key that wraps nothing else
 #   lock: { mode: governance, days: 14 }   # Object Lock: nobody removes or replaces what is stored for so long

@@ -25,7 +25,7 @@ test("a store in S3 needs a bucket and a region", () => {
 
 test("a store in S3 takes all that it can be told", () => {
   const all =
-    '{ kind: s3, bucket: b.1, region: us-east-1, prefix: a/b, endpoint: "https://s3.example:9000", pathStyle: true, expectedBucketOwner: "012345678901", sse: { kmsKey: alias/k }, lock: { mode: compliance, days: 14 } }';
+    '{ kind: s3, bucket: b.1, region: us-east-1, prefix: a/b, endpoint: "https://s3.example:9000", pathStyle: true, profile: backups, expectedBucketOwner: "012345678901", sse: { kmsKey: alias/k }, lock: { mode: compliance, days: 14 } }';
   expect(storeOf(all)).toEqual({
     kind: "s3",
     bucket: "b.1",
@@ -33,6 +33,7 @@ test("a store in S3 takes all that it can be told", () => {
     prefix: "a/b/",
     endpoint: "https://s3.example:9000",
     pathStyle: true,
+    profile: "backups",
     expectedBucketOwner: "012345678901",
     sse: { kmsKey: "alias/k" },
     lock: { mode: "compliance", days: 14 },

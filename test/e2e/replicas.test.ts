@@ -169,15 +169,26 @@ describe("from a folder", () => {
   });
 });
 
+/** A file of the AWS command line with the profile `offsite`. */
+async function credentialsFile(secret: string): Promise<string> {
+  const file = join(folder.path, `credentials-${secret.slice(0, 5)}`);
+  await writeFile(file, `[offsite]\naws_access_key_id = ${gateway.credentials.accessKeyId}\naws_secret_access_key = ${secret}\n`);
+  return file;
+}
+
 test("from S3 with versions to S3 with versions: data is read where it lies, though its version is another there", async () => {
   const [from, to] = [await gateway.makeBucket({ lock: true }), await gateway.makeBucket({ lock: true })];
-  const locked = inBucket(to).replace(" }", ", lock: { mode: governance, days: 1 } }");
+  const locked = inBucket(to).replace(" }", ", profile: offsite, lock: { mode: governance, days: 1 } }");
+  vi.stubEnv("AWS_SHARED_CREDENTIALS_FILE", await credentialsFile(gateway.credentials.secretAccessKey));
   const place = await placeWithReplicas("from S3", [`name: cloud, store: ${locked}`]);
   await place.edit("lifeboat.yaml", (text) => text.replace(/^store:\n(?: {2}.*\n)+/m, `store: ${inBucket(from)}\n`));
   const { code, stderr } = await place.here("backup", "prod");
   expect(`${code}: ${stderr}`).toMatch(/^0: /);
   const { manifest } = shown.parse(JSON.parse((await place.here("show", "prod/latest", "--json")).stdout));
   expect(manifest.stored.version).toBeDefined();
+  // The profile's credentials are used for the replica, and not the environment's.
+  vi.stubEnv("AWS_SHARED_CREDENTIALS_FILE", await credentialsFile("wrong"));
+  expect(await place.here("ls")).toMatchObject({ stdout: saying("unknown: cloud"), stderr: saying("SignatureDoesNotMatch") });
   await expectOpens(place, await atReplica(place, inBucket(to)), "from-cloud.db");
 });
 

@@ -12,6 +12,7 @@ export function openClient(settings: S3Settings, pace: S3Pace, credentials?: Aws
   const client = new S3Client({
     ...(settings.region === undefined ? {} : { region: settings.region }),
     ...(settings.endpoint === undefined ? {} : { endpoint: settings.endpoint }),
+    ...(settings.profile === undefined ? {} : { profile: settings.profile, logger: SILENT }),
     ...(credentials === undefined ? {} : { credentials }),
     forcePathStyle: settings.pathStyle,
     // retry.ts tries again: by the injected clock, and so that a signal ends it.
@@ -38,6 +39,13 @@ export function openClient(settings: S3Settings, pace: S3Pace, credentials?: Aws
     { step: "build", name: "unsignedPayload" },
   );
   return client;
+}
+
+/** The SDK else says on standard error that the environment has credentials, too, which the profile goes before. */
+const SILENT = { trace: ignore, debug: ignore, info: ignore, warn: ignore, error: ignore };
+
+function ignore(): void {
+  // Errors are thrown as well.
 }
 
 interface Request {

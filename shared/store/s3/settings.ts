@@ -9,6 +9,8 @@ export interface S3Settings {
   readonly endpoint?: string | undefined;
   /** The bucket in the path instead of the host's name: most S3-compatible stores. */
   readonly pathStyle: boolean;
+  /** Of the AWS command line's files, whose credentials are used; left out: what the SDK finds by itself. */
+  readonly profile?: string | undefined;
   /** The twelve digits of the account that the bucket must belong to, sent with every call. */
   readonly expectedBucketOwner?: string | undefined;
   /** SSE-KMS under this key (id, ARN or alias), with a bucket key. */
