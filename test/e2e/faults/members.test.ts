@@ -84,7 +84,7 @@ describe("in mid-stream", () => {
 
   test("the connection stalls and stays open: the next member is asked once the idle time is over", async () => {
     await using ways = await proxied(cluster, { stallAfter: IN_MID_STREAM, whom: "first" });
-    const place = await newPlace(cluster, folder.path, "stalled", { ...ways, timeouts: { idle: "3s" } });
+    const place = await newPlace(cluster, folder.path, "stalled", { ...ways, timeouts: { idle: "3s", call: "2s" } });
     const outcome = await lifeboat(["backup", "prod", "--json"], place.options);
     const { endpoint } = await ways.struck;
     expect(outcome.stderr).toMatch(

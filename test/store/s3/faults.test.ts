@@ -29,11 +29,11 @@ afterAll(async () => {
 });
 
 /** Two stores on one place that no other test uses: through the proxy, and behind its back. */
-function place(): { readonly faulty: OpenedStore; readonly sound: OpenedStore } {
+function place({ attempts = 4 } = {}): { readonly faulty: OpenedStore; readonly sound: OpenedStore } {
   const prefix = `${randomBytes(6).toString("hex")}/`;
   proxy.mend();
   return {
-    faulty: openStore({ ...gateway, endpoint: proxy.url }, bucket, { prefix }, { idleMs: IDLE_MS, attempts: 4 }),
+    faulty: openStore({ ...gateway, endpoint: proxy.url }, bucket, { prefix }, { idleMs: IDLE_MS, attempts }),
     sound: openStore(gateway, bucket, { prefix }),
   };
 }
@@ -109,7 +109,8 @@ describe.each(FAULTS)("%s", (fault: Fault) => {
 
 describe.each(["cut", "lost answer", "half an answer", "500", "503 SlowDown", "stall"] as const)("%s again and again", (fault) => {
   test.each(Object.keys(CALLS))("at %s: fails with an error of the store, or all went through; nothing is half", async (operation) => {
-    const { faulty, sound } = place();
+    // Each try waits for the whole idle time.
+    const { faulty, sound } = place({ attempts: fault === "stall" ? 2 : 4 });
     proxy.inject(operation, 1, fault, Infinity);
     const outcome = await everything(faulty.store).then(
       () => undefined,
