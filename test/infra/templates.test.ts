@@ -62,7 +62,7 @@ afterAll(() => folder.remove());
 
 test("cdk-nag watches: a queue without TLS fails the synthesis", async () => {
   const bad = synthesize(join(folder.path, "bad"), configText({}), (app) => {
-    new Queue(new Stack(app, "bad"), "Queue");
+    void new Queue(new Stack(app, "bad"), "Queue");
   });
   await expect(bad).rejects.toThrow(/AwsSolutions-SQS4/);
 });
