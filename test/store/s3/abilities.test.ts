@@ -55,6 +55,15 @@ describe.each(["versitygw", "MiniStack"])("versions and locks on %s", (name) => 
     expect(await text(store, "k")).toBe("second");
   });
 
+  test.each([true, false])("a version that another store gave is not there, whatever its form (versions here: %s)", async (versions) => {
+    const bucket = await makeBucket(server(), { lock: versions });
+    const { store } = openStore(server(), bucket);
+    const { version: ours } = await store.put("k", once("content"));
+    for (const version of ["3sL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY", "01KAJ2F4T2X0C8W7H6YJ9Q5Z3E", "not a version", "0"])
+      expect(await store.head("k", { version }), version).toBeUndefined();
+    expect(await store.head("k")).toMatchObject({ bytes: 7, ...(ours === undefined ? {} : { version: ours }) });
+  });
+
   test("what is put is locked for so many days, small or large, and cannot be removed for good", async () => {
     const bucket = await makeBucket(server(), { lock: true });
     const { store } = openStore(server(), bucket, { lock: { mode: "governance", days: 3 } });
