@@ -212,7 +212,7 @@ describe("the writer", () => {
 
   test("is told by doctor that it is one, and nothing else; what it may not see is no fault", async () => {
     expect(await rolesOf(writer)).toEqual({ can: ["writer"], findings: [] });
-    const { code, stdout } = await lifeboat(["doctor", "--store", "--keys", "--permissions"], writer.options);
+    const { code, stdout } = await lifeboat(["doctor", "--store", "--keys", "--permissions", "--clock", "--etcd"], writer.options);
     expect(stdout).toMatch(/^caller: +arn:aws:iam::000000000000:user\/writer\ncan act as: +writer\n/m);
     expect(stdout).toMatch(/^verifier .* no +unwrap; sign audit; read data, rewraps; put verified$/m);
     expect(stdout).toContain(
@@ -221,6 +221,9 @@ describe("the writer", () => {
     expect(stdout).toContain(
       `info: keys: could not be seen by this caller: keys.wrap (its state), keys.sign.snapshot (its state), keys.sign.audit (its state, its public key)`,
     );
+    expect(stdout).toMatch(/^clock of store: +as here$/m);
+    expect(stdout).toMatch(/^cluster prod: +1 of 1 endpoints answer, no problems$/m);
+    expect(stdout).toContain(`warning: prod: ${cluster.endpoints[0] ?? ""}: snapshots and passwords cross the network unencrypted`);
     expect(stdout).not.toContain("problem:");
     expect(code).toBe(0);
   });
