@@ -22,7 +22,7 @@ export interface LifeboatOptions {
   /** Called with the running process's id. */
   readonly onStart?: (pid: number) => void;
   /** Called with what was printed on standard error so far, whenever there is more. */
-  readonly onStderr?: (text: string, pid: number) => void;
+  readonly onStderr?: (text: string) => void;
 }
 
 /** Runs the real command in a process of its own, to its end. */
@@ -50,7 +50,7 @@ export async function lifeboat(args: readonly string[], options: LifeboatOptions
   let told = "";
   child.stderr.on("data", (chunk: Buffer) => {
     told += chunk.toString();
-    options.onStderr?.(told, pid);
+    options.onStderr?.(told);
   });
   const { exitCode, signal, stdout, stderr } = await child;
   return { code: exitCode, signal, stdout, stderr };
