@@ -363,6 +363,18 @@ describe("what is not as it should be", () => {
     expect(await copy()).toMatchObject({ outcome: "copied", conflicts: [saying(`${key} in memory is ${digestOf(Buffer.from("{}"))}`)] });
   });
 
+  test("what no lifeboat wrote among the documents keeps no snapshot from being copied", async () => {
+    const [record, countersignature] = [custodyKey(CLUSTER, 2), `clusters/prod/verified/${ID}-20261121T110000Z.json`];
+    plant(vault, record, Buffer.alloc(1024 * 1024 + 1));
+    plant(vault, countersignature, Buffer.alloc(1024 * 1024 + 1));
+    expect(await copy()).toMatchObject({
+      outcome: "copied",
+      conflicts: [record, countersignature].map((key) => saying(`${key} in memory is larger than any document`)),
+    });
+    expect(await manifestsThere()).toEqual([MANIFEST]);
+    expect(replica.blobs.objects.has(countersignature)).toBe(false);
+  });
+
   test("a log that cannot be told of the copy does not undo it", async () => {
     vault.blobs.inject({ call: "put", key: /\/custody\//, fault: { kind: "error" } });
     expect(await copy()).toMatchObject({

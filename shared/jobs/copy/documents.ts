@@ -40,6 +40,8 @@ export async function copyDocument(places: Places): Promise<{ readonly copied: b
   const before = await compareDocuments(places);
   if (before.conflict !== undefined || before.to !== undefined || before.from === undefined)
     return { copied: false, conflict: before.conflict };
+  if (before.from === TOO_LARGE)
+    return { copied: false, conflict: `${key} in ${from.location} is ${TOO_LARGE}: somebody put it there, and it is not copied` };
   const bytes = await readSmall(from, key, MAX_DOCUMENT_BYTES, signal);
   const digest = digestOf(bytes);
   try {
@@ -56,11 +58,15 @@ export async function copyDocument(places: Places): Promise<{ readonly copied: b
   });
 }
 
+/** In place of a digest: it is none of ours, and must not keep a snapshot from being copied. */
+const TOO_LARGE = "larger than any document";
+
 async function digestAt(blobs: BlobStore, key: string, signal: AbortSignal | undefined): Promise<string | undefined> {
   try {
     return digestOf(await readSmall(blobs, key, MAX_DOCUMENT_BYTES, signal));
   } catch (error) {
     if (isLifeboatError(error, "verify/missing")) return undefined;
+    if (isLifeboatError(error, "verify/size")) return TOO_LARGE;
     throw error;
   }
 }
