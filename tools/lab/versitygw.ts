@@ -74,9 +74,13 @@ async function start(folder: TemporaryFolder, tls: ServerTls | undefined, etags:
   const server = await LabProcess.start({
     command: PROGRAM,
     args: [
-      ...["--port", `127.0.0.1:${port}`, "--region", REGION],
+      `--port=127.0.0.1:${port}`,
+      `--region=${REGION}`,
       ...(tls === undefined ? [] : ["--cert", tls.cert, "--key", tls.key]),
-      ...["posix", "--versioning-dir", versions, ...(etags === "checksum" ? ["--data-integrity-etag"] : []), dataFolder],
+      "posix",
+      `--versioning-dir=${versions}`,
+      ...(etags === "checksum" ? ["--data-integrity-etag"] : []),
+      dataFolder,
     ],
     cwd: folder.path,
     logFile: join(folder.path, "versitygw.log"),
