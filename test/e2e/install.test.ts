@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { createHash } from "node:crypto";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,6 +6,7 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import packageJson from "../../package.json" with { type: "json" };
+import { BUNDLES } from "../../shared/service.ts";
 import { startCluster, startFrom } from "../../tools/lab/etcd-cluster.ts";
 import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
 import { fillWithKubernetesData } from "../../tools/lab/kubernetes-data.ts";
@@ -26,6 +27,8 @@ const packages: unknown = await import(new URL("../../tools/setup/packages.mjs",
 const { npmEnvironment } = packages as { npmEnvironment: (environment: NodeJS.ProcessEnv) => Record<string, string> };
 /** The machine's, without what a running npm and the checkout put into it. */
 const OUTSIDE = npmEnvironment(process.env);
+
+const NATIVE = ["arm64", "x64"].map((arch) => `node_modules/@node-rs/crc32-linux-${arch}-gnu/crc32.linux-${arch}-gnu.node`);
 
 let folder: TemporaryFolder;
 let tarballs: { readonly main: string; readonly tools: string };
@@ -86,7 +89,9 @@ describe("the package", () => {
   test("holds what a user needs and nothing else", async () => {
     const files = await filesIn(tarballs.main);
     const sources = await Promise.all(
-      ["cli", "shared"].map(async (name) => (await readdir(join(ROOT, name), { recursive: true })).map((path) => join(name, path))),
+      ["cli", "infra", "shared"].map(async (name) =>
+        (await readdir(join(ROOT, name), { recursive: true })).map((path) => join(name, path)),
+      ),
     );
     const built = sources
       .flat()
@@ -95,7 +100,10 @@ describe("the package", () => {
     const docs = (await readdir(join(ROOT, "docs"))).filter((name) => name.endsWith(".md")).map((name) => join("docs", name));
     expect(docs).toEqual(expect.arrayContaining(["docs/cli.md", "docs/format.md", "docs/runbook.md"]));
     const rest = ["CHANGELOG.md", "LICENSE", "README.md", "dist/package.json", "package.json"];
-    expect(files).toEqual([...built, ...docs, ...rest].toSorted());
+    const bundles = files.filter((path) => path.startsWith(`dist/${BUNDLES}/`));
+    for (const name of ["backup", "verify", "task"])
+      for (const path of ["index.mjs", "etcd3-proto/rpc.proto", ...NATIVE]) expect(bundles).toContain(`dist/${BUNDLES}/${name}/${path}`);
+    expect(files.filter((path) => !bundles.includes(path))).toEqual([...built, ...docs, ...rest].toSorted());
   });
 
   test("is what npm pack packs in a checkout", async () => {
@@ -130,6 +138,35 @@ describe("the package", () => {
       },
     );
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+  });
+});
+
+describe("the constructs", () => {
+  test("make the templates and the functions' code in an app of somebody's own, which is no checkout", async () => {
+    const app = join(folder.path, "infra-app");
+    await cp(join(ROOT, "examples/infra-app"), app, { recursive: true });
+    await mkdir(join(app, "node_modules"));
+    for (const [name, from] of [
+      ["etcd-lifeboat", place],
+      ["aws-cdk-lib", ROOT],
+      ["constructs", ROOT],
+    ] as const) {
+      await symlink(join(from, "node_modules", name), join(app, "node_modules", name));
+      // Where npm would have put what the package asks for.
+      if (from === ROOT) await symlink(join(ROOT, "node_modules", name), join(place, "node_modules", name));
+    }
+    const out = join(app, "cdk.out");
+    await execa(process.execPath, ["app.mjs"], { cwd: app, env: { ...OUTSIDE, CDK_OUTDIR: out }, extendEnv: false });
+    const template = await readFile(join(out, "platform.template.json"), "utf8");
+    expect(JSON.parse(template)).toMatchObject({ Outputs: { Exportbackupofstaging: { Export: { Name: "backup-of-staging" } } } });
+    expect(template).toContain("cron(15 0,6,12,18 * * ? *)");
+    expect(await readFile(join(out, "etcd-vault.template.json"), "utf8")).toContain("example-platform-etcd");
+    const assets = (await readdir(out)).filter((name) => name.startsWith("asset."));
+    expect(assets).toHaveLength(2);
+    for (const asset of assets) {
+      const code = await readdir(join(out, asset));
+      expect(code).toEqual(expect.arrayContaining(["index.mjs", "lifeboat.yaml", "node_modules"]));
+    }
   });
 });
 

@@ -1,0 +1,15 @@
+import { App, Stack } from "aws-cdk-lib";
+import { ClusterBackup, Notices, readDeployment, SnapshotVault } from "etcd-lifeboat/infra";
+
+// The vault in a stack of its own, which is to outlive the other; the backups in a stack that has other things as well.
+const deployment = await readDeployment(new URL("lifeboat.yaml", import.meta.url).pathname);
+const env = { region: deployment.store.region };
+const app = new App();
+const vault = new SnapshotVault(new Stack(app, "etcd-vault", { env, terminationProtection: true }), "Vault", { deployment });
+const platform = new Stack(app, "platform", { env });
+const notices = new Notices(platform, "Notices", deployment);
+for (const { name } of deployment.clusters) {
+  const { stateMachine } = new ClusterBackup(platform, name, { deployment, cluster: name, vault, notices });
+  platform.exportValue(stateMachine.stateMachineArn, { name: `backup-of-${name}` });
+}
+app.synth();
