@@ -47,6 +47,9 @@ export const registerDoctor: Register = (program, run) => {
       // Side by side: a store that does not answer is waited for once.
       const checks = chosen.length === 0 ? CHECKS : chosen;
       const answers = await Promise.all(checks.map(async (check) => [check.name, await check.run(session, loaded)] as const));
+      // What an interruption cut off would else look like services that do not answer.
+      if (session.console.signal.aborted)
+        throw new LifeboatError("interrupted", "the checks were interrupted", { cause: session.console.signal.reason });
       const outcomes = answers.flatMap(([name, outcome]) => (outcome === undefined ? [] : [[name, outcome] as const]));
       const left = answers.flatMap(([name, outcome]) => (outcome === undefined ? [name] : []));
       if (chosen.length > 0 && left.length > 0) throw noConfiguration(left);

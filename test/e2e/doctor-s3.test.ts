@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { join } from "node:path";
 import { DisableKeyCommand, GetPublicKeyCommand, ScheduleKeyDeletionCommand, type KMSClient } from "@aws-sdk/client-kms";
 import {
@@ -21,6 +23,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
+import { LifeboatError } from "../../shared/errors.ts";
 import { checkClocks } from "../../shared/jobs/doctor/check-clock.ts";
 import { checkKeys } from "../../shared/jobs/doctor/check-keys.ts";
 import { checkStores } from "../../shared/jobs/doctor/check-store.ts";
@@ -409,4 +412,35 @@ describe("keys in KMS", () => {
     expect(told.stdout).toContain("problem: store: public access is not blocked altogether");
     expect((await owner.send(new GetBucketPolicyCommand({ Bucket: bucket }))).Policy).toContain("WriteOnce");
   });
+});
+
+test("an interruption ends it while nobody answers, and is not told as a finding", async () => {
+  const cwd = join(folder.path, "stalled");
+  await mkdir(cwd);
+  const interruption = new AbortController();
+  let asked = 0;
+  const silent = createServer(() => {
+    asked += 1;
+    interruption.abort(new LifeboatError("interrupted", "interrupted by SIGINT"));
+  });
+  silent.listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const { port } = z.object({ port: z.number() }).parse(silent.address());
+  const place = `region: ${stack.region}, endpoint: "http://127.0.0.1:${port}"`;
+  const sign = "{ snapshot: alias/s, audit: alias/a, bundle: alias/b }";
+  const store = `store: { kind: s3, bucket: vault, pathStyle: true, ${place} }`;
+  await writeFile(
+    join(cwd, "lifeboat.yaml"),
+    `version: 1\n${store}\nkeys: { kind: kms, wrap: alias/w, sign: ${sign}, ${place} }\nclusters: {}\n`,
+  );
+  try {
+    const { code, stdout, stderr } = await lifeboatHere(["doctor", "--store", "--keys", "--clock"], { cwd, signal: interruption.signal });
+    expect({ code, stdout }).toEqual({ code: 130, stdout: "" });
+    expect(stderr).toContain("interrupted by SIGINT");
+    expect(asked).toBeGreaterThan(0);
+  } finally {
+    silent.closeAllConnections();
+    silent.close();
+    await once(silent, "close");
+  }
 });
