@@ -53,6 +53,8 @@ function deploymentOf(loaded: LoadedConfig, path: string): Deployment {
   const problems: string[] = [];
   const { store, keys } = config;
   if (store.kind !== "s3") problems.push("store: functions keep nothing on a disk; use { kind: s3, bucket: ..., region: ... }");
+  if (store.kind === "s3" && store.profile !== undefined)
+    problems.push("store.profile: a function has no profiles, but its role; leave it out");
   if (keys.kind !== "kms") problems.push("keys: functions hold no key files; use { kind: kms, ... }");
   if (store.kind === "s3" && keys.kind === "kms" && store.region !== keys.region)
     problems.push(

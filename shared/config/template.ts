@@ -101,7 +101,8 @@ ${indent(cluster.endpoints.map((each) => `- ${yaml(each)}\n`).join(""), 4)}${ren
   agreement: quorum
 
   # How often a backup is due: { rate: 1h } or { cron: "0 2 * * *", timeZone: Europe/Berlin }.
-  # (Nothing runs on its own yet: this version backs up when lifeboat backup is run, by cron or systemd for example.)
+  # The service in AWS keeps to it (docs/cli.md, "Settings of the service"); elsewhere cron, systemd or Kubernetes run
+  # lifeboat backup.
   schedule:
     rate: 1h
 
@@ -114,7 +115,7 @@ ${indent(cluster.endpoints.map((each) => `- ${yaml(each)}\n`).join(""), 4)}${ren
     monthly: 12
     annual: 1
 
-  # The greatest loss, in time, that is acceptable. (Not checked yet.)
+  # The greatest loss, in time, that is acceptable: the service in AWS has an alarm for it.
   rpo: 2h
 
   # The time zone in which days, weeks, months and years of the retention begin.

@@ -40,6 +40,10 @@ describe("what cannot be deployed is refused, with the cluster and the setting",
       { STORE: "{ kind: directory, path: ./vault }" },
       "store: functions keep nothing on a disk; use { kind: s3, bucket: ..., region: ... }",
     ],
+    [
+      { STORE: "{ kind: s3, bucket: b-1-2, region: eu-central-1, profile: backups }" },
+      "store.profile: a function has no profiles, but its role; leave it out",
+    ],
     [{ KEYS: "{ kind: local, path: ./keys }" }, "keys: functions hold no key files; use { kind: kms, ... }"],
     [
       { STORE: "{ kind: s3, bucket: b-1-2, region: us-east-1 }" },
