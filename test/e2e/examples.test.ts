@@ -1,0 +1,248 @@
+import { copyFile, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parseAllDocuments } from "yaml";
+import { z } from "zod";
+import { startCluster } from "../../tools/lab/etcd-cluster.ts";
+import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
+import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
+import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
+import { startVersityGateway } from "../../tools/lab/versitygw.ts";
+import type { VersityGateway } from "../../tools/lab/versitygw.ts";
+import { newPlace } from "../support/place.ts";
+import type { Place } from "../support/place.ts";
+
+/** The examples of running without functions: each command in them is run, with the files that it is given there and no others. */
+
+const EXAMPLES = fileURLToPath(new URL("../../examples/", import.meta.url));
+const MAIN = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
+
+let cluster: EtcdCluster;
+let gateway: VersityGateway;
+let folder: TemporaryFolder;
+/** Where a person made the keys. */
+let made: Place;
+beforeAll(async () => {
+  [cluster, gateway, folder] = await Promise.all([
+    startCluster({ version: "3.6", security: "tls" }),
+    startVersityGateway(),
+    temporaryFolder(),
+  ]);
+  made = await newPlace(cluster, folder.path, "made");
+  // The command as its own program on PATH, as npm installs it.
+  await mkdir(join(folder.path, "bin"));
+  const lifeboat = `#!/bin/sh\nexec ${process.execPath} ${MAIN} "$@"\n`;
+  await writeFile(join(folder.path, "bin/lifeboat"), lifeboat, { mode: 0o755 });
+});
+afterAll(async () => {
+  await Promise.all([cluster.stop(), gateway.stop()]);
+  await folder.remove();
+});
+
+/** The example's configuration with this cluster's endpoints, these keys' fingerprints, and the places of a machine in `root`. */
+async function adapted(text: string, places: Readonly<Record<string, string>>): Promise<string> {
+  const init = await readFile(made.path("lifeboat.yaml"), "utf8");
+  const section = (name: string): string => new RegExp(`^${name}:\\n(?: .*\\n)+`, "m").exec(init)?.[0].trimEnd() ?? "";
+  let config = text
+    .replace(/^( *)endpoints: .*$/m, `$1endpoints: ${JSON.stringify(cluster.endpoints)}`)
+    .replace(/^( *)trustedKeys: .*$/m, section("trustedKeys"))
+    .replace(/^( *)breakGlass: .*$/m, section("breakGlass"));
+  for (const [from, to] of Object.entries(places)) {
+    expect(config).toContain(from);
+    config = config.replaceAll(from, to);
+  }
+  return config;
+}
+
+/** A file as a person would have it under this name: keys by init, certificates of the cluster. */
+async function provide(name: string, to: string): Promise<void> {
+  const { ca = "", cert = "", key = "" } = cluster.files;
+  const certificates: Readonly<Record<string, string>> = { "ca.pem": ca, "client.pem": cert, "client-key.pem": key };
+  await mkdir(dirname(to), { recursive: true });
+  await copyFile(certificates[name] ?? made.path(`keys/${name}`), to);
+}
+
+/** Runs a command with nothing of this process's environment but where programs are. */
+async function run(command: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<string> {
+  const [program = "", ...args] = command;
+  const PATH = `${join(folder.path, "bin")}:${process.env["PATH"]}`;
+  const { stdout, stderr, exitCode } = await execa(program, args, { cwd: "/", env: { PATH, ...env }, extendEnv: false, reject: false });
+  expect(`${exitCode}: ${stderr}`).toMatch(/^0: /);
+  return stdout;
+}
+
+describe("systemd", () => {
+  /** Settings of a unit, each with its values in order. */
+  async function unit(name: string): Promise<Readonly<Record<string, readonly string[]>>> {
+    const settings: Record<string, string[]> = {};
+    for (const line of (await readFile(join(EXAMPLES, "systemd", name), "utf8")).split("\n")) {
+      const [, key, value] = /^([A-Za-z]+)=(.*)$/.exec(line) ?? [];
+      if (key !== undefined && value !== undefined) (settings[key] ??= []).push(value);
+    }
+    return settings;
+  }
+
+  /** Runs a unit's commands as systemd would for the instance prod, in `root`; what the last one printed. */
+  async function start(name: string, root: string): Promise<string> {
+    const { LoadCredential = [], RuntimeDirectory = [], ExecStartPre = [], ExecStart = [] } = await unit(name);
+    const [credentials, runtime] = [join(root, "credentials", name), join(root, "run")];
+    await mkdir(credentials, { recursive: true });
+    for (const each of LoadCredential) {
+      const [id = "", path = ""] = each.split(":");
+      await copyFile(join(root, path), join(credentials, id));
+    }
+    const specifiers: Readonly<Record<string, string>> = { "%i": "prod", "%d": credentials, "%t": runtime };
+    const expand = (text: string): string => text.replaceAll(/%[a-z]/g, (each) => specifiers[each] ?? each);
+    for (const each of RuntimeDirectory) await mkdir(join(runtime, expand(each)), { recursive: true, mode: 0o700 });
+    let printed = "";
+    for (const line of [...ExecStartPre, ...ExecStart]) {
+      const [program = "", ...args] = expand(line).split(" ");
+      // Without a folder: here it is on PATH elsewhere.
+      printed = await run([basename(program), ...args]);
+    }
+    return printed;
+  }
+
+  test("the timer's service backs up with the writer's files, and the service after it verifies with the verifier's", async () => {
+    const root = join(folder.path, "machine");
+    const etc = join(root, "etc/lifeboat");
+    await mkdir(etc, { recursive: true });
+    const text = await readFile(join(EXAMPLES, "systemd/lifeboat.yaml"), "utf8");
+    await writeFile(join(etc, "lifeboat.yaml"), await adapted(text, { "/var/lib/lifeboat": join(root, "var/lib/lifeboat") }));
+    const names = ["ca.pem", "client.pem", "client-key.pem", ...(await readdir(made.path("keys")))];
+    for (const name of names) await provide(name, join(etc, name));
+    await mkdir(join(root, "var/lib/lifeboat"), { recursive: true });
+
+    expect(await start("lifeboat-backup@.service", root)).toMatch(/^proof: +proven: /m);
+    expect(await readdir(join(root, "credentials/lifeboat-backup@.service"))).not.toContain("wrapping.key");
+    expect((await unit("lifeboat-backup@.service"))["OnSuccess"]).toEqual(["lifeboat-verify@%i.service"]);
+    expect(await start("lifeboat-verify@.service", root)).toContain("countersigned: clusters/prod/verified/");
+    expect(await readdir(join(root, "credentials/lifeboat-verify@.service"))).not.toContain("snapshot.key");
+    // What a run's own copies may be read by is nobody but its user, in memory.
+    for (const name of await readdir(join(root, "run/lifeboat-backup-prod")))
+      expect((await stat(join(root, "run/lifeboat-backup-prod", name))).mode & 0o777).toBe(0o400);
+  });
+
+  test("both services are shut in, and the timer makes up for what it missed", async () => {
+    for (const name of ["lifeboat-backup@.service", "lifeboat-verify@.service"]) {
+      const settings = await unit(name);
+      for (const locked of ["NoNewPrivileges", "ProtectHome", "PrivateTmp", "PrivateDevices", "ProtectKernelModules", "RestrictNamespaces"])
+        expect(settings[locked]).toEqual(["true"]);
+      expect(settings).toMatchObject({
+        User: ["lifeboat"],
+        ProtectSystem: ["strict"],
+        CapabilityBoundingSet: [""],
+        SystemCallFilter: ["@system-service"],
+      });
+    }
+    expect(await unit("lifeboat-backup@.timer")).toMatchObject({ OnCalendar: ["hourly"], Persistent: ["true"] });
+  });
+});
+
+const container = z.object({
+  image: z.string(),
+  command: z.array(z.string()),
+  envFrom: z.array(z.object({ secretRef: z.object({ name: z.string() }) })).optional(),
+  securityContext: z.object({
+    allowPrivilegeEscalation: z.literal(false),
+    readOnlyRootFilesystem: z.literal(true),
+    capabilities: z.object({ drop: z.tuple([z.literal("ALL")]) }),
+  }),
+  resources: z.object({ limits: z.object({ memory: z.string() }) }),
+  volumeMounts: z.array(z.object({ name: z.string(), mountPath: z.string(), readOnly: z.boolean().optional() })),
+});
+const source = z.union([z.object({ configMap: z.object({ name: z.string() }) }), z.object({ secret: z.object({ name: z.string() }) })]);
+const cronJob = z.object({
+  kind: z.literal("CronJob"),
+  metadata: z.object({ name: z.string() }),
+  spec: z.object({
+    concurrencyPolicy: z.literal("Forbid"),
+    jobTemplate: z.object({
+      spec: z.object({
+        template: z.object({
+          spec: z.object({
+            automountServiceAccountToken: z.literal(false),
+            securityContext: z.object({ runAsNonRoot: z.literal(true), seccompProfile: z.object({ type: z.literal("RuntimeDefault") }) }),
+            initContainers: z.array(container),
+            containers: z.tuple([container]),
+            volumes: z.array(
+              z.object({
+                name: z.string(),
+                projected: z.object({ defaultMode: z.literal(0o440), sources: z.array(source) }).optional(),
+                emptyDir: z.object({ medium: z.string().optional() }).optional(),
+              }),
+            ),
+          }),
+        }),
+      }),
+    }),
+  }),
+});
+type Pod = z.infer<typeof cronJob>["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+
+describe("Kubernetes", () => {
+  test("the CronJobs back up and verify with the files and credentials of their roles", async () => {
+    const text = await readFile(join(EXAMPLES, "kubernetes/cronjob.yaml"), "utf8");
+    // Kubernetes reads YAML 1.1, where 0440 is octal.
+    const documents = parseAllDocuments(text, { version: "1.1" }).map((each) => {
+      const value: unknown = each.toJS();
+      return value;
+    });
+    const configMap = z.object({ kind: z.literal("ConfigMap"), data: z.object({ "lifeboat.yaml": z.string() }) });
+    const config = documents.flatMap((each) => configMap.safeParse(each).data?.data["lifeboat.yaml"] ?? [])[0] ?? "";
+    const bucket = await gateway.makeBucket();
+    const places = { "etcd-backups": bucket, "https://s3.example:9000": gateway.endpoint };
+    const secrets = secretsIn(text);
+    const jobs = documents.flatMap((each) => (isCronJob(each) ? [cronJob.parse(each)] : []));
+    expect(jobs.map(({ metadata }) => metadata.name)).toEqual(["lifeboat-backup-prod", "lifeboat-verify-prod"]);
+
+    const printed: string[] = [];
+    for (const { metadata, spec } of jobs)
+      printed.push(
+        await runPod(spec.jobTemplate.spec.template.spec, join(folder.path, metadata.name), secrets, await adapted(config, places)),
+      );
+    expect(printed[0]).toMatch(/^proof: +proven: /m);
+    expect(printed[1]).toContain("countersigned: clusters/prod/verified/");
+    expect(secrets["lifeboat-writer"]).not.toContain("wrapping.key");
+    expect(secrets["lifeboat-verifier"]).not.toContain("snapshot.key");
+  });
+
+  function isCronJob(document: unknown): boolean {
+    return typeof document === "object" && document !== null && "kind" in document && document.kind === "CronJob";
+  }
+
+  /** The files that the commands in the example's comments put into each secret. */
+  function secretsIn(text: string): Readonly<Record<string, readonly string[]>> {
+    const commands = text.replaceAll(/ \\\n# +/g, " ").matchAll(/create secret generic (\S+) (.*)$/gm);
+    return Object.fromEntries(
+      Array.from(commands, ([, name = "", rest = ""]) => [
+        name,
+        Array.from(rest.matchAll(/--from-file=(\S+)/g), ([, file = ""]) => basename(file)),
+      ]),
+    );
+  }
+
+  /** Runs the containers of a pod one after the other, each seeing its volumes as folders below `root`. */
+  async function runPod(pod: Pod, root: string, secrets: Readonly<Record<string, readonly string[]>>, config: string): Promise<string> {
+    const volume = (name: string): string => join(root, name);
+    for (const { name, projected } of pod.volumes) {
+      await mkdir(volume(name), { recursive: true });
+      for (const each of projected?.sources ?? []) {
+        if ("configMap" in each) await writeFile(join(volume(name), "lifeboat.yaml"), config);
+        else for (const file of secrets[each.secret.name] ?? []) await provide(file, join(volume(name), file));
+      }
+    }
+    let printed = "";
+    for (const { command, envFrom = [], volumeMounts } of [...pod.initContainers, ...pod.containers]) {
+      // Only what is mounted into it: a path that is not is not replaced, and not there.
+      const places = new RegExp(volumeMounts.map(({ mountPath }) => mountPath).join("|"), "g");
+      const mounted = (word: string): string =>
+        word.replaceAll(places, (path) => volume(volumeMounts.find(({ mountPath }) => mountPath === path)?.name ?? ""));
+      const credentials = envFrom.some(({ secretRef }) => secretRef.name.startsWith("lifeboat-store-")) ? gateway.environment : {};
+      printed = await run(command.map(mounted), { ...credentials, TMPDIR: volume("tmp") });
+    }
+    return printed;
+  }
+});
