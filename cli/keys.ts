@@ -19,6 +19,7 @@ export const registerKeys: Register = (program, run) => {
         const { keys, trusted } = await wire(loaded, session.surroundings);
         const { signing, alsoTrusted, wrappingKey, unusable } = await describeKeys(keys, trusted);
         const { breakGlass } = loaded.config;
+        const replicas = loaded.config.replicas.flatMap(({ name, wrap }) => (wrap === undefined ? [] : [{ name, ...wrap }]));
         if (session.json) {
           printJson(session.console, {
             location: keys.location,
@@ -27,6 +28,7 @@ export const registerKeys: Register = (program, run) => {
             wrappingKey,
             unusable: unusable.map(({ key, error }) => ({ key, code: error.code, message: error.message })),
             breakGlass,
+            replicas,
           });
         } else {
           const absent = (name: string): string => unusable.find(({ key }) => key === name)?.error.code ?? "not here";
@@ -38,6 +40,11 @@ export const registerKeys: Register = (program, run) => {
             ]),
             ...alsoTrusted.map((each) => [each.purpose, each.fingerprint, "trusted, not here"]),
             ["wrapping", wrappingKey ?? absent("wrapping"), ""],
+            ...replicas.map((each) => [
+              `replica ${each.name}`,
+              each.kind === "local" ? each.recipient : `${each.key} in ${each.region}`,
+              "",
+            ]),
             ...breakGlass.map((recipient) => ["break-glass", recipient, ""]),
           ];
           print(session.console, formatTable(["PURPOSE", "KEY", "TRUST"], rows, { width: widthOf(session.console.stdout) }));

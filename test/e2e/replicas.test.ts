@@ -129,6 +129,13 @@ describe("from a folder", () => {
     });
   });
 
+  test("keys tells that whoever has the replica's key can open snapshots, too", async () => {
+    const recipient = (await readFile(place.path("offsite/keys/wrapping.pub"), "utf8")).trim();
+    expect((await place.here("keys")).stdout).toMatch(new RegExp(`^replica shelf +${recipient}$`, "m"));
+    const { replicas } = z.object({ replicas: z.array(z.unknown()) }).parse(JSON.parse((await place.here("keys", "--json")).stdout));
+    expect(replicas).toEqual(["shelf", "cloud"].map((name) => ({ name, kind: "local", recipient })));
+  });
+
   test("the folder alone, with its own keys, is enough", async () => {
     const here = await atReplica(place, "{ kind: directory, path: ./vault }");
     await expectOpens(place, here, "from-shelf.db");
