@@ -58,7 +58,7 @@ beforeAll(async () => {
     { name: "prod", endpoints: cluster.endpoints },
     { name: "slow", endpoints: way.endpoints },
   ];
-  lab = await deployService(stack, cluster, folder.path, clusters, secret);
+  lab = await deployService(stack, cluster, { cwd: folder.path, clusters, secret });
 });
 afterAll(async () => {
   vi.unstubAllEnvs();
@@ -78,8 +78,10 @@ async function heard(): Promise<{ readonly Subject: string; readonly message: Re
   return { Subject, message: z.record(z.string(), z.unknown()).parse(JSON.parse(Message)) };
 }
 
-test("all of the stacks was taken, but for the alarms that the emulator cannot compute", () => {
-  expect(lab.leftOut.map((id) => id.replace(/[0-9A-F]{8}$/, ""))).toEqual(["prodAlarmsfailed", "slowAlarmsfailed"]);
+test("all of the service was deployed, but for what the emulator cannot compute or judge", () => {
+  const { alarms, conditions } = lab.leftOut;
+  expect(alarms.map((id) => id.replace(/[0-9A-F]{8}$/, ""))).toEqual(["prodAlarmsfailed", "slowAlarmsfailed"]);
+  expect([...conditions].toSorted()).toEqual(["kms:EncryptionContext:cluster", "kms:ViaService"]);
 });
 
 test("the schedule fires by itself, and a snapshot appears: proven, encrypted, signed, locked, and verified by the other role", async () => {

@@ -54,8 +54,14 @@ const assetsSchema = z.object({
   ),
 });
 
-/** Uploads the assets of a synthesized stack, creates it, and waits until it is there; what had to be left out of it, by logical id. */
-export async function deploy(target: DeployTarget, folder: string, stack: string): Promise<readonly string[]> {
+/** What the emulator does not take: alarms by their logical ids, and keys of conditions. */
+export interface LeftOut {
+  readonly alarms: readonly string[];
+  readonly conditions: ReadonlySet<string>;
+}
+
+/** Uploads the assets of a synthesized stack, creates it, and waits until it is there; what had to be left out of it. */
+export async function deploy(target: DeployTarget, folder: string, stack: string): Promise<LeftOut> {
   const { files } = assetsSchema.parse(JSON.parse(await readFile(join(folder, `${stack}.assets.json`), "utf8")));
   for (const { source, destinations } of Object.values(files)) {
     const path = join(folder, source.path);
@@ -67,7 +73,7 @@ export async function deploy(target: DeployTarget, folder: string, stack: string
     }
   }
   // Of a template in a request 51,200 bytes are taken, so it goes without white space.
-  const { template, leftOut } = withoutMath(await readFile(join(folder, `${stack}.template.json`), "utf8"));
+  const { template, leftOut } = forMiniStack(await readFile(join(folder, `${stack}.template.json`), "utf8"));
   const TemplateBody = JSON.stringify(template);
   const StackName = stack;
   await target.cloudFormation.send(new CreateStackCommand({ StackName, TemplateBody, Capabilities: ["CAPABILITY_IAM"] }));
@@ -87,15 +93,41 @@ export async function deploy(target: DeployTarget, folder: string, stack: string
 const templateSchema = z.looseObject({
   Resources: z.record(z.string(), z.looseObject({ Type: z.string(), Properties: z.record(z.string(), z.unknown()).optional() })),
 });
+const policySchema = z.looseObject({
+  PolicyDocument: z.looseObject({
+    Statement: z.array(z.looseObject({ Condition: z.record(z.string(), z.record(z.string(), z.unknown())).optional() })),
+  }),
+});
 
-/** MiniStack refuses alarms over metric math, and with one the whole stack. */
-function withoutMath(text: string): { readonly template: unknown; readonly leftOut: readonly string[] } {
+/** Conditions of which MiniStack does not know whether a call meets them: it denies what is allowed under them. */
+const UNKNOWN_CONDITIONS = new Set(["kms:EncryptionContext:cluster", "kms:ViaService"]);
+
+/** The template without what MiniStack cannot do: alarms over metric math, with which it refuses the whole stack, and conditions that it cannot judge. */
+function forMiniStack(text: string): { readonly template: unknown; readonly leftOut: LeftOut } {
   const template = templateSchema.parse(JSON.parse(text));
-  const isMath = ([, { Type, Properties = {} }]: [string, { Type: string; Properties?: Record<string, unknown> | undefined }]): boolean =>
-    Type === "AWS::CloudWatch::Alarm" && "Metrics" in Properties;
-  const all = Object.entries(template.Resources);
-  const Resources = Object.fromEntries(all.filter((each) => !isMath(each)));
-  return { template: { ...template, Resources }, leftOut: all.filter(isMath).map(([id]) => id) };
+  const alarms: string[] = [];
+  const conditions = new Set<string>();
+  const Resources: Record<string, unknown> = {};
+  for (const [id, resource] of Object.entries(template.Resources)) {
+    const { Type, Properties = {} } = resource;
+    if (Type === "AWS::CloudWatch::Alarm" && "Metrics" in Properties) alarms.push(id);
+    else Resources[id] = Type === "AWS::IAM::Policy" ? { ...resource, Properties: withoutConditions(Properties, conditions) } : resource;
+  }
+  return { template: { ...template, Resources }, leftOut: { alarms, conditions } };
+}
+
+function withoutConditions(properties: Record<string, unknown>, leftOut: Set<string>): unknown {
+  const { PolicyDocument, ...rest } = policySchema.parse(properties);
+  const Statement = PolicyDocument.Statement.map(({ Condition, ...statement }) => {
+    if (Condition === undefined) return statement;
+    const judged = Object.entries(Condition).flatMap(([operator, keys]) => {
+      const left = Object.entries(keys).filter(([key]) => !UNKNOWN_CONDITIONS.has(key));
+      for (const key of Object.keys(keys)) if (UNKNOWN_CONDITIONS.has(key)) leftOut.add(key);
+      return left.length === 0 ? [] : [[operator, Object.fromEntries(left)] as const];
+    });
+    return judged.length === 0 ? statement : { ...statement, Condition: Object.fromEntries(judged) };
+  });
+  return { ...rest, PolicyDocument: { ...PolicyDocument, Statement } };
 }
 
 /** The folder's files as a zip, stored rather than compressed: nobody waits for the way. */

@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { CloudFormationClient } from "@aws-sdk/client-cloudformation";
 import { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
 import { CloudWatchLogsClient, DescribeLogGroupsCommand, FilterLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
+import { KMSClient, ListAliasesCommand } from "@aws-sdk/client-kms";
+import { LambdaClient } from "@aws-sdk/client-lambda";
 import {
   PutBucketLifecycleConfigurationCommand,
   PutBucketVersioningCommand,
@@ -21,7 +23,8 @@ import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
 import type { MiniStack } from "../../tools/lab/ministack.ts";
 import { until } from "../../tools/lab/until.ts";
 import { bootstrap, deploy, synthesize } from "./deploy.ts";
-import type { LifeboatOptions } from "./lifeboat.ts";
+import type { LeftOut } from "./deploy.ts";
+import type { LifeboatOptions, Outcome } from "./lifeboat.ts";
 import { lifeboatHere } from "./lifeboat-here.ts";
 
 /** The service, deployed to MiniStack as a person would: the vault, the fingerprints of its keys into lifeboat.yaml, the functions. */
@@ -32,13 +35,15 @@ const ACCOUNT = "000000000000";
 export type Clients = ReturnType<typeof clientsOf>;
 
 /** Clients of the account itself. */
-export function clientsOf({ endpoint, region }: Pick<MiniStack, "endpoint" | "region">, more: object = {}) {
+export function clientsOf({ endpoint, region }: Pick<MiniStack, "endpoint" | "region">, more: { readonly requestHandler?: object } = {}) {
   const config = { endpoint, region, credentials: { accessKeyId: "test", secretAccessKey: "test" }, ...more };
   return {
     account: ACCOUNT,
     region,
     cloudFormation: new CloudFormationClient(config),
     cloudWatch: new CloudWatchClient(config),
+    kms: new KMSClient(config),
+    lambda: new LambdaClient(config),
     logs: new CloudWatchLogsClient(config),
     s3: new S3Client({ ...config, forcePathStyle: true }),
     scheduler: new SchedulerClient(config),
@@ -65,8 +70,7 @@ export interface ServiceLab {
   readonly clients: Clients;
   /** Where lifeboat.yaml is. */
   readonly options: Pick<LifeboatOptions, "cwd">;
-  /** What the emulator does not take of the template, by logical id. */
-  readonly leftOut: readonly string[];
+  readonly leftOut: LeftOut;
   stateMachine(cluster: string): string;
   start(event: BackupEvent): Promise<string>;
   /** The end of an execution. */
@@ -77,16 +81,24 @@ export interface ServiceLab {
   logs(): Promise<Readonly<Record<string, readonly string[]>>>;
 }
 
-/** The environment of this process must be that of the account (`accountEnvironment`). */
-export async function deployService(
-  stack: MiniStack,
-  cluster: EtcdCluster,
-  cwd: string,
-  clusters: readonly NamedCluster[],
-  secret: Readonly<Record<string, string>>,
-): Promise<ServiceLab> {
-  const clients = clientsOf(stack);
+export interface ServiceOptions {
+  /** Where lifeboat.yaml is to be. */
+  readonly cwd: string;
+  readonly clusters: readonly NamedCluster[];
+  /** PEM text of etcd's client certificate and key, and root's password. */
+  readonly secret: Readonly<Record<"cert" | "key" | "password", string>>;
+  /** In place of those of the account at an emulator that enforces nothing. */
+  readonly clients?: Clients;
+  /** Runs the command as the account; by default in this process, whose environment must be the account's (`accountEnvironment`). */
+  readonly lifeboat?: (args: readonly string[]) => Promise<Outcome>;
+  /** Name keys by their ARNs: an emulator that enforces policies does not find the key of an alias. */
+  readonly keysByArn?: boolean;
+}
+
+export async function deployService(stack: MiniStack, cluster: EtcdCluster, service: ServiceOptions): Promise<ServiceLab> {
+  const { cwd, clusters, secret, clients = clientsOf(stack), keysByArn = false } = service;
   const options = { cwd };
+  const { lifeboat = (args) => lifeboatHere(args, options) } = service;
   await clients.secrets.send(new CreateSecretCommand({ Name: "etcd/lab", SecretString: JSON.stringify(secret) }));
   await copyFile(cluster.files.ca ?? "", join(cwd, "ca.pem"));
   const file = join(cwd, "lifeboat.yaml");
@@ -95,7 +107,8 @@ export async function deployService(
   const first = join(cwd, "cdk.out.vault");
   await deploy(clients, first, (await synthesize(file, first)).vault);
   await finishVault(clients);
-  await writeFile(file, configuration(stack.region, clusters, await fingerprints(options)));
+  const text = configuration(stack.region, clusters, await fingerprints(lifeboat));
+  await writeFile(file, keysByArn ? await withArns(clients, text) : text);
   const second = join(cwd, "cdk.out");
   const leftOut = await deploy(clients, second, (await synthesize(file, second)).service);
   const queue = await listen(clients);
@@ -155,9 +168,18 @@ async function finishVault({ s3 }: Clients): Promise<void> {
 
 const keysSchema = z.object({ signing: z.array(z.object({ purpose: z.string(), fingerprint: z.string() })) });
 
-async function fingerprints(options: Pick<LifeboatOptions, "cwd">): Promise<string> {
+async function withArns({ kms, region }: Clients, text: string): Promise<string> {
+  const { Aliases = [] } = await kms.send(new ListAliasesCommand({}));
+  return Aliases.reduce(
+    (changed, { AliasName = "", TargetKeyId = "" }) =>
+      changed.replaceAll(new RegExp(`${AliasName}(?=[ ,\\n])`, "g"), `"arn:aws:kms:${region}:${ACCOUNT}:key/${TargetKeyId}"`),
+    text,
+  );
+}
+
+async function fingerprints(lifeboat: (args: readonly string[]) => Promise<Outcome>): Promise<string> {
   // Its exit code says that none of the keys is trusted yet.
-  const { stdout, stderr } = await lifeboatHere(["keys", "--json"], options);
+  const { stdout, stderr } = await lifeboat(["keys", "--json"]);
   if (stdout === "") throw new Error(`lifeboat keys: ${stderr}`);
   const { signing } = keysSchema.parse(JSON.parse(stdout));
   return JSON.stringify(Object.fromEntries(signing.map(({ purpose, fingerprint }) => [purpose, [fingerprint]])));

@@ -77,7 +77,8 @@ async function start(folder: TemporaryFolder, auth: boolean): Promise<MiniStack>
       SFTP_ENABLED: "0",
       LOG_LEVEL: "WARNING",
       PYTHONDONTWRITEBYTECODE: "1",
-      ...(tls && { AUTH: "true", USE_SSL: "1", MINISTACK_SSL_CERT: tls.cert, MINISTACK_SSL_KEY: tls.key }),
+      // Its functions take the variable over; else they would be told to trust the server's certificate, which Node does not do without its authority's.
+      ...(tls && { AUTH: "true", USE_SSL: "1", MINISTACK_SSL_CERT: tls.cert, MINISTACK_SSL_KEY: tls.key, NODE_EXTRA_CA_CERTS: tls.ca }),
     },
   });
   const endpoint = `${tls ? "https" : "http"}://127.0.0.1:${port}`;

@@ -1,0 +1,170 @@
+import { readFile } from "node:fs/promises";
+import { DecryptCommand, KMSClient, KMSServiceException } from "@aws-sdk/client-kms";
+import { InvokeCommand, ListFunctionsCommand, UpdateFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
+import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand, S3Client, S3ServiceException } from "@aws-sdk/client-s3";
+import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+import { ROOT_PASSWORD } from "../../tools/lab/cluster-security.ts";
+import { startCluster } from "../../tools/lab/etcd-cluster.ts";
+import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
+import { startMiniStack } from "../../tools/lab/ministack.ts";
+import type { MiniStack } from "../../tools/lab/ministack.ts";
+import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
+import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
+import { clientConfig } from "../support/iam-users.ts";
+import { lifeboat } from "../support/lifeboat.ts";
+import type { Outcome } from "../support/lifeboat.ts";
+import { saying } from "../support/matchers.ts";
+import { accountEnvironment, BUCKET, clientsOf, deployService } from "../support/service-lab.ts";
+import type { ServiceLab } from "../support/service-lab.ts";
+
+/** The functions in the roles of the synthesized stacks, on an emulator that enforces them: each does its work, and neither the other's. */
+
+let cluster: EtcdCluster;
+let stack: MiniStack;
+let folder: TemporaryFolder;
+let lab: ServiceLab;
+
+/** The command as the account itself, in a process of its own: which authority is trusted is read when a process starts. */
+function run(args: readonly string[]): Promise<Outcome> {
+  return lifeboat(args, { cwd: folder.path, env: accountEnvironment(stack) });
+}
+
+beforeAll(async () => {
+  [cluster, stack, folder] = await Promise.all([
+    startCluster({ version: "3.6", security: "certificate" }),
+    startMiniStack({ auth: true }),
+    temporaryFolder(),
+  ]);
+  const { requestHandler } = await clientConfig(stack, { accessKeyId: "test", secretAccessKey: "test" });
+  const [cert = "", key = ""] = await Promise.all([cluster.files.cert, cluster.files.key].map((file) => readFile(file ?? "", "utf8")));
+  lab = await deployService(stack, cluster, {
+    cwd: folder.path,
+    clusters: [{ name: "prod", endpoints: cluster.endpoints }],
+    secret: { cert, key, password: ROOT_PASSWORD },
+    clients: clientsOf(stack, { requestHandler }),
+    lifeboat: run,
+    keysByArn: true,
+  });
+});
+afterAll(async () => {
+  await Promise.all([cluster.stop(), stack.stop()]);
+  await folder.remove();
+});
+
+test("each role does its work, and the log names them", async () => {
+  const { status, output, cause } = await lab.ended(await lab.start({ cluster: "prod", slot: "2026-01-02T03:04:05Z" }));
+  expect({ status, cause, output }).toMatchObject({
+    status: "SUCCEEDED",
+    output: { backup: { proof: "proven" }, verify: { cluster: "prod" } },
+  });
+  const records = z.object({ records: z.array(z.object({ event: z.string(), actor: z.string() })) });
+  const { stdout } = await run(["custody", "prod", "--verify", "--json"]);
+  expect(records.parse(JSON.parse(stdout)).records).toEqual(
+    [
+      { event: "lineage-opened", actor: saying("prodBackupRole") },
+      { event: "backup", actor: saying("prodBackupRole") },
+      { event: "verified", actor: saying("prodVerifyRole") },
+    ].map((each) => expect.objectContaining(each) as unknown),
+  );
+});
+
+/** Calls a function whose role is now `role`: what it fails with. */
+async function failureIn(role: string, name: string, event: object): Promise<string> {
+  const { lambda } = lab.clients;
+  // With a change that a warm process cannot take over: it would keep the credentials of its first role.
+  await lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName: name, Role: role, MemorySize: 1024 }));
+  const { FunctionError, Payload } = await lambda.send(new InvokeCommand({ FunctionName: name, Payload: JSON.stringify(event) }));
+  expect(FunctionError).toBe("Unhandled");
+  return z.object({ errorMessage: z.string() }).parse(JSON.parse(Payload?.transformToString() ?? "")).errorMessage;
+}
+
+/** "allowed", "denied", or the name of another error that the service answers with. */
+async function answerTo(call: Promise<unknown>): Promise<string> {
+  try {
+    await call;
+    return "allowed";
+  } catch (error) {
+    if (!(error instanceof KMSServiceException || error instanceof S3ServiceException)) throw error;
+    return error.$metadata.httpStatusCode === 403 || error.name === "AccessDeniedException" ? "denied" : error.name;
+  }
+}
+
+test("the writer's role may not read what it wrote, nor open it, nor remove it", async () => {
+  const { s3, kms } = await inRoleOf("prodBackup");
+  const { manifest } = z
+    .object({
+      manifest: z.object({
+        stored: z.object({
+          key: z.string(),
+          encryption: z.object({ wrappings: z.array(z.object({ key: z.string(), ciphertext: z.string() })) }),
+        }),
+      }),
+    })
+    .parse(JSON.parse((await run(["show", "prod/20260102T030405Z", "--json"])).stdout));
+  const { key: Key, encryption } = manifest.stored;
+  const [wrapping] = encryption.wrappings;
+  const decrypt = new DecryptCommand({
+    KeyId: wrapping?.key,
+    CiphertextBlob: Buffer.from(wrapping?.ciphertext ?? "", "base64"),
+    EncryptionContext: { cluster: "prod", snapshot: "20260102T030405Z" },
+  });
+  const manifestKey = "clusters/prod/snapshots/20260102T030405Z.json";
+  const bucket = { Bucket: BUCKET };
+  expect({
+    "read a manifest": await answerTo(s3.send(new GetObjectCommand({ ...bucket, Key: manifestKey }))),
+    "read data": await answerTo(s3.send(new GetObjectCommand({ ...bucket, Key }))),
+    "unwrap its key": await answerTo(kms.send(decrypt)),
+    "remove data": await answerTo(s3.send(new DeleteObjectCommand({ ...bucket, Key }))),
+    "remove a manifest": await answerTo(s3.send(new DeleteObjectCommand({ ...bucket, Key: manifestKey }))),
+    countersign: await answerTo(
+      s3.send(new PutObjectCommand({ ...bucket, Key: "clusters/prod/verified/x.json", Body: "x", IfNoneMatch: "*" })),
+    ),
+    "back another cluster up": await answerTo(
+      s3.send(new PutObjectCommand({ ...bucket, Key: "clusters/other/snapshots/x.json", Body: "x", IfNoneMatch: "*" })),
+    ),
+  }).toEqual({
+    "read a manifest": "allowed",
+    "read data": "denied",
+    "unwrap its key": "denied",
+    "remove data": "denied",
+    "remove a manifest": "denied",
+    countersign: "denied",
+    "back another cluster up": "denied",
+  });
+  // All of it can be done: only the role is in the way.
+  expect(await answerTo(lab.clients.kms.send(decrypt))).toBe("allowed");
+  expect(await answerTo(lab.clients.s3.send(new GetObjectCommand({ ...bucket, Key })))).toBe("allowed");
+});
+
+/** Clients with credentials of the role of a function. */
+async function inRoleOf(part: string): Promise<{ readonly s3: S3Client; readonly kms: KMSClient }> {
+  const { Functions = [] } = await lab.clients.lambda.send(new ListFunctionsCommand({}));
+  const RoleArn = Functions.find((each) => each.FunctionName?.includes(part))?.Role;
+  const account = await clientConfig(stack, { accessKeyId: "test", secretAccessKey: "test" });
+  const { Credentials } = await new STSClient(account).send(new AssumeRoleCommand({ RoleArn, RoleSessionName: "test" }));
+  const { AccessKeyId = "", SecretAccessKey = "", SessionToken = "" } = Credentials ?? {};
+  const credentials = { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken };
+  const config = await clientConfig(stack, credentials);
+  return { s3: new S3Client({ ...config, forcePathStyle: true }), kms: new KMSClient(config) };
+}
+
+test("the code that reads is refused what the writer wrote in the writer's role, and the code that writes in the reader's", async () => {
+  const { Functions = [] } = await lab.clients.lambda.send(new ListFunctionsCommand({}));
+  const find = (part: string): { name: string; role: string } => {
+    const { FunctionName = "", Role = "" } = Functions.find((each) => each.FunctionName?.includes(part)) ?? {};
+    return { name: FunctionName, role: Role };
+  };
+  const [writer, reader] = [find("prodBackup"), find("prodVerify")];
+  expect(await failureIn(writer.role, reader.name, { cluster: "prod", id: "20260102T030405Z" })).toMatch(
+    /^GetPublicKey with the key \S+ \(keys\.sign\.audit\) is denied in KMS/,
+  );
+  expect(await failureIn(reader.role, writer.name, { cluster: "prod" })).toMatch(
+    /^clusters\.prod\.tls\.cert refers to the secret etcd\/lab, which this role may not read/,
+  );
+  // It is the role: nothing of it was written, and each in its own place goes on.
+  const { stdout } = await run(["ls", "prod", "--json"]);
+  expect(JSON.parse(stdout)).toMatchObject({ snapshots: [{ id: "20260102T030405Z" }] });
+  expect(JSON.parse(stdout)).not.toHaveProperty("snapshots.1");
+});
