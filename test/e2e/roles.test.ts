@@ -31,6 +31,7 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { checkPermissions } from "../../shared/jobs/doctor/check-permissions.ts";
+import { KmsKeyRing } from "../../shared/keys/kms/kms-key-ring.ts";
 import { KmsInspector, usedKeys } from "../../shared/keys/kms/kms-inspector.ts";
 import { S3Inspector } from "../../shared/store/s3/s3-inspector.ts";
 import { systemClock } from "../../shared/system-clock.ts";
@@ -64,6 +65,7 @@ let cwd: string;
 let account: Clients;
 let writer: Clients;
 let verifier: Clients;
+let desk: Clients;
 let reader: Clients;
 let dataKey: string;
 
@@ -87,7 +89,14 @@ beforeAll(async () => {
   keys = await createKmsKeys(account.kms, stack, "lifeboat");
   await account.s3.send(new CreateBucketCommand({ Bucket }));
   const iam = new IAMClient(await clientConfig(stack, root));
-  const places = { BUCKET: Bucket, WRAPPING_KEY: keys.wrap, SNAPSHOT_KEY: keys.sign.snapshot, AUDIT_KEY: keys.sign.audit };
+  const places = {
+    BUCKET: Bucket,
+    WRAPPING_KEY: keys.wrap,
+    SNAPSHOT_KEY: keys.sign.snapshot,
+    AUDIT_KEY: keys.sign.audit,
+    BUNDLE_KEY: keys.sign.bundle,
+  };
+  desk = await clientsOf(await newUser(iam, "desk", await policyInDocs("desk", places)));
   writer = await clientsOf(await newUser(iam, "writer", await policyInDocs("writer", places)));
   verifier = await clientsOf(await newUser(iam, "verifier", await policyInDocs("verifier", places)));
   reader = await clientsOf(await newUser(iam, "reader", await policyInDocs("reader", places)));
@@ -330,6 +339,34 @@ describe("the verifier", () => {
       "put data": () => s3.send(put("clusters/prod/data/x.age")),
       "put a lineage": () => s3.send(put("clusters/prod/lineage/9.json")),
       ...above(verifier),
+    };
+    expect(await answersTo(denied)).toEqual(every(Object.keys(denied), "denied"));
+  });
+});
+
+describe("the desk", () => {
+  test("opens a snapshot, and signs bundles by the key ring", async () => {
+    await lifeboatJson(["export", REF, "--out", "handed-out.db"], desk.options);
+    const ring = new KmsKeyRing({ wrap: keys.wrap, sign: keys.sign, region: stack.region, endpoint: stack.endpoint }, () => desk.kms);
+    expect((await ring.sign("bundle", Buffer.from("a bundle"))).publicKey.fingerprint).toBe((await fingerprintsOf(account))["bundle"]?.[0]);
+  });
+
+  test("may do what its policy says and nothing else", async () => {
+    const { kms, s3 } = desk;
+    const allowed = {
+      "read data": () => s3.send(get(dataKey)),
+      "put a bundle": () => s3.send(put("bundles/prod/20260102T030405Z/x/control.tar")),
+    };
+    expect(await answersTo(allowed)).toEqual(every(Object.keys(allowed), "allowed"));
+    const { "sign a bundle": _, ...others } = above(desk);
+    const denied = {
+      Encrypt: () => kms.send(encrypt(keys.wrap)),
+      "sign a manifest": () => kms.send(sign(keys.sign.snapshot)),
+      "sign a verification": () => kms.send(sign(keys.sign.audit)),
+      "put a manifest": () => s3.send(put("clusters/prod/snapshots/x.json")),
+      "put data": () => s3.send(put("clusters/prod/data/x.age")),
+      "put a countersignature": () => s3.send(put("clusters/prod/verified/x.json")),
+      ...others,
     };
     expect(await answersTo(denied)).toEqual(every(Object.keys(denied), "denied"));
   });

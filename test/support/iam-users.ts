@@ -24,7 +24,10 @@ export async function newUser(iam: IAMClient, name: string, policy: string): Pro
 }
 
 /** A policy that docs/threat-model.md prints, for the bucket and keys at hand. */
-export async function policyInDocs(role: "writer" | "verifier" | "reader", places: Readonly<Record<string, string>>): Promise<string> {
+export async function policyInDocs(
+  role: "writer" | "verifier" | "desk" | "reader",
+  places: Readonly<Record<string, string>>,
+): Promise<string> {
   const docs = await readFile(new URL("../../docs/threat-model.md", import.meta.url), "utf8");
   let policy = new RegExp(`<!-- test: iam ${role} -->\\n\`\`\`json\\n([\\s\\S]*?)\`\`\``).exec(docs)?.[1];
   if (policy === undefined) throw new Error(`docs/threat-model.md has no policy for the ${role}`);
