@@ -63,7 +63,7 @@ export async function appendRecord(
   let cause: unknown;
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     last = await findHead(ports.blobs, cluster, { from: last, signal: options.signal });
-    const before = last === 0 ? undefined : await readRecordBefore(ports.blobs, cluster, last);
+    const before = last === 0 ? undefined : await readRecordBefore(ports.blobs, cluster, last, options.signal);
     const change = describeChange(before?.configuration ?? {}, ports.configuration(cluster));
     if (change !== undefined && draft.event !== "configuration-changed") {
       const told = { event: "configuration-changed", subjects: [], details: { reason: change } } as const;

@@ -1,10 +1,10 @@
+import { createHash } from "node:crypto";
 import { z } from "zod";
 import { POLICY_SECTIONS } from "../config/policy-digests.ts";
 import { isLifeboatError } from "../errors.ts";
 import { decodeEnvelope, parseJson } from "../manifest/envelope.ts";
 import { custodyKey } from "../manifest/layout.ts";
-import { digestOf, MAX_DOCUMENT_BYTES } from "../manifest/signed-document.ts";
-import { readSmall } from "../store/blob-store.ts";
+import { MAX_DOCUMENT_BYTES } from "../manifest/signed-document.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 
 /** What the next record takes from the one before it, which is named by its bytes and not judged. */
@@ -17,10 +17,24 @@ export interface RecordBefore {
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 const shape = z.object({ configuration: z.object(Object.fromEntries(POLICY_SECTIONS.map((name) => [name, digest.optional()]))) });
 
-export async function readRecordBefore(blobs: BlobStore, cluster: string, sequence: number): Promise<RecordBefore> {
+export async function readRecordBefore(
+  blobs: BlobStore,
+  cluster: string,
+  sequence: number,
+  signal: AbortSignal | undefined,
+): Promise<RecordBefore> {
   const key = custodyKey(cluster, sequence);
-  const bytes = await readSmall(blobs, key, MAX_DOCUMENT_BYTES);
-  return { digest: digestOf(bytes), configuration: configurationIn(bytes, key) };
+  const hash = createHash("sha256");
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  // Of any size: what somebody planted in the place of a record must not keep backups from going on behind it.
+  for await (const chunk of blobs.get(key, { signal })) {
+    hash.update(chunk);
+    bytes += chunk.length;
+    if (bytes <= MAX_DOCUMENT_BYTES) chunks.push(chunk);
+  }
+  const configuration = bytes <= MAX_DOCUMENT_BYTES ? configurationIn(Buffer.concat(chunks), key) : {};
+  return { digest: `sha256:${hash.digest("hex")}`, configuration };
 }
 
 function configurationIn(bytes: Uint8Array, key: string): Readonly<Record<string, string>> {
