@@ -180,19 +180,19 @@ test("a warm container keeps its configuration until an invocation fails", async
 });
 
 test("a run whose time is up throws its upload away, tells the log, and the next one works", async () => {
-  await fill(cluster, 40);
+  await fill(cluster, 24);
   const owner = gateway.client();
   const uploads = async (): Promise<number> => (await owner.send(new ListMultipartUploadsCommand({ Bucket: bucket }))).Uploads?.length ?? 0;
   const stalled = Promise.withResolvers<void>();
-  await using proxy = await tcpProxy(cluster.endpoints[0] ?? "", { stallAfter: 30_000_000, onFault: stalled.resolve });
+  await using proxy = await tcpProxy(cluster.endpoints[0] ?? "", { stallAfter: 14_000_000, onFault: stalled.resolve });
   const config = place.path("lifeboat.yaml");
   const good = await readFile(config, "utf8");
   await writeFile(config, good.replace(cluster.endpoints[0] ?? "", proxy.url));
-  const running = invoke(backup, { cluster: "prod", slot: "2026-01-03T00:00:00Z" }, 6000);
+  const running = invoke(backup, { cluster: "prod", slot: "2026-01-03T00:00:00Z" }, 10_000);
   await stalled.promise;
-  await vi.waitFor(async () => expect(await uploads()).toBe(1), 2500);
+  await vi.waitFor(async () => expect(await uploads()).toBe(1), 3000);
   const { failure, lines, metrics, ...invoked } = await running;
-  expect(failure).toMatchObject({ name: "deadline", message: saying("time was nearly up after 3 s") });
+  expect(failure).toMatchObject({ name: "deadline", message: saying("time was nearly up after 5 s") });
   expect(lines.at(-1)).toMatchObject({ code: "deadline", retryable: false });
   expect(metrics).toEqual(asMetrics({ BackupFailed: 1 }));
   await expectNoSecret({ ...invoked, failure, lines, metrics });

@@ -25,13 +25,38 @@ export const CONTEXT: Omit<LambdaContext, "getRemainingTimeInMillis"> = {
 
 const lineSchema = z.record(z.string(), z.unknown());
 
+type Handler = (event: unknown, context: LambdaContext) => Promise<unknown>;
+
 /** Calls a handler in this process, as Lambda does. `remainingMs`: what it has left until it would be killed. */
-export async function invoke(
-  handler: (event: unknown, context: LambdaContext) => Promise<unknown>,
-  event: unknown,
-  remainingMs = 900_000,
-): Promise<Invoked> {
+export async function invoke(handler: Handler, event: unknown, remainingMs = 900_000): Promise<Invoked> {
+  const { value, text } = await captured(() => settle(handler, event, remainingMs));
+  return { ...value, text, ...sorted(text) };
+}
+
+/** The same for all of `events` at once. */
+export async function invokeAll<E>(
+  handler: Handler,
+  events: readonly E[],
+): Promise<Pick<Invoked, "lines" | "metrics"> & { readonly settled: readonly (Settled & { readonly event: E })[] }> {
+  const { value, text } = await captured(() =>
+    Promise.all(events.map(async (event) => ({ event, ...(await settle(handler, event, 900_000)) }))),
+  );
+  return { settled: value, ...sorted(text) };
+}
+
+type Settled = Pick<Invoked, "outcome" | "failure">;
+
+async function settle(handler: Handler, event: unknown, remainingMs: number): Promise<Settled> {
   const end = performance.now() + remainingMs;
+  try {
+    return { outcome: await handler(event, { ...CONTEXT, getRemainingTimeInMillis: () => end - performance.now() }), failure: undefined };
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    return { outcome: undefined, failure: error };
+  }
+}
+
+async function captured<T>(action: () => Promise<T>): Promise<{ readonly value: T; readonly text: string }> {
   let text = "";
   const spies = [process.stdout, process.stderr].map((stream) =>
     vi.spyOn(stream, "write").mockImplementation((chunk) => {
@@ -39,17 +64,12 @@ export async function invoke(
       return true;
     }),
   );
-  let outcome: unknown;
-  let failure: Invoked["failure"];
   try {
-    outcome = await handler(event, { ...CONTEXT, getRemainingTimeInMillis: () => end - performance.now() });
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    failure = error;
+    const value = await action();
+    return { value, text };
   } finally {
     for (const spy of spies) spy.mockRestore();
   }
-  return { outcome, failure, text, ...sorted(text) };
 }
 
 /** The lines of a function's log, each of which must be JSON. */
