@@ -180,11 +180,11 @@ test("a warm container keeps its configuration until an invocation fails", async
 });
 
 test("a run whose time is up throws its upload away, tells the log, and the next one works", async () => {
-  await fill(cluster, 24);
+  await fill(cluster, 30);
   const owner = gateway.client();
   const uploads = async (): Promise<number> => (await owner.send(new ListMultipartUploadsCommand({ Bucket: bucket }))).Uploads?.length ?? 0;
   const stalled = Promise.withResolvers<void>();
-  await using proxy = await tcpProxy(cluster.endpoints[0] ?? "", { stallAfter: 14_000_000, onFault: stalled.resolve });
+  await using proxy = await tcpProxy(cluster.endpoints[0] ?? "", { stallAfter: 24_000_000, onFault: stalled.resolve });
   const config = place.path("lifeboat.yaml");
   const good = await readFile(config, "utf8");
   await writeFile(config, good.replace(cluster.endpoints[0] ?? "", proxy.url));
