@@ -71,7 +71,7 @@ test("a bundle alone backs up, another verifies, and both log and measure", asyn
   for (const { loadedMs } of [backedUp, verified]) expect(loadedMs).toBeLessThan(5000);
 });
 
-test("each bundle has native code for both architectures of Lambda, etcd's .proto files, and no more than it needs", async () => {
+test("each bundle has native code for both architectures of Lambda, etcd's .proto files and the licences of what is in it, and no more than it needs", async () => {
   // ELF's e_machine: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html
   const machines = { x64: 62, arm64: 183 };
   for (const name of ["backup", "verify"]) {
@@ -86,6 +86,9 @@ test("each bundle has native code for both architectures of Lambda, etcd's .prot
       files.filter((each) => each.isFile()).map(async (each) => (await stat(join(each.parentPath, each.name))).size),
     );
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(6_000_000);
+    const licences = await readFile(join(bundle, "THIRD-PARTY-LICENSES.txt"), "utf8");
+    for (const bundled of ["etcd3", "@grpc/grpc-js", "@aws-sdk/client-kms", "zod"])
+      expect(licences).toMatch(new RegExp(`^${bundled}$`, "m"));
     // Neither a configuration nor a key of whoever built it.
     expect(files.filter((each) => /\.(yaml|pem|key)$/.test(each.name))).toEqual([]);
   }

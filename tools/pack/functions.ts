@@ -1,9 +1,10 @@
-import { cp, mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import type { Plugin } from "esbuild";
 import { BUNDLES } from "../../shared/service.ts";
+import { bundledLicences } from "./bundled-licences.ts";
 import { copyNativePackages } from "./native-packages.ts";
 
 /** `node tools/pack/functions.ts`: the bundles of a checkout. `npm run build` makes those of dist/. */
@@ -45,7 +46,9 @@ export async function bundleFunctions(folder: string): Promise<void> {
 }
 
 async function bundle(name: (typeof FUNCTIONS)[number], folder: string): Promise<void> {
-  await build({
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    metafile: true,
     entryPoints: { index: join(ROOT, `functions/${name}.ts`) },
     outdir: folder,
     outExtension: { ".js": ".mjs" },
@@ -67,6 +70,7 @@ async function bundle(name: (typeof FUNCTIONS)[number], folder: string): Promise
     plugins: [etcd3Proto],
     logLevel: "warning",
   });
+  await writeFile(join(folder, "THIRD-PARTY-LICENSES.txt"), await bundledLicences(ROOT, Object.keys(metafile.inputs)));
   await cp(join(ROOT, "node_modules/etcd3/proto"), join(folder, ETCD3_PROTO), { recursive: true });
   await copyNativePackages(ROOT, join(CACHE, "npm"), join(folder, "node_modules"));
 }
