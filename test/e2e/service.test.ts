@@ -27,7 +27,7 @@ import type { ServiceLab } from "../support/service-lab.ts";
 
 /**
  * The stacks of infra/ on an emulated AWS, with the functions of functions/ and a real etcd of three members with TLS and auth: what a person who deployed it sees.
- * The tests build on each other. What the emulator only pretends is in docs/decisions/0011.
+ * The tests build on each other. What the emulator only pretends is in docs/decisions/0014.
  */
 
 let cluster: EtcdCluster;
