@@ -46,9 +46,12 @@ export class ServiceStack extends Stack {
             hasTasks,
           });
     const tasks = hasTasks && network !== undefined ? new TaskHost(this, "Tasks", { deployment, network }) : undefined;
-    for (const { name } of clusters) new ClusterBackup(this, name, { deployment, cluster: name, vault, notices, network, tasks });
+    const backups = clusters.map(
+      ({ name }) => new ClusterBackup(this, name, { deployment, cluster: name, vault, notices, network, tasks }),
+    );
+    const undelivered = `${service.name}-undelivered`;
     addAlarm(this, "Undelivered", {
-      alarmName: `${service.name}-undelivered`,
+      alarmName: undelivered,
       what: "a start by schedule could not be delivered, and is in the queue",
       heading: HEADINGS.undelivered,
       service,
@@ -59,6 +62,6 @@ export class ServiceStack extends Stack {
       evaluationPeriods: 1,
       treatMissingData: TreatMissingData.NOT_BREACHING,
     });
-    new ServiceDashboard(this, "Dashboard", deployment);
+    new ServiceDashboard(this, "Dashboard", { deployment, alarmNames: [undelivered, ...backups.flatMap(({ alarmNames }) => alarmNames)] });
   }
 }

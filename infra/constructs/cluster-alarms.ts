@@ -30,6 +30,7 @@ const NEAR = 0.8;
 
 /** What is loud for one cluster: what went wrong, and what did not happen. */
 export class ClusterAlarms extends Construct {
+  readonly names: string[] = [];
   readonly #props: ClusterAlarmsProps;
 
   constructor(scope: Construct, id: string, props: ClusterAlarmsProps) {
@@ -69,7 +70,7 @@ export class ClusterAlarms extends Construct {
     );
     this.#counted("key", METRICS.keyUnusable, HEADINGS.key, "a key is disabled, about to be deleted, or gone");
 
-    addAlarm(this, "certificate", {
+    this.#add("certificate", {
       ...this.#common("certificate", HEADINGS.certificate, `a certificate runs out within ${CERTIFICATE_DAYS} days`),
       metric: this.#metric(METRICS.certificateDays, Stats.MINIMUM, FIVE_MINUTES),
       comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
@@ -78,7 +79,7 @@ export class ClusterAlarms extends Construct {
       treatMissingData: TreatMissingData.IGNORE,
     });
     for (const { name, metric, seconds } of props.durations) {
-      addAlarm(this, `duration-${name}`, {
+      this.#add(`duration-${name}`, {
         ...this.#common(`duration-${name}`, HEADINGS.duration, `${name} took more than ${NEAR * 100} % of its ${seconds} s`),
         metric,
         comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
@@ -88,9 +89,14 @@ export class ClusterAlarms extends Construct {
     }
   }
 
+  #add(id: string, props: LoudAlarmProps): void {
+    addAlarm(this, id, props);
+    this.names.push(props.alarmName);
+  }
+
   /** An alarm while there is no such metric for the whole window: silence breaches. */
   #absent(name: string, metric: string, { periodSeconds, periods }: AlarmWindow, heading: Heading, what: string): void {
-    addAlarm(this, name, {
+    this.#add(name, {
       ...this.#common(name, heading, what),
       metric: this.#metric(metric, Stats.SUM, Duration.seconds(periodSeconds)),
       comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
@@ -106,7 +112,7 @@ export class ClusterAlarms extends Construct {
   }
 
   #present(name: string, metric: IMetric, heading: Heading, what: string): void {
-    addAlarm(this, name, {
+    this.#add(name, {
       ...this.#common(name, heading, what),
       metric,
       comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,

@@ -43,6 +43,7 @@ interface Run {
 /** The backup of one cluster on its schedule, verified by another role, with alarms for what fails and what stays away. */
 export class ClusterBackup extends Construct {
   readonly stateMachine: StateMachine;
+  readonly alarmNames: readonly string[];
 
   constructor(scope: Construct, id: string, props: ClusterBackupProps) {
     super(scope, id);
@@ -59,13 +60,13 @@ export class ClusterBackup extends Construct {
       starts: [...backup.starts, ...verify.starts],
     }).stateMachine;
     new BackupSchedule(this, "Start", { cluster, stateMachine: this.stateMachine, notices });
-    new ClusterAlarms(this, "Alarms", {
+    this.alarmNames = new ClusterAlarms(this, "Alarms", {
       deployment,
       cluster,
       notices,
       stateMachine: this.stateMachine,
       durations: [...backup.durations, ...verify.durations],
-    });
+    }).names;
   }
 
   #run(name: FunctionName, props: ClusterBackupProps): Run {

@@ -1,4 +1,4 @@
-import { Aws, Duration } from "aws-cdk-lib";
+import { Aws, Duration, RemovalPolicy } from "aws-cdk-lib";
 import { ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Key } from "aws-cdk-lib/aws-kms";
 import { Topic } from "aws-cdk-lib/aws-sns";
@@ -20,7 +20,12 @@ export class Notices extends Construct {
   constructor(scope: Construct, id: string, { service }: Pick<Deployment, "service">) {
     super(scope, id);
     // Not the key that SNS has by itself: CloudWatch may not use that.
-    this.topicKey = new Key(this, "TopicKey", { description: "etcd-lifeboat: notices", enableKeyRotation: true });
+    this.topicKey = new Key(this, "TopicKey", {
+      description: "etcd-lifeboat: notices",
+      enableKeyRotation: true,
+      // It encrypts messages on their way, and nothing that is kept.
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
     const cloudWatch = new ServicePrincipal("cloudwatch.amazonaws.com", {
       conditions: { StringEquals: { "aws:SourceAccount": Aws.ACCOUNT_ID } },
     });

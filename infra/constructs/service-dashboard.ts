@@ -1,16 +1,33 @@
 import { Duration } from "aws-cdk-lib";
-import { Dashboard, GraphWidget, PeriodOverride, SingleValueWidget, Stats, TextWidget } from "aws-cdk-lib/aws-cloudwatch";
+import {
+  Alarm,
+  AlarmStatusWidget,
+  Dashboard,
+  GraphWidget,
+  PeriodOverride,
+  SingleValueWidget,
+  Stats,
+  TextWidget,
+} from "aws-cdk-lib/aws-cloudwatch";
 import { Construct } from "constructs";
 import { METRICS } from "../../shared/service.ts";
 import type { Deployment } from "../deployment.ts";
 import { lifeboatMetric } from "./lifeboat-metric.ts";
 
 const WIDTH = 24;
+/** What one widget of CloudWatch shows. */
+const ALARMS_IN_A_WIDGET = 100;
+
+export interface ServiceDashboardProps {
+  readonly deployment: Deployment;
+  readonly alarmNames: readonly string[];
+}
 
 /** All clusters at a glance: what was committed, proven and verified in a day, what failed, and how large and slow it is. */
 export class ServiceDashboard extends Construct {
-  constructor(scope: Construct, id: string, { service, clusters }: Deployment) {
+  constructor(scope: Construct, id: string, { deployment, alarmNames }: ServiceDashboardProps) {
     super(scope, id);
+    const { service, clusters } = deployment;
     const dashboard = new Dashboard(this, "Dashboard", {
       dashboardName: `${service.name}-backups`,
       defaultInterval: Duration.days(3),
@@ -37,6 +54,9 @@ export class ServiceDashboard extends Construct {
         markdown: `# etcd backups\nAlarms begin with \`${service.name}-\`; what each means is in ${service.runbook ?? "docs/runbook.md"}`,
       }),
     );
+    const alarms = alarmNames.map((name) => Alarm.fromAlarmName(this, name, name));
+    for (let at = 0; at < alarms.length; at += ALARMS_IN_A_WIDGET)
+      dashboard.addWidgets(new AlarmStatusWidget({ title: "alarms", width: WIDTH, alarms: alarms.slice(at, at + ALARMS_IN_A_WIDGET) }));
     dashboard.addWidgets(
       day("proven today", METRICS.backupProven),
       day("verified today", METRICS.verified),

@@ -1,6 +1,5 @@
-import { readFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Stack } from "aws-cdk-lib";
 import { Queue } from "aws-cdk-lib/aws-sqs";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -11,12 +10,10 @@ import { alarmsSuite } from "./suites/alarms.ts";
 import { rolesSuite } from "./suites/roles.ts";
 import { serviceSuite } from "./suites/service.ts";
 import { vaultSuite } from "./suites/vault.ts";
-import { synthesize } from "./support/synthesized.ts";
+import { refusalOf, synthesize, synthesizeExample } from "./support/synthesized.ts";
 import type { Synthesized } from "./support/synthesized.ts";
 
 /** What the templates mean: those of examples/lifeboat.yaml, and others with what it leaves out. Synthesized once; each suite looks at a part. */
-
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 let folder: TemporaryFolder;
 let example: Synthesized;
@@ -55,16 +52,27 @@ clusters:
 
 beforeAll(async () => {
   folder = await temporaryFolder();
-  example = await synthesize(join(folder.path, "example"), await readFile(join(ROOT, "examples/lifeboat.yaml"), "utf8"));
-  other = await synthesize(join(folder.path, "other"), OTHER);
+  example = await synthesizeExample(join(folder.path, "example"));
+  other = await synthesize(join(folder.path, "other"), OTHER, (app) => {
+    void new Queue(new Stack(app, "bad"), "Queue");
+  });
 });
 afterAll(() => folder.remove());
 
-test("cdk-nag watches: a queue without TLS fails the synthesis", async () => {
-  const bad = synthesize(join(folder.path, "bad"), configText({}), (app) => {
-    void new Queue(new Stack(app, "bad"), "Queue");
-  });
-  await expect(bad).rejects.toThrow(/AwsSolutions-SQS4/);
+test("cdk-nag finds nothing but what was put there for it to find", () => {
+  expect(example.report).toBe("");
+  expect(new Set(other.report.match(/AwsSolutions-\w+/g))).toEqual(new Set(["AwsSolutions-SQS3", "AwsSolutions-SQS4"]));
+});
+
+test("npm run synth refuses what cannot be deployed, and says what to do", async () => {
+  const file = join(folder.path, "refused.yaml");
+  await writeFile(file, configText({ SCHEDULE: "{ rate: 30s }" }));
+  const { exitCode, stderr } = await refusalOf(file);
+  expect(stderr).toContain(
+    `${file}: clusters.prod.schedule: is no whole number of minutes, and AWS takes nothing finer\nhint: docs/cli.md`,
+  );
+  expect(stderr).not.toContain("    at ");
+  expect(exitCode).toBe(1);
 });
 
 const synths = { example: () => example, other: () => other };

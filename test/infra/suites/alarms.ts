@@ -130,6 +130,18 @@ export function alarmsSuite({ example, other }: Synths): void {
       expect(subscribers).toEqual(["oncall@example.com"]);
     });
 
+    test("are all on the dashboard, with every cluster", () => {
+      for (const synthesized of [example(), other()]) {
+        const body = String(
+          resolve(theOne(synthesized.service, "AWS::CloudWatch::Dashboard")[1].Properties["DashboardBody"], synthesized.templates),
+        );
+        for (const { AlarmName } of alarmsIn(synthesized))
+          expect(body).toContain(`arn:aws:cloudwatch:eu-central-1:123456789012:alarm:${AlarmName}`);
+        for (const [, { Properties }] of ofType(synthesized.service, "AWS::Scheduler::Schedule"))
+          expect(body).toContain(`"cluster","${String(Properties["Description"]).replace("etcd-lifeboat: backup of ", "")}"`);
+      }
+    });
+
     test("logs are kept as long as the configuration says", () => {
       const groups = ofType(example().service, "AWS::Logs::LogGroup").map(([, { Properties }]): readonly [string, unknown] => [
         String(Properties["LogGroupName"]),

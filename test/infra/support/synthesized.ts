@@ -1,12 +1,11 @@
-import { existsSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { App } from "aws-cdk-lib";
+import { execa } from "execa";
 import { buildApp } from "../../../infra/build-app.ts";
 import { readDeployment } from "../../../infra/deployment.ts";
-import { BUNDLES } from "../../../shared/service.ts";
-import { bundleFunctions } from "../../../tools/pack/functions.ts";
+import { messageOf } from "../../../shared/errors.ts";
 import { parseTemplate } from "./template.ts";
 import type { Template } from "./template.ts";
 
@@ -19,6 +18,8 @@ export interface Synthesized {
   readonly templates: readonly Template[];
   /** The cloud assembly. */
   readonly out: string;
+  /** What cdk-nag found; empty where it found nothing. */
+  readonly report: string;
 }
 
 /** What the suites look at: made before the first test runs. */
@@ -29,19 +30,45 @@ export interface Synths {
   readonly other: () => Synthesized;
 }
 
-/** Synthesizes the app for a lifeboat.yaml into a folder of its own below `folder`; `change` may add to it before. */
-export async function synthesize(folder: string, config: string, change: (app: App) => void = () => undefined): Promise<Synthesized> {
-  const bundles = join(ROOT, BUNDLES);
-  if (!existsSync(join(bundles, "task"))) await bundleFunctions(bundles);
+/** Synthesizes the app for a lifeboat.yaml into a folder of its own below `folder`, with what `change` adds to it. */
+export async function synthesize(folder: string, config: string, change: (app: App) => void): Promise<Synthesized> {
   await mkdir(folder, { recursive: true });
   const file = join(folder, "lifeboat.yaml");
   await writeFile(file, config);
   const deployment = await readDeployment(file);
-  const app = new App({ outdir: join(folder, "cdk.out"), analyticsReporting: false });
+  const out = join(folder, "cdk.out");
+  const app = new App({ outdir: out, analyticsReporting: false });
   buildApp(app, deployment);
   change(app);
-  const assembly = app.synth();
-  const template = (name: string): Template => parseTemplate(assembly.getStackByName(`${deployment.service.name}-${name}`).template);
-  const [vault, service] = [template("vault"), template("service")];
-  return { vault, service, templates: [vault, service], out: assembly.directory };
+  let report = "";
+  try {
+    app.synth();
+  } catch (error) {
+    // The templates are written by then.
+    report = messageOf(error);
+  }
+  return read(out, deployment.service.name, report);
+}
+
+/** What `npm run synth` makes of examples/lifeboat.yaml, into `out`. */
+export async function synthesizeExample(out: string): Promise<Synthesized> {
+  await execa(join(ROOT, "node_modules/.bin/cdk"), ["synth", "--quiet", "--output", out], { cwd: ROOT, env: CDK_ENVIRONMENT });
+  return read(out, "lifeboat", "");
+}
+
+/** What the app says of a lifeboat.yaml that cannot be deployed; the command line of CDK passes it on. */
+export async function refusalOf(config: string): Promise<{ readonly exitCode: number | undefined; readonly stderr: string }> {
+  const env = { CDK_CONTEXT_JSON: JSON.stringify({ config }) };
+  const { exitCode, stderr } = await execa(process.execPath, ["infra/app.ts"], { cwd: ROOT, env, reject: false });
+  return { exitCode, stderr };
+}
+
+/** No question to a virtual machine's own service for credentials. */
+const CDK_ENVIRONMENT = { AWS_EC2_METADATA_DISABLED: "true", CDK_DISABLE_VERSION_CHECK: "true" };
+
+async function read(out: string, name: string, report: string): Promise<Synthesized> {
+  const template = async (stack: string): Promise<Template> =>
+    parseTemplate(JSON.parse(await readFile(join(out, `${name}-${stack}.template.json`), "utf8")));
+  const [vault, service] = [await template("vault"), await template("service")];
+  return { vault, service, templates: [vault, service], out, report };
 }
