@@ -54,14 +54,8 @@ const assetsSchema = z.object({
   ),
 });
 
-/** What the emulator does not take: alarms by their logical ids, and keys of conditions. */
-export interface LeftOut {
-  readonly alarms: readonly string[];
-  readonly conditions: ReadonlySet<string>;
-}
-
-/** Uploads the assets of a synthesized stack, creates it, and waits until it is there; what had to be left out of it. */
-export async function deploy(target: DeployTarget, folder: string, stack: string): Promise<LeftOut> {
+/** Uploads the assets of a synthesized stack, creates it, and waits until it is there; the keys of conditions that had to be left out of it. */
+export async function deploy(target: DeployTarget, folder: string, stack: string): Promise<ReadonlySet<string>> {
   const { files } = assetsSchema.parse(JSON.parse(await readFile(join(folder, `${stack}.assets.json`), "utf8")));
   for (const { source, destinations } of Object.values(files)) {
     const path = join(folder, source.path);
@@ -72,11 +66,15 @@ export async function deploy(target: DeployTarget, folder: string, stack: string
       await target.s3.send(new PutObjectCommand({ Bucket, Key: objectKey, Body }));
     }
   }
-  // Of a template in a request 51,200 bytes are taken, so it goes without white space.
   const { template, leftOut } = forMiniStack(await readFile(join(folder, `${stack}.template.json`), "utf8"));
-  const TemplateBody = JSON.stringify(template);
+  // A request takes 51,200 bytes of a template, a bucket's object a megabyte.
+  const Bucket = `cdk-hnb659fds-assets-${target.account}-${target.region}`;
+  const Key = `${stack}.template.json`;
+  await target.s3.send(new CreateBucketCommand({ Bucket })).catch(() => undefined);
+  await target.s3.send(new PutObjectCommand({ Bucket, Key, Body: JSON.stringify(template) }));
+  const TemplateURL = `https://s3.${target.region}.amazonaws.com/${Bucket}/${Key}`;
   const StackName = stack;
-  await target.cloudFormation.send(new CreateStackCommand({ StackName, TemplateBody, Capabilities: ["CAPABILITY_IAM"] }));
+  await target.cloudFormation.send(new CreateStackCommand({ StackName, TemplateURL, Capabilities: ["CAPABILITY_IAM"] }));
   await until(`${stack} is deployed`, 60_000, async () => {
     const { Stacks: [made] = [] } = await target.cloudFormation.send(new DescribeStacksCommand({ StackName }));
     if (made?.StackStatus === "CREATE_COMPLETE") return true;
@@ -102,18 +100,16 @@ const policySchema = z.looseObject({
 /** Conditions of which MiniStack does not know whether a call meets them: it denies what is allowed under them. */
 const UNKNOWN_CONDITIONS = new Set(["kms:EncryptionContext:cluster", "kms:ViaService"]);
 
-/** The template without what MiniStack cannot do: alarms over metric math, with which it refuses the whole stack, and conditions that it cannot judge. */
-function forMiniStack(text: string): { readonly template: unknown; readonly leftOut: LeftOut } {
+/** The template without conditions that MiniStack cannot judge. */
+function forMiniStack(text: string): { readonly template: unknown; readonly leftOut: ReadonlySet<string> } {
   const template = templateSchema.parse(JSON.parse(text));
-  const alarms: string[] = [];
   const conditions = new Set<string>();
   const Resources: Record<string, unknown> = {};
   for (const [id, resource] of Object.entries(template.Resources)) {
     const { Type, Properties = {} } = resource;
-    if (Type === "AWS::CloudWatch::Alarm" && "Metrics" in Properties) alarms.push(id);
-    else Resources[id] = Type === "AWS::IAM::Policy" ? { ...resource, Properties: withoutConditions(Properties, conditions) } : resource;
+    Resources[id] = Type === "AWS::IAM::Policy" ? { ...resource, Properties: withoutConditions(Properties, conditions) } : resource;
   }
-  return { template: { ...template, Resources }, leftOut: { alarms, conditions } };
+  return { template: { ...template, Resources }, leftOut: conditions };
 }
 
 function withoutConditions(properties: Record<string, unknown>, leftOut: Set<string>): unknown {

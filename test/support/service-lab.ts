@@ -23,7 +23,6 @@ import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
 import type { MiniStack } from "../../tools/lab/ministack.ts";
 import { until } from "../../tools/lab/until.ts";
 import { bootstrap, deploy, synthesize } from "./deploy.ts";
-import type { LeftOut } from "./deploy.ts";
 import type { LifeboatOptions, Outcome } from "./lifeboat.ts";
 import { lifeboatHere } from "./lifeboat-here.ts";
 
@@ -70,7 +69,8 @@ export interface ServiceLab {
   readonly clients: Clients;
   /** Where lifeboat.yaml is. */
   readonly options: Pick<LifeboatOptions, "cwd">;
-  readonly leftOut: LeftOut;
+  /** Keys of conditions in policies that the emulator does not know. */
+  readonly conditionsLeftOut: ReadonlySet<string>;
   stateMachine(cluster: string): string;
   start(event: BackupEvent): Promise<string>;
   /** The end of an execution. */
@@ -110,13 +110,13 @@ export async function deployService(stack: MiniStack, cluster: EtcdCluster, serv
   const text = configuration(stack.region, clusters, await fingerprints(lifeboat));
   await writeFile(file, keysByArn ? await withArns(clients, text) : text);
   const second = join(cwd, "cdk.out");
-  const leftOut = await deploy(clients, second, (await synthesize(file, second)).service);
+  const conditionsLeftOut = await deploy(clients, second, (await synthesize(file, second)).service);
   const queue = await listen(clients);
   const stateMachine = (name: string): string => `arn:aws:states:${stack.region}:${ACCOUNT}:stateMachine:lifeboat-${name}`;
   return {
     clients,
     options,
-    leftOut,
+    conditionsLeftOut,
     stateMachine,
     async start(event) {
       const command = new StartExecutionCommand({ stateMachineArn: stateMachine(event.cluster), input: JSON.stringify(event) });

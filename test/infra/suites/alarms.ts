@@ -43,6 +43,7 @@ export function alarmsSuite({ example, other }: Synths): void {
         "quarantined",
         "rpo",
         "silent",
+        "timed-out",
         "unproven",
         "verify-failed",
       ];
