@@ -12,9 +12,21 @@ export interface LambdaContext {
   getRemainingTimeInMillis(): number;
 }
 
+/** Of a process, only the first. */
+let isFirst = true;
+
+class InvocationLogger extends Logger {
+  constructor() {
+    super({ serviceName: "etcd-lifeboat" });
+    // Each logger takes its own first invocation for the first of the process.
+    this.coldStart &&= isFirst;
+    isFirst = false;
+  }
+}
+
 /** The log of one invocation, in JSON. Only what is given to it by name is in it: never the event, an error or the configuration. */
 export function openLog(context: LambdaContext): Logger {
-  const logger = new Logger({ serviceName: "etcd-lifeboat" });
+  const logger = new InvocationLogger();
   logger.addContext(context);
   return logger;
 }
