@@ -1,4 +1,4 @@
-import { Duration, Stack } from "aws-cdk-lib";
+import { Duration, Stack, Validations } from "aws-cdk-lib";
 import type { StackProps } from "aws-cdk-lib";
 import { ComparisonOperator, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
 import type { Construct } from "constructs";
@@ -35,6 +35,7 @@ export class ServiceStack extends Stack {
         },
       );
     }
+    warnOfWhatIsMissing(this, deployment);
     const notices = new Notices(this, "Notices", deployment);
     const hasTasks = clusters.some(({ sizes }) => sizes.kind === "task");
     const network =
@@ -64,4 +65,20 @@ export class ServiceStack extends Stack {
     });
     new ServiceDashboard(this, "Dashboard", { deployment, alarmNames: [undelivered, ...backups.flatMap(({ alarmNames }) => alarmNames)] });
   }
+}
+
+/** What a first deployment lacks and a later one should not. */
+function warnOfWhatIsMissing(stack: Stack, { loaded }: Deployment): void {
+  const { trustedKeys, breakGlass } = loaded.config;
+  const warnings = Validations.of(stack);
+  if (trustedKeys.snapshot.length === 0 || trustedKeys.audit.length === 0)
+    warnings.addWarning(
+      "lifeboat:trustedKeys",
+      "trustedKeys has no fingerprints yet, and every run will fail: deploy the vault, then put in what lifeboat keys prints",
+    );
+  if (breakGlass.length === 0)
+    warnings.addWarning(
+      "lifeboat:breakGlass",
+      "breakGlass is empty: without the wrapping key no snapshot could be opened; make an identity with age-keygen, keep it offline, and list its recipient",
+    );
 }

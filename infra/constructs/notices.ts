@@ -29,7 +29,9 @@ export class Notices extends Construct {
     const cloudWatch = new ServicePrincipal("cloudwatch.amazonaws.com", {
       conditions: { StringEquals: { "aws:SourceAccount": Aws.ACCOUNT_ID } },
     });
-    this.topicKey.grant(cloudWatch, "kms:GenerateDataKey", "kms:Decrypt");
+    // As AWS documents it, without a condition: an alarm that could not use the key would be silent, and the topic's own policy says whose alarms may publish.
+    // https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
+    this.topicKey.grant(new ServicePrincipal("cloudwatch.amazonaws.com"), "kms:GenerateDataKey*", "kms:Decrypt");
     this.topic = new Topic(this, "Topic", { displayName: "etcd-lifeboat", masterKey: this.topicKey, enforceSSL: true });
     // The policy that demands TLS takes the place of SNS's own, by which alarms of the account might publish.
     this.topic.grantPublish(cloudWatch);

@@ -127,6 +127,10 @@ export function alarmsSuite({ example, other }: Synths): void {
         false,
       );
       expect(isDenied(statements, { ...ask, context: { "aws:SecureTransport": "false" } })).toBe(true);
+      const [, key] = theOne(example().service, "AWS::KMS::Key");
+      const keyPolicy = statementsIn(key.Properties["KeyPolicy"], example().templates);
+      const ofCloudWatch = keyPolicy.filter(({ Principal }) => JSON.stringify(Principal).includes("cloudwatch.amazonaws.com"));
+      for (const action of ["kms:GenerateDataKey", "kms:Decrypt"]) expect(isAllowed(ofCloudWatch, { action, resource: "*" })).toBe(true);
       const subscribers = ofType(example().service, "AWS::SNS::Subscription").map((each) => each[1].Properties["Endpoint"]);
       expect(subscribers).toEqual(["oncall@example.com"]);
     });

@@ -18,7 +18,7 @@ export interface Synthesized {
   readonly templates: readonly Template[];
   /** The cloud assembly. */
   readonly out: string;
-  /** What cdk-nag found; empty where it found nothing. */
+  /** What was found in it: by cdk-nag, and what we warn of. */
   readonly report: string;
 }
 
@@ -53,8 +53,11 @@ export async function synthesize(folder: string, config: string, change: (app: A
 
 /** What `npm run synth` makes of examples/lifeboat.yaml, into `out`. */
 export async function synthesizeExample(out: string): Promise<Synthesized> {
-  await execa(join(ROOT, "node_modules/.bin/cdk"), ["synth", "--quiet", "--output", out], { cwd: ROOT, env: CDK_ENVIRONMENT });
-  return read(out, "lifeboat", "");
+  const { stderr } = await execa(join(ROOT, "node_modules/.bin/cdk"), ["synth", "--quiet", "--output", out], {
+    cwd: ROOT,
+    env: CDK_ENVIRONMENT,
+  });
+  return read(out, "lifeboat", stderr);
 }
 
 /** What the app says of a lifeboat.yaml that cannot be deployed; the command line of CDK passes it on. */
