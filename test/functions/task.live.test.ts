@@ -1,6 +1,13 @@
 import { fileURLToPath } from "node:url";
-import { CreateStateMachineCommand, DescribeExecutionCommand, SFNClient, StartExecutionCommand } from "@aws-sdk/client-sfn";
-import { CreateTopicCommand, SNSClient } from "@aws-sdk/client-sns";
+import {
+  CreateStateMachineCommand,
+  DescribeExecutionCommand,
+  SendTaskFailureCommand,
+  SendTaskSuccessCommand,
+  SFNClient,
+  StartExecutionCommand,
+} from "@aws-sdk/client-sfn";
+import { CreateTopicCommand, SNSClient, SubscribeCommand } from "@aws-sdk/client-sns";
 import { CreateQueueCommand, DeleteMessageCommand, ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -35,16 +42,21 @@ let place: Place;
 let sfn: SFNClient;
 let sqs: SQSClient;
 let QueueUrl: string | undefined;
+let noticesUrl: string | undefined;
 let stateMachineArn: string | undefined;
 
 beforeAll(async () => {
-  [cluster, stack, folder] = await Promise.all([startCluster({ version: "3.6" }), startMiniStack(), temporaryFolder()]);
+  [cluster, stack, folder] = await Promise.all([startCluster({ version: "3.6" }), startMiniStack({ waitScale: 0.001 }), temporaryFolder()]);
   place = await newPlace(cluster, folder.path, "configuration");
   const client = { endpoint: stack.endpoint, region: stack.region, credentials: { accessKeyId: "test", secretAccessKey: "test" } };
   sfn = new SFNClient(client);
   sqs = new SQSClient(client);
   ({ QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: "started" })));
-  const { TopicArn = "" } = await new SNSClient(client).send(new CreateTopicCommand({ Name: "notices" }));
+  const sns = new SNSClient(client);
+  const { TopicArn = "" } = await sns.send(new CreateTopicCommand({ Name: "notices" }));
+  ({ QueueUrl: noticesUrl } = await sqs.send(new CreateQueueCommand({ QueueName: "notices" })));
+  const Endpoint = `arn:aws:sqs:${stack.region}:000000000000:notices`;
+  await sns.send(new SubscribeCommand({ TopicArn, Protocol: "sqs", Endpoint }));
   const step = (name: string): Step => ({
     resource: "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
     arguments: {
@@ -76,11 +88,28 @@ async function start(event: BackupEvent): Promise<string> {
   return executionArn;
 }
 
+async function received(queue: string | undefined): Promise<string> {
+  const { Messages: [message] = [] } = await sqs.send(new ReceiveMessageCommand({ QueueUrl: queue, WaitTimeSeconds: 20 }));
+  await sqs.send(new DeleteMessageCommand({ QueueUrl: queue, ReceiptHandle: message?.ReceiptHandle }));
+  return message?.Body ?? "";
+}
+
+/** What the state machine has started a container with. */
+async function started(): Promise<Readonly<Record<(typeof TASK)["step" | "token" | "event"], string>>> {
+  return z
+    .object({ [TASK.step]: z.string(), [TASK.token]: z.string(), [TASK.event]: z.string() })
+    .parse(JSON.parse(await received(QueueUrl)));
+}
+
+/** What people were told. */
+async function told(): Promise<{ readonly subject: string; readonly message: unknown }> {
+  const { Subject, Message } = z.object({ Subject: z.string(), Message: z.string() }).parse(JSON.parse(await received(noticesUrl)));
+  return { subject: Subject, message: JSON.parse(Message) };
+}
+
 /** Runs what the state machine has started, as its container would. */
 async function runStarted() {
-  const { Messages: [message] = [] } = await sqs.send(new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 20 }));
-  await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: message?.ReceiptHandle }));
-  const given = z.record(z.string(), z.string()).parse(JSON.parse(message?.Body ?? ""));
+  const given = await started();
   const env = {
     ...stack.environment,
     ...given,
@@ -124,7 +153,7 @@ test("a task backs up, another verifies, and the state machine has the outcome o
   });
 });
 
-test("a failure reaches the end of the execution under its code, with what to do", async () => {
+test("a failure reaches the end of the execution and people under its code, with what to do", async () => {
   const execution = await start({ cluster: "prod", slot: "tomorrow" });
   expect(await runStarted()).toMatchObject({
     step: "backup",
@@ -136,5 +165,72 @@ test("a failure reaches the end of the execution under its code, with what to do
     status: "FAILED",
     error: "usage",
     cause: saying('slot: "tomorrow" is not a UTC time such as 2026-11-21T10:00:00Z\nhint: an example is'),
+  });
+  expect(await told()).toMatchObject({ message: { code: "usage", message: saying("\nhint: an example is") } });
+});
+
+/** Answers as a container whose run failed. */
+async function fail(taskToken: string, error: string, cause?: string): Promise<void> {
+  await sfn.send(new SendTaskFailureCommand({ taskToken, error, ...(cause === undefined ? {} : { cause }) }));
+}
+
+test("what may pass by itself is tried three times, what does not once", async () => {
+  const passing = await start({ cluster: "prod" });
+  for (const attempt of ["first", "second", "third"]) {
+    const given = await started();
+    expect({ attempt, step: given[TASK.step], event: given[TASK.event] }).toEqual({ attempt, step: "backup", event: '{"cluster":"prod"}' });
+    await fail(given[TASK.token], "etcd/unreachable", '{"errorType":"etcd/unreachable","errorMessage":"nobody answers"}');
+  }
+  expect(await endOf(passing)).toMatchObject({ status: "FAILED", error: "etcd/unreachable", cause: "nobody answers" });
+  const { subject, message } = await told();
+  expect(subject).toBe("etcd-lifeboat: prod has no new verified backup");
+  expect(message).toEqual({
+    cluster: "prod",
+    step: "backup",
+    code: "etcd/unreachable",
+    message: "nobody answers",
+    runbook: "docs/runbook.md#alarm-a-backup-failed",
+    execution: passing,
+  });
+
+  const lasting = await start({ cluster: "prod" });
+  await fail((await started())[TASK.token], "keys/disabled", '{"errorMessage":"the key is disabled"}');
+  expect(await endOf(lasting)).toMatchObject({ status: "FAILED", error: "keys/disabled", cause: "the key is disabled" });
+  expect(await told()).toMatchObject({ message: { runbook: "docs/runbook.md#alarm-a-key-cannot-be-used" } });
+});
+
+test("what Step Functions itself says, in no JSON or not at all, is told as well", async () => {
+  const timedOut = await start({ cluster: "prod" });
+  await fail((await started())[TASK.token], "States.Timeout", "it took too long {");
+  expect(await endOf(timedOut)).toMatchObject({ status: "FAILED", error: "States.Timeout", cause: "it took too long {" });
+  expect(await told()).toMatchObject({
+    message: { code: "States.Timeout", message: "it took too long {", runbook: "docs/runbook.md#alarm-a-backup-failed" },
+  });
+  const silent = await start({ cluster: "prod" });
+  await fail((await started())[TASK.token], "deadline");
+  expect(await endOf(silent)).toMatchObject({ status: "FAILED", error: "deadline" });
+  expect(await told()).toMatchObject({ message: { code: "deadline", message: "" } });
+});
+
+test("a backup that needs a person is told of, and verified all the same; a verification that fails is told of with its own place in the runbook", async () => {
+  const execution = await start({ cluster: "prod" });
+  const outcome = { cluster: "prod", id: "20260102T030405Z", needsAttention: true, findings: ["m2 dissents"] };
+  await sfn.send(new SendTaskSuccessCommand({ taskToken: (await started())[TASK.token], output: JSON.stringify(outcome) }));
+  expect(await told()).toEqual({
+    subject: "etcd-lifeboat: the backup of prod needs a person",
+    message: {
+      cluster: "prod",
+      snapshot: "20260102T030405Z",
+      findings: ["m2 dissents"],
+      runbook: "docs/runbook.md#a-notice-says-that-a-backup-needs-a-person",
+      execution,
+    },
+  });
+  const verify = await started();
+  expect([verify[TASK.step], JSON.parse(verify[TASK.event])]).toEqual(["verify", outcome]);
+  await fail(verify[TASK.token], "verify/digest", '{"errorMessage":"not what was signed\\nhint: look"}');
+  expect(await endOf(execution)).toMatchObject({ status: "FAILED", error: "verify/digest", cause: "not what was signed\nhint: look" });
+  expect(await told()).toMatchObject({
+    message: { step: "verify", message: "not what was signed\nhint: look", runbook: "docs/runbook.md#alarm-a-verification-failed" },
   });
 });

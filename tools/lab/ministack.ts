@@ -19,6 +19,8 @@ const READY_MS = 30_000;
 export interface MiniStackOptions {
   /** Speak TLS and enforce IAM policies; the account's own credentials may do everything. False by default. */
   readonly auth?: boolean;
+  /** By how much the waits of state machines are shorter than they say: 0.001 makes milliseconds of seconds. 1 by default. */
+  readonly waitScale?: number;
 }
 
 /** An emulated AWS on loopback, all of whose state is in memory. */
@@ -40,21 +42,21 @@ export interface MiniStack extends AsyncDisposable {
 
 export const MINISTACK_REGION = "eu-central-1";
 
-export async function startMiniStack({ auth = false }: MiniStackOptions = {}): Promise<MiniStack> {
+export async function startMiniStack({ auth = false, waitScale = 1 }: MiniStackOptions = {}): Promise<MiniStack> {
   await access(PYTHON).catch(() => {
     throw new Error("MiniStack is not here: run npm run setup");
   });
   // In the system's folder for temporary files: its Lambda workers break under a package.json of "type": "module".
   const folder = await temporaryFolder();
   try {
-    return await start(folder, auth);
+    return await start(folder, auth, waitScale);
   } catch (error) {
     await folder.remove();
     throw error;
   }
 }
 
-async function start(folder: TemporaryFolder, auth: boolean): Promise<MiniStack> {
+async function start(folder: TemporaryFolder, auth: boolean, waitScale: number): Promise<MiniStack> {
   const port = await freePort();
   const places = { TMPDIR: join(folder.path, "tmp"), STATE_DIR: join(folder.path, "state"), HOME: join(folder.path, "home") };
   for (const place of Object.values(places)) await mkdir(place);
@@ -77,6 +79,7 @@ async function start(folder: TemporaryFolder, auth: boolean): Promise<MiniStack>
       SFTP_ENABLED: "0",
       LOG_LEVEL: "WARNING",
       PYTHONDONTWRITEBYTECODE: "1",
+      SFN_WAIT_SCALE: String(waitScale),
       // Its functions take the variable over; else they would be told to trust the server's certificate, which Node does not do without its authority's.
       ...(tls && { AUTH: "true", USE_SSL: "1", MINISTACK_SSL_CERT: tls.cert, MINISTACK_SSL_KEY: tls.key, NODE_EXTRA_CA_CERTS: tls.ca }),
     },
