@@ -81,7 +81,7 @@ export class ClusterBackup extends Construct {
       return asFunction(new BackupFunction(this, id, { deployment, cluster, name, sizes, role, network }), name, sizes.seconds);
     if (tasks === undefined) {
       throw new LifeboatError("config/invalid", `the backup of ${cluster.name} may take more than the 15 minutes of a function`, {
-        hint: "name service.network in the configuration, so that it runs as a task there",
+        hint: "name service.network in the configuration and hand in a TaskHost, as ServiceStack does, so that it runs as a task there",
       });
     }
     const { step, starts } = new BackupTask(this, id, { deployment, cluster, name, sizes, role, host: tasks });
