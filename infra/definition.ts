@@ -27,7 +27,7 @@ export interface Step {
 /** Beside what a function needs: Lambda ends it first, and says so. */
 const LEEWAY_SECONDS = 60;
 /** A second and a third attempt, 30 s and 60 s later: a leader is elected in seconds, a member restarts in less than a minute. What lasts longer is for the next slot. */
-const ATTEMPTS = 2;
+const RETRIES = 2;
 const INTERVAL_SECONDS = 30;
 const BACKOFF = 2;
 /** What AWS's own answer to the call may be, though the function is well. https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html */
@@ -98,7 +98,7 @@ function step({ resource, arguments: Arguments, seconds }: Step, name: string): 
       {
         ErrorEquals: [...RETRYABLE_CODES, ...AWS_CODES],
         IntervalSeconds: INTERVAL_SECONDS,
-        MaxAttempts: ATTEMPTS,
+        MaxAttempts: RETRIES,
         BackoffRate: BACKOFF,
         JitterStrategy: "FULL",
       },
@@ -131,8 +131,8 @@ function write(expressions: object): string {
 
 /** All attempts of a step. */
 function secondsOf({ seconds }: Step): number {
-  const pauses = Array.from({ length: ATTEMPTS }, (_, index) => INTERVAL_SECONDS * BACKOFF ** index).reduce((sum, each) => sum + each, 0);
-  return (ATTEMPTS + 1) * (seconds + LEEWAY_SECONDS) + pauses;
+  const pauses = Array.from({ length: RETRIES }, (_, index) => INTERVAL_SECONDS * BACKOFF ** index).reduce((sum, each) => sum + each, 0);
+  return (RETRIES + 1) * (seconds + LEEWAY_SECONDS) + pauses;
 }
 
 /** SNS takes 100 characters of a subject, and a cluster's name may have 63. */
