@@ -1,15 +1,32 @@
+import { copyToReplicas } from "../shared/jobs/copy/to-replicas.ts";
 import { verifyDeep } from "../shared/jobs/verify.ts";
 import type { VerifyOutcome } from "../shared/service.ts";
 import { verifyEvent } from "./events.ts";
+import { countFailed, tellCopies } from "./replicas.ts";
 import { serve } from "./serve.ts";
 
-/** Reads a snapshot back from the store, verifies and countersigns it: BackupOutcome in, VerifyOutcome out (shared/service.ts). */
+/**
+ * Reads a snapshot back from the store, verifies and countersigns it: BackupOutcome in, VerifyOutcome out (shared/service.ts). Then it fills the replicas, since this is the role that may read: what
+ * fails there is told, and fails no verification.
+ */
 export const handler = serve({
   schema: verifyEvent,
   failed: "verifyFailed",
-  async run({ cluster, id }, { ports, signal }): Promise<{ outcome: VerifyOutcome; measured: { verified: 1 } }> {
-    const { countersignature, custody } = await verifyDeep(ports, `${cluster}/${id}`, signal);
+  async run({ cluster, id }, { ports, signal }): Promise<{ outcome: VerifyOutcome; measured: { verified: 1; replicaFailed: number } }> {
+    const verified = await verifyDeep(ports, `${cluster}/${id}`, signal);
+    const { countersignature, custody } = verified;
     if (countersignature === undefined || custody === undefined) throw new Error("a deep verification left no countersignature");
-    return { outcome: { cluster, id, countersignature, custody: `${custody.sequence}:${custody.digest}` }, measured: { verified: 1 } };
+    const copies = await copyToReplicas(ports, [verified], { purpose: "audit", signal });
+    tellCopies(ports.progress, copies);
+    return {
+      outcome: {
+        cluster,
+        id,
+        countersignature,
+        custody: `${custody.sequence}:${custody.digest}`,
+        replicas: copies.map(({ replica, outcome }) => ({ replica, outcome })),
+      },
+      measured: { verified: 1, replicaFailed: countFailed(copies) },
+    };
   },
 });

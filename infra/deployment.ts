@@ -27,7 +27,12 @@ export interface Deployment {
   readonly authorities: readonly string[];
   /** ARNs of the keys that wrap for replicas. */
   readonly replicaKeys: readonly string[];
+  /** Buckets that the role that verifies fills with copies. */
+  readonly replicas: readonly ReplicaStore[];
 }
+
+/** A replica's bucket. */
+export type ReplicaStore = Extract<Config["store"], { kind: "s3" }>;
 
 export interface DeployedCluster {
   readonly name: string;
@@ -79,7 +84,17 @@ function deploymentOf(loaded: LoadedConfig, path: string): Deployment {
       hint: 'docs/cli.md, "Settings of the service", says what can be deployed',
     });
   }
-  return { loaded, path, store, keys, service: config.service, clusters, authorities, replicaKeys: replicaKeys(config) };
+  return {
+    loaded,
+    path,
+    store,
+    keys,
+    service: config.service,
+    clusters,
+    authorities,
+    replicaKeys: replicaKeys(config),
+    replicas: replicaStores(config),
+  };
 }
 
 const NAMEABLE = "name it by alias/NAME, and the vault makes it, or by the ARN of a key that is there; policies need one or the other";
@@ -95,12 +110,26 @@ function isNameable(key: string): boolean {
   return key.startsWith("alias/") || KEY_ARN.test(key);
 }
 
-function replicaProblems({ replicas }: Config): string[] {
-  return replicas.flatMap(({ name, wrap }, index) =>
-    wrap?.kind !== "kms" || KEY_ARN.test(wrap.key)
-      ? []
-      : [`replicas.${index}.wrap.key: name the key of ${name} by its ARN, so that the role of the backup can be allowed to encrypt by it`],
-  );
+function replicaProblems({ replicas, service, keys }: Config): string[] {
+  return replicas.flatMap(({ name, wrap, store }, index) => {
+    const at = `replicas.${index}`;
+    const problems: string[] = [];
+    if (wrap?.kind === "kms" && !KEY_ARN.test(wrap.key))
+      problems.push(`${at}.wrap.key: name the key of ${name} by its ARN, so that the role of the backup can be allowed to encrypt by it`);
+    if (store.kind !== "s3")
+      problems.push(`${at}.store: functions keep nothing on a disk; use { kind: s3, ... }, or another file for the command line`);
+    else if (service.network?.nat === false && (store.endpoint !== undefined || (keys.kind === "kms" && store.region !== keys.region)))
+      problems.push(
+        `${at}.store: ${name} cannot be reached from a network without NAT, whose endpoints lead to services of its own region`,
+      );
+    else if (store.sse !== undefined && !KEY_ARN.test(store.sse.kmsKey))
+      problems.push(`${at}.store.sse.kmsKey: name the key by its ARN, so that the role that fills ${name} can be allowed to use it`);
+    return problems;
+  });
+}
+
+function replicaStores({ replicas }: Config): readonly ReplicaStore[] {
+  return replicas.flatMap(({ store }) => (store.kind === "s3" ? [store] : []));
 }
 
 function replicaKeys({ replicas }: Config): readonly string[] {

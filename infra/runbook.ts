@@ -7,6 +7,7 @@ export const HEADINGS = {
   rpo: "Alarm: the newest proven backup is too old",
   notVerified: "Alarm: no backup was verified",
   verifyFailed: "Alarm: a verification failed",
+  replica: "Alarm: a replica was not filled",
   dissent: "Alarm: a member dissents",
   lineage: "Alarm: a new lineage began",
   undelivered: "Alarm: a scheduled start was not delivered",

@@ -71,6 +71,8 @@ export interface VerifyOutcome {
   readonly id: string;
   readonly countersignature: string;
   readonly custody: string;
+  /** What became of the snapshot in each replica; `failed` leaves what was verified as good as it is. */
+  readonly replicas: readonly { readonly replica: string; readonly outcome: "copied" | "existing" | "failed" }[];
 }
 
 /** The output of an execution that succeeded. */
@@ -108,6 +110,8 @@ export const METRICS = {
   newLineage: "NewLineage",
   verified: "Verified",
   verifyFailed: "VerifyFailed",
+  /** How many replicas a verified snapshot did not reach whole, or hold something else about it. */
+  replicaFailed: "ReplicaFailed",
   /** A key that is disabled, about to be deleted or gone. */
   keyUnusable: "KeyUnusable",
   /** Days until the first of the certificates that the cluster's endpoints and the client use runs out. */

@@ -63,6 +63,8 @@ export class ClusterAlarms extends Construct {
       "a run took longer than all its attempts may",
     );
     this.#counted("verify-failed", METRICS.verifyFailed, HEADINGS.verifyFailed, "a backup could not be verified");
+    if (props.deployment.replicas.length > 0)
+      this.#counted("replica", METRICS.replicaFailed, HEADINGS.replica, "a verified backup is not whole in every replica");
     this.#counted("unproven", METRICS.backupUnproven, HEADINGS.unproven, "too few members confirmed a backup");
     this.#counted("quarantined", METRICS.backupQuarantined, HEADINGS.quarantined, "a backup was kept in quarantine");
     this.#counted("dissent", METRICS.dissent, HEADINGS.dissent, "a member's data differs from the quorum's");

@@ -3,7 +3,7 @@ import { Effect, Policy, PolicyStatement, Role, ServicePrincipal } from "aws-cdk
 import type { Construct } from "constructs";
 import type { CloudReference } from "../../shared/config/secrets.ts";
 import { acknowledgeWildcards } from "../acknowledge.ts";
-import type { DeployedCluster, Deployment } from "../deployment.ts";
+import type { DeployedCluster, Deployment, ReplicaStore } from "../deployment.ts";
 import type { SnapshotVault } from "./snapshot-vault.ts";
 
 /** The roles of docs/threat-model.md, each for one cluster: what is not allowed here is denied. */
@@ -33,7 +33,7 @@ export function backupRole(scope: Construct, id: string, props: RoleProps): Role
   ]);
 }
 
-/** May read, unwrap and countersign what the other role put: no manifest, no data of its own, no removal. */
+/** May read, unwrap and countersign what the other role put, and copy it to replicas: no manifest, no data of its own in the vault, no removal. */
 export function verifyRole(scope: Construct, id: string, props: RoleProps): Role {
   const { deployment, cluster, vault } = props;
   return roleWith(scope, id, props, [
@@ -44,6 +44,7 @@ export function verifyRole(scope: Construct, id: string, props: RoleProps): Role
     allow(["kms:Decrypt"], [vault.wrappingKey.keyArn], contextOf(cluster)),
     allow(["kms:Sign", "kms:GetPublicKey"], [vault.signingKeys.audit.keyArn]),
     bucketKeyStatement(props),
+    ...deployment.replicas.flatMap((replica) => replicaStatements(props, replica)),
   ]);
 }
 
@@ -64,6 +65,32 @@ function allow(
   conditions: Record<string, Record<string, string>> = {},
 ): PolicyStatement {
   return new PolicyStatement({ effect: Effect.ALLOW, actions: [...actions], resources: [...resources], conditions });
+}
+
+/** To fill a replica, and to see what is there. A bucket in another account must allow it as well. */
+function replicaStatements({ cluster }: RoleProps, { bucket, prefix, lock, sse, region }: ReplicaStore): readonly PolicyStatement[] {
+  const bucketArn = `arn:${Aws.PARTITION}:s3:::${bucket}`;
+  const objects = [`${bucketArn}/${prefix}clusters/${cluster.name}/*`];
+  return [
+    allow(["s3:ListBucket", ...(lock === undefined ? [] : ["s3:GetBucketObjectLockConfiguration"])], [bucketArn]),
+    allow(
+      [
+        "s3:GetObject",
+        "s3:GetObjectVersion",
+        "s3:PutObject",
+        "s3:AbortMultipartUpload",
+        ...(lock === undefined ? [] : ["s3:PutObjectRetention", "s3:GetObjectRetention"]),
+      ],
+      objects,
+    ),
+    ...(sse === undefined
+      ? []
+      : [
+          allow(["kms:GenerateDataKey", "kms:Decrypt"], [sse.kmsKey], {
+            StringEquals: { "kms:ViaService": `s3.${region}.${Aws.URL_SUFFIX}` },
+          }),
+        ]),
+  ];
 }
 
 /** Objects of these kinds of the cluster; "" for all. */

@@ -80,7 +80,13 @@ const outcomeSchema = z.object({
     needsAttention: z.boolean(),
     findings: z.array(z.string()),
   }),
-  verify: z.object({ cluster: z.string(), id: z.string(), countersignature: z.string(), custody }),
+  verify: z.object({
+    cluster: z.string(),
+    id: z.string(),
+    countersignature: z.string(),
+    custody,
+    replicas: z.array(z.object({ replica: z.string(), outcome: z.enum(["copied", "existing", "failed"]) })),
+  }),
 });
 
 function parseOutcome(output: unknown, execution: string): ExecutionOutcome {

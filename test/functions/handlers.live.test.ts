@@ -134,10 +134,38 @@ test("what was backed up is read back and countersigned; the command line reads 
     id: ID,
     countersignature: saying(`clusters/prod/verified/${ID}-`),
     custody: expect.stringMatching(/^\d+:sha256:[0-9a-f]{64}$/) as unknown,
+    replicas: [],
   });
-  expect(invoked.metrics).toEqual(asMetrics({ Verified: 1, VerifyFailed: 0, KeyUnusable: 0 }));
+  expect(invoked.metrics).toEqual(asMetrics({ Verified: 1, ReplicaFailed: 0, VerifyFailed: 0, KeyUnusable: 0 }));
   await expectNoSecret(invoked);
   expect(await place.here("custody", "prod", "--verify")).toMatchObject({ code: 0 });
+});
+
+test("who verifies fills the replicas; one that cannot be filled is told, and fails no verification", async () => {
+  const [near, far] = [await gateway.makeBucket(), "no-such-bucket"];
+  const replica = (name: string, at: string): string =>
+    `  - { name: ${name}, store: { kind: s3, bucket: ${at}, region: ${gateway.region}, endpoint: "${gateway.endpoint}", pathStyle: true } }\n`;
+  const config = place.path("lifeboat.yaml");
+  const good = await readFile(config, "utf8");
+  await writeFile(config, `${good}\nreplicas:\n${replica("near", near)}${replica("far", far)}`);
+  // The container that served the test before keeps its own configuration.
+  forgetContainer();
+  const invoked = await invoke(verify, { cluster: "prod", id: ID });
+  expect(invoked.failure).toBeUndefined();
+  expect(invoked.outcome).toMatchObject({
+    replicas: [
+      { replica: "near", outcome: "copied" },
+      { replica: "far", outcome: "failed" },
+    ],
+  });
+  expect(invoked.metrics).toEqual(asMetrics({ Verified: 1, ReplicaFailed: 1, VerifyFailed: 0 }));
+  expect(invoked.lines.map(({ message }) => message)).toEqual(
+    expect.arrayContaining([`prod/${ID} in the replica near: copied`, saying(`prod/${ID} in the replica far: `)]),
+  );
+  await expectNoSecret(invoked);
+  const listed = await place.here("ls", "prod", "--json");
+  expect(listed.stdout).toContain('"near"');
+  await writeFile(config, good);
 });
 
 test("failures are named by their codes, so that a state machine can tell which to try again", async () => {

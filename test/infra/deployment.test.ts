@@ -119,6 +119,21 @@ replicas: [{ name: offsite, store: { kind: s3, bucket: other, region: us-east-1 
       },
       "replicas.0.wrap.key: name the key of offsite by its ARN, so that the role of the backup can be allowed to encrypt by it",
     ],
+    [
+      {
+        NETWORK: PLACE.NETWORK.replace(" } }", ", nat: false, routeTables: [rtb-0123456789abcdef0] } }"),
+        REPLICAS: `breakGlass: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]
+replicas: [{ name: offsite, store: { kind: s3, bucket: other, region: us-east-1 } }]`,
+      },
+      "replicas.0.store: offsite cannot be reached from a network without NAT, whose endpoints lead to services of its own region",
+    ],
+    [
+      {
+        REPLICAS: `breakGlass: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]
+replicas: [{ name: shelf, store: { kind: directory, path: ./shelf } }]`,
+      },
+      "replicas.0.store: functions keep nothing on a disk; use { kind: s3, ... }, or another file for the command line",
+    ],
   ])("%j", async (changes, message) => {
     await expect(deploy(changes)).rejects.toMatchObject({
       code: "config/invalid",

@@ -23,7 +23,13 @@ const OUTCOME = {
     needsAttention: false,
     findings: [],
   },
-  verify: { cluster: "prod", id: "20261121T100000Z", countersignature: "clusters/prod/verified/x.json", custody: "4:sha256:2" },
+  verify: {
+    cluster: "prod",
+    id: "20261121T100000Z",
+    countersignature: "clusters/prod/verified/x.json",
+    custody: "4:sha256:2",
+    replicas: [],
+  },
 } as const;
 const RUNNING: ExecutionState = { status: "running" };
 

@@ -52,8 +52,12 @@ export function alarmsSuite({ example, other }: Synths): void {
           .map(({ AlarmName }) => AlarmName)
           .toSorted(),
       ).toEqual([...kinds.map((kind) => `lifeboat-prod-${kind}`), "lifeboat-undelivered"]);
-      // How long a task verified is measured by nobody.
-      expect(alarmsIn(other())).toHaveLength(2 * kinds.length);
+      // How long a task verified is measured by nobody; there are replicas, and one queue.
+      expect(alarmsIn(other())).toHaveLength(2 * [...kinds, "replica"].length - 1 + 1);
+      expect(alarmsIn(other()).filter(({ AlarmName }) => AlarmName.endsWith("-replica"))).toMatchObject([
+        { MetricName: METRICS.replicaFailed, Threshold: 1 },
+        { MetricName: METRICS.replicaFailed, Threshold: 1 },
+      ]);
     });
 
     test("all tell the topic, and lead to a heading of the runbook that says what to look at and what to do", async () => {

@@ -156,6 +156,22 @@ export function rolesSuite({ example, other }: Synths): void {
       }
     });
 
+    test("verify alone fills replicas, for its own cluster, and removes nothing there", () => {
+      const [, small] = all();
+      const there = "arn:aws:s3:::another";
+      const mine = `${there}/clusters/small.one/data/x`;
+      const may = (statements: readonly Statement[] | undefined, action: string, resource: string): boolean =>
+        isAllowed(statements ?? [], { action, resource });
+      for (const action of ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:AbortMultipartUpload"]) {
+        expect({ action, allowed: may(small?.verify, action, mine) }).toEqual({ action, allowed: true });
+        expect({ action, allowed: may(small?.backup, action, mine) }).toEqual({ action, allowed: false });
+        expect(may(small?.verify, action, `${there}/clusters/large/data/x`)).toBe(false);
+      }
+      expect(may(small?.verify, "s3:ListBucket", there)).toBe(true);
+      for (const action of ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:BypassGovernanceRetention"])
+        expect(may(small?.verify, action, mine)).toBe(false);
+    });
+
     test("backup wraps for replicas, whose keys are elsewhere", () => {
       const [, small] = all();
       const ask = {
