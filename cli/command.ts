@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { LoadedConfig } from "../shared/config/load.ts";
+import { readUntil } from "../shared/store/read-until.ts";
 import type { ConnectedCluster, Ports, Surroundings } from "../shared/wire.ts";
 import type { Console } from "./console.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
@@ -18,6 +19,8 @@ export interface Session {
   resolvePath(path: string): string;
   loadConfig(): Promise<LoadedConfig>;
   openPorts(): Promise<Ports>;
+  /** The same for a command that writes nothing: every read of the store ends with the signal. */
+  openToRead(): Promise<Ports & { readonly signal: AbortSignal }>;
   /** Ports, and a connection to `cluster`, for as long as `action` runs. */
   withCluster<T>(cluster: string, action: (ports: Ports, connected: ConnectedCluster) => Promise<T>): Promise<T>;
 }
@@ -45,6 +48,7 @@ export function newSession(
     );
   };
   const composition = (): Promise<typeof import("../shared/wire.ts")> => import("../shared/wire.ts");
+  const openPorts = async (): Promise<Ports> => (await composition()).wire(await load(), surroundings);
   return {
     console,
     surroundings,
@@ -52,7 +56,11 @@ export function newSession(
     configOption,
     resolvePath,
     loadConfig: load,
-    openPorts: async () => (await composition()).wire(await load(), surroundings),
+    openPorts,
+    openToRead: async () => {
+      const ports = await openPorts();
+      return { ...ports, blobs: readUntil(ports.blobs, console.signal), signal: console.signal };
+    },
     async withCluster(cluster, action) {
       const loaded = await load();
       const { connectCluster, wire } = await composition();

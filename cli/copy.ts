@@ -26,7 +26,7 @@ export const registerCopy: Register = (program, run) => {
       run(async (session) => {
         const ports = await session.openPorts();
         const replica = replicaNamed(ports, options.to);
-        const found = await resolveRef(ports, ref);
+        const found = await resolveRef(ports, ref, session.console.signal);
         const purpose = await copyingPurpose(ports);
         const progress = new ConsoleProgress(session.console);
         const { outcome, documents, conflicts, custody } = await copySnapshot({ ...ports, progress }, found, replica, {

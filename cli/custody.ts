@@ -48,7 +48,7 @@ export const registerCustody: Register = (program, run) => {
         if (!isClusterName(cluster))
           throw new LifeboatError("usage", `"${cluster}" is not a cluster's name`, { hint: "lifeboat ls shows which clusters there are" });
         const [head, since] = [parseHead(options.head), parseSince(options.since)];
-        const vault = await session.openPorts();
+        const vault = await session.openToRead();
         const shown: FoundRecord[] = [];
         const onRecord = (found: FoundRecord): void => void shown.push(found);
         const isReplica = options.replica === true;
@@ -56,6 +56,7 @@ export const registerCustody: Register = (program, run) => {
         if (options.verify === true || head !== undefined)
           report = await verifyCustody(vault, cluster, { head, since, isReplica, onRecord });
         else await listCustody(vault, cluster, { since, isReplica, onRecord });
+        if (report !== undefined) requireSomething(report, cluster, vault.blobs.location);
         if (session.json) {
           printJson(session.console, toJson(cluster, shown, report));
         } else {
@@ -78,6 +79,14 @@ export const registerCustody: Register = (program, run) => {
       }),
     );
 };
+
+/** Of a name that was mistyped, or a cluster of which all was removed, it must not be said that all is well. */
+function requireSomething({ records, documents, findings }: CustodyReport, cluster: string, location: string): void {
+  if (records > 0 || documents > 0 || findings.length > 0) return;
+  throw new LifeboatError("ref/not-found", `there is nothing of ${cluster} in ${location}: no record, no snapshot`, {
+    hint: "lifeboat ls shows which clusters there are; if this one was backed up there, all of it was removed: look in a replica, and give --head what a backup printed after custody:",
+  });
+}
 
 function exitCodeFor(shown: readonly FoundRecord[], report: CustodyReport | undefined): ExitCode {
   if (report === undefined) return shown.some(({ record }) => isFault(record)) ? 4 : 0;
@@ -114,9 +123,12 @@ function toRow({ sequence, key, record }: FoundRecord): string[] {
   const { time, event, actor, subjects, details, signer } = record;
   // What matters most stands first; the rest is in the JSON.
   const about = subjects[0]?.key.split("/").slice(2).join("/") ?? "";
-  const why = [details.of === undefined ? "" : `explains ${details.of}`, details.code ?? "", details.reason ?? ""].filter(
-    (part) => part !== "",
-  );
+  const why = [
+    details.of === undefined ? "" : `explains ${details.of}`,
+    details.to === undefined ? "" : `to ${details.to.name}`,
+    details.code ?? "",
+    details.reason ?? "",
+  ].filter((part) => part !== "");
   return [number, formatTime(time), event, signer.purpose, actor, about, why.join(": ")];
 }
 

@@ -27,7 +27,7 @@ export const registerLs: Register = (program, run) => {
       run(async (session) => {
         if (cluster !== undefined && !isClusterName(cluster))
           throw new LifeboatError("usage", `"${cluster}" is not a cluster's name`, { hint: "lifeboat ls alone lists every cluster" });
-        const vault = await session.openPorts();
+        const vault = await session.openToRead();
         const names = cluster === undefined ? await listClusters(vault.blobs) : [cluster];
         const [replicas, ...listings] = await Promise.all([listReplicas(vault, names), ...names.map((name) => listSnapshots(vault, name))]);
         const snapshots = listings.flatMap((listing) => listing.snapshots);

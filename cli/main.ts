@@ -10,9 +10,7 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
   process.on(name, () => {
     // A second signal does not wait for the clean end.
     if (stop.signal.aborted) process.exit(130);
-    stop.abort(
-      new LifeboatError("interrupted", `interrupted by ${name}`, { hint: "nothing of this run is visible; run the command again" }),
-    );
+    stop.abort(new LifeboatError("interrupted", `interrupted by ${name}`, { hint: "nothing half done is visible; run the command again" }));
   });
 }
 // A reader that leaves early, such as head, is no fault.

@@ -3,6 +3,7 @@ import { LifeboatError } from "../shared/errors.ts";
 import { findOrphans, SWEEP_AFTER_MS, sweepOrphans } from "../shared/jobs/orphans.ts";
 import type { Orphan } from "../shared/jobs/orphans.ts";
 import { isClusterName } from "../shared/manifest/layout.ts";
+import { readUntil } from "../shared/store/read-until.ts";
 import { wire } from "../shared/wire.ts";
 import type { Register } from "./command.ts";
 import { print, printJson, tell, widthOf } from "./console.ts";
@@ -33,9 +34,10 @@ export const registerOrphans: Register = (program, run) => {
         if (olderThanMs === undefined)
           throw new LifeboatError("usage", `--older-than "${options.olderThan}" is not a duration`, { hint: "give one such as 36h or 2d" });
         const ports = await wire(loaded, session.surroundings);
-        const { orphans, unclear } = await findOrphans(ports, { cluster, olderThanMs });
+        const { signal } = session.console;
+        const { orphans, unclear } = await findOrphans({ ...ports, blobs: readUntil(ports.blobs, signal) }, { cluster, olderThanMs });
         const swept = new Set<Orphan>();
-        if (options.sweep === true) await sweepOrphans(ports, orphans, (orphan) => swept.add(orphan));
+        if (options.sweep === true) await sweepOrphans(ports, orphans, (orphan) => swept.add(orphan), signal);
         if (session.json) {
           printJson(session.console, { orphans: orphans.map((each) => ({ ...each, swept: swept.has(each) })), unclear });
         } else if (orphans.length === 0) {

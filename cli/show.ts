@@ -19,7 +19,7 @@ export const registerShow: Register = (program, run) => {
     .addHelpText("after", `${REF_HELP}\n\nExample:\n  $ lifeboat show prod/latest`)
     .action((ref: string) =>
       run(async (session) => {
-        const ports = await session.openPorts();
+        const ports = await session.openToRead();
         const shown = await showSnapshot(ports, ref);
         const replicas = await standings(ports, shown);
         if (session.json)

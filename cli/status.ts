@@ -65,7 +65,7 @@ async function statusOfStored(session: Session, ref: string, progress: Progress)
     import("../shared/jobs/status.ts"),
     import("../shared/jobs/stored-input.ts"),
   ]);
-  const { manifest } = await resolveRef(ports, ref);
+  const { manifest } = await resolveRef(ports, ref, session.console.signal);
   return snapshotStatus(new StoredInput(ports.snapshots, manifest), progress, session.console.signal);
 }
 

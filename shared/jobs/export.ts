@@ -23,7 +23,7 @@ export interface ExportRequest {
 
 /** Opens a snapshot into `write`, every digest checked before the end: the bytes as etcd sent them, so that `etcdutl snapshot restore` checks its hash. */
 export async function exportSnapshot(ports: ExportPorts, request: ExportRequest): Promise<FoundManifest> {
-  const found = await resolveRef(ports, request.ref);
+  const found = await resolveRef(ports, request.ref, request.signal);
   const { manifest } = found;
   const hasher = new SnapshotHasher();
   ports.progress.phase("export", manifest.snapshot.bytes);

@@ -3,6 +3,7 @@ import { appendRecord } from "../custody/append.ts";
 import type { CustodyPorts } from "../custody/append.ts";
 import { isLifeboatError } from "../errors.ts";
 import { dataPrefix, idInDataKey, manifestKey } from "../manifest/layout.ts";
+import { throwIfAborted } from "../store/body-reader.ts";
 import { listClusters, listIds, readManifest } from "./catalog.ts";
 import type { Vault } from "./catalog.ts";
 import { requireTrustedKey } from "./require-trusted-key.ts";
@@ -61,11 +62,17 @@ export async function findOrphans(
 
 /**
  * Removes orphans that `findOrphans` gave, each looked at once more; tells of each that is gone. Data is removed when the custody log has been told, with the audit key. (Unfinished
- * uploads were never there, and belong to no cluster.)
+ * uploads were never there, and belong to no cluster.) A signal ends it between two of them.
  */
-export async function sweepOrphans(ports: CustodyPorts, orphans: readonly Orphan[], onSwept: (orphan: Orphan) => void): Promise<void> {
+export async function sweepOrphans(
+  ports: CustodyPorts,
+  orphans: readonly Orphan[],
+  onSwept: (orphan: Orphan) => void,
+  signal?: AbortSignal,
+): Promise<void> {
   if (orphans.some(({ kind }) => kind === "data")) await requireTrustedKey(ports.keys, ports.trusted, "audit");
   for (const orphan of orphans) {
+    throwIfAborted("the sweep", signal);
     if (orphan.kind === "unfinished") {
       await ports.blobs.removeUnfinished(orphan.id);
     } else {

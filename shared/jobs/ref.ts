@@ -1,6 +1,7 @@
 import { isLifeboatError, LifeboatError } from "../errors.ts";
 import { isClusterName } from "../manifest/layout.ts";
 import { compareIds, idOfSlot, parseId, parseUtc } from "../manifest/slot.ts";
+import { readUntil } from "../store/read-until.ts";
 import { listIds, readManifest } from "./catalog.ts";
 import type { FoundManifest, Vault } from "./catalog.ts";
 
@@ -44,8 +45,9 @@ export function isRef(text: string): boolean {
  * The manifest that a ref names. `latest` and a time pass over quarantined snapshots, but never silently over one whose manifest does not hold:
  * that is a `verify/...` error whose hint names the next older good one. `ref/not-found` where nothing matches.
  */
-export async function resolveRef(vault: Vault, text: string): Promise<FoundManifest> {
+export async function resolveRef({ blobs, trusted }: Vault, text: string, signal?: AbortSignal): Promise<FoundManifest> {
   const ref = parseRef(text);
+  const vault = { blobs: readUntil(blobs, signal), trusted };
   const ids = await listIds(vault.blobs, ref.cluster);
   if ("id" in ref) {
     if (!ids.includes(ref.id)) throw notFound(ref.cluster, `there is no snapshot ${text} in ${vault.blobs.location}`, ids);

@@ -9,6 +9,7 @@ import { FORMAT_VERSION } from "../manifest/schema.ts";
 import { signDocument } from "../manifest/signed-document.ts";
 import type { Progress } from "../progress.ts";
 import { throwIfAborted } from "../store/body-reader.ts";
+import { readUntil } from "../store/read-until.ts";
 import type { SnapshotStore } from "../store/snapshot-store.ts";
 import { TOOL } from "../version.ts";
 import { listClusters, listIds, readManifest } from "./catalog.ts";
@@ -62,12 +63,14 @@ export interface RewrapResult {
 export async function rewrap(ports: RewrapPorts, { cluster, dryRun, signal }: RewrapRequest): Promise<RewrapResult> {
   const wrappingKeys = await ports.snapshots.wrappingKeys();
   if (!dryRun) await requireTrustedKey(ports.keys, ports.trusted, "audit");
+  // What is begun of a snapshot is ended; only looking for the next one stops at once.
+  const vault = { blobs: readUntil(ports.blobs, signal), trusted: ports.trusted };
   const snapshots: Rewrapped[] = [];
   const bad: { key: string; error: LifeboatError }[] = [];
-  for (const name of cluster === undefined ? await listClusters(ports.blobs) : [cluster]) {
-    for (const id of await listIds(ports.blobs, name)) {
+  for (const name of cluster === undefined ? await listClusters(vault.blobs) : [cluster]) {
+    for (const id of await listIds(vault.blobs, name)) {
       throwIfAborted("the rewrap", signal);
-      const found = await readManifest(ports, name, id).catch(passOver);
+      const found = await readManifest(vault, name, id).catch(passOver);
       if (isLifeboatError(found)) {
         snapshots.push({ cluster: name, id, under: [], outcome: "failed", error: found });
         continue;
@@ -76,7 +79,7 @@ export async function rewrap(ports: RewrapPorts, { cluster, dryRun, signal }: Re
         snapshots.push({ cluster: name, id, under: [], outcome: "not-sealed" });
         continue;
       }
-      const rewraps = await readRewraps(ports, name, id);
+      const rewraps = await readRewraps(vault, name, id);
       bad.push(...rewraps.bad);
       const wrappings = [...found.manifest.stored.encryption.wrappings, ...rewraps.good.flatMap((each) => each.wrappings)];
       const under = wrappings.map(({ key }) => key);

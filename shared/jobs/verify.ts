@@ -37,7 +37,7 @@ const DEEP = [...SHALLOW, "encryption", "stored digest", "snapshot digest", "tra
 
 /** Checks a snapshot without opening it: signature and trust of its manifest; presence, size and checksum of its data. Throws what does not hold. */
 export async function verifyShallow(ports: VerifyPorts, ref: string, signal?: AbortSignal): Promise<VerifyResult> {
-  const found = await resolveRef(ports, ref);
+  const found = await resolveRef(ports, ref, signal);
   await ports.snapshots.check(found.manifest.stored, signal);
   return { ...found, checks: SHALLOW };
 }
@@ -49,7 +49,7 @@ export async function verifyShallow(ports: VerifyPorts, ref: string, signal?: Ab
 export async function verifyDeep(ports: VerifyPorts, ref: string, signal?: AbortSignal): Promise<VerifyResult> {
   // Asked first: gigabytes must not be read for a countersignature that cannot be made.
   await requireTrustedKey(ports.keys, ports.trusted, "audit");
-  const found = await resolveRef(ports, ref);
+  const found = await resolveRef(ports, ref, signal);
   const custodian = new Custodian(ports, found.manifest.cluster, "audit");
   try {
     await requireGood(ports, found.manifest, signal);

@@ -84,7 +84,7 @@ export interface BlobStore {
   remove(key: string): Promise<void>;
 
   /** Puts of any process that are not done. */
-  listUnfinished(): AsyncIterable<UnfinishedPut>;
+  listUnfinished(options?: { readonly signal?: AbortSignal | undefined }): AsyncIterable<UnfinishedPut>;
 
   /** Throws away what an unfinished put has brought; nothing happens where it is gone. A put that still runs then fails with `store/failed`. */
   removeUnfinished(id: string): Promise<void>;

@@ -125,6 +125,12 @@ describe("the command", () => {
       stdout: "",
       stderr: saying("there is no record of staging in "),
     });
+    // It said that the log held, so a name that was mistyped, or a cluster whose every object was removed, looked well.
+    expect(await place.here("custody", "staging", "--verify")).toMatchObject({
+      code: 2,
+      stdout: "",
+      stderr: saying("there is nothing of staging in "),
+    });
   });
 
   test("holds the log against the store, and against a head that was kept elsewhere", async () => {

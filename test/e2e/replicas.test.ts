@@ -117,6 +117,7 @@ describe("from a folder", () => {
       ],
     });
     expect((await place.here("show", "prod/latest")).stdout).toMatch(/replica shelf: +present \(.*\nreplica cloud: +present \(s3:/);
+    expect((await place.here("custody", "prod")).stdout).toMatch(/ copied .* to shelf\n.* copied .* to cloud\n/);
     const { stdout } = await place.here("custody", "prod", "--verify", "--json");
     expect(JSON.parse(stdout)).toMatchObject({
       records: [

@@ -31,7 +31,7 @@ afterAll(async () => {
 function expectCleanEnd({ code, stdout, stderr }: Outcome, signal: string): void {
   expect(`${code}: ${stderr}`).toMatch(/^130: /);
   expect(stdout).toBe("");
-  expect(stderr).toContain(`lifeboat: interrupted by ${signal}\nlifeboat: hint: nothing of this run is visible; run the command again\n`);
+  expect(stderr).toContain(`lifeboat: interrupted by ${signal}\nlifeboat: hint: nothing half done is visible; run the command again\n`);
   expect(Number(/ended (\d+) ms after the signal/.exec(stderr)?.[1])).toBeLessThan(5000);
 }
 

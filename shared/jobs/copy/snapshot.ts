@@ -6,6 +6,7 @@ import type { CustodyReceipt, Manifest, SealedObject } from "../../manifest/sche
 import type { Progress } from "../../progress.ts";
 import type { BlobStore } from "../../store/blob-store.ts";
 import { throwIfAborted } from "../../store/body-reader.ts";
+import { readUntil } from "../../store/read-until.ts";
 import type { Replica } from "../../store/replica.ts";
 import { checkSealed, readSealed } from "../../store/sealed-object.ts";
 import type { FoundManifest } from "../catalog.ts";
@@ -53,7 +54,7 @@ export async function copySnapshot(ports: CopyPorts, found: FoundManifest, repli
   const sentData = await copyData(ports, found, object, replica, signal);
   step();
   // Listed before the log is copied: the record that each of them names is in it.
-  const about = await documentsAbout(from, manifest);
+  const about = await documentsAbout(readUntil(from, signal), manifest);
   const log = await copyLog(from, to, manifest.cluster, signal);
   const conflicts = log.conflict === undefined ? [] : [log.conflict];
   let documents = log.records;

@@ -4,6 +4,7 @@ import { manifestKey } from "../../manifest/layout.ts";
 import type { BlobStore } from "../../store/blob-store.ts";
 import type { Replica } from "../../store/replica.ts";
 import { within } from "../../within.ts";
+import type { Patience } from "../../within.ts";
 import type { FoundManifest, Vault } from "../catalog.ts";
 import { listIds } from "../catalog.ts";
 import { compareDocuments } from "./documents.ts";
@@ -11,6 +12,7 @@ import { compareDocuments } from "./documents.ts";
 export interface StandingPorts extends Vault {
   readonly replicas: readonly Replica[];
   readonly clock: Clock;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** 10 s: a person waits for a list, and a listing of ten thousand snapshots takes two from another continent. */
@@ -27,13 +29,13 @@ export interface ReplicaListing {
 
 /** What each replica has of these clusters. One that does not answer in time, or fails, is told as such. */
 export async function listReplicas(
-  { replicas, clock }: Pick<StandingPorts, "replicas" | "clock">,
+  { replicas, clock, signal: ended }: Pick<StandingPorts, "replicas" | "clock" | "signal">,
   clusters: readonly string[],
 ): Promise<readonly ReplicaListing[]> {
   return Promise.all(
     replicas.map(async (replica) => {
       const head = { name: replica.name, location: replica.blobs.location };
-      const asked = await ask(replica, clock, async (blobs, signal) => {
+      const asked = await ask(replica, { clock, signal: ended }, async (blobs, signal) => {
         const ids = await Promise.all(clusters.map((cluster) => listIds(blobs, cluster, signal)));
         return new Set(ids.flatMap((of, index) => of.map((id) => `${clusters[index]}/${id}`)));
       });
@@ -55,10 +57,13 @@ export interface Standing {
 }
 
 /** Where one snapshot stands. Reads metadata only. */
-export async function standings({ blobs: from, replicas, clock }: StandingPorts, found: FoundManifest): Promise<readonly Standing[]> {
+export async function standings(
+  { blobs: from, replicas, clock, signal: ended }: StandingPorts,
+  found: FoundManifest,
+): Promise<readonly Standing[]> {
   return Promise.all(
     replicas.map(async (replica) => {
-      const answer = await ask(replica, clock, (to, signal) => stateOf(from, to, found, signal));
+      const answer = await ask(replica, { clock, signal: ended }, (to, signal) => stateOf(from, to, found, signal));
       const head = { name: replica.name, location: replica.blobs.location };
       return isLifeboatError(answer) ? { ...head, state: "unknown" as const, reason: answer.message } : { ...head, ...answer };
     }),
@@ -83,7 +88,7 @@ async function stateOf(
 
 async function ask<T>(
   { name, blobs }: Replica,
-  clock: Clock,
+  patience: Omit<Patience, "ms">,
   question: (blobs: BlobStore, signal: AbortSignal) => Promise<T>,
 ): Promise<T | LifeboatError> {
   const late = (): LifeboatError =>
@@ -91,9 +96,9 @@ async function ask<T>(
       hint: "see that it can be reached from here",
     });
   try {
-    return await within({ clock, ms: LOOK_MS }, `looking at the replica ${name}`, late, (signal) => question(blobs, signal));
+    return await within({ ...patience, ms: LOOK_MS }, `looking at the replica ${name}`, late, (signal) => question(blobs, signal));
   } catch (error) {
-    if (isLifeboatError(error)) return error;
-    throw error;
+    if (!isLifeboatError(error) || error.code === "interrupted") throw error;
+    return error;
   }
 }

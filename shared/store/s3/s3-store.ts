@@ -118,8 +118,8 @@ export class S3BlobStore implements BlobStore {
     }
   }
 
-  listUnfinished(): AsyncIterable<UnfinishedPut> {
-    return listUploads(this.#bucket);
+  listUnfinished({ signal }: Pick<ReadOptions, "signal"> = {}): AsyncIterable<UnfinishedPut> {
+    return listUploads(this.#bucket, signal);
   }
 
   removeUnfinished(id: string): Promise<void> {

@@ -8,16 +8,16 @@ import { isMissing, isNoSuchUpload } from "./errors.ts";
 const isGone = (error: unknown): boolean => isNoSuchUpload(error) || isMissing(error);
 
 /** Every multipart upload below the prefix that was neither completed nor thrown away: `<key>?uploadId=<S3's id>`. */
-export async function* listUploads(bucket: Bucket): AsyncGenerator<UnfinishedPut, void, undefined> {
+export async function* listUploads(bucket: Bucket, signal?: AbortSignal): AsyncGenerator<UnfinishedPut, void, undefined> {
   const { client, retry, where, settings } = bucket;
   let markers: { KeyMarker?: string | undefined; UploadIdMarker?: string | undefined } | undefined = {};
   while (markers !== undefined) {
     const command: ListMultipartUploadsCommand = new ListMultipartUploadsCommand({ ...where, Prefix: settings.prefix, ...markers });
-    const page = await retry.call("list unfinished uploads", (abortSignal) => client.send(command, { abortSignal }));
+    const page = await retry.call("list unfinished uploads", (abortSignal) => client.send(command, { abortSignal }), { signal });
     for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
       const key = Key?.slice(settings.prefix.length);
       if (key === undefined || !isKey(key) || UploadId === undefined) continue;
-      const parts = await partsOf(bucket, key, UploadId);
+      const parts = await partsOf(bucket, key, UploadId, signal);
       // Completed or thrown away since it was listed.
       if (parts === undefined) continue;
       yield { id: `${key}?uploadId=${UploadId}`, bytes: parts.bytes, modified: parts.newest ?? Initiated ?? new Date(0) };
@@ -31,6 +31,7 @@ async function partsOf(
   { client, retry, where, settings }: Bucket,
   key: string,
   UploadId: string,
+  signal: AbortSignal | undefined,
 ): Promise<{ readonly bytes: number; readonly newest: Date | undefined } | undefined> {
   let bytes = 0;
   let newest: Date | undefined;
@@ -44,6 +45,7 @@ async function partsOf(
         ...(marker === undefined ? {} : { PartNumberMarker: marker }),
       });
       const page = await retry.call(`look at the upload of ${key}`, (abortSignal) => client.send(command, { abortSignal }), {
+        signal,
         except: isGone,
       });
       for (const { Size, LastModified } of page.Parts ?? []) {
