@@ -22,8 +22,9 @@ function describe({ caller, roles }: PermissionsReport, width: number | undefine
   const can = roles.filter(({ fits }) => fits).map(({ role }) => role.name);
   const head = formatFields([
     ["caller", caller],
-    ["can act as", can.length === 0 ? "none of the roles" : can.join(", ")],
+    ["can act as", roles.length === 0 ? "not known" : can.length === 0 ? "none of the roles" : can.join(", ")],
   ]);
+  if (roles.length === 0) return head;
   const rows = roles.map(({ role, fits, lacks }) => [role.name, role.commands, fits ? "yes" : "no", describePowers(lacks)]);
   return `${head}\n\n${formatTable(["ROLE", "FOR", "FITS", "LACKS"], rows, { width, dispensable: ["FOR"] })}`;
 }

@@ -34,7 +34,7 @@ function bucketFields(facts: BucketFacts): [string, string][] {
   return [
     ["versioning", tell(facts.versioning, (status) => status)],
     ["Object Lock", tell(facts.objectLock, (lock) => (lock === undefined ? "off" : describeRetention(lock.retention)))],
-    ["store.lock", ownLock === undefined ? "not set" : `${ownLock.mode}, ${ownLock.days} days`],
+    ["store.lock", ownLock === undefined ? "not set" : `${ownLock.mode}, ${describeDays(ownLock.days)}`],
     ["public access", tell(facts.publicAccessBlock, (on) => (on.length === 0 ? "not blocked" : `blocked by ${on.join(", ")}`))],
     ["policy", tell(facts.policy, (policy) => (policy === undefined ? "none" : "see the findings"))],
     ["lifecycle", tell(facts.lifecycle, (rules) => (rules.length === 0 ? "no rules" : rules.map(({ id }) => id).join(", ")))],
@@ -54,7 +54,11 @@ function folderFields({ mode, isWritable, freeBytes, isInMemory }: FolderFacts):
 }
 
 function describeRetention(retention: { readonly mode: string; readonly days: number } | undefined): string {
-  return retention === undefined ? "on, without a default retention" : `on, ${retention.mode}, ${retention.days} days`;
+  return retention === undefined ? "on, without a default retention" : `on, ${retention.mode}, ${describeDays(retention.days)}`;
+}
+
+function describeDays(days: number): string {
+  return days === 1 ? "1 day" : `${days} days`;
 }
 
 function tell<T>(fact: Seen<T>, say: (value: T) => string): string {

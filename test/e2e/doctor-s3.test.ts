@@ -382,6 +382,7 @@ describe("keys in KMS", () => {
         roles: [
           { role: "writer", fits: true },
           { role: "verifier", fits: true },
+          { role: "desk", fits: true },
           { role: "reader", fits: true },
         ],
       },

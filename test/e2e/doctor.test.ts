@@ -103,7 +103,7 @@ test("what init made is well, and a person who holds all keys is told so", async
   await lifeboatHere(["init"], { cwd });
   expect(await whatIsFound(cwd)).toEqual([0, "info beyond-its-role", "info no-clusters"]);
   const { stdout } = await lifeboatHere(["doctor"], { cwd });
-  expect(stdout).toMatch(/^can act as: +writer, verifier, reader$/m);
+  expect(stdout).toMatch(/^can act as: +writer, verifier, desk, reader$/m);
   expect(stdout).toMatch(/^clock of store: +as here$/m);
   // Looking left nothing behind, neither what the clock was read by.
   expect(await readdir(join(cwd, "vault"))).toEqual([]);

@@ -404,11 +404,12 @@ describe("the reader", () => {
 describe("doctor", () => {
   test("knows each role by what it may do, also that the account may do more than any", async () => {
     expect(await rolesOf(verifier)).toEqual({ can: ["verifier", "reader"], findings: [] });
+    expect(await rolesOf(desk)).toEqual({ can: ["desk", "reader"], findings: [] });
     expect(await rolesOf(reader)).toEqual({ can: ["reader"], findings: [] });
-    const all = "what backs up can then open what is stored and vouch for it; it also may sign bundle; remove everything";
+    const all = "what backs up can then open what is stored and vouch for it; it also may remove everything";
     expect(await rolesOf(account)).toEqual({
-      can: ["writer", "verifier", "reader"],
-      findings: [["beyond-its-role", `this caller can act as writer and verifier at once: ${all}`]],
+      can: ["writer", "verifier", "desk", "reader"],
+      findings: [["beyond-its-role", `this caller can act as writer, verifier and desk at once: ${all}`]],
     });
   });
 
@@ -417,7 +418,7 @@ describe("doctor", () => {
     const places = { BUCKET: Bucket, WRAPPING_KEY: keys.wrap, SNAPSHOT_KEY: keys.sign.snapshot, AUDIT_KEY: keys.sign.audit };
     const policy = await policyInDocs("writer", places);
     const lame = await clientsOf(await newUser(iam, "lame", policy.replace('"kms:Encrypt"', '"kms:GenerateDataKey"')));
-    expect(await rolesOf(lame)).toMatchObject({ can: [], findings: [["no-role", saying("as none of writer, verifier, reader")]] });
+    expect(await rolesOf(lame)).toMatchObject({ can: [], findings: [["no-role", saying("as none of writer, verifier, desk, reader")]] });
     const greedy = await clientsOf(
       await newUser(
         iam,

@@ -19,6 +19,7 @@ export interface PermissionsReport {
   /** As the custody log names them. */
   readonly caller: string;
   readonly powers: ReadonlyMap<Power, Answer>;
+  /** Empty where keys or store could not be asked: of half the answers nothing follows. */
   readonly roles: readonly RoleFit[];
   readonly findings: readonly DoctorFinding[];
 }
@@ -33,9 +34,9 @@ export async function checkPermissions(check: PermissionsCheck, signal: AbortSig
   ]);
   const powers = new Map<Power, Answer>([...(ofKeys ?? []), ...(ofStore ?? [])]);
   const findings = [...keysFailed, ...storeFailed, ...unknownFindings(powers)];
-  const roles = fitRoles(new Set([...powers].flatMap(([power, { is }]) => (is === "allowed" ? [power] : []))));
-  // Of half the answers nothing follows.
-  if (ofKeys !== undefined && ofStore !== undefined) findings.push(...judgeRoles(caller, roles));
+  const isWhole = ofKeys !== undefined && ofStore !== undefined;
+  const roles = isWhole ? fitRoles(new Set([...powers].flatMap(([power, { is }]) => (is === "allowed" ? [power] : [])))) : [];
+  if (isWhole) findings.push(...judgeRoles(caller, roles));
   return { caller, powers, roles, findings: bySeverity(findings) };
 }
 
@@ -75,7 +76,12 @@ export function judgeRoles(caller: string, roles: readonly RoleFit[]): readonly 
   const [first, ...others] = working;
   const beyond = first?.beyond.filter((power) => others.every((other) => other.beyond.includes(power))) ?? [];
   if (working.length === 1 && beyond.length === 0) return [];
-  const names = working.map(({ role }) => role.name).join(" and ");
+  const all = working.map(({ role }) => role.name);
+  const names = [all.slice(0, -1).join(", "), ...all.slice(-1)].filter((part) => part !== "").join(" and ");
+  const vouches = all.includes("verifier") ? " and vouch for it" : "";
+  const danger = all.includes("writer")
+    ? `what backs up can then open what is stored${vouches}`
+    : "what vouches for snapshots can then sign what nodes run";
   const more = beyond.length === 0 ? "" : `may ${describePowers(beyond)}`;
   return [
     {
@@ -84,7 +90,7 @@ export function judgeRoles(caller: string, roles: readonly RoleFit[]): readonly 
       subject: caller,
       message:
         working.length > 1
-          ? `this caller can act as ${names} at once: what backs up can then open what is stored and vouch for it${more === "" ? "" : `; it also ${more}`}`
+          ? `this caller can act as ${names} at once: ${danger}${more === "" ? "" : `; it also ${more}`}`
           : `beyond the work of a ${names} this caller ${more}`,
       fix: "keep what writes, what verifies and what removes apart: docs/threat-model.md has a policy and the key files of each role",
     },

@@ -9,7 +9,7 @@ export type Area = (typeof AREAS)[number];
 export type Power = KeyPower | "list" | `${"read" | "put" | "remove"} ${Area}`;
 
 export interface Role {
-  readonly name: "writer" | "verifier" | "reader";
+  readonly name: "writer" | "verifier" | "desk" | "reader";
   /** The commands that it is for. */
   readonly commands: string;
   readonly needs: readonly Power[];
@@ -28,9 +28,15 @@ export const ROLES: readonly Role[] = [
   },
   {
     name: "verifier",
-    commands: "verify --deep, export, rewrap",
+    commands: "verify --deep, export, rewrap, copy",
     needs: ["list", "unwrap", "sign audit", ...DOCUMENTS, "read data", "read rewraps", "put verified", "put custody"],
     mayHave: ["wrap", "put rewraps"],
+  },
+  {
+    name: "desk",
+    commands: "export; bundles, later",
+    needs: ["list", "unwrap", "sign bundle", ...DOCUMENTS, "read data", "read rewraps", "put custody"],
+    mayHave: [],
   },
   { name: "reader", commands: "ls, show, custody", needs: ["list", ...DOCUMENTS, "read rewraps"], mayHave: ["read data", "wrap"] },
 ];

@@ -43,7 +43,7 @@ function check(may: readonly Power[], caller = SESSION): Promise<PermissionsRepo
   return checkPermissions({ store, keys, actor: () => Promise.resolve(caller), cluster: "prod" }, new AbortController().signal);
 }
 
-const needs = (name: "writer" | "verifier" | "reader"): readonly Power[] => ROLES.find((role) => role.name === name)?.needs ?? [];
+const needs = (name: "writer" | "verifier" | "desk" | "reader"): readonly Power[] => ROLES.find((role) => role.name === name)?.needs ?? [];
 const fits = ({ roles }: PermissionsReport): readonly string[] => roles.filter((each) => each.fits).map(({ role }) => role.name);
 
 describe("a caller with the permissions of", () => {
@@ -77,13 +77,25 @@ describe("a caller with the permissions of", () => {
   test("everything is told that what backs up can then vouch for itself", async () => {
     const all = [...KEY_POWERS, "list", ...AREAS.flatMap((area): Power[] => [`read ${area}`, `put ${area}`, `remove ${area}`])] as const;
     const report = await check(all, "ann@laptop");
-    expect(fits(report)).toEqual(["writer", "verifier", "reader"]);
+    expect(fits(report)).toEqual(["writer", "verifier", "desk", "reader"]);
     expect(report.findings).toMatchObject([
       {
         code: "beyond-its-role",
         severity: "info",
         message:
-          "this caller can act as writer and verifier at once: what backs up can then open what is stored and vouch for it; it also may sign bundle; remove everything",
+          "this caller can act as writer, verifier and desk at once: what backs up can then open what is stored and vouch for it; it also may remove everything",
+      },
+    ]);
+  });
+
+  test("the desk is also a reader; where it vouches for snapshots too, that is told", async () => {
+    const report = await check(needs("desk"));
+    expect(fits(report)).toEqual(["desk", "reader"]);
+    expect(report.findings).toEqual([]);
+    expect((await check([...needs("desk"), "sign audit", "put verified"])).findings).toMatchObject([
+      {
+        severity: "warning",
+        message: "this caller can act as verifier and desk at once: what vouches for snapshots can then sign what nodes run",
       },
     ]);
   });
@@ -95,7 +107,7 @@ describe("a caller with the permissions of", () => {
       {
         code: "no-role",
         severity: "problem",
-        message: "this caller can act as none of writer, verifier, reader; for reader it lacks read rewraps",
+        message: "this caller can act as none of writer, verifier, desk, reader; for reader it lacks read rewraps",
       },
     ]);
     expect(report.roles[0]?.lacks).toEqual(["wrap", "put data"]);
