@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isAddress } from "./address.ts";
 import { settings } from "./settings.ts";
 
 /** The keys that sign and wrap: `keys` in lifeboat.yaml, and a replica's wrapping key. */
@@ -14,7 +15,13 @@ const kmsKey = z
 const REGION = "expected a region such as eu-central-1";
 const kmsPlace = {
   region: z.string({ error: REGION }).regex(/^[a-z]{2}(-[a-z]+)+-\d$/, REGION),
-  endpoint: z.url({ protocol: /^https?$/, error: "expected an address such as https://kms.example:4566" }).optional(),
+  endpoint: z
+    .string()
+    .refine(
+      (text) => URL.canParse(text) && isAddress(new URL(text)),
+      "expected an address such as https://kms.example:4566, without credentials",
+    )
+    .optional(),
 };
 const kmsKeys = settings({
   kind: z.literal("kms"),

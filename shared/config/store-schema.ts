@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { isKey } from "../store/blob-key.ts";
+import { isAddress } from "./address.ts";
 import { settings } from "./settings.ts";
 
 /** Where snapshots are kept: `store` in lifeboat.yaml. */
@@ -31,7 +32,7 @@ const prefix = z
 
 const endpoint = z.string().refine((text) => {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  return url !== undefined && ["http:", "https:"].includes(url.protocol) && url.username === "" && url.search === "" && url.hash === "";
+  return url !== undefined && isAddress(url) && url.search === "" && url.hash === "";
 }, "expected the address of an S3-compatible store such as https://s3.example:9000, without credentials");
 
 const REGION = "expected a region such as eu-central-1; an S3-compatible store that has none takes us-east-1";

@@ -141,6 +141,11 @@ test.each([
     /^lifeboat\.yaml:3: keys\.endpoint: expected an address/m,
   ],
   [
+    "an address of KMS that holds a secret",
+    withKeys(KMS.replace("region:", "endpoint: 'https://:hidden@kms.example', region:")),
+    /^lifeboat\.yaml:3: keys\.endpoint: expected an address such as https:\/\/kms\.example:4566, without credentials$/m,
+  ],
+  [
     "a field of a secret without a name",
     `${MINIMAL}    auth: { username: root, password: "secretsmanager:etcd#" }\n`,
     /^lifeboat\.yaml:7: clusters\.prod\.auth\.password: expected a reference/m,

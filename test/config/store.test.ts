@@ -50,6 +50,10 @@ test.each([
     "{ kind: s3, bucket: abc, region: r-1, endpoint: 'https://key:secret@host' }",
     "store.endpoint: expected the address of an S3-compatible store",
   ],
+  [
+    "{ kind: s3, bucket: abc, region: r-1, endpoint: 'https://:secret@host' }",
+    "store.endpoint: expected the address of an S3-compatible store",
+  ],
   ["{ kind: s3, bucket: abc, region: r-1, expectedBucketOwner: '12' }", "store.expectedBucketOwner: expected an account's twelve digits"],
   ["{ kind: s3, bucket: abc, region: r-1, lock: { mode: none, days: 1 } }", "store.lock.mode: expected governance or compliance"],
   ["{ kind: s3, bucket: abc, region: r-1, lock: { mode: governance, days: 0 } }", "store.lock.days: "],

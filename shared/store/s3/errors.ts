@@ -150,7 +150,9 @@ export function s3Error(error: unknown, doing: string, location: string): unknow
     hint:
       HINTS[name] ??
       (code === "store/denied"
-        ? HINTS["AccessDenied"]
+        ? isWordless(error)
+          ? `${HINTS["AccessDenied"]}; lifeboat doctor --store tells whether it is the credentials`
+          : HINTS["AccessDenied"]
         : code === "store/full"
           ? FULL_HINT
           : "see that the store can be reached and is well, then try again"),
@@ -166,9 +168,16 @@ export function describeFault(error: unknown): string {
   return error instanceof Error && messageOf(error) !== name ? `${name}: ${reasonOf(error)}` : name;
 }
 
+/** The answer to a HEAD has no body: wrong credentials and missing permissions look the same there. */
+function isWordless(error: Error): boolean {
+  return reasonOf(error) === NO_REASON;
+}
+
+const NO_REASON = "the store gave no reason";
+
 /** One line of it: what a server sends may be long, and of several. */
 function reasonOf(error: Error): string {
   const line = messageOf(error).split("\n", 1)[0]?.trim() ?? "";
   const isEmpty = line === "" || line === "UnknownError";
-  return isEmpty ? "the store gave no reason" : line.length > 200 ? `${line.slice(0, 200)}...` : line.replace(/\.$/, "");
+  return isEmpty ? NO_REASON : line.length > 200 ? `${line.slice(0, 200)}...` : line.replace(/\.$/, "");
 }
