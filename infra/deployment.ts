@@ -42,6 +42,8 @@ export interface DeployedCluster {
   readonly flexibleMinutes: number;
   /** No backup for so long is an alarm: the longest gap of the schedule, its window, the time of a run, and the grace. */
   readonly silence: AlarmWindow;
+  /** No verification for so long is one: the same, and the time of the verification. */
+  readonly unverified: AlarmWindow;
   readonly rpo: AlarmWindow;
   /** What the functions read from AWS to connect. */
   readonly secrets: readonly CloudReference[];
@@ -65,8 +67,9 @@ function deploymentOf(loaded: LoadedConfig, path: string): Deployment {
     problems.push(
       `keys.region: ${keys.region} is not the ${store.region} of the store; the vault is one stack, and a stack has one region`,
     );
-  if (keys.kind === "kms") problems.push(...keyProblems(keys));
-  if (store.kind === "s3" && store.sse !== undefined && !isNameable(store.sse.kmsKey)) problems.push(`store.sse.kmsKey: ${NAMEABLE}`);
+  if (store.kind === "s3") problems.push(...endpointProblem("store.endpoint", store.endpoint, "the vault's bucket is"));
+  if (keys.kind === "kms") problems.push(...endpointProblem("keys.endpoint", keys.endpoint, "the vault's keys are"));
+  if (store.kind === "s3" && keys.kind === "kms") problems.push(...keyProblems(keys, store, config.service));
   problems.push(...replicaProblems(config), ...nameProblems(config));
 
   const clusters = Object.entries(config.clusters).flatMap(([name, cluster]) => {
@@ -97,17 +100,41 @@ function deploymentOf(loaded: LoadedConfig, path: string): Deployment {
   };
 }
 
-const NAMEABLE = "name it by alias/NAME, and the vault makes it, or by the ARN of a key that is there; policies need one or the other";
-const KEY_ARN = /^arn:[^:]+:kms:[^:]+:\d{12}:key\//;
-
-function keyProblems({ wrap, sign }: Deployment["keys"]): string[] {
-  return Object.entries({ wrap, "sign.snapshot": sign.snapshot, "sign.audit": sign.audit, "sign.bundle": sign.bundle }).flatMap(
-    ([setting, key]) => (isNameable(key) ? [] : [`keys.${setting}: ${NAMEABLE}`]),
-  );
+/** Private endpoints of AWS are ones as well: bucket.vpce-0123-4567.s3.eu-central-1.vpce.amazonaws.com. */
+function endpointProblem(setting: string, endpoint: string | undefined, what: string): string[] {
+  if (endpoint === undefined || /\.amazonaws\.com(\.cn)?$/.test(new URL(endpoint).hostname)) return [];
+  return [`${setting}: ${what} in AWS, and functions would look for it at ${endpoint}; leave it out`];
 }
 
-function isNameable(key: string): boolean {
-  return key.startsWith("alias/") || KEY_ARN.test(key);
+const NAMEABLE = "name it by alias/NAME, and the vault makes it, or by the ARN of a key that is there; policies need one or the other";
+const KEY_ARN = /^arn:[^:]+:kms:([^:]+):\d{12}:key\//;
+
+function keyProblems({ wrap, sign }: Deployment["keys"], store: ReplicaStore, service: Deployment["service"]): string[] {
+  const named = {
+    "keys.wrap": wrap,
+    "keys.sign.snapshot": sign.snapshot,
+    "keys.sign.audit": sign.audit,
+    "keys.sign.bundle": sign.bundle,
+    ...(store.sse === undefined ? {} : { "store.sse.kmsKey": store.sse.kmsKey }),
+  };
+  const problems = Object.entries(named).flatMap(([setting, key]) => {
+    const region = KEY_ARN.exec(key)?.[1];
+    if (region === undefined && !key.startsWith("alias/")) return [`${setting}: ${NAMEABLE}`];
+    if (key.startsWith("alias/aws/")) return [`${setting}: aliases that begin with alias/aws/ are AWS's own; take another`];
+    return region === undefined || region === store.region
+      ? []
+      : [`${setting}: the key is in ${region}, and bucket and functions are in ${store.region}`];
+  });
+  // Who writes may decrypt by the bucket's key, through S3.
+  const bucketKey = bucketKeyName(store, service);
+  const shared = Object.entries(named).find(([setting, key]) => setting.startsWith("keys.") && key === bucketKey);
+  if (shared !== undefined) problems.push(`${shared[0]}: ${bucketKey} is the key of the bucket, and each has a key of its own`);
+  return problems;
+}
+
+/** The alias or the ARN of the key that encrypts the bucket at rest. */
+export function bucketKeyName({ sse }: Deployment["store"], { name }: Deployment["service"]): string {
+  return sse?.kmsKey ?? `alias/${name}-bucket`;
 }
 
 function replicaProblems({ replicas, service, keys }: Config): string[] {
@@ -170,10 +197,12 @@ function clusterOf(
   const schedule = scheduleExpression(cluster.schedule);
   if (typeof schedule === "string") return { deployed: undefined, problems: [...problems, `schedule: ${schedule}`] };
   const sizes = sizesFor(databaseSize, megabytesPerSecond);
-  const between = schedule.longestGapMs + flexibleWindow + (sizes.startSeconds + sizes.seconds) * 1000;
+  const runMs = (sizes.startSeconds + sizes.seconds) * 1000;
+  const between = schedule.longestGapMs + flexibleWindow + runMs;
   const silence = alarmWindow(between + grace);
+  const unverified = alarmWindow(between + runMs + grace);
   const rpo = alarmWindow(cluster.rpo);
-  if (silence === undefined)
+  if (silence === undefined || unverified === undefined)
     problems.push(
       "schedule: leaves gaps that no alarm of CloudWatch can watch, which looks back seven days; back up at least every six days",
     );
@@ -182,9 +211,9 @@ function clusterOf(
     problems.push(
       `rpo: ${minutes(between)} minutes can lie between two backups by the schedule, its window and the time of a run; back up more often, or take a larger rpo`,
     );
-  if (silence === undefined || rpo === undefined) return { deployed: undefined, problems };
+  if (silence === undefined || unverified === undefined || rpo === undefined) return { deployed: undefined, problems };
   const secrets = references(cluster).flatMap(([, reference]) => cloudReference(reference) ?? []);
-  return { deployed: { name, sizes, schedule, flexibleMinutes: flexibleWindow / MINUTE_MS, silence, rpo, secrets }, problems };
+  return { deployed: { name, sizes, schedule, flexibleMinutes: flexibleWindow / MINUTE_MS, silence, unverified, rpo, secrets }, problems };
 }
 
 function minutes(ms: number): number {

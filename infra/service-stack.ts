@@ -31,7 +31,7 @@ export class ServiceStack extends Stack {
         "config/invalid",
         `${deployment.loaded.file} has ${clusters.length} clusters, and a stack has room for ${MOST_CLUSTERS}`,
         {
-          hint: "put the others into a second file with a service.name of its own, that names the keys of this vault by their ARNs, and deploy its service stack alone",
+          hint: "put the others into a second file with a service.name of its own, that names all keys of this vault by their ARNs, that of the bucket too (store.sse.kmsKey), and deploy its service stack alone",
         },
       );
     }
@@ -68,7 +68,7 @@ export class ServiceStack extends Stack {
 }
 
 /** What a first deployment lacks and a later one should not. */
-function warnOfWhatIsMissing(stack: Stack, { loaded }: Deployment): void {
+function warnOfWhatIsMissing(stack: Stack, { loaded, service }: Deployment): void {
   const { trustedKeys, breakGlass } = loaded.config;
   const warnings = Validations.of(stack);
   if (trustedKeys.snapshot.length === 0 || trustedKeys.audit.length === 0)
@@ -80,5 +80,10 @@ function warnOfWhatIsMissing(stack: Stack, { loaded }: Deployment): void {
     warnings.addWarning(
       "lifeboat:breakGlass",
       "breakGlass is empty: without the wrapping key no snapshot could be opened; make an identity with age-keygen, keep it offline, and list its recipient",
+    );
+  if (service.notify.length === 0)
+    warnings.addWarning(
+      "lifeboat:notify",
+      "service.notify is empty: nobody hears of alarms and failures, unless something else subscribes to the topic; name an address",
     );
 }

@@ -1,11 +1,13 @@
-import { Aws, Duration, RemovalPolicy } from "aws-cdk-lib";
+import { Aws, Duration } from "aws-cdk-lib";
 import { AnyPrincipal, Effect, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectLockRetention, ObjectOwnership } from "aws-cdk-lib/aws-s3";
 import { S3_SERVER_ACCESS_LOGS_USE_BUCKET_POLICY } from "aws-cdk-lib/cx-api";
 import { Construct } from "constructs";
+import { bucketKeyName } from "../deployment.ts";
 import type { Deployment } from "../deployment.ts";
 import { acknowledge } from "../acknowledge.ts";
+import { KEPT } from "./kept.ts";
 import { bucketKey, signingKey, wrappingKey } from "./vault-keys.ts";
 
 export interface SnapshotVaultProps {
@@ -35,7 +37,7 @@ export class SnapshotVault extends Construct {
     this.node.setContext(S3_SERVER_ACCESS_LOGS_USE_BUCKET_POLICY, true);
     const { store, keys, service } = deployment;
     this.bucketArn = `arn:${Aws.PARTITION}:s3:::${store.bucket}`;
-    this.bucketKey = bucketKey(this, "BucketKey", store.sse?.kmsKey ?? `alias/${service.name}-bucket`);
+    this.bucketKey = bucketKey(this, "BucketKey", bucketKeyName(store, service));
     this.wrappingKey = wrappingKey(this, "WrappingKey", keys.wrap);
     this.signingKeys = {
       snapshot: signingKey(this, "SnapshotKey", keys.sign.snapshot, "snapshots: the role of the backup signs manifests"),
@@ -57,7 +59,7 @@ export class SnapshotVault extends Construct {
       lifecycleRules: [{ id: "unfinished-uploads", abortIncompleteMultipartUploadAfter: Duration.days(UNFINISHED_DAYS) }],
       serverAccessLogsBucket: this.#accessLogs(),
       serverAccessLogsPrefix: "vault/",
-      removalPolicy: RemovalPolicy.RETAIN,
+      removalPolicy: KEPT,
     });
     this.bucket.addToResourcePolicy(writtenOnce(this.bucket.arnForObjects(`${store.prefix}clusters/*`)));
   }
@@ -72,7 +74,7 @@ export class SnapshotVault extends Construct {
       // S3 delivers its logs into no bucket that a key of KMS encrypts by default.
       encryption: BucketEncryption.S3_MANAGED,
       lifecycleRules: [{ id: "old-logs", expiration: Duration.days(ACCESS_LOG_DAYS) }],
-      removalPolicy: RemovalPolicy.RETAIN,
+      removalPolicy: KEPT,
     });
     acknowledge(logs, "AwsSolutions-S1", "it holds the access logs; logging who delivers logs would never end");
     return logs;

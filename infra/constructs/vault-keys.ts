@@ -1,7 +1,8 @@
-import { Duration, RemovalPolicy } from "aws-cdk-lib";
+import { Duration } from "aws-cdk-lib";
 import { Alias, Key, KeySpec, KeyUsage } from "aws-cdk-lib/aws-kms";
 import type { IKey, KeyProps } from "aws-cdk-lib/aws-kms";
 import type { Construct } from "constructs";
+import { KEPT } from "./kept.ts";
 
 /** The longest that KMS takes: so long a key that somebody had deleted can be had back. */
 const PENDING_WINDOW = Duration.days(30);
@@ -27,7 +28,7 @@ export function signingKey(scope: Construct, id: string, name: string, what: str
 /** A new key under an alias that stays as long as it does; the key itself where `name` is the ARN of one. */
 function key(scope: Construct, id: string, name: string, props: KeyProps): IKey {
   if (!name.startsWith("alias/")) return Key.fromKeyArn(scope, id, name);
-  const made = new Key(scope, id, { ...props, pendingWindow: PENDING_WINDOW, removalPolicy: RemovalPolicy.RETAIN });
-  new Alias(scope, `${id}Alias`, { aliasName: name, targetKey: made, removalPolicy: RemovalPolicy.RETAIN });
+  const made = new Key(scope, id, { ...props, pendingWindow: PENDING_WINDOW, removalPolicy: KEPT });
+  new Alias(scope, `${id}Alias`, { aliasName: name, targetKey: made, removalPolicy: KEPT });
   return made;
 }

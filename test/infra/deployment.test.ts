@@ -57,6 +57,20 @@ describe("what cannot be deployed is refused, with the cluster and the setting",
       { WRAP: "arn:aws:kms:eu-central-1:123456789012:alias/wrap" },
       "keys.wrap: name it by alias/NAME, and the vault makes it, or by the ARN of a key that is there; policies need one or the other",
     ],
+    [{ WRAP: "alias/aws/s3" }, "keys.wrap: aliases that begin with alias/aws/ are AWS's own; take another"],
+    [
+      { WRAP: "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab" },
+      "keys.wrap: the key is in us-east-1, and bucket and functions are in eu-central-1",
+    ],
+    [{ WRAP: "alias/lifeboat-bucket" }, "keys.wrap: alias/lifeboat-bucket is the key of the bucket, and each has a key of its own"],
+    [
+      { STORE: "{ kind: s3, bucket: b-1-2, region: eu-central-1, sse: { kmsKey: alias/lifeboat-wrap } }" },
+      "keys.wrap: alias/lifeboat-wrap is the key of the bucket, and each has a key of its own",
+    ],
+    [
+      { STORE: "{ kind: s3, bucket: b-1-2, region: eu-central-1, endpoint: 'https://s3.example:9000' }" },
+      "store.endpoint: the vault's bucket is in AWS, and functions would look for it at https://s3.example:9000; leave it out",
+    ],
     [{ CLUSTERS: "{}" }, "clusters: there are none to back up"],
     [
       { CLUSTERS: "{ a.b: { endpoints: ['http://10.0.0.1:2379'] }, a_b: { endpoints: ['http://10.0.0.2:2379'] } }" },
@@ -196,6 +210,8 @@ test("what follows from the configuration", async () => {
       flexibleMinutes: 10,
       // 5 h, 10 min, 507 s and 30 min.
       silence: { periodSeconds: 300, periods: 70 },
+      // 507 s more.
+      unverified: { periodSeconds: 300, periods: 72 },
       rpo: { periodSeconds: 300, periods: 288 },
       secrets: [
         { service: "secretsmanager", name: "etcd/prod", field: "cert" },

@@ -18,7 +18,12 @@ export function vaultSuite({ example, other }: Synths): void {
         const kept = Object.values(vault.Resources).filter(({ Type }) => /Bucket$|Key$|Alias$/.test(Type));
         expect(kept.length).toBeGreaterThan(6);
         for (const { DeletionPolicy, UpdateReplacePolicy, Type } of kept)
-          expect({ Type, DeletionPolicy, UpdateReplacePolicy }).toEqual({ Type, DeletionPolicy: "Retain", UpdateReplacePolicy: "Retain" });
+          expect({ Type, DeletionPolicy, UpdateReplacePolicy }).toEqual({
+            Type,
+            // Not what a first deployment made that failed: a second could not make it again.
+            DeletionPolicy: "RetainExceptOnCreate",
+            UpdateReplacePolicy: "Retain",
+          });
       }
       const manifest: unknown = JSON.parse(await readFile(join(example().out, "manifest.json"), "utf8"));
       expect(manifest).toMatchObject({ artifacts: { "lifeboat-vault": { properties: { terminationProtection: true } } } });
@@ -106,6 +111,21 @@ export function vaultSuite({ example, other }: Synths): void {
       }
       expect(sign).toHaveLength(3);
       for (const key of sign) expect(key).toMatchObject({ KeySpec: "ECC_NIST_P256", KeyUsage: "SIGN_VERIFY", PendingWindowInDays: 30 });
+    });
+
+    test("lets nobody into its buckets by their policies, but S3 itself to deliver the access logs", () => {
+      for (const { vault, templates } of [example(), other()]) {
+        const statements = ofType(vault, "AWS::S3::BucketPolicy").flatMap(([, { Properties }]) =>
+          statementsIn(Properties["PolicyDocument"], templates),
+        );
+        expect(statements.filter(({ Effect }) => Effect === "Allow")).toMatchObject([
+          {
+            Principal: { Service: "logging.s3.amazonaws.com" },
+            Action: ["s3:PutObject"],
+            Condition: { StringEquals: { "aws:SourceAccount": ["123456789012"] } },
+          },
+        ]);
+      }
     });
 
     test("leaves it to IAM who may use a key: no key's policy names anybody but the account", () => {
