@@ -8,6 +8,11 @@ import { systemClock } from "../shared/system-clock.ts";
 import { wire } from "../shared/wire.ts";
 import type { Ports, Surroundings } from "../shared/wire.ts";
 
+/** Whose function this is: what deployed it says so, also where the configuration cannot be read. */
+export function serviceName(): string {
+  return surroundings.environment[ENVIRONMENT.service] ?? "lifeboat";
+}
+
 /** What all invocations of one container work with. */
 export interface Container {
   readonly loaded: LoadedConfig;

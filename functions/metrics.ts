@@ -1,14 +1,18 @@
 import { Metrics, MetricUnit } from "@aws-lambda-powertools/metrics";
-import { METRIC_DIMENSION, METRIC_NAMESPACE, METRICS } from "../shared/service.ts";
+import { METRIC_DIMENSIONS, METRIC_NAMESPACE, METRICS } from "../shared/service.ts";
 
 export type Measured = Readonly<Partial<Record<keyof typeof METRICS, number>>>;
 
+/** Whose metrics they are. */
+export type Whose = Readonly<Record<keyof typeof METRIC_DIMENSIONS, string>>;
+
 /** Writes metrics of one cluster to the log, from where CloudWatch takes them: Embedded Metric Format, without a call. */
-export function writeMetrics(cluster: string, measured: Measured): void {
+export function writeMetrics(whose: Whose, measured: Measured): void {
   const metrics = new Metrics({ namespace: METRIC_NAMESPACE });
-  // Powertools' own dimension `service` would make other metrics of them than the alarms look at.
+  // Powertools' own dimension `service` is a name of its own choice, and the alarms look at ours.
   metrics.clearDefaultDimensions();
-  metrics.addDimension(METRIC_DIMENSION, cluster);
+  metrics.addDimension(METRIC_DIMENSIONS.service, whose.service);
+  metrics.addDimension(METRIC_DIMENSIONS.cluster, whose.cluster);
   for (const [key, value] of Object.entries(measured)) if (isMetric(key)) metrics.addMetric(METRICS[key], unitOf(key), value);
   metrics.publishStoredMetrics();
 }

@@ -3,12 +3,12 @@ import { replicasNeedAttention } from "../shared/jobs/copy/to-replicas.ts";
 import type { Progress } from "../shared/progress.ts";
 
 /** Says in the log what became of each copy. */
-export function tellCopies({ note }: Progress, copies: readonly ReplicaOutcome[]): void {
+export function tellCopies(progress: Progress, copies: readonly ReplicaOutcome[]): void {
   for (const copy of copies) {
     const name = `${copy.cluster}/${copy.id} in the replica ${copy.replica}`;
-    if (copy.outcome !== "failed") note("info", `${name}: ${copy.outcome}`);
-    else note("warn", `${name}: ${copy.error.message}${copy.error.hint === undefined ? "" : `; ${copy.error.hint}`}`);
-    for (const conflict of copy.conflicts) note("warn", `${name}: ${conflict}`);
+    if (copy.outcome !== "failed") progress.note("info", `${name}: ${copy.outcome}`);
+    else progress.note("warn", `${name}: ${copy.error.message}${copy.error.hint === undefined ? "" : `; ${copy.error.hint}`}`);
+    for (const conflict of copy.conflicts) progress.note("warn", `${name}: ${conflict}`);
   }
 }
 

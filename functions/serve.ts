@@ -3,7 +3,7 @@ import { isLifeboatError } from "../shared/errors.ts";
 import type { Progress } from "../shared/progress.ts";
 import { connectCluster } from "../shared/wire.ts";
 import type { ConnectedCluster, Ports } from "../shared/wire.ts";
-import { forgetContainer, openContainer, surroundings } from "./container.ts";
+import { forgetContainer, openContainer, serviceName, surroundings } from "./container.ts";
 import { deadlineOf } from "./deadline.ts";
 import { clusterIn, parseEvent } from "./events.ts";
 import { failureOf } from "./failure.ts";
@@ -44,7 +44,7 @@ export function serve<S extends z.ZodType<{ readonly cluster: string }>, Outcome
     const cluster = clusterIn(event);
     logger.appendKeys({ cluster });
     const measure = (measured: Measured): void => {
-      if (cluster !== undefined) writeMetrics(cluster, measured);
+      if (cluster !== undefined) writeMetrics({ service: serviceName(), cluster }, measured);
     };
     try {
       const parsed = parseEvent(job.schema, event);

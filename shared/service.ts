@@ -2,13 +2,15 @@
  * What the CDK app and the functions agree on: names and shapes. Without imports, so that infra/ takes in no AWS client by it and functions/ no CDK.
  */
 
-/** Environment variables of a function. */
+/** Environment variables of a function, and of a task. */
 export const ENVIRONMENT = {
   /** Path of lifeboat.yaml, relative to the folder of the function's code. */
   config: "LIFEBOAT_CONFIG",
+  /** `service.name`, which metrics need also where the file cannot be read. */
+  service: "LIFEBOAT_SERVICE",
 } as const;
 
-/** Environment variables of a task: what runs in a container in place of a function where 15 minutes are not enough. */
+/** Environment variables of a task besides: what runs in a container in place of a function where 15 minutes are not enough. */
 export const TASK = {
   /** `backup` or `verify`. */
   step: "LIFEBOAT_STEP",
@@ -93,10 +95,10 @@ export const FAILURES = {
 } as const;
 
 export const METRIC_NAMESPACE = "EtcdLifeboat";
-/** The only dimension of every metric below. */
-export const METRIC_DIMENSION = "cluster";
+/** The dimensions of every metric below. By the cluster alone, one service of an account could not be told from another that has a cluster of the same name, and would hide its silence. */
+export const METRIC_DIMENSIONS = { service: "service", cluster: "cluster" } as const;
 
-/** Metrics that the functions write (EMF), each with the cluster as its dimension. Counts, unless the name ends in a unit. */
+/** Metrics that the functions write (EMF), each with service and cluster as its dimensions. Counts, unless the name ends in a unit. */
 export const METRICS = {
   /** A backup ended with a committed snapshot, whatever its proof. Its absence is what the dead man's alarm tells. */
   backupCommitted: "BackupCommitted",

@@ -36,7 +36,7 @@ export class BackupFunction extends Construct {
       architecture: Architecture.ARM_64,
       code: functionCode(name, deployment),
       handler: HANDLER,
-      environment: { [ENVIRONMENT.config]: CONFIG_FILE },
+      environment: { [ENVIRONMENT.config]: CONFIG_FILE, [ENVIRONMENT.service]: deployment.service.name },
       memorySize: sizes.memoryMiB,
       ephemeralStorageSize: Size.mebibytes(sizes.storageMiB),
       timeout: Duration.seconds(sizes.seconds),

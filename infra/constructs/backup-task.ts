@@ -3,7 +3,7 @@ import { CpuArchitecture, FargateTaskDefinition, LogDriver, OperatingSystemFamil
 import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { Role } from "aws-cdk-lib/aws-iam";
 import { Construct } from "constructs";
-import { stateMachineName, TASK } from "../../shared/service.ts";
+import { ENVIRONMENT, stateMachineName, TASK } from "../../shared/service.ts";
 import { acknowledge } from "../acknowledge.ts";
 import type { Step } from "../definition.ts";
 import type { DeployedCluster, Deployment } from "../deployment.ts";
@@ -42,9 +42,13 @@ export class BackupTask extends Construct {
         logGroup: keptLog(this, "Log", `/${service.name}/${cluster.name}/${name}`, service),
         streamPrefix: name,
       }),
-      environment: { [TASK.step]: name, [TASK.seconds]: String(sizes.seconds) },
+      environment: { [ENVIRONMENT.service]: service.name, [TASK.step]: name, [TASK.seconds]: String(sizes.seconds) },
     });
-    acknowledge(definition, "AwsSolutions-ECS2", "which step it is and how long it has: no secret, and the same for every run");
+    acknowledge(
+      definition,
+      "AwsSolutions-ECS2",
+      "whose task and which step it is, and how long it has: no secret, and the same for every run",
+    );
     const execution = definition.obtainExecutionRole();
     acknowledge(execution, "AwsSolutions-IAM5[Resource::*]", "a token of ECR is not for one repository");
     // By name, since the state machine itself names this task.

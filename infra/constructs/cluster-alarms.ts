@@ -49,9 +49,9 @@ export class ClusterAlarms extends Construct {
     this.#absent(
       "not-verified",
       METRICS.verified,
-      cluster.silence,
+      cluster.unverified,
       HEADINGS.notVerified,
-      "no backup was read back and countersigned within the schedule's gap, window and grace",
+      "no backup was read back and countersigned within the schedule's gap, window, verification and grace",
     );
 
     // As Step Functions sees it: a function that was killed writes no metric of its own. (A sum of both would be metric math, which an emulator refuses.)
@@ -62,7 +62,7 @@ export class ClusterAlarms extends Construct {
       HEADINGS.failed,
       "a run took longer than all its attempts may",
     );
-    this.#counted("verify-failed", METRICS.verifyFailed, HEADINGS.verifyFailed, "a backup could not be verified");
+    this.#counted("unverifiable", METRICS.verifyFailed, HEADINGS.verifyFailed, "a backup could not be verified");
     if (props.deployment.replicas.length > 0)
       this.#counted("replica", METRICS.replicaFailed, HEADINGS.replica, "a verified backup is not whole in every replica");
     this.#counted("unproven", METRICS.backupUnproven, HEADINGS.unproven, "too few members confirmed a backup");
@@ -128,7 +128,8 @@ export class ClusterAlarms extends Construct {
   }
 
   #metric(metric: string, statistic: string, period: Duration): IMetric {
-    return lifeboatMetric(this.#props.cluster.name, metric, statistic, period);
+    const { deployment, cluster } = this.#props;
+    return lifeboatMetric(deployment.service.name, cluster.name, metric, statistic, period);
   }
 
   #common(

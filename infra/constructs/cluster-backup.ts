@@ -86,7 +86,7 @@ export class ClusterBackup extends Construct {
     }
     const { step, starts } = new BackupTask(this, id, { deployment, cluster, name, sizes, role, host: tasks });
     // A task has no metric of how long it ran, and verifying writes none.
-    const metric = lifeboatMetric(cluster.name, METRICS.durationMs, Stats.MAXIMUM, FIVE_MINUTES);
+    const metric = lifeboatMetric(deployment.service.name, cluster.name, METRICS.durationMs, Stats.MAXIMUM, FIVE_MINUTES);
     return { step, starts, durations: name === "backup" ? [{ name, metric, seconds: sizes.seconds }] : [] };
   }
 }

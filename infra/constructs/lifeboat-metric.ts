@@ -1,13 +1,20 @@
 import { Metric } from "aws-cdk-lib/aws-cloudwatch";
 import type { Duration } from "aws-cdk-lib";
-import { METRIC_DIMENSION, METRIC_NAMESPACE } from "../../shared/service.ts";
+import { METRIC_DIMENSIONS, METRIC_NAMESPACE } from "../../shared/service.ts";
 
-/** One of METRICS, as the functions write it for a cluster. */
-export function lifeboatMetric(cluster: string, metricName: string, statistic: string, period: Duration, label?: string): Metric {
+/** One of METRICS, as the functions write it for a cluster of a service. */
+export function lifeboatMetric(
+  service: string,
+  cluster: string,
+  metricName: string,
+  statistic: string,
+  period: Duration,
+  label?: string,
+): Metric {
   return new Metric({
     namespace: METRIC_NAMESPACE,
     metricName,
-    dimensionsMap: { [METRIC_DIMENSION]: cluster },
+    dimensionsMap: { [METRIC_DIMENSIONS.service]: service, [METRIC_DIMENSIONS.cluster]: cluster },
     statistic,
     period,
     ...(label === undefined ? {} : { label }),

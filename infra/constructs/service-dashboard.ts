@@ -38,14 +38,14 @@ export class ServiceDashboard extends Construct {
       new GraphWidget({
         title,
         width: WIDTH / 3,
-        left: names.map((name) => lifeboatMetric(name, metric, statistic, Duration.hours(1), name)),
+        left: names.map((name) => lifeboatMetric(service.name, name, metric, statistic, Duration.hours(1), name)),
       });
     const day = (title: string, metric: string): SingleValueWidget =>
       new SingleValueWidget({
         title,
         width: WIDTH / 3,
         setPeriodToTimeRange: false,
-        metrics: names.map((name) => lifeboatMetric(name, metric, Stats.SUM, Duration.days(1), name)),
+        metrics: names.map((name) => lifeboatMetric(service.name, name, metric, Stats.SUM, Duration.days(1), name)),
       });
     dashboard.addWidgets(
       new TextWidget({

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { handler as backup } from "../../functions/backup.ts";
 import { forgetContainer } from "../../functions/container.ts";
 import { handler as verify } from "../../functions/verify.ts";
-import { ENVIRONMENT, METRIC_DIMENSION, METRIC_NAMESPACE } from "../../shared/service.ts";
+import { ENVIRONMENT, METRIC_DIMENSIONS, METRIC_NAMESPACE } from "../../shared/service.ts";
 import { startCluster } from "../../tools/lab/etcd-cluster.ts";
 import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
 import { ROOT_PASSWORD } from "../../tools/lab/cluster-security.ts";
@@ -46,6 +46,7 @@ beforeAll(async () => {
   await place.edit("lifeboat.yaml", (text) => text.replace(/^store:.*\n(?: .*\n|# .*\n|#   .*\n)*/m, store));
   for (const [name, value] of Object.entries(place.options.env ?? {})) vi.stubEnv(name, value);
   vi.stubEnv(ENVIRONMENT.config, place.path("lifeboat.yaml"));
+  vi.stubEnv(ENVIRONMENT.service, "etcd");
   vi.stubEnv("TMPDIR", folder.path);
 });
 afterEach(() => forgetContainer());
@@ -67,16 +68,19 @@ async function expectNoSecret({ text, failure }: Invoked): Promise<void> {
 
 const asMetrics = (values: Readonly<Record<string, unknown>>): unknown => [
   expect.objectContaining({
-    [METRIC_DIMENSION]: "prod",
+    [METRIC_DIMENSIONS.service]: "etcd",
+    [METRIC_DIMENSIONS.cluster]: "prod",
     ...values,
     _aws: {
       Timestamp: expect.any(Number) as unknown,
-      CloudWatchMetrics: [{ Namespace: METRIC_NAMESPACE, Dimensions: [[METRIC_DIMENSION]], Metrics: expect.any(Array) as unknown }],
+      CloudWatchMetrics: [
+        { Namespace: METRIC_NAMESPACE, Dimensions: [Object.values(METRIC_DIMENSIONS)], Metrics: expect.any(Array) as unknown },
+      ],
     },
   }),
 ];
 
-test("a slot is backed up: outcome, metrics with one dimension, and a log in JSON without a secret", async () => {
+test("a slot is backed up: outcome, metrics of its service and cluster, and a log in JSON without a secret", async () => {
   const invoked = await invoke(backup, { cluster: "prod", slot: SLOT });
   expect(invoked.failure).toBeUndefined();
   expect(invoked.outcome).toEqual({

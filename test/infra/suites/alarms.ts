@@ -45,7 +45,7 @@ export function alarmsSuite({ example, other }: Synths): void {
         "silent",
         "timed-out",
         "unproven",
-        "verify-failed",
+        "unverifiable",
       ];
       expect(
         alarmsIn(example())
@@ -58,6 +58,8 @@ export function alarmsSuite({ example, other }: Synths): void {
         { MetricName: METRICS.replicaFailed, Threshold: 1 },
         { MetricName: METRICS.replicaFailed, Threshold: 1 },
       ]);
+      // Else an alarm of the cluster prod could have the name of one of the cluster prod-KIND.
+      for (const kind of [...kinds, "replica"]) expect(kinds.filter((suffix) => kind.endsWith(`-${suffix}`))).toEqual([]);
     });
 
     test("all tell the topic, and lead to a heading of the runbook that says what to look at and what to do", async () => {
@@ -91,7 +93,8 @@ export function alarmsSuite({ example, other }: Synths): void {
         ...absent,
         MetricName: METRICS.verified,
         Period: 300,
-        EvaluationPeriods: 17,
+        // Another 172 s.
+        EvaluationPeriods: 18,
       });
       expect(named.get("lifeboat-prod-rpo")).toMatchObject({
         ...absent,
@@ -108,13 +111,16 @@ export function alarmsSuite({ example, other }: Synths): void {
         expect({ AlarmName, fits: Period * EvaluationPeriods <= (Period < 3600 ? 86_400 : 604_800) }).toEqual({ AlarmName, fits: true });
     });
 
-    test("look at metrics that the functions write, by the cluster alone", () => {
+    test("look at metrics that the functions write, by service and cluster", () => {
       const written: readonly string[] = Object.values(METRICS);
       const own = alarmsIn(example()).filter(({ Namespace }) => Namespace === "EtcdLifeboat");
       expect(own).toHaveLength(10);
       for (const { MetricName, Dimensions } of own) {
         expect(written).toContain(MetricName);
-        expect(Dimensions).toEqual([{ Name: "cluster", Value: "prod" }]);
+        expect(Dimensions).toEqual([
+          { Name: "cluster", Value: "prod" },
+          { Name: "service", Value: "lifeboat" },
+        ]);
       }
     });
 

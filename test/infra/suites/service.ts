@@ -39,7 +39,7 @@ export function serviceSuite({ example, other }: Synths): void {
           MemorySize: 1769,
           EphemeralStorage: { Size: 512 },
           Timeout: 172,
-          Environment: { Variables: { LIFEBOAT_CONFIG: "lifeboat.yaml" } },
+          Environment: { Variables: { LIFEBOAT_CONFIG: "lifeboat.yaml", LIFEBOAT_SERVICE: "lifeboat" } },
           VpcConfig: { SubnetIds: ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"], SecurityGroupIds: ["sg-0123456789abcdef0"] },
         });
     });
@@ -82,6 +82,7 @@ export function serviceSuite({ example, other }: Synths): void {
           RuntimePlatform: { CpuArchitecture: "ARM64" },
         });
         expect(JSON.stringify(Properties["TaskRoleArn"])).toMatch(/large(Backup|Verify)Role/);
+        expect(JSON.stringify(Properties["ContainerDefinitions"])).toContain('{"Name":"LIFEBOAT_SERVICE","Value":"etcd"}');
       }
       expect(ofType(other().service, "AWS::Lambda::Function")).toHaveLength(2);
       const definition = definitionOf(other(), "large");
