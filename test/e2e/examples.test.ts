@@ -161,8 +161,18 @@ const cronJob = z.object({
     concurrencyPolicy: z.literal("Forbid"),
     jobTemplate: z.object({
       spec: z.object({
+        podFailurePolicy: z.object({
+          rules: z.tuple([
+            z.object({
+              action: z.literal("FailJob"),
+              onExitCodes: z.object({ operator: z.literal("In"), values: z.tuple([z.literal(2), z.literal(4), z.literal(6)]) }),
+            }),
+          ]),
+        }),
         template: z.object({
           spec: z.object({
+            // Kubernetes takes a podFailurePolicy with this alone.
+            restartPolicy: z.literal("Never"),
             automountServiceAccountToken: z.literal(false),
             securityContext: z.object({ runAsNonRoot: z.literal(true), seccompProfile: z.object({ type: z.literal("RuntimeDefault") }) }),
             initContainers: z.array(container),
