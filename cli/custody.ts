@@ -75,6 +75,11 @@ export const registerCustody: Register = (program, run) => {
           if (isFault(record)) tell(session.console, `warning: ${record.message}`);
         if (!isReplica && report !== undefined && report.findings.length > 0 && (await hasCopiedLog(vault, cluster)))
           tell(session.console, `hint: the store has the custody log of another store; if it is a replica of that, say --replica`);
+        if (report !== undefined && isNoReplica(report))
+          tell(
+            session.console,
+            "warning: no log of another store is here: it is no replica, nothing was copied yet, or that log was removed",
+          );
         return exitCodeFor(shown, report);
       }),
     );
@@ -88,10 +93,15 @@ function requireSomething({ records, documents, findings }: CustodyReport, clust
   });
 }
 
+/** A person said that it is one. */
+function isNoReplica({ copied }: CustodyReport): boolean {
+  return copied !== undefined && copied.head === undefined;
+}
+
 function exitCodeFor(shown: readonly FoundRecord[], report: CustodyReport | undefined): ExitCode {
   if (report === undefined) return shown.some(({ record }) => isFault(record)) ? 4 : 0;
   if (report.findings.some(isOfChain)) return 4;
-  return report.findings.length > 0 ? 6 : 0;
+  return report.findings.length > 0 || isNoReplica(report) ? 6 : 0;
 }
 
 function parseHead(text: string | undefined): CustodyReceipt | undefined {
@@ -132,9 +142,8 @@ function toRow({ sequence, key, record }: FoundRecord): string[] {
   return [number, formatTime(time), event, signer.purpose, actor, about, why.join(": ")];
 }
 
-function describeReport(cluster: string, { head, findings, records, documents, beforeLog, copied }: CustodyReport): string {
-  const before = beforeLog === 0 ? "" : `, ${beforeLog} of them from before there was a log`;
-  const looked = `${records} records, held against ${documents} manifests, countersignatures, lineages and rewraps${before}`;
+function describeReport(cluster: string, { head, findings, records, documents, copied }: CustodyReport): string {
+  const looked = `${records} records, held against ${documents} documents (manifests, countersignatures, lineages, rewraps)`;
   const own = head === undefined ? "there is no log" : `head ${describeReceipt(head)}`;
   const last = copied === undefined ? own : `${own}\n${describeCopied(copied)}`;
   if (findings.length === 0) return `the custody log of ${cluster} holds: ${looked}\n${last}`;

@@ -44,7 +44,11 @@ export const registerRewrap: Register = (program, run) => {
             wrappingKey,
             replicaKeys,
             dryRun,
-            snapshots: snapshots.map(({ cluster: of, id, error, ...rest }) => ({ ref: `${of}/${id}`, ...rest, error: error?.message })),
+            snapshots: snapshots.map(({ cluster: of, id, error, ...rest }) => ({
+              ref: `${of}/${id}`,
+              ...rest,
+              error: error?.message ?? null,
+            })),
             unbelieved: bad.map(({ key, error }) => ({ key, reason: error.message })),
           });
         } else {

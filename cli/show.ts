@@ -75,7 +75,7 @@ function fieldsOf({ manifest, digest, verifications }: Shown): [string, string][
     ...(manifest.quarantine === undefined ? [] : ([["quarantined", manifest.quarantine.reasons.join("; ")]] satisfies [string, string][])),
     ["signed by", manifest.signer.fingerprint],
     ["manifest", digest],
-    ["custody", manifest.custody === undefined ? "none: it is from before there was a log" : describeReceipt(manifest.custody)],
+    ["custody", manifest.custody === undefined ? "none: the custody log does not account for it" : describeReceipt(manifest.custody)],
     [
       "verified",
       verifications.length === 0

@@ -10,46 +10,35 @@ import type { Vault } from "./catalog.ts";
 /** What a log has to account for. */
 export interface StoredDocuments {
   /** By key, those that are believed. */
-  readonly documents: ReadonlyMap<string, Stored & { readonly madeAt: Date }>;
+  readonly documents: ReadonlyMap<string, Stored>;
   /** Those that are not. */
   readonly findings: readonly CustodyFinding[];
 }
 
-type Document = Stored & { readonly madeAt: Date };
-
 /** How each kind of document is found, and what of it concerns the log. */
 const SORTS: readonly {
   readonly prefix: (cluster: string) => string;
-  readonly open: (vault: Vault, key: string, cluster: string, bytes: Uint8Array) => Omit<Document, "digest">;
+  readonly open: (vault: Vault, key: string, cluster: string, bytes: Uint8Array) => Omit<Stored, "digest">;
 }[] = [
   {
     prefix: snapshotsPrefix,
     open: (...at) => {
-      const { custody, createdAt, stored } = openAt("snapshot", ...at);
+      const { custody, stored } = openAt("snapshot", ...at);
       const data = stored.kind === "sealed" ? { key: stored.key, sha256: stored.sha256 } : undefined;
-      return { custody, data, madeAt: new Date(createdAt) };
+      return { custody, data };
     },
   },
   {
     prefix: verifiedPrefix,
-    open: (...at) => {
-      const { custody, verifiedAt } = openAt("verification", ...at);
-      return { custody, data: undefined, madeAt: new Date(verifiedAt) };
-    },
+    open: (...at) => ({ custody: openAt("verification", ...at).custody, data: undefined }),
   },
   {
     prefix: rewrapsPrefix,
-    open: (...at) => {
-      const { custody, rewrappedAt } = openAt("rewrap", ...at);
-      return { custody, data: undefined, madeAt: new Date(rewrappedAt) };
-    },
+    open: (...at) => ({ custody: openAt("rewrap", ...at).custody, data: undefined }),
   },
   {
     prefix: lineagePrefix,
-    open: (...at) => {
-      const { custody, openedAt } = openAt("lineage", ...at);
-      return { custody, data: undefined, madeAt: new Date(openedAt) };
-    },
+    open: (...at) => ({ custody: openAt("lineage", ...at).custody, data: undefined }),
   },
 ];
 
@@ -58,7 +47,7 @@ const PARALLEL_READS = 16;
 
 /** The manifests, countersignatures, rewraps and lineages of a cluster. Holds what the log is held against, not the documents. */
 export async function readStoredDocuments(vault: Vault, cluster: string): Promise<StoredDocuments> {
-  const documents = new Map<string, Document>();
+  const documents = new Map<string, Stored>();
   const findings: CustodyFinding[] = [];
   for (const { prefix, open } of SORTS) {
     const read = async (key: string): Promise<void> => {

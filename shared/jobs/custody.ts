@@ -30,8 +30,6 @@ export interface CustodyReport {
   readonly records: number;
   /** How many documents of the store the log was held against. */
   readonly documents: number;
-  /** How many of them are from before there was a log. */
-  readonly beforeLog: number;
   /** Of a replica: the last record of the log that was copied, and how much that it tells of is not here, since it was not copied or was removed since. */
   readonly copied?: { readonly head: CustodyReceipt | undefined; readonly notHere: number };
 }
@@ -81,8 +79,7 @@ export async function verifyCustody(
     if (finding !== undefined) findings.push(finding);
   }
   findings.push(...stored.findings);
-  const { unlogged, beforeLog } = findUnlogged(stored, logs);
-  findings.push(...unlogged);
+  findings.push(...findUnlogged(stored, logs));
   let notHere = 0;
   for (const { log, announcements } of logs) {
     const absent = announcements.findings();
@@ -92,7 +89,7 @@ export async function verifyCustody(
   }
   findings.push(...(await findLostData(vault, cluster, stored, logs)));
   const records = logs.reduce((sum, log) => sum + log.records, 0);
-  const report = { head: logs.at(-1)?.chain.head, findings, records, documents: stored.documents.size, beforeLog };
+  const report = { head: logs.at(-1)?.chain.head, findings, records, documents: stored.documents.size };
   return options.isReplica === true ? { ...report, copied: { head: logs[0]?.chain.head, notHere } } : report;
 }
 
@@ -102,8 +99,6 @@ interface ReadLog {
   readonly announcements: Announcements;
   readonly findings: readonly CustodyFinding[];
   readonly records: number;
-  /** The time of its first record. */
-  readonly begins: Date | undefined;
 }
 
 async function readLog(
@@ -117,34 +112,23 @@ async function readLog(
   const announcements = new Announcements(stored.documents);
   const findings: CustodyFinding[] = [];
   let records = 0;
-  let begins: Date | undefined;
   for await (const found of readRecords(vault, cluster, { log })) {
     records++;
-    if (!isFault(found.record)) begins ??= new Date(found.record.time);
     findings.push(...chain.add(found));
     announcements.add(found);
     if (isSince(found, since)) onRecord(found);
   }
-  return { log, chain, announcements, findings, records, begins };
+  return { log, chain, announcements, findings, records };
 }
 
 function witnessesIn({ documents }: StoredDocuments): (CustodyReceipt & { readonly name: string })[] {
   return [...documents].flatMap(([name, { custody }]) => (custody === undefined ? [] : [{ ...custody, name }]));
 }
 
-function findUnlogged(
-  { documents }: StoredDocuments,
-  logs: readonly ReadLog[],
-): { readonly unlogged: readonly CustodyFinding[]; readonly beforeLog: number } {
+function findUnlogged({ documents }: StoredDocuments, logs: readonly ReadLog[]): readonly CustodyFinding[] {
   const unlogged: CustodyFinding[] = [];
-  const begins = logs[0]?.begins;
-  let beforeLog = 0;
   for (const [key, document] of documents) {
     const { custody, data } = document;
-    if (custody === undefined && (begins === undefined || document.madeAt < begins)) {
-      beforeLog++;
-      continue;
-    }
     // A record that is not as it was named is told of already.
     if (custody !== undefined && !logs.some(({ chain }) => chain.has(custody))) continue;
     const announcement = logs.map(({ announcements }) => announcements.announcementOf(key)).find((each) => each !== undefined);
@@ -159,7 +143,7 @@ function findUnlogged(
         : `it names record ${custody.sequence}, which announces something else${isOther ? " than its data" : ""}`;
     unlogged.push({ code: "custody/unlogged", subject: key, message, fix: UNLOGGED });
   }
-  return { unlogged, beforeLog };
+  return unlogged;
 }
 
 /** Without those that came while the log was read. */

@@ -26,7 +26,7 @@ const signer = z.looseObject({
   publicKey: base64,
 });
 
-/** The record of the custody log that announced the document; absent where it was written before there was a log. */
+/** The record of the custody log that announced the document; a document without one is not accounted for. */
 const custody = z.looseObject({ sequence: z.int().positive(), digest });
 
 const wrapping = z.looseObject({ kind: z.enum(["local", "kms"]), key: z.string().min(1), ciphertext: base64 });

@@ -137,9 +137,13 @@ describe("the command", () => {
     const { code, stdout } = await place.here("custody", "prod", "--verify");
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /\nthe custody log of prod holds: 4 records, held against 4 manifests, countersignatures, lineages and rewraps\nhead 4:sha256:[0-9a-f]{64}\n$/,
+      /\nthe custody log of prod holds: 4 records, held against 4 documents \(manifests, countersignatures, lineages, rewraps\)\nhead 4:sha256:[0-9a-f]{64}\n$/,
     );
     expect(await place.here("custody", "prod", "--head", head)).toMatchObject({ code: 0 });
+    expect(await place.here("custody", "prod", "--verify", "--replica")).toMatchObject({
+      code: 6,
+      stderr: saying("warning: no log of another store is here"),
+    });
     const cut = await without(record(4), rm, () => place.here("custody", "prod", "--head", `4:sha256:${"0".repeat(64)}`, "--json"));
     expect(cut.code).toBe(4);
     expect(JSON.parse(cut.stdout)).toMatchObject({
