@@ -28,6 +28,7 @@ export const registerShow: Register = (program, run) => {
             manifest: shown.manifest,
             manifestDigest: shown.digest,
             verifications: shown.verifications,
+            addedWrappings: shown.addedWrappings ?? null,
             badCountersignatures: shown.badCountersignatures.map(({ key, error }) => ({ key, code: error.code, message: error.message })),
             replicas: replicas.map((each) => ({ ...each, reason: each.reason ?? null })),
           });
@@ -40,7 +41,7 @@ export const registerShow: Register = (program, run) => {
     );
 };
 
-function fieldsOf({ manifest, digest, verifications }: Shown): [string, string][] {
+function fieldsOf({ manifest, digest, verifications, addedWrappings }: Shown): [string, string][] {
   const { etcd, snapshot, stored } = manifest;
   return [
     ["snapshot", `${manifest.cluster}/${manifest.id}`],
@@ -64,8 +65,9 @@ function fieldsOf({ manifest, digest, verifications }: Shown): [string, string][
           [
             "opened by",
             [
-              ...stored.encryption.wrappings.map((each) => `${each.kind} key ${each.key}`),
+              ...[...stored.encryption.wrappings, ...(addedWrappings ?? [])].map((each) => `${each.kind} key ${each.key}`),
               ...stored.encryption.breakGlass.map((each) => `break-glass ${each}`),
+              ...(addedWrappings === undefined ? ["keys that were added since, which this role may not see"] : []),
             ].join(", "),
           ],
         ] satisfies [string, string][])

@@ -155,6 +155,8 @@ test("after the wrapping key went on, rewrap lets the old one go", async () => {
   await expect(readdir(join(options.cwd, "vault/clusters/prod/rewraps"))).rejects.toMatchObject({ code: "ENOENT" });
   expect((await run(["rewrap", "prod"], 0)).stdout).toMatch(/prod\/20260102T030405Z +rewrapped/);
   expect((await run(["rewrap"], 0)).stdout).not.toMatch(/ rewrapped/);
+  // Both keys open it now, which is what somebody looks for before the old one is let go.
+  expect((await run(["show", "prod/20260102T030405Z"], 0)).stdout).toMatch(/^opened by: +kms key arn:\S+, kms key arn:\S+, break-glass /m);
 
   await admin.send(new DisableKeyCommand({ KeyId: keys.wrap }));
   await run(["export", OLD, "--out", "again.db"], 0);
