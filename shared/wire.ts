@@ -154,10 +154,11 @@ async function readAuth(cluster: ClusterConfig, read: Read): Promise<EtcdSetting
   return auth === undefined || password === undefined ? undefined : { username: auth.username, password: password.replace(/\r?\n$/, "") };
 }
 
-/** The deployed service, in the region of the configuration's keys or store. */
-export async function openExecutions({ config: { keys, store } }: LoadedConfig): Promise<Executions> {
+/** The deployed service, in the region of `stateMachine` (an ARN), else of the configuration's keys or store. */
+export async function openExecutions({ config: { keys, store } }: LoadedConfig, stateMachine: string | undefined): Promise<Executions> {
   const { StepFunctions } = await import("./executions/step-functions.ts");
-  return new StepFunctions(keys.kind === "kms" ? keys.region : store.kind === "s3" ? store.region : undefined);
+  const named = stateMachine?.split(":")[3];
+  return new StepFunctions(named ?? (keys.kind === "kms" ? keys.region : store.kind === "s3" ? store.region : undefined));
 }
 
 /** Finds helper programs, also where there is no configuration. Throws `config/invalid` for a `tools.dir` that cannot be one. */

@@ -57,7 +57,9 @@ export async function invokeBackup(ports: InvokePorts, request: InvokeRequest): 
     if (state.status === "succeeded") return { execution, outcome: parseOutcome(state.output, execution) };
     if (state.status === "failed") throw failureOf(state, execution);
     if (state.status === "stopped")
-      throw new LifeboatError("service/failed", `somebody stopped the execution ${execution}`, { hint: "nothing of it is visible" });
+      throw new LifeboatError("service/failed", `somebody stopped the execution ${execution}`, {
+        hint: "a step that had begun may go on: lifeboat ls shows whether it left a snapshot",
+      });
     await pause(clock, POLL_MS, signal);
   }
   return { execution, outcome: undefined };

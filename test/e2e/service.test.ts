@@ -173,8 +173,10 @@ test("lifeboat invoke starts it and watches it to its end; Ctrl-C ends the watch
   expect(watched.stderr).toContain(`hint: to stop it: aws stepfunctions stop-execution --execution-arn ${execution}\n`);
   expect(await lab.ended(execution)).toMatchObject({ status: "SUCCEEDED" });
 
-  const other = await lifeboatHere(["invoke", "backup", "prod", "--state-machine", `${lab.stateMachine("prod")}x`], lab.options);
-  expect(other).toMatchObject({ code: 2, stderr: saying("there is no state machine arn:") });
+  // Of another region than the configuration's.
+  const elsewhere = lab.stateMachine("prod").replace("eu-central-1", "us-east-1");
+  const other = await lifeboatHere(["invoke", "backup", "prod", "--state-machine", elsewhere], lab.options);
+  expect(other).toMatchObject({ code: 2, stderr: saying(`there is no state machine ${elsewhere} in Step Functions in us-east-1`) });
   expect((await lifeboatHere(["invoke", "backup", "staging"], lab.options)).stderr).toContain("has no cluster staging");
   vi.stubEnv("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
   const nowhere = await lifeboatHere(["invoke", "backup", "prod"], lab.options).finally(() =>
