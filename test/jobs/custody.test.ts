@@ -101,10 +101,10 @@ describe("a log that nobody touched", () => {
       ["custody/unlogged", FIRST],
       ["custody/unlogged", lineageKey(CLUSTER, 1)],
     ];
-    expect((await findings()).toSorted()).toEqual(unlogged.toSorted());
+    expect(new Set(await findings())).toEqual(new Set(unlogged));
     vault.clock.advance(3_600_000);
     await backUp(vault);
-    expect((await findings()).toSorted()).toEqual(unlogged.toSorted());
+    expect(new Set(await findings())).toEqual(new Set(unlogged));
   });
 });
 
