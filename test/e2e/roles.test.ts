@@ -11,7 +11,6 @@ import {
   EncryptCommand,
   GetPublicKeyCommand,
   KMSClient,
-  KMSServiceException,
   PutKeyPolicyCommand,
   ScheduleKeyDeletionCommand,
   SignCommand,
@@ -26,7 +25,6 @@ import {
   PutBucketPolicyCommand,
   PutObjectCommand,
   S3Client,
-  S3ServiceException,
 } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
@@ -41,6 +39,7 @@ import { startMiniStack } from "../../tools/lab/ministack.ts";
 import type { MiniStack } from "../../tools/lab/ministack.ts";
 import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
+import { answerTo } from "../support/answer-to.ts";
 import { clientConfig, newUser, policyInDocs } from "../support/iam-users.ts";
 import type { Credentials } from "../support/iam-users.ts";
 import { initialise } from "../support/initialise.ts";
@@ -135,18 +134,6 @@ async function fingerprintsOf({ kms }: Clients): Promise<Record<string, readonly
     }),
   );
   return Object.fromEntries(found);
-}
-
-/** "allowed", "denied", or the name of another error that the service answers with. */
-async function answerTo(call: Promise<unknown>): Promise<string> {
-  try {
-    await call;
-    return "allowed";
-  } catch (error) {
-    if (!(error instanceof KMSServiceException || error instanceof S3ServiceException)) throw error;
-    // KMS says it by name, and S3 by status, which is all that the answer to a HEAD has.
-    return error.name === "AccessDeniedException" || error.$metadata.httpStatusCode === 403 ? "denied" : error.name;
-  }
 }
 
 const sign = (KeyId: string) =>

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { IAMClient } from "@aws-sdk/client-iam";
-import { DecryptCommand, KMSClient, KMSServiceException } from "@aws-sdk/client-kms";
+import { DecryptCommand, KMSClient } from "@aws-sdk/client-kms";
 import { InvokeCommand, ListFunctionsCommand, UpdateFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
-import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand, S3Client, S3ServiceException } from "@aws-sdk/client-s3";
+import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
@@ -13,6 +13,7 @@ import { startMiniStack } from "../../tools/lab/ministack.ts";
 import type { MiniStack } from "../../tools/lab/ministack.ts";
 import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
+import { answerTo } from "../support/answer-to.ts";
 import { clientConfig, newUser } from "../support/iam-users.ts";
 import { lifeboat } from "../support/lifeboat.ts";
 import type { Outcome } from "../support/lifeboat.ts";
@@ -105,17 +106,6 @@ async function failureIn(role: string, name: string, event: object): Promise<str
   const { FunctionError, Payload } = await lambda.send(new InvokeCommand({ FunctionName: name, Payload: JSON.stringify(event) }));
   expect(FunctionError).toBe("Unhandled");
   return z.object({ errorMessage: z.string() }).parse(JSON.parse(Payload?.transformToString() ?? "")).errorMessage;
-}
-
-/** "allowed", "denied", or the name of another error that the service answers with. */
-async function answerTo(call: Promise<unknown>): Promise<string> {
-  try {
-    await call;
-    return "allowed";
-  } catch (error) {
-    if (!(error instanceof KMSServiceException || error instanceof S3ServiceException)) throw error;
-    return error.$metadata.httpStatusCode === 403 || error.name === "AccessDeniedException" ? "denied" : error.name;
-  }
 }
 
 test("the writer's role may not read what it wrote, nor open it, nor remove it", async () => {

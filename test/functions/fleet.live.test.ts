@@ -1,9 +1,7 @@
-import { readFile, writeFile } from "node:fs/promises";
 import { ListMultipartUploadsCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { handler as backup } from "../../functions/backup.ts";
-import { ENVIRONMENT } from "../../shared/service.ts";
 import { startCluster } from "../../tools/lab/etcd-cluster.ts";
 import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
 import { freePort } from "../../tools/lab/free-port.ts";
@@ -12,10 +10,9 @@ import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { startVersityGateway } from "../../tools/lab/versitygw.ts";
 import type { VersityGateway } from "../../tools/lab/versitygw.ts";
 import { fill } from "../etcd/support/fill.ts";
+import { functionPlace } from "../support/function-place.ts";
 import { invokeAll } from "../support/invoke-function.ts";
 import { saying } from "../support/matchers.ts";
-import { newPlace } from "../support/place.ts";
-import type { Place } from "../support/place.ts";
 
 /** Fifty clusters (one etcd under many names) whose backups start in the same moment, in one process: what Lambda gives to fifty. */
 
@@ -26,24 +23,15 @@ const BROKEN = "c25";
 let cluster: EtcdCluster;
 let gateway: VersityGateway;
 let folder: TemporaryFolder;
-let place: Place;
 let bucket: string;
 beforeAll(async () => {
   [cluster, gateway, folder] = await Promise.all([startCluster({ version: "3.6" }), startVersityGateway(), temporaryFolder()]);
   await fill(cluster, 1);
   bucket = await gateway.makeBucket();
-  place = await newPlace(cluster, folder.path, "fleet");
-  const text = await readFile(place.path("lifeboat.yaml"), "utf8");
-  const store = `store: { kind: s3, bucket: ${bucket}, region: ${gateway.region}, endpoint: "${gateway.endpoint}", pathStyle: true }\n`;
+  const place = await functionPlace(cluster, folder.path, gateway, bucket);
   const silent = `http://127.0.0.1:${await freePort()}`;
   const clusters = NAMES.map((name) => `  ${name}: { endpoints: ["${name === BROKEN ? silent : cluster.endpoints[0]}"] }\n`);
-  const config = text
-    .replace(/^store:.*\n(?: .*\n|# .*\n|#   .*\n)*/m, store)
-    .replace(/^clusters:\n[^]*/m, `clusters:\n${clusters.join("")}`);
-  await writeFile(place.path("lifeboat.yaml"), config);
-  for (const [name, value] of Object.entries(gateway.environment)) vi.stubEnv(name, value);
-  vi.stubEnv(ENVIRONMENT.config, place.path("lifeboat.yaml"));
-  vi.stubEnv("TMPDIR", folder.path);
+  await place.edit("lifeboat.yaml", (text) => text.replace(/^clusters:\n[^]*/m, `clusters:\n${clusters.join("")}`));
 });
 afterAll(async () => {
   vi.unstubAllEnvs();

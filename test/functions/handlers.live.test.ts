@@ -5,7 +5,7 @@ import { z } from "zod";
 import { handler as backup } from "../../functions/backup.ts";
 import { forgetContainer } from "../../functions/container.ts";
 import { handler as verify } from "../../functions/verify.ts";
-import { ENVIRONMENT, METRIC_DIMENSIONS, METRIC_NAMESPACE } from "../../shared/service.ts";
+import { METRIC_DIMENSIONS, METRIC_NAMESPACE } from "../../shared/service.ts";
 import { startCluster } from "../../tools/lab/etcd-cluster.ts";
 import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
 import { ROOT_PASSWORD } from "../../tools/lab/cluster-security.ts";
@@ -15,10 +15,10 @@ import { startVersityGateway } from "../../tools/lab/versitygw.ts";
 import type { VersityGateway } from "../../tools/lab/versitygw.ts";
 import { fill } from "../etcd/support/fill.ts";
 import { tcpProxy } from "../etcd/support/tcp-proxy.ts";
+import { functionPlace } from "../support/function-place.ts";
 import { invoke } from "../support/invoke-function.ts";
 import type { Invoked } from "../support/invoke-function.ts";
 import { saying } from "../support/matchers.ts";
-import { newPlace } from "../support/place.ts";
 import type { Place } from "../support/place.ts";
 
 /** The handlers in this process, with an etcd that has auth on and a store in S3. The tests build on each other. */
@@ -39,15 +39,7 @@ beforeAll(async () => {
     temporaryFolder(),
   ]);
   bucket = await gateway.makeBucket({ lock: true });
-  const made = await newPlace(cluster, folder.path, "function");
-  Object.assign(made.options.env ?? {}, gateway.environment);
-  place = made;
-  const store = `store: { kind: s3, bucket: ${bucket}, region: ${gateway.region}, endpoint: "${gateway.endpoint}", pathStyle: true }\n`;
-  await place.edit("lifeboat.yaml", (text) => text.replace(/^store:.*\n(?: .*\n|# .*\n|#   .*\n)*/m, store));
-  for (const [name, value] of Object.entries(place.options.env ?? {})) vi.stubEnv(name, value);
-  vi.stubEnv(ENVIRONMENT.config, place.path("lifeboat.yaml"));
-  vi.stubEnv(ENVIRONMENT.service, "etcd");
-  vi.stubEnv("TMPDIR", folder.path);
+  place = await functionPlace(cluster, folder.path, gateway, bucket);
 });
 afterEach(() => forgetContainer());
 afterAll(async () => {
