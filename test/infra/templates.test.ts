@@ -1,8 +1,10 @@
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Stack } from "aws-cdk-lib";
+import { App, Stack } from "aws-cdk-lib";
 import { Queue } from "aws-cdk-lib/aws-sqs";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { buildApp } from "../../infra/build-app.ts";
+import { readDeployment } from "../../infra/deployment.ts";
 import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { configText } from "./support/config-text.ts";
@@ -71,6 +73,19 @@ test("npm run synth warns of what a first deployment lacks, and of nothing else"
     "WARNING trustedKeys has no fingerprints yet, and every run will fail: deploy the vault, then put in what lifeboat keys prints (Annotation)",
     saying("WARNING breakGlass is empty: without the wrapping key no snapshot could be opened"),
   ]);
+});
+
+test("a service of which nobody hears is warned of", async () => {
+  const annotations = await readFile(join(other.out, "etcd-service.metadata.json"), "utf8");
+  expect(annotations).toContain("service.notify is empty: nobody hears of alarms and failures");
+});
+
+test("more clusters than a stack has room for are refused, with the way out", async () => {
+  const file = join(folder.path, "many.yaml");
+  const names = Array.from({ length: 14 }, (_, index) => `c${index}: { endpoints: ['https://10.0.0.${index}:2379'] }`);
+  await writeFile(file, configText({ CLUSTERS: `{ ${names.join(", ")} }` }));
+  const deployment = await readDeployment(file);
+  expect(() => buildApp(new App(), deployment)).toThrow(`${file} has 14 clusters, and a stack has room for 13`);
 });
 
 test("npm run synth refuses what cannot be deployed, and says what to do", async () => {
