@@ -1,3 +1,4 @@
+import { findCluster } from "../shared/config/find-cluster.ts";
 import { backup } from "../shared/jobs/backup.ts";
 import { backupEvent } from "./events.ts";
 import { measure, outcomeOf } from "./outcome.ts";
@@ -7,14 +8,15 @@ import { serve } from "./serve.ts";
 export const handler = serve({
   schema: backupEvent,
   failed: "backupFailed",
-  async run({ cluster, slot }, { ports, signal, connected }) {
+  async run({ cluster, slot }, { loaded, ports, signal, connected }) {
     const { clock } = ports;
+    const { rpo } = findCluster(loaded, cluster);
     const startedMs = clock.monotonicMs();
     const result = await connected(({ etcd, limits, policy }) =>
       backup({ ...ports, etcd }, { cluster, ...(slot === undefined ? {} : { slot }), limits, policy, signal }),
     );
     const outcome = outcomeOf(result);
     const durationMs = clock.monotonicMs() - startedMs;
-    return { outcome, measured: { ...measure(outcome, result, clock.now()), durationMs } };
+    return { outcome, measured: { ...measure(outcome, result, clock.now(), rpo), durationMs } };
   },
 });

@@ -1,5 +1,6 @@
 import type { BackupResult } from "../shared/jobs/backup.ts";
 import { attentionOf, dissentersOf } from "../shared/manifest/attention.ts";
+import type { Manifest } from "../shared/manifest/schema.ts";
 import type { BackupOutcome } from "../shared/service.ts";
 import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
 import type { Measured } from "./metrics.ts";
@@ -27,12 +28,25 @@ export function outcomeOf({ manifest, manifestDigest, existing, custody, notWrap
 
 const DAY_MS = 86_400_000;
 
+/**
+ * Whether a snapshot ends the silence of its cluster at `now`. Not one that is older than the rpo: somebody ran the execution of an old slot again, and what lies between is as unsaved as before.
+ */
+export function isRecent({ createdAt }: Manifest, now: Date, rpoMs: number): boolean {
+  return now.getTime() - Date.parse(createdAt) <= rpoMs;
+}
+
 /** What CloudWatch is told of it at `now`. */
-export function measure(outcome: BackupOutcome, { opensLineage, certificatesEnd }: BackupResult, now: Date): Measured {
+export function measure(
+  outcome: BackupOutcome,
+  { manifest, opensLineage, certificatesEnd }: Pick<BackupResult, "manifest" | "opensLineage" | "certificatesEnd">,
+  now: Date,
+  rpoMs: number,
+): Measured {
   const { proof, quarantined, dissenters, databaseBytes, storedBytes } = outcome;
+  const committed = isRecent(manifest, now, rpoMs) ? 1 : 0;
   return {
-    backupCommitted: 1,
-    backupProven: proof !== "unproven" && !quarantined ? 1 : 0,
+    backupCommitted: committed,
+    backupProven: proof !== "unproven" && !quarantined ? committed : 0,
     backupUnproven: proof === "unproven" ? 1 : 0,
     backupQuarantined: quarantined ? 1 : 0,
     dissent: dissenters.length,

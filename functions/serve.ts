@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { LoadedConfig } from "../shared/config/load.ts";
 import { isLifeboatError } from "../shared/errors.ts";
 import type { Progress } from "../shared/progress.ts";
 import { connectCluster } from "../shared/wire.ts";
@@ -14,6 +15,7 @@ import type { Measured } from "./metrics.ts";
 
 /** What a job works with during one invocation. */
 export interface Invocation {
+  readonly loaded: LoadedConfig;
   readonly ports: Ports & { readonly progress: Progress };
   /** Aborts in time for the job to leave nothing behind. */
   readonly signal: AbortSignal;
@@ -50,6 +52,7 @@ export function serve<S extends z.ZodType<{ readonly cluster: string }>, Outcome
       const parsed = parseEvent(job.schema, event);
       const { loaded, ports } = await openContainer();
       const { outcome, measured } = await job.run(parsed, {
+        loaded,
         ports: { ...ports, progress: progressIn(logger) },
         signal: deadline.signal,
         connected: async (action) => {

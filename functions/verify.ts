@@ -1,7 +1,10 @@
+import { findCluster } from "../shared/config/find-cluster.ts";
 import { copyToReplicas } from "../shared/jobs/copy/to-replicas.ts";
 import { verifyDeep } from "../shared/jobs/verify.ts";
 import type { VerifyOutcome } from "../shared/service.ts";
 import { verifyEvent } from "./events.ts";
+import type { Measured } from "./metrics.ts";
+import { isRecent } from "./outcome.ts";
 import { countFailed, tellCopies } from "./replicas.ts";
 import { serve } from "./serve.ts";
 
@@ -12,7 +15,8 @@ import { serve } from "./serve.ts";
 export const handler = serve({
   schema: verifyEvent,
   failed: "verifyFailed",
-  async run({ cluster, id }, { ports, signal }): Promise<{ outcome: VerifyOutcome; measured: { verified: 1; replicaFailed: number } }> {
+  async run({ cluster, id }, { loaded, ports, signal }): Promise<{ outcome: VerifyOutcome; measured: Measured }> {
+    const { rpo } = findCluster(loaded, cluster);
     const verified = await verifyDeep(ports, `${cluster}/${id}`, signal);
     const { countersignature, custody } = verified;
     if (countersignature === undefined || custody === undefined) throw new Error("a deep verification left no countersignature");
@@ -26,7 +30,7 @@ export const handler = serve({
         custody: `${custody.sequence}:${custody.digest}`,
         replicas: copies.map(({ replica, outcome }) => ({ replica, outcome })),
       },
-      measured: { verified: 1, replicaFailed: countFailed(copies) },
+      measured: { verified: isRecent(verified.manifest, ports.clock.now(), rpo) ? 1 : 0, replicaFailed: countFailed(copies) },
     };
   },
 });

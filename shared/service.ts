@@ -100,9 +100,9 @@ export const METRIC_DIMENSIONS = { service: "service", cluster: "cluster" } as c
 
 /** Metrics that the functions write (EMF), each with service and cluster as its dimensions. Counts, unless the name ends in a unit. */
 export const METRICS = {
-  /** A backup ended with a committed snapshot, whatever its proof. Its absence is what the dead man's alarm tells. */
+  /** A backup ended with a committed snapshot, whatever its proof; 0 where that is an old one, older than the rpo. Its absence is what the dead man's alarm tells. */
   backupCommitted: "BackupCommitted",
-  /** A committed snapshot is proven (or the proof is off for its cluster) and not in quarantine. */
+  /** A committed snapshot is proven (or the proof is off for its cluster) and not in quarantine; 0 as above. */
   backupProven: "BackupProven",
   backupFailed: "BackupFailed",
   backupUnproven: "BackupUnproven",
@@ -110,6 +110,7 @@ export const METRICS = {
   /** How many members contradict the quorum. */
   dissent: "Dissent",
   newLineage: "NewLineage",
+  /** A snapshot was read back and countersigned; 0 as above. */
   verified: "Verified",
   verifyFailed: "VerifyFailed",
   /** How many replicas a verified snapshot did not reach whole, or hold something else about it. */

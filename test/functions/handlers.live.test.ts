@@ -137,6 +137,18 @@ test("what was backed up is read back and countersigned; the command line reads 
   expect(await place.here("custody", "prod", "--verify")).toMatchObject({ code: 0 });
 });
 
+test("a slot of long ago that is run again ends no silence: nothing is newer than it was", async () => {
+  const config = place.path("lifeboat.yaml");
+  const good = await readFile(config, "utf8");
+  await writeFile(config, good.replace(/rpo: \S+/, "rpo: 1ms"));
+  forgetContainer();
+  const again = await invoke(backup, { cluster: "prod", slot: SLOT });
+  expect(again.outcome).toMatchObject({ id: ID, existing: true });
+  expect(again.metrics).toEqual(asMetrics({ BackupCommitted: 0, BackupProven: 0, BackupFailed: 0 }));
+  expect((await invoke(verify, { cluster: "prod", id: ID })).metrics).toEqual(asMetrics({ Verified: 0, VerifyFailed: 0 }));
+  await writeFile(config, good);
+});
+
 test("who verifies fills the replicas; one that cannot be filled is told, and fails no verification", async () => {
   const [near, far] = [await gateway.makeBucket(), "no-such-bucket"];
   const replica = (name: string, at: string): string =>
