@@ -137,18 +137,21 @@ export function bucketKeyName({ sse }: Deployment["store"], { name }: Deployment
   return sse?.kmsKey ?? `alias/${name}-bucket`;
 }
 
+const NO_WAY_OUT = "from a network without NAT, whose endpoints lead to services of its own region";
+
 function replicaProblems({ replicas, service, keys }: Config): string[] {
   return replicas.flatMap(({ name, wrap, store }, index) => {
     const at = `replicas.${index}`;
     const problems: string[] = [];
+    const isInside = service.network?.nat === false && keys.kind === "kms";
+    if (isInside && wrap?.kind === "kms" && wrap.region !== keys.region)
+      problems.push(`${at}.wrap: the key of ${name} cannot be reached ${NO_WAY_OUT}`);
     if (wrap?.kind === "kms" && !KEY_ARN.test(wrap.key))
       problems.push(`${at}.wrap.key: name the key of ${name} by its ARN, so that the role of the backup can be allowed to encrypt by it`);
     if (store.kind !== "s3")
       problems.push(`${at}.store: functions keep nothing on a disk; use { kind: s3, ... }, or another file for the command line`);
-    else if (service.network?.nat === false && (store.endpoint !== undefined || (keys.kind === "kms" && store.region !== keys.region)))
-      problems.push(
-        `${at}.store: ${name} cannot be reached from a network without NAT, whose endpoints lead to services of its own region`,
-      );
+    else if (isInside && (store.endpoint !== undefined || store.region !== keys.region))
+      problems.push(`${at}.store: ${name} cannot be reached ${NO_WAY_OUT}`);
     else if (store.sse !== undefined && !KEY_ARN.test(store.sse.kmsKey))
       problems.push(`${at}.store.sse.kmsKey: name the key by its ARN, so that the role that fills ${name} can be allowed to use it`);
     return problems;

@@ -1,8 +1,9 @@
+import { fileURLToPath } from "node:url";
 import { App, Stack } from "aws-cdk-lib";
 import { ClusterBackup, Notices, readDeployment, SnapshotVault } from "etcd-lifeboat/infra";
 
 // The vault in a stack of its own, which is to outlive the other; the backups in a stack that has other things as well.
-const deployment = await readDeployment(new URL("lifeboat.yaml", import.meta.url).pathname);
+const deployment = await readDeployment(fileURLToPath(new URL("lifeboat.yaml", import.meta.url)));
 const env = { region: deployment.store.region };
 const app = new App();
 const vault = new SnapshotVault(new Stack(app, "etcd-vault", { env, terminationProtection: true }), "Vault", { deployment });

@@ -143,6 +143,14 @@ replicas: [{ name: offsite, store: { kind: s3, bucket: other, region: us-east-1 
     ],
     [
       {
+        NETWORK: PLACE.NETWORK.replace(" } }", ", nat: false, routeTables: [rtb-0123456789abcdef0] } }"),
+        REPLICAS: `breakGlass: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]
+replicas: [{ name: near, store: { kind: s3, bucket: other, region: eu-central-1 }, wrap: { kind: kms, key: "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab", region: us-east-1 } }]`,
+      },
+      "replicas.0.wrap: the key of near cannot be reached from a network without NAT, whose endpoints lead to services of its own region",
+    ],
+    [
+      {
         REPLICAS: `breakGlass: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]
 replicas: [{ name: shelf, store: { kind: directory, path: ./shelf } }]`,
       },
