@@ -4,7 +4,7 @@ import type { IKey, KeyProps } from "aws-cdk-lib/aws-kms";
 import type { Construct } from "constructs";
 import { KEPT } from "./kept.ts";
 
-/** The longest that KMS takes: so long a key that somebody had deleted can be had back. */
+/** The longest that KMS takes, where CloudFormation deletes a key. Who calls ScheduleKeyDeletion chooses: 7 days at least. */
 const PENDING_WINDOW = Duration.days(30);
 
 /** Encrypts the bucket at rest. Whoever writes there must be able to decrypt by it (for uploads in parts), so it wraps nothing. */
