@@ -65,10 +65,21 @@ function report(session: Session, { execution, outcome }: InvokeResult): ExitCod
   }
   if (json) printJson(console, { execution, ...outcome });
   else print(console, formatFields(fieldsOf(outcome)));
-  return outcome.backup.needsAttention ? 6 : 0;
+  return codeOf(outcome);
 }
 
-function fieldsOf({ backup, verify }: ExecutionOutcome): [string, string][] {
+/** As `lifeboat backup` ends, which fills the replicas itself. */
+export function codeOf({ backup, verify }: ExecutionOutcome): ExitCode {
+  return backup.needsAttention || notFilled(verify).length > 0 ? 6 : 0;
+}
+
+function notFilled({ replicas }: ExecutionOutcome["verify"]): readonly string[] {
+  return replicas.filter(({ outcome }) => outcome === "failed").map(({ replica }) => replica);
+}
+
+/** What a person is shown of it. */
+export function fieldsOf({ backup, verify }: ExecutionOutcome): [string, string][] {
+  const filled = verify.replicas.filter(({ outcome }) => outcome !== "failed").map(({ replica }) => replica);
   return [
     ["snapshot", `${backup.cluster}/${backup.id}${backup.existing ? " (the slot was backed up before)" : ""}`],
     ["database", formatBytes(backup.databaseBytes)],
@@ -76,6 +87,8 @@ function fieldsOf({ backup, verify }: ExecutionOutcome): [string, string][] {
     ["proof", backup.proof],
     ...backup.findings.map((finding): [string, string] => ["LOOK", finding]),
     ["verified", verify.countersignature],
+    ...(filled.length === 0 ? [] : [["copied to", filled.join(", ")] satisfies [string, string]]),
+    ...notFilled(verify).map((name): [string, string] => ["LOOK", `not copied to ${name}: the log of the verify function says why`]),
     ["manifest", backup.manifestDigest],
     ["custody", verify.custody],
   ];
