@@ -100,7 +100,10 @@ describe("in mid-stream", () => {
     expect({ code, stdout }).toEqual({ code: 3, stdout: "" });
     expect(stderr).toContain("lifeboat: no member of prod gave a whole snapshot: ");
     for (const endpoint of ways.endpoints)
-      expect(stderr).toMatch(new RegExp(`no member of prod.*the snapshot from ${endpoint} was cut after`));
+      // A busy machine may hear of the cut only when it asks for the next thing.
+      expect(stderr).toMatch(
+        new RegExp(`no member of prod.*(the snapshot from ${endpoint} was cut after|${endpoint} cannot be reached: the connection)`),
+      );
     expect(stderr).toContain("lifeboat: hint: ");
     await expectNothing(place);
     ways.mend();
