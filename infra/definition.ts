@@ -30,6 +30,8 @@ const LEEWAY_SECONDS = 60;
 const RETRIES = 2;
 const INTERVAL_SECONDS = 30;
 const BACKOFF = 2;
+/** A start that AWS has no room for is tried longer: many clusters may be due in the same minute, and a new account runs ten functions at once. */
+const STARTS = { interval: 10, retries: 8, longest: 120 };
 /** What AWS's own answer to the call may be, though the function is well. https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html */
 const AWS_CODES = ["Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException", "Lambda.TooManyRequestsException"];
 
@@ -96,10 +98,18 @@ function step({ resource, arguments: Arguments, seconds }: Step, name: string): 
     TimeoutSeconds: seconds + LEEWAY_SECONDS,
     Retry: [
       {
-        ErrorEquals: [...RETRYABLE_CODES, ...AWS_CODES],
+        ErrorEquals: [...RETRYABLE_CODES],
         IntervalSeconds: INTERVAL_SECONDS,
         MaxAttempts: RETRIES,
         BackoffRate: BACKOFF,
+        JitterStrategy: "FULL",
+      },
+      {
+        ErrorEquals: AWS_CODES,
+        IntervalSeconds: STARTS.interval,
+        MaxAttempts: STARTS.retries,
+        BackoffRate: BACKOFF,
+        MaxDelaySeconds: STARTS.longest,
         JitterStrategy: "FULL",
       },
     ],
@@ -131,8 +141,14 @@ function write(expressions: object): string {
 
 /** All attempts of a step. */
 function secondsOf({ seconds }: Step): number {
-  const pauses = Array.from({ length: RETRIES }, (_, index) => INTERVAL_SECONDS * BACKOFF ** index).reduce((sum, each) => sum + each, 0);
-  return (RETRIES + 1) * (seconds + LEEWAY_SECONDS) + pauses;
+  return (
+    (RETRIES + 1) * (seconds + LEEWAY_SECONDS) + pauses(INTERVAL_SECONDS, RETRIES) + pauses(STARTS.interval, STARTS.retries, STARTS.longest)
+  );
+}
+
+/** The pauses before so many retries, in all. */
+function pauses(interval: number, retries: number, longest = Infinity): number {
+  return Array.from({ length: retries }, (_, index) => Math.min(interval * BACKOFF ** index, longest)).reduce((sum, each) => sum + each, 0);
 }
 
 /** SNS takes 100 characters of a subject, and a cluster's name may have 63. */
