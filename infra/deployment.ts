@@ -129,6 +129,11 @@ function keyProblems({ wrap, sign }: Deployment["keys"], store: ReplicaStore, se
   const bucketKey = bucketKeyName(store, service);
   const shared = Object.entries(named).find(([setting, key]) => setting.startsWith("keys.") && key === bucketKey);
   if (shared !== undefined) problems.push(`${shared[0]}: ${bucketKey} is the key of the bucket, and each has a key of its own`);
+  // The backup's role decrypts its secrets by these.
+  if (service.secretKeys.includes(wrap))
+    problems.push(
+      "service.secretKeys: one of them is keys.wrap, by which what backs up must not decrypt; give the secrets a key of their own",
+    );
   return problems;
 }
 

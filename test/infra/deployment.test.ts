@@ -71,6 +71,13 @@ describe("what cannot be deployed is refused, with the cluster and the setting",
       { STORE: "{ kind: s3, bucket: b-1-2, region: eu-central-1, endpoint: 'https://s3.example:9000' }" },
       "store.endpoint: the vault's bucket is in AWS, and functions would look for it at https://s3.example:9000; leave it out",
     ],
+    [
+      {
+        WRAP: "arn:aws:kms:eu-central-1:123456789012:key/11111111-1111-1111-1111-111111111111",
+        NETWORK: "service: { secretKeys: ['arn:aws:kms:eu-central-1:123456789012:key/11111111-1111-1111-1111-111111111111'] }",
+      },
+      "service.secretKeys: one of them is keys.wrap, by which what backs up must not decrypt; give the secrets a key of their own",
+    ],
     [{ CLUSTERS: "{}" }, "clusters: there are none to back up"],
     [
       { CLUSTERS: "{ a.b: { endpoints: ['http://10.0.0.1:2379'] }, a_b: { endpoints: ['http://10.0.0.2:2379'] } }" },
