@@ -1,48 +1,27 @@
 import { defineConfig } from "vitest/config";
 
-/** Tests that start real servers and programs, move much data or sign very often: everything else is quick, and is what `npm run test:unit` runs. */
-const INTEGRATION = [
-  "test/seal/age.test.ts",
-  "test/seal/stock-programs.test.ts",
-  "test/seal/seal.test.ts",
-  "test/seal/zstd-frames.test.ts",
-  "test/store/sealed.test.ts",
-  "test/store/directory/writer.test.ts",
-  "test/jobs/backup-faults.test.ts",
-  "test/jobs/backup-into-s3.test.ts",
-  "test/jobs/copy.test.ts",
-  "test/jobs/custody.test.ts",
-  "test/jobs/list.test.ts",
-  "test/jobs/rewrap.test.ts",
-  "test/jobs/tampering.test.ts",
-  "test/store/s3/**/*.test.ts",
-  "test/etcd/**/*.live.test.ts",
-  "test/functions/**/*.live.test.ts",
-  "test/host-lock/**/*.test.ts",
-  "test/keys/local-key-ring.test.ts",
-  "test/keys/**/*.live.test.ts",
-  "test/secrets/**/*.live.test.ts",
-  "test/snapshot/**/*.live.test.ts",
-  "test/lab/**/*.test.ts",
-  "test/tools/**/*.test.ts",
-  "test/e2e/**/*.test.ts",
-  "test/infra/templates.test.ts",
-  "test/bench/stop.test.ts",
-];
+/** Tests that start real servers and programs, move much data or sign very often. */
+const INTEGRATION = ["test/**/*.live.test.ts"];
+/** The matrices: every kill step, every fault, all versions. */
+const EXHAUSTIVE = ["test/**/*.exhaustive.test.ts"];
+
+const REAL = { testTimeout: 120_000, hookTimeout: 120_000, globalSetup: ["test/support/bundles.ts"] };
 
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: ["test/**/*.test.ts"], exclude: INTEGRATION, testTimeout: 20_000, isolate: false } },
+      // What is quick: `npm run test:unit`.
       {
         test: {
-          name: "integration",
-          include: INTEGRATION,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          globalSetup: ["test/support/bundles.ts"],
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: [...INTEGRATION, ...EXHAUSTIVE],
+          testTimeout: 20_000,
+          isolate: false,
         },
       },
+      { test: { name: "integration", include: INTEGRATION, ...REAL } },
+      { test: { name: "exhaustive", include: EXHAUSTIVE, ...REAL } },
     ],
     // etcd3's channels in the lab name an IP address to TLS, which Node deplores on every start.
     execArgv: ["--disable-warning=DEP0123"],

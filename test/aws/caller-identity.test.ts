@@ -4,7 +4,7 @@ import { openClient } from "../../shared/aws/caller-identity.ts";
 import { parseConfig } from "../../shared/config/load.ts";
 import { actorOf } from "../../shared/wire-actor.ts";
 
-/** Who acts, as the custody log names them. With a real STS beside: test/e2e/doctor-s3.test.ts and roles.test.ts. */
+/** Who acts, as the custody log names them. With a real STS beside: test/e2e/doctor-s3.live.test.ts and roles.live.test.ts. */
 
 beforeEach(() => {
   // The SDK finds its credentials itself.

@@ -9,7 +9,7 @@ import { systemClock } from "../../shared/system-clock.ts";
 import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 
-/** What the shells' scripts ask and are answered; the scripts themselves are tried in test/e2e/completion.test.ts. */
+/** What the shells' scripts ask and are answered; the scripts themselves are tried in test/e2e/completion.live.test.ts. */
 
 const IDS = ["20260102T030405Z", "20260103T030405Z"];
 

@@ -12,7 +12,7 @@ import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { boltFile, keyValue, revisionKey } from "../snapshot/support/bolt-file.ts";
 import { asSent } from "../support/snapshots.ts";
 
-/** What a person sees of it; what it tells is tried in test/e2e/status.test.ts. */
+/** What a person sees of it; what it tells is tried in test/e2e/status.live.test.ts. */
 
 const LONG = "a-rather-long-name-of-something-that-somebody-once-deployed-and-that-nobody-dares-to-touch-since";
 const KEYS = [

@@ -2,14 +2,17 @@ import { randomBytes } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import { crc32 } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { isLifeboatError } from "../../../shared/errors.ts";
-import type { BlobStore } from "../../../shared/store/blob-store.ts";
-import { startVersityGateway, type VersityGateway } from "../../../tools/lab/versitygw.ts";
-import { collect, failureOf, inChunks, keys, once, read, text } from "../../support/blobs.ts";
-import { FAULTS, faultProxy, type Fault, type FaultProxy } from "./fault-proxy.ts";
-import { openStore, SMALL_PARTS, type OpenedStore } from "./s3-under-test.ts";
+import { isLifeboatError } from "../../../../shared/errors.ts";
+import type { BlobStore } from "../../../../shared/store/blob-store.ts";
+import { startVersityGateway, type VersityGateway } from "../../../../tools/lab/versitygw.ts";
+import { collect, failureOf, inChunks, keys, once, read, text } from "../../../support/blobs.ts";
+import { FAULTS, faultProxy, type Fault, type FaultProxy } from "../fault-proxy.ts";
+import { openStore, SMALL_PARTS, type OpenedStore } from "../s3-under-test.ts";
 
-/** Every fault at every request that the store makes, taken from what it really makes in a run without faults. */
+/**
+ * Faults at the requests that the store makes, taken from what it really makes in a run without faults. `npm test` lets each request meet one fault, and each
+ * fault some requests; `npm run test:exhaustive` lets every request meet every fault.
+ */
 
 const IDLE_MS = 400;
 const FULL_PART = randomBytes(SMALL_PARTS.partBytes);
@@ -94,36 +97,47 @@ const EVERY = Object.entries(CALLS).flatMap(([operation, count]) =>
   Array.from({ length: count }, (_, index) => [operation, index + 1] as const),
 );
 
-describe.each(FAULTS)("%s", (fault: Fault) => {
-  test.each(EVERY)("at %s %i: all goes through", async (operation, ordinal) => {
-    const { faulty, sound } = place();
-    proxy.inject(operation, ordinal, fault);
-    await everything(faulty.store);
-    expect(proxy.hits).toBe(1);
-    await expectWhole(sound.store);
-    expect(await keys(sound.store, "")).toEqual(["d/large.age"]);
-    faulty.close();
-    sound.close();
-  });
-});
+const LASTING = ["cut", "lost answer", "half an answer", "500", "503 SlowDown", "stall"] as const;
 
-describe.each(["cut", "lost answer", "half an answer", "500", "503 SlowDown", "stall"] as const)("%s again and again", (fault) => {
-  test.each(Object.keys(CALLS))("at %s: fails with an error of the store, or all went through; nothing is half", async (operation) => {
-    // Each try waits for the whole idle time.
-    const { faulty, sound } = place({ attempts: fault === "stall" ? 2 : 4 });
-    proxy.inject(operation, 1, fault, Infinity);
-    const outcome = await everything(faulty.store).then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-    expect(proxy.hits).toBeGreaterThan(0);
-    if (outcome !== undefined) {
-      expect(isLifeboatError(outcome, "store/failed")).toBe(true);
-      expect(outcome).toMatchObject({ retryable: true, message: expect.stringMatching(/^cannot .* in s3:\/\/.*: .+/) as unknown });
-    }
-    proxy.mend();
-    await expectWhole(sound.store);
-    faulty.close();
-    sound.close();
+/** Each of `ones` with each of `others`; or, where not all are wanted, with one of them, so that each of both comes up. */
+function pairs<One, Other>(ones: readonly One[], others: readonly Other[], all: boolean): readonly (readonly [One, Other])[] {
+  const count = Math.max(ones.length, others.length);
+  if (!all) return Array.from({ length: count }, (_, index) => [ones[index % ones.length] as One, others[index % others.length] as Other]);
+  return ones.flatMap((one) => others.map((other) => [one, other] as const));
+}
+
+export function faultsTests({ all }: { readonly all: boolean }): void {
+  describe.each(pairs(EVERY, FAULTS, all))("at %s", ([operation, ordinal], fault: Fault) => {
+    test(`${fault}: all goes through`, async () => {
+      const { faulty, sound } = place();
+      proxy.inject(operation, ordinal, fault);
+      await everything(faulty.store);
+      expect(proxy.hits).toBe(1);
+      await expectWhole(sound.store);
+      expect(await keys(sound.store, "")).toEqual(["d/large.age"]);
+      faulty.close();
+      sound.close();
+    });
   });
-});
+
+  describe.each(pairs(Object.keys(CALLS), LASTING, all))("at %s", (operation, fault) => {
+    test(`${fault} again and again: fails with an error of the store, or all went through; nothing is half`, async () => {
+      // Each try waits for the whole idle time.
+      const { faulty, sound } = place({ attempts: fault === "stall" ? 2 : 4 });
+      proxy.inject(operation, 1, fault, Infinity);
+      const outcome = await everything(faulty.store).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      expect(proxy.hits).toBeGreaterThan(0);
+      if (outcome !== undefined) {
+        expect(isLifeboatError(outcome, "store/failed")).toBe(true);
+        expect(outcome).toMatchObject({ retryable: true, message: expect.stringMatching(/^cannot .* in s3:\/\/.*: .+/) as unknown });
+      }
+      proxy.mend();
+      await expectWhole(sound.store);
+      faulty.close();
+      sound.close();
+    });
+  });
+}

@@ -94,7 +94,7 @@ const EVERY = Object.entries(CALLS).flatMap(([operation, count]) =>
   Array.from({ length: count }, (_, index) => [operation, index + 1] as const),
 );
 
-// test/store/s3/faults.test.ts tries every fault at every request of the store; here each request of the whole backup meets one kind, and every kind some requests.
+// test/store/s3/faults.exhaustive.test.ts tries every fault at every request of the store; here each request of the whole backup meets one kind, and every kind some requests.
 const ONCE = EVERY.map(([operation, ordinal], index) => [FAULTS[index % FAULTS.length] as Fault, operation, ordinal] as const);
 
 test.each(ONCE)("%s at %s %i: the backup goes through", async (fault, operation, ordinal) => {

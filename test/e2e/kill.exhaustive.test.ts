@@ -1,0 +1,3 @@
+import { killTests } from "./suites/kill.ts";
+
+killTests({ all: true });

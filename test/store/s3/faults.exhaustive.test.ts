@@ -1,0 +1,3 @@
+import { faultsTests } from "./suites/faults.ts";
+
+faultsTests({ all: true });
