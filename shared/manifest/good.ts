@@ -1,0 +1,41 @@
+import type { Agreement, Manifest, Verification } from "./schema.ts";
+
+/** Something that a snapshot lacks to be good. */
+export interface Lack {
+  readonly code: "not-countersigned" | "unproven" | "quarantine";
+  /** One sentence, lower case, no full stop. */
+  readonly reason: string;
+}
+
+/**
+ * What a snapshot lacks to be good; empty where it is good. Good is: countersigned by a trusted audit key, and proven, and not in quarantine.
+ *
+ * `countersignatures` are documents whose signature and trust were checked; those of another manifest do not count. `configured` is the agreement that the configuration
+ * asks of this cluster, undefined where it does not know the cluster. That a manifest needs no proof is the word of whoever wrote it, so `agreement: off`
+ * counts only where the configuration does not ask for more.
+ */
+export function lacksOf(
+  { manifest, digest }: { readonly manifest: Manifest; readonly digest: string },
+  countersignatures: readonly Verification[],
+  configured: Agreement | undefined,
+): readonly Lack[] {
+  const { proof, quarantine } = manifest;
+  const lacks: Lack[] = [];
+  if (!countersignatures.some(({ manifestDigest }) => manifestDigest === digest))
+    lacks.push({ code: "not-countersigned", reason: "not countersigned" });
+  if (proof.status === "unproven" && !isProofOff(proof.agreement, configured))
+    lacks.push({ code: "unproven", reason: `unproven: ${unprovenReason(proof, configured)}` });
+  if (quarantine !== undefined) lacks.push({ code: "quarantine", reason: `in quarantine: ${quarantine.reasons.join("; ")}` });
+  return lacks;
+}
+
+function isProofOff(written: Agreement, configured: Agreement | undefined): boolean {
+  return written === "off" && (configured === undefined || configured === "off");
+}
+
+function unprovenReason(
+  { agreement, reason }: Extract<Manifest["proof"], { status: "unproven" }>,
+  configured: Agreement | undefined,
+): string {
+  return agreement === "off" ? `its manifest says agreement off, and the configuration asks for ${configured}` : reason;
+}
