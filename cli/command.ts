@@ -40,12 +40,12 @@ export function newSession(
   const resolvePath = (path: string): string => resolve(console.cwd, path);
   const configOption = options.config === undefined ? undefined : resolvePath(options.config);
   // Loaded when needed: not every command has to do with a configuration, and its libraries take long to load.
-  const load = async (): Promise<LoadedConfig> => {
-    const { loadConfig } = await import("../shared/config/load.ts");
-    return loadConfig(
-      options.config === undefined ? resolvePath(DEFAULT_CONFIG) : resolvePath(options.config),
-      options.config ?? DEFAULT_CONFIG,
+  let loading: Promise<LoadedConfig> | undefined;
+  const load = (): Promise<LoadedConfig> => {
+    loading ??= import("../shared/config/load.ts").then(({ loadConfig }) =>
+      loadConfig(configOption ?? resolvePath(DEFAULT_CONFIG), options.config ?? DEFAULT_CONFIG),
     );
+    return loading;
   };
   const composition = (): Promise<typeof import("../shared/wire.ts")> => import("../shared/wire.ts");
   const openPorts = async (): Promise<Ports> => (await composition()).wire(await load(), surroundings);

@@ -1,4 +1,4 @@
-import { suggestion } from "../shared/config/settings.ts";
+import { namesHint } from "../shared/config/settings.ts";
 import { LifeboatError } from "../shared/errors.ts";
 import { copySnapshot } from "../shared/jobs/copy/snapshot.ts";
 import { copyingPurpose } from "../shared/jobs/copy/purpose.ts";
@@ -54,13 +54,7 @@ function replicaNamed({ replicas }: Ports, name: string): Ports["replicas"][numb
   const found = replicas.find((each) => each.name === name);
   if (found !== undefined) return found;
   const names = replicas.map((each) => each.name);
-  const near = suggestion(name, names);
   throw new LifeboatError("config/not-found", `there is no replica ${name} in the configuration`, {
-    hint:
-      names.length === 0
-        ? "there is none at all; name one under replicas (docs/cli.md)"
-        : near === undefined
-          ? `there are ${names.join(", ")}`
-          : `did you mean ${near}?`,
+    hint: namesHint(name, names) ?? "there is none at all; name one under replicas (docs/cli.md)",
   });
 }

@@ -4,7 +4,6 @@ import type { FoundRecord } from "../shared/custody/records.ts";
 import { LifeboatError } from "../shared/errors.ts";
 import { hasCopiedLog, listCustody, verifyCustody } from "../shared/jobs/custody.ts";
 import type { CustodyReport } from "../shared/jobs/custody.ts";
-import { isClusterName } from "../shared/manifest/layout.ts";
 import type { CustodyReceipt } from "../shared/manifest/schema.ts";
 import { parseUtc } from "../shared/manifest/slot.ts";
 import type { Register } from "./command.ts";
@@ -12,6 +11,7 @@ import { print, printJson, tell, widthOf } from "./console.ts";
 import { describeReceipt } from "./describe.ts";
 import type { ExitCode } from "./exit-codes.ts";
 import { formatFinding, formatTable, formatTime } from "./format.ts";
+import { requireCluster } from "./require-cluster.ts";
 
 interface Options {
   readonly verify?: boolean;
@@ -45,10 +45,9 @@ export const registerCustody: Register = (program, run) => {
     )
     .action((cluster: string, options: Options) =>
       run(async (session) => {
-        if (!isClusterName(cluster))
-          throw new LifeboatError("usage", `"${cluster}" is not a cluster's name`, { hint: "lifeboat ls shows which clusters there are" });
         const [head, since] = [parseHead(options.head), parseSince(options.since)];
         const vault = await session.openToRead();
+        await requireCluster(session, vault.blobs, cluster);
         const shown: FoundRecord[] = [];
         const onRecord = (found: FoundRecord): void => void shown.push(found);
         const isReplica = options.replica === true;

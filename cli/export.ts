@@ -30,7 +30,8 @@ export const registerExport: Register = (program, run) => {
             session.console,
             `warning: ${printable(left)} is left of an export that was killed, unless that still runs: it holds secrets of a cluster unencrypted; delete it`,
           );
-        const identities = options.identity === undefined ? undefined : await readIdentityFile(session.resolvePath(options.identity));
+        const identities =
+          options.identity === undefined ? undefined : await readIdentityFile(session.resolvePath(options.identity), options.identity);
         const progress = new ConsoleProgress(session.console);
         const ports = await session.openPorts();
         const { manifest } = await exportSnapshot(

@@ -2,8 +2,6 @@ import { listClusters } from "../shared/jobs/catalog.ts";
 import { listReplicas } from "../shared/jobs/copy/standing.ts";
 import { listSnapshots } from "../shared/jobs/list.ts";
 import type { Listed } from "../shared/jobs/list.ts";
-import { LifeboatError } from "../shared/errors.ts";
-import { isClusterName } from "../shared/manifest/layout.ts";
 import { revisionOf } from "../shared/manifest/content.ts";
 import { parseId } from "../shared/manifest/slot.ts";
 import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
@@ -12,6 +10,7 @@ import { print, printJson, tell, widthOf } from "./console.ts";
 import { describeProof } from "./describe.ts";
 import { formatBytes, formatTable, formatTime } from "./format.ts";
 import { alsoIn, describePlaces, placesOf } from "./replicas.ts";
+import { requireCluster } from "./require-cluster.ts";
 
 /** `lifeboat ls`. */
 export const registerLs: Register = (program, run) => {
@@ -25,9 +24,8 @@ export const registerLs: Register = (program, run) => {
     .addHelpText("after", "\nExample:\n  $ lifeboat ls prod")
     .action((cluster: string | undefined) =>
       run(async (session) => {
-        if (cluster !== undefined && !isClusterName(cluster))
-          throw new LifeboatError("usage", `"${cluster}" is not a cluster's name`, { hint: "lifeboat ls alone lists every cluster" });
         const vault = await session.openToRead();
+        await requireCluster(session, vault.blobs, cluster);
         const names = cluster === undefined ? await listClusters(vault.blobs) : [cluster];
         const [replicas, ...listings] = await Promise.all([listReplicas(vault, names), ...names.map((name) => listSnapshots(vault, name))]);
         const snapshots = listings.flatMap((listing) => listing.snapshots);

@@ -2,12 +2,12 @@ import { parseDuration } from "../shared/config/durations.ts";
 import { LifeboatError } from "../shared/errors.ts";
 import { findOrphans, SWEEP_AFTER_MS, sweepOrphans } from "../shared/jobs/orphans.ts";
 import type { Orphan } from "../shared/jobs/orphans.ts";
-import { isClusterName } from "../shared/manifest/layout.ts";
 import { readUntil } from "../shared/store/read-until.ts";
 import { wire } from "../shared/wire.ts";
 import type { Register } from "./command.ts";
 import { print, printJson, tell, widthOf } from "./console.ts";
 import { formatBytes, formatTable, formatTime } from "./format.ts";
+import { requireCluster } from "./require-cluster.ts";
 
 /** `lifeboat orphans`. */
 export const registerOrphans: Register = (program, run) => {
@@ -24,16 +24,13 @@ export const registerOrphans: Register = (program, run) => {
     .addHelpText("after", "\nExample:\n  $ lifeboat orphans --sweep")
     .action((cluster: string | undefined, options: { readonly sweep?: boolean; readonly olderThan?: string }) =>
       run(async (session) => {
-        if (cluster !== undefined && !isClusterName(cluster))
-          throw new LifeboatError("usage", `"${cluster}" is not a cluster's name`, {
-            hint: "lifeboat orphans alone looks at every cluster",
-          });
         const loaded = await session.loadConfig();
         const longest = Math.max(...Object.values(loaded.config.clusters).map(({ timeouts }) => timeouts.total), 0);
         const olderThanMs = options.olderThan === undefined ? Math.max(SWEEP_AFTER_MS, 2 * longest) : parseDuration(options.olderThan);
         if (olderThanMs === undefined)
           throw new LifeboatError("usage", `--older-than "${options.olderThan}" is not a duration`, { hint: "give one such as 36h or 2d" });
         const ports = await wire(loaded, session.surroundings);
+        await requireCluster(session, ports.blobs, cluster);
         const { signal } = session.console;
         const { orphans, unclear } = await findOrphans({ ...ports, blobs: readUntil(ports.blobs, signal) }, { cluster, olderThanMs });
         const swept = new Set<Orphan>();

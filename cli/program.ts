@@ -36,8 +36,17 @@ async function commandsFor([first = ""]: readonly string[]): Promise<readonly Re
   return Promise.all(loaders.flatMap((load) => (load === undefined ? [] : [load()])));
 }
 
-/** Runs the command line `args` (without node and script) to its exit code. Never throws. */
-export async function runProgram(args: readonly string[], console: Console, surroundings: Surroundings): Promise<ExitCode> {
+/** `help COMMAND` in the words of `COMMAND --help`; a name that is none is then an unknown command. */
+function withoutHelpCommand(args: readonly string[]): readonly string[] {
+  const [first, name, ...rest] = args;
+  if (first !== "help") return args;
+  if (name === undefined || name.startsWith("-")) return ["--help"];
+  return Object.hasOwn(COMMANDS, name) ? [name, "--help"] : [name, ...rest];
+}
+
+/** Runs the command line `line` (without node and script) to its exit code. Never throws. */
+export async function runProgram(line: readonly string[], console: Console, surroundings: Surroundings): Promise<ExitCode> {
+  const args = withoutHelpCommand(line);
   let exitCode: ExitCode = 0;
   const program = new Command("lifeboat");
   program
@@ -45,7 +54,7 @@ export async function runProgram(args: readonly string[], console: Console, surr
     .version(TOOL.version)
     .option("--config <file>", "the configuration (default: lifeboat.yaml in the current folder)")
     .option("--json", "print one JSON document on standard output")
-    .helpCommand(false)
+    .helpCommand("help [command]", "show what a command takes")
     .addHelpText(
       "after",
       `${exitCodeHelp()}\n\nExample:\n  $ lifeboat init --cluster prod --endpoint https://10.0.0.1:2379 \\\n      --cacert ca.pem --cert client.pem --key client-key.pem\n  $ lifeboat backup prod`,

@@ -1,11 +1,10 @@
-import { LifeboatError } from "../shared/errors.ts";
 import { rewrap } from "../shared/jobs/rewrap.ts";
 import type { Rewrapped } from "../shared/jobs/rewrap.ts";
-import { isClusterName } from "../shared/manifest/layout.ts";
 import type { Register } from "./command.ts";
 import { print, printJson, tell, widthOf } from "./console.ts";
 import { formatTable } from "./format.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
+import { requireCluster } from "./require-cluster.ts";
 
 const OUTCOMES: Readonly<Record<Rewrapped["outcome"], string>> = {
   already: "under it already",
@@ -28,11 +27,8 @@ export const registerRewrap: Register = (program, run) => {
     .addHelpText("after", "\nExample:\n  $ lifeboat rewrap --dry-run")
     .action((cluster: string | undefined, options: { readonly dryRun?: boolean }) =>
       run(async (session) => {
-        if (cluster !== undefined && !isClusterName(cluster))
-          throw new LifeboatError("usage", `"${cluster}" is not a cluster's name`, {
-            hint: "lifeboat rewrap alone takes every cluster",
-          });
         const ports = await session.openPorts();
+        await requireCluster(session, ports.blobs, cluster);
         const progress = new ConsoleProgress(session.console);
         const dryRun = options.dryRun === true;
         const { wrappingKey, replicaKeys, snapshots, bad } = await rewrap(

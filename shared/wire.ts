@@ -11,11 +11,11 @@ import { resolveReference } from "./config/secrets.ts";
 import type { Environment, SecretSource } from "./config/secrets.ts";
 import type { ClusterConfig, Config } from "./config/schema.ts";
 import type { Actor } from "./custody/append.ts";
-import { LifeboatError, messageOf } from "./errors.ts";
+import { isLifeboatError, LifeboatError, messageOf } from "./errors.ts";
 import type { EtcdSettings } from "./etcd/adapter/settings.ts";
 import type { EtcdSource, StreamLimits } from "./etcd/etcd-source.ts";
 import type { Executions } from "./executions/executions.ts";
-import { makeFolders } from "./folders.ts";
+import { errnoOf, makeFolders } from "./folders.ts";
 import { FileLock } from "./host-lock/file-lock.ts";
 import type { HostLock } from "./host-lock/host-lock.ts";
 import type { AgreementPolicy } from "./jobs/ask-agreement.ts";
@@ -212,18 +212,29 @@ export const initPorts: InitPorts = {
   remove: (path) => rm(path, { recursive: true, force: true }),
 };
 
-/** The identities in an age identity file. Throws `keys/missing` or `keys/invalid`. */
-export async function readIdentityFile(path: string): Promise<readonly string[]> {
+/** The identities in an age identity file, which the person calls `name`. Throws `input/not-found`, or `input/unusable` for what is none. */
+export async function readIdentityFile(path: string, name: string): Promise<readonly string[]> {
   let text: string;
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    throw new LifeboatError("keys/missing", `cannot read the identity file ${path}: ${messageOf(error)}`, {
-      hint: "name a file with a line AGE-SECRET-KEY-1...",
-      cause: error,
-    });
+    const isAbsent = errnoOf(error) === "ENOENT";
+    throw new LifeboatError(
+      isAbsent ? "input/not-found" : "input/unusable",
+      isAbsent ? `there is no identity file ${name}` : `cannot read the identity file ${name}: ${messageOf(error)}`,
+      { hint: "name a file with a line AGE-SECRET-KEY-1...", cause: error },
+    );
   }
-  return readIdentities(text);
+  if (/^(age-encryption\.org\/v1\n|-----BEGIN AGE ENCRYPTED FILE-----)/.test(text))
+    throw new LifeboatError("input/unusable", `the identity file ${name} is itself encrypted`, {
+      hint: `decrypt it first: age --decrypt --output identity.key ${name}`,
+    });
+  try {
+    return readIdentities(text);
+  } catch (error) {
+    if (!isLifeboatError(error)) throw error;
+    throw new LifeboatError("input/unusable", `${name}: ${error.message}`, { hint: error.hint, cause: error });
+  }
 }
 
 export { requireFree, unfinishedOutputs, writeOutput };

@@ -59,6 +59,8 @@ function read(program: Command, words: readonly string[]): Reading {
     } else if (word.startsWith("-")) {
       const known = optionsOf(program, command).find((each) => each.long === word || each.short === word);
       option = known?.required === true ? known : undefined;
+    } else if (command === program && word === "help") {
+      // The name of a command follows.
     } else if (command === program) {
       command = program.commands.find((each) => each.name() === word);
     } else {

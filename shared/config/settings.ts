@@ -14,6 +14,13 @@ export function suggestion(word: string, known: readonly string[]): string | und
   return edits <= 3 && edits * 2 <= word.length ? original : undefined;
 }
 
+/** What to say to a person who typed `word` where one of `known` was expected: the nearest, else all; undefined where there is none. */
+export function namesHint(word: string, known: readonly string[]): string | undefined {
+  const near = suggestion(word, known);
+  if (near !== undefined) return `did you mean ${near}?`;
+  return known.length === 0 ? undefined : `there are ${known.join(", ")}`;
+}
+
 /** An object of settings: an unknown name is an error that says which was probably meant, or which there are. */
 export function settings<Shape extends z.core.$ZodLooseShape>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {
   const known = Object.keys(shape);

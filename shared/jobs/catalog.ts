@@ -1,5 +1,6 @@
 import { isLifeboatError, LifeboatError } from "../errors.ts";
 import {
+  clusterPrefix,
   CLUSTERS_PREFIX,
   idInManifestKey,
   isClusterName,
@@ -36,6 +37,12 @@ export async function listClusters(blobs: BlobStore): Promise<string[]> {
     if (isClusterName(name)) names.add(name);
   }
   return [...names].toSorted();
+}
+
+/** Whether the store has anything of a cluster. */
+export async function holdsCluster(blobs: BlobStore, cluster: string): Promise<boolean> {
+  for await (const _ of blobs.list(clusterPrefix(cluster))) return true;
+  return false;
 }
 
 /** The ids of a cluster's snapshots, oldest first. */

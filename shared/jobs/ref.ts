@@ -1,8 +1,10 @@
+import { suggestion } from "../config/settings.ts";
 import { isLifeboatError, LifeboatError } from "../errors.ts";
 import { isClusterName } from "../manifest/layout.ts";
 import { compareIds, idOfSlot, parseId, parseUtc } from "../manifest/slot.ts";
+import type { BlobStore } from "../store/blob-store.ts";
 import { readUntil } from "../store/read-until.ts";
-import { listIds, readManifest } from "./catalog.ts";
+import { listClusters, listIds, readManifest } from "./catalog.ts";
 import type { FoundManifest, Vault } from "./catalog.ts";
 
 /** What a person types to name a snapshot. */
@@ -50,14 +52,16 @@ export async function resolveRef({ blobs, trusted }: Vault, text: string, signal
   const vault = { blobs: readUntil(blobs, signal), trusted };
   const ids = await listIds(vault.blobs, ref.cluster);
   if ("id" in ref) {
-    if (!ids.includes(ref.id)) throw notFound(ref.cluster, `there is no snapshot ${text} in ${vault.blobs.location}`, ids);
+    if (!ids.includes(ref.id))
+      throw await notFound(vault.blobs, ref.cluster, `there is no snapshot ${text} in ${vault.blobs.location}`, ids);
     return readManifest(vault, ref.cluster, ref.id);
   }
   const limit = "at" in ref ? `${idOfSlot(ref.at)}-9999` : undefined;
   const candidates = limit === undefined ? ids : ids.filter((id) => compareIds(id, limit) <= 0);
   const found = await newest(vault, ref.cluster, candidates);
   if (found !== undefined) return found;
-  throw notFound(
+  throw await notFound(
+    vault.blobs,
     ref.cluster,
     `there is no snapshot of ${ref.cluster} ${"at" in ref ? `at or before ${ref.at.toISOString()} ` : ""}in ${vault.blobs.location}`,
     ids,
@@ -95,11 +99,18 @@ async function newestGood(vault: Vault, cluster: string, ids: readonly string[])
   return undefined;
 }
 
-function notFound(cluster: string, message: string, ids: readonly string[]): LifeboatError {
+async function notFound(blobs: BlobStore, cluster: string, message: string, ids: readonly string[]): Promise<LifeboatError> {
   const [oldest, last] = [ids[0], ids.at(-1)];
   const hint =
     oldest === undefined
-      ? "lifeboat ls shows what is stored"
+      ? await othersHint(blobs, cluster)
       : `there are ${ids.length}, from ${cluster}/${oldest} to ${cluster}/${last}; lifeboat ls ${cluster} shows them`;
   return new LifeboatError("ref/not-found", message, { hint });
+}
+
+/** Of a cluster without snapshots: its name may have been mistyped. */
+async function othersHint(blobs: BlobStore, cluster: string): Promise<string> {
+  const others = (await listClusters(blobs)).filter((name) => name !== cluster);
+  const near = suggestion(cluster, others);
+  return near === undefined ? "lifeboat ls shows what is stored" : `did you mean ${near}? lifeboat ls shows what is stored`;
 }

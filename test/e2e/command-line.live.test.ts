@@ -105,6 +105,21 @@ describe("help", () => {
     }
   });
 
+  test("help COMMAND is COMMAND --help, and help alone is --help", async () => {
+    for (const [line, same] of [
+      [
+        ["help", "backup"],
+        ["backup", "--help"],
+      ],
+      [
+        ["--json", "help", "ls"],
+        ["ls", "--help"],
+      ],
+      [["help"], ["--help"]],
+    ] as const)
+      expect(await lifeboatHere(line, options)).toEqual(await lifeboatHere(same, options));
+  });
+
   test("the exit codes in the help and in docs/cli.md are the code's", async () => {
     const { stdout } = await lifeboatHere(["--help"], options);
     const docs = await readFile(new URL("../../docs/cli.md", import.meta.url), "utf8");
@@ -135,6 +150,29 @@ describe("wrong input is told in one line with the next step, and exit code 2", 
     ["a time that is none", ["verify", "prod@noon"], /"noon" in "prod@noon" is not a UTC time/],
     ["a cluster without snapshots", ["verify", "other/latest"], /no snapshot of other/],
     ["a cluster's name that is none", ["ls", "A B"], /"A B" is not a cluster's name/],
+    ...(["ls", "custody", "orphans", "rewrap"] as const).map((command): [string, string[], RegExp] => [
+      `${command} of a cluster that is nowhere`,
+      [command, "prd"],
+      /there is no cluster prd: neither in lifeboat\.yaml nor in .*\n.*did you mean prod\?/,
+    ]),
+    ["ls of one that is like no other", ["ls", "staging"], /there is no cluster staging: .*\n.*there are prod/],
+    ["a ref to a cluster that is nowhere", ["show", "prd/latest"], /no snapshot of prd in .*\n.*did you mean prod\?/],
+    ["help of an unknown command", ["help", "bakcup"], /unknown command 'bakcup'.*Did you mean backup/],
+    [
+      "an identity file that is not there",
+      ["export", "prod/latest", "--out", "new", "--identity", "no.key"],
+      /there is no identity file no\.key/,
+    ],
+    [
+      "an identity file that is a folder",
+      ["export", "prod/latest", "--out", "new", "--identity", "keys"],
+      /cannot read the identity file keys: EISDIR/,
+    ],
+    [
+      "an identity file that is another",
+      ["export", "prod/latest", "--out", "new", "--identity", "lifeboat.yaml"],
+      /lifeboat\.yaml: line \d+ of the identity file is not an age identity/,
+    ],
     ["export without a file", ["export", "prod/latest"], /required option '--out <file>' not specified/],
     [
       "export over a file",
@@ -182,6 +220,25 @@ describe("wrong input is told in one line with the next step, and exit code 2", 
     expect(JSON.parse(stdout)).toEqual({
       error: { code: "usage", message: '"prod" is not a ref', hint: saying("CLUSTER/latest"), exitCode: 2 },
     });
+  });
+});
+
+describe("a cluster that is in one place only is known", () => {
+  test("in the configuration: it has no snapshots yet", async () => {
+    const copy = await copyOf("configured-only");
+    await rm(join(copy.cwd, "vault/clusters"), { recursive: true });
+    for (const command of ["ls", "custody", "orphans", "rewrap"])
+      expect(await lifeboatHere([command, "prod"], copy)).toMatchObject({ code: 0 });
+  });
+
+  test("in the store: what was taken of it is listed", async () => {
+    const copy = await copyOf("stored-only");
+    const config = join(copy.cwd, "lifeboat.yaml");
+    await writeFile(config, (await readFile(config, "utf8")).replace(/^clusters:\n {2}prod:/m, "clusters:\n  other:"));
+    for (const command of ["ls", "custody", "orphans", "rewrap"])
+      expect(await lifeboatHere([command, "prod"], copy)).toMatchObject({ code: 0 });
+    const { code, stderr } = await lifeboatHere(["ls", "prd"], copy);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: saying("did you mean prod?") });
   });
 });
 
