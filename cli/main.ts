@@ -2,19 +2,25 @@
 import { randomBytes } from "node:crypto";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import { LifeboatError } from "../shared/errors.ts";
+import { Interruption } from "./interruption.ts";
 
 const { env } = process;
-const stop = new AbortController();
-for (const name of ["SIGINT", "SIGTERM"] as const) {
+const interruption = new Interruption(() => performance.now());
+// SIGHUP: the terminal is gone, as when an ssh session drops. (Node takes back what nohup arranged, so it would end the process without a word.)
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(name, () => {
-    // A second signal does not wait for the clean end.
-    if (stop.signal.aborted) process.exit(130);
-    stop.abort(new LifeboatError("interrupted", `interrupted by ${name}`, { hint: "nothing half done is visible; run the command again" }));
+    if (interruption.receive(name)) process.exit(130);
   });
 }
-// A reader that leaves early, such as head, is no fault.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (interruption.signal.aborted) return;
+  // A reader that leaves early, such as head, is no fault.
+  if (error.code === "EPIPE") process.exit(0);
+  // A terminal that is gone says so here before its signal comes.
+  interruption.receive(error.code === "EIO" ? "SIGHUP" : `a fault of standard output (${error.message})`);
+});
+// Nobody is left to be told; what the run made is still to be cleaned up.
+process.stderr.on("error", () => undefined);
 
 // In a checkout `npm run lifeboat` changes to the package's folder; INIT_CWD is where the person stands. It is heeded there only.
 const cwd =
@@ -27,7 +33,7 @@ const [{ runProgram }, { systemClock }] = await Promise.all([import("./program.t
 
 process.exitCode = await runProgram(
   process.argv.slice(2),
-  { stdout: process.stdout, stderr: process.stderr, environment: env, cwd, clock: systemClock, signal: stop.signal },
+  { stdout: process.stdout, stderr: process.stderr, environment: env, cwd, clock: systemClock, signal: interruption.signal },
   {
     clock: systemClock,
     randomBytes,

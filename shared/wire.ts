@@ -201,7 +201,12 @@ export const initPorts: InitPorts = {
       () => true,
       () => false,
     );
-    await makeFolders(path);
+    await makeFolders(path).catch((error: unknown) => {
+      throw new LifeboatError("output/failed", `cannot make the folder ${path}: ${messageOf(error)}`, {
+        hint: "name another folder with --dir, or mend what stands in the way",
+        cause: error,
+      });
+    });
     return !there;
   },
   isReadable: (path) =>

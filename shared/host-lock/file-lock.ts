@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { pause } from "../clock.ts";
 import type { Clock } from "../clock.ts";
 import { isLifeboatError, LifeboatError, messageOf } from "../errors.ts";
-import { errnoOf } from "../folders.ts";
+import { errnoOf, makeFolders } from "../folders.ts";
 import type { HostLock } from "./host-lock.ts";
 
 const holderSchema = z.object({ pid: z.int().positive(), birth: z.string(), since: z.string() });
@@ -50,7 +50,7 @@ export class FileLock implements HostLock {
     const mine: Holder = { pid: process.pid, birth: await birthOf(process.pid), since: this.#clock.now().toISOString() };
     const draft = `${path}.${randomBytes(6).toString("hex")}`;
     try {
-      await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+      await makeFolders(this.#folder);
       await writeFile(draft, JSON.stringify(mine), { mode: 0o600, flag: "wx" });
       for (;;) {
         if (await linked(draft, path)) return undefined;

@@ -23,7 +23,7 @@ beforeAll(async () => {
 afterAll(() => folder.remove());
 
 // On a machine with load 12 the command's modules took 2 s to load, and a signal meanwhile ended it without its exit code.
-test.each(["SIGINT", "SIGTERM"] as const)("%s while the command still loads ends it with 130 and a word", async (signal) => {
+test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("%s while the command still loads ends it with 130 and a word", async (signal) => {
   const env = { NODE_OPTIONS: `--require ${join(folder.path, "early.cjs")}`, EARLY: signal };
   const { code, stdout, stderr } = await lifeboat(["backup", "prod"], { cwd: folder.path, env });
   expect({ code, stdout }).toEqual({ code: 130, stdout: "" });

@@ -52,31 +52,32 @@ async function expectNoTrace(place: Place, step: string | undefined): Promise<vo
 }
 
 describe("a backup that is told to stop ends with 130, says so, and nothing of it is visible or left", () => {
-  const expectStop = async (cluster: EtcdCluster, moment: string, step?: string): Promise<void> => {
-    const stop = async (signal: NodeJS.Signals): Promise<void> => {
+  const expectStop = async (cluster: EtcdCluster, moment: string, step?: string, signals: readonly string[] = SIGNALS): Promise<void> => {
+    const stop = async (signal: string): Promise<void> => {
       const place = await newPlace(cluster, folder.path, `${moment} ${signal}`);
-      expectCleanEnd(await signalled(signal, moment, ["backup", "prod"], place.options), signal);
+      expectCleanEnd(await signalled(signal, moment, ["backup", "prod"], place.options), signal.split(" ")[0] ?? "");
       await expectNoTrace(place, step);
     };
-    await Promise.all(SIGNALS.map(stop));
+    await Promise.all(signals.map(stop));
   };
 
   // The code's own list: in a step that is never begun nobody tells it to stop, and its test fails.
   test.each([...BACKUP_STEPS])("as the step %s begins", (step) => expectStop(small, `phase ${step}`, step));
 
-  test("while data is being written", () => expectStop(large, "written 1"));
+  // A dropped session sends SIGHUP; a terminal and a wrapper both pass on one Ctrl-C.
+  test("while data is being written", () => expectStop(large, "written 1", undefined, ["SIGTERM", "SIGHUP", "SIGINT SIGINT"]));
 });
 
 test("verify and export that are told to stop leave no countersignature and no file", async () => {
   const place = await newPlace(large, folder.path, "readers");
   await place.here("backup", "prod");
   const before = [await place.stored(), await readdir(place.options.cwd)];
-  for (const signal of SIGNALS) {
+  for (const signal of ["SIGINT SIGTERM", "SIGHUP"]) {
     for (const args of [
       ["verify", "prod/latest", "--deep"],
       ["export", "prod/latest", "--out", "out.db"],
     ])
-      expectCleanEnd(await signalled(signal, "bytes 5000000", args, place.options), signal);
+      expectCleanEnd(await signalled(signal, "bytes 5000000", args, place.options), signal.split(" ")[0] ?? "");
   }
   expect([await place.stored(), await readdir(place.options.cwd)]).toEqual(before);
 });

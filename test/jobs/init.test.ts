@@ -81,6 +81,19 @@ describe("init", () => {
     expect((await make({ cluster })).warnings).toEqual([saying("http://127.0.0.1:2379: plain http carries every secret")]);
   });
 
+  test.runIf(process.platform === "linux")("tells of a folder that cannot be made, at once", async () => {
+    const [dir, file] = ["/proc/lifeboat", join(folder, "lifeboat.yaml")];
+    expect(await failureOf(make({ directory: dir, configFile: file }))).toMatchObject({
+      code: "output/failed",
+      message: "cannot write keys to /proc/lifeboat/keys: cannot make the folder /proc/lifeboat: no folder can be made in /proc (ENOENT)",
+    });
+    const createKeys: InitPorts["createKeys"] = () => initPorts.createKeys(join(folder, "keys"));
+    expect(await failureOf(make({ directory: dir, configFile: file }, { createKeys }))).toMatchObject({
+      code: "output/failed",
+      message: saying("cannot make the folder /proc/lifeboat/vault: "),
+    });
+  });
+
   test("keeps a vault that is there, with what is in it", async () => {
     await mkdir(join(folder, "vault"));
     await writeFile(join(folder, "vault", "precious"), "snapshots");
