@@ -79,6 +79,7 @@ export async function wire(loaded: LoadedConfig, surroundings: Surroundings): Pr
       replicaKeys: await openReplicaKeys(config),
       breakGlass: config.breakGlass,
       randomBytes: surroundings.randomBytes,
+      maxBytes: config.maxDatabaseSize,
       addedWrappings: addedWrappings({ blobs, trusted: config.trustedKeys }),
     }),
     trusted: config.trustedKeys,

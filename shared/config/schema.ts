@@ -7,6 +7,7 @@ import { replicaProblems, replicasSchema } from "./replica-schema.ts";
 import { REFERENCE } from "./secrets.ts";
 import { clusterServiceSchema, serviceSchema } from "./service-schema.ts";
 import { settings } from "./settings.ts";
+import { size } from "./size-schema.ts";
 import { storeSchema } from "./store-schema.ts";
 
 /** lifeboat.yaml. Its defaults are the ones that `lifeboat init` writes down. */
@@ -105,6 +106,7 @@ export const configSchema = settings({
   breakGlass: z.array(z.string().startsWith("age1", "expected an age recipient: age1...")).default([]),
   trustedKeys: settings({ snapshot: fingerprints, audit: fingerprints, bundle: fingerprints }).prefault({}),
   replicas: replicasSchema,
+  maxDatabaseSize: size.prefault("64GiB"),
   service: serviceSchema.prefault({}),
   clusters: z.record(
     z

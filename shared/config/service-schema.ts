@@ -1,18 +1,9 @@
 import { z } from "zod";
 import { duration } from "./duration-schema.ts";
 import { settings } from "./settings.ts";
+import { size } from "./size-schema.ts";
 
 /** How the service is deployed: `service` in lifeboat.yaml, at the top and in each cluster. The command line reads past it. */
-
-const SIZES = { MB: 1e6, GB: 1e9, MiB: 2 ** 20, GiB: 2 ** 30 } as const;
-
-const size = z.string().transform((text, context) => {
-  const match = /^(\d{1,6})(MB|GB|MiB|GiB)$/.exec(text);
-  const bytes = match === null ? 0 : Number(match[1]) * SIZES[match[2] as keyof typeof SIZES];
-  if (bytes > 0) return bytes;
-  context.addIssue({ code: "custom", message: `"${text}" is not a size such as 500MB or 2GiB` });
-  return z.NEVER;
-});
 
 const id = (kind: string): z.ZodString =>
   z.string().regex(new RegExp(`^${kind}-[0-9a-f]{8,17}$`), `expected an id such as ${kind}-0123456789abcdef0`);

@@ -67,6 +67,9 @@ breakGlass:
 #       store: { kind: s3, bucket: my-etcd-backups-offsite, region: eu-west-1 }
 #       wrap: { kind: kms, key: alias/lifeboat-offsite, region: eu-west-1 }  # or { kind: local, recipient: age1... }
 
+# The largest snapshot that is taken or opened: a manifest that claims more is refused before anything is read.
+maxDatabaseSize: 64GiB
+
 # Fingerprints of the keys whose signatures are believed (lifeboat keys prints them). A retired key stays listed as
 # long as documents signed by it are to be believed.
 trustedKeys:

@@ -28,7 +28,8 @@ export async function exportSnapshot(ports: ExportPorts, request: ExportRequest)
   const hasher = new SnapshotHasher();
   ports.progress.phase("export", manifest.snapshot.bytes);
   async function* checked(): AsyncGenerator<Uint8Array, void, undefined> {
-    const opened = ports.snapshots.open(manifest, manifest.stored, { identities: request.identities, signal: request.signal });
+    const { bytes } = manifest.snapshot;
+    const opened = ports.snapshots.open(manifest, manifest.stored, { bytes, identities: request.identities, signal: request.signal });
     for await (const chunk of hasher.through(opened)) {
       ports.progress.advance(chunk.length);
       yield chunk;

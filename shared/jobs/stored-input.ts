@@ -21,7 +21,7 @@ export class StoredInput implements SnapshotInput {
 
   async readAll<Result>(reader: SnapshotReader<Result>, signal: AbortSignal): Promise<ReadThrough<Result>> {
     const hasher = new SnapshotHasher();
-    for await (const chunk of this.#snapshots.open(this.#manifest, this.#manifest.stored, { signal })) {
+    for await (const chunk of this.#snapshots.open(this.#manifest, this.#manifest.stored, { bytes: this.bytes, signal })) {
       hasher.update(chunk);
       reader.update(chunk);
     }
@@ -36,7 +36,7 @@ export class StoredInput implements SnapshotInput {
     let span = spans[0];
     let held = new Uint8Array(span?.length ?? 0);
     let at = 0;
-    for await (const chunk of this.#snapshots.open(this.#manifest, this.#manifest.stored, { signal })) {
+    for await (const chunk of this.#snapshots.open(this.#manifest, this.#manifest.stored, { bytes: this.bytes, signal })) {
       const end = at + chunk.length;
       while (span !== undefined && span.at < end) {
         const [from, to] = [Math.max(span.at, at), Math.min(span.at + span.length, end)];

@@ -66,7 +66,7 @@ async function requireGood(ports: VerifyPorts, manifest: Manifest, signal: Abort
   ports.progress.phase("verify", manifest.snapshot.bytes);
   const hasher = new SnapshotHasher();
   const scanner = new SnapshotScanner();
-  for await (const chunk of ports.snapshots.open(manifest, manifest.stored, { signal })) {
+  for await (const chunk of ports.snapshots.open(manifest, manifest.stored, { bytes: manifest.snapshot.bytes, signal })) {
     hasher.update(chunk);
     scanner.update(chunk);
     ports.progress.advance(chunk.length);

@@ -53,10 +53,16 @@ async function frameOf(bytes: Uint8Array, level: number | undefined): Promise<Ui
 /**
  * The content of zstd frames given in chunks of any size, one piece a frame. Frames are at most 8 MiB of content and window, as
  * those of `compressFrames` (4 MiB) and of `zstd` for small files are. `verify/sealed` where a frame is cut, altered or larger, or
- * something else stands there; also where there is no frame at all.
+ * something else stands there; also where there is no frame at all, or an empty one after others. `verify/size` where the content is
+ * more than `most` bytes: nothing past them is handed out, and at most `LANES` frames past them were decompressed.
  */
-export async function* decompressFrames(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-  for await (const content of inLanes(frames(bytes), LANES, contentOf)) if (content.length > 0) yield content;
+export async function* decompressFrames(bytes: AsyncIterable<Uint8Array>, most = Infinity): AsyncGenerator<Uint8Array, void, undefined> {
+  let total = 0;
+  for await (const content of inLanes(frames(bytes), LANES, contentOf)) {
+    total += content.length;
+    if (total > most) throw new LifeboatError("verify/size", `the compressed data holds more than ${most} bytes`);
+    if (content.length > 0) yield content;
+  }
 }
 
 async function* frames(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<ZstdFrame & { readonly number: number }, void, undefined> {
@@ -82,6 +88,8 @@ async function contentOf(frame: ZstdFrame & { readonly number: number }): Promis
   }
   if (frame.contentBytes !== undefined && content.length !== frame.contentBytes)
     throw broken(frame, `holds ${content.length} bytes and says ${frame.contentBytes}`);
+  // Millions of them would cost hours and give nothing.
+  if (content.length === 0 && frame.number > 1) throw broken(frame, "is empty, though others come before it");
   return content;
 }
 

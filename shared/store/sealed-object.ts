@@ -9,14 +9,20 @@ import type { BlobInfo, BlobStore, ReadOptions } from "./blob-store.ts";
 /** For what is not as it was signed. */
 export const DAMAGED = "do not restore from it; use another snapshot or a replica, and find out what changed the store";
 
-/** The object's bytes; at their end they are held against the manifest, so a well-formed stranger does not pass: `verify/size`, `verify/digest`. */
+/**
+ * The object's bytes; at their end they are held against the manifest, so a well-formed stranger does not pass: `verify/size`, `verify/digest`. No more of them
+ * than the manifest says are handed out.
+ */
 export async function* readSealed(
   blobs: BlobStore,
   object: SealedObject,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const digest = new ObjectDigest();
-  yield* digest.through(blobs.get(object.key, await placeOf(blobs, object, signal)));
+  for await (const chunk of digest.through(blobs.get(object.key, await placeOf(blobs, object, signal)))) {
+    if (digest.bytes > object.bytes) throw wrongSize(blobs, object, `more than ${object.bytes}`);
+    yield chunk;
+  }
   const actual = digest.finish();
   if (actual.bytes !== object.bytes) throw wrongSize(blobs, object, actual.bytes);
   if (actual.sha256 !== object.sha256)
@@ -61,7 +67,7 @@ async function headOf(blobs: BlobStore, object: SealedObject, signal: AbortSigna
   return named ?? blobs.head(key, { signal });
 }
 
-function wrongSize({ location }: BlobStore, object: SealedObject, bytes: number): LifeboatError {
+function wrongSize({ location }: BlobStore, object: SealedObject, bytes: number | string): LifeboatError {
   return new LifeboatError("verify/size", `${object.key} in ${location} has ${bytes} bytes; its manifest says ${object.bytes}`, {
     hint: DAMAGED,
   });
@@ -76,6 +82,11 @@ export class ObjectDigest {
   readonly #hash = createHash("sha256");
   #crc = 0;
   #bytes = 0;
+
+  /** So far. */
+  get bytes(): number {
+    return this.#bytes;
+  }
 
   async *through(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const chunk of chunks) {

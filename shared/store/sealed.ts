@@ -19,6 +19,8 @@ export interface SealedStoreOptions {
   /** age recipients that may open every snapshot, beside the snapshot's own identity. */
   readonly breakGlass: readonly string[];
   readonly randomBytes: RandomBytes;
+  /** The most bytes that a snapshot may have, in and out. */
+  readonly maxBytes?: number;
   /** Wrappings that were added to a snapshot since its backup: asked for only where those of its manifest do not open it. */
   readonly addedWrappings?: (name: SnapshotName) => Promise<readonly WrappingRecord[]>;
 }
@@ -33,9 +35,19 @@ export class SealedStore implements SnapshotStore {
 
   async save(name: SnapshotName, plaintext: AsyncIterable<Block>, signal?: AbortSignal): Promise<PendingSnapshot> {
     const state = { begun: false };
+    const { maxBytes = Infinity } = this.#options;
     async function* source(): AsyncGenerator<Block, void, undefined> {
       state.begun = true;
-      yield* plaintext;
+      let bytes = 0;
+      for await (const block of plaintext) {
+        bytes += block.bytes.length;
+        if (bytes > maxBytes) {
+          block.release();
+          // What nobody would open again is not stored.
+          throw tooLarge(name, "more came", maxBytes, "config/invalid");
+        }
+        yield block;
+      }
     }
     try {
       return await this.#save(name, source(), signal);
@@ -97,17 +109,19 @@ export class SealedStore implements SnapshotStore {
     };
   }
 
-  async *open(name: SnapshotName, stored: Stored, options: OpenOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
+  async *open(name: SnapshotName, stored: Stored, options: OpenOptions): AsyncGenerator<Uint8Array, void, undefined> {
     const object = sealedOnly(stored);
+    this.#requireBelowMost(name, options.bytes);
     const identities =
       options.identities === undefined ? [await this.#unwrap(name, object)] : await fittingIdentities(name, object, options.identities);
     try {
-      for await (const chunk of unseal(readSealed(this.#options.blobs, object, options.signal), identities)) {
+      for await (const chunk of unseal(readSealed(this.#options.blobs, object, options.signal), identities, options.bytes)) {
         yield chunk;
         // The store is read some frames ahead, and may have come to its end.
         throwIfAborted(`opening ${name.cluster}/${name.id}`, options.signal);
       }
     } catch (error) {
+      if (isLifeboatError(error, "verify/size") && error.hint === undefined) throw opensToMore(name, options.bytes, error);
       // The identity is the one that was signed for, so it is the data that is not.
       if (!isLifeboatError(error, "keys/no-match")) throw error;
       throw new LifeboatError("verify/sealed", `${object.key} is not encrypted to the recipients in its manifest`, {
@@ -115,6 +129,11 @@ export class SealedStore implements SnapshotStore {
         cause: error,
       });
     }
+  }
+
+  #requireBelowMost(name: SnapshotName, bytes: number): void {
+    const { maxBytes = Infinity } = this.#options;
+    if (bytes > maxBytes) throw tooLarge(name, `its manifest says that it opens to ${bytes} bytes`, maxBytes, "verify/size");
   }
 
   async wrappingKeys(): Promise<readonly [own: string, ...replicas: string[]]> {
@@ -211,6 +230,19 @@ const NOT_OURS = [
   "keys/throttled",
   "keys/failed",
 ] as const;
+
+function tooLarge({ cluster, id }: SnapshotName, what: string, maxBytes: number, code: "verify/size" | "config/invalid"): LifeboatError {
+  return new LifeboatError(code, `${cluster}/${id} is larger than maxDatabaseSize allows: ${what}, and ${maxBytes} are the most`, {
+    hint: "if the database is meant to be so large, raise maxDatabaseSize in the configuration",
+  });
+}
+
+function opensToMore({ cluster, id }: SnapshotName, bytes: number, cause: LifeboatError): LifeboatError {
+  return new LifeboatError("verify/size", `${cluster}/${id} opens to more than ${bytes} bytes, which its manifest says`, {
+    hint: DAMAGED,
+    cause,
+  });
+}
 
 function recordOf({ kind, key, ciphertext }: Wrapping): WrappingRecord {
   return { kind, key, ciphertext: Buffer.from(ciphertext).toString("base64") };

@@ -19,6 +19,8 @@ export interface PendingSnapshot {
 }
 
 export interface OpenOptions {
+  /** What the manifest says that it opens to: no more is handed out. */
+  readonly bytes: number;
   /** age identities to open with in place of the key ring's (break-glass). */
   readonly identities?: readonly string[];
   readonly signal?: AbortSignal;
@@ -35,8 +37,9 @@ export interface SnapshotStore {
   /**
    * The snapshot's bytes as etcd sent them. Throws `verify/...` at the first byte that is not what was stored; the
    * bytes before it were handed out already, so a caller must not take the output for whole until the iteration ends.
+   * Throws `verify/size` as soon as there is more than `options.bytes`, and before anything is read where that is more than the configuration allows.
    */
-  open(name: SnapshotName, stored: Stored, options?: OpenOptions): AsyncIterable<Uint8Array>;
+  open(name: SnapshotName, stored: Stored, options: OpenOptions): AsyncIterable<Uint8Array>;
 
   /** The wrapping keys of now: the store's own, then those of replicas. Throws where one cannot be known, or used. */
   wrappingKeys(): Promise<readonly [own: string, ...replicas: string[]]>;

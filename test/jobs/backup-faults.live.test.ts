@@ -35,7 +35,7 @@ async function expectTheNextOneWorks(): Promise<void> {
   expect(vault.blobs.pendingFaults).toEqual([]);
   const { existing, manifest } = await backUp(vault, { slot: SLOT, etcd: etcd() });
   expect(existing).toBe(false);
-  const content = await collect(vault.snapshots.open(manifest, manifest.stored));
+  const content = await collect(vault.snapshots.open(manifest, manifest.stored, manifest.snapshot));
   expect(Buffer.concat(content).equals(snapshot)).toBe(true);
 }
 

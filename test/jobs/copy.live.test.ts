@@ -201,7 +201,9 @@ describe("a copy", () => {
       conflicts: [],
     });
     expect((await read(to.store, dataKey)).equals(bytesAt(vault, dataKey))).toBe(true);
-    expect((await collect(atReplica(to.store).snapshots.open(found.manifest, found.manifest.stored))).length).toBeGreaterThan(0);
+    expect(
+      (await collect(atReplica(to.store).snapshots.open(found.manifest, found.manifest.stored, found.manifest.snapshot))).length,
+    ).toBeGreaterThan(0);
     expect(await incoming(to.root)).toEqual([]);
     // A disk that changed a byte under it is noticed when the copy is looked at again.
     await writeFile(join(to.root, dataKey), flipped(await readFile(join(to.root, dataKey)), 1000));

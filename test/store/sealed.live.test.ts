@@ -21,6 +21,8 @@ import { countedBlocks, flipped } from "../support/snapshots.ts";
 import { directoryUnderTest, incoming } from "./directory/directory-under-test.ts";
 
 const NAME = { cluster: "prod", id: "20261121T100000Z" };
+/** More than any of these tests stores. */
+const ALL = { bytes: 2 ** 30 };
 const OTHER = { cluster: "prod", id: "20261121T110000Z" };
 
 let folder: string;
@@ -156,7 +158,7 @@ describe("a store that fails", () => {
 
   test("nothing is held open where the reader leaves early", async () => {
     const stored = await save(randomBytes(5_000_000));
-    for await (const chunk of store.open(NAME, stored)) {
+    for await (const chunk of store.open(NAME, stored, ALL)) {
       expect(chunk.length).toBeGreaterThan(0);
       break;
     }
@@ -223,7 +225,7 @@ describe("wrappings", () => {
   test("of another snapshot, or another cluster's, do not open", async () => {
     const stored = await save(Buffer.from("content"));
     for (const name of [OTHER, { ...NAME, cluster: "staging" }]) {
-      expect(await failureOf(collected(store.open(name, stored)))).toMatchObject({
+      expect(await failureOf(collected(store.open(name, stored, ALL)))).toMatchObject({
         code: "verify/sealed",
         message: saying("belongs to another snapshot"),
       });
@@ -274,7 +276,7 @@ describe("keys of replicas", () => {
     const { stored, notWrapped } = await saveWith([new LocalWrappingKey(await otherRing.wrappingKey())]);
     expect(stored.encryption.wrappings.map(({ key }) => key)).toEqual([await ring.wrappingKey(), await otherRing.wrappingKey()]);
     expect(notWrapped).toEqual([]);
-    for (const keys of [ring, otherRing]) expect((await collected(withKeys(keys).open(NAME, stored))).toString()).toBe("content");
+    for (const keys of [ring, otherRing]) expect((await collected(withKeys(keys).open(NAME, stored, ALL))).toString()).toBe("content");
   });
 
   test("that cannot wrap are told, and the snapshot is saved without", async () => {
@@ -297,9 +299,9 @@ describe("keys of replicas", () => {
     }
     const keys = new HalfDown(join(folder, "keys"));
     const both = withWrappings(stored, [theirs, wrappingOf(stored)]);
-    expect((await collected(withKeys(keys).open(NAME, both))).toString()).toBe("content");
+    expect((await collected(withKeys(keys).open(NAME, both, ALL))).toString()).toBe("content");
     expect(asked).toEqual([wrappingOf(stored).key]);
-    expect(await failureOf(collected(withKeys(keys).open(NAME, withWrappings(stored, [theirs]))))).toBe(down);
+    expect(await failureOf(collected(withKeys(keys).open(NAME, withWrappings(stored, [theirs]), ALL)))).toBe(down);
   });
 });
 
@@ -334,7 +336,7 @@ describe("given identities", () => {
 test("a snapshot in Kopia is no sealed one", async () => {
   const stored: Stored = { kind: "kopia", repository: "r", snapshot: "s", object: "o", bytes: 1 };
   const refusal = { code: "config/invalid", message: saying("Kopia") };
-  expect(await failureOf(collected(store.open(NAME, stored)))).toMatchObject(refusal);
+  expect(await failureOf(collected(store.open(NAME, stored, ALL)))).toMatchObject(refusal);
   expect(await failureOf(store.check(stored))).toMatchObject(refusal);
   expect(await failureOf(store.remove(stored))).toMatchObject(refusal);
 });
@@ -353,7 +355,7 @@ async function save(content: Uint8Array, name = NAME): Promise<SealedObject> {
 }
 
 async function open(stored: Stored, identities?: readonly string[]): Promise<Buffer> {
-  return collected(store.open(NAME, stored, identities === undefined ? {} : { identities }));
+  return collected(store.open(NAME, stored, identities === undefined ? ALL : { ...ALL, identities }));
 }
 
 async function collected(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {

@@ -149,8 +149,8 @@ export async function quarantine(vault: TestVault, id: string): Promise<void> {
 
 /** A snapshot of `prod`, opened. */
 export async function contentOf(vault: TestVault, id: string): Promise<Buffer> {
-  const { stored } = openDocument("snapshot", bytesAt(vault, manifestKey(CLUSTER, id)), vault.trusted, id);
-  return Buffer.concat(await collect(vault.snapshots.open({ cluster: CLUSTER, id }, stored)));
+  const { stored, snapshot } = openDocument("snapshot", bytesAt(vault, manifestKey(CLUSTER, id)), vault.trusted, id);
+  return Buffer.concat(await collect(vault.snapshots.open({ cluster: CLUSTER, id }, stored, snapshot)));
 }
 
 export function sealedObject(stored: Stored): SealedObject {
