@@ -77,7 +77,8 @@ export async function sweepOrphans(
       await ports.blobs.removeUnfinished(orphan.id);
     } else {
       const id = idInDataKey(orphan.cluster, orphan.key);
-      const isNamed = id !== undefined && (await ports.blobs.head(manifestKey(orphan.cluster, id))) !== undefined;
+      if (id === undefined) throw new Error(`${orphan.key} is no data object of ${orphan.cluster}`);
+      const isNamed = (await ports.blobs.head(manifestKey(orphan.cluster, id))) !== undefined;
       const verdict = isNamed ? await neededBy(ports, orphan.cluster, id, orphan.key) : { reason: orphan.reason };
       if (verdict === "needed" || "unclear" in verdict) continue;
       await appendRecord(ports, orphan.cluster, "audit", {

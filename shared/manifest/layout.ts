@@ -100,6 +100,11 @@ export function idInDataKey(cluster: string, key: string): string | undefined {
   return id === undefined || parseId(id) === undefined ? undefined : id;
 }
 
+/** Whether `key` is that of a data object of this very snapshot, and of no other. */
+export function isOwnDataKey({ cluster, id }: { readonly cluster: string; readonly id: string }, key: string): boolean {
+  return idInDataKey(cluster, key) === id;
+}
+
 /** The snapshot id and the time in a countersignature's key, or undefined. The id may itself end in an ordinal. */
 export function partsOfVerifiedKey(cluster: string, key: string): { readonly id: string; readonly time: string } | undefined {
   const prefix = verifiedPrefix(cluster);

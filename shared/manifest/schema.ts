@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isOwnDataKey } from "./layout.ts";
 
 /**
  * Every signed document of the store, format version 1, as docs/format.md specifies it. Objects are loose: a reader keeps and
@@ -112,42 +113,48 @@ const member = z.looseObject({
 
 const head = { formatVersion: z.literal(FORMAT_VERSION), cluster: clusterName };
 
-export const manifestSchema = z.looseObject({
-  type: z.literal("snapshot"),
-  ...head,
-  id: snapshotId,
-  slot: z.looseObject({ time: instant, trigger: z.enum(["manual", "slot"]) }),
-  /** When the stream began, and when the manifest was made. */
-  startedAt: instant,
-  createdAt: instant,
-  tool,
-  etcd: z.looseObject({
-    clusterId: hexId,
-    source: z.looseObject({ memberId: hexId, name: z.string(), endpoint: z.string(), version: z.string(), isLeader: z.boolean() }),
-    members: z.array(member),
-    /** What the source answered just before the stream: the snapshot is of this revision or a later one. */
-    before: z.looseObject({
-      revision: z.int().nonnegative(),
-      raftIndex: z.int().nonnegative(),
-      raftTerm: z.int().nonnegative(),
-      databaseBytes: bytes,
+export const manifestSchema = z
+  .looseObject({
+    type: z.literal("snapshot"),
+    ...head,
+    id: snapshotId,
+    slot: z.looseObject({ time: instant, trigger: z.enum(["manual", "slot"]) }),
+    /** When the stream began, and when the manifest was made. */
+    startedAt: instant,
+    createdAt: instant,
+    tool,
+    etcd: z.looseObject({
+      clusterId: hexId,
+      source: z.looseObject({ memberId: hexId, name: z.string(), endpoint: z.string(), version: z.string(), isLeader: z.boolean() }),
+      members: z.array(member),
+      /** What the source answered just before the stream: the snapshot is of this revision or a later one. */
+      before: z.looseObject({
+        revision: z.int().nonnegative(),
+        raftIndex: z.int().nonnegative(),
+        raftTerm: z.int().nonnegative(),
+        databaseBytes: bytes,
+      }),
     }),
-  }),
-  lineage: z.int().positive(),
-  snapshot: z.looseObject({
-    /** All bytes that etcd sent, its 32-byte trailer included. */
-    bytes,
-    sha256: digest,
-    /** etcd's own trailer: the SHA-256 of all bytes before it. */
-    trailer: digest,
-  }),
-  content,
-  stored: z.discriminatedUnion("kind", [sealed, kopia]),
-  proof,
-  quarantine: z.looseObject({ reasons: z.array(z.string()).min(1) }).optional(),
-  custody: custody.optional(),
-  signer,
-});
+    lineage: z.int().positive(),
+    snapshot: z.looseObject({
+      /** All bytes that etcd sent, its 32-byte trailer included. */
+      bytes,
+      sha256: digest,
+      /** etcd's own trailer: the SHA-256 of all bytes before it. */
+      trailer: digest,
+    }),
+    content,
+    stored: z.discriminatedUnion("kind", [sealed, kopia]),
+    proof,
+    quarantine: z.looseObject({ reasons: z.array(z.string()).min(1) }).optional(),
+    custody: custody.optional(),
+    signer,
+  })
+  // Else whoever removes or copies this snapshot would remove another's data, or write into the log of a replica.
+  .refine((manifest) => manifest.stored.kind !== "sealed" || isOwnDataKey(manifest, manifest.stored.key), {
+    path: ["stored", "key"],
+    message: "it is not the key of this snapshot's own data: a manifest must not name another's",
+  });
 
 export const verificationSchema = z.looseObject({
   type: z.literal("verification"),

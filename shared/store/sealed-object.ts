@@ -1,13 +1,23 @@
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { LifeboatError } from "../errors.ts";
+import { isOwnDataKey } from "../manifest/layout.ts";
 import type { SealedObject } from "../manifest/schema.ts";
 import type { BlobInfo, BlobStore, ReadOptions } from "./blob-store.ts";
+import type { SnapshotName } from "./snapshot-store.ts";
 
 /** The data object of a sealed snapshot as its manifest describes it, in whichever store it lies. */
 
 /** For what is not as it was signed. */
 export const DAMAGED = "do not restore from it; use another snapshot or a replica, and find out what changed the store";
+
+/** Asked again before every put and remove, whatever opened the manifest: throws `verify/format` for a key that is not of this snapshot's own data. */
+export function requireOwnData(name: SnapshotName, key: string): void {
+  if (isOwnDataKey(name, key)) return;
+  throw new LifeboatError("verify/format", `${key} is not data of ${name.cluster}/${name.id}: nothing is written or removed there`, {
+    hint: "find out who signed a manifest that names it, and replace that key",
+  });
+}
 
 /**
  * The object's bytes; at their end they are held against the manifest, so a well-formed stranger does not pass: `verify/size`, `verify/digest`. No more of them

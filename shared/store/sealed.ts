@@ -8,7 +8,7 @@ import { newIdentity, recipientOf } from "../seal/age.ts";
 import { seal, unseal } from "../seal/seal.ts";
 import type { BlobStore } from "./blob-store.ts";
 import { throwIfAborted } from "./body-reader.ts";
-import { checkSealed, DAMAGED, ObjectDigest, readSealed } from "./sealed-object.ts";
+import { checkSealed, DAMAGED, ObjectDigest, readSealed, requireOwnData } from "./sealed-object.ts";
 import type { OpenOptions, PendingSnapshot, SnapshotName, SnapshotStore } from "./snapshot-store.ts";
 
 export interface SealedStoreOptions {
@@ -65,6 +65,7 @@ export class SealedStore implements SnapshotStore {
     const wrapping = await keys.wrap(identity, contextOf(name));
     const { wrappings, notWrapped } = await this.#wrapForReplicas(identity, name);
     const key = dataKey(name.cluster, name.id, Buffer.from(randomBytes(4)).toString("hex"));
+    requireOwnData(name, key);
     const digest = new ObjectDigest();
     const taken = Promise.withResolvers<void>();
     const decided = Promise.withResolvers<void>();
@@ -156,8 +157,10 @@ export class SealedStore implements SnapshotStore {
     await checkSealed(this.#options.blobs, sealedOnly(stored), signal);
   }
 
-  async remove(stored: Stored): Promise<void> {
-    await this.#options.blobs.remove(sealedOnly(stored).key);
+  async remove(name: SnapshotName, stored: Stored): Promise<void> {
+    const { key } = sealedOnly(stored);
+    requireOwnData(name, key);
+    await this.#options.blobs.remove(key);
   }
 
   /** A replica's key that cannot be used now is no reason to have no backup: the snapshot opens without it. */

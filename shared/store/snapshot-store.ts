@@ -53,6 +53,6 @@ export interface SnapshotStore {
   /** Checks presence, size and the store's own checksum without decrypting: `verify/missing`, `verify/size`, `verify/checksum`. */
   check(stored: Stored, signal?: AbortSignal): Promise<void>;
 
-  /** Removes the bytes; nothing happens where they are gone. */
-  remove(stored: Stored): Promise<void>;
+  /** Removes the bytes; nothing happens where they are gone. `verify/format` where `stored` is not of this snapshot. */
+  remove(name: SnapshotName, stored: Stored): Promise<void>;
 }

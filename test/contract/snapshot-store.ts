@@ -211,8 +211,8 @@ export function snapshotStoreContract(name: string, makeStore: () => Promise<Sna
 
     test("what was removed is missing, and removing it again is nothing", async () => {
       const [kept, gone] = [await save(Buffer.from("kept")), await save(Buffer.from("gone"))];
-      await store.remove(gone);
-      await store.remove(gone);
+      await store.remove(NAME, gone);
+      await store.remove(NAME, gone);
       expect(await failureOf(store.check(gone))).toMatchObject({ code: "verify/missing" });
       expect(await failureOf(opened(gone))).toMatchObject({ code: "verify/missing" });
       expect((await opened(kept)).toString()).toBe("kept");

@@ -219,8 +219,8 @@ const ATTACKS: readonly Attack[] = [
   {
     name: "a rightly signed manifest that names another's data",
     attack: () => rewritten((document) => ({ stored: { ...sealedObject(document.stored), key: keyOfData("20261121T090000Z") } })),
-    code: "verify/checksum",
-    message: "its manifest says",
+    code: "verify/format",
+    message: "it is not the key of this snapshot's own data",
   },
   {
     name: "a rightly signed manifest with another stored digest",

@@ -338,7 +338,7 @@ test("a snapshot in Kopia is no sealed one", async () => {
   const refusal = { code: "config/invalid", message: saying("Kopia") };
   expect(await failureOf(collected(store.open(NAME, stored, ALL)))).toMatchObject(refusal);
   expect(await failureOf(store.check(stored))).toMatchObject(refusal);
-  expect(await failureOf(store.remove(stored))).toMatchObject(refusal);
+  expect(await failureOf(store.remove(NAME, stored))).toMatchObject(refusal);
 });
 
 function sealedObject(stored: Stored): SealedObject {

@@ -11,7 +11,7 @@ import { createLocalKeys } from "../../shared/keys/local/create-local-keys.ts";
 import { LocalKeyRing } from "../../shared/keys/local/local-key-ring.ts";
 import { custodyPrefix, manifestKey } from "../../shared/manifest/layout.ts";
 import type { Agreement, CustodyRecord, SealedObject, Stored } from "../../shared/manifest/schema.ts";
-import { openDocument, signDocument } from "../../shared/manifest/signed-document.ts";
+import { openDocument } from "../../shared/manifest/signed-document.ts";
 import type { DocumentOf, KindOfOneSigner, TrustedKeys, Unsigned } from "../../shared/manifest/signed-document.ts";
 import { newIdentity } from "../../shared/seal/age.ts";
 import { SealedStore } from "../../shared/store/sealed.ts";
@@ -20,6 +20,7 @@ import { MemoryBlobStore } from "../doubles/memory-blob-store.ts";
 import { RecordedProgress } from "../doubles/recorded-progress.ts";
 import { ScriptedEtcd } from "../doubles/scripted-etcd.ts";
 import { collect, keys as keysIn } from "./blobs.ts";
+import { signedBy } from "./envelopes.ts";
 import { randomSnapshot } from "./snapshots.ts";
 
 /** Real keys in a folder of their own, and the configuration that trusts them. */
@@ -128,7 +129,7 @@ export function bytesAt(vault: TestVault, key: string): Buffer {
   return Buffer.from(kept.bytes);
 }
 
-/** Puts a changed document, rightly signed again, in the place of the one at `key`. */
+/** Puts a changed document, rightly signed again, in the place of the one at `key`: also one that lifeboat itself would not write. */
 export async function rewrite<K extends KindOfOneSigner>(
   vault: TestVault,
   kind: K,
@@ -136,7 +137,7 @@ export async function rewrite<K extends KindOfOneSigner>(
   change: (document: DocumentOf<K>) => Unsigned<K>,
 ): Promise<void> {
   const document = openDocument(kind, bytesAt(vault, key), vault.trusted, key);
-  plant(vault, key, (await signDocument(vault.keys, kind, change(document))).bytes);
+  plant(vault, key, await signedBy(vault.keys, document.signer.purpose, change(document), kind));
 }
 
 /** Marks a snapshot as one that must not be trusted. */

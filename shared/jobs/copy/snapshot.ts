@@ -8,7 +8,7 @@ import type { BlobStore } from "../../store/blob-store.ts";
 import { throwIfAborted } from "../../store/body-reader.ts";
 import { readUntil } from "../../store/read-until.ts";
 import type { Replica } from "../../store/replica.ts";
-import { checkSealed, readSealed } from "../../store/sealed-object.ts";
+import { checkSealed, readSealed, requireOwnData } from "../../store/sealed-object.ts";
 import type { FoundManifest } from "../catalog.ts";
 import { requireTrustedKey } from "../require-trusted-key.ts";
 import { compareDocuments, copyDocument } from "./documents.ts";
@@ -78,7 +78,10 @@ export async function copySnapshot(ports: CopyPorts, found: FoundManifest, repli
 }
 
 function sealedOnly({ cluster, id, stored }: Manifest): SealedObject {
-  if (stored.kind === "sealed") return stored;
+  if (stored.kind === "sealed") {
+    requireOwnData({ cluster, id }, stored.key);
+    return stored;
+  }
   throw new LifeboatError("config/invalid", `${cluster}/${id} is in a Kopia repository, which lifeboat does not copy`, {
     hint: "let Kopia do it: kopia repository sync-to",
   });
