@@ -1,7 +1,7 @@
 import { LifeboatError } from "../shared/errors.ts";
 import { backup } from "../shared/jobs/backup.ts";
 import type { BackupResult } from "../shared/jobs/backup.ts";
-import { copyToReplicas, replicasNeedAttention } from "../shared/jobs/copy/to-replicas.ts";
+import { copyToReplicas, headAfter, replicasNeedAttention } from "../shared/jobs/copy/to-replicas.ts";
 import type { ReplicaOutcome } from "../shared/jobs/copy/to-replicas.ts";
 import { attentionOf, dissentersOf } from "../shared/manifest/attention.ts";
 import { revisionOf } from "../shared/manifest/content.ts";
@@ -62,11 +62,12 @@ function parseSlot(text: string | undefined): Date | undefined {
 }
 
 function report({ console, json }: Session, result: BackupResult, copies: readonly ReplicaOutcome[]): void {
-  const { manifest, manifestDigest, existing, furtherCopies, phases, custody, notWrapped } = result;
+  const { manifest, manifestDigest, existing, furtherCopies, phases, notWrapped } = result;
+  const custody = headAfter(result.custody, copies);
   const { source } = manifest.etcd;
   const databaseBytes = manifest.snapshot.bytes - TRAILER_BYTES;
   if (json) {
-    return printJson(console, {
+    return printJson(console, "backup", {
       id: manifest.id,
       cluster: manifest.cluster,
       ref: `${manifest.cluster}/${manifest.id}`,

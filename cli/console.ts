@@ -1,4 +1,5 @@
 import type { Clock } from "../shared/clock.ts";
+import type { DocumentName, JsonDocument } from "../shared/contract/documents.ts";
 import { wrapText } from "./format.ts";
 
 /** A terminal has a width, a pipe or file has none. */
@@ -22,9 +23,9 @@ export function widthOf({ isTTY, columns }: Output): number | undefined {
   return isTTY === true && columns !== undefined && columns > 0 ? columns : undefined;
 }
 
-/** One JSON document on standard output. */
-export function printJson(console: Console, value: unknown): void {
-  console.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
+/** The JSON document of a command, or of an error, on standard output: shared/contract describes each. */
+export function printJson<Name extends DocumentName>(console: Console, _name: Name, document: JsonDocument<NoInfer<Name>>): void {
+  console.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
 }
 
 /** Text on standard output, broken at spaces where a terminal is too narrow for it. */

@@ -38,7 +38,7 @@ export const registerCopy: Register = (program, run) => {
         const { location } = replica.blobs;
         if (session.json) {
           const told = { ref: name, replica: replica.name, location, outcome, documents, conflicts, manifestDigest: found.digest };
-          printJson(session.console, { ...told, custody: custody ?? null });
+          printJson(session.console, "copy", { ...told, custody: custody ?? null });
         } else {
           const what = outcome === "copied" ? `copied (${formatBytes(stored.bytes)})` : "there already, and whole";
           print(session.console, `${name} is in ${replica.name}: ${what}, with ${documents} more documents, in ${location}`);

@@ -1,3 +1,4 @@
+import type { JsonDocument } from "../shared/contract/documents.ts";
 import { isOfChain } from "../shared/custody/finding.ts";
 import { isFault } from "../shared/custody/records.ts";
 import type { FoundRecord } from "../shared/custody/records.ts";
@@ -57,7 +58,7 @@ export const registerCustody: Register = (program, run) => {
         else await listCustody(vault, cluster, { since, isReplica, onRecord });
         if (report !== undefined) requireSomething(report, cluster, vault.blobs.location);
         if (session.json) {
-          printJson(session.console, toJson(cluster, shown, report));
+          printJson(session.console, "custody", toJson(cluster, shown, report));
         } else {
           if (shown.length > 0) {
             const layout = { width: widthOf(session.console.stdout), dispensable: ["BY", "ACTOR", "WHY"] };
@@ -72,14 +73,17 @@ export const registerCustody: Register = (program, run) => {
         }
         for (const { record } of report === undefined ? shown : [])
           if (isFault(record)) tell(session.console, `warning: ${record.message}`);
-        if (!isReplica && report !== undefined && report.findings.length > 0 && (await hasCopiedLog(vault, cluster)))
+        // Of what a person calls a replica it is asked either way: without the log that was copied it tells only half.
+        const isCopied = isReplica || (report !== undefined && report.findings.length > 0) ? await hasCopiedLog(vault, cluster) : undefined;
+        if (!isReplica && isCopied === true)
           tell(session.console, `hint: the store has the custody log of another store; if it is a replica of that, say --replica`);
-        if (report !== undefined && isNoReplica(report))
+        const isNoReplica = isReplica && isCopied === false;
+        if (isNoReplica)
           tell(
             session.console,
             "warning: no log of another store is here: it is no replica, nothing was copied yet, or that log was removed",
           );
-        return exitCodeFor(shown, report);
+        return exitCodeFor(shown, report, isNoReplica);
       }),
     );
 };
@@ -92,15 +96,11 @@ function requireSomething({ records, documents, findings }: CustodyReport, clust
   });
 }
 
-/** A person said that it is one. */
-function isNoReplica({ copied }: CustodyReport): boolean {
-  return copied !== undefined && copied.head === undefined;
-}
-
-function exitCodeFor(shown: readonly FoundRecord[], report: CustodyReport | undefined): ExitCode {
-  if (report === undefined) return shown.some(({ record }) => isFault(record)) ? 4 : 0;
-  if (report.findings.some(isOfChain)) return 4;
-  return report.findings.length > 0 || isNoReplica(report) ? 6 : 0;
+/** `isNoReplica`: a person said that it is one. */
+function exitCodeFor(shown: readonly FoundRecord[], report: CustodyReport | undefined, isNoReplica: boolean): ExitCode {
+  const isBroken = report === undefined ? shown.some(({ record }) => isFault(record)) : report.findings.some(isOfChain);
+  if (isBroken) return 4;
+  return isNoReplica || (report !== undefined && report.findings.length > 0) ? 6 : 0;
 }
 
 function parseHead(text: string | undefined): CustodyReceipt | undefined {
@@ -154,17 +154,28 @@ function describeCopied({ head, notHere }: NonNullable<CustodyReport["copied"]>)
   return `head of the copied log ${describeReceipt(head)}; ${notHere} of the objects that it tells of are not here`;
 }
 
-function toJson(cluster: string, shown: readonly FoundRecord[], report: CustodyReport | undefined): unknown {
+function toJson(cluster: string, shown: readonly FoundRecord[], report: CustodyReport | undefined): JsonDocument<"custody"> {
+  return { cluster, records: shown.map(recordToJson), verification: report === undefined ? null : reportToJson(report) };
+}
+
+function recordToJson({ sequence, key, digest, record }: FoundRecord): JsonDocument<"custody">["records"][number] {
+  const place = { sequence, key, digest: digest === "" ? null : digest };
+  if (isFault(record)) {
+    const nothing = { time: null, event: null, actor: null, subjects: null, details: null, purpose: null, fingerprint: null };
+    return { ...place, ...nothing, error: { code: record.code, message: record.message } };
+  }
+  const { time, event, actor, subjects, details, signer } = record;
+  const { purpose, fingerprint } = signer;
+  return { ...place, time, event, actor, subjects, details, purpose, fingerprint, error: null };
+}
+
+function reportToJson({ head, findings, records, documents, copied }: CustodyReport): JsonDocument<"custody">["verification"] {
   return {
-    cluster,
-    records: shown.map(({ sequence, key, digest, record }) => {
-      if (isFault(record)) return { sequence, key, digest, error: { code: record.code, message: record.message } };
-      const { time, event, actor, subjects, details, signer } = record;
-      return { sequence, key, digest, time, event, actor, subjects, details, purpose: signer.purpose, fingerprint: signer.fingerprint };
-    }),
-    verification:
-      report === undefined
-        ? null
-        : { ...report, head: report.head ?? null, copied: report.copied ?? null, holds: report.findings.length === 0 },
+    holds: findings.length === 0,
+    head: head ?? null,
+    findings,
+    records,
+    documents,
+    copied: copied === undefined ? null : { head: copied.head ?? null, notHere: copied.notHere },
   };
 }

@@ -7,14 +7,14 @@ import { print, printJson } from "./console.ts";
 import { runClock } from "./doctor/clock.ts";
 import { runEtcd } from "./doctor/etcd.ts";
 import { runKeys } from "./doctor/keys.ts";
-import type { Outcome, RunCheck } from "./doctor/outcome.ts";
+import type { CheckName, Outcome, RunCheck } from "./doctor/outcome.ts";
 import { runPermissions } from "./doctor/permissions.ts";
 import { runStore } from "./doctor/store.ts";
 import { runTools } from "./doctor/tools.ts";
 import { formatFinding } from "./format.ts";
 
 interface Check {
-  readonly name: string;
+  readonly name: CheckName;
   readonly description: string;
   /** Undefined: it needs a configuration, and there is none. */
   run(session: Session, loaded: LoadedConfig | undefined): Promise<Outcome | undefined>;
@@ -55,9 +55,9 @@ export const registerDoctor: Register = (program, run) => {
       if (chosen.length > 0 && left.length > 0) throw noConfiguration(left);
       const findings = [...outcomes.flatMap(([, outcome]) => outcome.findings), ...(left.length === 0 ? [] : [notRun(left)])];
       if (session.json) {
-        const none = left.map((name) => [name, null] as const);
-        printJson(session.console, {
-          ...Object.fromEntries([...none, ...outcomes.map(([name, { json }]) => [name, json] as const)]),
+        printJson(session.console, "doctor", {
+          ...NOTHING_CHECKED,
+          ...Object.fromEntries(outcomes.map(([name, { json }]) => [name, json])),
           findings,
         });
       } else {
@@ -70,7 +70,9 @@ export const registerDoctor: Register = (program, run) => {
   );
 };
 
-function configured(check: RunCheck): Check["run"] {
+const NOTHING_CHECKED = { store: null, keys: null, permissions: null, clock: null, etcd: null, tools: null } as const;
+
+function configured<Name extends CheckName>(check: RunCheck<Name>): Check["run"] {
   return async (session, loaded) => (loaded === undefined ? undefined : check(session, loaded));
 }
 

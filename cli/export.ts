@@ -40,7 +40,8 @@ export const registerExport: Register = (program, run) => {
         ).finally(() => progress.close());
         const { bytes, sha256 } = manifest.snapshot;
         const name = `${manifest.cluster}/${manifest.id}`;
-        if (session.json) printJson(session.console, { ref: name, file: out, bytes, sha256, etcdVersion: manifest.etcd.source.version });
+        const { version: etcdVersion } = manifest.etcd.source;
+        if (session.json) printJson(session.console, "export", { ref: name, file: out, bytes, sha256, etcdVersion });
         else
           print(
             session.console,

@@ -71,7 +71,7 @@ function clusterOf(session: Session, options: Options): Parameters<typeof init>[
 function report(session: Session, result: InitResult): void {
   const { console, json } = session;
   for (const warning of result.warnings) tell(console, `warning: ${warning}`);
-  if (json) return printJson(console, result);
+  if (json) return printJson(console, "init", result);
   print(
     console,
     `made ${result.config}

@@ -63,7 +63,7 @@ function report(session: Session, { execution, outcome }: InvokeResult): ExitCod
     tell(console, `hint: to stop it: aws stepfunctions stop-execution --execution-arn ${execution}`);
     return 130;
   }
-  if (json) printJson(console, { execution, ...outcome });
+  if (json) printJson(console, "invoke", { execution, ...outcome });
   else print(console, formatFields(fieldsOf(outcome)));
   return codeOf(outcome);
 }

@@ -21,14 +21,14 @@ export const registerKeys: Register = (program, run) => {
         const { breakGlass } = loaded.config;
         const replicas = loaded.config.replicas.flatMap(({ name, wrap }) => (wrap === undefined ? [] : [{ name, ...wrap }]));
         if (session.json) {
-          printJson(session.console, {
+          printJson(session.console, "keys", {
             location: keys.location,
-            signing,
+            signing: signing.map((each) => ({ ...each, fingerprint: each.fingerprint ?? null })),
             alsoTrusted,
-            wrappingKey,
+            wrappingKey: wrappingKey ?? null,
             unusable: unusable.map(({ key, error }) => ({ key, code: error.code, message: error.message })),
             breakGlass,
-            replicas,
+            replicas: replicas.map((each) => ({ recipient: null, key: null, region: null, endpoint: null, ...each })),
           });
         } else {
           const absent = (name: string): string => unusable.find(({ key }) => key === name)?.error.code ?? "not here";

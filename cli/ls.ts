@@ -1,3 +1,4 @@
+import type { JsonDocument } from "../shared/contract/documents.ts";
 import { listClusters } from "../shared/jobs/catalog.ts";
 import { listReplicas } from "../shared/jobs/copy/standing.ts";
 import { listSnapshots } from "../shared/jobs/list.ts";
@@ -32,7 +33,7 @@ export const registerLs: Register = (program, run) => {
         const refs = new Set(snapshots.map(refOf));
         const bad = listings.flatMap((listing) => listing.badCountersignatures);
         if (session.json) {
-          printJson(session.console, {
+          printJson(session.console, "ls", {
             snapshots: snapshots.map((each) => ({ ...toJson(each), replicas: placesOf(refOf(each), replicas) })),
             badCountersignatures: bad.map(({ key, error }) => ({ key, code: error.code, message: error.message })),
             replicas: replicas.map((each) => ({
@@ -89,9 +90,11 @@ function toRow(each: Listed): string[] {
   ];
 }
 
-function toJson(each: Listed): object {
-  const head = { ref: refOf(each), cluster: each.cluster, id: each.id, slot: parseId(each.id)?.slot };
-  if ("error" in each) return { ...head, error: { code: each.error.code, message: each.error.message } };
+function toJson(each: Listed): Omit<JsonDocument<"ls">["snapshots"][number], "replicas"> {
+  const slot = parseId(each.id)?.slot;
+  if (slot === undefined) throw new Error(`${each.id} was listed, and is no id`);
+  const head = { ref: refOf(each), cluster: each.cluster, id: each.id, slot: slot.toISOString() };
+  if ("error" in each) return { ...head, ...NOTHING_KNOWN, error: { code: each.error.code, message: each.error.message } };
   const { manifest, digest } = each.found;
   return {
     ...head,
@@ -102,7 +105,21 @@ function toJson(each: Listed): object {
     lineage: manifest.lineage,
     proof: describeProof(manifest),
     quarantined: manifest.quarantine !== undefined,
-    verifiedAt: each.verification?.verifiedAt,
+    verifiedAt: each.verification?.verifiedAt ?? null,
     manifestDigest: digest,
+    error: null,
   };
 }
+
+/** Of a snapshot whose manifest is not believed. */
+const NOTHING_KNOWN = {
+  takenAt: null,
+  databaseBytes: null,
+  storedBytes: null,
+  revision: null,
+  lineage: null,
+  proof: null,
+  quarantined: null,
+  verifiedAt: null,
+  manifestDigest: null,
+} as const;

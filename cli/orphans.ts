@@ -1,6 +1,7 @@
 import { parseDuration } from "../shared/config/durations.ts";
 import { LifeboatError } from "../shared/errors.ts";
 import { findOrphans, SWEEP_AFTER_MS, sweepOrphans } from "../shared/jobs/orphans.ts";
+import type { JsonDocument } from "../shared/contract/documents.ts";
 import type { Orphan } from "../shared/jobs/orphans.ts";
 import { readUntil } from "../shared/store/read-until.ts";
 import { wire } from "../shared/wire.ts";
@@ -36,7 +37,7 @@ export const registerOrphans: Register = (program, run) => {
         const swept = new Set<Orphan>();
         if (options.sweep === true) await sweepOrphans(ports, orphans, (orphan) => swept.add(orphan), signal);
         if (session.json) {
-          printJson(session.console, { orphans: orphans.map((each) => ({ ...each, swept: swept.has(each) })), unclear });
+          printJson(session.console, "orphans", { orphans: orphans.map((each) => toJson(each, swept.has(each))), unclear });
         } else if (orphans.length === 0) {
           print(session.console, "no orphans");
         } else {
@@ -54,3 +55,12 @@ export const registerOrphans: Register = (program, run) => {
       }),
     );
 };
+
+function toJson(orphan: Orphan, swept: boolean): JsonDocument<"orphans">["orphans"][number] {
+  const { bytes, modified, reason } = orphan;
+  const of =
+    orphan.kind === "data"
+      ? { kind: orphan.kind, key: orphan.key, cluster: orphan.cluster, id: null }
+      : { kind: orphan.kind, key: null, cluster: null, id: orphan.id };
+  return { ...of, bytes, modified: modified.toISOString(), reason, swept };
+}

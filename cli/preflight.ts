@@ -1,3 +1,4 @@
+import type { JsonDocument } from "../shared/contract/documents.ts";
 import { preflight } from "../shared/jobs/preflight.ts";
 import type { PreflightResult } from "../shared/jobs/preflight.ts";
 import type { EndpointFacts } from "../shared/etcd/findings.ts";
@@ -22,7 +23,7 @@ export const registerPreflight: Register = (program, run) => {
       run((session) =>
         session.withCluster(cluster, async (ports, { etcd }) => {
           const result = await preflight({ ...ports, etcd }, cluster, session.console.signal);
-          if (session.json) printJson(session.console, preflightJson(cluster, result));
+          if (session.json) printJson(session.console, "preflight", preflightJson(cluster, result));
           else report(session.console, cluster, result);
           return exitCode(result);
         }),
@@ -102,38 +103,45 @@ function toRow({ endpoint, status, permission, certificate }: EndpointFacts, { m
   ];
 }
 
-/** The JSON document of `lifeboat preflight`; `lifeboat doctor` has one for each cluster. */
-export function preflightJson(cluster: string, result: PreflightResult): unknown {
+/** The JSON document of `lifeboat preflight`; `lifeboat doctor` has one for each cluster, also where that could not be asked at all. */
+export function preflightJson(
+  cluster: string,
+  result: PreflightResult | { readonly findings: JsonDocument<"preflight">["findings"] },
+): JsonDocument<"preflight"> {
+  if (!("endpoints" in result)) return { cluster, ...NOBODY_ASKED, findings: result.findings };
   const { members, alarms, clientCertificate, lineage, plan, findings } = result;
   const chosen = plan?.sources[0];
   return {
     cluster,
-    clusterId: plan?.clusterId,
-    revision: plan?.revision,
+    clusterId: plan?.clusterId ?? null,
+    revision: plan?.revision ?? null,
     ready: chosen !== undefined,
     chosen:
       chosen === undefined
-        ? undefined
+        ? null
         : { endpoint: chosen.status.endpoint, memberId: chosen.status.memberId, name: chosen.name, reason: chosen.reason },
     quarantine: plan?.quarantine?.reasons ?? null,
     endpoints: result.endpoints.map((each) => endpointJson(each, result)),
     members: members instanceof Error ? null : members,
     alarms: alarms ?? null,
-    clientCertificateExpires: clientCertificate?.notAfter,
-    lineage: lineage === undefined ? undefined : { number: lineage.number, opens: lineage.opens?.reason ?? null },
+    clientCertificateExpires: clientCertificate?.notAfter.toISOString() ?? null,
+    lineage: lineage === undefined ? null : { number: lineage.number, opens: lineage.opens?.reason ?? null },
     findings,
   };
 }
 
-function endpointJson({ endpoint, status, permission, certificate }: EndpointFacts, { members }: PreflightResult): unknown {
-  if (status instanceof LifeboatError) return { endpoint, error: { code: status.code, message: status.message } };
+function endpointJson(
+  { endpoint, status, permission, certificate }: EndpointFacts,
+  { members }: PreflightResult,
+): JsonDocument<"preflight">["endpoints"][number] {
+  if (status instanceof LifeboatError) return { endpoint, ...NOTHING_KNOWN, error: { code: status.code, message: status.message } };
   const { memberId, version, databaseBytes, revision, leaderId, isLearner, latencyMs } = status;
   const name = members instanceof Error ? undefined : members.find(({ id }) => id === memberId)?.name;
-  const certificateExpires = certificate === undefined || certificate instanceof Error ? undefined : certificate.notAfter;
+  const certificateExpires = certificate === undefined || certificate instanceof Error ? null : certificate.notAfter.toISOString();
   return {
     endpoint,
     memberId,
-    name,
+    name: name ?? null,
     version,
     databaseBytes,
     revision,
@@ -142,5 +150,32 @@ function endpointJson({ endpoint, status, permission, certificate }: EndpointFac
     latencyMs,
     snapshotAllowed: permission === true,
     certificateExpires,
+    error: null,
   };
 }
+
+const NOBODY_ASKED = {
+  clusterId: null,
+  revision: null,
+  ready: false,
+  chosen: null,
+  quarantine: null,
+  endpoints: [],
+  members: null,
+  alarms: null,
+  clientCertificateExpires: null,
+  lineage: null,
+} as const;
+
+const NOTHING_KNOWN = {
+  memberId: null,
+  name: null,
+  version: null,
+  databaseBytes: null,
+  revision: null,
+  isLeader: null,
+  isLearner: null,
+  latencyMs: null,
+  snapshotAllowed: null,
+  certificateExpires: null,
+} as const;

@@ -11,7 +11,7 @@ import type { ExitCode } from "./exit-codes.ts";
 import { printable } from "./format.ts";
 
 /** In the order of a first use, which is the order of the help. */
-const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
+export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   init: async () => (await import("./init.ts")).registerInit,
   preflight: async () => (await import("./preflight.ts")).registerPreflight,
   backup: async () => (await import("./backup.ts")).registerBackup,
@@ -95,7 +95,7 @@ function report(error: unknown, console: Console, json: boolean): ExitCode {
   tell(console, printable(message));
   if (hint !== undefined) tell(console, `hint: ${printable(hint)}`);
   if (!(told instanceof LifeboatError) && told.stack !== undefined) tell(console, told.stack);
-  if (json) printJson(console, { error: { code, message, hint, exitCode } });
+  if (json) printJson(console, "error", { error: { code, message, hint: hint ?? null, exitCode } });
   return exitCode;
 }
 

@@ -1,3 +1,4 @@
+import type { JsonDocument } from "../shared/contract/documents.ts";
 import type { ReplicaOutcome } from "../shared/jobs/copy/to-replicas.ts";
 import type { ReplicaListing, Standing } from "../shared/jobs/copy/standing.ts";
 import { tell } from "./console.ts";
@@ -45,10 +46,11 @@ export function outcomeFields(outcomes: readonly ReplicaOutcome[]): [string, str
   ]);
 }
 
-export function outcomesToJson(outcomes: readonly ReplicaOutcome[]): unknown {
+export function outcomesToJson(outcomes: readonly ReplicaOutcome[]): JsonDocument<"backup">["replicas"] {
   return outcomes.map((each) => {
     const { replica, location, cluster, id, outcome, conflicts } = each;
-    return { name: replica, location, ref: `${cluster}/${id}`, outcome, conflicts, error: each.outcome === "failed" ? each.error : null };
+    const error = each.outcome === "failed" ? { ...each.error, hint: each.error.hint ?? null } : null;
+    return { name: replica, location, ref: `${cluster}/${id}`, outcome, conflicts, error };
   });
 }
 

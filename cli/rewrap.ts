@@ -36,13 +36,15 @@ export const registerRewrap: Register = (program, run) => {
           { cluster, dryRun, signal: session.console.signal },
         ).finally(() => progress.close());
         if (session.json) {
-          printJson(session.console, {
+          printJson(session.console, "rewrap", {
             wrappingKey,
             replicaKeys,
             dryRun,
-            snapshots: snapshots.map(({ cluster: of, id, error, ...rest }) => ({
+            snapshots: snapshots.map(({ cluster: of, id, under, outcome, key, error }) => ({
               ref: `${of}/${id}`,
-              ...rest,
+              under,
+              outcome,
+              key: key ?? null,
               error: error?.message ?? null,
             })),
             unbelieved: bad.map(({ key, error }) => ({ key, reason: error.message })),

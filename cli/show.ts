@@ -23,7 +23,7 @@ export const registerShow: Register = (program, run) => {
         const shown = await showSnapshot(ports, ref);
         const replicas = await standings(ports, shown);
         if (session.json)
-          printJson(session.console, {
+          printJson(session.console, "show", {
             ref: `${shown.manifest.cluster}/${shown.manifest.id}`,
             manifest: shown.manifest,
             manifestDigest: shown.digest,

@@ -1,10 +1,13 @@
+import type { JsonDocument } from "../shared/contract/documents.ts";
 import type { HotKey, LargeObject, SnapshotStatus } from "../shared/jobs/status.ts";
 import type { WholeScan } from "../shared/snapshot/scan-result.ts";
 import type { Tally } from "../shared/snapshot/survey.ts";
 import { textOf } from "./key-text.ts";
 
+type Status = JsonDocument<"status">;
+
 /** The document that `lifeboat status --json` prints: docs/cli.md specifies each field. What is not known is null. */
-export function statusJson({ name, trailer, scan, contents }: SnapshotStatus): unknown {
+export function statusJson({ name, trailer, scan, contents }: SnapshotStatus): Status {
   const whole = scan.tree === "whole" ? scan : undefined;
   return {
     name,
@@ -41,20 +44,25 @@ export function statusJson({ name, trailer, scan, contents }: SnapshotStatus): u
   };
 }
 
-function hashKvJson(scan: WholeScan): unknown {
+function hashKvJson(scan: WholeScan): Status["hashKv"] {
   const answer = scan.hashKv();
   const asked = { revision: scan.lastRevision, compactRevision: scan.compactRevision };
-  return "hash" in answer ? { hash: answer.hash, ...asked } : { hash: null, ...asked, unavailable: answer.unavailable };
+  return "hash" in answer ? { hash: answer.hash, ...asked, unavailable: null } : { hash: null, ...asked, unavailable: answer.unavailable };
 }
 
-function tallyJson({ revisions, live, bytes, liveBytes }: Tally): object {
+function tallyJson({
+  revisions,
+  live,
+  bytes,
+  liveBytes,
+}: Tally): Pick<NonNullable<Status["prefixes"]>[number], "keys" | "bytes" | "liveBytes"> {
   return { keys: { revisions, live }, bytes, liveBytes };
 }
 
-function objectJson({ key, bytes, valueBytes, revision }: LargeObject): unknown {
+function objectJson({ key, bytes, valueBytes, revision }: LargeObject): NonNullable<Status["largestObjects"]>[number] {
   return { key: textOf(key), bytes, valueBytes, modRevision: revision };
 }
 
-function hotKeyJson({ key, revisions, revision, isTombstone }: HotKey): unknown {
+function hotKeyJson({ key, revisions, revision, isTombstone }: HotKey): NonNullable<Status["hotKeys"]>[number] {
   return { key: textOf(key), revisions, modRevision: revision, deleted: isTombstone };
 }

@@ -27,7 +27,7 @@ export const registerStatus: Register = (program, run) => {
       run(async (session) => {
         const progress = new ConsoleProgress(session.console);
         const status = await readStatus(session, what, progress).finally(() => progress.close());
-        if (session.json) printJson(session.console, statusJson(status));
+        if (session.json) printJson(session.console, "status", statusJson(status));
         else print(session.console, statusText(status, widthOf(session.console.stdout)));
         const faults = faultsOf(status);
         for (const { message, hint } of faults) {

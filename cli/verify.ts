@@ -25,14 +25,14 @@ export const registerVerify: Register = (program, run) => {
         const { manifest, digest, checks, countersignature, custody } = result;
         const name = `${manifest.cluster}/${manifest.id}`;
         if (session.json) {
-          printJson(session.console, {
+          printJson(session.console, "verify", {
             ref: name,
             good: true,
             level: options.deep === true ? "deep" : "shallow",
             checks,
             manifestDigest: digest,
-            countersignature,
-            custody,
+            countersignature: countersignature ?? null,
+            custody: custody ?? null,
           });
         } else {
           print(session.console, `${name} is good: ${checks.join(", ")}`);

@@ -1,5 +1,5 @@
 import { findCluster } from "../shared/config/find-cluster.ts";
-import { copyToReplicas } from "../shared/jobs/copy/to-replicas.ts";
+import { copyToReplicas, headAfter } from "../shared/jobs/copy/to-replicas.ts";
 import { verifyDeep } from "../shared/jobs/verify.ts";
 import type { VerifyOutcome } from "../shared/service.ts";
 import { verifyEvent } from "./events.ts";
@@ -18,9 +18,10 @@ export const handler = serve({
   async run({ cluster, id }, { loaded, ports, signal }): Promise<{ outcome: VerifyOutcome; measured: Measured }> {
     const { rpo } = findCluster(loaded, cluster);
     const verified = await verifyDeep(ports, `${cluster}/${id}`, signal);
-    const { countersignature, custody } = verified;
-    if (countersignature === undefined || custody === undefined) throw new Error("a deep verification left no countersignature");
+    const { countersignature } = verified;
     const copies = await copyToReplicas(ports, [verified], { purpose: "audit", signal });
+    const custody = headAfter(verified.custody, copies);
+    if (countersignature === undefined || custody === undefined) throw new Error("a deep verification left no countersignature");
     tellCopies(ports.progress, copies);
     return {
       outcome: {

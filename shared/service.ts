@@ -72,6 +72,7 @@ export interface VerifyOutcome {
   readonly cluster: string;
   readonly id: string;
   readonly countersignature: string;
+  /** The head of the custody log once the replicas were filled, to be kept elsewhere: `SEQ:sha256:HEX`. */
   readonly custody: string;
   /** What became of the snapshot in each replica; `failed` leaves what was verified as good as it is. */
   readonly replicas: readonly { readonly replica: string; readonly outcome: "copied" | "existing" | "failed" }[];

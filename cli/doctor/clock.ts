@@ -4,7 +4,7 @@ import { formatFields, formatMilliseconds } from "../format.ts";
 import type { RunCheck } from "./outcome.ts";
 
 /** `lifeboat doctor --clock`. */
-export const runClock: RunCheck = async ({ console, surroundings }, loaded) => {
+export const runClock: RunCheck<"clock"> = async ({ console, surroundings }, loaded) => {
   const { stores } = await openInspectors(loaded, surroundings);
   const reports = await checkClocks(stores, console.signal);
   return {

@@ -4,7 +4,7 @@ import { preflightJson } from "../preflight.ts";
 import type { RunCheck } from "./outcome.ts";
 
 /** `lifeboat doctor --etcd`. */
-export const runEtcd: RunCheck = async (session, { config }) => {
+export const runEtcd: RunCheck<"etcd"> = async (session, { config }) => {
   const clusters = Object.keys(config.clusters);
   const reports = await checkEtcd(
     clusters,
@@ -13,7 +13,7 @@ export const runEtcd: RunCheck = async (session, { config }) => {
   );
   return {
     text: clusters.length === 0 ? "no clusters" : formatFields(reports.map((report) => [`cluster ${report.cluster}`, describe(report)])),
-    json: reports.map(({ cluster, result, findings }) => (result === undefined ? { cluster, findings } : preflightJson(cluster, result))),
+    json: reports.map(({ cluster, result, findings }) => preflightJson(cluster, result ?? { findings })),
     findings: clusters.length === 0 ? [NO_CLUSTERS] : reports.flatMap(({ findings }) => findings),
   };
 };

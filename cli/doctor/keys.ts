@@ -1,13 +1,17 @@
+import type { JsonDocument } from "../../shared/contract/documents.ts";
 import type { KeyFacts, KmsKeyFacts, LocalKeyFacts } from "../../shared/keys/key-inspector.ts";
 import { checkKeys, judgeBreakGlass } from "../../shared/jobs/doctor/check-keys.ts";
 import { isUnseen, type Seen } from "../../shared/unseen.ts";
 import { openInspectors } from "../../shared/wire-doctor.ts";
 import { widthOf } from "../console.ts";
 import { formatTable } from "../format.ts";
+import { withNulls } from "../with-nulls.ts";
 import type { RunCheck } from "./outcome.ts";
 
+type KeysJson = NonNullable<JsonDocument<"doctor">["keys"]>;
+
 /** `lifeboat doctor --keys`. */
-export const runKeys: RunCheck = async ({ console, surroundings }, loaded) => {
+export const runKeys: RunCheck<"keys"> = async ({ console, surroundings }, loaded) => {
   const { keys, stores } = await openInspectors(loaded, surroundings);
   const { trustedKeys: trusted, breakGlass } = loaded.config;
   const reports = await checkKeys({ keys, trusted, stores }, console.signal);
@@ -48,14 +52,16 @@ function stateOf({ state }: LocalKeyFacts["secret"]): string {
   return state === undefined ? "not here" : state === "here" ? "here" : state.code;
 }
 
-function toJson(facts: KeyFacts): unknown {
-  if (facts.kind === "kms") return { ...facts, keys: facts.keys.map(({ error, ...key }) => ({ ...key, error: error?.code ?? null })) };
-  const half = ({ file, state }: LocalKeyFacts["secret"]): unknown => ({
+function toJson(facts: KeyFacts): KeysJson[number]["facts"] {
+  if (facts.kind === "kms")
+    return withNulls({ ...facts, keys: facts.keys.map(({ error, ...key }) => ({ ...key, error: error?.code ?? null })) });
+  const half = ({ file, state }: LocalKeyFacts["secret"]): { readonly file: string; readonly state: string } => ({
     file,
     state: state instanceof Error ? state.code : (state ?? "not here"),
   });
   return {
     ...facts,
+    mode: facts.mode ?? null,
     keys: facts.keys.map(({ use, secret, public: published, name }) => ({
       use,
       name: name ?? null,

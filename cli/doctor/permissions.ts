@@ -1,3 +1,4 @@
+import type { JsonDocument } from "../../shared/contract/documents.ts";
 import { checkPermissions, type PermissionsReport } from "../../shared/jobs/doctor/check-permissions.ts";
 import { describePowers } from "../../shared/jobs/doctor/roles.ts";
 import { wire } from "../../shared/wire.ts";
@@ -7,7 +8,7 @@ import { formatFields, formatTable } from "../format.ts";
 import type { RunCheck } from "./outcome.ts";
 
 /** `lifeboat doctor --permissions`. */
-export const runPermissions: RunCheck = async ({ console, surroundings }, loaded) => {
+export const runPermissions: RunCheck<"permissions"> = async ({ console, surroundings }, loaded) => {
   const { keys, stores } = await openInspectors(loaded, surroundings);
   const [store] = stores;
   const [ring] = keys;
@@ -29,7 +30,7 @@ function describe({ caller, roles }: PermissionsReport, width: number | undefine
   return `${head}\n\n${formatTable(["ROLE", "FOR", "FITS", "LACKS"], rows, { width, dispensable: ["FOR"] })}`;
 }
 
-function toJson({ caller, powers, roles }: PermissionsReport): unknown {
+function toJson({ caller, powers, roles }: PermissionsReport): JsonDocument<"doctor">["permissions"] {
   return {
     caller,
     roles: roles.map(({ role, fits, lacks, beyond }) => ({ role: role.name, fits, lacks, beyond })),

@@ -3,10 +3,11 @@ import type { BucketFacts, FolderFacts, StoreFacts } from "../../shared/store/st
 import { isUnseen, type Seen } from "../../shared/unseen.ts";
 import { openInspectors } from "../../shared/wire-doctor.ts";
 import { formatBytes, formatFields } from "../format.ts";
+import { withNulls } from "../with-nulls.ts";
 import type { RunCheck } from "./outcome.ts";
 
 /** `lifeboat doctor --store`. */
-export const runStore: RunCheck = async ({ console, surroundings }, loaded) => {
+export const runStore: RunCheck<"store"> = async ({ console, surroundings }, loaded) => {
   const { stores } = await openInspectors(loaded, surroundings);
   const reports = await checkStores(stores, console.signal);
   return {
@@ -15,11 +16,6 @@ export const runStore: RunCheck = async ({ console, surroundings }, loaded) => {
     findings: reports.flatMap(({ findings }) => findings),
   };
 };
-
-/** What is not there stands as null, so that every field does. */
-function withNulls(facts: StoreFacts): unknown {
-  return JSON.parse(JSON.stringify(facts, (_, value: unknown) => value ?? null));
-}
 
 function describe({ name, location, facts }: StoreReport): string {
   return formatFields([[name, location], ...(facts === undefined ? [] : fieldsOf(facts))]);

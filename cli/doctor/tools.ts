@@ -1,4 +1,5 @@
 import type { LoadedConfig } from "../../shared/config/load.ts";
+import type { JsonDocument } from "../../shared/contract/documents.ts";
 import { checkTools } from "../../shared/jobs/doctor/check-tools.ts";
 import type { ToolsReport } from "../../shared/jobs/doctor/check-tools.ts";
 import { nameOf } from "../../shared/programs/program-finder.ts";
@@ -9,7 +10,7 @@ import { formatFields, formatTable } from "../format.ts";
 import type { Outcome } from "./outcome.ts";
 
 /** `lifeboat doctor --tools`: the only check that needs no configuration. */
-export async function runTools({ console, surroundings }: Session, loaded: LoadedConfig | undefined): Promise<Outcome> {
+export async function runTools({ console, surroundings }: Session, loaded: LoadedConfig | undefined): Promise<Outcome<"tools">> {
   const { programs, findings } = await checkTools(await findPrograms(loaded, surroundings), console.signal);
   return { text: describeTools(programs, widthOf(console.stdout)), json: programs.map(toJson), findings };
 }
@@ -28,7 +29,13 @@ function describeTools(programs: ToolsReport["programs"], width: number | undefi
   return `${table}\n\n${nobody ? "No command of this version needs one. By hand they serve for" : "What needs them, or what they serve for by hand"}:\n${formatFields(uses)}`;
 }
 
-function toJson({ program, found, passedOver, neededBy, usedFor }: ToolsReport["programs"][number]): unknown {
+function toJson({
+  program,
+  found,
+  passedOver,
+  neededBy,
+  usedFor,
+}: ToolsReport["programs"][number]): NonNullable<JsonDocument<"doctor">["tools"]>[number] {
   return {
     program: program.name,
     minor: program.minor ?? null,

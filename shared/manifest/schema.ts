@@ -30,7 +30,7 @@ const signer = z.looseObject({
 /** The record of the custody log that announced the document; a document without one is not accounted for. */
 const custody = z.looseObject({ sequence: z.int().positive(), digest });
 
-const wrapping = z.looseObject({ kind: z.enum(["local", "kms"]), key: z.string().min(1), ciphertext: base64 });
+export const wrappingSchema = z.looseObject({ kind: z.enum(["local", "kms"]), key: z.string().min(1), ciphertext: base64 });
 
 const sealed = z.looseObject({
   kind: z.literal("sealed"),
@@ -45,7 +45,7 @@ const sealed = z.looseObject({
   encryption: z.looseObject({
     format: z.literal("age-encryption.org/v1"),
     recipient: z.string().startsWith("age1"),
-    wrappings: z.array(wrapping).min(1),
+    wrappings: z.array(wrappingSchema).min(1),
     breakGlass: z.array(z.string().startsWith("age1")),
   }),
 });
@@ -180,7 +180,7 @@ export const rewrapSchema = z.looseObject({
   manifestDigest: digest,
   rewrappedAt: instant,
   /** They count as if they stood in the manifest. */
-  wrappings: z.array(wrapping).min(1),
+  wrappings: z.array(wrappingSchema).min(1),
   tool,
   custody: custody.optional(),
   signer,
@@ -273,7 +273,7 @@ export type Manifest = z.infer<typeof manifestSchema>;
 export type Verification = z.infer<typeof verificationSchema>;
 export type Rewrap = z.infer<typeof rewrapSchema>;
 /** A wrapping as it stands in a document: `ciphertext` in base64. */
-export type WrappingRecord = z.infer<typeof wrapping>;
+export type WrappingRecord = z.infer<typeof wrappingSchema>;
 export type Lineage = z.infer<typeof lineageSchema>;
 export type CustodyRecord = z.infer<typeof custodySchema>;
 export type CustodyEvent = (typeof CUSTODY_EVENTS)[number];

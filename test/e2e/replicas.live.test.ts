@@ -134,7 +134,9 @@ describe("from a folder", () => {
     const recipient = (await readFile(place.path("offsite/keys/wrapping.pub"), "utf8")).trim();
     expect((await place.here("keys")).stdout).toMatch(new RegExp(`^replica shelf +${recipient}$`, "m"));
     const { replicas } = z.object({ replicas: z.array(z.unknown()) }).parse(JSON.parse((await place.here("keys", "--json")).stdout));
-    expect(replicas).toEqual(["shelf", "cloud"].map((name) => ({ name, kind: "local", recipient })));
+    expect(replicas).toEqual(
+      ["shelf", "cloud"].map((name) => ({ name, kind: "local", recipient, key: null, region: null, endpoint: null })),
+    );
   });
 
   test("the folder alone, with its own keys, is enough", async () => {

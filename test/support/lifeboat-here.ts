@@ -4,6 +4,7 @@ import { runProgram } from "../../cli/program.ts";
 import { systemClock } from "../../shared/system-clock.ts";
 import { documentOf } from "./lifeboat.ts";
 import type { LifeboatOptions, Outcome } from "./lifeboat.ts";
+import { requireContract } from "./printed.ts";
 
 export interface HereOptions extends Pick<LifeboatOptions, "cwd" | "env"> {
   /** Called with what was printed on standard error so far, whenever there is more. */
@@ -24,6 +25,7 @@ export async function lifeboatHere(
   const environment = { PATH: process.env["PATH"], NO_COLOR: "1", ...env };
   const console = { stdout, stderr, environment, cwd, clock: systemClock, signal };
   const code = await runProgram(args, console, { clock: systemClock, randomBytes, environment, runtimeFolder: cwd });
+  requireContract(args, stdout.text);
   return { code, signal: undefined, stdout: stdout.text, stderr: stderr.text };
 }
 

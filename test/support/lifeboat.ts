@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
+import { requireContract } from "./printed.ts";
 
 const MAIN = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
 
@@ -53,6 +54,7 @@ export async function lifeboat(args: readonly string[], options: LifeboatOptions
     options.onStderr?.(told);
   });
   const { exitCode, signal, stdout, stderr } = await child;
+  if (signal === undefined) requireContract(args, stdout);
   return { code: exitCode, signal, stdout, stderr };
 }
 

@@ -77,7 +77,7 @@ async function filesIn(folder: string): Promise<readonly string[]> {
 }
 
 const listingSchema = z.object({
-  snapshots: z.array(z.object({ id: z.string(), quarantined: z.boolean().optional(), error: z.unknown().optional() })),
+  snapshots: z.array(z.object({ id: z.string(), quarantined: z.boolean().nullable(), error: z.unknown() })),
 });
 
 /** The ids that `ls` lists, each of them good as far as `ls` and `verify` can see; `latest` is the newest that is not in quarantine. */
@@ -137,7 +137,7 @@ export async function expectBackup(place: Place, args: readonly string[] = []): 
 
 const orphansSchema = z.object({
   orphans: z.array(
-    z.object({ kind: z.enum(["data", "unfinished"]), key: z.string().optional(), id: z.string().optional(), swept: z.boolean() }),
+    z.object({ kind: z.enum(["data", "unfinished"]), key: z.string().nullable(), id: z.string().nullable(), swept: z.boolean() }),
   ),
   unclear: z.array(z.unknown()).length(0),
 });

@@ -1,4 +1,5 @@
 import { isLifeboatError, messageOf } from "../../errors.ts";
+import type { CustodyReceipt } from "../../manifest/schema.ts";
 import type { Replica } from "../../store/replica.ts";
 import type { FoundManifest } from "../catalog.ts";
 import { copySnapshot } from "./snapshot.ts";
@@ -42,6 +43,15 @@ export async function copyToReplicas(
     }
   }
   return outcomes;
+}
+
+/** The last record of a run in the custody log, once it has copied what it made: its own last one, or that of its last copy. */
+export function headAfter(own: CustodyReceipt | undefined, outcomes: readonly ReplicaOutcome[]): CustodyReceipt | undefined {
+  const receipts = [own, ...outcomes.map((each) => (each.outcome === "failed" ? undefined : each.custody))];
+  return receipts
+    .filter((each) => each !== undefined)
+    .toSorted((one, other) => one.sequence - other.sequence)
+    .at(-1);
 }
 
 /** Whether a person should look. */

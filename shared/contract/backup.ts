@@ -1,0 +1,39 @@
+import { z } from "zod";
+import { bytes, cluster, count, digest, object, receipt, ref, revision, text } from "./parts.ts";
+
+/** Steps of a backup in the order in which they first run. */
+const PHASES = ["lock", "slot", "preflight", "lineage", "stream", "agreement", "store", "custody", "manifest"] as const;
+
+export const backupDocument = object({
+  id: text.describe("the snapshot's id, which is its slot"),
+  cluster,
+  ref,
+  existing: z.boolean().describe("whether the slot was backed up before"),
+  revision,
+  databaseBytes: bytes,
+  storedBytes: bytes,
+  member: object({ id: text, name: text, endpoint: text, version: text }).describe("the member that gave the snapshot"),
+  lineage: z.int().positive(),
+  proof: text.describe("`proven`, or `unproven: ` and the reason"),
+  dissenters: z.array(text).describe("names of members that contradict the others"),
+  quarantine: z.array(text).nullable().describe("the reasons, or null"),
+  furtherCopies: z.array(ref).describe("of the other members, where they differ"),
+  phases: z.partialRecord(z.enum(PHASES), count).describe("milliseconds of each step that ran"),
+  manifestDigest: digest,
+  custody: receipt
+    .nullable()
+    .describe("the last record of this run in the custody log; null where there was nothing to tell, or the log could not be told"),
+  replicas: z
+    .array(
+      object({
+        name: text,
+        location: text,
+        ref,
+        outcome: z.enum(["copied", "existing", "failed"]),
+        conflicts: z.array(text).describe("sentences"),
+        error: object({ code: text, message: text, hint: text.nullable() }).nullable(),
+      }),
+    )
+    .describe("what became of each copy"),
+  notWrapped: z.array(text).describe("sentences: wrapping keys that could not be used"),
+});

@@ -1,0 +1,49 @@
+import { z } from "zod";
+import { backupDocument } from "./backup.ts";
+import { custodyDocument } from "./custody.ts";
+import { doctorDocument } from "./doctor.ts";
+import { invokeDocument } from "./invoke.ts";
+import { initDocument, keysDocument, rewrapDocument } from "./keys.ts";
+import { listDocument } from "./list.ts";
+import { orphansDocument } from "./orphans.ts";
+import { object, text } from "./parts.ts";
+import { preflightDocument } from "./preflight.ts";
+import { copyDocument, exportDocument, showDocument, verifyDocument } from "./snapshot.ts";
+import { statusDocument } from "./status.ts";
+
+/**
+ * The JSON document that each command prints with `--json`: the contract of docs/cli.md. Commands take its types alone, so that none of them loads zod for it; tests hold every document that is
+ * printed against its schema.
+ */
+export const DOCUMENTS = {
+  init: initDocument,
+  preflight: preflightDocument,
+  backup: backupDocument,
+  ls: listDocument,
+  show: showDocument,
+  status: statusDocument,
+  verify: verifyDocument,
+  copy: copyDocument,
+  export: exportDocument,
+  keys: keysDocument,
+  custody: custodyDocument,
+  rewrap: rewrapDocument,
+  orphans: orphansDocument,
+  doctor: doctorDocument,
+  invoke: invokeDocument,
+  /** What any of them prints where it fails. */
+  error: object({
+    error: object({ code: text.describe("stable"), message: text, hint: text.nullable().describe("what to do next"), exitCode: z.int() }),
+  }),
+} as const;
+
+export type DocumentName = keyof typeof DOCUMENTS;
+
+/** What is printed under that name, as a command builds it. */
+export type JsonDocument<Name extends DocumentName> = ReadOnly<z.infer<(typeof DOCUMENTS)[Name]>>;
+
+export type ReadOnly<T> = T extends readonly (infer Item)[]
+  ? readonly ReadOnly<Item>[]
+  : T extends object
+    ? { readonly [Field in keyof T]: ReadOnly<T[Field]> }
+    : T;

@@ -1,0 +1,29 @@
+import { z } from "zod";
+import { bytes, cluster, digest, object, text } from "./parts.ts";
+
+/** What the functions give: shared/service.ts. */
+export const invokeDocument = object({
+  execution: text.describe("its ARN"),
+  backup: object({
+    cluster,
+    id: text,
+    existing: z.boolean(),
+    manifestDigest: digest,
+    proof: z.enum(["proven", "unproven", "off"]),
+    quarantined: z.boolean(),
+    dissenters: z.array(text),
+    lineage: z.int().positive(),
+    databaseBytes: bytes,
+    storedBytes: bytes,
+    custody: text.nullable().describe("`SEQ:DIGEST`"),
+    needsAttention: z.boolean(),
+    findings: z.array(text),
+  }),
+  verify: object({
+    cluster,
+    id: text,
+    countersignature: text,
+    custody: text.describe("`SEQ:DIGEST`"),
+    replicas: z.array(object({ replica: text, outcome: z.enum(["copied", "existing", "failed"]) })),
+  }),
+});

@@ -1,0 +1,37 @@
+import { z } from "zod";
+
+/** What several documents of `--json` have in common. Every field is always there, and null where there is nothing. */
+
+/** An object of a document: no field that is not described, and none left out. */
+export const object = z.strictObject;
+
+export const text = z.string();
+export const count = z.int().nonnegative();
+export const bytes = z.int().nonnegative();
+/** A revision of etcd; 0 where there is none. */
+export const revision = z.int().nonnegative();
+export const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+export const time = z.iso.datetime();
+export const ref = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._-]{0,62}\/\d{8}T\d{6}Z(-[1-9]\d{0,3})?$/)
+  .describe("`CLUSTER/ID`");
+export const cluster = z.string().describe("the cluster's name");
+
+/** What is wrong with one thing of many. */
+export const fault = object({ code: text.describe("stable, such as `verify/signature`"), message: text });
+
+/** A record of the custody log. */
+export const receipt = object({ sequence: z.int().positive(), digest });
+
+/** What a look at a cluster, or at what lifeboat relies on, found. */
+export const finding = object({
+  code: text.describe("stable"),
+  severity: z.enum(["problem", "warning", "info"]),
+  subject: text.describe("what it is about"),
+  message: text,
+  fix: text.describe("what to do about it; empty where there is nothing to do"),
+});
+
+/** An object of the store that is not believed. */
+export const unbelieved = object({ key: text.describe("of the object in the store"), ...fault.shape });

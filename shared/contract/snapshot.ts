@@ -1,0 +1,51 @@
+import { z } from "zod";
+import { manifestSchema, verificationSchema, wrappingSchema } from "../manifest/schema.ts";
+import { bytes, count, digest, object, receipt, ref, text, unbelieved } from "./parts.ts";
+
+/** The documents of commands about one snapshot. */
+
+export const showDocument = object({
+  ref,
+  manifest: manifestSchema.describe("the signed payload: docs/format.md"),
+  manifestDigest: digest,
+  verifications: z.array(verificationSchema).describe("the countersignatures of exactly this manifest: docs/format.md"),
+  addedWrappings: z.array(wrappingSchema).nullable().describe("those of rewraps since; null where the caller may not read them"),
+  badCountersignatures: z.array(unbelieved),
+  replicas: z.array(
+    object({
+      name: text,
+      location: text,
+      state: z.enum(["present", "missing", "different", "incomplete", "unknown"]),
+      reason: text.nullable(),
+    }),
+  ),
+});
+
+export const verifyDocument = object({
+  ref,
+  good: z.boolean(),
+  level: z.enum(["shallow", "deep"]),
+  checks: z.array(text).describe("what holds, in order"),
+  manifestDigest: digest,
+  countersignature: text.nullable().describe("its key in the store; of `--deep` only"),
+  custody: receipt.nullable().describe("the record that tells of it; of `--deep` only"),
+});
+
+export const copyDocument = object({
+  ref,
+  replica: text,
+  location: text,
+  outcome: z.enum(["copied", "existing"]),
+  documents: count.describe("how many came with it"),
+  conflicts: z.array(text).describe("sentences"),
+  manifestDigest: digest,
+  custody: receipt.nullable().describe("the record that tells of it, or null"),
+});
+
+export const exportDocument = object({
+  ref,
+  file: text.describe("absolute path"),
+  bytes,
+  sha256: digest,
+  etcdVersion: text,
+});

@@ -1,0 +1,150 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { CreateStateMachineCommand, SFNClient } from "@aws-sdk/client-sfn";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { COMMANDS } from "../../cli/program.ts";
+import { DOCUMENTS } from "../../shared/contract/documents.ts";
+import type { DocumentName } from "../../shared/contract/documents.ts";
+import type { ExecutionOutcome } from "../../shared/service.ts";
+import { startCluster } from "../../tools/lab/etcd-cluster.ts";
+import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
+import { startMiniStack } from "../../tools/lab/ministack.ts";
+import type { MiniStack } from "../../tools/lab/ministack.ts";
+import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
+import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
+import { newPlace } from "../support/place.ts";
+import type { Place } from "../support/place.ts";
+import { requireDocument } from "../support/printed.ts";
+import { accountEnvironment } from "../support/service-lab.ts";
+
+/** Every command for real, and what it prints with `--json` against the contract: shared/contract and docs/cli.md. */
+
+let cluster: EtcdCluster;
+let stack: MiniStack;
+let folder: TemporaryFolder;
+let place: Place;
+/** A snapshot that is verified. */
+let id: string;
+
+const REPLICA = "shelf";
+
+beforeAll(async () => {
+  [cluster, stack, folder] = await Promise.all([startCluster({ version: "3.6" }), startMiniStack(), temporaryFolder()]);
+  for (const [name, value] of Object.entries(accountEnvironment(stack))) vi.stubEnv(name, value);
+  await cluster.etcdctl(["put", "/registry/configmaps/default/one", "value"]);
+  place = await newPlace(cluster, folder.path, "here");
+  const configuration = await readFile(place.path("lifeboat.yaml"), "utf8");
+  // As whoever has the copies sees them.
+  await writeFile(place.path("replica.yaml"), configuration.replace("path: ./vault", "path: ./shelf"));
+  await place.edit("lifeboat.yaml", (text) => `${text}\nreplicas:\n  - { name: ${REPLICA}, store: { kind: directory, path: ./shelf } }\n`);
+  const { stdout } = await place.here("backup", "prod", "--json");
+  ({ id } = DOCUMENTS.backup.parse(JSON.parse(stdout)));
+  expect(await place.here("verify", `prod/${id}`, "--deep")).toMatchObject({ code: 0 });
+});
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await Promise.all([cluster.stop(), stack.stop()]);
+  await folder.remove();
+});
+
+const OUTCOME: ExecutionOutcome = {
+  backup: {
+    cluster: "prod",
+    id: "20261121T100000Z",
+    existing: false,
+    manifestDigest: `sha256:${"0".repeat(64)}`,
+    proof: "proven",
+    quarantined: false,
+    dissenters: [],
+    lineage: 1,
+    databaseBytes: 1,
+    storedBytes: 1,
+    custody: null,
+    needsAttention: false,
+    findings: [],
+  },
+  verify: {
+    cluster: "prod",
+    id: "20261121T100000Z",
+    countersignature: "clusters/prod/verified/x.json",
+    custody: "2:sha256:0",
+    replicas: [],
+  },
+};
+
+/** A state machine that answers as the deployed one does; the deployed one itself is in service.live.test.ts. */
+async function stateMachine(): Promise<string> {
+  const { endpoint, region } = stack;
+  const client = new SFNClient({ endpoint, region, credentials: { accessKeyId: "test", secretAccessKey: "test" } });
+  const definition = JSON.stringify({ StartAt: "Done", States: { Done: { Type: "Pass", Result: OUTCOME, End: true } } });
+  const role = "arn:aws:iam::000000000000:role/any";
+  const { stateMachineArn } = await client.send(new CreateStateMachineCommand({ name: "answers", definition, roleArn: role }));
+  return stateMachineArn ?? "";
+}
+
+/** The command lines whose document is looked at; none where a command has no document. */
+const CASES: Readonly<Record<string, () => Promise<readonly (readonly string[])[]>>> = {
+  init: async () => [["init", "--dir", "another", "--cluster", "prod", "--endpoint", "http://127.0.0.1:1"]],
+  preflight: async () => [["preflight", "prod"]],
+  backup: async () => [
+    ["backup", "prod"],
+    ["backup", "prod", "--no-copy"],
+  ],
+  ls: async () => [["ls"], ["ls", "prod"]],
+  show: async () => [["show", `prod/${id}`]],
+  status: async () => [["status", `prod/${id}`]],
+  verify: async () => [
+    ["verify", `prod/${id}`],
+    ["verify", `prod/${id}`, "--deep"],
+  ],
+  copy: async () => [["copy", `prod/${id}`, "--to", REPLICA]],
+  export: async () => [["export", `prod/${id}`, "--out", "snapshot.db"]],
+  keys: async () => [["keys"]],
+  custody: async () => [
+    ["custody", "prod"],
+    ["custody", "prod", "--verify"],
+    ["custody", "prod", "--verify", "--replica", "--config", "replica.yaml"],
+  ],
+  rewrap: async () => [["rewrap"], ["rewrap", "--dry-run"]],
+  orphans: async () => [["orphans"]],
+  doctor: async () => [["doctor"], ["doctor", "--tools"]],
+  invoke: async () => [["invoke", "backup", "prod", "--state-machine", await stateMachine()]],
+  completion: async () => [],
+};
+
+test.each(Object.keys(COMMANDS))("lifeboat %s --json prints the document of the contract", async (command) => {
+  const lines = await CASES[command]?.();
+  if (lines === undefined) throw new Error(`give ${command} a case here, and a document in shared/contract`);
+  expect(Object.hasOwn(DOCUMENTS, command)).toBe(lines.length > 0);
+  for (const line of lines) {
+    const { code, stdout, stderr } = await place.here(...line, "--json");
+    expect(`${line.join(" ")}: ${code}: ${stderr}`).toMatch(/: [06]: /);
+    // What it printed and not an error, which has a document of its own.
+    requireDocument(command as DocumentName, stdout);
+    expect(JSON.parse(stdout)).not.toHaveProperty("error");
+  }
+});
+
+test("the head that a backup prints is the log's last record, that of its copies included", async () => {
+  const { custody, replicas } = DOCUMENTS.backup.parse(JSON.parse((await place.here("backup", "prod", "--json")).stdout));
+  const { records } = DOCUMENTS.custody.parse(JSON.parse((await place.here("custody", "prod", "--json")).stdout));
+  expect(replicas).toMatchObject([{ name: REPLICA, outcome: "copied" }]);
+  expect(records.at(-1)).toMatchObject({ event: "copied", ...custody });
+});
+
+test("a store that a person calls a replica, and has no copied log, is exit code 6, verified or not", async () => {
+  const warning = "lifeboat: warning: no log of another store is here: it is no replica, nothing was copied yet, or that log was removed\n";
+  for (const verify of [[], ["--verify"]])
+    expect(await place.here("custody", "prod", "--replica", ...verify)).toMatchObject({ code: 6, stderr: warning });
+  expect(await place.here("custody", "prod", "--replica", "--config", "replica.yaml")).toMatchObject({ code: 0, stderr: "" });
+});
+
+test("an error is the document of an error, for every command", async () => {
+  for (const command of Object.keys(COMMANDS).filter((each) => Object.hasOwn(DOCUMENTS, each))) {
+    const { code, stdout } = await place.here(command, "--no-such-flag", "--json");
+    expect({ command, code, printed: DOCUMENTS.error.parse(JSON.parse(stdout)).error.code }).toEqual({
+      command,
+      code: 2,
+      printed: "usage",
+    });
+  }
+});

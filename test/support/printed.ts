@@ -1,0 +1,22 @@
+import { z } from "zod";
+import { DOCUMENTS } from "../../shared/contract/documents.ts";
+import type { DocumentName } from "../../shared/contract/documents.ts";
+
+/**
+ * Throws where what a command line printed with `--json` is not the document of the contract: one with a field that the contract does not know, without one that it has, or with another type. Every
+ * run of the command in a test goes through here.
+ */
+export function requireContract(args: readonly string[], stdout: string): void {
+  const name = args.find((each) => Object.hasOwn(DOCUMENTS, each));
+  // What was ended by a signal printed nothing; a completion is a script.
+  if (name === undefined || !args.includes("--json") || args.includes("--help") || stdout === "") return;
+  requireDocument(name as DocumentName, stdout);
+}
+
+export function requireDocument(name: DocumentName, stdout: string): void {
+  const printed: unknown = JSON.parse(stdout);
+  const isError = typeof printed === "object" && printed !== null && "error" in printed;
+  const parsed = DOCUMENTS[isError ? "error" : name].safeParse(printed);
+  if (!parsed.success)
+    throw new Error(`what lifeboat ${name} --json printed is not what shared/contract says: ${z.prettifyError(parsed.error)}`);
+}
