@@ -15,6 +15,7 @@ const ADAPTERS = {
     "**/secrets/aws-*",
     "**/programs/adapter/*",
     "**/host-lock/file-lock.ts",
+    "**/place/adapter/*",
     "**/executions/step-functions.ts",
     "**/output/*",
     "**/input/adapter/*",

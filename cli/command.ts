@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import type { LoadedConfig } from "../shared/config/load.ts";
 import { readUntil } from "../shared/store/read-until.ts";
 import type { ConnectedCluster, Ports, Surroundings } from "../shared/wire.ts";
+import type { Makes } from "../shared/wire-stores.ts";
 import type { Console } from "./console.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
 import type { ExitCode } from "./exit-codes.ts";
@@ -18,10 +19,10 @@ export interface Session {
   /** An absolute path for one that the person typed. */
   resolvePath(path: string): string;
   loadConfig(): Promise<LoadedConfig>;
-  openPorts(): Promise<Ports>;
+  openPorts(makes?: Makes): Promise<Ports>;
   /** The same for a command that writes nothing: every read of the store ends with the signal. */
   openToRead(): Promise<Ports & { readonly signal: AbortSignal }>;
-  /** Ports, and a connection to `cluster`, for as long as `action` runs. */
+  /** Ports of a store that may be made, and a connection to `cluster`, for as long as `action` runs. */
   withCluster<T>(cluster: string, action: (ports: Ports, connected: ConnectedCluster) => Promise<T>): Promise<T>;
 }
 
@@ -48,7 +49,7 @@ export function newSession(
     return loading;
   };
   const composition = (): Promise<typeof import("../shared/wire.ts")> => import("../shared/wire.ts");
-  const openPorts = async (): Promise<Ports> => (await composition()).wire(await load(), surroundings);
+  const openPorts = async (makes?: Makes): Promise<Ports> => (await composition()).wire(await load(), surroundings, makes);
   return {
     console,
     surroundings,
@@ -66,7 +67,7 @@ export function newSession(
       const { connectCluster, wire } = await composition();
       const connected = await connectCluster(loaded, cluster, surroundings);
       try {
-        return await action(await wire(loaded, surroundings), connected);
+        return await action(await wire(loaded, surroundings, "all"), connected);
       } finally {
         connected.etcd.close();
       }

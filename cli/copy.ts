@@ -24,7 +24,7 @@ export const registerCopy: Register = (program, run) => {
     .addHelpText("after", `${REF_HELP}\n\nExample:\n  $ lifeboat copy prod/latest --to offsite`)
     .action((ref: string, options: { readonly to: string }) =>
       run(async (session) => {
-        const ports = await session.openPorts();
+        const ports = await session.openPorts("replicas");
         const replica = replicaNamed(ports, options.to);
         const found = await resolveRef(ports, ref, session.console.signal);
         const purpose = await copyingPurpose(ports);

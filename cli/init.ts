@@ -40,7 +40,10 @@ export const registerInit: Register = (program, run) => {
       run(async (session) => {
         const configFile = session.configOption ?? join(session.resolvePath(options.dir ?? "."), DEFAULT_CONFIG);
         const directory = options.dir === undefined ? dirname(configFile) : session.resolvePath(options.dir);
-        report(session, await init(initPorts, { configFile, directory, cluster: clusterOf(session, options) }));
+        report(
+          session,
+          await init(initPorts, { configFile, directory, cluster: clusterOf(session, options), now: session.console.clock.now() }),
+        );
         return 0;
       }),
     );

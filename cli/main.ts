@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { Interruption } from "./interruption.ts";
+import { stateFolderIn } from "./state-folder.ts";
 
 const { env } = process;
 const interruption = new Interruption(() => performance.now());
@@ -39,5 +40,6 @@ process.exitCode = await runProgram(
     randomBytes,
     environment: env,
     runtimeFolder: env["XDG_RUNTIME_DIR"] ?? join(tmpdir(), `lifeboat-${userInfo().uid}`),
+    stateFolder: stateFolderIn(env),
   },
 );

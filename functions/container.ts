@@ -25,6 +25,7 @@ export const surroundings: Surroundings = {
   environment: process.env,
   // A function has no XDG_RUNTIME_DIR: this is the one folder that it may write to, and no other container sees it.
   runtimeFolder: tmpdir(),
+  stateFolder: undefined,
 };
 
 let opened: Promise<Container> | undefined;
@@ -44,5 +45,5 @@ async function open(): Promise<Container> {
   const { environment } = surroundings;
   const name = environment[ENVIRONMENT.config] ?? CONFIG_FILE;
   const loaded = await loadConfig(resolve(environment["LAMBDA_TASK_ROOT"] ?? import.meta.dirname, name), name);
-  return { loaded, ports: await wire(loaded, surroundings) };
+  return { loaded, ports: await wire(loaded, surroundings, "all") };
 }

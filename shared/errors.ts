@@ -37,6 +37,8 @@ const RETRYABLE = {
   "verify/trailer": false,
   "verify/content": false,
   "store/exists": false,
+  "store/missing": false,
+  "store/other": false,
   "store/denied": false,
   "store/full": false,
   "store/failed": true,

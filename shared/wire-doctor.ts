@@ -3,22 +3,33 @@ import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
 import type { KeyInspector } from "./keys/key-inspector.ts";
 import { LocalInspector } from "./keys/local/local-inspector.ts";
+import { lookAtPlace } from "./place/guarded-store.ts";
+import type { PlaceFacts } from "./place/judge-place.ts";
 import { DirectoryInspector } from "./store/directory/directory-inspector.ts";
 import type { StoreInspector } from "./store/store-inspector.ts";
+import { openStore } from "./wire-stores.ts";
 import type { Surroundings } from "./wire.ts";
 
 /** The part of the composition root that only `lifeboat doctor` needs. */
 
 export interface Inspectors {
   /** The store, then its replicas. */
-  readonly stores: readonly { readonly name: string; readonly inspector: StoreInspector }[];
+  readonly stores: readonly {
+    readonly name: string;
+    readonly inspector: StoreInspector;
+    readonly place: (signal: AbortSignal) => Promise<PlaceFacts>;
+  }[];
   /** `keys`, then the wrapping keys in KMS of replicas that have their own, under the names of their stores. */
   readonly keys: readonly { readonly name: string; readonly inspector: KeyInspector }[];
 }
 
 export async function openInspectors({ config, directory }: LoadedConfig, surroundings: Surroundings): Promise<Inspectors> {
   const named = [{ name: "store", store: config.store }, ...config.replicas.map(({ name, store }) => ({ name: `replica ${name}`, store }))];
-  const stores = named.map(async ({ name, store }) => ({ name, inspector: await inspectorOf(store, directory, surroundings) }));
+  const stores = named.map(async ({ name, store }) => {
+    const { blobs, guard } = await openStore(store, directory, surroundings, config.trustedKeys);
+    const inspector = await inspectorOf(store, directory, surroundings);
+    return { name, inspector, place: (signal: AbortSignal) => lookAtPlace(blobs, guard, signal) };
+  });
   const replicaKeys = await Promise.all(config.replicas.map(replicaKeysOf));
   return {
     stores: await Promise.all(stores),

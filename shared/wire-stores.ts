@@ -5,21 +5,54 @@ import type { Config } from "./config/schema.ts";
 import type { KeyRing, WrappingKey } from "./keys/key-ring.ts";
 import { LocalKeyRing } from "./keys/local/local-key-ring.ts";
 import { LocalWrappingKey } from "./keys/local/local-wrapping-key.ts";
+import type { TrustedKeys } from "./manifest/signed-document.ts";
+import { StateFolder } from "./place/adapter/state-folder.ts";
+import { GuardedStore } from "./place/guarded-store.ts";
+import type { Guard } from "./place/guarded-store.ts";
 import type { BlobStore } from "./store/blob-store.ts";
+import { isStoreThere } from "./store/directory/places.ts";
 import { DirectoryBlobStore } from "./store/directory/directory-store.ts";
 import type { Replica } from "./store/replica.ts";
 
 /** The part of the composition root that opens stores and keys. Adapters that take long to load are loaded only where one is asked for. */
 
-interface Lent {
+export interface Lent {
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
+  /** Undefined where this host keeps nothing, such as in a function. */
+  readonly stateFolder: string | undefined;
 }
 
-export async function openStore(store: Config["store"], directory: string, { clock, randomBytes }: Lent): Promise<BlobStore> {
-  if (store.kind === "directory") return new DirectoryBlobStore(resolve(directory, store.path), randomBytes);
+/** Which stores a command may make where there is none: a backup all, a copy the replicas. */
+export type Makes = "nothing" | "replicas" | "all";
+
+interface Opened {
+  readonly blobs: BlobStore;
+  readonly guard: Guard;
+}
+
+/** A store, and what tells whether it is the right one. */
+export async function openStore(store: Config["store"], directory: string, lent: Lent, trusted: TrustedKeys): Promise<Opened> {
+  const { clock, randomBytes, stateFolder } = lent;
+  const records = stateFolder === undefined ? undefined : new StateFolder(stateFolder);
+  const guard = { mustExist: store.mustExist === true, records, trusted, clock };
+  if (store.kind === "directory") {
+    const root = resolve(directory, store.path);
+    return { blobs: new DirectoryBlobStore(root, randomBytes), guard: { ...guard, isThere: () => isStoreThere(root) } };
+  }
   const { S3BlobStore } = await import("./store/s3/s3-store.ts");
-  return new S3BlobStore(store, clock, randomBytes);
+  return { blobs: new S3BlobStore(store, clock, randomBytes), guard: { ...guard, isThere: () => Promise.resolve(true) } };
+}
+
+/** The store of the configuration. With `maker`, the keys that mark a new one, it may be made. */
+export async function openGuarded(
+  store: Config["store"],
+  { config, directory }: LoadedConfig,
+  lent: Lent,
+  maker: KeyRing | undefined,
+): Promise<BlobStore> {
+  const { blobs, guard } = await openStore(store, directory, lent, config.trustedKeys);
+  return new GuardedStore(blobs, guard, maker);
 }
 
 export async function openKeys(keys: Config["keys"], directory: string): Promise<KeyRing> {
@@ -29,8 +62,9 @@ export async function openKeys(keys: Config["keys"], directory: string): Promise
 }
 
 /** In the order of the configuration. */
-export async function openReplicas({ config, directory }: LoadedConfig, lent: Lent): Promise<readonly Replica[]> {
-  return Promise.all(config.replicas.map(async ({ name, store }) => ({ name, blobs: await openStore(store, directory, lent) })));
+export async function openReplicas(loaded: LoadedConfig, lent: Lent, maker: KeyRing | undefined): Promise<readonly Replica[]> {
+  const { replicas } = loaded.config;
+  return Promise.all(replicas.map(async ({ name, store }) => ({ name, blobs: await openGuarded(store, loaded, lent, maker) })));
 }
 
 /** Of those replicas that have a wrapping key of their own. */

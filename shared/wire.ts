@@ -1,4 +1,4 @@
-import { X509Certificate } from "node:crypto";
+import { randomBytes, X509Certificate } from "node:crypto";
 import { createRequire } from "node:module";
 import { access, constants, lstat, readFile, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
@@ -21,6 +21,7 @@ import type { HostLock } from "./host-lock/host-lock.ts";
 import type { AgreementPolicy } from "./jobs/ask-agreement.ts";
 import type { InitPorts } from "./jobs/init.ts";
 import type { KeyRing } from "./keys/key-ring.ts";
+import { LocalKeyRing } from "./keys/local/local-key-ring.ts";
 import { createLocalKeys } from "./keys/local/create-local-keys.ts";
 import { addedWrappings } from "./manifest/rewraps.ts";
 import type { TrustedKeys } from "./manifest/signed-document.ts";
@@ -28,12 +29,15 @@ import { requireFree, unfinishedOutputs, writeOutput } from "./output/output-fil
 import { InstalledPrograms, requireToolsFolder } from "./programs/adapter/installed-programs.ts";
 import type { ProgramFinder } from "./programs/program-finder.ts";
 import { newIdentity, readIdentities } from "./seal/age.ts";
+import { markPlace, newMarker } from "./place/marker.ts";
 import type { BlobStore } from "./store/blob-store.ts";
+import { DirectoryBlobStore } from "./store/directory/directory-store.ts";
 import type { Replica } from "./store/replica.ts";
 import { SealedStore } from "./store/sealed.ts";
 import type { SnapshotStore } from "./store/snapshot-store.ts";
 import { actorOf } from "./wire-actor.ts";
-import { openKeys, openReplicaKeys, openReplicas, openStore } from "./wire-stores.ts";
+import { openGuarded, openKeys, openReplicaKeys, openReplicas } from "./wire-stores.ts";
+import type { Makes } from "./wire-stores.ts";
 
 /** The composition root: configuration in, ports out. Nothing else knows the adapters. */
 
@@ -44,6 +48,8 @@ export interface Surroundings {
   readonly environment: Environment;
   /** A folder for lock files that every process of this user on this host shares. */
   readonly runtimeFolder: string;
+  /** A folder that outlives the process, for what this host remembers; undefined where there is none. */
+  readonly stateFolder: string | undefined;
 }
 
 export interface Ports {
@@ -64,14 +70,14 @@ export interface ConnectedCluster {
   readonly policy: AgreementPolicy;
 }
 
-/** The ports that a configuration asks for. Adapters that take long to load are loaded only where it does. */
-export async function wire(loaded: LoadedConfig, surroundings: Surroundings): Promise<Ports> {
+/** The ports that a configuration asks for. Adapters that take long to load are loaded only where it does. `makes`: which stores may be made where there is none. */
+export async function wire(loaded: LoadedConfig, surroundings: Surroundings, makes: Makes = "nothing"): Promise<Ports> {
   const { config, directory } = loaded;
-  const blobs = await openStore(config.store, directory, surroundings);
   const keys = await openKeys(config.keys, directory);
+  const blobs = await openGuarded(config.store, loaded, surroundings, makes === "all" ? keys : undefined);
   return {
     blobs,
-    replicas: await openReplicas(loaded, surroundings),
+    replicas: await openReplicas(loaded, surroundings, makes === "nothing" ? undefined : keys),
     keys,
     snapshots: new SealedStore({
       blobs,
@@ -209,6 +215,11 @@ export const initPorts: InitPorts = {
       });
     });
     return !there;
+  },
+  async markStore(store, { keys, snapshotKey, at }) {
+    const marker = { store: randomBytes(16).toString("hex"), createdAt: at };
+    const trusted = { snapshot: [snapshotKey], audit: [], bundle: [] };
+    return markPlace(new DirectoryBlobStore(store, randomBytes), await newMarker(new LocalKeyRing(keys), trusted, marker));
   },
   isReadable: (path) =>
     access(path, constants.R_OK).then(

@@ -1,10 +1,13 @@
 import { checkStores, type StoreReport } from "../../shared/jobs/doctor/check-store.ts";
+import type { PlaceFacts } from "../../shared/place/judge-place.ts";
 import type { BucketFacts, FolderFacts, StoreFacts } from "../../shared/store/store-inspector.ts";
 import { isUnseen, type Seen } from "../../shared/unseen.ts";
 import { openInspectors } from "../../shared/wire-doctor.ts";
-import { formatBytes, formatFields } from "../format.ts";
+import { formatBytes, formatFields, formatTime } from "../format.ts";
 import { withNulls } from "../with-nulls.ts";
-import type { RunCheck } from "./outcome.ts";
+import type { Outcome, RunCheck } from "./outcome.ts";
+
+type Marker = NonNullable<Outcome<"store">["json"]>[number]["marker"];
 
 /** `lifeboat doctor --store`. */
 export const runStore: RunCheck<"store"> = async ({ console, surroundings }, loaded) => {
@@ -12,13 +15,38 @@ export const runStore: RunCheck<"store"> = async ({ console, surroundings }, loa
   const reports = await checkStores(stores, console.signal);
   return {
     text: reports.map(describe).join("\n\n"),
-    json: reports.map(({ name, location, facts }) => ({ name, location, facts: facts === undefined ? null : withNulls(facts) })),
+    json: reports.map(({ name, location, facts, place }) => ({
+      name,
+      location,
+      facts: facts === undefined ? null : withNulls(facts),
+      marker: place === undefined ? null : markerToJson(place),
+    })),
     findings: reports.flatMap(({ findings }) => findings),
   };
 };
 
-function describe({ name, location, facts }: StoreReport): string {
-  return formatFields([[name, location], ...(facts === undefined ? [] : fieldsOf(facts))]);
+function describe({ name, location, facts, place }: StoreReport): string {
+  const marker: [string, string][] = place === undefined ? [] : [["store id", describeMarker(place)]];
+  return formatFields([[name, location], ...marker, ...(facts === undefined ? [] : fieldsOf(facts))]);
+}
+
+function describeMarker({ marker }: PlaceFacts): string {
+  if (marker === "absent") return "none yet";
+  if (marker instanceof Error) return "not seen (denied)";
+  const { store, createdAt, doubt } = marker;
+  if (doubt !== undefined) return "not believed";
+  return `${store}, since ${formatTime(createdAt ?? "")}`;
+}
+
+/** `store` and `createdAt` only of a marker that is believed. */
+function markerToJson({ marker, known, mustExist }: PlaceFacts): Marker {
+  const rest = { known: known?.store ?? null, mustExist };
+  if (marker === "absent") return { state: "absent", store: null, createdAt: null, ...rest };
+  if (marker instanceof Error) return { state: "denied", store: null, createdAt: null, ...rest };
+  const { store = null, createdAt = null, doubt } = marker;
+  return doubt === undefined
+    ? { state: "believed", store, createdAt, ...rest }
+    : { state: "doubted", store: null, createdAt: null, ...rest };
 }
 
 function fieldsOf(facts: StoreFacts): [string, string][] {

@@ -2,6 +2,7 @@ import { ArnFormat, Aws, Stack } from "aws-cdk-lib";
 import { Effect, Policy, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import type { Construct } from "constructs";
 import type { CloudReference } from "../../shared/config/secrets.ts";
+import { STORE_KEY } from "../../shared/manifest/layout.ts";
 import { acknowledgeWildcards } from "../acknowledge.ts";
 import type { DeployedCluster, Deployment, ReplicaStore } from "../deployment.ts";
 import type { SnapshotVault } from "./snapshot-vault.ts";
@@ -22,8 +23,8 @@ export function backupRole(scope: Construct, id: string, props: RoleProps): Role
   return roleWith(scope, id, props, [
     // Clusters know each other's names of objects: were the right bound to a prefix, S3 would answer for an absent object as for a forbidden one.
     allow(["s3:ListBucket"], [vault.bucketArn]),
-    allow(["s3:GetObject", "s3:GetObjectVersion"], below(props, "snapshots", "verified", "lineage", "custody")),
-    allow(putActions(deployment), below(props, "data", "snapshots", "lineage", "custody")),
+    allow(["s3:GetObject", "s3:GetObjectVersion"], [...below(props, "snapshots", "verified", "lineage", "custody"), markerOf(props)]),
+    allow(putActions(deployment), [...below(props, "data", "snapshots", "lineage", "custody"), markerOf(props)]),
     ...lockStatements(props),
     allow(["kms:Encrypt"], [vault.wrappingKey.keyArn], contextOf(cluster)),
     ...(deployment.replicaKeys.length === 0 ? [] : [allow(["kms:Encrypt"], deployment.replicaKeys, contextOf(cluster))]),
@@ -38,7 +39,7 @@ export function verifyRole(scope: Construct, id: string, props: RoleProps): Role
   const { deployment, cluster, vault } = props;
   return roleWith(scope, id, props, [
     allow(["s3:ListBucket"], [vault.bucketArn]),
-    allow(["s3:GetObject", "s3:GetObjectVersion"], below(props, "")),
+    allow(["s3:GetObject", "s3:GetObjectVersion"], [...below(props, ""), markerOf(props)]),
     allow(putActions(deployment), below(props, "verified", "custody")),
     ...lockStatements(props),
     allow(["kms:Decrypt"], [vault.wrappingKey.keyArn], contextOf(cluster)),
@@ -70,7 +71,7 @@ function allow(
 /** To fill a replica, and to see what is there. A bucket in another account must allow it as well. */
 function replicaStatements({ cluster }: RoleProps, { bucket, prefix, lock, sse, region }: ReplicaStore): readonly PolicyStatement[] {
   const bucketArn = `arn:${Aws.PARTITION}:s3:::${bucket}`;
-  const objects = [`${bucketArn}/${prefix}clusters/${cluster.name}/*`];
+  const objects = [`${bucketArn}/${prefix}clusters/${cluster.name}/*`, `${bucketArn}/${prefix}${STORE_KEY}`];
   return [
     allow(["s3:ListBucket", ...(lock === undefined ? [] : ["s3:GetBucketObjectLockConfiguration"])], [bucketArn]),
     allow(
@@ -93,6 +94,11 @@ function replicaStatements({ cluster }: RoleProps, { bucket, prefix, lock, sse, 
   ];
 }
 
+/** What marks the store: the first backup puts it, whichever cluster's that is. */
+function markerOf({ deployment, vault }: RoleProps): string {
+  return `${vault.bucketArn}/${deployment.store.prefix}${STORE_KEY}`;
+}
+
 /** Objects of these kinds of the cluster; "" for all. */
 function below({ deployment, cluster, vault }: RoleProps, ...kinds: readonly string[]): readonly string[] {
   return kinds.map((kind) => `${vault.bucketArn}/${deployment.store.prefix}clusters/${cluster.name}/${kind === "" ? "" : `${kind}/`}*`);
@@ -105,7 +111,10 @@ function putActions({ store }: Deployment): readonly string[] {
 /** What it takes to see that the bucket locks what is put. To shorten a lock would take s3:BypassGovernanceRetention. */
 function lockStatements(props: RoleProps): readonly PolicyStatement[] {
   if (props.deployment.store.lock === undefined) return [];
-  return [allow(["s3:GetBucketObjectLockConfiguration"], [props.vault.bucketArn]), allow(["s3:GetObjectRetention"], below(props, ""))];
+  return [
+    allow(["s3:GetBucketObjectLockConfiguration"], [props.vault.bucketArn]),
+    allow(["s3:GetObjectRetention"], [...below(props, ""), markerOf(props)]),
+  ];
 }
 
 /** Wrapped with the cluster's name, an identity opens for the role of that cluster alone. */

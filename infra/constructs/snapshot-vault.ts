@@ -4,6 +4,7 @@ import type { IKey } from "aws-cdk-lib/aws-kms";
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectLockRetention, ObjectOwnership } from "aws-cdk-lib/aws-s3";
 import { S3_SERVER_ACCESS_LOGS_USE_BUCKET_POLICY } from "aws-cdk-lib/cx-api";
 import { Construct } from "constructs";
+import { STORE_KEY } from "../../shared/manifest/layout.ts";
 import { bucketKeyName } from "../deployment.ts";
 import type { Deployment } from "../deployment.ts";
 import { acknowledge } from "../acknowledge.ts";
@@ -61,7 +62,9 @@ export class SnapshotVault extends Construct {
       serverAccessLogsPrefix: "vault/",
       removalPolicy: KEPT,
     });
-    this.bucket.addToResourcePolicy(writtenOnce(this.bucket.arnForObjects(`${store.prefix}clusters/*`)));
+    this.bucket.addToResourcePolicy(
+      writtenOnce([`${store.prefix}clusters/*`, `${store.prefix}${STORE_KEY}`].map((key) => this.bucket.arnForObjects(key))),
+    );
   }
 
   /** Best effort, as all access logs of S3 are: what signs and opens snapshots is on record in CloudTrail. */
@@ -81,14 +84,14 @@ export class SnapshotVault extends Construct {
   }
 }
 
-/** Nothing under `clusters/` is ever rewritten, so nobody may put without If-None-Match: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html */
-function writtenOnce(objects: string): PolicyStatement {
+/** Nothing under `clusters/` is ever rewritten, nor what marks the store, so nobody may put without If-None-Match: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html */
+function writtenOnce(objects: string[]): PolicyStatement {
   return new PolicyStatement({
     sid: "WrittenOnce",
     effect: Effect.DENY,
     principals: [new AnyPrincipal()],
     actions: ["s3:PutObject"],
-    resources: [objects],
+    resources: objects,
     // The parts of an upload carry no condition; its completion, which makes the object, does.
     conditions: { Null: { "s3:if-none-match": "true" }, Bool: { "s3:ObjectCreationOperation": "true" } },
   });

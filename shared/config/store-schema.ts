@@ -5,7 +5,10 @@ import { settings } from "./settings.ts";
 
 /** Where snapshots are kept: `store` in lifeboat.yaml. */
 
-const directoryStore = settings({ kind: z.literal("directory"), path: z.string().min(1) });
+/** The store must be there, with the marker that init and the first backup leave: never made anew. */
+const mustExist = z.boolean().optional();
+
+const directoryStore = settings({ kind: z.literal("directory"), path: z.string().min(1), mustExist });
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html */
 const bucket = z
@@ -55,6 +58,7 @@ const s3Store = settings({
     // S3 takes a retention of up to 100 years.
     days: z.int().min(1).max(36_500),
   }).optional(),
+  mustExist,
 });
 
 export const storeSchema = z.discriminatedUnion("kind", [directoryStore, s3Store], {

@@ -28,6 +28,7 @@ version: 1
 store:
   kind: directory
   path: ${yaml(draft.store)}
+  # mustExist: true                        # never made anew: refused without its store.json, as where its disk is not mounted
 # or in S3, or a store that speaks like it. Credentials are the AWS SDK's to find (environment, profile, role):
 #   kind: s3
 #   bucket: my-etcd-backups

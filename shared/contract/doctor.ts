@@ -79,9 +79,27 @@ const keyFacts = z.discriminatedUnion("kind", [
 
 const origin = z.enum(["tools.dir", "package", "checkout", "PATH"]);
 
+/** What says of a place that it is a store: docs/format.md. */
+const marker = object({
+  state: z.enum(["believed", "doubted", "absent", "denied"]),
+  store: text.nullable().describe("the store's id, where the marker is believed"),
+  createdAt: text.nullable(),
+  known: text.nullable().describe("the id of the store that this host knows there"),
+  mustExist: z.boolean(),
+});
+
 /** A field is null where flags left its check out, or it needs a configuration and there is none. */
 export const doctorDocument = object({
-  store: z.array(object({ name: text, location: text, facts: z.discriminatedUnion("kind", [bucket, folder]).nullable() })).nullable(),
+  store: z
+    .array(
+      object({
+        name: text,
+        location: text,
+        facts: z.discriminatedUnion("kind", [bucket, folder]).nullable(),
+        marker: marker.nullable().describe("null where the facts are"),
+      }),
+    )
+    .nullable(),
   keys: z.array(object({ name: text, location: text, facts: keyFacts.nullable() })).nullable(),
   permissions: object({
     caller: text,

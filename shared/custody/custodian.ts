@@ -65,6 +65,8 @@ export class Custodian {
 
   /** The run failed with `error`. Never throws, and takes no longer than a few seconds: that error is the one to pass on. */
   async fail(error: unknown, subjects: Subjects = []): Promise<void> {
+    // Then there is no log here to tell.
+    if (isLifeboatError(error, "store/missing", "store/other")) return;
     const told = isLifeboatError(error) ? { code: error.code, reason: error.message.slice(0, REASON_LENGTH) } : { code: "unexpected" };
     await this.#inLastWords({ event: "failed", subjects, details: told });
   }

@@ -3,6 +3,7 @@ import { parseConfig } from "../config/load.ts";
 import { renderConfig } from "../config/template.ts";
 import type { ClusterDraft } from "../config/template.ts";
 import { LifeboatError } from "../errors.ts";
+import { STORE_KEY } from "../manifest/layout.ts";
 
 /** The public halves of new keys. */
 export interface NewKeys {
@@ -20,6 +21,8 @@ export interface InitPorts {
   writeNew(path: string, text: string): Promise<void>;
   /** Mode 0700; whether it was not there before. */
   makeFolder(path: string): Promise<boolean>;
+  /** Marks the store with the snapshot key in `keys`, where it is not marked; whether it was not. */
+  markStore(store: string, request: { readonly keys: string; readonly snapshotKey: string; readonly at: Date }): Promise<boolean>;
   isReadable(path: string): Promise<boolean>;
   /** With all that is in it; nothing happens where it is not there. */
   remove(path: string): Promise<void>;
@@ -32,6 +35,7 @@ export interface InitRequest {
   readonly directory: string;
   /** Paths absolute. */
   readonly cluster?: ClusterDraft;
+  readonly now: Date;
 }
 
 export interface InitResult {
@@ -75,6 +79,7 @@ export async function init(ports: InitPorts, request: InitRequest): Promise<Init
   const undo = [keys];
   try {
     if (await ports.makeFolder(store)) undo.push(store);
+    if (await ports.markStore(store, { keys, snapshotKey: made.fingerprints.snapshot, at: request.now })) undo.push(join(store, STORE_KEY));
     await ports.writeNew(
       breakGlassIdentity,
       `# etcd-lifeboat break-glass identity: opens every snapshot. Keep it offline.\n# public key: ${breakGlass.recipient}\n${breakGlass.identity}\n`,

@@ -8,6 +8,9 @@ export function isClusterName(name: string): boolean {
   return CLUSTER_NAME.test(name);
 }
 
+/** What marks a place as a store, beside `clusters/`. */
+export const STORE_KEY = "store.json";
+
 export const CLUSTERS_PREFIX = "clusters/";
 
 export function clusterPrefix(cluster: string): string {

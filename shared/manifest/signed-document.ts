@@ -5,7 +5,7 @@ import { PURPOSES } from "../keys/key-ring.ts";
 import type { KeyRing, Purpose } from "../keys/key-ring.ts";
 import { parsePublicKey, verifySignature } from "../keys/public-key.ts";
 import { decodeEnvelope, encodeEnvelope, parseJson, preAuthEncoding } from "./envelope.ts";
-import { custodySchema, lineageSchema, manifestSchema, rewrapSchema, verificationSchema } from "./schema.ts";
+import { custodySchema, lineageSchema, manifestSchema, rewrapSchema, storeSchema, verificationSchema } from "./schema.ts";
 
 /** Fingerprints of the keys that are believed, by purpose. */
 export type TrustedKeys = Readonly<Record<Purpose, readonly string[]>>;
@@ -16,6 +16,8 @@ const KINDS = {
   verification: { purposes: ["audit"], schema: verificationSchema },
   lineage: { purposes: ["snapshot"], schema: lineageSchema },
   rewrap: { purposes: ["audit"], schema: rewrapSchema },
+  /** By whoever puts the first thing there: into a replica that is the role that verifies. */
+  store: { purposes: ["snapshot", "audit"], schema: storeSchema },
   /** By whoever acts; who may tell of what is in shared/custody/events.ts. */
   custody: { purposes: PURPOSES, schema: custodySchema },
 } as const satisfies Record<string, { purposes: readonly [Purpose, ...Purpose[]]; schema: z.ZodType }>;

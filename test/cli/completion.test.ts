@@ -31,7 +31,7 @@ async function run(args: readonly string[], cwd = folder.path): Promise<{ code: 
   const code = await runProgram(
     args,
     { stdout, stderr, environment, cwd, clock: systemClock, signal },
-    { clock: systemClock, randomBytes, environment, runtimeFolder: cwd },
+    { clock: systemClock, randomBytes, environment, runtimeFolder: cwd, stateFolder: undefined },
   );
   stdout.end();
   stderr.end();

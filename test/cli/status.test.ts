@@ -41,7 +41,7 @@ async function shown(columns: number | undefined, ...args: readonly string[]): P
   const code = await runProgram(
     ["status", ...args],
     { stdout, stderr, environment: {}, cwd: folder.path, clock: systemClock, signal },
-    { clock: systemClock, randomBytes, environment: {}, runtimeFolder: folder.path },
+    { clock: systemClock, randomBytes, environment: {}, runtimeFolder: folder.path, stateFolder: undefined },
   );
   stdout.end();
   return { code, out: await text(stdout) };

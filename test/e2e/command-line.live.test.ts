@@ -314,7 +314,7 @@ describe("exit code 4 where content is not what was signed", () => {
     }
     const exported = await lifeboatHere(["export", `prod/${ids[1]}`, "--out", "out.db"], copy);
     expect(exported.code).toBe(4);
-    expect((await readdir(copy.cwd)).toSorted()).toEqual(["break-glass.key", "keys", "lifeboat.yaml", "vault"]);
+    expect((await readdir(copy.cwd)).toSorted()).toEqual([".state", "break-glass.key", "keys", "lifeboat.yaml", "vault"]);
     expect(await readdir(join(copy.cwd, "vault/clusters/prod/verified"))).toHaveLength(1);
   });
 
@@ -410,7 +410,12 @@ describe("etcd", () => {
     expect({ code, stdout }).toEqual({ code: 3, stdout: "" });
     expect(stderr).toContain(down.endpoints[0]);
     const left = await readdir(join(place.path, "vault"), { recursive: true, withFileTypes: true });
-    expect(left.filter((entry) => !entry.isDirectory()).map(({ name }) => name)).toEqual(["0000000001.json"]);
+    expect(
+      left
+        .filter((entry) => !entry.isDirectory())
+        .map(({ name }) => name)
+        .toSorted(),
+    ).toEqual(["0000000001.json", "store.json"]);
     expect((await lifeboatHere(["custody", "prod"], there)).stdout).toMatch(/^1 .* failed .* etcd\/unreachable: /m);
     expect(await lifeboatHere(["preflight", "prod"], there)).toMatchObject({ code: 3 });
   });

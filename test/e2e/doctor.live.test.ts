@@ -106,7 +106,7 @@ test("what init made is well, and a person who holds all keys is told so", async
   expect(stdout).toMatch(/^can act as: +writer, verifier, desk, reader$/m);
   expect(stdout).toMatch(/^clock of store: +as here$/m);
   // Looking left nothing behind, neither what the clock was read by.
-  expect(await readdir(join(cwd, "vault"))).toEqual([]);
+  expect((await readdir(join(cwd, "vault"))).toSorted()).toEqual([".lifeboat", "store.json"]);
 });
 
 test("each thing that is wrong with a folder and its keys, with the exit code", async () => {

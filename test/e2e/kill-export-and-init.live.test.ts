@@ -52,7 +52,7 @@ describe("kill -9 in the middle of an export", () => {
 describe("kill -9 in the middle of init leaves nothing that a command takes for whole, and the way out that is told leads out", () => {
   const line = ["init", "--cluster", "prod", "--endpoint", "https://10.0.0.1:2379"];
 
-  test.each(["requireFree 1", "newIdentity 1", "createKeys 1", "makeFolder 1", "writeNew 1", "writeNew 2"])(
+  test.each(["requireFree 1", "newIdentity 1", "createKeys 1", "makeFolder 1", "markStore 1", "writeNew 1", "writeNew 2"])(
     "before its %s",
     async (call) => {
       const cwd = folder.path;

@@ -18,7 +18,7 @@ let folder: string;
 let request: InitRequest;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "lifeboat-init-"));
-  request = { configFile: join(folder, "lifeboat.yaml"), directory: folder };
+  request = { configFile: join(folder, "lifeboat.yaml"), directory: folder, now: new Date("2026-11-21T10:00:00Z") };
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 

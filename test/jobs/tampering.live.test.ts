@@ -394,7 +394,7 @@ async function commandLine(
   const exitCode = await runProgram(
     [...args, "--json", "--config", file],
     { stdout, stderr, environment, cwd: keys.folder, clock: systemClock, signal: new AbortController().signal },
-    { clock: systemClock, randomBytes, environment, runtimeFolder: keys.folder },
+    { clock: systemClock, randomBytes, environment, runtimeFolder: keys.folder, stateFolder: undefined },
   );
   const printed: unknown = JSON.parse(String(stdout.read()));
   return { exitCode, json: printed, stderr: String(stderr.read()) };

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { join } from "node:path";
 import { Writable } from "node:stream";
 import { runProgram } from "../../cli/program.ts";
 import { systemClock } from "../../shared/system-clock.ts";
@@ -24,7 +25,13 @@ export async function lifeboatHere(
   const [stdout, stderr] = [new Collected(), new Collected(onStderr)];
   const environment = { PATH: process.env["PATH"], NO_COLOR: "1", ...env };
   const console = { stdout, stderr, environment, cwd, clock: systemClock, signal };
-  const code = await runProgram(args, console, { clock: systemClock, randomBytes, environment, runtimeFolder: cwd });
+  const code = await runProgram(args, console, {
+    clock: systemClock,
+    randomBytes,
+    environment,
+    runtimeFolder: cwd,
+    stateFolder: join(cwd, ".state/etcd-lifeboat"),
+  });
   requireContract(args, stdout.text);
   return { code, signal: undefined, stdout: stdout.text, stderr: stderr.text };
 }

@@ -38,7 +38,13 @@ export async function lifeboat(args: readonly string[], options: LifeboatOptions
   ];
   const child = execa(program, line, {
     cwd: options.cwd,
-    env: { PATH: process.env["PATH"], NO_COLOR: "1", XDG_RUNTIME_DIR: options.cwd, ...options.env },
+    env: {
+      PATH: process.env["PATH"],
+      NO_COLOR: "1",
+      XDG_RUNTIME_DIR: options.cwd,
+      XDG_STATE_HOME: `${options.cwd}/.state`,
+      ...options.env,
+    },
     extendEnv: false,
     reject: false,
     stdin: "ignore",

@@ -96,9 +96,9 @@ export async function expectTruth(place: Place): Promise<readonly string[]> {
   return snapshots.map(({ id }) => id);
 }
 
-/** The files that are no custody records. */
+/** The files that are no custody records, and not the store's marker. */
 export function apartFromRecords(files: readonly string[]): readonly string[] {
-  return files.filter((file) => !file.startsWith("clusters/prod/custody/"));
+  return files.filter((file) => file !== "store.json" && !file.startsWith("clusters/prod/custody/"));
 }
 
 const errorSchema = z.object({ error: z.object({ code: z.literal("ref/not-found") }) });

@@ -24,6 +24,8 @@ export type DoctorCode =
   | "acls-enabled"
   | "owner-not-named"
   | "store-plain-http"
+  | "store-refused"
+  | "store-unmarked"
   | "folder-missing"
   | "folder-denied"
   | "folder-open"

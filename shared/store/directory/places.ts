@@ -3,7 +3,7 @@ import { lstat, mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { LifeboatError } from "../../errors.ts";
 import { errnoOf, makeFolders, syncFolder } from "../../folders.ts";
-import { linkError } from "./disk-errors.ts";
+import { diskError, linkError } from "./disk-errors.ts";
 
 /** Where keys stand below the root of a directory store. No symbolic link below the root is followed, so nothing outside it is ever touched. */
 
@@ -28,6 +28,15 @@ export async function rootIsThere(root: string): Promise<boolean> {
   throw new LifeboatError("store/failed", `${root} is not a folder`, {
     hint: "move the file that is in its place away, or configure another path for the store",
   });
+}
+
+/** The same, with the file system's refusal as an error of the store. */
+export async function isStoreThere(root: string): Promise<boolean> {
+  try {
+    return await rootIsThere(root);
+  } catch (error) {
+    throw diskError(error, "look at the folder", root);
+  }
 }
 
 /** The file at `key`, or undefined where there is none (a folder is no object). */

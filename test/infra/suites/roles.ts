@@ -61,6 +61,17 @@ export function rolesSuite({ example, other }: Synths): void {
       }
     });
 
+    test("backup alone marks the store, and both see the mark", () => {
+      for (const { backup, verify, below } of all()) {
+        const resource = `${below.slice(0, below.indexOf("clusters/"))}store.json`;
+        const may = (action: string): boolean[] => [backup, verify].map((statements) => isAllowed(statements, { action, resource }));
+        expect([may("s3:GetObject"), may("s3:PutObject")]).toEqual([
+          [true, true],
+          [true, false],
+        ]);
+      }
+    });
+
     test("neither deletes, shortens a lock, changes a policy or a key, or has an action with a wildcard", () => {
       const never = [
         ...[

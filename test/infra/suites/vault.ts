@@ -62,6 +62,8 @@ export function vaultSuite({ example, other }: Synths): void {
       for (const [{ vault, templates }, object] of [
         [example(), `${BUCKET}/clusters/prod/snapshots/20261121T100000Z.json`],
         [other(), `${BUCKET}/here/and-there/clusters/large/data/20261121T100000Z-0123abcd.age`],
+        [example(), `${BUCKET}/store.json`],
+        [other(), `${BUCKET}/here/and-there/store.json`],
       ] as const) {
         const policies = ofType(vault, "AWS::S3::BucketPolicy").map(([, { Properties }]) => Properties["PolicyDocument"]);
         const statements = policies.flatMap((policy) => statementsIn(policy, templates)).map((each) => withName(each));

@@ -1,0 +1,25 @@
+import { homedir } from "node:os";
+import { isAbsolute, join } from "node:path";
+import type { Environment } from "../shared/config/secrets.ts";
+
+/**
+ * Where lifeboat keeps what it remembers of stores: the unit's own folder under systemd (StateDirectory=), else `etcd-lifeboat` in the user's state folder
+ * (https://specifications.freedesktop.org/basedir-spec/). Undefined where the user has no home.
+ */
+export function stateFolderIn(environment: Environment): string | undefined {
+  // Several of a unit stand with colons between them.
+  const [unit = ""] = (environment["STATE_DIRECTORY"] ?? "").split(":");
+  if (isAbsolute(unit)) return unit;
+  const state = environment["XDG_STATE_HOME"] ?? "";
+  if (isAbsolute(state)) return join(state, "etcd-lifeboat");
+  const home = environment["HOME"] ?? homeOf();
+  return isAbsolute(home) ? join(home, ".local", "state", "etcd-lifeboat") : undefined;
+}
+
+function homeOf(): string {
+  try {
+    return homedir();
+  } catch {
+    return "";
+  }
+}
