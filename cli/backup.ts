@@ -4,12 +4,20 @@ import type { BackupResult } from "../shared/jobs/backup.ts";
 import { copyToReplicas, headAfter, replicasNeedAttention } from "../shared/jobs/copy/to-replicas.ts";
 import type { ReplicaOutcome } from "../shared/jobs/copy/to-replicas.ts";
 import { attentionOf, dissentersOf } from "../shared/manifest/attention.ts";
-import { revisionOf } from "../shared/manifest/content.ts";
+import { revisionOf, storedAlarmsOf } from "../shared/manifest/content.ts";
 import { parseUtc } from "../shared/manifest/slot.ts";
 import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
 import type { Register, Session } from "./command.ts";
 import { print, printJson, tell } from "./console.ts";
-import { describeKeys, describeProof, describeReceipt, describeRevision, explainProof } from "./describe.ts";
+import {
+  describeAlarms,
+  describeKeys,
+  describeProof,
+  describeReceipt,
+  describeRevision,
+  describeSource,
+  explainProof,
+} from "./describe.ts";
 import { formatBytes, formatFields, formatMilliseconds } from "./format.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
 import { outcomeFields, outcomesToJson, warnOf } from "./replicas.ts";
@@ -78,6 +86,7 @@ function report({ console, json }: Session, result: BackupResult, copies: readon
       member: { id: source.memberId, name: source.name, endpoint: source.endpoint, version: source.version },
       lineage: manifest.lineage,
       proof: describeProof(manifest),
+      alarms: storedAlarmsOf(manifest) ?? null,
       dissenters: dissentersOf(manifest),
       quarantine: manifest.quarantine?.reasons ?? null,
       furtherCopies: furtherCopies.map((each) => `${each.manifest.cluster}/${each.manifest.id}`),
@@ -96,7 +105,7 @@ function report({ console, json }: Session, result: BackupResult, copies: readon
           ["QUARANTINED", `${manifest.quarantine.reasons.join("; ")}: kept, and never taken for a good backup`],
           ...furtherCopies.map((each): [string, string] => [
             "further copy",
-            `${each.manifest.cluster}/${each.manifest.id} from ${each.manifest.etcd.source.name}`,
+            `${each.manifest.cluster}/${each.manifest.id} from ${describeSource(each.manifest)}`,
           ]),
         ];
   const took = Object.values(phases).reduce((sum, ms) => sum + ms, 0);
@@ -104,12 +113,13 @@ function report({ console, json }: Session, result: BackupResult, copies: readon
     console,
     formatFields([
       ["snapshot", `${manifest.cluster}/${manifest.id}`],
-      ["from", `${source.name} (${source.endpoint}, etcd ${source.version})`],
+      ["from", `${describeSource(manifest)} (${source.endpoint}, etcd ${source.version})`],
       ["revision", describeRevision(manifest)],
       ["keys", describeKeys(manifest)],
       ["database", formatBytes(databaseBytes)],
       ["stored", `${formatBytes(manifest.stored.bytes)} (${((100 * manifest.stored.bytes) / databaseBytes).toFixed(0)} %)`],
       ["proof", explainProof(manifest)],
+      ["alarms", describeAlarms(manifest)],
       ...quarantined,
       ["manifest", manifestDigest],
       ["custody", describeReceipt(custody)],

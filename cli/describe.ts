@@ -1,6 +1,20 @@
 import { dissentersOf, labelOf } from "../shared/manifest/attention.ts";
-import { isWhole } from "../shared/manifest/content.ts";
+import { UNKNOWN_MEMBER } from "../shared/etcd/cluster-facts.ts";
+import { isWhole, storedAlarmsOf } from "../shared/manifest/content.ts";
 import type { CustodyReceipt, Manifest } from "../shared/manifest/schema.ts";
+
+/** The member that gave a snapshot; where several stand behind the endpoint, that it is one of them. */
+export function describeSource({ etcd: { source } }: Manifest): string {
+  if (source.memberId === UNKNOWN_MEMBER) return "a member behind a proxy or load balancer";
+  return labelOf({ id: source.memberId, name: source.name });
+}
+
+/** Alarms that a restore brings back; empty where they were not recorded. */
+export function describeAlarms(manifest: Manifest): string {
+  const alarms = storedAlarmsOf(manifest);
+  if (alarms === undefined) return "";
+  return alarms.length === 0 ? "none" : alarms.map(({ alarm, memberId }) => `${alarm} on ${memberId}`).join(", ");
+}
 
 /** `proven`, or `unproven: ` and the reason. */
 export function describeProof({ proof }: Manifest): string {

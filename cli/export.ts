@@ -1,3 +1,4 @@
+import { restoreWarnings } from "../shared/manifest/attention.ts";
 import { exportSnapshot } from "../shared/jobs/export.ts";
 import { readIdentityFile, requireFree, unfinishedOutputs, writeOutput } from "../shared/wire.ts";
 import { REF_HELP } from "./command.ts";
@@ -40,6 +41,7 @@ export const registerExport: Register = (program, run) => {
         ).finally(() => progress.close());
         const { bytes, sha256 } = manifest.snapshot;
         const name = `${manifest.cluster}/${manifest.id}`;
+        for (const words of restoreWarnings(manifest)) tell(session.console, `warning: ${words}`);
         const { version: etcdVersion } = manifest.etcd.source;
         if (session.json) printJson(session.console, "export", { ref: name, file: out, bytes, sha256, etcdVersion });
         else

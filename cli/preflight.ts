@@ -1,7 +1,8 @@
 import type { JsonDocument } from "../shared/contract/documents.ts";
 import { preflight } from "../shared/jobs/preflight.ts";
 import type { PreflightResult } from "../shared/jobs/preflight.ts";
-import type { EndpointFacts } from "../shared/etcd/findings.ts";
+import { nameOf, statusesAt } from "../shared/etcd/cluster-facts.ts";
+import type { EndpointFacts } from "../shared/etcd/cluster-facts.ts";
 import { LifeboatError } from "../shared/errors.ts";
 import type { Register } from "./command.ts";
 import { print, printJson, widthOf } from "./console.ts";
@@ -21,8 +22,8 @@ export const registerPreflight: Register = (program, run) => {
     .addHelpText("after", "\nExample:\n  $ lifeboat preflight prod")
     .action((cluster: string) =>
       run((session) =>
-        session.withCluster(cluster, async (ports, { etcd }) => {
-          const result = await preflight({ ...ports, etcd }, cluster, session.console.signal);
+        session.withCluster(cluster, async (ports, { etcd, policy }) => {
+          const result = await preflight({ ...ports, etcd, policy }, cluster, session.console.signal);
           if (session.json) printJson(session.console, "preflight", preflightJson(cluster, result));
           else report(session.console, cluster, result);
           return exitCode(result);
@@ -78,7 +79,9 @@ function report(console: Console, cluster: string, result: PreflightResult): voi
       ],
       [
         "a backup asks",
-        chosen === undefined ? "nobody: no member can give a snapshot" : `${chosen.name} at ${chosen.status.endpoint} (${chosen.reason})`,
+        chosen === undefined
+          ? "nobody: no member can give a snapshot"
+          : `${chosen.name === "" ? "whoever answers" : chosen.name} at ${chosen.status.endpoint} (${chosen.reason})`,
       ],
       ...(plan?.quarantine === undefined ? [] : ([["and quarantines", plan.quarantine.reasons.join("; ")]] satisfies [string, string][])),
     ]),
@@ -87,16 +90,18 @@ function report(console: Console, cluster: string, result: PreflightResult): voi
   if (findings.length === 0) print(console, "\nno problems found");
 }
 
-function toRow({ endpoint, status, permission, certificate }: EndpointFacts, { members }: PreflightResult): string[] {
+function toRow(facts: EndpointFacts, { members }: PreflightResult): string[] {
+  const { endpoint, status, permission, certificate, behind } = facts;
   if (status instanceof Error) return [endpoint, "-", "-", "-", "-", status instanceof LifeboatError ? status.code : "-", "-", "-", "-"];
-  const name = (members instanceof Error ? undefined : members.find(({ id }) => id === status.memberId)?.name) ?? "";
   return [
     endpoint,
-    name === "" ? status.memberId : name,
+    statusesAt(facts)
+      .map(({ memberId }) => nameOf(memberId, members instanceof Error ? [] : members))
+      .join(", "),
     status.version,
     formatBytes(status.databaseBytes),
     String(status.revision),
-    status.isLearner ? "learner" : status.leaderId === status.memberId ? "leader" : "follower",
+    behind !== undefined ? behind.kind : status.isLearner ? "learner" : status.leaderId === status.memberId ? "leader" : "follower",
     `${status.latencyMs.toFixed(1)} ms`,
     permission === true ? "allowed" : permission === undefined ? "-" : "denied",
     certificate === undefined || certificate instanceof Error ? "-" : certificate.notAfter.toISOString().slice(0, 10),
@@ -130,10 +135,8 @@ export function preflightJson(
   };
 }
 
-function endpointJson(
-  { endpoint, status, permission, certificate }: EndpointFacts,
-  { members }: PreflightResult,
-): JsonDocument<"preflight">["endpoints"][number] {
+function endpointJson(facts: EndpointFacts, { members }: PreflightResult): JsonDocument<"preflight">["endpoints"][number] {
+  const { endpoint, status, permission, certificate, behind } = facts;
   if (status instanceof LifeboatError) return { endpoint, ...NOTHING_KNOWN, error: { code: status.code, message: status.message } };
   const { memberId, version, databaseBytes, revision, leaderId, isLearner, latencyMs } = status;
   const name = members instanceof Error ? undefined : members.find(({ id }) => id === memberId)?.name;
@@ -150,6 +153,8 @@ function endpointJson(
     latencyMs,
     snapshotAllowed: permission === true,
     certificateExpires,
+    kind: behind?.kind ?? "member",
+    answeredBy: statusesAt(facts).map((each) => each.memberId),
     error: null,
   };
 }
@@ -178,4 +183,6 @@ const NOTHING_KNOWN = {
   latencyMs: null,
   snapshotAllowed: null,
   certificateExpires: null,
+  kind: null,
+  answeredBy: null,
 } as const;

@@ -1,11 +1,22 @@
 import { standings } from "../shared/jobs/copy/standing.ts";
 import { showSnapshot } from "../shared/jobs/show.ts";
 import type { Shown } from "../shared/jobs/show.ts";
+import { UNKNOWN_MEMBER } from "../shared/etcd/cluster-facts.ts";
+import { restoreWarnings } from "../shared/manifest/attention.ts";
 import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register } from "./command.ts";
 import { print, printJson, tell } from "./console.ts";
-import { describeContent, describeKeys, describeReceipt, describeRevision, explainProof, explainVotes } from "./describe.ts";
+import {
+  describeAlarms,
+  describeContent,
+  describeKeys,
+  describeReceipt,
+  describeRevision,
+  describeSource,
+  explainProof,
+  explainVotes,
+} from "./describe.ts";
 import { formatBytes, formatFields, formatTime } from "./format.ts";
 import { standingFields } from "./replicas.ts";
 
@@ -33,6 +44,7 @@ export const registerShow: Register = (program, run) => {
             replicas: replicas.map((each) => ({ ...each, reason: each.reason ?? null })),
           });
         else print(session.console, formatFields([...fieldsOf(shown), ...standingFields(replicas)]));
+        for (const words of restoreWarnings(shown.manifest)) tell(session.console, `warning: ${words}`);
         for (const { key, error } of shown.badCountersignatures) tell(session.console, `warning: ${key}: ${error.message}`);
         return shown.badCountersignatures.length > 0 || replicas.some(({ state }) => state === "different" || state === "incomplete")
           ? 6
@@ -50,12 +62,13 @@ function fieldsOf({ manifest, digest, verifications, addedWrappings }: Shown): [
     ["etcd cluster", `${etcd.clusterId}, lineage ${manifest.lineage}`],
     [
       "from",
-      `${etcd.source.name} (${etcd.source.memberId}, ${etcd.source.endpoint}, etcd ${etcd.source.version}${etcd.source.isLeader ? ", leader" : ""})`,
+      `${describeSource(manifest)} (${etcd.source.memberId === UNKNOWN_MEMBER ? "" : `${etcd.source.memberId}, `}${etcd.source.endpoint}, etcd ${etcd.source.version}${etcd.source.isLeader ? ", leader" : ""})`,
     ],
     ["members", etcd.members.map((each) => `${each.name === "" ? each.id : each.name}${each.isLearner ? " (learner)" : ""}`).join(", ")],
     ["revision", describeRevision(manifest)],
     ["keys", describeKeys(manifest)],
     ["content", describeContent(manifest)],
+    ["alarms", describeAlarms(manifest)],
     ["database", `${formatBytes(snapshot.bytes - TRAILER_BYTES)} (${snapshot.bytes - TRAILER_BYTES} bytes)`],
     ["snapshot digest", snapshot.sha256],
     ...(stored.kind === "sealed"

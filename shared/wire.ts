@@ -127,7 +127,11 @@ export async function connectCluster(loaded: LoadedConfig, name: string, surroun
     },
     surroundings.clock,
   );
-  return { etcd, limits: { idleMs: idle, totalMs: total }, policy: { agreement: cluster.agreement, hashKvMs: hashKv } };
+  return {
+    etcd,
+    limits: { idleMs: idle, totalMs: total },
+    policy: { agreement: cluster.agreement, voters: cluster.voters, hashKvMs: hashKv },
+  };
 }
 
 type Read = (reference: string | undefined, setting: string) => Promise<string> | undefined;

@@ -8,7 +8,7 @@ export const runEtcd: RunCheck<"etcd"> = async (session, { config }) => {
   const clusters = Object.keys(config.clusters);
   const reports = await checkEtcd(
     clusters,
-    (cluster, look) => session.withCluster(cluster, (ports, { etcd }) => look({ ...ports, etcd })),
+    (cluster, look) => session.withCluster(cluster, (ports, { etcd, policy }) => look({ ...ports, etcd, policy })),
     session.console.signal,
   );
   return {

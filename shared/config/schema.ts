@@ -88,6 +88,7 @@ const cluster = settings({
   auth: settings({ username: z.string().min(1), password: reference }).optional(),
   timeouts: timeouts.prefault({}),
   agreement: z.enum(AGREEMENTS, { error: `expected one of ${AGREEMENTS.join(", ")}` }).default("quorum"),
+  voters: z.int().min(1, "expected the number of voting members, at least 1").optional(),
   schedule: schedule.prefault({ rate: "1h" }),
   retention: retention.prefault({}),
   rpo: duration.prefault("2h"),

@@ -103,6 +103,7 @@ ${indent(cluster.endpoints.map((each) => `- ${yaml(each)}\n`).join(""), 4)}${ren
   # How many voting members must confirm what a snapshot holds: quorum, all, one, or off. Each that is asked reads its
   # whole database for it, and takes no writes meanwhile (some 0.3 s per GB): one at a time, the leader last.
   agreement: quorum
+  # voters: 3                    # how many voting members there are, where only an etcd grpc-proxy can be asked: it lists none
 
   # How often a backup is due: { rate: 1h } or { cron: "0 2 * * *", timeZone: Europe/Berlin }.
   # The service in AWS keeps to it (docs/cli.md, "Settings of the service"); elsewhere cron, systemd or Kubernetes run

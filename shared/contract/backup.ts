@@ -12,9 +12,15 @@ export const backupDocument = object({
   revision,
   databaseBytes: bytes,
   storedBytes: bytes,
-  member: object({ id: text, name: text, endpoint: text, version: text }).describe("the member that gave the snapshot"),
+  member: object({ id: text, name: text, endpoint: text, version: text }).describe(
+    "the member that gave the snapshot; `id` is `0` and `name` empty where several stand behind the endpoint",
+  ),
   lineage: z.int().positive(),
   proof: text.describe("`proven`, or `unproven: ` and the reason"),
+  alarms: z
+    .array(object({ memberId: text, alarm: text }))
+    .nullable()
+    .describe("those that the snapshot holds and a restore brings back; null where they are not recorded"),
   dissenters: z.array(text).describe("names of members that contradict the others"),
   quarantine: z.array(text).nullable().describe("the reasons, or null"),
   furtherCopies: z.array(ref).describe("of the other members, where they differ"),

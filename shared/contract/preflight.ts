@@ -22,6 +22,11 @@ export const preflightDocument = object({
       latencyMs: z.number().nonnegative().nullable(),
       snapshotAllowed: z.boolean().nullable(),
       certificateExpires: time.nullable(),
+      kind: z
+        .enum(["member", "grpc-proxy", "balancer"])
+        .nullable()
+        .describe("what the endpoint leads to: one member, an etcd grpc-proxy, or a load balancer before several members"),
+      answeredBy: z.array(text).nullable().describe("ids of the members that answered there; all else is what the first one said"),
       error: fault.nullable().describe("why it gave no status; all else is null then"),
     }),
   ),

@@ -9,7 +9,9 @@ export interface Electorate {
   readonly agreement: Agreement;
   /** Voting members of the cluster, whether they can be asked or not; undefined where nobody could list them. */
   readonly voters: number | undefined;
-  /** The member that gave the snapshot. */
+  /** Why `voters` is not known, where there is more to say than that nobody could list them. */
+  readonly votersUnknown?: string | undefined;
+  /** The member that gave the snapshot; UNKNOWN_MEMBER where that is not known, which is nobody's id. */
   readonly sourceId: string;
 }
 
@@ -36,9 +38,10 @@ export function quorumOf(voters: number): number {
   return Math.floor(voters / 2) + 1;
 }
 
-/** What the votes so far amount to. Only `unproven` and `disagreement` may change by further ones. */
-export function judge(votes: readonly Vote[], electorate: Electorate): Verdict {
+/** What the votes so far amount to, one of each member. Only `unproven` and `disagreement` may change by further ones. */
+export function judge(all: readonly Vote[], electorate: Electorate): Verdict {
   const { agreement, voters, sourceId } = electorate;
+  const votes = onceEach(all);
   const agree = votes.filter(({ answer }) => answer === "agrees");
   const dissent = votes.filter((vote) => vote.answer === "dissents");
   const own = dissent.find(({ id }) => id === sourceId);
@@ -56,13 +59,19 @@ export function judge(votes: readonly Vote[], electorate: Electorate): Verdict {
     }
     return { kind: "disagreement", reason: `${told} than the snapshot${agree.length === 0 ? "" : `, with which ${names(agree)} agrees`}` };
   }
-  return { kind: "unproven", reason: tooFew(votes, agree.length, needed, voters) };
+  return { kind: "unproven", reason: tooFew(votes, agree.length, needed, electorate) };
 }
 
-function tooFew(votes: readonly Vote[], agree: number, needed: number | undefined, voters: number | undefined): string {
+/** Whatever was asked how often: a member counts once, by its first answer that can be compared. */
+function onceEach(votes: readonly Vote[]): readonly Vote[] {
+  const says = ({ answer }: Vote): boolean => answer === "agrees" || answer === "dissents";
+  return votes.filter((vote, index) => !says(vote) || votes.findIndex((other) => says(other) && other.id === vote.id) === index);
+}
+
+function tooFew(votes: readonly Vote[], agree: number, needed: number | undefined, { voters, votersUnknown }: Electorate): string {
   const silent = votes.flatMap((vote) => (vote.answer === "unavailable" ? [`${nameOf(vote)}: ${vote.reason}`] : []));
   const why = silent.length === 0 ? "" : `; ${silent.join("; ")}`;
-  if (needed === undefined) return `nobody could list the members, so how many make a quorum is not known${why}`;
+  if (needed === undefined) return `${votersUnknown ?? "nobody could list the members, so how many make a quorum is not known"}${why}`;
   return `${agree} of ${voters ?? "the"} voting members confirmed it, and ${needed} ${needed === 1 ? "is" : "are"} needed${why}`;
 }
 

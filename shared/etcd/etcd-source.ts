@@ -101,5 +101,7 @@ export interface EtcdSource {
    * Ends only where etcd said that all was sent: a stream that was cut fails with `etcd/stream`.
    */
   snapshot(endpoint: string, limits: StreamLimits, signal?: AbortSignal): AsyncIterable<Block>;
+  /** Lets the next call to `endpoint` make a connection of its own, which a load balancer may lead to another member. */
+  renew(endpoint: string): void;
   close(): void;
 }

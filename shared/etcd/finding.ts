@@ -25,7 +25,11 @@ export type FindingCode =
   | "slow"
   | "member-error"
   | "members-unknown"
-  | "new-lineage";
+  | "new-lineage"
+  | "grpc-proxy"
+  | "balancer"
+  | "voters-differ"
+  | "unproven-ahead";
 
 export interface Finding {
   readonly code: FindingCode;
@@ -44,4 +48,8 @@ export function problem(code: FindingCode, subject: string, message: string, fix
 
 export function warning(code: FindingCode, subject: string, message: string, fix: string): Finding {
   return { code, severity: "warning", subject, message, fix };
+}
+
+export function info(code: FindingCode, subject: string, message: string, fix: string): Finding {
+  return { code, severity: "info", subject, message, fix };
 }

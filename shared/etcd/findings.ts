@@ -1,28 +1,14 @@
-import type { ErrorCode, LifeboatError } from "../errors.ts";
+import type { ErrorCode } from "../errors.ts";
 import { alarmsOf } from "./alarms.ts";
+import { behindFindings } from "./behind-findings.ts";
 import { chooseMembers } from "./choice.ts";
 import { certificateFindings } from "./certificate-findings.ts";
+import { nameOf, statusesAt, statusesOf } from "./cluster-facts.ts";
+import type { ClusterFacts, EndpointFacts } from "./cluster-facts.ts";
 import { problem, warning } from "./finding.ts";
 import type { Finding, FindingCode, Severity } from "./finding.ts";
-import type { Alarm, Certificate, EndpointStatus, Member } from "./etcd-source.ts";
-
-/** What was learned from one endpoint. A LifeboatError stands for an answer that could not be had, undefined for a question that was not asked. */
-export interface EndpointFacts {
-  readonly endpoint: string;
-  readonly status: EndpointStatus | LifeboatError;
-  /** True where a snapshot would be granted. */
-  readonly permission: true | LifeboatError | undefined;
-  readonly certificate: Certificate | LifeboatError | undefined;
-}
-
-/** All that preflight has learned, through the port EtcdSource. */
-export interface ClusterFacts {
-  readonly now: Date;
-  readonly endpoints: readonly EndpointFacts[];
-  /** As the first endpoint that could say lists them. */
-  readonly members: readonly Member[] | LifeboatError;
-  readonly clientCertificate: Certificate | undefined;
-}
+import type { Alarm, EndpointStatus, Member } from "./etcd-source.ts";
+import { foreseeProof, urlToAdd } from "./proof-ahead.ts";
 
 /** etcd's default heartbeat interval: a member that takes longer to say its status is far away or busy. */
 const SLOW_MS = 100;
@@ -39,6 +25,7 @@ export function findings(facts: ClusterFacts): readonly Finding[] {
   const all = [
     ...facts.endpoints.flatMap((endpoint) => endpointFindings(endpoint, facts.now)),
     ...clusterFindings(facts),
+    ...behindFindings(facts),
     ...memberFindings(facts),
   ];
   if (facts.clientCertificate !== undefined) all.push(...certificateFindings("client certificate", facts.clientCertificate, facts.now));
@@ -46,7 +33,8 @@ export function findings(facts: ClusterFacts): readonly Finding[] {
   return all.toSorted((one, other) => rank[one.severity] - rank[other.severity]);
 }
 
-function endpointFindings({ endpoint, status, permission, certificate }: EndpointFacts, now: Date): readonly Finding[] {
+function endpointFindings(facts: EndpointFacts, now: Date): readonly Finding[] {
+  const { endpoint, status, permission, certificate } = facts;
   const found: Finding[] = [];
   if (status instanceof Error) {
     found.push(
@@ -63,12 +51,13 @@ function endpointFindings({ endpoint, status, permission, certificate }: Endpoin
         ),
       );
     }
-    if (status.leaderId === undefined) {
+    if (statusesAt(facts).every(({ leaderId }) => leaderId === undefined)) {
       found.push(
         problem("no-leader", endpoint, "it knows of no leader", "bring its cluster back to a quorum: `etcdctl endpoint status --cluster`"),
       );
     }
-    for (const words of status.errors) found.push(warning("member-error", endpoint, `etcd says of it: ${words}`, "see the member's log"));
+    for (const words of new Set(statusesAt(facts).flatMap(({ errors }) => errors)))
+      found.push(warning("member-error", endpoint, `etcd says of it: ${words}`, "see the member's log"));
     if (permission instanceof Error && !status.isLearner) {
       const { code, message, hint = "" } = permission;
       found.push(
@@ -92,13 +81,14 @@ function endpointFindings({ endpoint, status, permission, certificate }: Endpoin
   return found;
 }
 
-function clusterFindings({ endpoints, members }: ClusterFacts): readonly Finding[] {
+function clusterFindings(facts: ClusterFacts): readonly Finding[] {
+  const { endpoints, members } = facts;
   const statuses = statusesOf(endpoints);
   if (statuses.length === 0) return [];
   const found: Finding[] = [];
   const clusters = Map.groupBy(statuses, ({ clusterId }) => clusterId);
   if (clusters.size > 1) {
-    const each = [...clusters].map(([id, of]) => `${id} at ${of.map(({ endpoint }) => endpoint).join(", ")}`).join("; ");
+    const each = [...clusters].map(([id, of]) => `${id} at ${endpointsOf(of)}`).join("; ");
     found.push(
       problem(
         "clusters-differ",
@@ -110,7 +100,7 @@ function clusterFindings({ endpoints, members }: ClusterFacts): readonly Finding
   }
   const versions = Map.groupBy(statuses, ({ version }) => version);
   if (versions.size > 1) {
-    const each = [...versions].map(([version, of]) => `${version} at ${of.map(({ endpoint }) => endpoint).join(", ")}`).join("; ");
+    const each = [...versions].map(([version, of]) => `${version} at ${endpointsOf(of)}`).join("; ");
     found.push(
       warning(
         "versions-differ",
@@ -121,7 +111,9 @@ function clusterFindings({ endpoints, members }: ClusterFacts): readonly Finding
     );
   }
   if (members instanceof Error) {
-    found.push(warning("members-unknown", "cluster", members.message, members.hint ?? ""));
+    // Of a grpc-proxy there is a word of its own.
+    if (endpoints.every(({ behind }) => behind?.kind !== "grpc-proxy"))
+      found.push(warning("members-unknown", "cluster", members.message, members.hint ?? ""));
   } else {
     found.push(...quorumFindings(statuses, members));
   }
@@ -137,8 +129,12 @@ function clusterFindings({ endpoints, members }: ClusterFacts): readonly Finding
         "see the other findings, and give the endpoints of all voting members",
       ),
     );
-  }
+  } else if (clusters.size === 1 && !found.some(({ code }) => code === "corrupt")) found.push(...foreseeProof(facts));
   return found;
+}
+
+function endpointsOf(statuses: readonly EndpointStatus[]): string {
+  return [...new Set(statuses.map(({ endpoint }) => endpoint))].join(", ");
 }
 
 /** Counts whom we see: with too few endpoints configured this says nothing of the cluster, so it is silent as long as a leader is known. */
@@ -162,7 +158,9 @@ function alarmFindings(alarms: readonly Alarm[], members: readonly Member[]): re
     const subject = nameOf(memberId, members);
     if (alarm === "NOSPACE") {
       const fix = "compact and defragment the members one by one, or raise --quota-backend-bytes, then `etcdctl alarm disarm`";
-      return warning("nospace", subject, "its database reached its quota: the cluster takes no writes, snapshots still work", fix);
+      const message =
+        "its database reached its quota: the cluster takes no writes; snapshots still work, and hold the alarm, so that what is restored from them takes no writes either until `etcdctl alarm disarm`";
+      return warning("nospace", subject, message, fix);
     }
     const fix = "compare `etcdctl endpoint hashkv --cluster`, then remove the member and add it anew";
     return problem("corrupt", subject, "etcd found that its data differs from the other members'", fix);
@@ -172,7 +170,8 @@ function alarmFindings(alarms: readonly Alarm[], members: readonly Member[]): re
 function memberFindings({ endpoints, members }: ClusterFacts): readonly Finding[] {
   const statuses = statusesOf(endpoints);
   const found: Finding[] = [];
-  for (const { endpoint, isLearner } of statuses) {
+  const direct = statusesOf(endpoints.filter(({ behind }) => behind === undefined));
+  for (const { endpoint, isLearner } of direct) {
     if (isLearner)
       found.push(
         warning(
@@ -184,7 +183,7 @@ function memberFindings({ endpoints, members }: ClusterFacts): readonly Finding[
       );
   }
   if (members instanceof Error || statuses.length === 0) return found;
-  for (const { endpoint, memberId } of statuses) {
+  for (const { endpoint, memberId } of direct) {
     if (!members.some(({ id }) => id === memberId)) {
       found.push(
         problem(
@@ -198,7 +197,9 @@ function memberFindings({ endpoints, members }: ClusterFacts): readonly Finding[
   }
   // An endpoint that does not answer may be any of the members: with its own finding it need not be told twice.
   const silent = new Set(endpoints.filter(({ status }) => status instanceof Error).map(({ endpoint }) => endpoint));
-  for (const { id, name, clientUrls, isLearner } of members) {
+  const configured = new Set(endpoints.map(({ endpoint }) => endpoint));
+  for (const member of members) {
+    const { id, name, clientUrls, isLearner } = member;
     if (isLearner || statuses.some(({ memberId }) => memberId === id) || clientUrls.some((url) => silent.has(url))) continue;
     if (clientUrls.length === 0) {
       found.push(
@@ -210,18 +211,13 @@ function memberFindings({ endpoints, members }: ClusterFacts): readonly Finding[
         ),
       );
     } else {
-      const fix = `add ${clientUrls[0]} to endpoints`;
+      const url = urlToAdd(member, configured);
+      const fix =
+        url === undefined
+          ? "see whether it is up, and give an endpoint that leads to it alone: the one that it tells clients to use led to others"
+          : `add ${url} to endpoints`;
       found.push(warning("member-without-endpoint", name === "" ? id : name, "no configured endpoint leads to this member", fix));
     }
   }
   return found;
-}
-
-function statusesOf(endpoints: readonly EndpointFacts[]): readonly EndpointStatus[] {
-  return endpoints.flatMap(({ status }) => (status instanceof Error ? [] : [status]));
-}
-
-function nameOf(memberId: string, members: readonly Member[]): string {
-  const name = members.find(({ id }) => id === memberId)?.name ?? "";
-  return name === "" ? memberId : name;
 }

@@ -3,17 +3,19 @@ import type { Clock } from "../clock.ts";
 import { isLifeboatError, LifeboatError } from "../errors.ts";
 import { judge, votesNeeded } from "../etcd/agreement.ts";
 import type { Electorate, Verdict } from "../etcd/agreement.ts";
-import type { EtcdSource, HashKv } from "../etcd/etcd-source.ts";
-import type { Agreement, Vote } from "../manifest/schema.ts";
+import { UNKNOWN_MEMBER, votersOf } from "../etcd/cluster-facts.ts";
+import type { ProofWanted } from "../etcd/cluster-facts.ts";
+import type { EtcdSource, HashKv, Member } from "../etcd/etcd-source.ts";
+import type { Vote } from "../manifest/schema.ts";
 import type { Progress } from "../progress.ts";
 import type { WholeScan } from "../snapshot/scan-result.ts";
 import { throwIfAborted } from "../store/body-reader.ts";
+import { askThrough } from "./ask-through.ts";
 import { membersOf } from "./survey.ts";
 import type { SnapshotSource, Survey } from "./survey.ts";
 
 /** How much of a cluster must confirm a snapshot. */
-export interface AgreementPolicy {
-  readonly agreement: Agreement;
+export interface AgreementPolicy extends ProofWanted {
   /** For one answer: a member reads its whole database for it. */
   readonly hashKvMs: number;
 }
@@ -39,10 +41,18 @@ export interface Consulted {
   readonly revision: number;
 }
 
+/** What a member says, or why it says nothing. */
+interface VoterAnswer {
+  readonly id: string;
+  /** Empty where the member has none, or nobody lists it. */
+  readonly name: string;
+  readonly answer: HashKv | LifeboatError;
+}
+
 /** Answers had before the stream, at the revision of then. */
 export interface EarlierAnswers {
   readonly revision: number;
-  readonly answers: readonly { readonly member: SnapshotSource; readonly answer: HashKv | LifeboatError }[];
+  readonly answers: readonly VoterAnswer[];
 }
 
 /** A follower may lag behind what it shall be asked for, by its revision or its compaction. */
@@ -50,10 +60,11 @@ const LAG_MS = 10_000;
 const AGAIN_MS = 200;
 
 export function electorateOf({ policy, survey, source }: Consultation): Electorate {
-  const voting = membersOf(survey).filter(({ isLearner }) => !isLearner);
+  const isProxied = survey.endpoints.some(({ behind }) => behind?.kind === "grpc-proxy");
   return {
     agreement: policy.agreement,
-    voters: voting.length === 0 ? undefined : voting.length,
+    voters: votersOf(survey),
+    votersUnknown: isProxied ? "the number of voters is not known behind a grpc-proxy; give `voters` in the configuration" : undefined,
     sourceId: source.status.memberId,
   };
 }
@@ -71,15 +82,15 @@ export async function askForAgreement(
   const electorate = electorateOf(consultation);
   const revision = scan.lastRevision;
   const votes: Vote[] = [];
-  for (const member of inOrder(consultation)) {
+  for await (const answer of answersOf(ports, consultation, revision, scan.compactRevision)) {
+    votes.push(voteOf(answer, revision, scan));
     const verdict = judge(votes, electorate);
     if (verdict.kind !== "unproven" && verdict.kind !== "disagreement") return { verdict, votes, revision };
-    votes.push(voteOf(member, revision, await answerOf(ports, consultation, member, revision, scan.compactRevision), scan));
   }
-  const last = { verdict: judge(votes, electorate), votes: [...votes, ...unreachable(consultation)], revision };
+  const last = { verdict: judge(votes, electorate), votes: [...votes, ...unreachable(consultation, votes)], revision };
   if (last.verdict.kind !== "unproven") return last;
   if (earlier !== undefined) {
-    const then = earlier.answers.map(({ member, answer }) => voteOf(member, earlier.revision, answer, scan));
+    const then = earlier.answers.map((answer) => voteOf(answer, earlier.revision, scan));
     const verdict = judge(then, electorate);
     if (verdict.kind !== "unproven") return { verdict, votes: then, revision: earlier.revision };
   }
@@ -90,27 +101,78 @@ export async function askForAgreement(
 export async function askEarly(ports: AgreementPorts, consultation: Consultation): Promise<EarlierAnswers> {
   const { revision } = consultation.source.status;
   const needed = votesNeeded(electorateOf(consultation)) ?? Number.POSITIVE_INFINITY;
-  const answers: { member: SnapshotSource; answer: HashKv | LifeboatError }[] = [];
-  for (const member of inOrder(consultation)) {
+  const answers: VoterAnswer[] = [];
+  for await (const each of answersOf(ports, consultation, revision, -1)) {
+    answers.push(each);
     if (answers.filter(({ answer }) => !(answer instanceof Error)).length >= needed) break;
-    answers.push({ member, answer: await answerOf(ports, consultation, member, revision, -1) });
   }
   return { revision, answers };
 }
 
-/** The source first, since nobody else need be asked where it does not stand by what it sent; the leader last, since it serves the writes. */
-function inOrder({ survey, source }: Consultation): readonly SnapshotSource[] {
-  const rank = (member: SnapshotSource): number => {
-    if (member.status.leaderId === member.status.memberId) return 2;
-    return member === source ? 0 : 1;
-  };
-  return survey.sources.toSorted((one, other) => rank(one) - rank(other));
+/**
+ * What voting members answer, asked one after the other as the answers are taken: the followers that have an endpoint of their own, those behind shared endpoints, and at last
+ * the leader, wherever it is.
+ */
+async function* answersOf(
+  ports: AgreementPorts,
+  consultation: Consultation,
+  revision: number,
+  compactedTo: number,
+): AsyncGenerator<VoterAnswer, void, undefined> {
+  const { policy, survey, signal } = consultation;
+  const members = membersOf(survey);
+  const shared = survey.endpoints.flatMap(({ endpoint, permission, behind }) =>
+    behind === undefined || isLifeboatError(permission, "etcd/denied", "etcd/auth") ? [] : [{ endpoint, ...behind }],
+  );
+  const question = { revision, compactedTo, hashKvMs: policy.hashKvMs, signal };
+  const asked = new Set<string>();
+  const sources = inOrder(consultation);
+  for (const isLast of [false, true]) {
+    for (const member of sources.filter((each) => isLeader(each) === isLast && !asked.has(each.status.memberId))) {
+      asked.add(member.status.memberId);
+      yield {
+        id: member.status.memberId,
+        name: member.name,
+        answer: await answerOf(ports, consultation, member, revision, compactedTo),
+      };
+    }
+    for (const each of shared) {
+      for await (const { memberId: id, answer } of askThrough(ports, each, question, asked, !isLast)) {
+        const name = members.find((member) => member.id === id)?.name ?? "";
+        if (id === UNKNOWN_MEMBER) yield { id, name: `whoever answers at ${each.endpoint}`, answer };
+        else yield { id, name, answer: isVoter(id, members) ? answer : NOT_LISTED };
+      }
+    }
+  }
 }
 
-/** Voting members that no question can be put to. */
-function unreachable({ survey }: Consultation): readonly Vote[] {
+const NOT_LISTED = new LifeboatError("etcd/refused", "the cluster does not list it as a voting member");
+
+function isVoter(id: string, members: readonly Member[]): boolean {
+  return members.length === 0 || members.some((member) => member.id === id && !member.isLearner);
+}
+
+function isLeader({ status }: SnapshotSource): boolean {
+  return status.leaderId === status.memberId;
+}
+
+/**
+ * The members that have an endpoint of their own: the source first, since nobody else need be asked where it does not stand by what it sent; the leader last, since it
+ * serves the writes.
+ */
+function inOrder({ survey, source }: Consultation): readonly SnapshotSource[] {
+  const rank = (member: SnapshotSource): number => {
+    if (isLeader(member)) return 2;
+    return member === source ? 0 : 1;
+  };
+  const own = survey.sources.filter(({ status }) => status.memberId !== UNKNOWN_MEMBER);
+  return own.toSorted((one, other) => rank(one) - rank(other));
+}
+
+/** Voting members that no question could be put to. */
+function unreachable({ survey }: Consultation, votes: readonly Vote[]): readonly Vote[] {
   return membersOf(survey)
-    .filter(({ id, isLearner }) => !isLearner && survey.sources.every(({ status }) => status.memberId !== id))
+    .filter(({ id, isLearner }) => !isLearner && votes.every((vote) => vote.id !== id))
     .map(({ id, name }) => ({
       id,
       name,
@@ -154,8 +216,7 @@ async function answerOf(
   }
 }
 
-function voteOf(member: SnapshotSource, revision: number, answer: HashKv | LifeboatError, scan: WholeScan): Vote {
-  const voter = { id: member.status.memberId, name: member.name };
+function voteOf({ answer, ...voter }: VoterAnswer, revision: number, scan: WholeScan): Vote {
   if (answer instanceof Error) return { ...voter, answer: "unavailable", reason: answer.message };
   const ours = scan.hashKv(revision, answer.compactRevision);
   if ("unavailable" in ours) return { ...voter, answer: "unavailable", reason: ours.unavailable };

@@ -117,7 +117,7 @@ async function backupLocked(ports: BackupPorts, request: BackupRequest, begun: B
     return { ...asResult(found, begun), existing: true };
   }
 
-  const survey = await phases.run("preflight", () => surveyCluster(ports.etcd, ports.clock, signal));
+  const survey = await phases.run("preflight", () => surveyCluster(ports.etcd, ports.clock, request.policy, signal));
   const plan = planBackup(cluster, survey);
   for (const finding of survey.findings.filter(({ severity }) => severity !== "info"))
     ports.progress.note("warn", `${finding.subject}: ${finding.message}; ${finding.fix}`);

@@ -62,7 +62,7 @@ export function draftManifest(facts: ManifestFacts): Unsigned<"snapshot"> {
 /** A scan as a manifest records it. */
 export function contentOf(scan: ScanResult): Content {
   if (scan.tree !== "whole") return { tree: scan.tree, message: scan.message };
-  const { hash, revision, lastRevision, compactRevision, inUseBytes, keys } = scan;
+  const { hash, revision, lastRevision, compactRevision, inUseBytes, keys, alarms } = scan;
   const hashKv = scan.hashKv();
   return {
     tree: "whole",
@@ -72,6 +72,7 @@ export function contentOf(scan: ScanResult): Content {
     inUseBytes,
     keys: { revisions: keys.revisions, ...(keys.live === undefined ? {} : { live: keys.live }) },
     ...("hash" in hashKv ? { hashKv: { revision: lastRevision, compactRevision, hash: hashKv.hash } } : {}),
+    alarms: alarms.map(({ memberId, alarm }) => ({ memberId, alarm })),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { isLifeboatError } from "../errors.ts";
+import type { ProofWanted } from "../etcd/cluster-facts.ts";
 import type { EtcdSource } from "../etcd/etcd-source.ts";
 import type { Finding } from "../etcd/finding.ts";
 import { decideLineage, explainLineage } from "../etcd/lineage.ts";
@@ -14,6 +15,7 @@ import type { Survey } from "./survey.ts";
 export interface PreflightPorts extends Vault {
   readonly etcd: EtcdSource;
   readonly clock: Clock;
+  readonly policy: ProofWanted;
 }
 
 export interface PreflightResult extends Survey {
@@ -24,7 +26,7 @@ export interface PreflightResult extends Survey {
 
 /** All that a backup would find, without taking one. Changes nothing. */
 export async function preflight(ports: PreflightPorts, cluster: string, signal?: AbortSignal): Promise<PreflightResult> {
-  const survey = await surveyCluster(ports.etcd, ports.clock, signal);
+  const survey = await surveyCluster(ports.etcd, ports.clock, ports.policy, signal);
   const plan = planOf(cluster, survey);
   if (plan === undefined) return { ...survey, plan, lineage: undefined };
   const lineage = decideLineage(await readHistory(ports, cluster), plan);

@@ -15,6 +15,8 @@ export function requireContentAsRecorded(manifest: Manifest, scan: ScanResult): 
   const [recorded, found] = [fieldsOf(manifest.content), fieldsOf(contentOf(scan))];
   for (const [field, value] of found) {
     const told = recorded.get(field);
+    // Manifests of older versions say nothing of alarms.
+    if (field === "alarms" && isWhole(manifest.content) && manifest.content.alarms === undefined) continue;
     if (told !== value)
       throw new LifeboatError(
         "verify/content",
@@ -42,7 +44,9 @@ export function requireContentAsRecorded(manifest: Manifest, scan: ScanResult): 
 
 /** Whether the votes that are recorded make the proof that is claimed. */
 function isConfirmed({ proof, etcd }: Manifest): boolean {
-  const voters = etcd.members.filter(({ isLearner }) => !isLearner).length;
+  const listed = etcd.members.filter(({ isLearner }) => !isLearner).length;
+  // Where nobody could list them their number is the configuration's, which the proof says.
+  const voters = listed > 0 ? listed : proof.voters > 0 ? proof.voters : undefined;
   return judge(proof.members, { agreement: proof.agreement, voters, sourceId: etcd.source.memberId }).kind === "proven";
 }
 
@@ -58,6 +62,7 @@ function fieldsOf(content: Content): ReadonlyMap<string, string> {
         "number of revisions": content.keys.revisions,
         "number of keys": content.keys.live,
         HashKV: content.hashKv?.hash,
+        alarms: content.alarms?.map(({ memberId, alarm }) => `${alarm} on ${memberId}`).join(", "),
       }
     : { tree: content.tree, fault: content.message };
   return new Map(Object.entries(flat).map(([field, value]) => [field, String(value)]));

@@ -3,14 +3,17 @@ import { isLifeboatError, LifeboatError } from "../errors.ts";
 import { alarmsOf } from "../etcd/alarms.ts";
 import { chooseMembers } from "../etcd/choice.ts";
 import type { Alarm, EndpointStatus, EtcdSource, Member } from "../etcd/etcd-source.ts";
+import { isProxyList, statusesOf, UNKNOWN_MEMBER } from "../etcd/cluster-facts.ts";
+import type { Behind, ClusterFacts, EndpointFacts, ProofWanted } from "../etcd/cluster-facts.ts";
 import { findings } from "../etcd/findings.ts";
 import type { Finding } from "../etcd/finding.ts";
-import type { ClusterFacts, EndpointFacts } from "../etcd/findings.ts";
+import { listen, spreadsCalls } from "./listen.ts";
 
 /** A member that a snapshot can be taken from. */
 export interface SnapshotSource {
+  /** Its `memberId` is UNKNOWN_MEMBER where several members answer at the endpoint. */
   readonly status: EndpointStatus;
-  /** Empty where nobody could list the members. */
+  /** Empty where nobody could list the members, or it is not known which one it is. */
   readonly name: string;
   /** Why it stands where it stands, for people. */
   readonly reason: string;
@@ -30,18 +33,14 @@ export interface Survey extends ClusterFacts {
 }
 
 /** Asks every endpoint, changes nothing, and throws only by the signal. */
-export async function surveyCluster(etcd: EtcdSource, clock: Clock, signal?: AbortSignal): Promise<Survey> {
-  const endpoints = await Promise.all(etcd.endpoints.map((endpoint) => askEndpoint(etcd, endpoint, signal)));
+export async function surveyCluster(etcd: EtcdSource, clock: Clock, wanted: ProofWanted, signal?: AbortSignal): Promise<Survey> {
+  const asked = await Promise.all(etcd.endpoints.map((endpoint) => askEndpoint(etcd, endpoint, signal)));
+  const members = listedBy(asked);
+  const endpoints = await lookBehind({ etcd, clock }, asked, members, signal);
+  const facts = { now: clock.now(), endpoints, members, clientCertificate: etcd.clientCertificate(), wanted };
   const statuses = statusesOf(endpoints);
-  const voting = statuses.filter(({ isLearner }) => !isLearner);
-  const members = await listMembers(etcd, voting, signal);
-  const facts = { now: clock.now(), endpoints, members, clientCertificate: etcd.clientCertificate() };
   const alarms = statuses.length === 0 ? undefined : alarmsOf(statuses);
   return { ...facts, alarms, ...sortMembers(facts), findings: findings(facts) };
-}
-
-export function statusesOf(endpoints: readonly EndpointFacts[]): readonly EndpointStatus[] {
-  return endpoints.flatMap(({ status }) => (status instanceof Error ? [] : [status]));
 }
 
 /** Empty where nobody could list them. */
@@ -56,15 +55,23 @@ export function certificatesEnd({ endpoints, clientCertificate }: ClusterFacts):
   return ends.length === 0 ? undefined : new Date(Math.min(...ends));
 }
 
-async function askEndpoint(etcd: EtcdSource, endpoint: string, signal: AbortSignal | undefined): Promise<EndpointFacts> {
+interface Asked extends EndpointFacts {
+  /** What it says when it is asked for the members; undefined where it was not asked. */
+  readonly listed: readonly Member[] | LifeboatError | undefined;
+}
+
+async function askEndpoint(etcd: EtcdSource, endpoint: string, signal: AbortSignal | undefined): Promise<Asked> {
   const [status, certificate] = await Promise.all([
     orError(etcd.status(endpoint, signal)),
     orError(etcd.serverCertificate(endpoint, signal)),
   ]);
-  // A learner refuses the question itself.
-  if (status instanceof Error || status.isLearner) return { endpoint, status, permission: undefined, certificate };
-  const permission = await orError(etcd.checkPermission(endpoint, signal).then(() => true as const));
-  return { endpoint, status, permission, certificate };
+  // A learner refuses the questions themselves.
+  if (status instanceof Error || status.isLearner) return { endpoint, status, permission: undefined, certificate, listed: undefined };
+  const [permission, listed] = await Promise.all([
+    orError(etcd.checkPermission(endpoint, signal).then(() => true as const)),
+    orError(etcd.members(endpoint, signal)),
+  ]);
+  return { endpoint, status, permission, certificate, listed };
 }
 
 /** An answer, or etcd's error in its place. Interruptions are no answer and go on. */
@@ -77,19 +84,50 @@ async function orError<T>(answer: Promise<T>): Promise<T | LifeboatError> {
   }
 }
 
-/** As the first of `statuses` whose member answers has them. */
-async function listMembers(
-  etcd: EtcdSource,
-  statuses: readonly EndpointStatus[],
-  signal: AbortSignal | undefined,
-): Promise<readonly Member[] | LifeboatError> {
+/** As the first endpoint has them that speaks for the members and not for itself. */
+function listedBy(asked: readonly Asked[]): readonly Member[] | LifeboatError {
   let last = new LifeboatError("etcd/no-member", "no member could be asked for the members");
-  for (const { endpoint } of statuses) {
-    const answer = await orError(etcd.members(endpoint, signal));
-    if (!(answer instanceof LifeboatError)) return answer;
-    last = answer;
+  for (const { listed } of asked) {
+    if (listed === undefined) continue;
+    if (listed instanceof LifeboatError) last = listed;
+    else if (isProxyList(listed)) last = new LifeboatError("etcd/no-member", "an etcd grpc-proxy lists itself in place of the members");
+    else return listed;
   }
   return last;
+}
+
+/**
+ * Each endpoint with the members behind it. A grpc-proxy shows itself by what it lists. A load balancer does not: it is looked for where a member is nowhere to be
+ * found, and no endpoint is silent that might be the member's.
+ */
+async function lookBehind(
+  ports: { readonly etcd: EtcdSource; readonly clock: Clock },
+  asked: readonly Asked[],
+  members: readonly Member[] | LifeboatError,
+  signal: AbortSignal | undefined,
+): Promise<readonly EndpointFacts[]> {
+  const listed = members instanceof Error ? [] : members.filter(({ isLearner }) => !isLearner);
+  const silent = asked.filter(({ status }) => status instanceof Error).length;
+  const found = new Set(statusesOf(asked).map(({ memberId }) => memberId));
+  const missing = (heard: readonly EndpointStatus[]): number =>
+    listed.filter(({ id }) => !found.has(id) && heard.every(({ memberId }) => memberId !== id)).length;
+  const looked: EndpointFacts[] = [];
+  for (const { listed: said, ...facts } of asked) {
+    const { status } = facts;
+    const isProxy = said !== undefined && !(said instanceof Error) && isProxyList(said);
+    const behind = async (first: EndpointStatus): Promise<Behind | undefined> => {
+      // Never enough: more members than the configuration's number of voters would be worth knowing.
+      if (isProxy) return { kind: "grpc-proxy", isPerCall: true, statuses: await listen(ports, first, () => false, signal) };
+      if (missing([]) <= silent) return undefined;
+      const statuses = await listen(ports, first, (heard) => missing(heard) === 0, signal);
+      if (statuses.length === 1) return undefined;
+      return { kind: "balancer", isPerCall: await spreadsCalls(ports, first.endpoint, signal), statuses };
+    };
+    const there = status instanceof Error ? undefined : await behind(status);
+    for (const { memberId } of there?.statuses ?? []) found.add(memberId);
+    looked.push({ ...facts, behind: there });
+  }
+  return looked;
 }
 
 function sortMembers({ endpoints, members }: ClusterFacts): Pick<Survey, "sources" | "doubtful" | "denials"> {
@@ -97,7 +135,8 @@ function sortMembers({ endpoints, members }: ClusterFacts): Pick<Survey, "source
   const denials = endpoints.map(({ permission }) => permission).filter(isDenial);
   if (new Set(statuses.map(({ clusterId }) => clusterId)).size !== 1) return { sources: [], doubtful: [], denials };
   const listed = members instanceof Error ? [] : members;
-  const { candidates, apart } = chooseMembers(statuses, listed);
+  const own = endpoints.filter(({ behind }) => behind === undefined);
+  const { candidates, apart } = chooseMembers(statusesOf(own), listed);
   const sourceOf = (endpoint: string, reason: string): SnapshotSource[] => {
     const facts = endpoints.find((each) => each.endpoint === endpoint);
     if (facts === undefined || facts.status instanceof Error || isDenial(facts.permission)) return [];
@@ -107,11 +146,34 @@ function sortMembers({ endpoints, members }: ClusterFacts): Pick<Survey, "source
   const doubtful = apart
     .filter(({ why }) => why === "corrupt" || why === "no-leader")
     .flatMap((each) => sourceOf(each.endpoint, each.reason));
+  const shared = endpoints.flatMap((each) => (isDenial(each.permission) ? [] : sourcesBehind(each)));
+  const hasLeader = ({ status }: SnapshotSource): boolean => status.leaderId !== undefined;
   return {
-    sources: candidates.flatMap((each) => sourceOf(each.endpoint, each.reason)),
-    doubtful: doubtful.toSorted((one, other) => other.status.raftAppliedIndex - one.status.raftAppliedIndex),
+    // A member that can be chosen comes before whoever answers.
+    sources: [...candidates.flatMap((each) => sourceOf(each.endpoint, each.reason)), ...shared.filter(hasLeader)],
+    doubtful: [...doubtful, ...shared.filter((each) => !hasLeader(each))].toSorted(
+      (one, other) => other.status.raftAppliedIndex - one.status.raftAppliedIndex,
+    ),
     denials,
   };
+}
+
+/** However many members there are, a third one that fails is no chance any more. */
+const TRIES_BEHIND = 3;
+
+/**
+ * A source for each member that was heard behind an endpoint, since another one may answer each time: which one is not known. It stands there with what the member that got
+ * furthest says.
+ */
+function sourcesBehind({ endpoint, behind }: EndpointFacts): readonly SnapshotSource[] {
+  if (behind === undefined) return [];
+  const voting = behind.statuses.filter(({ isLearner }) => !isLearner);
+  const led = voting.filter(({ leaderId }) => leaderId !== undefined);
+  const [furthest] = (led.length > 0 ? led : voting).toSorted((one, other) => other.revision - one.revision);
+  if (furthest === undefined) return [];
+  const what = behind.kind === "grpc-proxy" ? "the grpc-proxy" : "the load balancer";
+  const reason = `whichever member ${what} asks: it cannot be chosen`;
+  return voting.slice(0, TRIES_BEHIND).map(() => ({ status: { ...furthest, endpoint, memberId: UNKNOWN_MEMBER }, reason, name: "" }));
 }
 
 function isDenial(permission: EndpointFacts["permission"]): permission is LifeboatError {

@@ -5,6 +5,7 @@ import type { SnapshotName } from "../store/snapshot-store.ts";
 import { askEarly, askForAgreement, electorateOf } from "./ask-agreement.ts";
 import type { AgreementPolicy, AgreementPorts, Consultation, EarlierAnswers } from "./ask-agreement.ts";
 import { votesNeeded } from "../etcd/agreement.ts";
+import { UNKNOWN_MEMBER } from "../etcd/cluster-facts.ts";
 import type { BackupPlan } from "./backup-plan.ts";
 import { streamFromFirstThatCan } from "./backup-stream.ts";
 import type { StreamPorts, Streamed } from "./backup-stream.ts";
@@ -160,8 +161,10 @@ class Attempts {
       case "altered":
         return this.#reject(attempt, { ...voterOf(source), answer: "broken", reason: verdict.reason }, verdict.reason);
       case "source-dissents": {
-        // Whoever is of that quorum has what the cluster agreed on.
-        this.#sources = survey.sources.filter((each) => verdict.rightful.includes(each.status.memberId) && !this.#tried.has(each));
+        // Whoever is of that quorum has what the cluster agreed on; where nobody can be chosen the next one may be.
+        this.#sources = survey.sources.filter(
+          (each) => (isUnknown(each) || verdict.rightful.includes(each.status.memberId)) && !this.#tried.has(each),
+        );
         const own = votes.find((vote) => vote.id === source.status.memberId && vote.answer === "agrees");
         return this.#reject(attempt, own?.answer === "agrees" ? { ...own, answer: "dissents" } : undefined, verdict.reason);
       }
@@ -213,7 +216,11 @@ function askedOf({ name, policy, survey }: TakeRequest, source: SnapshotSource):
 }
 
 function voterOf({ name, status }: SnapshotSource): { readonly id: string; readonly name: string } {
-  return { id: status.memberId, name };
+  return { id: status.memberId, name: isUnknown({ status }) ? `a member behind ${status.endpoint}` : name };
+}
+
+function isUnknown({ status }: Pick<SnapshotSource, "status">): boolean {
+  return status.memberId === UNKNOWN_MEMBER;
 }
 
 function labelOf({ id, name }: { readonly id: string; readonly name: string }): string {

@@ -1,3 +1,4 @@
+import { storedAlarmsOf } from "./content.ts";
 import type { Manifest, Vote } from "./schema.ts";
 
 /** Members that hold something else than what the others agree on. */
@@ -15,6 +16,16 @@ export function attentionOf({ proof, quarantine }: Manifest): readonly string[] 
     if (vote.answer === "broken") found.push(`what ${labelOf(vote)} sent is broken: ${vote.reason}`);
   }
   return found;
+}
+
+/** What whoever restores it must know beforehand, a sentence each. */
+export function restoreWarnings(manifest: Manifest): readonly string[] {
+  const full = (storedAlarmsOf(manifest) ?? []).filter(({ alarm }) => alarm === "NOSPACE");
+  if (full.length === 0) return [];
+  const of = full.map(({ memberId }) => memberId).join(", ");
+  return [
+    `${manifest.cluster}/${manifest.id} holds a NOSPACE alarm (of member ${of}): what is restored from it refuses every write until \`etcdctl alarm disarm\``,
+  ];
 }
 
 /** A member's name, or its id where it has none. */

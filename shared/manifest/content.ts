@@ -10,6 +10,11 @@ export function liveKeysOf({ content }: Manifest): number | undefined {
   return isWhole(content) ? content.keys.live : undefined;
 }
 
+/** The alarms that a restore brings back; undefined where they are not recorded. */
+export function storedAlarmsOf({ content }: Manifest): WholeContent["alarms"] {
+  return isWhole(content) ? content.alarms : undefined;
+}
+
 type WholeContent = Extract<Manifest["content"], { tree: "whole" }>;
 
 export function isWhole(content: Manifest["content"]): content is WholeContent {

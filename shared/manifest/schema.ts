@@ -71,6 +71,8 @@ const content = z.union([
     keys: z.looseObject({ revisions: z.int().nonnegative(), live: z.int().nonnegative().optional() }),
     /** Absent for the same reason. */
     hashKv: hashKv.optional(),
+    /** As bucket `alarm` has them: a restore brings them back. Absent where an older version of lifeboat wrote it. */
+    alarms: z.array(z.looseObject({ memberId: hexId, alarm: z.string() })).optional(),
   }),
   z.looseObject({ tree: z.string().startsWith("tree/"), message: z.string() }),
 ]);

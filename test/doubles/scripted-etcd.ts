@@ -165,6 +165,10 @@ export class ScriptedEtcd implements EtcdSource {
     this.#sent = Buffer.concat(sent);
   }
 
+  renew(endpoint: string): void {
+    if (!this.#members.has(endpoint)) throw new TypeError(`a new connection to ${endpoint} was asked for, which is not in the script`);
+  }
+
   close(): void {
     this.#closed = true;
   }

@@ -100,6 +100,19 @@ test("a disagreement names who stands on which side", () => {
   });
 });
 
+test("a member counts once, however often it was asked", () => {
+  expect(judge([yes(1), yes(1)], of(3))).toMatchObject({ kind: "unproven", reason: saying("1 of 3 voting members") });
+  expect(judge([no(2), yes(1), no(2)], of(3))).toMatchObject({ kind: "disagreement" });
+  expect(judge([silent(2), yes(1), yes(2)], of(3))).toEqual({ kind: "proven" });
+});
+
+test("why the number of voters is not known is said in the caller's words", () => {
+  expect(judge([yes(1)], { ...of(undefined), votersUnknown: "a proxy hides them" })).toEqual({
+    kind: "unproven",
+    reason: "a proxy hides them",
+  });
+});
+
 test("a member without a name is named by its id", () => {
   expect(judge([{ ...no(1), name: "" }], of(1))).toMatchObject({ reason: saying("a1 itself") });
 });

@@ -1,7 +1,11 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { LifeboatError } from "../../shared/errors.ts";
-import { findings, type ClusterFacts } from "../../shared/etcd/findings.ts";
+import type { Behind, ClusterFacts } from "../../shared/etcd/cluster-facts.ts";
+import type { EndpointStatus } from "../../shared/etcd/etcd-source.ts";
+import { findings } from "../../shared/etcd/findings.ts";
+import type { Agreement } from "../../shared/manifest/schema.ts";
+import { saying } from "../support/matchers.ts";
 import { endpointFacts, facts, healthyStatus, member } from "./support/cluster-facts.ts";
 
 const told = (changes: Partial<ClusterFacts>): readonly (readonly string[])[] =>
@@ -119,8 +123,14 @@ test("without a quorum: who has no leader, how many are needed, and that there i
   expect(found.map(([, code]) => code)).toContain("no-member");
 });
 
-test("one endpoint of three is no lack of quorum, only members without an endpoint", () => {
+test("one endpoint of three is no lack of quorum, only members without an endpoint, and no proof by a quorum", () => {
   expect(told({ endpoints: [endpointFacts(1)] })).toEqual([
+    [
+      "problem",
+      "unproven-ahead",
+      "cluster",
+      saying("needs 2 of 3 voting members, and the configured endpoints lead to 1 that can be asked"),
+    ],
     ["warning", "member-without-endpoint", "m2", "no configured endpoint leads to this member"],
     ["warning", "member-without-endpoint", "m3", "no configured endpoint leads to this member"],
   ]);
@@ -183,4 +193,92 @@ test("plain http is a warning", () => {
   expect(told({ endpoints })).toEqual([
     ["warning", "plain-http", "http://m1:2379", "snapshots and passwords cross the network unencrypted"],
   ]);
+});
+
+describe("an unproven backup is foreseen", () => {
+  const down = new LifeboatError("etcd/unreachable", "refused");
+  const foreseen = (changes: Partial<ClusterFacts>): readonly (readonly string[])[] =>
+    findings(facts(changes)).flatMap(({ code, message, fix }) => (code === "unproven-ahead" ? [[message, fix]] : []));
+  const wanting = (agreement: Agreement, voters?: number): Pick<ClusterFacts, "wanted"> => ({ wanted: { agreement, voters } });
+  const two = [endpointFacts(1), endpointFacts(2), endpointFacts(3, { status: down })];
+
+  test("where one endpoint of three is configured: it says which to add", () => {
+    expect(foreseen({ endpoints: [endpointFacts(1)] })).toEqual([
+      [
+        saying("agreement quorum needs 2 of 3 voting members, and the configured endpoints lead to 1"),
+        "add https://m2:2379 and https://m3:2379 to endpoints, or set agreement: one, which takes one member's word",
+      ],
+    ]);
+  });
+
+  test("where members are down: not as long as a quorum answers, but where all must agree", () => {
+    expect(foreseen({ endpoints: two })).toEqual([]);
+    expect(foreseen({ endpoints: two, ...wanting("all") })).toEqual([
+      [saying("agreement all needs 3 of 3 voting members, and the configured endpoints lead to 2"), saying("mend what keeps the others")],
+    ]);
+    const one = [endpointFacts(1), endpointFacts(2, { status: down }), endpointFacts(3, { status: down })];
+    expect(foreseen({ endpoints: one })).toEqual([[saying("lead to 1 that can be asked"), saying("mend what keeps the others")]]);
+  });
+
+  test("where members are learners, or deny HashKV", () => {
+    const permission = new LifeboatError("etcd/denied", "not root");
+    const denied = [endpointFacts(1), endpointFacts(2, { permission }), endpointFacts(3, { permission })];
+    expect(foreseen({ endpoints: denied })).toEqual([[saying("lead to 1 that can be asked"), expect.anything()]]);
+    const learner = endpointFacts(2, { status: healthyStatus(2, { isLearner: true }), permission: undefined });
+    const members = [member(1), member(2, { isLearner: true }), member(3)];
+    expect(foreseen({ endpoints: [endpointFacts(1), learner], members })).toEqual([[saying("needs 2 of 2"), expect.anything()]]);
+  });
+
+  test("not where one is enough, nobody is asked, or a snapshot would not be believed anyway", () => {
+    for (const agreement of ["one", "off"] as const) expect(foreseen({ endpoints: [endpointFacts(1)], ...wanting(agreement) })).toEqual([]);
+    const alarms = [{ memberId: "a2", alarm: "CORRUPT" as const }];
+    expect(foreseen({ endpoints: [endpointFacts(1, { status: healthyStatus(1, { alarms }) })] })).toEqual([]);
+  });
+
+  test("where nobody lists the members, unless the configuration says how many there are", () => {
+    const members = new LifeboatError("etcd/refused", "no");
+    expect(foreseen({ members })).toEqual([[saying("and nobody could list the members"), saying("voters")]]);
+    expect(foreseen({ members, ...wanting("quorum", 3) })).toEqual([]);
+    expect(foreseen({ members, ...wanting("quorum", 7) })).toEqual([[saying("needs 4 of 7"), expect.anything()]]);
+  });
+});
+
+test("a number of voters that is not the cluster's is told; what the cluster lists counts", () => {
+  expect(told({ wanted: { agreement: "quorum", voters: 5 } })).toEqual([
+    ["warning", "voters-differ", "cluster", "voters is 5, and the cluster lists 3 voting members, which is what counts"],
+  ]);
+  expect(told({ wanted: { agreement: "quorum", voters: 3 } })).toEqual([]);
+});
+
+describe("behind one endpoint", () => {
+  const behind = (kind: Behind["kind"], statuses: readonly EndpointStatus[]): Pick<ClusterFacts, "endpoints"> => ({
+    endpoints: [endpointFacts(1, { behind: { kind, isPerCall: false, statuses } })],
+  });
+  const at = (number: 1 | 2 | 3, changes: Partial<EndpointStatus> = {}): EndpointStatus =>
+    healthyStatus(number, { endpoint: "https://m1:2379", ...changes });
+
+  test("a balancer is named with who answered, and that is all", () => {
+    expect(told(behind("balancer", [at(1), at(2), at(3)]))).toEqual([
+      ["info", "balancer", "https://m1:2379", saying("of which m1, m2, m3 answered")],
+    ]);
+  });
+
+  test("a learner and a stranger there are told, with what to do there", () => {
+    const members = [member(1), member(2, { isLearner: true })];
+    const found = findings(facts({ ...behind("balancer", [at(1), at(2, { isLearner: true }), at(3)]), members }));
+    expect(found.map(({ severity, code, fix }) => [severity, code, fix])).toEqual([
+      ["problem", "not-a-member", saying("take that member out there")],
+      ["warning", "learner", saying("take it out there")],
+      ["info", "balancer", expect.anything()],
+    ]);
+  });
+
+  test("a member that did not answer there, and tells clients to use that same endpoint: not to be added once more", () => {
+    const members = [1, 2, 3].map((number) => member(number as 1 | 2 | 3, { clientUrls: ["https://m1:2379"] }));
+    const found = findings(facts({ ...behind("balancer", [at(1), at(2)]), members }));
+    expect(found.map(({ code, fix }) => [code, fix])).toEqual([
+      ["member-without-endpoint", saying("give an endpoint that leads to it alone")],
+      ["balancer", expect.anything()],
+    ]);
+  });
 });

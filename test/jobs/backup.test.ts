@@ -142,6 +142,7 @@ describe("a backup", () => {
     await backUp(vault, { etcd });
     expect(vault.progress.warnings).toEqual([
       saying("https://m2:2379: https://m2:2379 refused"),
+      saying("cluster: the next backup will be unproven"),
       saying("m1: its database reached its quota"),
     ]);
   });

@@ -7,7 +7,7 @@ import { endpointOf, ScriptedEtcd } from "../doubles/scripted-etcd.ts";
 import type { ScriptedMember } from "../doubles/scripted-etcd.ts";
 import { failureOf } from "../support/blobs.ts";
 import { saying } from "../support/matchers.ts";
-import { backUp, CLUSTER, makeTestKeys, newVault, plant } from "../support/vaults.ts";
+import { backUp, CLUSTER, makeTestKeys, newVault, plant, POLICY } from "../support/vaults.ts";
 import type { TestKeys, TestVault } from "../support/vaults.ts";
 
 let keys: TestKeys;
@@ -21,7 +21,7 @@ beforeEach(() => {
 });
 
 const look = (members: readonly ScriptedMember[], signal?: AbortSignal): ReturnType<typeof preflight> =>
-  preflight({ ...vault, etcd: new ScriptedEtcd(members) }, CLUSTER, signal);
+  preflight({ ...vault, etcd: new ScriptedEtcd(members), policy: POLICY }, CLUSTER, signal);
 const codes = async (members: readonly ScriptedMember[]): Promise<readonly string[]> =>
   (await look(members)).findings.map(({ code }) => code);
 const down = new LifeboatError("etcd/unreachable", "refused");
@@ -42,7 +42,7 @@ test("a healthy cluster: whom a backup would ask first, and the lineage that it 
 
 test("asks everyone and changes nothing: no snapshot, no object", async () => {
   const etcd = new ScriptedEtcd([{ number: 1 }, { number: 2, status: { isLearner: true } }, { number: 3, status: down }]);
-  await preflight({ ...vault, etcd }, CLUSTER);
+  await preflight({ ...vault, etcd, policy: POLICY }, CLUSTER);
   const asked = (call: string): readonly string[] =>
     etcd.asked.filter((each) => each.startsWith(`${call} `)).map((each) => each.slice(call.length + 1));
   expect(asked("status")).toEqual([1, 2, 3].map(endpointOf));

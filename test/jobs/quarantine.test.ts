@@ -9,7 +9,7 @@ import type { ScriptedMember } from "../doubles/scripted-etcd.ts";
 import { failureOf } from "../support/blobs.ts";
 import { saying } from "../support/matchers.ts";
 import { randomSnapshot } from "../support/snapshots.ts";
-import { backUp, CLUSTER, makeTestKeys, newVault } from "../support/vaults.ts";
+import { backUp, CLUSTER, makeTestKeys, newVault, POLICY } from "../support/vaults.ts";
 import type { TestKeys, TestVault } from "../support/vaults.ts";
 
 /** A cluster in a bad way still gives a copy, which is kept and not believed. */
@@ -116,5 +116,7 @@ test("the same slot again returns the quarantined copy and asks nobody", async (
 
 test("preflight says that a backup would be quarantined, and why", async () => {
   const etcd = new ScriptedEtcd([{ number: 1 }, { number: 2 }], CORRUPT);
-  expect((await preflight({ ...vault, etcd }, CLUSTER)).plan).toMatchObject({ quarantine: { eachSource: true, reasons: [saying("m2")] } });
+  expect((await preflight({ ...vault, etcd, policy: POLICY }, CLUSTER)).plan).toMatchObject({
+    quarantine: { eachSource: true, reasons: [saying("m2")] },
+  });
 });

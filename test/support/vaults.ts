@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../shared/system-clock.ts";
 import { FileLock } from "../../shared/host-lock/file-lock.ts";
+import type { EtcdSource } from "../../shared/etcd/etcd-source.ts";
 import type { AgreementPolicy } from "../../shared/jobs/ask-agreement.ts";
 import { backup } from "../../shared/jobs/backup.ts";
 import type { BackupPorts, BackupResult } from "../../shared/jobs/backup.ts";
@@ -83,18 +84,19 @@ export async function backUp(
   options: {
     readonly cluster?: string;
     readonly slot?: string;
-    readonly etcd?: ScriptedEtcd;
+    readonly etcd?: EtcdSource;
     readonly signal?: AbortSignal;
     readonly agreement?: Agreement;
+    readonly voters?: number;
   } = {},
 ): Promise<BackupResult> {
-  const { cluster = CLUSTER, slot, etcd = oneMember(), signal, agreement = POLICY.agreement } = options;
+  const { cluster = CLUSTER, slot, etcd = oneMember(), signal, agreement = POLICY.agreement, voters } = options;
   return backup(
     { ...vault, etcd },
     {
       cluster,
       limits: LIMITS,
-      policy: { ...POLICY, agreement },
+      policy: { ...POLICY, agreement, voters },
       ...(slot === undefined ? {} : { slot: new Date(slot) }),
       ...(signal === undefined ? {} : { signal }),
     },

@@ -54,6 +54,8 @@ export class MemberClient {
   readonly #auth: EtcdSettings["auth"];
   #connection: Connection | undefined;
   #token: Promise<string | undefined> | undefined;
+  /** From a call of `renew` until a call came through. */
+  #renewed = false;
   #closed = false;
 
   constructor(line: Line, settings: Pick<EtcdSettings, "callMs" | "auth">) {
@@ -109,6 +111,15 @@ export class MemberClient {
     };
   }
 
+  /**
+   * The next call makes a connection of its own, and one only: a look at the way would be a second one, and of a balancer with two members, which
+   * takes them in turn, every call would then reach the same.
+   */
+  renew(): void {
+    this.#renewed = true;
+    this.#drop(this.#connection);
+  }
+
   close(): void {
     this.#closed = true;
     this.#drop(this.#connection);
@@ -154,6 +165,7 @@ export class MemberClient {
         () => this.#noAnswer(question, callMs),
         (stop) => connection.pool.withConnection(question.service, ({ client }) => invoke(client, question, token, stop)),
       );
+      if ("message" in outcome || isFromEtcd(outcome.status)) this.#renewed = false;
       if ("message" in outcome) return { message: outcome.message, latencyMs: clock.monotonicMs() - since };
       if (isFromEtcd(outcome.status)) return outcome;
       throw await this.#lost(outcome.status, question, signal);
@@ -173,7 +185,7 @@ export class MemberClient {
   /** What broke a connection that stood. */
   async #lost(answer: CallStatus, { doing }: Question, signal: AbortSignal | undefined): Promise<LifeboatError> {
     const cause = new Error(`gRPC status ${answer.code}: ${printable(answer.message)}`);
-    const reason = await probe(this.#line, signal);
+    const reason = this.#renewed ? undefined : await probe(this.#line, signal);
     if (reason !== undefined) return reason;
     return new LifeboatError("etcd/unreachable", `${this.#line.endpoint.url} did not ${doing}: ${printable(answer.message)}`, { cause });
   }
@@ -184,7 +196,7 @@ export class MemberClient {
    */
   async #connect(signal: AbortSignal | undefined): Promise<Connection> {
     const open = (): boolean => !this.#closed;
-    if (open() && this.#connection === undefined) {
+    if (open() && this.#connection === undefined && !this.#renewed) {
       const obstacle = await probe(this.#line, signal);
       if (obstacle !== undefined) throw obstacle;
     }

@@ -111,6 +111,10 @@ class Source implements EtcdSource {
     }
   }
 
+  renew(endpoint: string): void {
+    this.#way(endpoint).client.renew();
+  }
+
   close(): void {
     for (const { client } of this.#ways.values()) client.close();
   }

@@ -32,7 +32,7 @@ async function look(ports: PreflightPorts, cluster: string, signal: AbortSignal)
     return await preflight(ports, cluster, signal);
   } catch (error) {
     if (!isLifeboatError(error, "store/", "verify/")) throw error;
-    return { ...(await surveyCluster(ports.etcd, ports.clock, signal)), plan: undefined, lineage: undefined };
+    return { ...(await surveyCluster(ports.etcd, ports.clock, ports.policy, signal)), plan: undefined, lineage: undefined };
   }
 }
 

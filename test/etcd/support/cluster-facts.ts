@@ -1,5 +1,5 @@
 import type { EndpointStatus, Member } from "../../../shared/etcd/etcd-source.ts";
-import type { ClusterFacts, EndpointFacts } from "../../../shared/etcd/findings.ts";
+import type { ClusterFacts, EndpointFacts } from "../../../shared/etcd/cluster-facts.ts";
 
 /** Member `number` of a healthy cluster of three whose leader is member 1. */
 export function healthyStatus(number: 1 | 2 | 3, changes: Partial<EndpointStatus> = {}): EndpointStatus {
@@ -41,6 +41,7 @@ export function facts(changes: Partial<ClusterFacts> = {}): ClusterFacts {
     endpoints: [endpointFacts(1), endpointFacts(2), endpointFacts(3)],
     members: [member(1), member(2), member(3)],
     clientCertificate: undefined,
+    wanted: { agreement: "quorum" },
     ...changes,
   };
 }

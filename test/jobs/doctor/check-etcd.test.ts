@@ -5,7 +5,7 @@ import type { Connect } from "../../../shared/jobs/doctor/check-etcd.ts";
 import { endpointOf, ScriptedEtcd } from "../../doubles/scripted-etcd.ts";
 import type { ScriptedMember } from "../../doubles/scripted-etcd.ts";
 import { failureOf } from "../../support/blobs.ts";
-import { makeTestKeys, newVault } from "../../support/vaults.ts";
+import { makeTestKeys, newVault, POLICY } from "../../support/vaults.ts";
 import type { TestKeys } from "../../support/vaults.ts";
 
 const { signal } = new AbortController();
@@ -27,7 +27,7 @@ test("each cluster's findings stand under its name, the worst first; one that ca
     const members = CLUSTERS[cluster];
     if (members === undefined)
       throw new LifeboatError("config/secret", "clusters.mute.auth.password: there is no ETCD_PASSWORD", { hint: "set it" });
-    return look({ ...newVault(keys), etcd: new ScriptedEtcd(members) });
+    return look({ ...newVault(keys), etcd: new ScriptedEtcd(members), policy: POLICY });
   };
   const reports = await checkEtcd(["good", "lame", "gone", "mute"], connect, signal);
   expect(
@@ -48,7 +48,11 @@ test("a store that cannot be read says nothing against etcd", async () => {
   const vault = newVault(keys);
   const error = new LifeboatError("store/failed", "the disk is gone");
   vault.blobs.inject({ call: "list", key: /./, times: Infinity, fault: { kind: "error", error } });
-  const [report] = await checkEtcd(["good"], (_, look) => look({ ...vault, etcd: new ScriptedEtcd(CLUSTERS["good"] ?? []) }), signal);
+  const [report] = await checkEtcd(
+    ["good"],
+    (_, look) => look({ ...vault, etcd: new ScriptedEtcd(CLUSTERS["good"] ?? []), policy: POLICY }),
+    signal,
+  );
   expect(report).toMatchObject({ findings: [], result: { lineage: undefined } });
   expect(report?.result?.sources).toHaveLength(3);
 });
