@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { attentionOf, dissentersOf } from "../../shared/manifest/attention.ts";
+import { attentionOf, dissentersOf, restoreWarnings } from "../../shared/manifest/attention.ts";
 import type { Manifest, Vote } from "../../shared/manifest/schema.ts";
 
 /** Of a manifest only what its proof and quarantine say matters here. */
@@ -29,4 +29,16 @@ test("each thing that a person should see is a sentence, and a member without a 
     "what m3 sent is broken: its page tree is broken",
   ]);
   expect(dissentersOf(manifest)).toEqual(["a2"]);
+});
+
+test("whoever restores a NOSPACE alarm is warned, and nobody of other alarms, or of none", () => {
+  const holding = (...alarms: string[]): Manifest => {
+    const content = { tree: "whole", alarms: alarms.map((alarm) => ({ memberId: "a7", alarm })) };
+    return { cluster: "prod", id: "20261121T100000Z", content } as unknown as Manifest;
+  };
+  expect(restoreWarnings(holding("NOSPACE"))).toEqual([
+    "prod/20261121T100000Z holds a NOSPACE alarm (of member a7): what is restored from it refuses every write until `etcdctl alarm disarm`",
+  ]);
+  for (const manifest of [holding(), holding("CORRUPT"), { content: { tree: "whole" } } as unknown as Manifest])
+    expect(restoreWarnings(manifest)).toEqual([]);
 });

@@ -1,7 +1,6 @@
 import { randomInt } from "node:crypto";
 import { copyFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { AlarmAction, AlarmType } from "etcd3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { WholeScan } from "../../shared/snapshot/scan-result.ts";
 import { startCluster } from "../../tools/lab/etcd-cluster.ts";
@@ -11,7 +10,7 @@ import type { EtcdVersion } from "../../tools/lab/etcd-programs.ts";
 import { runProgram } from "../../tools/lab/run-program.ts";
 import { until } from "../../tools/lab/until.ts";
 import { skipWithout } from "../support/programs.ts";
-import { openClient } from "../../tools/lab/connection.ts";
+import { raiseNoSpace } from "../etcd/support/raise-no-space.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
 import { facts, wholeScan } from "./support/scanned.ts";
 import { work } from "./support/workload.ts";
@@ -155,19 +154,6 @@ describe.each(ETCD_VERSIONS)("etcd %s", (version) => {
     await matchesHashKv(compacted.path, compacted.scan, [compacted.scan.lastRevision]);
   });
 });
-
-async function raiseNoSpace(cluster: EtcdCluster, memberId: string): Promise<void> {
-  const client = openClient(cluster.connection);
-  try {
-    await client.maintenance.alarm({
-      action: AlarmAction.Activate,
-      memberID: BigInt(`0x${memberId}`).toString(),
-      alarm: AlarmType.Nospace,
-    });
-  } finally {
-    client.close();
-  }
-}
 
 async function revokeLeases(cluster: EtcdCluster): Promise<void> {
   const ids = (await cluster.etcdctl(["lease", "list"])).match(/^[0-9a-f]{10,}$/gm) ?? [];

@@ -18,7 +18,13 @@ export async function startGrpcProxy(cluster: EtcdCluster): Promise<GrpcProxy> {
   if (files.cert !== undefined) throw new Error("the lab's grpc-proxy has no client certificate");
   const address = `127.0.0.1:${port}`;
   const scheme = authority === undefined ? "http" : "https";
-  const args = ["grpc-proxy", "start", `--endpoints=${cluster.endpoints.join(",")}`, `--listen-addr=${address}`, `--advertise-client-url=${address}`];
+  const args = [
+    "grpc-proxy",
+    "start",
+    `--endpoints=${cluster.endpoints.join(",")}`,
+    `--listen-addr=${address}`,
+    `--advertise-client-url=${address}`,
+  ];
   if (authority !== undefined) {
     const { cert, key } = await authority.issueServer(["127.0.0.1"]);
     const [certFile, keyFile] = [join(folder, `proxy-${port}.pem`), join(folder, `proxy-${port}-key.pem`)];
