@@ -6,24 +6,25 @@ import { LifeboatError } from "../shared/errors.ts";
 import { hasCopiedLog, listCustody, verifyCustody } from "../shared/jobs/custody.ts";
 import type { CustodyReport } from "../shared/jobs/custody.ts";
 import type { CustodyReceipt } from "../shared/manifest/schema.ts";
-import { parseUtc } from "../shared/manifest/slot.ts";
 import type { Register } from "./command.ts";
 import { print, printJson, tell, widthOf } from "./console.ts";
 import { describeReceipt } from "./describe.ts";
 import type { ExitCode } from "./exit-codes.ts";
 import { formatFinding, formatTable, formatTime } from "./format.ts";
 import { requireCluster } from "./require-cluster.ts";
+import { byCause, nameAll, summarize } from "./summary.ts";
+import { addWindow, parseWindow, tellLeftOut } from "./window.ts";
+import type { WindowOptions } from "./window.ts";
 
-interface Options {
+interface Options extends WindowOptions {
   readonly verify?: boolean;
   readonly head?: string;
-  readonly since?: string;
   readonly replica?: boolean;
 }
 
 /** `lifeboat custody`. */
 export const registerCustody: Register = (program, run) => {
-  program
+  const command = program
     .command("custody")
     .summary("show and verify the log of all that happened to snapshots")
     .description(
@@ -35,7 +36,6 @@ export const registerCustody: Register = (program, run) => {
       "--head <seq:digest>",
       "a record that was written down elsewhere, which the log must have: finds a log that was cut off (verifies, too)",
     )
-    .option("--since <time>", "show only records of this time (UTC) and later")
     .option(
       "--replica",
       "the store is a replica: show and verify also the log of the store that it was copied from, and miss nothing that was never copied",
@@ -43,49 +43,52 @@ export const registerCustody: Register = (program, run) => {
     .addHelpText(
       "after",
       "\nThe exit code is 4 where the log itself does not hold, and 6 where it does and\nsomething stored does not match it.\n\nExample:\n  $ lifeboat custody prod --verify --since 2026-11-21",
-    )
-    .action((cluster: string, options: Options) =>
-      run(async (session) => {
-        const [head, since] = [parseHead(options.head), parseSince(options.since)];
-        const vault = await session.openToRead();
-        await requireCluster(session, vault.blobs, cluster);
-        const shown: FoundRecord[] = [];
-        const onRecord = (found: FoundRecord): void => void shown.push(found);
-        const isReplica = options.replica === true;
-        let report: CustodyReport | undefined;
-        if (options.verify === true || head !== undefined)
-          report = await verifyCustody(vault, cluster, { head, since, isReplica, onRecord });
-        else await listCustody(vault, cluster, { since, isReplica, onRecord });
-        if (report !== undefined) requireSomething(report, cluster, vault.blobs.location);
-        if (session.json) {
-          printJson(session.console, "custody", toJson(cluster, shown, report));
-        } else {
-          if (shown.length > 0) {
-            const layout = { width: widthOf(session.console.stdout), dispensable: ["BY", "ACTOR", "WHY"] };
-            print(session.console, formatTable(HEAD, shown.map(toRow), layout));
-          } else if (report === undefined) {
-            tell(
-              session.console,
-              `there is no record of ${cluster} ${since === undefined ? "" : "of that time "}in ${vault.blobs.location}`,
-            );
-          }
-          if (report !== undefined) print(session.console, `${shown.length > 0 ? "\n" : ""}${describeReport(cluster, report)}`);
-        }
-        for (const { record } of report === undefined ? shown : [])
-          if (isFault(record)) tell(session.console, `warning: ${record.message}`);
-        // Of what a person calls a replica it is asked either way: without the log that was copied it tells only half.
-        const isCopied = isReplica || (report !== undefined && report.findings.length > 0) ? await hasCopiedLog(vault, cluster) : undefined;
-        if (!isReplica && isCopied === true)
-          tell(session.console, `hint: the store has the custody log of another store; if it is a replica of that, say --replica`);
-        const isNoReplica = isReplica && isCopied === false;
-        if (isNoReplica)
-          tell(
-            session.console,
-            "warning: no log of another store is here: it is no replica, nothing was copied yet, or that log was removed",
-          );
-        return exitCodeFor(shown, report, isNoReplica);
-      }),
     );
+  addWindow(command, "records").action((cluster: string, options: Options) =>
+    run(async (session) => {
+      const head = parseHead(options.head);
+      const { limit, since } = parseWindow(options);
+      const vault = await session.openToRead();
+      await requireCluster(session, vault.blobs, cluster);
+      let shown: FoundRecord[] = [];
+      let leftOut = 0;
+      const onRecord = (found: FoundRecord): void => void shown.push(found);
+      const onLeftOut = (count: number): void => void (leftOut += count);
+      const isReplica = options.replica === true;
+      let report: CustodyReport | undefined;
+      if (options.verify === true || head !== undefined) {
+        report = await verifyCustody(vault, cluster, { head, since, isReplica, onRecord });
+        const all = shown.length;
+        shown = newestOf(shown, limit);
+        leftOut = all - shown.length;
+      } else await listCustody(vault, cluster, { since, limit, isReplica, onRecord, onLeftOut });
+      if (report !== undefined) requireSomething(report, cluster, vault.blobs.location);
+      if (session.json) {
+        printJson(session.console, "custody", toJson(cluster, shown, report));
+      } else {
+        if (shown.length > 0) {
+          const layout = { width: widthOf(session.console.stdout), dispensable: ["BY", "ACTOR", "WHY"] };
+          print(session.console, formatTable(HEAD, shown.map(toRow), layout));
+        } else if (report === undefined) {
+          tell(session.console, `there is no record of ${cluster} ${since === undefined ? "" : "of that time "}in ${vault.blobs.location}`);
+        }
+        if (report !== undefined) print(session.console, `${shown.length > 0 ? "\n" : ""}${describeReport(cluster, report)}`);
+      }
+      tellLeftOut(session.console, leftOut, "records");
+      for (const line of summarize(report === undefined ? shown.flatMap(faultOf) : [])) tell(session.console, `warning: ${line}`);
+      // Of what a person calls a replica it is asked either way: without the log that was copied it tells only half.
+      const isCopied = isReplica || (report !== undefined && report.findings.length > 0) ? await hasCopiedLog(vault, cluster) : undefined;
+      if (!isReplica && isCopied === true)
+        tell(session.console, `hint: the store has the custody log of another store; if it is a replica of that, say --replica`);
+      const isNoReplica = isReplica && isCopied === false;
+      if (isNoReplica)
+        tell(
+          session.console,
+          "warning: no log of another store is here: it is no replica, nothing was copied yet, or that log was removed",
+        );
+      return exitCodeFor(shown, report, isNoReplica);
+    }),
+  );
 };
 
 /** Of a name that was mistyped, or a cluster of which all was removed, it must not be said that all is well. */
@@ -103,6 +106,21 @@ function exitCodeFor(shown: readonly FoundRecord[], report: CustodyReport | unde
   return isNoReplica || (report !== undefined && report.findings.length > 0) ? 6 : 0;
 }
 
+/** So many of each log. */
+function newestOf(shown: readonly FoundRecord[], limit: number | undefined): FoundRecord[] {
+  if (limit === undefined) return [...shown];
+  const logs = Map.groupBy(shown, isOfPrimary);
+  return [...logs.values()].flatMap((log) => log.slice(-limit));
+}
+
+function faultOf({ key, record }: FoundRecord): Parameters<typeof summarize>[0] {
+  return isFault(record) ? [{ subject: key, key, code: record.code, message: record.message }] : [];
+}
+
+function isOfPrimary({ key }: FoundRecord): boolean {
+  return key.includes("/primary-custody/");
+}
+
 function parseHead(text: string | undefined): CustodyReceipt | undefined {
   if (text === undefined) return undefined;
   const match = /^([1-9]\d{0,9})[: ](sha256:[0-9a-f]{64})$/.exec(text.trim());
@@ -114,24 +132,15 @@ function parseHead(text: string | undefined): CustodyReceipt | undefined {
   return { sequence: Number(sequence), digest };
 }
 
-function parseSince(text: string | undefined): Date | undefined {
-  if (text === undefined) return undefined;
-  const since = parseUtc(text);
-  if (since === undefined)
-    throw new LifeboatError("usage", `--since "${text}" is not a UTC time`, {
-      hint: "give one such as 2026-11-21 or 2026-11-21T10:00:00Z",
-    });
-  return since;
-}
-
 const HEAD = ["RECORD", "TIME", "EVENT", "BY", "ACTOR", "ABOUT", "WHY"];
 
-function toRow({ sequence, key, record }: FoundRecord): string[] {
-  const number = key.includes("/primary-custody/") ? `primary ${sequence}` : String(sequence);
+function toRow(found: FoundRecord): string[] {
+  const { sequence, key, record } = found;
+  const number = isOfPrimary(found) ? `primary ${sequence}` : String(sequence);
   if (isFault(record)) return [number, "", record.code, "", "", key, ""];
   const { time, event, actor, subjects, details, signer } = record;
   // What matters most stands first; the rest is in the JSON.
-  const about = subjects[0]?.key.split("/").slice(2).join("/") ?? "";
+  const about = subjects[0] === undefined ? "" : describeSubject(subjects[0].key);
   const why = [
     details.of === undefined ? "" : `explains ${details.of}`,
     details.to === undefined ? "" : `to ${details.to.name}`,
@@ -141,12 +150,26 @@ function toRow({ sequence, key, record }: FoundRecord): string[] {
   return [number, formatTime(time), event, signer.purpose, actor, about, why.join(": ")];
 }
 
+/** `20261121T100000Z` of whatever is about that snapshot, so that a record is one line of 80 columns; else the key in the cluster's folder. */
+function describeSubject(key: string): string {
+  const below = key.split("/").slice(2).join("/");
+  return (
+    /^(?:snapshots|verified|rewraps|data)\/(\d{8}T\d{6}Z(?:-[1-9]\d{0,3})?)(?:-[0-9a-zTZ-]+)?\.(?:json|age)$/.exec(below)?.[1] ?? below
+  );
+}
+
 function describeReport(cluster: string, { head, findings, records, documents, copied }: CustodyReport): string {
   const looked = `${records} records, held against ${documents} documents (manifests, countersignatures, lineages, rewraps)`;
   const own = head === undefined ? "there is no log" : `head ${describeReceipt(head)}`;
   const last = copied === undefined ? own : `${own}\n${describeCopied(copied)}`;
   if (findings.length === 0) return `the custody log of ${cluster} holds: ${looked}\n${last}`;
-  return [...findings.map((finding) => formatFinding({ severity: finding.code, ...finding })), `${looked}\n${last}`].join("\n");
+  const told = byCause(findings, ({ subject }) => [subject]).flatMap((together) => {
+    const [first] = together;
+    return first === undefined
+      ? []
+      : [formatFinding({ ...first, severity: first.code, subject: nameAll(together.map(({ subject }) => subject)) })];
+  });
+  return [...told, `${looked}\n${last}`].join("\n");
 }
 
 function describeCopied({ head, notHere }: NonNullable<CustodyReport["copied"]>): string {

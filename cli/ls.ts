@@ -1,72 +1,99 @@
 import type { JsonDocument } from "../shared/contract/documents.ts";
+import type { LifeboatError } from "../shared/errors.ts";
 import { listClusters } from "../shared/jobs/catalog.ts";
 import { listReplicas } from "../shared/jobs/copy/standing.ts";
+import type { ReplicaListing } from "../shared/jobs/copy/standing.ts";
 import { listSnapshots } from "../shared/jobs/list.ts";
 import type { Listed } from "../shared/jobs/list.ts";
+import { manifestKey } from "../shared/manifest/layout.ts";
 import { revisionOf } from "../shared/manifest/content.ts";
 import { parseId } from "../shared/manifest/slot.ts";
 import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
 import type { Register } from "./command.ts";
 import { print, printJson, tell, widthOf } from "./console.ts";
 import { describeProof } from "./describe.ts";
-import { formatBytes, formatTable, formatTime } from "./format.ts";
-import { alsoIn, describePlaces, placesOf } from "./replicas.ts";
+import { formatBytes, formatFields, formatTable, formatTime } from "./format.ts";
+import { alsoIn, placesOf, presenceFields } from "./replicas.ts";
 import { requireCluster } from "./require-cluster.ts";
+import { nameAll, summarize } from "./summary.ts";
+import { addWindow, parseWindow, tellLeftOut } from "./window.ts";
+import type { WindowOptions } from "./window.ts";
 
 /** `lifeboat ls`. */
 export const registerLs: Register = (program, run) => {
-  program
+  const command = program
     .command("ls")
     .summary("list snapshots")
     .description(
       "List the snapshots of one cluster, or of all: from the store's metadata, signatures checked. The exit code is 6 where a manifest or countersignature is not believed.",
     )
     .argument("[cluster]", "only this cluster's")
-    .addHelpText("after", "\nExample:\n  $ lifeboat ls prod")
-    .action((cluster: string | undefined) =>
-      run(async (session) => {
-        const vault = await session.openToRead();
-        await requireCluster(session, vault.blobs, cluster);
-        const names = cluster === undefined ? await listClusters(vault.blobs) : [cluster];
-        const [replicas, ...listings] = await Promise.all([listReplicas(vault, names), ...names.map((name) => listSnapshots(vault, name))]);
-        const snapshots = listings.flatMap((listing) => listing.snapshots);
-        const refs = new Set(snapshots.map(refOf));
-        const bad = listings.flatMap((listing) => listing.badCountersignatures);
-        if (session.json) {
-          printJson(session.console, "ls", {
-            snapshots: snapshots.map((each) => ({ ...toJson(each), replicas: placesOf(refOf(each), replicas) })),
-            badCountersignatures: bad.map(({ key, error }) => ({ key, code: error.code, message: error.message })),
-            replicas: replicas.map((each) => ({
-              name: each.name,
-              location: each.location,
-              error: each.error === undefined ? null : { code: each.error.code, message: each.error.message },
-              also: each.refs === undefined ? null : alsoIn(each, refs),
-            })),
-          });
-        } else if (snapshots.length === 0) {
-          tell(session.console, `there are no snapshots ${cluster === undefined ? "" : `of ${cluster} `}in ${vault.blobs.location}`);
+    .addHelpText("after", "\nExample:\n  $ lifeboat ls prod --limit 20");
+  addWindow(command, "snapshots").action((cluster: string | undefined, options: WindowOptions) =>
+    run(async (session) => {
+      const { console } = session;
+      const window = parseWindow(options);
+      const vault = await session.openToRead();
+      await requireCluster(session, vault.blobs, cluster);
+      const names = cluster === undefined ? await listClusters(vault.blobs) : [cluster];
+      const late = new AbortController();
+      const asked = listReplicas(vault, names, late.signal);
+      // It is awaited below; until then a failure is not unhandled.
+      asked.catch(() => undefined);
+      const listings = await Promise.all(names.map((name) => listSnapshots(vault, name, window)));
+      const cancel = console.clock.after(MORE_MS, () => late.abort(`${MORE_MS / 1000} s after the store had`));
+      const waitForReplicas = (): Promise<readonly ReplicaListing[]> => asked.finally(cancel);
+      const snapshots = listings.flatMap((listing) => listing.snapshots);
+      const all = new Set(listings.flatMap(({ refs }) => [...refs]));
+      const bad = listings.flatMap((listing) => listing.badCountersignatures);
+      let replicas: readonly ReplicaListing[];
+      if (session.json) {
+        replicas = await waitForReplicas();
+        printJson(console, "ls", {
+          snapshots: snapshots.map((each) => ({ ...toJson(each), replicas: placesOf(refOf(each), replicas) })),
+          badCountersignatures: bad.map(({ key, error }) => ({ key, code: error.code, message: error.message })),
+          replicas: replicas.map((each) => ({
+            name: each.name,
+            location: each.location,
+            error: each.error === undefined ? null : { code: each.error.code, message: each.error.message },
+            also: each.refs === undefined ? null : alsoIn(each, all),
+          })),
+        });
+      } else {
+        if (snapshots.length === 0) {
+          const which = `${cluster === undefined ? "" : `of ${cluster} `}${window.since === undefined ? "" : "of that time "}`;
+          tell(console, `there are no snapshots ${which}in ${vault.blobs.location}`);
         } else {
-          print(
-            session.console,
-            formatTable(
-              replicas.length === 0 ? HEAD : [...HEAD, "REPLICAS"],
-              snapshots.map((each) => [...toRow(each), ...(replicas.length === 0 ? [] : [describePlaces(refOf(each), replicas)])]),
-              { width: widthOf(session.console.stdout), dispensable: ["TAKEN", "LINEAGE", "REVISION"] },
-            ),
-          );
+          const layout = { width: widthOf(console.stdout), dispensable: ["TAKEN", "LINEAGE", "REVISION", "STORED", "DATABASE"] };
+          print(console, formatTable(HEAD, snapshots.map(toRow), layout));
         }
-        for (const each of snapshots)
-          if ("error" in each) tell(session.console, `warning: ${each.cluster}/${each.id}: ${each.error.message}`);
-        for (const { key, error } of bad) tell(session.console, `warning: ${key}: ${error.message}`);
-        for (const each of replicas) {
-          if (each.error !== undefined) tell(session.console, `warning: replica ${each.name}: ${each.error.message}`);
-          const also = alsoIn(each, refs);
-          if (also.length > 0) tell(session.console, `the replica ${each.name} also has ${also.join(", ")}`);
-        }
-        return bad.length > 0 || snapshots.some((each) => "error" in each) ? 6 : 0;
-      }),
-    );
+        // What there is stands already while a replica is waited for.
+        replicas = await waitForReplicas();
+        if (snapshots.length > 0 && replicas.length > 0)
+          print(console, `\n${formatFields(presenceFields(snapshots.map(refOf), replicas))}`);
+      }
+      tellLeftOut(console, all.size - snapshots.length, "snapshots");
+      const faults = snapshots.flatMap((each) =>
+        "error" in each ? [faultOf(refOf(each), manifestKey(each.cluster, each.id), each.error)] : [],
+      );
+      for (const line of summarize([...faults, ...bad.map(({ key, error }) => faultOf(key, key, error))]))
+        tell(console, `warning: ${line}`);
+      for (const each of replicas) {
+        if (each.error !== undefined) tell(console, `warning: replica ${each.name}: ${each.error.message}`);
+        const also = alsoIn(each, all);
+        if (also.length > 0) tell(console, `the replica ${each.name} also has ${nameAll(also)}`);
+      }
+      return bad.length > 0 || faults.length > 0 ? 6 : 0;
+    }),
+  );
 };
+
+/** A person waits for a list: so much longer than the store took, a replica may take. */
+const MORE_MS = 2000;
+
+function faultOf(subject: string, key: string, { code, message }: LifeboatError): Parameters<typeof summarize>[0][number] {
+  return { subject, key, code, message };
+}
 
 const HEAD = ["SNAPSHOT", "TAKEN", "DATABASE", "STORED", "REVISION", "LINEAGE", "PROOF", "VERIFIED"];
 

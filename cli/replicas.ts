@@ -3,19 +3,20 @@ import type { ReplicaOutcome } from "../shared/jobs/copy/to-replicas.ts";
 import type { ReplicaListing, Standing } from "../shared/jobs/copy/standing.ts";
 import { tell } from "./console.ts";
 import type { Console } from "./console.ts";
+import { nameAll } from "./summary.ts";
 
 /** How commands tell of replicas. */
 
-/** `offsite, missing: shelf, unknown: tape`. */
-export function describePlaces(ref: string, listings: readonly ReplicaListing[]): string {
-  const named = (present: boolean | null): string =>
-    placesOf(ref, listings)
-      .flatMap((each) => (each.present === present ? [each.name] : []))
-      .join(", ");
-  const [there, missing, unknown] = [named(true), named(false), named(null)];
-  return [there, missing === "" ? "" : `missing: ${missing}`, unknown === "" ? "" : `unknown: ${unknown}`]
-    .filter((part) => part !== "")
-    .join(", ");
+/** What of the snapshots that are shown each replica has; a line for each. */
+export function presenceFields(refs: readonly string[], listings: readonly ReplicaListing[]): [string, string][] {
+  return listings.map(({ name, location, refs: there }) => [`replica ${name}`, `${describePresence(refs, there)} (${location})`]);
+}
+
+function describePresence(refs: readonly string[], there: ReadonlySet<string> | undefined): string {
+  if (there === undefined) return "unknown";
+  const missing = refs.filter((ref) => !there.has(ref));
+  if (missing.length === 0) return refs.length === 1 ? "has it" : `has all ${refs.length}`;
+  return missing.length === refs.length ? "has none of these" : `lacks ${nameAll(missing)}`;
 }
 
 /** `present` is null where the replica could not be asked. */

@@ -1,9 +1,11 @@
 import { rewrap } from "../shared/jobs/rewrap.ts";
 import type { Rewrapped } from "../shared/jobs/rewrap.ts";
+import { manifestKey } from "../shared/manifest/layout.ts";
 import type { Register } from "./command.ts";
 import { print, printJson, tell, widthOf } from "./console.ts";
 import { formatTable } from "./format.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
+import { summarize } from "./summary.ts";
 import { requireCluster } from "./require-cluster.ts";
 
 const OUTCOMES: Readonly<Record<Rewrapped["outcome"], string>> = {
@@ -56,9 +58,18 @@ export const registerRewrap: Register = (program, run) => {
           if (rows.length === 0) print(session.console, "no snapshots");
           else print(session.console, formatTable(["SNAPSHOT", "", "WRAPPED UNDER"], rows, { width: widthOf(session.console.stdout) }));
         }
-        for (const { cluster: of, id, error } of snapshots)
-          if (error !== undefined) tell(session.console, `warning: ${of}/${id} was passed over: ${error.message}`);
-        for (const { key, error } of bad) tell(session.console, `warning: ${key} is not believed: ${error.message}`);
+        const passedOver = snapshots.flatMap(({ cluster: of, id, error }) =>
+          error === undefined
+            ? []
+            : [{ subject: `${of}/${id}`, key: manifestKey(of, id), code: error.code, message: `passed over: ${error.message}` }],
+        );
+        const unbelieved = bad.map(({ key, error }) => ({
+          subject: key,
+          key,
+          code: error.code,
+          message: `not believed: ${error.message}`,
+        }));
+        for (const line of summarize([...passedOver, ...unbelieved])) tell(session.console, `warning: ${line}`);
         return bad.length > 0 || snapshots.some(({ outcome }) => outcome === "failed") ? 6 : 0;
       }),
     );

@@ -36,13 +36,17 @@ interface Options {
   readonly modifiedSince?: Date | undefined;
   /** The store's own log unless told. */
   readonly log?: CustodyLog;
+  /** Only so many of the last ones; the others are not read. */
+  readonly last?: number | undefined;
+  /** Told how many those are. */
+  readonly onLeftOut?: ((count: number) => void) | undefined;
 }
 
 /** Every record of a cluster's log in the order of their numbers, each signature and trust checked; one that vanishes meanwhile is passed over. Holds a few at a time. */
 export async function* readRecords(
   vault: { readonly blobs: BlobStore; readonly trusted: TrustedKeys },
   cluster: string,
-  { modifiedSince, log }: Options = {},
+  { modifiedSince, log, last, onLeftOut }: Options = {},
 ): AsyncGenerator<FoundRecord, void, undefined> {
   const read = async (key: string, sequence: number): Promise<FoundRecord | undefined> => {
     try {
@@ -55,9 +59,8 @@ export async function* readRecords(
     }
   };
   const waiting: Promise<FoundRecord | undefined>[] = [];
-  for await (const { key, modified } of vault.blobs.list(custodyPrefix(cluster, log))) {
-    const sequence = sequenceInCustodyKey(cluster, key, log);
-    if (sequence === undefined || (modifiedSince !== undefined && modified < modifiedSince)) continue;
+  const found = listRecords(vault.blobs, cluster, log, modifiedSince);
+  for await (const { key, sequence } of last === undefined ? found : lastOf(found, last, onLeftOut)) {
     const reading = read(key, sequence);
     // It is awaited in its turn; until then a failure is not unhandled.
     reading.catch(() => undefined);
@@ -66,9 +69,44 @@ export async function* readRecords(
     if (next !== undefined) yield next;
   }
   for (const reading of waiting) {
-    const found = await reading;
-    if (found !== undefined) yield found;
+    const next = await reading;
+    if (next !== undefined) yield next;
   }
+}
+
+interface Place {
+  readonly key: string;
+  readonly sequence: number;
+}
+
+async function* listRecords(
+  blobs: BlobStore,
+  cluster: string,
+  log: CustodyLog | undefined,
+  modifiedSince: Date | undefined,
+): AsyncGenerator<Place, void, undefined> {
+  for await (const { key, modified } of blobs.list(custodyPrefix(cluster, log))) {
+    const sequence = sequenceInCustodyKey(cluster, key, log);
+    if (sequence !== undefined && (modifiedSince === undefined || modified >= modifiedSince)) yield { key, sequence };
+  }
+}
+
+async function* lastOf(
+  places: AsyncIterable<Place>,
+  last: number,
+  onLeftOut: ((count: number) => void) | undefined,
+): AsyncGenerator<Place, void, undefined> {
+  const kept: Place[] = [];
+  let leftOut = 0;
+  for await (const place of places) {
+    kept.push(place);
+    if (kept.length <= 2 * last) continue;
+    leftOut += kept.length - last;
+    kept.splice(0, kept.length - last);
+  }
+  leftOut += Math.max(0, kept.length - last);
+  if (leftOut > 0) onLeftOut?.(leftOut);
+  yield* kept.slice(-last);
 }
 
 function openRecord(bytes: Uint8Array, trusted: TrustedKeys, key: string, cluster: string, sequence: number): CustodyRecord | RecordFault {

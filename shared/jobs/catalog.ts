@@ -70,13 +70,15 @@ export interface Countersignatures {
   readonly bad: readonly { readonly key: string; readonly error: LifeboatError }[];
 }
 
-/** The countersignatures of one snapshot, or of the whole cluster's. They still have to be compared with the manifest's digest. */
-export async function readCountersignatures(vault: Vault, cluster: string, id?: string): Promise<Countersignatures> {
+/** The countersignatures of one snapshot, of some, or of the whole cluster's. They still have to be compared with the manifest's digest. */
+export async function readCountersignatures(vault: Vault, cluster: string, ids?: string | ReadonlySet<string>): Promise<Countersignatures> {
   const good = new Map<string, Verification[]>();
   const bad: { key: string; error: LifeboatError }[] = [];
-  for await (const { key } of vault.blobs.list(verifiedPrefix(cluster, id))) {
+  const one = typeof ids === "string" ? ids : undefined;
+  const isAsked = (id: string): boolean => ids === undefined || (typeof ids === "string" ? id === ids : ids.has(id));
+  for await (const { key } of vault.blobs.list(verifiedPrefix(cluster, one))) {
     const parts = partsOfVerifiedKey(cluster, key);
-    if (parts === undefined || (id !== undefined && parts.id !== id)) continue;
+    if (parts === undefined || !isAsked(parts.id)) continue;
     try {
       const bytes = await readSmall(vault.blobs, key, MAX_DOCUMENT_BYTES);
       if (saysUnknownKind(bytes)) continue;

@@ -22,6 +22,13 @@ export interface CustodyOptions {
   readonly onRecord: (found: FoundRecord) => void;
 }
 
+export interface ListCustodyOptions extends CustodyOptions {
+  /** So many of the newest of each log; the others are not read. */
+  readonly limit?: number | undefined;
+  /** Told how many those are. */
+  readonly onLeftOut?: (count: number) => void;
+}
+
 export interface CustodyReport {
   /** The last record that there is. */
   readonly head: CustodyReceipt | undefined;
@@ -42,10 +49,12 @@ function logsOf(isReplica: boolean | undefined): readonly CustodyLog[] {
 }
 
 /** Tells of the records of a cluster's log, each signature and trust checked. */
-export async function listCustody(vault: Vault, cluster: string, { since, isReplica, onRecord }: CustodyOptions): Promise<void> {
+export async function listCustody(vault: Vault, cluster: string, options: ListCustodyOptions): Promise<void> {
+  const { since, isReplica, onRecord, limit: last, onLeftOut } = options;
   const modifiedSince = since === undefined ? undefined : new Date(since.getTime() - CLOCK_MARGIN_MS);
   for (const log of logsOf(isReplica))
-    for await (const found of readRecords(vault, cluster, { modifiedSince, log })) if (isSince(found, since)) onRecord(found);
+    for await (const found of readRecords(vault, cluster, { modifiedSince, log, last, onLeftOut }))
+      if (isSince(found, since)) onRecord(found);
 }
 
 /** Whether the store has the log of another store. */

@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
 import { appendFile, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
@@ -99,7 +101,7 @@ describe("from a folder", () => {
   test("a backup is in both, and ls, show and the custody log say so", async () => {
     const listed = await place.here("ls");
     expect(listed).toMatchObject({ code: 0, stdout: saying("shelf, cloud") });
-    expect(listed.stdout).toContain("REPLICAS");
+    expect(listed.stdout).toMatch(/\n\nreplica shelf: +has it \(.*\)\nreplica cloud: +has it \(.*\)\n$/);
     const document: unknown = JSON.parse((await place.here("ls", "--json")).stdout);
     expect(document).toMatchObject({
       snapshots: [
@@ -171,11 +173,13 @@ describe("from a folder", () => {
 
   test("--no-copy leaves the replicas as they are", async () => {
     expect(await place.here("backup", "prod", "--slot", "2026-01-02T03:04:05Z", "--no-copy")).toMatchObject({ code: 0 });
-    expect((await place.here("ls")).stdout).toMatch(/prod\/20260102T030405Z .* missing: shelf, cloud\n/);
+    expect((await place.here("ls")).stdout).toMatch(
+      /replica shelf: +lacks prod\/20260102T030405Z \(.*\nreplica cloud: +lacks prod\/20260102T030405Z \(/,
+    );
     const copied = await place.here("copy", "prod/20260102T030405Z", "--to", "shelf", "--json");
     expect(copied.code).toBe(0);
     expect(JSON.parse(copied.stdout)).toMatchObject({ ref: "prod/20260102T030405Z", replica: "shelf", outcome: "copied", conflicts: [] });
-    expect((await place.here("ls")).stdout).toMatch(/prod\/20260102T030405Z .* shelf, missing: cloud\n/);
+    expect((await place.here("ls")).stdout).toMatch(/replica shelf: +has all 2 \(.*\nreplica cloud: +lacks prod\/20260102T030405Z \(/);
   });
 });
 
@@ -198,7 +202,7 @@ test("from S3 with versions to S3 with versions: data is read where it lies, tho
   expect(manifest.stored.version).toBeDefined();
   // The profile's credentials are used for the replica, and not the environment's.
   vi.stubEnv("AWS_SHARED_CREDENTIALS_FILE", await credentialsFile("wrong"));
-  expect(await place.here("ls")).toMatchObject({ stdout: saying("unknown: cloud"), stderr: saying("SignatureDoesNotMatch") });
+  expect(await place.here("ls")).toMatchObject({ stdout: saying("replica cloud:  unknown ("), stderr: saying("SignatureDoesNotMatch") });
   await expectOpens(place, await atReplica(place, inBucket(to)), "from-cloud.db");
 });
 
@@ -215,14 +219,14 @@ test("a replica that cannot be reached fails no backup: it is told, with what fi
   expect(stderr).toContain(`lifeboat copy prod/${result.id} --to shelf`);
   expect(await place.here("verify", "prod/latest", "--deep")).toMatchObject({ code: 0 });
   const listed = await place.here("ls");
-  expect(listed).toMatchObject({ code: 0, stdout: saying("unknown: shelf"), stderr: saying("warning: replica shelf: ") });
+  expect(listed).toMatchObject({ code: 0, stdout: saying("replica shelf:  unknown ("), stderr: saying("warning: replica shelf: ") });
   expect((await place.here("show", "prod/latest")).stdout).toMatch(/replica shelf: +unknown: /);
 
   await rename(place.path("mnt"), place.path("was-in-the-way"));
   await mkdir(place.path("mnt"));
   const copied = await place.here("copy", "prod/latest", "--to", "shelf");
   expect(copied).toMatchObject({ code: 0, stdout: saying(`prod/${result.id} is in shelf: copied (`) });
-  expect((await place.here("ls")).stdout).toMatch(/ shelf\n/);
+  expect((await place.here("ls")).stdout).toMatch(/replica shelf: +has it /);
   // The countersignature came with it.
   expect(await readFile(join(place.path("mnt/shelf"), "clusters/prod/snapshots", `${result.id}.json`))).toEqual(
     await readFile(join(place.path("vault"), "clusters/prod/snapshots", `${result.id}.json`)),
@@ -239,6 +243,40 @@ test("a replica that cannot be reached fails no backup: it is told, with what fi
   expect(JSON.parse(lost.stdout)).toMatchObject({ snapshots: [], replicas: [{ name: "shelf", also: [`prod/${result.id}`] }] });
 });
 
+test("ls shows what there is at once, and waits two seconds more for a replica that does not answer", async () => {
+  const silent = createServer(() => undefined);
+  await new Promise<void>((resolve) => void silent.listen(0, "127.0.0.1", resolve));
+  try {
+    const { port } = silent.address() as AddressInfo;
+    const store = inBucket("silent").replace(gateway.endpoint, `http://127.0.0.1:${port}`);
+    const place = await placeWithReplicas("silent", [
+      "name: shelf, store: { kind: directory, path: shelf }",
+      `name: silent, store: ${store}`,
+    ]);
+    expect(await place.here("backup", "prod", "--no-copy")).toMatchObject({ code: 0 });
+    let shownAt = 0;
+    const onStdout = (): void => void (shownAt ||= performance.now());
+    const { code, stdout, stderr } = await lifeboatHere(["ls"], { ...place.options, onStdout, columns: 80 });
+    // Each snapshot is a line of a terminal's 80 columns, with replicas too.
+    const [head, line] = stdout.split("\n");
+    expect([head, line?.length]).toEqual([saying("SNAPSHOT"), expect.any(Number)]);
+    expect(line).toMatch(/^prod\/\w+ .* no$/);
+    expect(line?.length).toBeLessThanOrEqual(80);
+    expect(stdout).toMatch(/replica shelf: +has none of these[^]*replica silent: +unknown/);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: saying("did not answer 2 s after the store had") });
+    // It was given up after 10 s, by which time nothing had been shown.
+    expect(performance.now() - shownAt).toBeGreaterThan(1900);
+    expect(performance.now() - shownAt).toBeLessThan(7000);
+    // A record, too, is one line of it.
+    const custody = await lifeboatHere(["custody", "prod"], { ...place.options, columns: 80 });
+    expect(custody.stdout.split("\n").filter((each) => each.length > 80)).toEqual([]);
+    expect(custody.stdout).toMatch(/^RECORD .*\n1 +.*\n2 +[^\n]* backup +\w+\n/);
+  } finally {
+    silent.closeAllConnections();
+    await new Promise((resolve) => silent.close(resolve));
+  }
+});
+
 test("a copy that is killed or stopped leaves nothing visible, the snapshot stands, and the next one completes it", async () => {
   const place = await placeWithReplicas("killed", ["name: shelf, store: { kind: directory, path: shelf }"]);
   const inShelf = async (): Promise<readonly string[]> =>
@@ -252,7 +290,7 @@ test("a copy that is killed or stopped leaves nothing visible, the snapshot stan
   const killed = await signalled("SIGKILL", "bytes 1", ["copy", "prod/latest", "--to", "shelf"], place.options);
   expect(killed).toMatchObject({ signal: "SIGKILL", stdout: "" });
   expect(await inShelf()).toEqual([]);
-  expect((await place.here("ls")).stdout).toContain("missing: shelf");
+  expect((await place.here("ls")).stdout).toMatch(/replica shelf: +has none of these /);
   expect(await place.here("copy", "prod/latest", "--to", "shelf")).toMatchObject({ code: 0 });
   expect((await place.here("show", "prod/latest")).stdout).toMatch(/replica shelf: +present /);
   // What the killed one was writing is no object, and lies where a sweep of that store finds it.

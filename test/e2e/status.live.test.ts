@@ -37,7 +37,7 @@ const statusSchema = z.strictObject({
   sizeFree: count,
   version: z.string().nullable(),
   keys: z.strictObject({ revisions: count, live: count }),
-  hashKv: z.strictObject({ hash: count, revision: count, compactRevision: z.int() }),
+  hashKv: z.strictObject({ hash: count, revision: count, compactRevision: z.int(), unavailable: z.null() }),
   buckets: z.array(z.strictObject({ name: z.string(), keys: count, bytes: count })),
   compaction: z.strictObject({ finished: count.nullable(), scheduled: count.nullable() }),
   pageSize: z.literal(4096),

@@ -84,6 +84,20 @@ describe("a log that nobody touched", () => {
     expect(await findings()).toEqual([]);
   });
 
+  test("of which the last ones are asked for, reads those alone, and says how many it left out", async () => {
+    vault.blobs.calls.get = 0;
+    const listed: number[] = [];
+    const leftOut: number[] = [];
+    const options = {
+      onRecord: ({ sequence }: { sequence: number }) => listed.push(sequence),
+      onLeftOut: (count: number) => leftOut.push(count),
+    };
+    await listCustody(vault, CLUSTER, { ...options, limit: 1 });
+    expect([listed, leftOut, vault.blobs.calls.get]).toEqual([[4], [3], 1]);
+    await listCustody(vault, CLUSTER, { ...options, limit: 4 });
+    expect([listed, leftOut]).toEqual([[4, 1, 2, 3, 4], [3]]);
+  });
+
   test("passes a store's failure on, and opens no more than it closes", async () => {
     vault.blobs.inject({ call: "get", key: /custody\/0000000003/, fault: { kind: "error" } });
     expect(await failureOf(verify())).toMatchObject({ code: "store/failed" });

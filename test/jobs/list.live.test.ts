@@ -59,7 +59,25 @@ describe("ls", () => {
   });
 
   test("gives nothing for a cluster that has nothing", async () => {
-    expect(await listSnapshots(vault, "nowhere")).toEqual({ snapshots: [], badCountersignatures: [] });
+    expect(await listSnapshots(vault, "nowhere")).toEqual({ snapshots: [], badCountersignatures: [], refs: new Set() });
+  });
+
+  test("of which the newest are asked for, or those since a time, reads those alone, and says what else there is", async () => {
+    vault.clock.advance(60_000);
+    for (const id of IDS) await verifyDeep(vault, `${CLUSTER}/${id}`);
+    vault.blobs.calls.get = 0;
+    const newest = await listSnapshots(vault, CLUSTER, { limit: 1 });
+    expect(newest.snapshots).toMatchObject([{ id: IDS[2], verification: { id: IDS[2] } }]);
+    expect(newest.refs).toEqual(new Set(IDS.map((id) => `prod/${id}`)));
+    // A manifest and a countersignature.
+    expect(vault.blobs.calls.get).toBe(2);
+    const since = await listSnapshots(vault, CLUSTER, { since: new Date("2026-11-21T10:01:00Z") });
+    expect(since.snapshots.map(({ id }) => id)).toEqual(IDS.slice(1));
+    const both = await listSnapshots(vault, CLUSTER, { since: new Date("2026-11-21T10:01:00Z"), limit: 5 });
+    expect(both.snapshots.map(({ id }) => id)).toEqual(IDS.slice(1));
+    vault.blobs.calls.get = 0;
+    expect((await listSnapshots(vault, CLUSTER, { since: new Date("2026-11-22T00:00:00Z") })).snapshots).toEqual([]);
+    expect(vault.blobs.calls.get).toBe(0);
   });
 
   test("sorts by time and number, not as text, over many", async () => {

@@ -10,6 +10,10 @@ import { requireContract } from "./printed.ts";
 export interface HereOptions extends Pick<LifeboatOptions, "cwd" | "env"> {
   /** Called with what was printed on standard error so far, whenever there is more. */
   readonly onStderr?: (text: string) => void;
+  /** The same for standard output. */
+  readonly onStdout?: (text: string) => void;
+  /** Standard output is a terminal of so many columns; else it has no width. */
+  readonly columns?: number;
   /** In the place of signals: aborts with a LifeboatError `interrupted`. */
   readonly signal?: AbortSignal;
 }
@@ -20,9 +24,10 @@ export interface HereOptions extends Pick<LifeboatOptions, "cwd" | "env"> {
  */
 export async function lifeboatHere(
   args: readonly string[],
-  { cwd, env = {}, onStderr, signal = new AbortController().signal }: HereOptions,
+  { cwd, env = {}, onStderr, onStdout, columns, signal = new AbortController().signal }: HereOptions,
 ): Promise<Outcome> {
-  const [stdout, stderr] = [new Collected(), new Collected(onStderr)];
+  const [stdout, stderr] = [new Collected(onStdout), new Collected(onStderr)];
+  if (columns !== undefined) Object.assign(stdout, { isTTY: true, columns });
   const environment = { PATH: process.env["PATH"], NO_COLOR: "1", ...env };
   const console = { stdout, stderr, environment, cwd, clock: systemClock, signal };
   const code = await runProgram(args, console, {

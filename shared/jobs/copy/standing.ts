@@ -27,15 +27,16 @@ export interface ReplicaListing {
   readonly error: LifeboatError | undefined;
 }
 
-/** What each replica has of these clusters. One that does not answer in time, or fails, is told as such. */
+/** What each replica has of these clusters. One that does not answer in time, or fails, is told as such; so is one that has not answered once `giveUp` aborts, with its reason. */
 export async function listReplicas(
   { replicas, clock, signal: ended }: Pick<StandingPorts, "replicas" | "clock" | "signal">,
   clusters: readonly string[],
+  giveUp?: AbortSignal,
 ): Promise<readonly ReplicaListing[]> {
   return Promise.all(
     replicas.map(async (replica) => {
       const head = { name: replica.name, location: replica.blobs.location };
-      const asked = await ask(replica, { clock, signal: ended }, async (blobs, signal) => {
+      const asked = await ask(replica, { clock, signal: ended, giveUp }, async (blobs, signal) => {
         const ids = await Promise.all(clusters.map((cluster) => listIds(blobs, cluster, signal)));
         return new Set(ids.flatMap((of, index) => of.map((id) => `${clusters[index]}/${id}`)));
       });
@@ -88,16 +89,23 @@ async function stateOf(
 
 async function ask<T>(
   { name, blobs }: Replica,
-  patience: Omit<Patience, "ms">,
+  { clock, signal, giveUp }: Omit<Patience, "ms"> & { readonly giveUp?: AbortSignal | undefined },
   question: (blobs: BlobStore, signal: AbortSignal) => Promise<T>,
 ): Promise<T | LifeboatError> {
-  const late = (): LifeboatError =>
-    new LifeboatError("store/failed", `the replica ${name} (${blobs.location}) did not answer within ${LOOK_MS / 1000} s`, {
+  const late = (when: string): LifeboatError =>
+    new LifeboatError("store/failed", `the replica ${name} (${blobs.location}) did not answer ${when}`, {
       hint: "see that it can be reached from here",
     });
+  const ends = [signal, giveUp].filter((each) => each !== undefined);
   try {
-    return await within({ ...patience, ms: LOOK_MS }, `looking at the replica ${name}`, late, (signal) => question(blobs, signal));
+    return await within(
+      { clock, ms: LOOK_MS, signal: AbortSignal.any(ends) },
+      `looking at the replica ${name}`,
+      () => late(`within ${LOOK_MS / 1000} s`),
+      (stop) => question(blobs, stop),
+    );
   } catch (error) {
+    if (giveUp?.aborted === true && signal?.aborted !== true) return late(String(giveUp.reason));
     if (!isLifeboatError(error) || error.code === "interrupted") throw error;
     return error;
   }
