@@ -100,7 +100,7 @@ describe("from a folder", () => {
 
   test("a backup is in both, and ls, show and the custody log say so", async () => {
     const listed = await place.here("ls");
-    expect(listed).toMatchObject({ code: 0, stdout: saying("shelf, cloud") });
+    expect(listed).toMatchObject({ code: 0, stdout: saying(`prod/${id} `) });
     expect(listed.stdout).toMatch(/\n\nreplica shelf: +has it \(.*\)\nreplica cloud: +has it \(.*\)\n$/);
     const document: unknown = JSON.parse((await place.here("ls", "--json")).stdout);
     expect(document).toMatchObject({
