@@ -108,7 +108,10 @@ export async function readCurrentLineage(vault: Vault, cluster: string): Promise
   return document;
 }
 
-async function readDocument<K extends Kind>(
+/** The kinds that are about one cluster. */
+type KindOfCluster = Exclude<Kind, "store">;
+
+async function readDocument<K extends KindOfCluster>(
   vault: Vault,
   kind: K,
   key: string,
@@ -119,7 +122,7 @@ async function readDocument<K extends Kind>(
 }
 
 /** A document that was read from `key`, its signature, trust and cluster checked; the rest of its place is the caller's to hold it against. */
-export function openAt<K extends Kind>(kind: K, vault: Vault, key: string, cluster: string, bytes: Uint8Array): DocumentOf<K> {
+export function openAt<K extends KindOfCluster>(kind: K, vault: Vault, key: string, cluster: string, bytes: Uint8Array): DocumentOf<K> {
   const document = openDocument(kind, bytes, vault.trusted, key);
   if (document.cluster !== cluster) throw misplaced(key, `cluster ${document.cluster}`);
   return document;
