@@ -106,7 +106,8 @@ async function lookBehind(
   members: readonly Member[] | LifeboatError,
   signal: AbortSignal | undefined,
 ): Promise<readonly EndpointFacts[]> {
-  const listed = members instanceof Error ? [] : members.filter(({ isLearner }) => !isLearner);
+  // Who was never started has told nobody where to find it, and is behind nothing.
+  const listed = members instanceof Error ? [] : members.filter(({ isLearner, clientUrls }) => !isLearner && clientUrls.length > 0);
   const silent = asked.filter(({ status }) => status instanceof Error).length;
   const found = new Set(statusesOf(asked).map(({ memberId }) => memberId));
   const missing = (heard: readonly EndpointStatus[]): number =>

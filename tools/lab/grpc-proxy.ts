@@ -37,7 +37,8 @@ export async function startGrpcProxy(cluster: EtcdCluster): Promise<GrpcProxy> {
       "--insecure-skip-tls-verify",
     );
   }
-  const env = { PATH: process.env["PATH"] };
+  // The proxy is its own client too, by the system's authorities alone, and ends after five seconds where it does not trust itself.
+  const env = { PATH: process.env["PATH"], ...(files.ca !== undefined && { SSL_CERT_FILE: files.ca }) };
   const launched = await LabProcess.start({ command: programs.etcd, args, env, logFile: join(folder, `proxy-${port}.log`) });
   const url = `${scheme}://${address}`;
   try {
