@@ -5,6 +5,7 @@ import { copyToReplicas, headAfter, replicasNeedAttention } from "../shared/jobs
 import type { ReplicaOutcome } from "../shared/jobs/copy/to-replicas.ts";
 import { attentionOf, dissentersOf } from "../shared/manifest/attention.ts";
 import { revisionOf, storedAlarmsOf } from "../shared/manifest/content.ts";
+import { howToAccept } from "../shared/manifest/lineages.ts";
 import { parseUtc } from "../shared/manifest/slot.ts";
 import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
 import type { Register, Session } from "./command.ts";
@@ -54,10 +55,19 @@ export const registerBackup: Register = (program, run) => {
         warnOf(session.console, copies);
         // The snapshot stands; what was interrupted is its copy.
         if (copies.some((each) => each.outcome === "failed" && each.error.code === "interrupted")) return 130;
-        return attentionOf(result.manifest).length > 0 || result.notWrapped.length > 0 || replicasNeedAttention(copies) ? 6 : 0;
+        return attentionOf(result.manifest).length > 0 ||
+          result.notWrapped.length > 0 ||
+          replicasNeedAttention(copies) ||
+          lineageNeedsAttention(result)
+          ? 6
+          : 0;
       }),
     );
 };
+
+function lineageNeedsAttention({ lineageAttention, lineageFaults }: BackupResult): boolean {
+  return lineageAttention !== undefined || lineageFaults.length > 0;
+}
 
 function parseSlot(text: string | undefined): Date | undefined {
   if (text === undefined) return undefined;
@@ -70,7 +80,7 @@ function parseSlot(text: string | undefined): Date | undefined {
 }
 
 function report({ console, json }: Session, result: BackupResult, copies: readonly ReplicaOutcome[]): void {
-  const { manifest, manifestDigest, existing, furtherCopies, phases, notWrapped } = result;
+  const { manifest, manifestDigest, existing, furtherCopies, phases, notWrapped, lineageAttention, lineageFaults } = result;
   const custody = headAfter(result.custody, copies);
   const { source } = manifest.etcd;
   const databaseBytes = manifest.snapshot.bytes - TRAILER_BYTES;
@@ -85,6 +95,8 @@ function report({ console, json }: Session, result: BackupResult, copies: readon
       storedBytes: manifest.stored.bytes,
       member: { id: source.memberId, name: source.name, endpoint: source.endpoint, version: source.version },
       lineage: manifest.lineage,
+      lineageAttention: lineageAttention ?? null,
+      unbelievedLineages: lineageFaults.map(({ key, code, message }) => ({ key, code, message })),
       proof: describeProof(manifest),
       alarms: storedAlarmsOf(manifest) ?? null,
       dissenters: dissentersOf(manifest),
@@ -121,6 +133,13 @@ function report({ console, json }: Session, result: BackupResult, copies: readon
       ["proof", explainProof(manifest)],
       ["alarms", describeAlarms(manifest)],
       ...quarantined,
+      ...(lineageAttention === undefined
+        ? []
+        : ([["NOT ACCEPTED", `${lineageAttention.message}; ${howToAccept(manifest.cluster, lineageAttention.number)}`]] satisfies [
+            string,
+            string,
+          ][])),
+      ...lineageFaults.map(({ message }): [string, string] => ["NO LINEAGE", message]),
       ["manifest", manifestDigest],
       ["custody", describeReceipt(custody)],
       ...outcomeFields(copies),

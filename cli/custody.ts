@@ -159,7 +159,7 @@ function describeSubject(key: string): string {
 }
 
 function describeReport(cluster: string, { head, findings, records, documents, copied }: CustodyReport): string {
-  const looked = `${records} records, held against ${documents} documents (manifests, countersignatures, lineages, rewraps)`;
+  const looked = `${records} records, held against ${documents} documents (manifests, countersignatures, lineages, acceptances, rewraps)`;
   const own = head === undefined ? "there is no log" : `head ${describeReceipt(head)}`;
   const last = copied === undefined ? own : `${own}\n${describeCopied(copied)}`;
   if (findings.length === 0) return `the custody log of ${cluster} holds: ${looked}\n${last}`;

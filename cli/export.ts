@@ -1,10 +1,12 @@
 import { restoreWarnings } from "../shared/manifest/attention.ts";
 import { exportSnapshot } from "../shared/jobs/export.ts";
+import { standingOf } from "../shared/jobs/lineage-standing.ts";
 import { readIdentityFile, requireFree, unfinishedOutputs, writeOutput } from "../shared/wire.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register } from "./command.ts";
 import { print, printJson, tell } from "./console.ts";
 import { formatBytes, printable } from "./format.ts";
+import { attentionJson } from "./lineages.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
 
 /** `lifeboat export`. */
@@ -39,16 +41,19 @@ export const registerExport: Register = (program, run) => {
           { ...ports, progress },
           { ref, identities, signal: session.console.signal, write: (bytes) => writeOutput(out, bytes) },
         ).finally(() => progress.close());
+        const standing = await standingOf(ports, manifest.cluster, manifest.lineage, session.console.signal);
         const { bytes, sha256 } = manifest.snapshot;
         const name = `${manifest.cluster}/${manifest.id}`;
         for (const words of restoreWarnings(manifest)) tell(session.console, `warning: ${words}`);
         const { version: etcdVersion } = manifest.etcd.source;
-        if (session.json) printJson(session.console, "export", { ref: name, file: out, bytes, sha256, etcdVersion });
+        const lineageAttention = attentionJson(manifest.cluster, standing);
+        if (session.json) printJson(session.console, "export", { ref: name, file: out, bytes, sha256, etcdVersion, lineageAttention });
         else
           print(
             session.console,
             `wrote ${options.out}: ${name}, ${formatBytes(bytes)}, ${sha256}\nIt holds every secret of the cluster unencrypted: delete it when it is no longer needed.`,
           );
+        if (standing.warning !== undefined) tell(session.console, `warning: ${standing.warning}`);
         return 0;
       }),
     );

@@ -13,6 +13,8 @@ import type { Register } from "./command.ts";
 import { print, printJson, tell, widthOf } from "./console.ts";
 import { describeProof } from "./describe.ts";
 import { formatBytes, formatFields, formatTable, formatTime } from "./format.ts";
+import { attentionIn, isAccepted, standings, warningsIn } from "./lineages.ts";
+import type { ClusterLineages } from "./lineages.ts";
 import { alsoIn, placesOf, presenceFields } from "./replicas.ts";
 import { requireCluster } from "./require-cluster.ts";
 import { nameAll, summarize } from "./summary.ts";
@@ -40,7 +42,10 @@ export const registerLs: Register = (program, run) => {
       const asked = listReplicas(vault, names, late.signal);
       // It is awaited below; until then a failure is not unhandled.
       asked.catch(() => undefined);
-      const listings = await Promise.all(names.map((name) => listSnapshots(vault, name, window)));
+      const [lineages, ...listings] = await Promise.all([
+        standings(vault, names),
+        ...names.map((name) => listSnapshots(vault, name, window)),
+      ]);
       const cancel = console.clock.after(MORE_MS, () => late.abort(`${MORE_MS / 1000} s after the store had`));
       const waitForReplicas = (): Promise<readonly ReplicaListing[]> => asked.finally(cancel);
       const snapshots = listings.flatMap((listing) => listing.snapshots);
@@ -50,7 +55,8 @@ export const registerLs: Register = (program, run) => {
       if (session.json) {
         replicas = await waitForReplicas();
         printJson(console, "ls", {
-          snapshots: snapshots.map((each) => ({ ...toJson(each), replicas: placesOf(refOf(each), replicas) })),
+          snapshots: snapshots.map((each) => ({ ...toJson(each, lineages), replicas: placesOf(refOf(each), replicas) })),
+          lineageAttention: attentionIn(lineages),
           badCountersignatures: bad.map(({ key, error }) => ({ key, code: error.code, message: error.message })),
           replicas: replicas.map((each) => ({
             name: each.name,
@@ -65,7 +71,14 @@ export const registerLs: Register = (program, run) => {
           tell(console, `there are no snapshots ${which}in ${vault.blobs.location}`);
         } else {
           const layout = { width: widthOf(console.stdout), dispensable: ["TAKEN", "LINEAGE", "REVISION", "STORED", "DATABASE"] };
-          print(console, formatTable(HEAD, snapshots.map(toRow), layout));
+          print(
+            console,
+            formatTable(
+              HEAD,
+              snapshots.map((each) => toRow(each, lineages)),
+              layout,
+            ),
+          );
         }
         // What there is stands already while a replica is waited for.
         replicas = await waitForReplicas();
@@ -78,6 +91,7 @@ export const registerLs: Register = (program, run) => {
       );
       for (const line of summarize([...faults, ...bad.map(({ key, error }) => faultOf(key, key, error))]))
         tell(console, `warning: ${line}`);
+      for (const warning of warningsIn(lineages)) tell(console, `warning: ${warning}`);
       for (const each of replicas) {
         if (each.error !== undefined) tell(console, `warning: replica ${each.name}: ${each.error.message}`);
         const also = alsoIn(each, all);
@@ -101,7 +115,7 @@ function refOf({ cluster, id }: Listed): string {
   return `${cluster}/${id}`;
 }
 
-function toRow(each: Listed): string[] {
+function toRow(each: Listed, lineages: ClusterLineages): string[] {
   const ref = refOf(each);
   if ("error" in each) return [ref, "", "", "", "", "", "", each.error.code];
   const { manifest } = each.found;
@@ -111,13 +125,13 @@ function toRow(each: Listed): string[] {
     formatBytes(manifest.snapshot.bytes - TRAILER_BYTES),
     formatBytes(manifest.stored.bytes),
     String(revisionOf(manifest)),
-    String(manifest.lineage),
+    `${manifest.lineage}${isAccepted(lineages, manifest) === false ? "!" : ""}`,
     manifest.quarantine === undefined ? manifest.proof.status : "quarantined",
     each.verification === undefined ? "no" : formatTime(each.verification.verifiedAt),
   ];
 }
 
-function toJson(each: Listed): Omit<JsonDocument<"ls">["snapshots"][number], "replicas"> {
+function toJson(each: Listed, lineages: ClusterLineages): Omit<JsonDocument<"ls">["snapshots"][number], "replicas"> {
   const slot = parseId(each.id)?.slot;
   if (slot === undefined) throw new Error(`${each.id} was listed, and is no id`);
   const head = { ref: refOf(each), cluster: each.cluster, id: each.id, slot: slot.toISOString() };
@@ -130,6 +144,7 @@ function toJson(each: Listed): Omit<JsonDocument<"ls">["snapshots"][number], "re
     storedBytes: manifest.stored.bytes,
     revision: revisionOf(manifest),
     lineage: manifest.lineage,
+    lineageAccepted: isAccepted(lineages, manifest) ?? null,
     proof: describeProof(manifest),
     quarantined: manifest.quarantine !== undefined,
     verifiedAt: each.verification?.verifiedAt ?? null,
@@ -145,6 +160,7 @@ const NOTHING_KNOWN = {
   storedBytes: null,
   revision: null,
   lineage: null,
+  lineageAccepted: null,
   proof: null,
   quarantined: null,
   verifiedAt: null,

@@ -131,6 +131,7 @@ export function preflightJson(
     alarms: alarms ?? null,
     clientCertificateExpires: clientCertificate?.notAfter.toISOString() ?? null,
     lineage: lineage === undefined ? null : { number: lineage.number, opens: lineage.opens?.reason ?? null },
+    lineageAttention: result.lineageAttention ?? null,
     findings,
   };
 }
@@ -170,6 +171,7 @@ const NOBODY_ASKED = {
   alarms: null,
   clientCertificateExpires: null,
   lineage: null,
+  lineageAttention: null,
 } as const;
 
 const NOTHING_KNOWN = {

@@ -23,6 +23,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   export: async () => (await import("./export.ts")).registerExport,
   keys: async () => (await import("./keys.ts")).registerKeys,
   custody: async () => (await import("./custody.ts")).registerCustody,
+  lineage: async () => (await import("./lineage.ts")).registerLineage,
   rewrap: async () => (await import("./rewrap.ts")).registerRewrap,
   orphans: async () => (await import("./orphans.ts")).registerOrphans,
   doctor: async () => (await import("./doctor.ts")).registerDoctor,

@@ -1,4 +1,6 @@
 import { standings } from "../shared/jobs/copy/standing.ts";
+import { standingOf } from "../shared/jobs/lineage-standing.ts";
+import type { LineageStanding } from "../shared/jobs/lineage-standing.ts";
 import { showSnapshot } from "../shared/jobs/show.ts";
 import type { Shown } from "../shared/jobs/show.ts";
 import { UNKNOWN_MEMBER } from "../shared/etcd/cluster-facts.ts";
@@ -18,6 +20,7 @@ import {
   explainVotes,
 } from "./describe.ts";
 import { formatBytes, formatFields, formatTime } from "./format.ts";
+import { attentionJson } from "./lineages.ts";
 import { standingFields } from "./replicas.ts";
 
 /** `lifeboat show`. */
@@ -33,17 +36,21 @@ export const registerShow: Register = (program, run) => {
         const ports = await session.openToRead();
         const shown = await showSnapshot(ports, ref);
         const replicas = await standings(ports, shown);
+        const standing = await standingOf(ports, shown.manifest.cluster, shown.manifest.lineage, session.console.signal);
         if (session.json)
           printJson(session.console, "show", {
             ref: `${shown.manifest.cluster}/${shown.manifest.id}`,
             manifest: shown.manifest,
             manifestDigest: shown.digest,
+            lineageAccepted: standing.accepted ?? null,
+            lineageAttention: attentionJson(shown.manifest.cluster, standing),
             verifications: shown.verifications,
             addedWrappings: shown.addedWrappings ?? null,
             badCountersignatures: shown.badCountersignatures.map(({ key, error }) => ({ key, code: error.code, message: error.message })),
             replicas: replicas.map((each) => ({ ...each, reason: each.reason ?? null })),
           });
-        else print(session.console, formatFields([...fieldsOf(shown), ...standingFields(replicas)]));
+        else print(session.console, formatFields([...fieldsOf(shown, standing), ...standingFields(replicas)]));
+        if (standing.warning !== undefined) tell(session.console, `warning: ${standing.warning}`);
         for (const words of restoreWarnings(shown.manifest)) tell(session.console, `warning: ${words}`);
         for (const { key, error } of shown.badCountersignatures) tell(session.console, `warning: ${key}: ${error.message}`);
         return shown.badCountersignatures.length > 0 || replicas.some(({ state }) => state === "different" || state === "incomplete")
@@ -53,13 +60,13 @@ export const registerShow: Register = (program, run) => {
     );
 };
 
-function fieldsOf({ manifest, digest, verifications, addedWrappings }: Shown): [string, string][] {
+function fieldsOf({ manifest, digest, verifications, addedWrappings }: Shown, { accepted }: LineageStanding): [string, string][] {
   const { etcd, snapshot, stored } = manifest;
   return [
     ["snapshot", `${manifest.cluster}/${manifest.id}`],
     ["taken", `${formatTime(manifest.startedAt)} by ${manifest.tool.name} ${manifest.tool.version}`],
     ["slot", `${formatTime(manifest.slot.time)} (${manifest.slot.trigger})`],
-    ["etcd cluster", `${etcd.clusterId}, lineage ${manifest.lineage}`],
+    ["etcd cluster", `${etcd.clusterId}, lineage ${manifest.lineage}${accepted === false ? " (NOT ACCEPTED)" : ""}`],
     [
       "from",
       `${describeSource(manifest)} (${etcd.source.memberId === UNKNOWN_MEMBER ? "" : `${etcd.source.memberId}, `}${etcd.source.endpoint}, etcd ${etcd.source.version}${etcd.source.isLeader ? ", leader" : ""})`,

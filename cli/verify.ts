@@ -1,7 +1,7 @@
 import { verifyDeep, verifyShallow } from "../shared/jobs/verify.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register } from "./command.ts";
-import { print, printJson } from "./console.ts";
+import { print, printJson, tell } from "./console.ts";
 import { describeReceipt } from "./describe.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
 
@@ -22,7 +22,7 @@ export const registerVerify: Register = (program, run) => {
         const verify = options.deep === true ? verifyDeep : verifyShallow;
         const ports = await session.openPorts();
         const result = await verify({ ...ports, progress }, ref, session.console.signal).finally(() => progress.close());
-        const { manifest, digest, checks, countersignature, custody } = result;
+        const { manifest, digest, checks, countersignature, custody, lineageFindings } = result;
         const name = `${manifest.cluster}/${manifest.id}`;
         if (session.json) {
           printJson(session.console, "verify", {
@@ -33,6 +33,7 @@ export const registerVerify: Register = (program, run) => {
             manifestDigest: digest,
             countersignature: countersignature ?? null,
             custody: custody ?? null,
+            lineageFindings: lineageFindings ?? null,
           });
         } else {
           print(session.console, `${name} is good: ${checks.join(", ")}`);
@@ -42,7 +43,8 @@ export const registerVerify: Register = (program, run) => {
           );
           if (custody !== undefined) print(session.console, `custody: ${describeReceipt(custody)}`);
         }
-        return 0;
+        for (const { message } of lineageFindings ?? []) tell(session.console, `warning: ${message}`);
+        return (lineageFindings ?? []).length > 0 ? 6 : 0;
       }),
     );
 };

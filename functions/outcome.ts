@@ -1,14 +1,21 @@
 import type { BackupResult } from "../shared/jobs/backup.ts";
 import { attentionOf, dissentersOf } from "../shared/manifest/attention.ts";
+import { howToAccept } from "../shared/manifest/lineages.ts";
 import type { Manifest } from "../shared/manifest/schema.ts";
 import type { BackupOutcome } from "../shared/service.ts";
 import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
 import type { Measured } from "./metrics.ts";
 
 /** What the state machine is told of a backup. */
-export function outcomeOf({ manifest, manifestDigest, existing, custody, notWrapped }: BackupResult): BackupOutcome {
+export function outcomeOf(result: BackupResult): BackupOutcome {
+  const { manifest, manifestDigest, existing, custody, notWrapped, lineageAttention, lineageFaults } = result;
   const { cluster, id, lineage, proof, quarantine, snapshot, stored } = manifest;
-  const findings = [...attentionOf(manifest), ...notWrapped];
+  const findings = [
+    ...attentionOf(manifest),
+    ...notWrapped,
+    ...(lineageAttention === undefined ? [] : [`${lineageAttention.message}; ${howToAccept(cluster, lineageAttention.number)}`]),
+    ...lineageFaults.map(({ message }) => message),
+  ];
   return {
     cluster,
     id,
@@ -18,6 +25,7 @@ export function outcomeOf({ manifest, manifestDigest, existing, custody, notWrap
     quarantined: quarantine !== undefined,
     dissenters: dissentersOf(manifest),
     lineage,
+    lineageAttention: lineageAttention ?? null,
     databaseBytes: snapshot.bytes - TRAILER_BYTES,
     storedBytes: stored.bytes,
     custody: custody === undefined ? null : `${custody.sequence}:${custody.digest}`,

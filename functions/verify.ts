@@ -18,7 +18,8 @@ export const handler = serve({
   async run({ cluster, id }, { loaded, ports, signal }): Promise<{ outcome: VerifyOutcome; measured: Measured }> {
     const { rpo } = findCluster(loaded, cluster);
     const verified = await verifyDeep(ports, `${cluster}/${id}`, signal);
-    const { countersignature } = verified;
+    const { countersignature, lineageFindings = [] } = verified;
+    for (const { message } of lineageFindings) ports.progress.note("warn", message);
     const copies = await copyToReplicas(ports, [verified], { purpose: "audit", signal });
     const custody = headAfter(verified.custody, copies);
     if (countersignature === undefined || custody === undefined) throw new Error("a deep verification left no countersignature");
@@ -30,8 +31,13 @@ export const handler = serve({
         countersignature,
         custody: `${custody.sequence}:${custody.digest}`,
         replicas: copies.map(({ replica, outcome }) => ({ replica, outcome })),
+        findings: lineageFindings.map(({ message }) => message),
       },
-      measured: { verified: isRecent(verified.manifest, ports.clock.now(), rpo) ? 1 : 0, replicaFailed: countFailed(copies) },
+      measured: {
+        verified: isRecent(verified.manifest, ports.clock.now(), rpo) ? 1 : 0,
+        replicaFailed: countFailed(copies),
+        newLineage: lineageFindings.length,
+      },
     };
   },
 });

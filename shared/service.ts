@@ -58,6 +58,8 @@ export interface BackupOutcome {
   readonly quarantined: boolean;
   readonly dissenters: readonly string[];
   readonly lineage: number;
+  /** Where the lineage that the cluster is in waits for a person to accept it: since when (ISO 8601 in UTC), and why it was opened. */
+  readonly lineageAttention: { readonly number: number; readonly reason: string; readonly message: string; readonly since: string } | null;
   readonly databaseBytes: number;
   readonly storedBytes: number;
   /** The head of the custody log, to be kept elsewhere: `SEQ:sha256:HEX`; null where the log could not be told. */
@@ -76,6 +78,8 @@ export interface VerifyOutcome {
   readonly custody: string;
   /** What became of the snapshot in each replica; `failed` leaves what was verified as good as it is. */
   readonly replicas: readonly { readonly replica: string; readonly outcome: "copied" | "existing" | "failed" }[];
+  /** What stands as a lineage of the cluster and no backup opened, a sentence each. It says nothing against the snapshot. */
+  readonly findings: readonly string[];
 }
 
 /** The output of an execution that succeeded. */
@@ -110,6 +114,7 @@ export const METRICS = {
   backupQuarantined: "BackupQuarantined",
   /** How many members contradict the quorum. */
   dissent: "Dissent",
+  /** A lineage was opened; or the verification found some that no backup opened, or something in the place of one. */
   newLineage: "NewLineage",
   /** A snapshot was read back and countersigned; 0 as above. */
   verified: "Verified",

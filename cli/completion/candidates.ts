@@ -61,8 +61,8 @@ function read(program: Command, words: readonly string[]): Reading {
       option = known?.required === true ? known : undefined;
     } else if (command === program && word === "help") {
       // The name of a command follows.
-    } else if (command === program) {
-      command = program.commands.find((each) => each.name() === word);
+    } else if (command !== undefined && command.commands.length > 0) {
+      command = command.commands.find((each) => each.name() === word);
     } else {
       position++;
     }
@@ -89,8 +89,8 @@ async function completeWord(program: Command, command: Command, position: number
     const flags = optionsOf(program, command).map((each) => ({ word: each.long ?? each.flags, about: each.description }));
     return { kind: "words", words: flags };
   }
-  if (command === program) {
-    const commands = program.createHelp().visibleCommands(program);
+  if (command.commands.length > 0) {
+    const commands = program.createHelp().visibleCommands(command);
     return { kind: "words", words: commands.map((each) => ({ word: each.name(), about: each.summary() })) };
   }
   const argument = command.registeredArguments[position];

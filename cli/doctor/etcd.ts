@@ -9,6 +9,7 @@ export const runEtcd: RunCheck<"etcd"> = async (session, { config }) => {
   const reports = await checkEtcd(
     clusters,
     (cluster, look) => session.withCluster(cluster, (ports, { etcd, policy }) => look({ ...ports, etcd, policy })),
+    () => session.openPorts(),
     session.console.signal,
   );
   return {

@@ -72,7 +72,7 @@ export class ClusterAlarms extends Construct {
       "lineage",
       METRICS.newLineage,
       HEADINGS.lineage,
-      "the endpoints answer as another cluster, as an older one, or most keys are gone",
+      "the endpoints answer as another cluster, as an older one, or most keys are gone; or a lineage is there that no backup opened",
     );
     this.#counted("key", METRICS.keyUnusable, HEADINGS.key, "a key is disabled, about to be deleted, or gone");
 

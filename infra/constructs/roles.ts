@@ -23,7 +23,10 @@ export function backupRole(scope: Construct, id: string, props: RoleProps): Role
   return roleWith(scope, id, props, [
     // Clusters know each other's names of objects: were the right bound to a prefix, S3 would answer for an absent object as for a forbidden one.
     allow(["s3:ListBucket"], [vault.bucketArn]),
-    allow(["s3:GetObject", "s3:GetObjectVersion"], [...below(props, "snapshots", "verified", "lineage", "custody"), markerOf(props)]),
+    allow(
+      ["s3:GetObject", "s3:GetObjectVersion"],
+      [...below(props, "snapshots", "verified", "lineage", "acceptances", "custody"), markerOf(props)],
+    ),
     allow(putActions(deployment), [...below(props, "data", "snapshots", "lineage", "custody"), markerOf(props)]),
     ...lockStatements(props),
     allow(["kms:Encrypt"], [vault.wrappingKey.keyArn], contextOf(cluster)),
@@ -34,7 +37,10 @@ export function backupRole(scope: Construct, id: string, props: RoleProps): Role
   ]);
 }
 
-/** May read, unwrap and countersign what the other role put, and copy it to replicas: no manifest, no data of its own in the vault, no removal. */
+/**
+ * May read, unwrap and countersign what the other role put, and copy it to replicas: no manifest, no data of its own in the vault, no removal. Nor an acceptance of
+ * a lineage, which is a person's word.
+ */
 export function verifyRole(scope: Construct, id: string, props: RoleProps): Role {
   const { deployment, cluster, vault } = props;
   return roleWith(scope, id, props, [

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { bytes, cluster, count, digest, object, receipt, ref, revision, text } from "./parts.ts";
+import { bytes, cluster, count, digest, lineageAttention, object, receipt, ref, revision, text, unbelieved } from "./parts.ts";
 
 /** Steps of a backup in the order in which they first run. */
 const PHASES = ["lock", "slot", "preflight", "lineage", "stream", "agreement", "store", "custody", "manifest"] as const;
@@ -16,6 +16,8 @@ export const backupDocument = object({
     "the member that gave the snapshot; `id` is `0` and `name` empty where several stand behind the endpoint",
   ),
   lineage: z.int().positive(),
+  lineageAttention,
+  unbelievedLineages: z.array(unbelieved).describe("what stands in the place of a lineage or an acceptance"),
   proof: text.describe("`proven`, or `unproven: ` and the reason"),
   alarms: z
     .array(object({ memberId: text, alarm: text }))

@@ -4,6 +4,7 @@ import { custodyDocument } from "./custody.ts";
 import { doctorDocument } from "./doctor.ts";
 import { invokeDocument } from "./invoke.ts";
 import { initDocument, keysDocument, rewrapDocument } from "./keys.ts";
+import { lineageDocument } from "./lineage.ts";
 import { listDocument } from "./list.ts";
 import { orphansDocument } from "./orphans.ts";
 import { object, text } from "./parts.ts";
@@ -27,6 +28,7 @@ export const DOCUMENTS = {
   export: exportDocument,
   keys: keysDocument,
   custody: custodyDocument,
+  lineage: lineageDocument,
   rewrap: rewrapDocument,
   orphans: orphansDocument,
   doctor: doctorDocument,

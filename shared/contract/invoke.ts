@@ -13,6 +13,7 @@ export const invokeDocument = object({
     quarantined: z.boolean(),
     dissenters: z.array(text),
     lineage: z.int().positive(),
+    lineageAttention: object({ number: z.int().positive(), reason: text, message: text, since: text }).nullable(),
     databaseBytes: bytes,
     storedBytes: bytes,
     custody: text.nullable().describe("`SEQ:DIGEST`"),
@@ -25,5 +26,6 @@ export const invokeDocument = object({
     countersignature: text,
     custody: text.describe("`SEQ:DIGEST`"),
     replicas: z.array(object({ replica: text, outcome: z.enum(["copied", "existing", "failed"]) })),
+    findings: z.array(text).describe("what was found about the cluster's lineages"),
   }),
 });

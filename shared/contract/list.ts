@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { bytes, cluster, digest, fault, object, ref, revision, text, time, unbelieved } from "./parts.ts";
+import { bytes, cluster, clusterAttention, digest, fault, object, ref, revision, text, time, unbelieved } from "./parts.ts";
 
 export const listDocument = object({
   snapshots: z
@@ -14,6 +14,7 @@ export const listDocument = object({
         storedBytes: bytes.nullable(),
         revision: revision.nullable(),
         lineage: z.int().positive().nullable(),
+        lineageAccepted: z.boolean().nullable().describe("null where that is not known"),
         proof: text.nullable().describe("`proven`, or `unproven: ` and the reason"),
         quarantined: z.boolean().nullable(),
         verifiedAt: time
@@ -27,6 +28,7 @@ export const listDocument = object({
       }),
     )
     .describe("oldest first"),
+  lineageAttention: z.array(clusterAttention).describe("of each cluster whose current lineage waits for a person"),
   badCountersignatures: z.array(unbelieved),
   replicas: z.array(
     object({

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { LINEAGE_REASONS } from "../manifest/schema.ts";
 
 /** What several documents of `--json` have in common. Every field is always there, and null where there is nothing. */
 
@@ -23,6 +24,31 @@ export const fault = object({ code: text.describe("stable, such as `verify/signa
 
 /** A record of the custody log. */
 export const receipt = object({ sequence: z.int().positive(), digest });
+
+const attentionFields = {
+  number: z.int().positive(),
+  reason: z.enum(LINEAGE_REASONS),
+  message: text.describe("a sentence"),
+  since: time.describe("when it was opened"),
+};
+
+/** A lineage that waits for a person to accept it. */
+export const lineageAttention = object(attentionFields)
+  .nullable()
+  .describe("why the cluster's lineage waits for a person; null where it does not");
+
+/** The same in a list over clusters. */
+export const clusterAttention = object({ cluster, ...attentionFields });
+
+/** The same of the lineage of one snapshot. */
+export const snapshotAttention = object({
+  ...attentionFields,
+  lastAccepted: object({ lineage: z.int().positive(), ref: ref.nullable().describe("its newest snapshot; null where that is not known") })
+    .nullable()
+    .describe("the last lineage before it that a person accepted"),
+})
+  .nullable()
+  .describe("why the snapshot's lineage waits for a person; null where it does not");
 
 /** What a look at a cluster, or at what lifeboat relies on, found. */
 export const finding = object({

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { bytes, cluster, fault, finding, object, revision, text, time } from "./parts.ts";
+import { bytes, cluster, fault, finding, lineageAttention, object, revision, text, time } from "./parts.ts";
 
 /** Where no endpoint answers, or the members cannot be listed, what only they know is null. */
 export const preflightDocument = object({
@@ -37,5 +37,6 @@ export const preflightDocument = object({
     number: z.int().positive(),
     opens: text.nullable().describe("the reason why the next backup opens it, or null"),
   }).nullable(),
+  lineageAttention,
   findings: z.array(finding),
 });

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { manifestSchema, verificationSchema, wrappingSchema } from "../manifest/schema.ts";
-import { bytes, count, digest, object, receipt, ref, text, unbelieved } from "./parts.ts";
+import { bytes, count, digest, object, receipt, ref, snapshotAttention, text, unbelieved } from "./parts.ts";
 
 /** The documents of commands about one snapshot. */
 
@@ -8,6 +8,8 @@ export const showDocument = object({
   ref,
   manifest: manifestSchema.describe("the signed payload: docs/format.md"),
   manifestDigest: digest,
+  lineageAccepted: z.boolean().nullable().describe("null where that is not known"),
+  lineageAttention: snapshotAttention,
   verifications: z.array(verificationSchema).describe("the countersignatures of exactly this manifest: docs/format.md"),
   addedWrappings: z.array(wrappingSchema).nullable().describe("those of rewraps since; null where the caller may not read them"),
   badCountersignatures: z.array(unbelieved),
@@ -29,6 +31,10 @@ export const verifyDocument = object({
   manifestDigest: digest,
   countersignature: text.nullable().describe("its key in the store; of `--deep` only"),
   custody: receipt.nullable().describe("the record that tells of it; of `--deep` only"),
+  lineageFindings: z
+    .array(object({ code: z.enum(["lineage/unannounced", "lineage/unbelieved", "lineage/unread"]), key: text, message: text }))
+    .nullable()
+    .describe("what stands as a lineage of the cluster and no backup opened; of `--deep` only"),
 });
 
 export const copyDocument = object({
@@ -48,4 +54,5 @@ export const exportDocument = object({
   bytes,
   sha256: digest,
   etcdVersion: text,
+  lineageAttention: snapshotAttention,
 });

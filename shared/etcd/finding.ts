@@ -29,7 +29,10 @@ export type FindingCode =
   | "grpc-proxy"
   | "balancer"
   | "voters-differ"
-  | "unproven-ahead";
+  | "unproven-ahead"
+  | "lineage-unaccepted"
+  | "lineage-unbelieved"
+  | "lineage-unknown";
 
 export interface Finding {
   readonly code: FindingCode;

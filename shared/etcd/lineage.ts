@@ -1,3 +1,5 @@
+import { LifeboatError } from "../errors.ts";
+import { whyOpened } from "../manifest/lineages.ts";
 import type { Lineage, LineageReason } from "../manifest/schema.ts";
 
 /** What the cluster answers now. */
@@ -18,10 +20,19 @@ export interface LastSnapshot {
   readonly liveKeys: number | undefined;
 }
 
+/** The snapshot of the lineage that had most keys within the last 7 days. */
+export interface FullestSnapshot {
+  readonly id: string;
+  readonly liveKeys: number;
+}
+
 /** A cluster's present lineage and the last that is known of it. */
 export interface History {
   readonly current: Lineage | undefined;
   readonly last: LastSnapshot | undefined;
+  readonly most: FullestSnapshot | undefined;
+  /** The number that the next lineage would have; undefined where something else stands under each that it could have. */
+  readonly next: number | undefined;
 }
 
 /** The lineage that a snapshot belongs to, and the record to open where it is a new one. */
@@ -35,21 +46,23 @@ const COLLAPSE = { toFraction: 1 / 4, ofAtLeast: 100 } as const;
 
 /**
  * A lineage is one unbroken history of one etcd cluster. The first backup opens lineage 1 and pins the cluster id; another id, or a
- * revision below the last snapshot's (somebody restored an older state), or most of the keys gone opens the next one, so that a wrong or emptied
- * cluster can never push the good snapshots out.
+ * revision below the last snapshot's (somebody restored an older state), or most of the keys of the last 7 days gone opens the next one, so that a wrong or
+ * emptied cluster can never push the good snapshots out, neither at once nor step by step. Throws `verify/format` where a lineage would have to be opened, and no number is free.
  */
-export function decideLineage({ current, last }: History, observed: Observed): LineageDecision {
-  if (current === undefined) return open(1, "first-backup", observed);
+export function decideLineage({ current, last, most, next }: History, observed: Observed): LineageDecision {
+  if (current === undefined) return open(next, "first-backup", observed);
   const previous = {
     number: current.number,
     clusterId: current.clusterId,
     ...(last === undefined ? {} : { snapshot: last.id, revision: last.revision }),
     ...(last?.liveKeys === undefined ? {} : { liveKeys: last.liveKeys }),
   };
-  if (current.clusterId !== observed.clusterId) return open(current.number + 1, "cluster-id-changed", observed, previous);
+  if (current.clusterId !== observed.clusterId) return open(next, "cluster-id-changed", observed, previous);
   if (last !== undefined && observed.mayLag !== true && observed.revision < last.revision)
-    return open(current.number + 1, "revision-went-backwards", observed, previous);
-  if (isCollapse(last?.liveKeys, observed.liveKeys)) return open(current.number + 1, "key-count-collapsed", observed, previous);
+    return open(next, "revision-went-backwards", observed, previous);
+  if (isCollapse(last?.liveKeys, observed.liveKeys)) return open(next, "key-count-collapsed", observed, previous);
+  if (most !== undefined && isCollapse(most.liveKeys, observed.liveKeys))
+    return open(next, "key-count-collapsed", observed, { ...previous, most: { snapshot: most.id, liveKeys: most.liveKeys } });
   return { number: current.number };
 }
 
@@ -57,7 +70,15 @@ function isCollapse(before: number | undefined, now: number | undefined): boolea
   return before !== undefined && now !== undefined && before >= COLLAPSE.ofAtLeast && now < before * COLLAPSE.toFraction;
 }
 
-function open(number: number, reason: LineageReason, observed: Observed, previous?: Lineage["previous"]): LineageDecision {
+function open(number: number | undefined, reason: LineageReason, observed: Observed, previous?: Lineage["previous"]): LineageDecision {
+  if (number === undefined)
+    throw new LifeboatError(
+      "verify/format",
+      "a new lineage must be opened, and something else stands under every number that it could have",
+      {
+        hint: "find out who put it there, and remove it: lifeboat lineage ls CLUSTER shows what is no lineage",
+      },
+    );
   return {
     number,
     opens: {
@@ -74,17 +95,8 @@ function open(number: number, reason: LineageReason, observed: Observed, previou
 /** The decision as a sentence for people; undefined where nothing changed. */
 export function explainLineage(cluster: string, decision: LineageDecision): string | undefined {
   const { opens } = decision;
-  if (opens?.previous === undefined) return undefined;
-  const { previous } = opens;
-  return `${whyOpened(cluster, opens, previous)}: lineage ${opens.number} begins, and the snapshots of lineage ${previous.number} are frozen`;
-}
-
-type Opening = NonNullable<LineageDecision["opens"]>;
-
-function whyOpened(cluster: string, opens: Opening, previous: NonNullable<Opening["previous"]>): string {
-  if (opens.reason === "cluster-id-changed")
-    return `the endpoints of ${cluster} now answer as etcd cluster ${opens.clusterId}, before it was ${previous.clusterId}`;
-  if (opens.reason === "key-count-collapsed")
-    return `${cluster} has ${opens.liveKeys} keys, and the last snapshot had ${previous.liveKeys}`;
-  return `the revision of ${cluster} went back from ${previous.revision} to ${opens.revision}`;
+  if (opens === undefined) return undefined;
+  if (opens.previous !== undefined)
+    return `${whyOpened(cluster, opens)}: lineage ${opens.number} begins, and the snapshots of lineage ${opens.previous.number} are frozen`;
+  return opens.number === 1 ? undefined : `lineage ${opens.number} of ${cluster} begins anew: no lineage below it is believed`;
 }

@@ -6,7 +6,9 @@ import { decideLineage, explainLineage } from "../etcd/lineage.ts";
 import type { LineageDecision } from "../etcd/lineage.ts";
 import type { HostLock } from "../host-lock/host-lock.ts";
 import { manifestKey } from "../manifest/layout.ts";
-import type { CustodyReceipt, CustodyRecord, Manifest, Stored } from "../manifest/schema.ts";
+import { attentionOfLineage } from "../manifest/lineages.ts";
+import type { LineageAttention, LineageFault } from "../manifest/lineages.ts";
+import type { CustodyReceipt, CustodyRecord, Lineage, Manifest, Stored } from "../manifest/schema.ts";
 import { digestOf, signDocument } from "../manifest/signed-document.ts";
 import { idOfSlot } from "../manifest/slot.ts";
 import type { Progress } from "../progress.ts";
@@ -21,8 +23,11 @@ import type { FoundManifest } from "./catalog.ts";
 import { commitManifest } from "./commit-manifest.ts";
 import type { Committed } from "./commit-manifest.ts";
 import { draftManifest } from "./draft-manifest.ts";
-import { openLineage, readHistory } from "./lineage.ts";
-import type { KnownHistory } from "./lineage.ts";
+import { readHistory } from "./history.ts";
+import type { KnownHistory } from "./history.ts";
+import { openLineage } from "./lineage.ts";
+import { openFaults, readLineages } from "./lineages.ts";
+import type { Lineages } from "./lineages.ts";
 import { Phases } from "./phases.ts";
 import { requireTrustedKey } from "./require-trusted-key.ts";
 import { certificatesEnd, surveyCluster } from "./survey.ts";
@@ -62,6 +67,10 @@ export interface BackupResult {
   readonly custody: CustodyReceipt | undefined;
   /** True where this run opened a lineage that is not the cluster's first. */
   readonly opensLineage: boolean;
+  /** Why a person should look at the lineage that the cluster is in now; undefined where nobody need. */
+  readonly lineageAttention: LineageAttention | undefined;
+  /** What stands in the place of a lineage or an acceptance and is not believed. */
+  readonly lineageFaults: readonly LineageFault[];
   /** When the first of the certificates that the endpoints showed and the client has runs out; undefined where there are none, or nobody was asked. */
   readonly certificatesEnd: Date | undefined;
   /** Why the snapshot's key could not be wrapped under the key of a replica, a sentence each: there it opens by the store's own key and by break-glass alone. */
@@ -93,7 +102,7 @@ export async function backup(ports: BackupPorts, request: BackupRequest): Promis
   );
   const custodian = new Custodian(ports, cluster, "snapshot");
   try {
-    return await backupLocked(ports, request, { phases, custodian, startedAt: clock.now(), notWrapped: [] });
+    return await backupLocked(ports, request, { phases, custodian, startedAt: clock.now(), notWrapped: [], opened: [] });
   } catch (error) {
     await custodian.fail(error, slot === undefined ? [] : [{ key: manifestKey(cluster, idOfSlot(slot)) }]);
     throw error;
@@ -114,14 +123,15 @@ async function backupLocked(ports: BackupPorts, request: BackupRequest, begun: B
   if (place.taken) {
     const found = await readManifest(ports, cluster, place.id);
     await custodian.skip([subjectOf(found)], "the slot was backed up before");
-    return { ...asResult(found, begun), existing: true };
+    return { ...asResult(found, begun, await readLineages(ports, cluster, signal)), existing: true };
   }
 
   const survey = await phases.run("preflight", () => surveyCluster(ports.etcd, ports.clock, request.policy, signal));
   const plan = planBackup(cluster, survey);
   for (const finding of survey.findings.filter(({ severity }) => severity !== "info"))
     ports.progress.note("warn", `${finding.subject}: ${finding.message}; ${finding.fix}`);
-  const history = await phases.run("lineage", () => readHistory(ports, cluster));
+  const history = await phases.run("lineage", () => readHistory(ports, cluster, startedAt, signal));
+  for (const { message } of openFaults(history.lineages)) ports.progress.note("warn", message);
   const expected = decideLineage(history, plan);
   tellLineage(ports.progress, cluster, expected);
 
@@ -129,18 +139,23 @@ async function backupLocked(ports: BackupPorts, request: BackupRequest, begun: B
   const first = { cluster, id: place.id };
   if (plan.quarantine !== undefined) {
     const [one, ...others] = await copyEach(run, first, plan.quarantine.eachSource ? plan.sources.map((each) => [each]) : [plan.sources]);
-    return { ...asResult(one, begun, run), furtherCopies: others };
+    return { ...asResult(one, begun, history.lineages, survey), furtherCopies: others };
   }
   const taken = await takeSnapshot(ports, takeRequest(run, first));
   const { found, existing } = await commit(run, first, taken);
-  if (existing || taken.alsoFrom.length === 0) return { ...asResult(found, begun, run), existing };
+  if (existing || taken.alsoFrom.length === 0) return { ...asResult(found, begun, history.lineages, survey), existing };
   const furtherCopies = await copyOthers(run, first, taken);
-  return { ...asResult(found, begun, run), furtherCopies };
+  return { ...asResult(found, begun, history.lineages, survey), furtherCopies };
 }
 
-/** `run` is left out where the slot was taken, and nobody was asked. */
-function asResult({ manifest, digest }: FoundManifest, { phases, custodian, notWrapped }: Begun, run?: Run): BackupResult {
-  const before = run?.history.current;
+/** `lineages` are those of before the run. `survey` is left out where the slot was taken, and nobody was asked. */
+function asResult(
+  { manifest, digest }: FoundManifest,
+  { phases, custodian, notWrapped, opened }: Begun,
+  lineages: Lineages,
+  survey?: Survey,
+): BackupResult {
+  const [lineage] = opened;
   return {
     manifest,
     manifestDigest: digest,
@@ -148,8 +163,13 @@ function asResult({ manifest, digest }: FoundManifest, { phases, custodian, notW
     furtherCopies: [],
     phases: phases.milliseconds,
     custody: custodian.last,
-    opensLineage: before !== undefined && manifest.lineage > before.number,
-    certificatesEnd: run === undefined ? undefined : certificatesEnd(run.survey),
+    opensLineage: lineage !== undefined && lineage.number > 1,
+    lineageAttention: attentionOfLineage(
+      manifest.cluster,
+      lineage === undefined ? lineages.links.at(-1) : { lineage, acceptance: undefined },
+    ),
+    lineageFaults: openFaults(lineages),
+    certificatesEnd: survey === undefined ? undefined : certificatesEnd(survey),
     notWrapped,
   };
 }
@@ -166,6 +186,8 @@ interface Begun {
   readonly startedAt: Date;
   /** Filled as the run goes. */
   readonly notWrapped: string[];
+  /** The lineage that this run opened, if it did. */
+  readonly opened: Lineage[];
 }
 
 /** What the steps of one run share. */
@@ -186,7 +208,7 @@ function takeRequest({ request, survey, plan, phases }: Run, name: SnapshotName)
 
 /** Stores what was taken, announces it in the custody log, and commits its manifest. */
 async function commit(run: Run, name: SnapshotName, taken: Taken): Promise<Committed> {
-  const { ports, request, phases, custodian, startedAt, survey, plan } = run;
+  const { ports, request, phases, custodian, startedAt, survey, plan, opened } = run;
   const { signal } = request;
   const stored = await phases.run("store", () => taken.streamed.pending.commit());
   for (const { message } of taken.streamed.pending.notWrapped)
@@ -194,7 +216,9 @@ async function commit(run: Run, name: SnapshotName, taken: Taken): Promise<Commi
   const lineage = settleLineage(run, name.cluster, taken);
   const custody = await phases.run("custody", async () => {
     throwIfAborted(`the backup of ${name.cluster}`, signal);
-    if (lineage.opens !== undefined) await openLineage(ports, custodian, name.cluster, lineage.opens, signal);
+    // Once for all the copies of a run.
+    if (lineage.opens !== undefined && opened.length === 0)
+      opened.push(await openLineage(ports, custodian, name.cluster, lineage.opens, signal));
     return custodian.announce("backup", subjectsOf(name, stored), { details: seenBy(run, name.cluster), signal });
   });
   return phases.run("manifest", async () => {
@@ -207,7 +231,7 @@ async function commit(run: Run, name: SnapshotName, taken: Taken): Promise<Commi
       createdAt,
       survey,
       clusterId: plan.clusterId,
-      lineage: lineage.number,
+      lineage: opened[0]?.number ?? lineage.number,
       taken,
       stored,
       custody,

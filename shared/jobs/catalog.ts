@@ -4,14 +4,12 @@ import {
   CLUSTERS_PREFIX,
   idInManifestKey,
   isClusterName,
-  lineageKey,
-  lineagePrefix,
   manifestKey,
   partsOfVerifiedKey,
   snapshotsPrefix,
   verifiedPrefix,
 } from "../manifest/layout.ts";
-import type { Lineage, Manifest, Verification } from "../manifest/schema.ts";
+import type { Manifest, Verification } from "../manifest/schema.ts";
 import { digestOf, MAX_DOCUMENT_BYTES, openDocument, saysUnknownKind } from "../manifest/signed-document.ts";
 import type { DocumentOf, Kind, TrustedKeys } from "../manifest/signed-document.ts";
 import { compareIds } from "../manifest/slot.ts";
@@ -58,9 +56,20 @@ export async function listIds(blobs: BlobStore, cluster: string, signal?: AbortS
 /** A snapshot's manifest, its signature and trust checked. `verify/missing` where there is none. */
 export async function readManifest(vault: Vault, cluster: string, id: string): Promise<FoundManifest> {
   const key = manifestKey(cluster, id);
-  const { document, digest } = await readDocument(vault, "snapshot", key, cluster);
-  if (document.id !== id) throw misplaced(key, `snapshot ${document.id}`);
-  return { manifest: document, digest };
+  const bytes = await readSmall(vault.blobs, key, MAX_DOCUMENT_BYTES);
+  const manifest = openAt("snapshot", vault, key, cluster, bytes);
+  if (manifest.id !== id) throw misplaced(key, `snapshot ${manifest.id}`);
+  return { manifest, digest: digestOf(bytes) };
+}
+
+/** The same; undefined where it does not hold, which `lifeboat ls` shows. */
+export async function readIfHolds(vault: Vault, cluster: string, id: string): Promise<FoundManifest | undefined> {
+  try {
+    return await readManifest(vault, cluster, id);
+  } catch (error) {
+    if (!isLifeboatError(error, "verify/")) throw error;
+    return undefined;
+  }
 }
 
 export interface Countersignatures {
@@ -93,33 +102,8 @@ export async function readCountersignatures(vault: Vault, cluster: string, ids?:
   return { good, bad };
 }
 
-/** The newest lineage of a cluster, or undefined before its first backup. */
-export async function readCurrentLineage(vault: Vault, cluster: string): Promise<Lineage | undefined> {
-  let newest = 0;
-  const prefix = lineagePrefix(cluster);
-  for await (const { key } of vault.blobs.list(prefix)) {
-    const number = /^([1-9]\d{0,8})\.json$/.exec(key.slice(prefix.length))?.[1];
-    if (number !== undefined) newest = Math.max(newest, Number(number));
-  }
-  if (newest === 0) return undefined;
-  const key = lineageKey(cluster, newest);
-  const { document } = await readDocument(vault, "lineage", key, cluster);
-  if (document.number !== newest) throw misplaced(key, `lineage ${document.number}`);
-  return document;
-}
-
 /** The kinds that are about one cluster. */
 type KindOfCluster = Exclude<Kind, "store">;
-
-async function readDocument<K extends KindOfCluster>(
-  vault: Vault,
-  kind: K,
-  key: string,
-  cluster: string,
-): Promise<{ document: DocumentOf<K>; digest: string }> {
-  const bytes = await readSmall(vault.blobs, key, MAX_DOCUMENT_BYTES);
-  return { document: openAt(kind, vault, key, cluster, bytes), digest: digestOf(bytes) };
-}
 
 /** A document that was read from `key`, its signature, trust and cluster checked; the rest of its place is the caller's to hold it against. */
 export function openAt<K extends KindOfCluster>(kind: K, vault: Vault, key: string, cluster: string, bytes: Uint8Array): DocumentOf<K> {

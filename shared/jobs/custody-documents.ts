@@ -1,7 +1,7 @@
 import type { Stored } from "../custody/announcements.ts";
 import type { CustodyFinding } from "../custody/finding.ts";
 import { isLifeboatError } from "../errors.ts";
-import { lineagePrefix, rewrapsPrefix, snapshotsPrefix, verifiedPrefix } from "../manifest/layout.ts";
+import { acceptancesPrefix, lineagePrefix, rewrapsPrefix, snapshotsPrefix, verifiedPrefix } from "../manifest/layout.ts";
 import { digestOf, MAX_DOCUMENT_BYTES, saysUnknownKind } from "../manifest/signed-document.ts";
 import { readSmall } from "../store/blob-store.ts";
 import { openAt } from "./catalog.ts";
@@ -40,12 +40,16 @@ const SORTS: readonly {
     prefix: lineagePrefix,
     open: (...at) => ({ custody: openAt("lineage", ...at).custody, data: undefined }),
   },
+  {
+    prefix: acceptancesPrefix,
+    open: (...at) => ({ custody: openAt("acceptance", ...at).custody, data: undefined }),
+  },
 ];
 
 /** 16 at a time: enough to hide the latency of an object store. */
 const PARALLEL_READS = 16;
 
-/** The manifests, countersignatures, rewraps and lineages of a cluster. Holds what the log is held against, not the documents. */
+/** The manifests, countersignatures, rewraps, lineages and acceptances of a cluster. Holds what the log is held against, not the documents. */
 export async function readStoredDocuments(vault: Vault, cluster: string): Promise<StoredDocuments> {
   const documents = new Map<string, Stored>();
   const findings: CustodyFinding[] = [];

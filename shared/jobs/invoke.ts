@@ -76,6 +76,8 @@ const outcomeSchema = z.object({
     quarantined: z.boolean(),
     dissenters: z.array(z.string()),
     lineage: z.number(),
+    // Absent in what a service of an earlier version answers.
+    lineageAttention: z.object({ number: z.number(), reason: z.string(), message: z.string(), since: z.string() }).nullable().default(null),
     databaseBytes: z.number(),
     storedBytes: z.number(),
     custody: custody.nullable(),
@@ -88,6 +90,7 @@ const outcomeSchema = z.object({
     countersignature: z.string(),
     custody,
     replicas: z.array(z.object({ replica: z.string(), outcome: z.enum(["copied", "existing", "failed"]) })),
+    findings: z.array(z.string()).default([]),
   }),
 });
 

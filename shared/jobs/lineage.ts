@@ -1,58 +1,64 @@
 import type { Clock } from "../clock.ts";
 import type { Custodian } from "../custody/custodian.ts";
 import { isLifeboatError, LifeboatError } from "../errors.ts";
-import type { History, LastSnapshot, LineageDecision } from "../etcd/lineage.ts";
+import type { LineageDecision } from "../etcd/lineage.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
-import { liveKeysOf, revisionOf } from "../manifest/content.ts";
 import { lineageKey } from "../manifest/layout.ts";
-import { FORMAT_VERSION } from "../manifest/schema.ts";
-import { signDocument } from "../manifest/signed-document.ts";
+import { nextNumber } from "../manifest/lineages.ts";
 import { putDocument } from "../manifest/put-document.ts";
+import { FORMAT_VERSION } from "../manifest/schema.ts";
+import type { Lineage } from "../manifest/schema.ts";
+import { openDocument, signDocument } from "../manifest/signed-document.ts";
 import { TOOL } from "../version.ts";
-import { listIds, readCurrentLineage, readManifest } from "./catalog.ts";
 import type { Vault } from "./catalog.ts";
+import { readLineages } from "./lineages.ts";
 
-/** A history, and the digest of the manifest that it was read from. */
-export interface KnownHistory extends History {
-  readonly last: KnownSnapshot | undefined;
-}
+/** So often is another number tried, where somebody put something under each just before. */
+const ATTEMPTS = 5;
 
-interface KnownSnapshot extends LastSnapshot {
-  readonly manifestDigest: string;
-}
+type Opening = NonNullable<LineageDecision["opens"]>;
 
-/** What a lineage is decided by. Changes nothing. */
-export async function readHistory(vault: Vault, cluster: string): Promise<KnownHistory> {
-  const current = await readCurrentLineage(vault, cluster);
-  return { current, last: current === undefined ? undefined : await lastSnapshot(vault, cluster, current.number) };
-}
-
-/** The newest good snapshot of a lineage. One whose manifest does not hold cannot speak for it and is passed over: `lifeboat ls` shows it. */
-async function lastSnapshot(vault: Vault, cluster: string, lineage: number): Promise<KnownSnapshot | undefined> {
-  for (const id of (await listIds(vault.blobs, cluster)).toReversed()) {
-    try {
-      const { manifest, digest } = await readManifest(vault, cluster, id);
-      if (manifest.lineage < lineage) return undefined;
-      if (manifest.lineage === lineage && manifest.quarantine === undefined)
-        return { id, revision: revisionOf(manifest), liveKeys: liveKeysOf(manifest), manifestDigest: digest };
-    } catch (error) {
-      if (!isLifeboatError(error, "verify/")) throw error;
-    }
-  }
-  return undefined;
-}
-
-/** Opens a new lineage, which the custody log is told first. Where another host opened the same one meanwhile, that one serves. */
+/**
+ * Opens a new lineage, which the custody log is told first: the document that serves. Where another host opened the same one meanwhile, that is it; where
+ * something else was put under the number meanwhile, the lineage gets the next one that is free.
+ */
 export async function openLineage(
   ports: Vault & { readonly keys: KeyRing; readonly clock: Clock },
   custodian: Custodian,
   cluster: string,
-  opens: NonNullable<LineageDecision["opens"]>,
+  opens: Opening,
   signal?: AbortSignal,
-): Promise<void> {
+): Promise<Lineage> {
+  let { number } = opens;
+  for (let attempt = 1; ; attempt++) {
+    const opened = await tryOpen(ports, custodian, cluster, { ...opens, number }, signal);
+    if (opened !== undefined) return opened;
+    const { links, taken } = await readLineages(ports, cluster, signal);
+    const head = links.at(-1)?.lineage;
+    if (head !== undefined && head.number === number && head.clusterId === opens.clusterId) {
+      await custodian.skip([{ key: lineageKey(cluster, number) }], "another run opened this lineage first");
+      return head;
+    }
+    const isAsBefore = head?.number === opens.previous?.number;
+    const next = isAsBefore ? nextNumber(head?.number ?? 0, taken) : undefined;
+    if (next === undefined || attempt === ATTEMPTS)
+      throw new LifeboatError("busy", `another host opened a lineage of ${cluster} at the same time`, { hint: "run the command again" });
+    await custodian.skip([{ key: lineageKey(cluster, number) }], "something else was put in the place of this lineage");
+    number = next;
+  }
+}
+
+/** Undefined where something stands under the number. */
+async function tryOpen(
+  ports: Vault & { readonly keys: KeyRing; readonly clock: Clock },
+  custodian: Custodian,
+  cluster: string,
+  opens: Opening,
+  signal: AbortSignal | undefined,
+): Promise<Lineage | undefined> {
   const key = lineageKey(cluster, opens.number);
   const custody = await custodian.announce("lineage-opened", [{ key }], { details: { reason: opens.reason }, signal });
-  const document = await signDocument(ports.keys, "lineage", {
+  const lineage = {
     type: "lineage",
     formatVersion: FORMAT_VERSION,
     cluster,
@@ -60,20 +66,14 @@ export async function openLineage(
     openedAt: ports.clock.now().toISOString(),
     tool: TOOL,
     custody,
-  });
+  } as const;
+  const document = await signDocument(ports.keys, "lineage", lineage);
   try {
     await putDocument(ports.blobs, key, document, signal);
     custodian.settle();
+    return openDocument("lineage", document.bytes, ports.trusted, key);
   } catch (error) {
     if (!isLifeboatError(error, "store/exists")) throw error;
-    const there = await readCurrentLineage(ports, cluster);
-    if (there?.clusterId === opens.clusterId && there.number === opens.number) {
-      await custodian.skip([{ key }], "another run opened this lineage first");
-      return;
-    }
-    throw new LifeboatError("busy", `another host opened a lineage of ${cluster} at the same time`, {
-      hint: "run the command again",
-      cause: error,
-    });
+    return undefined;
   }
 }

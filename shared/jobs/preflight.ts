@@ -1,14 +1,19 @@
 import type { Clock } from "../clock.ts";
 import { isLifeboatError } from "../errors.ts";
+import type { LifeboatError } from "../errors.ts";
 import type { ProofWanted } from "../etcd/cluster-facts.ts";
 import type { EtcdSource } from "../etcd/etcd-source.ts";
 import type { Finding } from "../etcd/finding.ts";
 import { decideLineage, explainLineage } from "../etcd/lineage.ts";
 import type { LineageDecision } from "../etcd/lineage.ts";
+import { attentionOfLineage, howToAccept } from "../manifest/lineages.ts";
+import type { LineageAttention, LineageFault } from "../manifest/lineages.ts";
 import { planBackup } from "./backup-plan.ts";
 import type { BackupPlan } from "./backup-plan.ts";
 import type { Vault } from "./catalog.ts";
-import { readHistory } from "./lineage.ts";
+import { readHistory } from "./history.ts";
+import { openFaults } from "./lineages.ts";
+import type { Lineages } from "./lineages.ts";
 import { surveyCluster } from "./survey.ts";
 import type { Survey } from "./survey.ts";
 
@@ -22,16 +27,56 @@ export interface PreflightResult extends Survey {
   /** What a backup would do; undefined where no member could give a snapshot. */
   readonly plan: BackupPlan | undefined;
   readonly lineage: LineageDecision | undefined;
+  /** Why a person should look at the lineage that the cluster is in; undefined where nobody need, or where that is not known. */
+  readonly lineageAttention: LineageAttention | undefined;
 }
 
 /** All that a backup would find, without taking one. Changes nothing. */
 export async function preflight(ports: PreflightPorts, cluster: string, signal?: AbortSignal): Promise<PreflightResult> {
   const survey = await surveyCluster(ports.etcd, ports.clock, ports.policy, signal);
   const plan = planOf(cluster, survey);
-  if (plan === undefined) return { ...survey, plan, lineage: undefined };
-  const lineage = decideLineage(await readHistory(ports, cluster), plan);
-  const change = explainLineage(cluster, lineage);
-  return { ...survey, plan, lineage, findings: change === undefined ? survey.findings : [newLineage(cluster, change), ...survey.findings] };
+  // What the store knows is told though etcd cannot be reached; then etcd is what it is about, and not the store.
+  const [history, unread] = await readHistory(ports, cluster, survey.now, signal).then(
+    (known) => [known, []] as const,
+    (error: unknown) => {
+      if (plan !== undefined || !isLifeboatError(error, "store/", "verify/")) throw error;
+      return [undefined, [unknownLineage(cluster, error)]] as const;
+    },
+  );
+  const lineage = history === undefined || plan === undefined ? undefined : decideLineage(history, plan);
+  const change = lineage === undefined ? undefined : explainLineage(cluster, lineage);
+  const about = history === undefined ? unread : lineageFindings(cluster, history.lineages);
+  return {
+    ...survey,
+    plan,
+    lineage,
+    lineageAttention: attentionOfLineage(cluster, history?.lineages.links.at(-1)),
+    findings: [...(change === undefined ? [] : [newLineage(cluster, change)]), ...about, ...survey.findings],
+  };
+}
+
+/** What a person should do about the lineages of a cluster, as they stand in the store. */
+export function lineageFindings(cluster: string, lineages: Lineages): readonly Finding[] {
+  const attention = attentionOfLineage(cluster, lineages.links.at(-1));
+  return [
+    ...(attention === undefined ? [] : [unaccepted(cluster, attention)]),
+    ...openFaults(lineages).map((fault) => unbelieved(cluster, fault)),
+  ];
+}
+
+function unaccepted(cluster: string, { number, message, since }: LineageAttention): Finding {
+  const fix = howToAccept(cluster, number);
+  return { code: "lineage-unaccepted", severity: "problem", subject: cluster, message: `${message} (since ${since})`, fix };
+}
+
+function unbelieved(cluster: string, { message }: LineageFault): Finding {
+  const fix = "find out who put it there, and remove it; until then it is passed over";
+  return { code: "lineage-unbelieved", severity: "problem", subject: cluster, message, fix };
+}
+
+function unknownLineage(cluster: string, { message, hint }: LifeboatError): Finding {
+  const fix = hint ?? "see what is wrong with the store";
+  return { code: "lineage-unknown", severity: "warning", subject: cluster, message: `the lineage is not known: ${message}`, fix };
 }
 
 /** Why there is no plan is among the findings already. */

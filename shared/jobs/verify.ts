@@ -12,6 +12,8 @@ import { SnapshotHasher } from "../snapshot/trailer.ts";
 import type { SnapshotDigests } from "../snapshot/trailer.ts";
 import type { SnapshotStore } from "../store/snapshot-store.ts";
 import { TOOL } from "../version.ts";
+import { auditLineages } from "./audit-lineages.ts";
+import type { LineageFinding } from "./audit-lineages.ts";
 import type { FoundManifest } from "./catalog.ts";
 import { requireContentAsRecorded } from "./require-content.ts";
 import { putDocument } from "../manifest/put-document.ts";
@@ -30,6 +32,8 @@ export interface VerifyResult extends FoundManifest {
   readonly countersignature?: string;
   /** The record of the custody log that tells of it. */
   readonly custody?: CustodyReceipt;
+  /** Of a deep verification: what stands as a lineage of the cluster and no backup opened. It says nothing against the snapshot. */
+  readonly lineageFindings?: readonly LineageFinding[];
 }
 
 const SHALLOW = ["signature", "trust", "presence", "size", "checksum"] as const;
@@ -53,7 +57,8 @@ export async function verifyDeep(ports: VerifyPorts, ref: string, signal?: Abort
   const custodian = new Custodian(ports, found.manifest.cluster, "audit");
   try {
     await requireGood(ports, found.manifest, signal);
-    return { ...found, checks: DEEP, ...(await countersign(ports, custodian, found)) };
+    const signed = await countersign(ports, custodian, found);
+    return { ...found, checks: DEEP, ...signed, lineageFindings: await auditLineages(ports, found.manifest.cluster, signal) };
   } catch (error) {
     // Of those who stopped it or could not read there is nothing to tell, unless something was announced.
     if (isLifeboatError(error, "verify/") || custodian.isOpen) await custodian.fail(error, [subjectOf(found)]);

@@ -69,6 +69,32 @@ export function lineageKey(cluster: string, number: number): string {
   return `${lineagePrefix(cluster)}${number}.json`;
 }
 
+/** The number in a lineage's key, at most nine digits, or undefined. */
+export function numberInLineageKey(cluster: string, key: string): number | undefined {
+  const prefix = lineagePrefix(cluster);
+  const number = key.startsWith(prefix) ? /^([1-9]\d{0,8})\.json$/.exec(key.slice(prefix.length))?.[1] : undefined;
+  return number === undefined ? undefined : Number(number);
+}
+
+export function acceptancesPrefix(cluster: string): string {
+  return `clusters/${cluster}/acceptances/`;
+}
+
+/** `number` is the lineage's. `ordinal` counts from 1: a later one is taken only where something else stands in the place of those before. */
+export function acceptanceKey(cluster: string, number: number, ordinal = 1): string {
+  return `${acceptancesPrefix(cluster)}${number}${ordinal === 1 ? "" : `-${ordinal}`}.json`;
+}
+
+/** The last ordinal that is read. */
+export const LAST_ACCEPTANCE = 99;
+
+/** The lineage's number and the ordinal in an acceptance's key, or undefined. */
+export function partsOfAcceptanceKey(cluster: string, key: string): { readonly number: number; readonly ordinal: number } | undefined {
+  const prefix = acceptancesPrefix(cluster);
+  const match = key.startsWith(prefix) ? /^([1-9]\d{0,8})(?:-([2-9]|[1-9]\d))?\.json$/.exec(key.slice(prefix.length)) : null;
+  return match?.[1] === undefined ? undefined : { number: Number(match[1]), ordinal: Number(match[2] ?? 1) };
+}
+
 /** The store's own log; or in a replica the log of the store that its snapshots were copied from, as far as it was copied with them. */
 export type CustodyLog = "custody" | "primary-custody";
 

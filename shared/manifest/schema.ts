@@ -209,6 +209,8 @@ export const lineageSchema = z.looseObject({
       revision: z.int().nonnegative().optional(),
       /** Keys alive in that snapshot, where they were counted. */
       liveKeys: z.int().nonnegative().optional(),
+      /** The snapshot of the last 7 days with most keys, where it is another and the number of keys was the reason. */
+      most: z.looseObject({ snapshot: snapshotId, liveKeys: z.int().nonnegative() }).optional(),
     })
     .optional(),
   tool,
@@ -224,6 +226,23 @@ export const storeSchema = z.looseObject({
   store: z.string().regex(/^[0-9a-f]{32}$/, "expected a store's id: 32 hex digits"),
   createdAt: instant,
   tool,
+  signer,
+});
+
+/** The word of a person that a lineage is what it should be. */
+export const acceptanceSchema = z.looseObject({
+  type: z.literal("acceptance"),
+  ...head,
+  /** The lineage's. */
+  number: z.int().positive(),
+  /** SHA-256 of the lineage object's bytes, the envelope as stored. */
+  lineageDigest: digest,
+  clusterId: hexId,
+  acceptedAt: instant,
+  /** In the person's words. */
+  reason: z.string().min(1).max(1000),
+  tool,
+  custody: custody.optional(),
   signer,
 });
 
@@ -288,6 +307,7 @@ export type Rewrap = z.infer<typeof rewrapSchema>;
 /** A wrapping as it stands in a document: `ciphertext` in base64. */
 export type WrappingRecord = z.infer<typeof wrappingSchema>;
 export type Lineage = z.infer<typeof lineageSchema>;
+export type Acceptance = z.infer<typeof acceptanceSchema>;
 export type CustodyRecord = z.infer<typeof custodySchema>;
 export type CustodyEvent = (typeof CUSTODY_EVENTS)[number];
 /** Names a record of the log: by its place and by its bytes. */

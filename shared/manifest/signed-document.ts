@@ -5,7 +5,7 @@ import { PURPOSES } from "../keys/key-ring.ts";
 import type { KeyRing, Purpose } from "../keys/key-ring.ts";
 import { parsePublicKey, verifySignature } from "../keys/public-key.ts";
 import { decodeEnvelope, encodeEnvelope, parseJson, preAuthEncoding } from "./envelope.ts";
-import { custodySchema, lineageSchema, manifestSchema, rewrapSchema, storeSchema, verificationSchema } from "./schema.ts";
+import { acceptanceSchema, custodySchema, lineageSchema, manifestSchema, rewrapSchema, storeSchema, verificationSchema } from "./schema.ts";
 
 /** Fingerprints of the keys that are believed, by purpose. */
 export type TrustedKeys = Readonly<Record<Purpose, readonly string[]>>;
@@ -15,6 +15,7 @@ const KINDS = {
   snapshot: { purposes: ["snapshot"], schema: manifestSchema },
   verification: { purposes: ["audit"], schema: verificationSchema },
   lineage: { purposes: ["snapshot"], schema: lineageSchema },
+  acceptance: { purposes: ["audit"], schema: acceptanceSchema },
   rewrap: { purposes: ["audit"], schema: rewrapSchema },
   /** By whoever puts the first thing there: into a replica that is the role that verifies. */
   store: { purposes: ["snapshot", "audit"], schema: storeSchema },

@@ -12,6 +12,7 @@ const OUTCOME: ExecutionOutcome = {
     quarantined: false,
     dissenters: [],
     lineage: 1,
+    lineageAttention: null,
     databaseBytes: 2048,
     storedBytes: 1024,
     custody: "3:sha256:2",
@@ -27,6 +28,7 @@ const OUTCOME: ExecutionOutcome = {
       { replica: "near", outcome: "copied" },
       { replica: "far", outcome: "existing" },
     ],
+    findings: [],
   },
 };
 

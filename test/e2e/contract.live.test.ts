@@ -56,6 +56,7 @@ const OUTCOME: ExecutionOutcome = {
     quarantined: false,
     dissenters: [],
     lineage: 1,
+    lineageAttention: null,
     databaseBytes: 1,
     storedBytes: 1,
     custody: null,
@@ -68,6 +69,7 @@ const OUTCOME: ExecutionOutcome = {
     countersignature: "clusters/prod/verified/x.json",
     custody: "2:sha256:0",
     replicas: [],
+    findings: [],
   },
 };
 
@@ -103,6 +105,10 @@ const CASES: Readonly<Record<string, () => Promise<readonly (readonly string[])[
     ["custody", "prod"],
     ["custody", "prod", "--verify"],
     ["custody", "prod", "--verify", "--replica", "--config", "replica.yaml"],
+  ],
+  lineage: async () => [
+    ["lineage", "ls", "prod"],
+    ["lineage", "accept", "prod", "1", "--reason", "it is the first"],
   ],
   rewrap: async () => [["rewrap"], ["rewrap", "--dry-run"]],
   orphans: async () => [["orphans"]],

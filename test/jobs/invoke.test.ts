@@ -17,6 +17,7 @@ const OUTCOME = {
     quarantined: false,
     dissenters: [],
     lineage: 1,
+    lineageAttention: null,
     databaseBytes: 10,
     storedBytes: 5,
     custody: null,
@@ -29,6 +30,7 @@ const OUTCOME = {
     countersignature: "clusters/prod/verified/x.json",
     custody: "4:sha256:2",
     replicas: [],
+    findings: [],
   },
 } as const;
 const RUNNING: ExecutionState = { status: "running" };

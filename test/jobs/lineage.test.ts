@@ -3,13 +3,17 @@ import { Custodian } from "../../shared/custody/custodian.ts";
 import type { EndpointStatus } from "../../shared/etcd/etcd-source.ts";
 import { decideLineage } from "../../shared/etcd/lineage.ts";
 import type { LineageDecision } from "../../shared/etcd/lineage.ts";
-import { openLineage, readHistory } from "../../shared/jobs/lineage.ts";
-import { lineageKey, manifestKey } from "../../shared/manifest/layout.ts";
+import { readHistory } from "../../shared/jobs/history.ts";
+import { openLineage } from "../../shared/jobs/lineage.ts";
+import type { BackupResult } from "../../shared/jobs/backup.ts";
+import { dataKey, lineageKey, manifestKey } from "../../shared/manifest/layout.ts";
 import type { Lineage } from "../../shared/manifest/schema.ts";
-import { openDocument } from "../../shared/manifest/signed-document.ts";
+import { openDocument, signDocument } from "../../shared/manifest/signed-document.ts";
+import type { Unsigned } from "../../shared/manifest/signed-document.ts";
+import { idOfSlot } from "../../shared/manifest/slot.ts";
 import { ScriptedEtcd } from "../doubles/scripted-etcd.ts";
 import { failureOf, keys as keysIn } from "../support/blobs.ts";
-import { anyText, saying } from "../support/matchers.ts";
+import { saying } from "../support/matchers.ts";
 import { flipped, randomSnapshot } from "../support/snapshots.ts";
 import { backUp, bytesAt, CLUSTER, custodyOf, makeTestKeys, newVault, plant, quarantine, rewrite, visible } from "../support/vaults.ts";
 import type { TestKeys, TestVault } from "../support/vaults.ts";
@@ -159,7 +163,7 @@ describe("a lineage", () => {
     await quarantine(vault, "20261121T100300Z");
     const second = manifestKey(CLUSTER, "20261121T100200Z");
     plant(vault, second, flipped(bytesAt(vault, second), 300));
-    const history = await readHistory(vault, CLUSTER);
+    const history = await readHistory(vault, CLUSTER, vault.clock.now());
     const decide = (revision: number): LineageDecision => decideLineage(history, { clusterId: "c1", revision });
     expect(decide(50)).toEqual({ number: 1 });
     expect(decide(49)).toMatchObject({ number: 2, opens: { previous: { snapshot: "20261121T100100Z", revision: 50 } } });
@@ -169,19 +173,23 @@ describe("a lineage", () => {
     await backUpFrom({ revision: 500 });
     await backUpFrom({ clusterId: "c2", revision: 5 });
     vault.blobs.objects.delete(manifestKey(CLUSTER, "20261121T100200Z"));
-    expect(decideLineage(await readHistory(vault, CLUSTER), { clusterId: "c2", revision: 5 })).toEqual({ number: 2 });
+    expect(decideLineage(await readHistory(vault, CLUSTER, vault.clock.now()), { clusterId: "c2", revision: 5 })).toEqual({ number: 2 });
   });
 });
 
-describe("a lineage that is not what was signed stops the backup before it begins", () => {
+describe("a first lineage that is not what was signed has the next backup begin anew, which a person must accept", () => {
   const key = lineageKey(CLUSTER, 1);
-  const attempt = async (): Promise<Error> => {
+  const attempt = async (): Promise<BackupResult> => {
     const etcd = new ScriptedEtcd([{ number: 1, snapshots: [[{ send: randomSnapshot(1000) }]] }]);
     vault.clock.advance(60_000);
-    const failure = await failureOf(backUp(vault, { etcd }));
-    expect(etcd.streamed).toEqual([]);
-    expect(await visible(vault)).toHaveLength(1);
-    return failure;
+    const result = await backUp(vault, { etcd });
+    expect(result).toMatchObject({
+      manifest: { lineage: 2 },
+      opensLineage: true,
+      lineageAttention: { number: 2, reason: "first-backup", since: "2026-11-21T10:02:00.000Z" },
+    });
+    expect(vault.progress.warnings.at(-1)).toBe("lineage 2 of prod begins anew: no lineage below it is believed");
+    return result;
   };
 
   test("altered", async () => {
@@ -189,28 +197,19 @@ describe("a lineage that is not what was signed stops the backup before it begin
     const envelope = JSON.parse(bytesAt(vault, key).toString()) as { payload: string };
     const payload = Buffer.from(envelope.payload, "base64").toString().replace('"clusterId":"c1"', '"clusterId":"c2"');
     plant(vault, key, JSON.stringify({ ...envelope, payload: Buffer.from(payload).toString("base64") }));
-    expect(await attempt()).toMatchObject({ code: "verify/signature", message: saying(key), hint: anyText });
+    expect(await attempt()).toMatchObject({ lineageFaults: [{ key, code: "verify/signature", message: saying(key) }] });
   });
 
   test("cut", async () => {
     await backUpFrom();
     plant(vault, key, bytesAt(vault, key).subarray(0, 100));
-    expect(await attempt()).toMatchObject({ code: "verify/format", message: saying(`${key} is not JSON`) });
+    expect(await attempt()).toMatchObject({ lineageFaults: [{ code: "verify/format", message: saying(`${key} is not JSON`) }] });
   });
 
   test("of another cluster", async () => {
     await backUpFrom();
     await rewrite(vault, "lineage", key, (document) => ({ ...document, cluster: "staging" }));
-    expect(await attempt()).toMatchObject({ code: "verify/format", message: saying("cluster staging") });
-  });
-
-  test("put in the place of a later one", async () => {
-    await backUpFrom();
-    plant(vault, lineageKey(CLUSTER, 2), bytesAt(vault, key));
-    expect(await attempt()).toMatchObject({
-      code: "verify/format",
-      message: saying("holds a document of lineage 1: it was put in another's place"),
-    });
+    expect(await attempt()).toMatchObject({ lineageFaults: [{ code: "verify/format", message: saying("cluster staging") }] });
   });
 
   test("signed by a key that is not trusted", async () => {
@@ -218,10 +217,101 @@ describe("a lineage that is not what was signed stops the backup before it begin
     const others = await makeTestKeys();
     try {
       await rewrite({ ...vault, keys: others.ring }, "lineage", key, (document) => document);
-      expect(await attempt()).toMatchObject({ code: "verify/untrusted", message: saying(others.trusted.snapshot[0] ?? "") });
+      expect(await attempt()).toMatchObject({
+        lineageFaults: [{ code: "verify/untrusted", message: saying(others.trusted.snapshot[0] ?? "") }],
+      });
     } finally {
       await others.remove();
     }
+  });
+
+  test("and where it comes back, what was begun in its stead is no link any more", async () => {
+    await backUpFrom();
+    const first = bytesAt(vault, key);
+    plant(vault, key, "{}");
+    await attempt();
+    plant(vault, key, first);
+    vault.clock.advance(60_000);
+    expect(await backUp(vault)).toMatchObject({
+      manifest: { lineage: 1 },
+      lineageFaults: [{ key: lineageKey(CLUSTER, 2), message: saying("it is no first one here") }],
+    });
+  });
+});
+
+test("a lineage that was put in the place of a later one is passed over", async () => {
+  await backUpFrom();
+  plant(vault, lineageKey(CLUSTER, 2), bytesAt(vault, lineageKey(CLUSTER, 1)));
+  vault.clock.advance(60_000);
+  expect(await backUp(vault)).toMatchObject({
+    manifest: { lineage: 1 },
+    lineageFaults: [{ message: "clusters/prod/lineage/2.json holds a document of lineage 1: it was put in another's place" }],
+  });
+});
+
+describe("keys that go a few at a time", () => {
+  const backUpKeys = async (count: number, minutes = 1): Promise<BackupResult> => {
+    vault.clock.advance(minutes * 60_000);
+    const send = randomSnapshot(1000, { keys: count, revision: 5000 });
+    const etcd = new ScriptedEtcd([{ number: 1, status: { revision: 5000 }, snapshots: [[{ send }]] }]);
+    return backUp(vault, { etcd });
+  };
+
+  test("open a lineage at the second of four backups that each lose 70 %", async () => {
+    const numbers: number[] = [];
+    for (const count of [1000, 300, 90, 27, 8]) numbers.push((await backUpKeys(count)).manifest.lineage);
+    // 300 of 1000 are more than a quarter, 90 are not; and 90 are too few to say anything by becoming fewer.
+    expect(numbers).toEqual([1, 1, 2, 2, 2]);
+    expect(lineage(2)).toMatchObject({
+      reason: "key-count-collapsed",
+      liveKeys: 90,
+      previous: { snapshot: "20261121T100200Z", liveKeys: 300, most: { snapshot: "20261121T100100Z", liveKeys: 1000 } },
+    });
+    expect(vault.progress.warnings).toEqual([
+      "prod has 90 keys, and prod/20261121T100100Z, within 7 days before, had 1000: lineage 2 begins, and the snapshots of lineage 1 are frozen",
+    ]);
+  });
+
+  test("are held against the last 7 days, and no longer", async () => {
+    await backUpKeys(1000);
+    await backUpKeys(300, 60);
+    // The first one is 7 days and a minute old.
+    expect((await backUpKeys(90, 7 * 24 * 60 - 59)).manifest.lineage).toBe(1);
+  });
+
+  test("are held against the newest snapshot, however old that is", async () => {
+    await backUpKeys(1000);
+    expect((await backUpKeys(90, 100 * 24 * 60)).manifest.lineage).toBe(2);
+  });
+
+  test("are not held against a snapshot in quarantine", async () => {
+    const { manifest } = await backUpKeys(1000);
+    await backUpKeys(300);
+    await quarantine(vault, manifest.id);
+    expect((await backUpKeys(90)).manifest.lineage).toBe(1);
+  });
+
+  test("are found among thousands of manifests by reading 200, evenly spread, and the newest", async () => {
+    const { manifest } = await backUpKeys(1000);
+    const { signer: _, ...unsigned } = manifest;
+    const start = vault.clock.now().getTime();
+    const idAt = (minute: number): string => idOfSlot(new Date(start + minute * 60_000));
+    const put = async (minute: number, liveKeys: number): Promise<void> => {
+      const content = { ...unsigned.content, keys: { revisions: liveKeys, live: liveKeys } };
+      const stored = { ...unsigned.stored, key: dataKey(CLUSTER, idAt(minute), "0badcafe") };
+      const document = { ...unsigned, id: idAt(minute), content, stored } as Unsigned<"snapshot">;
+      plant(vault, manifestKey(CLUSTER, idAt(minute)), (await signDocument(vault.keys, "snapshot", document)).bytes);
+    };
+    for (let minute = 1; minute < 2000; minute++) plant(vault, manifestKey(CLUSTER, idAt(minute)), "{}");
+    // Every tenth of 2001 is read; the hundredth of these is this one.
+    await put(999, 900);
+    await put(2000, 300);
+    vault.clock.advance(2001 * 60_000);
+    const before = vault.blobs.calls.get;
+    const { last, most } = await readHistory(vault, CLUSTER, vault.clock.now());
+    expect(vault.blobs.calls.get - before).toBeLessThanOrEqual(220);
+    expect(last).toMatchObject({ id: idAt(2000), liveKeys: 300 });
+    expect(most).toEqual({ id: idAt(999), liveKeys: 900 });
   });
 });
 
@@ -236,7 +326,7 @@ test("names that are no lineage's are passed over", async () => {
 describe("two hosts that open a lineage at once", () => {
   const opens = { number: 1, clusterId: "c1", reason: "first-backup", revision: 5 } as const;
 
-  const open = (revision: number, clusterId = "c1"): Promise<void> =>
+  const open = (revision: number, clusterId = "c1"): Promise<Lineage> =>
     openLineage(vault, new Custodian(vault, CLUSTER, "snapshot"), CLUSTER, { ...opens, revision, clusterId });
 
   test("agree where it is of the same cluster", async () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { LifeboatError } from "../../shared/errors.ts";
+import { acceptLineage } from "../../shared/jobs/accept-lineage.ts";
 import { preflight } from "../../shared/jobs/preflight.ts";
 import { certificatesEnd } from "../../shared/jobs/survey.ts";
 import { lineageKey } from "../../shared/manifest/layout.ts";
@@ -7,6 +8,7 @@ import { endpointOf, ScriptedEtcd } from "../doubles/scripted-etcd.ts";
 import type { ScriptedMember } from "../doubles/scripted-etcd.ts";
 import { failureOf } from "../support/blobs.ts";
 import { saying } from "../support/matchers.ts";
+import { randomSnapshot } from "../support/snapshots.ts";
 import { backUp, CLUSTER, makeTestKeys, newVault, plant, POLICY } from "../support/vaults.ts";
 import type { TestKeys, TestVault } from "../support/vaults.ts";
 
@@ -108,9 +110,40 @@ test("a new lineage is a problem to look at before the backup opens it", async (
   expect(vault.blobs.objects.has(lineageKey(CLUSTER, 2))).toBe(false);
 });
 
-test("a lineage that does not hold is an error, and so is the signal", async () => {
-  plant(vault, lineageKey(CLUSTER, 1), "{}");
-  expect(await failureOf(look([{ number: 1 }]))).toMatchObject({ code: "verify/format" });
+test("a lineage that nobody accepted is a problem at each look, also where etcd cannot be reached; so is something in the place of one", async () => {
+  await backUp(vault);
+  vault.clock.advance(60_000);
+  await backUp(vault, {
+    etcd: new ScriptedEtcd([{ number: 1, status: { clusterId: "c2" }, snapshots: [[{ send: randomSnapshot(1000) }]] }]),
+  });
+  const unaccepted = {
+    code: "lineage-unaccepted",
+    severity: "problem",
+    subject: "prod",
+    message:
+      "lineage 2 of prod is not accepted: the endpoints of prod now answer as etcd cluster c2, before it was c1 (since 2026-11-21T10:01:00.000Z)",
+    fix: saying("lifeboat lineage accept prod 2 --reason"),
+  };
+  const there = await look([{ number: 1, status: { clusterId: "c2" } }]);
+  expect(there).toMatchObject({ lineageAttention: { number: 2, reason: "cluster-id-changed" }, findings: [unaccepted] });
+  expect((await look([{ number: 1, status: down }])).findings).toMatchObject([unaccepted, { code: "endpoint-unreachable" }]);
+  plant(vault, lineageKey(CLUSTER, 5), "{}");
+  expect(await codes([{ number: 1, status: { clusterId: "c2" } }])).toEqual(["lineage-unaccepted", "lineage-unbelieved"]);
+  await acceptLineage(vault, { cluster: CLUSTER, number: 2, reason: "moved" });
+  expect(await codes([{ number: 1, status: { clusterId: "c2" } }])).toEqual(["lineage-unbelieved"]);
+});
+
+test("a store that cannot be read is an error, but where etcd cannot be reached either", async () => {
+  const error = new LifeboatError("store/failed", "the disk is gone", { hint: "look at it" });
+  vault.blobs.inject({ call: "list", key: /./, times: Infinity, fault: { kind: "error", error } });
+  expect(await failureOf(look([{ number: 1 }]))).toMatchObject({ code: "store/failed" });
+  expect((await look([{ number: 1, status: down }])).findings).toMatchObject([
+    { code: "lineage-unknown", severity: "warning", message: saying("the disk is gone"), fix: "look at it" },
+    { code: "endpoint-unreachable" },
+  ]);
+});
+
+test("the signal ends it", async () => {
   expect(await failureOf(look([{ number: 1 }], AbortSignal.abort()))).toMatchObject({ code: "interrupted" });
 });
 

@@ -12,6 +12,8 @@ export interface Places {
   readonly key: string;
   /** In `to`, where it is another. */
   readonly toKey?: string;
+  /** What was opened under `key`, where it was: nothing else is copied. */
+  readonly digest?: string;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -36,8 +38,10 @@ export async function compareDocuments({ from, to, key, toKey = key, signal }: P
  * `verify/digest` where what arrived is not what was sent.
  */
 export async function copyDocument(places: Places): Promise<{ readonly copied: boolean; readonly conflict: string | undefined }> {
-  const { from, to, key, toKey = key, signal } = places;
+  const { from, to, key, toKey = key, digest: opened, signal } = places;
   const before = await compareDocuments(places);
+  if (opened !== undefined && before.from !== undefined && before.from !== opened)
+    return { copied: false, conflict: `${key} in ${from.location} was ${opened} a moment ago, and is ${before.from}` };
   if (before.conflict !== undefined || before.to !== undefined || before.from === undefined)
     return { copied: false, conflict: before.conflict };
   if (before.from === TOO_LARGE)

@@ -1,7 +1,7 @@
 import { appendRecord } from "../../custody/append.ts";
 import type { CustodyPorts } from "../../custody/append.ts";
 import { isLifeboatError, LifeboatError, messageOf } from "../../errors.ts";
-import { lineagePrefix, manifestKey, partsOfRewrapKey, partsOfVerifiedKey, rewrapsPrefix, verifiedPrefix } from "../../manifest/layout.ts";
+import { manifestKey } from "../../manifest/layout.ts";
 import type { CustodyReceipt, Manifest, SealedObject } from "../../manifest/schema.ts";
 import type { Progress } from "../../progress.ts";
 import type { BlobStore } from "../../store/blob-store.ts";
@@ -12,6 +12,7 @@ import { checkSealed, readSealed, requireOwnData } from "../../store/sealed-obje
 import type { FoundManifest } from "../catalog.ts";
 import { requireTrustedKey } from "../require-trusted-key.ts";
 import { compareDocuments, copyDocument } from "./documents.ts";
+import { documentsAbout } from "./documents-about.ts";
 import { copyLog } from "./log.ts";
 
 export interface CopyPorts extends CustodyPorts {
@@ -27,7 +28,7 @@ export interface CopyRequest {
 export interface Copied {
   /** `existing`: it was there, whole, and this run brought at most documents about it. */
   readonly outcome: "copied" | "existing";
-  /** Documents about the snapshot that this run brought: countersignatures, rewraps, lineages and records of the log. */
+  /** Documents about the snapshot that this run brought: countersignatures, rewraps, lineages, acceptances and records of the log. */
   readonly documents: number;
   /** What a person should look at, though the snapshot is there. One sentence each, lower case, no full stop. */
   readonly conflicts: readonly string[];
@@ -54,13 +55,13 @@ export async function copySnapshot(ports: CopyPorts, found: FoundManifest, repli
   const sentData = await copyData(ports, found, object, replica, signal);
   step();
   // Listed before the log is copied: the record that each of them names is in it.
-  const about = await documentsAbout(readUntil(from, signal), manifest);
+  const { documents: about, unbelieved } = await documentsAbout({ blobs: readUntil(from, signal), trusted: ports.trusted }, manifest);
   const log = await copyLog(from, to, manifest.cluster, signal);
-  const conflicts = log.conflict === undefined ? [] : [log.conflict];
+  const conflicts = [...unbelieved, ...(log.conflict === undefined ? [] : [log.conflict])];
   let documents = log.records;
   for (const each of about) {
     step();
-    const { copied, conflict } = await copyDocument({ from, to, key: each, signal });
+    const { copied, conflict } = await copyDocument({ from, to, ...each, signal });
     if (copied) documents += 1;
     if (conflict !== undefined) conflicts.push(conflict);
   }
@@ -146,15 +147,6 @@ function mayNotRead({ cluster, id }: Manifest, { location }: BlobStore, replica:
     hint: `let the role that verifies fill the replica: lifeboat copy ${cluster}/${id} --to ${replica}`,
     cause,
   });
-}
-
-/** Lineages, and what was said of this snapshot since. */
-async function documentsAbout(blobs: BlobStore, { cluster, id }: Manifest): Promise<readonly string[]> {
-  const keys: string[] = [];
-  for await (const { key } of blobs.list(lineagePrefix(cluster))) keys.push(key);
-  for await (const { key } of blobs.list(rewrapsPrefix(cluster, id))) if (partsOfRewrapKey(cluster, key)?.id === id) keys.push(key);
-  for await (const { key } of blobs.list(verifiedPrefix(cluster, id))) if (partsOfVerifiedKey(cluster, key)?.id === id) keys.push(key);
-  return keys;
 }
 
 function tell(

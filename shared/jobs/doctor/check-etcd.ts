@@ -1,5 +1,7 @@
 import { isLifeboatError } from "../../errors.ts";
-import { preflight, type PreflightPorts, type PreflightResult } from "../preflight.ts";
+import type { Vault } from "../catalog.ts";
+import { readLineages } from "../lineages.ts";
+import { lineageFindings, preflight, type PreflightPorts, type PreflightResult } from "../preflight.ts";
 import { surveyCluster } from "../survey.ts";
 import { attempt } from "./attempt.ts";
 import { bySeverity, type DoctorFinding } from "./finding.ts";
@@ -14,14 +16,28 @@ export interface ClusterReport {
 /** Gives a connection to a cluster for as long as `look` runs. */
 export type Connect = <T>(cluster: string, look: (ports: PreflightPorts) => Promise<T>) => Promise<T>;
 
-/** What `lifeboat preflight` says of each cluster, each finding under the cluster's name. */
-export async function checkEtcd(clusters: readonly string[], connect: Connect, signal: AbortSignal): Promise<readonly ClusterReport[]> {
-  return Promise.all(clusters.map((cluster) => checkCluster(cluster, connect, signal)));
+/** What `lifeboat preflight` says of each cluster, each finding under the cluster's name; of one that cannot be asked, what `openVault`'s store knows of its lineages. */
+export async function checkEtcd(
+  clusters: readonly string[],
+  connect: Connect,
+  openVault: () => Promise<Vault>,
+  signal: AbortSignal,
+): Promise<readonly ClusterReport[]> {
+  return Promise.all(clusters.map((cluster) => checkCluster(cluster, connect, openVault, signal)));
 }
 
-async function checkCluster(cluster: string, connect: Connect, signal: AbortSignal): Promise<ClusterReport> {
+async function checkCluster(
+  cluster: string,
+  connect: Connect,
+  openVault: () => Promise<Vault>,
+  signal: AbortSignal,
+): Promise<ClusterReport> {
   const [result, failures] = await attempt(cluster, () => connect(cluster, (ports) => look(ports, cluster, signal)));
-  if (result === undefined) return { cluster, result, findings: failures };
+  if (result === undefined) {
+    // A store that cannot be read is told by the check of the store.
+    const [lineages] = await attempt(cluster, async () => readLineages(await openVault(), cluster, signal));
+    return { cluster, result, findings: [...failures, ...(lineages === undefined ? [] : lineageFindings(cluster, lineages))] };
+  }
   const findings = result.findings.map((finding) => ({ ...finding, subject: nameIn(cluster, finding.subject) }));
   return { cluster, result, findings: bySeverity(findings) };
 }
@@ -32,7 +48,8 @@ async function look(ports: PreflightPorts, cluster: string, signal: AbortSignal)
     return await preflight(ports, cluster, signal);
   } catch (error) {
     if (!isLifeboatError(error, "store/", "verify/")) throw error;
-    return { ...(await surveyCluster(ports.etcd, ports.clock, ports.policy, signal)), plan: undefined, lineage: undefined };
+    const survey = await surveyCluster(ports.etcd, ports.clock, ports.policy, signal);
+    return { ...survey, plan: undefined, lineage: undefined, lineageAttention: undefined };
   }
 }
 

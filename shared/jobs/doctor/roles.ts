@@ -3,7 +3,7 @@ import type { KeyPower } from "../../keys/key-inspector.ts";
 /** The roles of docs/threat-model.md, by what each needs and what it may have beside. */
 
 /** What is kept below a cluster's prefix: docs/format.md, "Layout". */
-export const AREAS = ["snapshots", "data", "verified", "lineage", "custody", "rewraps"] as const;
+export const AREAS = ["snapshots", "data", "verified", "lineage", "acceptances", "custody", "rewraps"] as const;
 export type Area = (typeof AREAS)[number];
 
 export type Power = KeyPower | "list" | `${"read" | "put" | "remove"} ${Area}`;
@@ -17,7 +17,7 @@ export interface Role {
   readonly mayHave: readonly Power[];
 }
 
-const DOCUMENTS: readonly Power[] = ["read snapshots", "read verified", "read lineage", "read custody"];
+const DOCUMENTS: readonly Power[] = ["read snapshots", "read verified", "read lineage", "read acceptances", "read custody"];
 
 export const ROLES: readonly Role[] = [
   {
@@ -28,9 +28,9 @@ export const ROLES: readonly Role[] = [
   },
   {
     name: "verifier",
-    commands: "verify --deep, export, rewrap, copy",
+    commands: "verify --deep, export, rewrap, copy, lineage accept",
     needs: ["list", "unwrap", "sign audit", ...DOCUMENTS, "read data", "read rewraps", "put verified", "put custody"],
-    mayHave: ["wrap", "put rewraps"],
+    mayHave: ["wrap", "put rewraps", "put acceptances"],
   },
   {
     name: "desk",

@@ -38,14 +38,14 @@ export function rolesSuite({ example, other }: Synths): void {
       return `\${${theOne(vault, "AWS::KMS::Key", name)[0]}.Arn}`;
     }
 
-    const KINDS = ["data", "snapshots", "verified", "lineage", "custody", "rewraps"] as const;
+    const KINDS = ["data", "snapshots", "verified", "lineage", "acceptances", "custody", "rewraps"] as const;
     const S3_VIA = { "kms:ViaService": "s3.eu-central-1.amazonaws.com" };
 
     test("backup reads no data, puts what a backup is, and nothing of another cluster", () => {
       for (const { backup, below } of all()) {
         const may = (action: string): string[] => KINDS.filter((kind) => isAllowed(backup, { action, resource: `${below}/${kind}/x` }));
         for (const action of ["s3:GetObject", "s3:GetObjectVersion"])
-          expect(may(action)).toEqual(["snapshots", "verified", "lineage", "custody"]);
+          expect(may(action)).toEqual(["snapshots", "verified", "lineage", "acceptances", "custody"]);
         expect(may("s3:PutObject")).toEqual(["data", "snapshots", "lineage", "custody"]);
         for (const action of ["s3:GetObject", "s3:PutObject"])
           for (const kind of KINDS) expect(isAllowed(backup, { action, resource: `${below}2/${kind}/x` })).toBe(false);

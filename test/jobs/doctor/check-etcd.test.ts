@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { LifeboatError } from "../../../shared/errors.ts";
+import type { Vault } from "../../../shared/jobs/catalog.ts";
 import { checkEtcd } from "../../../shared/jobs/doctor/check-etcd.ts";
 import type { Connect } from "../../../shared/jobs/doctor/check-etcd.ts";
 import { endpointOf, ScriptedEtcd } from "../../doubles/scripted-etcd.ts";
@@ -17,6 +18,7 @@ const CLUSTERS: Readonly<Record<string, readonly ScriptedMember[]>> = {
 };
 
 let keys: TestKeys;
+const openVault = (): Promise<Vault> => Promise.resolve(newVault(keys));
 beforeAll(async () => {
   keys = await makeTestKeys();
 });
@@ -29,7 +31,7 @@ test("each cluster's findings stand under its name, the worst first; one that ca
       throw new LifeboatError("config/secret", "clusters.mute.auth.password: there is no ETCD_PASSWORD", { hint: "set it" });
     return look({ ...newVault(keys), etcd: new ScriptedEtcd(members), policy: POLICY });
   };
-  const reports = await checkEtcd(["good", "lame", "gone", "mute"], connect, signal);
+  const reports = await checkEtcd(["good", "lame", "gone", "mute"], connect, openVault, signal);
   expect(
     reports.map(({ cluster, result, findings }) => [
       cluster,
@@ -51,6 +53,7 @@ test("a store that cannot be read says nothing against etcd", async () => {
   const [report] = await checkEtcd(
     ["good"],
     (_, look) => look({ ...vault, etcd: new ScriptedEtcd(CLUSTERS["good"] ?? []), policy: POLICY }),
+    async () => vault,
     signal,
   );
   expect(report).toMatchObject({ findings: [], result: { lineage: undefined } });
@@ -58,6 +61,8 @@ test("a store that cannot be read says nothing against etcd", async () => {
 });
 
 test("an interruption ends it", async () => {
-  const failure = await failureOf(checkEtcd(["good"], () => Promise.reject(new LifeboatError("interrupted", "stopped")), signal));
+  const failure = await failureOf(
+    checkEtcd(["good"], () => Promise.reject(new LifeboatError("interrupted", "stopped")), openVault, signal),
+  );
   expect(failure).toMatchObject({ code: "interrupted" });
 });

@@ -1,0 +1,109 @@
+import type { CustodyPorts } from "../custody/append.ts";
+import { Custodian } from "../custody/custodian.ts";
+import { isLifeboatError, LifeboatError } from "../errors.ts";
+import { acceptanceKey, LAST_ACCEPTANCE } from "../manifest/layout.ts";
+import { needsAcceptance } from "../manifest/lineages.ts";
+import type { KnownLineage } from "../manifest/lineages.ts";
+import { putDocument } from "../manifest/put-document.ts";
+import { FORMAT_VERSION } from "../manifest/schema.ts";
+import type { CustodyReceipt } from "../manifest/schema.ts";
+import { openDocument, signDocument } from "../manifest/signed-document.ts";
+import type { Progress } from "../progress.ts";
+import { TOOL } from "../version.ts";
+import { lineageOf, readLineages } from "./lineages.ts";
+import { requireTrustedKey } from "./require-trusted-key.ts";
+
+export interface AcceptPorts extends CustodyPorts {
+  readonly progress: Progress;
+}
+
+export interface AcceptRequest {
+  readonly cluster: string;
+  readonly number: number;
+  /** In the person's words. */
+  readonly reason: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface Accepted {
+  /** `not-needed`: it is the cluster's first. */
+  readonly outcome: "accepted" | "already" | "not-needed";
+  readonly lineage: KnownLineage;
+  /** Where the acceptance stands; undefined where none was needed, or it is from before. */
+  readonly key: string | undefined;
+  readonly custody: CustodyReceipt | undefined;
+}
+
+/** As many characters as a person needs to say why. */
+const LONGEST_REASON = 1000;
+
+/**
+ * Says, by the audit key, that a lineage is what it should be: the custody log is told, and then a signed document is put, once. Backups of the cluster end with exit code 0 again. Throws `ref/not-found` where
+ * no such lineage is believed.
+ */
+export async function acceptLineage(ports: AcceptPorts, { cluster, number, reason, signal }: AcceptRequest): Promise<Accepted> {
+  const text = reason.trim();
+  if (text === "" || text.length > LONGEST_REASON)
+    throw new LifeboatError("usage", `the reason has ${text.length} characters`, { hint: `give one of 1 to ${LONGEST_REASON}` });
+  const lineages = await readLineages(ports, cluster, signal);
+  const known = lineageOf(lineages, number);
+  if (known === undefined) {
+    const numbers = lineages.links.map(({ lineage }) => lineage.number);
+    throw new LifeboatError("ref/not-found", `there is no lineage ${number} of ${cluster} in ${ports.blobs.location}`, {
+      hint:
+        numbers.length === 0
+          ? "lifeboat ls shows which clusters there are"
+          : `there is ${numbers.join(", ")}; lifeboat lineage ls ${cluster} shows more`,
+    });
+  }
+  if (known.acceptance !== undefined) return { outcome: "already", lineage: known, key: undefined, custody: undefined };
+  if (!needsAcceptance(known)) return { outcome: "not-needed", lineage: known, key: undefined, custody: undefined };
+  await requireTrustedKey(ports.keys, ports.trusted, "audit");
+  const custodian = new Custodian(ports, cluster, "audit");
+  try {
+    return await put(ports, custodian, known, { cluster, number, reason: text, ...(signal === undefined ? {} : { signal }) });
+  } catch (error) {
+    if (custodian.isOpen) await custodian.fail(error, [{ key: known.key, digest: known.digest }]);
+    throw error;
+  }
+}
+
+async function put(
+  ports: AcceptPorts,
+  custodian: Custodian,
+  known: KnownLineage,
+  { cluster, number, reason, signal }: AcceptRequest,
+): Promise<Accepted> {
+  const subject = { key: known.key, digest: known.digest };
+  for (let ordinal = 1; ; ordinal++) {
+    const key = acceptanceKey(cluster, number, ordinal);
+    // What is not believed in its place must not keep a person from accepting.
+    if (ordinal < LAST_ACCEPTANCE && (await ports.blobs.head(key, { signal })) !== undefined) continue;
+    const custody = await custodian.announce("lineage-accepted", [{ key }, subject], { details: { reason }, signal });
+    const unsigned = {
+      type: "acceptance",
+      formatVersion: FORMAT_VERSION,
+      cluster,
+      number,
+      lineageDigest: known.digest,
+      clusterId: known.lineage.clusterId,
+      acceptedAt: ports.clock.now().toISOString(),
+      reason,
+      tool: TOOL,
+      custody,
+    } as const;
+    const document = await signDocument(ports.keys, "acceptance", unsigned);
+    try {
+      await putDocument(ports.blobs, key, document, signal);
+      custodian.settle();
+    } catch (error) {
+      if (!isLifeboatError(error, "store/exists") || ordinal === LAST_ACCEPTANCE) throw error;
+      await custodian.skip([subject], "another acceptance was put first");
+      const now = lineageOf(await readLineages(ports, cluster, signal), number);
+      if (now?.acceptance !== undefined) return { outcome: "already", lineage: now, key: undefined, custody: custodian.last };
+      continue;
+    }
+    const acceptance = openDocument("acceptance", document.bytes, ports.trusted, key);
+    return { outcome: "accepted", lineage: { ...known, acceptance }, key, custody };
+  }
+}
