@@ -37,7 +37,8 @@ export async function documentsAbout(vault: Vault, { cluster, id }: Manifest): P
         else unbelieved.push(notCopied(`${key} holds a document of snapshot ${document.id}`));
       } catch (error) {
         if (!isLifeboatError(error, "verify/")) throw error;
-        unbelieved.push(notCopied(error.message));
+        const { location } = vault.blobs;
+        unbelieved.push(notCopied(error.code === "verify/size" ? `${key} in ${location} is larger than any document` : error.message));
       }
     }
   }

@@ -57,7 +57,7 @@ export async function copySnapshot(ports: CopyPorts, found: FoundManifest, repli
   // Listed before the log is copied: the record that each of them names is in it.
   const { documents: about, unbelieved } = await documentsAbout({ blobs: readUntil(from, signal), trusted: ports.trusted }, manifest);
   const log = await copyLog(from, to, manifest.cluster, signal);
-  const conflicts = [...unbelieved, ...(log.conflict === undefined ? [] : [log.conflict])];
+  const conflicts = [...(log.conflict === undefined ? [] : [log.conflict]), ...unbelieved];
   let documents = log.records;
   for (const each of about) {
     step();
