@@ -34,7 +34,7 @@ export interface Survey extends ClusterFacts {
 
 /** Asks every endpoint, changes nothing, and throws only by the signal. */
 export async function surveyCluster(etcd: EtcdSource, clock: Clock, wanted: ProofWanted, signal?: AbortSignal): Promise<Survey> {
-  const asked = await Promise.all(etcd.endpoints.map((endpoint) => askEndpoint(etcd, endpoint, signal)));
+  const asked = await askAll(etcd, signal);
   const members = listedBy(asked);
   const endpoints = await lookBehind({ etcd, clock }, asked, members, signal);
   const facts = { now: clock.now(), endpoints, members, clientCertificate: etcd.clientCertificate(), wanted };
@@ -58,6 +58,24 @@ export function certificatesEnd({ endpoints, clientCertificate }: ClusterFacts):
 interface Asked extends EndpointFacts {
   /** What it says when it is asked for the members; undefined where it was not asked. */
   readonly listed: readonly Member[] | LifeboatError | undefined;
+}
+
+/** A balancer that does not look whether its members live may lead to a dead one first, and then to the next. */
+const ROUNDS = 3;
+
+/** Where no endpoint can be reached they are asked once more, on new connections; whoever stays silent keeps its first error, which says most. */
+async function askAll(etcd: EtcdSource, signal: AbortSignal | undefined): Promise<readonly Asked[]> {
+  let asked = await Promise.all(etcd.endpoints.map((endpoint) => askEndpoint(etcd, endpoint, signal)));
+  for (let round = 2; round <= ROUNDS && asked.every(({ status }) => isLifeboatError(status, "etcd/unreachable")); round += 1) {
+    asked = await Promise.all(
+      asked.map(async (before) => {
+        etcd.renew(before.endpoint);
+        const again = await askEndpoint(etcd, before.endpoint, signal);
+        return again.status instanceof Error ? before : again;
+      }),
+    );
+  }
+  return asked;
 }
 
 async function askEndpoint(etcd: EtcdSource, endpoint: string, signal: AbortSignal | undefined): Promise<Asked> {
