@@ -1,9 +1,10 @@
 import { restoreWarnings } from "../shared/manifest/attention.ts";
 import { exportSnapshot } from "../shared/jobs/export.ts";
+import { LifeboatError } from "../shared/errors.ts";
 import { standingOf } from "../shared/jobs/lineage-standing.ts";
-import { readIdentityFile, requireFree, unfinishedOutputs, writeOutput } from "../shared/wire.ts";
+import { readIdentityFile, removeUnfinished, requireFree, unfinishedOutputs, writeOutput, writeStream } from "../shared/wire.ts";
 import { REF_HELP } from "./command.ts";
-import type { Register } from "./command.ts";
+import type { Register, Session } from "./command.ts";
 import { print, printJson, tell } from "./console.ts";
 import { formatBytes, printable } from "./format.ts";
 import { attentionJson } from "./lineages.ts";
@@ -18,7 +19,7 @@ export const registerExport: Register = (program, run) => {
       "Fetch, decrypt and check a snapshot, and write it to a file (mode 0600) that etcdutl snapshot restore accepts with its hash check. The file appears only when it is whole; nothing is overwritten.",
     )
     .argument("<ref>", "which snapshot")
-    .requiredOption("--out <file>", "the file to make")
+    .requiredOption("--out <file>", "the file to make; - for standard output, whose bytes count only when the exit code is 0")
     .option("--identity <file>", "open it with the identities in this age identity file (break-glass) in place of the configured keys")
     .addHelpText(
       "after",
@@ -26,20 +27,14 @@ export const registerExport: Register = (program, run) => {
     )
     .action((ref: string, options: { readonly out: string; readonly identity?: string }) =>
       run(async (session) => {
-        const out = session.resolvePath(options.out);
-        await requireFree(out);
-        for (const left of await unfinishedOutputs(out))
-          tell(
-            session.console,
-            `warning: ${printable(left)} is left of an export that was killed, unless that still runs: it holds secrets of a cluster unencrypted; delete it`,
-          );
+        const output = options.out === "-" ? await toStdout(session) : await toFile(session, options.out);
         const identities =
           options.identity === undefined ? undefined : await readIdentityFile(session.resolvePath(options.identity), options.identity);
         const progress = new ConsoleProgress(session.console);
         const ports = await session.openPorts();
         const { manifest } = await exportSnapshot(
           { ...ports, progress },
-          { ref, identities, signal: session.console.signal, write: (bytes) => writeOutput(out, bytes) },
+          { ref, identities, signal: session.console.signal, write: output.write },
         ).finally(() => progress.close());
         const standing = await standingOf(ports, manifest.cluster, manifest.lineage, session.console.signal);
         const { bytes, sha256 } = manifest.snapshot;
@@ -47,14 +42,65 @@ export const registerExport: Register = (program, run) => {
         for (const words of restoreWarnings(manifest)) tell(session.console, `warning: ${words}`);
         const { version: etcdVersion } = manifest.etcd.source;
         const lineageAttention = attentionJson(manifest.cluster, standing);
-        if (session.json) printJson(session.console, "export", { ref: name, file: out, bytes, sha256, etcdVersion, lineageAttention });
-        else
-          print(
-            session.console,
-            `wrote ${options.out}: ${name}, ${formatBytes(bytes)}, ${sha256}\nIt holds every secret of the cluster unencrypted: delete it when it is no longer needed.`,
-          );
+        const told = `${name}, ${formatBytes(bytes)}, ${sha256}\nIt holds every secret of the cluster unencrypted: delete it when it is no longer needed.`;
+        if (output.file === undefined) tell(session.console, `wrote to standard output: ${told}`);
+        else if (session.json)
+          printJson(session.console, "export", { ref: name, file: output.file, bytes, sha256, etcdVersion, lineageAttention });
+        else print(session.console, `wrote ${options.out}: ${told}`);
         if (standing.warning !== undefined) tell(session.console, `warning: ${standing.warning}`);
         return 0;
       }),
     );
 };
+
+interface Output {
+  /** Absolute; undefined for standard output. */
+  readonly file: string | undefined;
+  readonly write: (bytes: AsyncIterable<Uint8Array>) => Promise<void>;
+}
+
+/** Where it is to be a file: what dead exports of that name left is removed first. */
+async function toFile(session: Session, path: string): Promise<Output> {
+  const { console } = session;
+  const file = session.resolvePath(path);
+  await requireFree(file);
+  for (const left of await unfinishedOutputs(file, console.clock.now())) {
+    const name = printable(left.path);
+    if (left.isDead === true && (await removeUnfinished(left))) tell(console, `removed ${name}, which an export that was killed had left`);
+    else if (left.isDead === false) tell(console, `${name} is being written by another export`);
+    else
+      tell(
+        console,
+        `warning: ${name} is left of an export that was killed, unless that still runs: it holds secrets of a cluster unencrypted; delete it`,
+      );
+  }
+  return { file, write: (bytes) => writeOutput(file, bytes) };
+}
+
+/** The bytes go out before the last digest is checked: what a failed run wrote must not be used. */
+async function toStdout({ console, json }: Session): Promise<Output> {
+  if (json)
+    throw new LifeboatError("usage", "--json and --out - would both print on standard output", {
+      hint: "leave --json out: lifeboat show REF --json has the same facts",
+    });
+  if (console.stdout.isTTY === true)
+    throw new LifeboatError("usage", "standard output is a terminal, and a snapshot is binary and holds every secret of the cluster", {
+      hint: "redirect it into a program or file, or name a file; a file named - is ./-",
+    });
+  let isBegun = false;
+  const write = async (bytes: AsyncIterable<Uint8Array>): Promise<void> => {
+    async function* noticed(): AsyncGenerator<Uint8Array, void, undefined> {
+      for await (const chunk of bytes) {
+        isBegun = true;
+        yield chunk;
+      }
+    }
+    try {
+      await writeStream(console.stdout, noticed(), { name: "standard output", signal: console.signal });
+    } catch (error) {
+      if (isBegun) tell(console, "what was written to standard output is not a whole snapshot: throw it away");
+      throw error;
+    }
+  };
+  return { file: undefined, write };
+}

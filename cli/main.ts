@@ -1,9 +1,7 @@
 #!/usr/bin/env node
 import { randomBytes } from "node:crypto";
-import { tmpdir, userInfo } from "node:os";
-import { join } from "node:path";
 import { Interruption } from "./interruption.ts";
-import { stateFolderIn } from "./state-folder.ts";
+import { runtimeFolderIn, stateFolderIn } from "./own-folders.ts";
 
 const { env } = process;
 const interruption = new Interruption(() => performance.now());
@@ -15,6 +13,8 @@ for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 }
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (interruption.signal.aborted) return;
+  // What streams to it listens, too, and ends by itself.
+  if (process.stdout.listenerCount("error") > 1) return;
   // A reader that leaves early, such as head, is no fault.
   if (error.code === "EPIPE") process.exit(0);
   // A terminal that is gone says so here before its signal comes.
@@ -39,7 +39,9 @@ process.exitCode = await runProgram(
     clock: systemClock,
     randomBytes,
     environment: env,
-    runtimeFolder: env["XDG_RUNTIME_DIR"] ?? join(tmpdir(), `lifeboat-${userInfo().uid}`),
+    runtimeFolder: runtimeFolderIn(env),
     stateFolder: stateFolderIn(env),
   },
 );
+// A reader that takes nothing more would keep the process from ending.
+if (interruption.signal.aborted) process.exit();

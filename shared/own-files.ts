@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
-import { open } from "node:fs/promises";
 import type { Stats } from "node:fs";
+import { lstat, open, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import { LifeboatError } from "./errors.ts";
 import { errnoOf } from "./folders.ts";
 
@@ -16,6 +17,33 @@ export function problemWithOwner({ uid, mode }: Pick<Stats, "uid" | "mode">): st
 
 export function octal(mode: number): string {
   return (mode & 0o7777).toString(8).padStart(4, "0");
+}
+
+/** The same for a folder, where others may make files of their own if none can touch those of anybody else, as in /tmp. */
+async function problemWithFolder(folder: string): Promise<string | undefined> {
+  const stats = await stat(folder);
+  return problemWithOwner((stats.mode & 0o1000) === 0 ? stats : { uid: stats.uid, mode: 0 });
+}
+
+/** What is wrong with the way to `path`: who owns the folder that holds it, and the link that it may be. Throws what the file system says. */
+export async function problemWithWay(path: string): Promise<string | undefined> {
+  const folder = dirname(path);
+  const problem = await problemWithFolder(folder);
+  if (problem !== undefined) return `is in ${folder}, which ${problem}`;
+  const { uid } = await lstat(path);
+  // Modes of links say nothing.
+  return problemWithOwner({ uid, mode: 0 });
+}
+
+/** What is wrong with a folder that should be this user's alone. Throws what the file system says. */
+export async function problemWithPrivateFolder(folder: string): Promise<string | undefined> {
+  const stats = await lstat(folder);
+  if (!stats.isDirectory()) return "is a link or a file";
+  const own = process.geteuid?.();
+  if (own !== undefined && stats.uid !== own) return `belongs to another user (uid ${stats.uid})`;
+  if ((stats.mode & 0o077) !== 0) return `is open to others than its owner (mode ${octal(stats.mode)})`;
+  const above = await problemWithFolder(dirname(folder));
+  return above === undefined ? undefined : `is in ${dirname(folder)}, which ${above}`;
 }
 
 /** The text of a small regular file of this user's or root's, no link; undefined where there is none. Throws what the file system says, or `input/unusable`. */

@@ -25,7 +25,8 @@ import { LocalKeyRing } from "./keys/local/local-key-ring.ts";
 import { createLocalKeys } from "./keys/local/create-local-keys.ts";
 import { addedWrappings } from "./manifest/rewraps.ts";
 import type { TrustedKeys } from "./manifest/signed-document.ts";
-import { requireFree, unfinishedOutputs, writeOutput } from "./output/output-file.ts";
+import { removeUnfinished, requireFree, unfinishedOutputs, writeOutput } from "./output/output-file.ts";
+import { writeStream } from "./output/output-stream.ts";
 import { InstalledPrograms, requireToolsFolder } from "./programs/adapter/installed-programs.ts";
 import type { ProgramFinder } from "./programs/program-finder.ts";
 import { newIdentity, readIdentities } from "./seal/age.ts";
@@ -258,4 +259,4 @@ export async function readIdentityFile(path: string, name: string): Promise<read
   }
 }
 
-export { requireFree, unfinishedOutputs, writeOutput };
+export { removeUnfinished, requireFree, unfinishedOutputs, writeOutput, writeStream };

@@ -1,15 +1,20 @@
 import { randomBytes } from "node:crypto";
-import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { link, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { pause } from "../clock.ts";
 import type { Clock } from "../clock.ts";
 import { isLifeboatError, LifeboatError, messageOf } from "../errors.ts";
 import { errnoOf, makeFolders } from "../folders.ts";
+import { problemWithPrivateFolder, readOwnFile } from "../own-files.ts";
+import { isAlive, ownMark } from "../process-mark.ts";
 import type { HostLock } from "./host-lock.ts";
 
 const holderSchema = z.object({ pid: z.int().positive(), birth: z.string(), since: z.string() });
 type Holder = z.infer<typeof holderSchema>;
+
+/** 4 KiB: far above what a lock says. */
+const MAX_LOCK_BYTES = 4096;
 
 /** Soon enough for a person who waits, and next to nothing for the machine. */
 const POLL_MS = 200;
@@ -47,10 +52,16 @@ export class FileLock implements HostLock {
 
   /** Undefined where the lock was taken, else who holds it. */
   async #tryTake(path: string): Promise<Holder | undefined> {
-    const mine: Holder = { pid: process.pid, birth: await birthOf(process.pid), since: this.#clock.now().toISOString() };
+    const mine: Holder = { ...(await ownMark()), since: this.#clock.now().toISOString() };
     const draft = `${path}.${randomBytes(6).toString("hex")}`;
     try {
       await makeFolders(this.#folder);
+      const problem = await problemWithPrivateFolder(this.#folder);
+      // Whoever may write there could hold every backup up for ever.
+      if (problem !== undefined)
+        throw new LifeboatError("busy", `the folder of locks ${this.#folder} ${problem}`, {
+          hint: "remove it, or let XDG_RUNTIME_DIR name a folder of this user's alone (chmod 700)",
+        });
       await writeFile(draft, JSON.stringify(mine), { mode: 0o600, flag: "wx" });
       for (;;) {
         if (await linked(draft, path)) return undefined;
@@ -88,9 +99,12 @@ async function linked(draft: string, path: string): Promise<boolean> {
 /** Undefined where there is no holder any more, or the file is no lock. */
 async function readHolder(path: string): Promise<Holder | undefined> {
   try {
-    return holderSchema.parse(JSON.parse(await readFile(path, "utf8")));
+    const text = await readOwnFile(path, MAX_LOCK_BYTES);
+    return text === undefined ? undefined : holderSchema.parse(JSON.parse(text));
   } catch (error) {
-    if (errnoOf(error) === "ENOENT" || error instanceof SyntaxError || error instanceof z.ZodError) return undefined;
+    // A link, a pipe or a folder holds no lock either.
+    const isNone = errnoOf(error) === "ELOOP" || isLifeboatError(error, "input/unusable");
+    if (isNone || error instanceof SyntaxError || error instanceof z.ZodError) return undefined;
     throw error;
   }
 }
@@ -107,25 +121,4 @@ async function removeDead(path: string): Promise<void> {
   const holder = await readHolder(aside);
   if (holder !== undefined && (await isAlive(holder))) await linked(aside, path);
   await rm(aside, { force: true });
-}
-
-async function isAlive(holder: Holder): Promise<boolean> {
-  try {
-    process.kill(holder.pid, 0);
-  } catch (error) {
-    if (errnoOf(error) === "ESRCH") return false;
-    if (errnoOf(error) !== "EPERM") throw error;
-  }
-  return (await birthOf(holder.pid)) === holder.birth;
-}
-
-/** When a process started, so that a reused process id is not taken for it (proc(5): field 22 of stat). Empty where there is no /proc. */
-async function birthOf(pid: number): Promise<string> {
-  try {
-    const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-    // The second field is the program's name in parentheses and may itself hold spaces.
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
-  } catch {
-    return "";
-  }
 }

@@ -3,6 +3,7 @@ import { link, lstat, open, readdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { LifeboatError, messageOf } from "../errors.ts";
 import { errnoOf, syncFolder } from "../folders.ts";
+import { isAlive, ownMark, placeOfProcesses } from "../process-mark.ts";
 
 /**
  * Writes `bytes` to `path`: mode 0600, there only when whole and durable, never over something that is there (`output/exists`). Whatever fails, nothing is left.
@@ -10,7 +11,9 @@ import { errnoOf, syncFolder } from "../folders.ts";
 export async function writeOutput(path: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
   await requireFree(path);
   const folder = dirname(path);
-  const draft = join(folder, `${draftPrefix(path)}${randomBytes(6).toString("hex")}.partial`);
+  const { pid, birth } = await ownMark();
+  const name = `${await placeOfProcesses()}-${pid}-${birth}-${randomBytes(6).toString("hex")}`;
+  const draft = join(folder, `${draftPrefix(path)}${name}.partial`);
   try {
     await using file = await onDisk(path, () => open(draft, "wx", 0o600));
     for await (const chunk of bytes) await onDisk(path, () => file.writeFile(chunk));
@@ -23,12 +26,43 @@ export async function writeOutput(path: string, bytes: AsyncIterable<Uint8Array>
   await onDisk(path, () => syncFolder(folder));
 }
 
-/** Files beside `path` that writing it began and did not end: by a process that was killed, or by one that still runs. */
-export async function unfinishedOutputs(path: string): Promise<readonly string[]> {
+/** A file that writing began and did not end. */
+export interface UnfinishedOutput {
+  readonly path: string;
+  /** Whether the process that wrote it runs no more, as far as can be told from here; undefined for another machine or container, or an older lifeboat. */
+  readonly isDead: boolean | undefined;
+}
+
+/** A day: whatever still writes to a file has done so since. */
+const ABANDONED_MS = 86_400_000;
+
+/** Files of this user beside `path` that writing it began and did not end: by a process that was killed, or by one that still runs. */
+export async function unfinishedOutputs(path: string, now: Date): Promise<readonly UnfinishedOutput[]> {
   const prefix = draftPrefix(path);
-  const names = await readdir(dirname(path)).catch(() => []);
-  const isDraft = (name: string): boolean => name.startsWith(prefix) && /^[0-9a-f]{12}\.partial$/.test(name.slice(prefix.length));
-  return names.filter(isDraft).map((name) => join(dirname(path), name));
+  const here = await placeOfProcesses();
+  const found: UnfinishedOutput[] = [];
+  for (const name of await readdir(dirname(path)).catch(() => [])) {
+    const match = name.startsWith(prefix) ? DRAFT.exec(name.slice(prefix.length)) : null;
+    if (match === null) continue;
+    const draft = join(dirname(path), name);
+    const stats = await lstat(draft).catch(() => undefined);
+    if (stats?.isFile() !== true || stats.uid !== process.geteuid?.()) continue;
+    const [, place, pid = "", birth = ""] = match;
+    if (place === here) found.push({ path: draft, isDead: !(await isAlive({ pid: Number(pid), birth })) });
+    else found.push({ path: draft, isDead: now.getTime() - stats.mtimeMs > ABANDONED_MS ? true : undefined });
+  }
+  return found;
+}
+
+/** Where process ids are its writer's, the writer, and twelve random digits; an older lifeboat wrote only those. */
+const DRAFT = /^(?:([0-9a-f]{8})-(\d+)-(\d*)-)?[0-9a-f]{12}\.partial$/;
+
+/** Removes what a dead process left; false where it could not. */
+export async function removeUnfinished({ path }: UnfinishedOutput): Promise<boolean> {
+  return rm(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 function draftPrefix(path: string): string {

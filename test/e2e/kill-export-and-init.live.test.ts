@@ -6,6 +6,7 @@ import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { fill } from "../etcd/support/fill.ts";
 import { lifeboat } from "../support/lifeboat.ts";
+import type { Outcome } from "../support/lifeboat.ts";
 import { lifeboatHere } from "../support/lifeboat-here.ts";
 import { newPlace } from "../support/place.ts";
 import { signalled } from "../support/signalled.ts";
@@ -33,19 +34,38 @@ describe("kill -9 in the middle of an export", () => {
     expect(await signalled("SIGKILL", "bytes 9000000", line, place.options)).toMatchObject({ signal: "SIGKILL", stdout: "" });
     const [left = "", ...more] = (await readdir(place.options.cwd)).filter((name) => name.includes("out.db"));
     expect(more).toEqual([]);
-    expect(left).toMatch(/^\.out\.db\.[0-9a-f]{12}\.partial$/);
+    expect(left).toMatch(/^\.out\.db\.[0-9a-f]{8}-\d+-\d+-[0-9a-f]{12}\.partial$/);
     const { mode, size } = await stat(place.path(left));
     expect(mode & 0o777).toBe(0o600);
     expect(size).toBeGreaterThan(0);
 
+    // The beginning of the whole, with its secrets.
+    const beginning = await readFile(place.path(left));
     const { code, stderr } = await lifeboat(line, place.options);
     expect(code).toBe(0);
-    expect(stderr).toContain(`warning: ${place.path(left)} is left of an export that was killed, unless that still runs: it holds secrets`);
-    expect((await stat(place.path(left))).size).toBe(size);
-    // What was left is the beginning of the whole: the warning is right about its secrets.
-    expect((await readFile(place.path("out.db"))).subarray(0, size).equals(await readFile(place.path(left)))).toBe(true);
-    await rm(place.path(left));
-    expect((await lifeboat(["export", "prod/latest", "--out", "again.db"], place.options)).stderr).not.toContain("warning");
+    expect(stderr).toContain(`removed ${place.path(left)}, which an export that was killed had left`);
+    expect((await readFile(place.path("out.db"))).subarray(0, size).equals(beginning)).toBe(true);
+    expect((await readdir(place.options.cwd)).filter((name) => name.includes("out.db"))).toEqual(["out.db"]);
+  });
+
+  test("to standard output gives the very bytes and nothing else; what was cut off says so and does not end with 0", async () => {
+    const place = await newPlace(cluster, folder.path, "stdout");
+    await place.here("backup", "prod");
+    await place.here("export", "prod/latest", "--out", "./-");
+    const whole = await readFile(place.path("-"));
+    const shell = (script: string): Promise<Outcome> =>
+      lifeboat(["export", "prod/latest", "--out", "-"], { ...place.options, through: ["bash", "-o", "pipefail", "-c", script, "bash"] });
+    const piped = await shell('"$@" | cat > piped.db');
+    expect(piped).toMatchObject({ code: 0, stdout: "" });
+    expect(piped.stderr).toContain("lifeboat: wrote to standard output: prod/");
+    expect((await readFile(place.path("piped.db"))).equals(whole)).toBe(true);
+
+    const early = await shell('"$@" | head -c 1000000 > early.db');
+    expect(early.code).toBe(2);
+    expect(early.stderr).toContain("lifeboat: what was written to standard output is not a whole snapshot: throw it away");
+    expect(early.stderr).toContain("cannot write to standard output: ");
+
+    expect(await place.here("export", "prod/latest", "--out", "-", "--json")).toMatchObject({ code: 2 });
   });
 });
 

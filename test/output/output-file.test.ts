@@ -1,8 +1,10 @@
-import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
-import { unfinishedOutputs, writeOutput } from "../../shared/output/output-file.ts";
+import { basename, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { removeUnfinished, unfinishedOutputs, writeOutput } from "../../shared/output/output-file.ts";
+import { ownMark, placeOfProcesses } from "../../shared/process-mark.ts";
+import { saying } from "../support/matchers.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -64,17 +66,50 @@ test("a folder that is not there is told with the way out", async () => {
   });
 });
 
-test("what a killed process left is found, what is whole or another's is not", async () => {
-  const path = join(folder, "out");
-  expect(await unfinishedOutputs(join(folder, "no", "out"))).toEqual([]);
-  async function* looking(): AsyncGenerator<Uint8Array, void, undefined> {
-    yield Buffer.from("x");
-    const [draft, ...more] = await unfinishedOutputs(path);
-    expect(more).toEqual([]);
-    expect(await readFile(draft ?? "", "utf8")).toBe("x");
-  }
-  for (const name of [".other.0123456789ab.partial", ".out.partial", ".out.db.0123456789ab.partial"])
-    await writeFile(join(folder, name), "");
-  await writeOutput(path, looking());
-  expect(await unfinishedOutputs(path)).toEqual([]);
+describe("what writing began and did not end", () => {
+  const drafts = async (path: string, now = new Date()): Promise<readonly (readonly [string, boolean | undefined])[]> =>
+    (await unfinishedOutputs(path, now)).map((each) => [basename(each.path), each.isDead] as const);
+
+  test("is found while it is written, as a live process's, and not afterwards", async () => {
+    const path = join(folder, "out");
+    expect(await drafts(join(folder, "no", "out"))).toEqual([]);
+    async function* looking(): AsyncGenerator<Uint8Array, void, undefined> {
+      yield Buffer.from("x");
+      expect(await drafts(path)).toEqual([[saying(`-${process.pid}-`), false]]);
+    }
+    for (const name of [".other.0123456789ab.partial", ".out.partial", ".out.db.0123456789ab.partial"])
+      await writeFile(join(folder, name), "");
+    await mkdir(join(folder, ".out.0123456789ab.partial"));
+    await writeOutput(path, looking());
+    expect(await drafts(path)).toEqual([]);
+  });
+
+  test("by a process that runs no more is dead, and by one that has its id too; elsewhere it is so after a day", async () => {
+    const path = join(folder, "out");
+    const here = await placeOfProcesses();
+    const { pid, birth } = await ownMark();
+    const names = [
+      `.out.${here}-${pid}-${birth}-0123456789ab.partial`,
+      `.out.${here}-${pid}-1-0123456789ab.partial`,
+      `.out.${here}-4194305-${birth}-0123456789ab.partial`,
+      `.out.00000000-${pid}-${birth}-0123456789ab.partial`,
+      ".out.0123456789ab.partial",
+    ] as const;
+    for (const name of names) await writeFile(join(folder, name), "secret");
+    const sorted = async (now?: Date): Promise<unknown> => new Map(await drafts(path, now));
+    expect(await sorted()).toEqual(
+      new Map([
+        [names[0], false],
+        [names[1], true],
+        [names[2], true],
+        [names[3], undefined],
+        [names[4], undefined],
+      ]),
+    );
+    const later = new Date(Date.now() + 86_500_000);
+    expect(await sorted(later)).toEqual(new Map(names.map((name, index) => [name, index > 0])));
+    const first = (await unfinishedOutputs(path, later)).find(({ isDead }) => isDead === true);
+    expect(first === undefined ? undefined : await removeUnfinished(first)).toBe(true);
+    expect(await readdir(folder)).toHaveLength(4);
+  });
 });

@@ -3,6 +3,7 @@ import { open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { LifeboatError, messageOf } from "../../errors.ts";
 import { errnoOf } from "../../folders.ts";
+import { octal, problemWithOwner, problemWithWay } from "../../own-files.ts";
 import type { Purpose } from "../key-ring.ts";
 
 /** The files of a key folder. */
@@ -64,6 +65,8 @@ async function read(folder: string, file: string, kind: "public" | "private"): P
     // Without O_NONBLOCK a named pipe in the file's place would hang the open.
     const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
+      const problem = await problemWithWay(path);
+      if (problem !== undefined) throw notOurs(path, problem);
       return await textOf(handle, path, kind);
     } finally {
       await handle.close();
@@ -85,15 +88,24 @@ async function read(folder: string, file: string, kind: "public" | "private"): P
   }
 }
 
+/** A key that somebody else chose: with a recipient of theirs they could read every snapshot to come. */
+function notOurs(path: string, problem: string): LifeboatError {
+  return new LifeboatError("keys/invalid", `${path} ${problem}, so it is not taken`, {
+    hint: "see that it is the right key, then give it and its folder to this user or root (chown) and to nobody else to change (chmod go-w)",
+  });
+}
+
 async function textOf(handle: FileHandle, path: string, kind: "public" | "private"): Promise<string> {
   const stats = await handle.stat();
   if (!stats.isFile()) throw new LifeboatError("keys/invalid", `${path} is not a file`);
   if (kind === "private" && (stats.mode & 0o077) !== 0) {
-    const mode = (stats.mode & 0o777).toString(8).padStart(4, "0");
+    const mode = octal(stats.mode & 0o777);
     throw new LifeboatError("keys/invalid", `${path} is a private key that others than its owner may touch (mode ${mode})`, {
       hint: `chmod 600 ${path}, and think about who may have read it`,
     });
   }
+  const problem = problemWithOwner(stats);
+  if (problem !== undefined) throw notOurs(path, problem);
   if (stats.size > MAX_KEY_FILE_BYTES) throw new LifeboatError("keys/invalid", `${path} is too large for a key file (${stats.size} bytes)`);
   return handle.readFile("utf8");
 }

@@ -1,4 +1,5 @@
-import { homedir } from "node:os";
+import { statSync } from "node:fs";
+import { homedir, tmpdir, userInfo } from "node:os";
 import { isAbsolute, join } from "node:path";
 import type { Environment } from "../shared/config/secrets.ts";
 
@@ -22,4 +23,12 @@ function homeOf(): string {
   } catch {
     return "";
   }
+}
+
+/** Where lock files lie: XDG_RUNTIME_DIR where it is this user's, as that specification demands (`su` passes on another's), else a folder under the one for temporary files. */
+export function runtimeFolderIn(environment: Environment): string {
+  const folder = environment["XDG_RUNTIME_DIR"] ?? "";
+  const { uid } = userInfo();
+  const isOwn = isAbsolute(folder) && statSync(folder, { throwIfNoEntry: false })?.uid === uid;
+  return isOwn ? folder : join(tmpdir(), `lifeboat-${uid}`);
 }

@@ -1,0 +1,46 @@
+import { createHash } from "node:crypto";
+import { readFile, readlink } from "node:fs/promises";
+import { hostname } from "node:os";
+import { errnoOf } from "./folders.ts";
+
+/** A process, so that another one can tell whether it still runs. */
+export interface ProcessMark {
+  readonly pid: number;
+  /** When it started, so that a reused process id is not taken for it: in clock ticks since the machine's start. Empty where there is no /proc. */
+  readonly birth: string;
+}
+
+export async function ownMark(): Promise<ProcessMark> {
+  return { pid: process.pid, birth: await birthOf(process.pid) };
+}
+
+/** Of a process of this machine and container. */
+export async function isAlive({ pid, birth }: ProcessMark): Promise<boolean> {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if (errnoOf(error) === "ESRCH") return false;
+    if (errnoOf(error) !== "EPERM") throw error;
+  }
+  return (await birthOf(pid)) === birth;
+}
+
+/** proc(5): field 22 of stat. */
+async function birthOf(pid: number): Promise<string> {
+  try {
+    const stat = await readFile(`/proc/${pid}/stat`, "utf8");
+    // The second field is the program's name in parentheses and may itself hold spaces.
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+  } catch {
+    return "";
+  }
+}
+
+/** Eight hex digits for where process ids are this process's: one start of one machine, and there one container. */
+export async function placeOfProcesses(): Promise<string> {
+  const [boot, namespace] = await Promise.all([
+    readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => ""),
+    readlink("/proc/self/ns/pid").catch(() => ""),
+  ]);
+  return createHash("sha256").update(`${hostname()} ${boot.trim()} ${namespace}`).digest("hex").slice(0, 8);
+}
