@@ -36,7 +36,7 @@ export const handler = serve({
       measured: {
         verified: isRecent(verified.manifest, ports.clock.now(), rpo) ? 1 : 0,
         replicaFailed: countFailed(copies),
-        newLineage: lineageFindings.length,
+        ...(lineageFindings.length === 0 ? {} : { newLineage: lineageFindings.length }),
       },
     };
   },

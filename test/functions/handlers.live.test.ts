@@ -84,6 +84,7 @@ test("a slot is backed up: outcome, metrics of its service and cluster, and a lo
     quarantined: false,
     dissenters: [],
     lineage: 1,
+    lineageAttention: null,
     databaseBytes: expect.any(Number) as unknown,
     storedBytes: expect.any(Number) as unknown,
     custody: expect.stringMatching(/^\d+:sha256:[0-9a-f]{64}$/) as unknown,
@@ -131,6 +132,7 @@ test("what was backed up is read back and countersigned; the command line reads 
     countersignature: saying(`clusters/prod/verified/${ID}-`),
     custody: expect.stringMatching(/^\d+:sha256:[0-9a-f]{64}$/) as unknown,
     replicas: [],
+    findings: [],
   });
   expect(invoked.metrics).toEqual(asMetrics({ Verified: 1, ReplicaFailed: 0, VerifyFailed: 0, KeyUnusable: 0 }));
   await expectNoSecret(invoked);
