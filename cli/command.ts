@@ -19,9 +19,10 @@ export interface Session {
   /** An absolute path for one that the person typed. */
   resolvePath(path: string): string;
   loadConfig(): Promise<LoadedConfig>;
-  openPorts(makes?: Makes): Promise<Ports>;
+  /** `from`, the name of a replica: that is read in place of the store, see `wire`. */
+  openPorts(makes?: Makes, from?: string): Promise<Ports>;
   /** The same for a command that writes nothing: every read of the store ends with the signal. */
-  openToRead(): Promise<Ports & { readonly signal: AbortSignal }>;
+  openToRead(from?: string): Promise<Ports & { readonly signal: AbortSignal }>;
   /** Ports of a store that may be made, and a connection to `cluster`, for as long as `action` runs. */
   withCluster<T>(cluster: string, action: (ports: Ports, connected: ConnectedCluster) => Promise<T>): Promise<T>;
 }
@@ -49,7 +50,8 @@ export function newSession(
     return loading;
   };
   const composition = (): Promise<typeof import("../shared/wire.ts")> => import("../shared/wire.ts");
-  const openPorts = async (makes?: Makes): Promise<Ports> => (await composition()).wire(await load(), surroundings, makes);
+  const openPorts = async (makes?: Makes, from?: string): Promise<Ports> =>
+    (await composition()).wire(await load(), surroundings, makes, from);
   return {
     console,
     surroundings,
@@ -58,8 +60,8 @@ export function newSession(
     resolvePath,
     loadConfig: load,
     openPorts,
-    openToRead: async () => {
-      const ports = await openPorts();
+    openToRead: async (from) => {
+      const ports = await openPorts("nothing", from);
       return { ...ports, blobs: readUntil(ports.blobs, console.signal), signal: console.signal };
     },
     async withCluster(cluster, action) {

@@ -1,9 +1,7 @@
-import { namesHint } from "../shared/config/settings.ts";
-import { LifeboatError } from "../shared/errors.ts";
+import { findReplica } from "../shared/config/find-replica.ts";
 import { copySnapshot } from "../shared/jobs/copy/snapshot.ts";
 import { copyingPurpose } from "../shared/jobs/copy/purpose.ts";
 import { resolveRef } from "../shared/jobs/ref.ts";
-import type { Ports } from "../shared/wire.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register } from "./command.ts";
 import { print, printJson, tell } from "./console.ts";
@@ -25,7 +23,7 @@ export const registerCopy: Register = (program, run) => {
     .action((ref: string, options: { readonly to: string }) =>
       run(async (session) => {
         const ports = await session.openPorts("replicas");
-        const replica = replicaNamed(ports, options.to);
+        const replica = findReplica(ports.replicas, options.to);
         const found = await resolveRef(ports, ref, session.console.signal);
         const purpose = await copyingPurpose(ports);
         const progress = new ConsoleProgress(session.console);
@@ -49,12 +47,3 @@ export const registerCopy: Register = (program, run) => {
       }),
     );
 };
-
-function replicaNamed({ replicas }: Ports, name: string): Ports["replicas"][number] {
-  const found = replicas.find((each) => each.name === name);
-  if (found !== undefined) return found;
-  const names = replicas.map((each) => each.name);
-  throw new LifeboatError("config/not-found", `there is no replica ${name} in the configuration`, {
-    hint: namesHint(name, names) ?? "there is none at all; name one under replicas (docs/cli.md)",
-  });
-}

@@ -3,6 +3,7 @@ import { exportSnapshot } from "../shared/jobs/export.ts";
 import { LifeboatError } from "../shared/errors.ts";
 import { standingOf } from "../shared/jobs/lineage-standing.ts";
 import { readIdentityFile, removeUnfinished, requireFree, unfinishedOutputs, writeOutput, writeStream } from "../shared/wire.ts";
+import { FROM_FLAG, FROM_HELP, orPointToReplica } from "./from-replica.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register, Session } from "./command.ts";
 import { print, printJson, tell } from "./console.ts";
@@ -21,31 +22,34 @@ export const registerExport: Register = (program, run) => {
     .argument("<ref>", "which snapshot")
     .requiredOption("--out <file>", "the file to make; - for standard output, whose bytes count only when the exit code is 0")
     .option("--identity <file>", "open it with the identities in this age identity file (break-glass) in place of the configured keys")
+    .option(FROM_FLAG, FROM_HELP)
     .addHelpText(
       "after",
       `${REF_HELP}\n\nExample:\n  $ lifeboat export prod/latest --out snapshot.db\n  $ etcdutl snapshot restore snapshot.db --data-dir restored`,
     )
-    .action((ref: string, options: { readonly out: string; readonly identity?: string }) =>
+    .action((ref: string, options: { readonly out: string; readonly identity?: string; readonly from?: string }) =>
       run(async (session) => {
         const output = options.out === "-" ? await toStdout(session) : await toFile(session, options.out);
         const identities =
           options.identity === undefined ? undefined : await readIdentityFile(session.resolvePath(options.identity), options.identity);
         const progress = new ConsoleProgress(session.console);
-        const ports = await session.openPorts();
-        const { manifest } = await exportSnapshot(
-          { ...ports, progress },
-          { ref, identities, signal: session.console.signal, write: output.write },
+        const ports = await session.openPorts("nothing", options.from);
+        const identity = options.identity === undefined ? [] : ["--identity", options.identity];
+        const words = (name: string): readonly string[] => ["export", name, "--out", options.out, ...identity];
+        const { manifest } = await orPointToReplica(session, ports, { ref, from: options.from, words }, () =>
+          exportSnapshot({ ...ports, progress }, { ref, identities, signal: session.console.signal, write: output.write }),
         ).finally(() => progress.close());
         const standing = await standingOf(ports, manifest.cluster, manifest.lineage, session.console.signal);
         const { bytes, sha256 } = manifest.snapshot;
         const name = `${manifest.cluster}/${manifest.id}`;
-        for (const words of restoreWarnings(manifest)) tell(session.console, `warning: ${words}`);
+        for (const warning of restoreWarnings(manifest)) tell(session.console, `warning: ${warning}`);
         const { version: etcdVersion } = manifest.etcd.source;
         const lineageAttention = attentionJson(manifest.cluster, standing);
+        const from = options.from ?? null;
         const told = `${name}, ${formatBytes(bytes)}, ${sha256}\nIt holds every secret of the cluster unencrypted: delete it when it is no longer needed.`;
         if (output.file === undefined) tell(session.console, `wrote to standard output: ${told}`);
         else if (session.json)
-          printJson(session.console, "export", { ref: name, file: output.file, bytes, sha256, etcdVersion, lineageAttention });
+          printJson(session.console, "export", { ref: name, file: output.file, bytes, sha256, etcdVersion, lineageAttention, from });
         else print(session.console, `wrote ${options.out}: ${told}`);
         if (standing.warning !== undefined) tell(session.console, `warning: ${standing.warning}`);
         return 0;

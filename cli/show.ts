@@ -1,13 +1,14 @@
 import { standings } from "../shared/jobs/copy/standing.ts";
 import { standingOf } from "../shared/jobs/lineage-standing.ts";
 import type { LineageStanding } from "../shared/jobs/lineage-standing.ts";
+import type { Standing } from "../shared/jobs/copy/standing.ts";
 import { showSnapshot } from "../shared/jobs/show.ts";
 import type { Shown } from "../shared/jobs/show.ts";
 import { UNKNOWN_MEMBER } from "../shared/etcd/cluster-facts.ts";
 import { restoreWarnings } from "../shared/manifest/attention.ts";
 import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
 import { REF_HELP } from "./command.ts";
-import type { Register } from "./command.ts";
+import type { Register, Session } from "./command.ts";
 import { print, printJson, tell } from "./console.ts";
 import {
   describeAlarms,
@@ -21,6 +22,7 @@ import {
 } from "./describe.ts";
 import { formatBytes, formatFields, formatTime } from "./format.ts";
 import { attentionJson } from "./lineages.ts";
+import { commandLine, FROM_FLAG, FROM_HELP, orPointToReplica } from "./from-replica.ts";
 import { standingFields } from "./replicas.ts";
 
 /** `lifeboat show`. */
@@ -30,11 +32,14 @@ export const registerShow: Register = (program, run) => {
     .summary("show what is known of a snapshot")
     .description("Show a snapshot's manifest, its signature checked, and where it stands in replicas. Reads metadata only.")
     .argument("<ref>", "which snapshot")
+    .option(FROM_FLAG, FROM_HELP)
     .addHelpText("after", `${REF_HELP}\n\nExample:\n  $ lifeboat show prod/latest`)
-    .action((ref: string) =>
+    .action((ref: string, { from }: { readonly from?: string }) =>
       run(async (session) => {
-        const ports = await session.openToRead();
-        const shown = await showSnapshot(ports, ref);
+        const ports = await session.openToRead(from);
+        const shown = await orPointToReplica(session, ports, { ref, from, words: (name) => ["show", name] }, () =>
+          showSnapshot(ports, ref),
+        );
         const replicas = await standings(ports, shown);
         const standing = await standingOf(ports, shown.manifest.cluster, shown.manifest.lineage, session.console.signal);
         if (session.json)
@@ -47,20 +52,40 @@ export const registerShow: Register = (program, run) => {
             verifications: shown.verifications,
             addedWrappings: shown.addedWrappings ?? null,
             badCountersignatures: shown.badCountersignatures.map(({ key, error }) => ({ key, code: error.code, message: error.message })),
+            data: { state: shown.data.state, bytes: shown.data.bytes ?? null, reason: shown.data.reason ?? null },
             replicas: replicas.map((each) => ({ ...each, reason: each.reason ?? null })),
+            from: from ?? null,
           });
         else print(session.console, formatFields([...fieldsOf(shown, standing), ...standingFields(replicas)]));
         if (standing.warning !== undefined) tell(session.console, `warning: ${standing.warning}`);
         for (const words of restoreWarnings(shown.manifest)) tell(session.console, `warning: ${words}`);
         for (const { key, error } of shown.badCountersignatures) tell(session.console, `warning: ${key}: ${error.message}`);
-        return shown.badCountersignatures.length > 0 || replicas.some(({ state }) => state === "different" || state === "incomplete")
+        const isDamaged = shown.data.state === "missing" || shown.data.state === "wrong-size";
+        if (isDamaged) tellOfDamage(session, shown, from === undefined ? replicas : []);
+        return isDamaged ||
+          shown.badCountersignatures.length > 0 ||
+          replicas.some(({ state }) => state === "different" || state === "incomplete")
           ? 6
           : 0;
       }),
     );
 };
 
-function fieldsOf({ manifest, digest, verifications, addedWrappings }: Shown, { accepted }: LineageStanding): [string, string][] {
+function tellOfDamage(session: Session, { manifest, data }: Shown, replicas: readonly Standing[]): void {
+  const name = `${manifest.cluster}/${manifest.id}`;
+  tell(session.console, `warning: the data of ${name} is ${describeData(manifest, data)}: it cannot be restored from here`);
+  for (const { name: replica, state } of replicas)
+    if (state === "present")
+      tell(session.console, `hint: the replica ${replica} has a copy: ${commandLine(session, ["verify", name, "--from", replica])}`);
+}
+
+/** `missing`; `of the wrong size: 12 bytes in place of 34`. */
+function describeData({ stored }: Shown["manifest"], { state, bytes, reason }: Shown["data"]): string {
+  if (state === "wrong-size") return `of the wrong size: ${bytes} bytes in place of ${stored.bytes}`;
+  return reason === undefined ? state : `${state}: ${reason}`;
+}
+
+function fieldsOf({ manifest, digest, verifications, addedWrappings, data }: Shown, { accepted }: LineageStanding): [string, string][] {
   const { etcd, snapshot, stored } = manifest;
   return [
     ["snapshot", `${manifest.cluster}/${manifest.id}`],
@@ -81,6 +106,7 @@ function fieldsOf({ manifest, digest, verifications, addedWrappings }: Shown, { 
     ...(stored.kind === "sealed"
       ? ([
           ["stored", `${stored.key} (${formatBytes(stored.bytes)})`],
+          ["data", describeData(manifest, data)],
           ["stored digest", stored.sha256],
           [
             "opened by",

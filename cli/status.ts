@@ -4,6 +4,7 @@ import type { Progress } from "../shared/progress.ts";
 import { isFileThere, openSnapshotFile } from "../shared/wire-files.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register, Session } from "./command.ts";
+import { FROM_FLAG, FROM_HELP, orPointToReplica } from "./from-replica.ts";
 import { print, printJson, tell, widthOf } from "./console.ts";
 import { printable } from "./format.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
@@ -19,14 +20,15 @@ export const registerStatus: Register = (program, run) => {
       "Show what is in a stored snapshot, or in a plain snapshot file, which needs no configuration: what etcdutl snapshot status prints, etcd's trailer, the page tree, HashKV, keys by resource, and what takes most room. The exit code is 4 where the trailer or the tree is not right.",
     )
     .argument("<ref|file>", "which snapshot")
+    .option(FROM_FLAG, FROM_HELP)
     .addHelpText(
       "after",
       `${REF_HELP}\nWhere there is a file of that name it is the file that is meant.\n\nExample:\n  $ lifeboat status snapshot.db\n  $ lifeboat status prod/latest`,
     )
-    .action((what: string) =>
+    .action((what: string, { from }: { readonly from?: string }) =>
       run(async (session) => {
         const progress = new ConsoleProgress(session.console);
-        const status = await readStatus(session, what, progress).finally(() => progress.close());
+        const status = await readStatus(session, what, from, progress).finally(() => progress.close());
         if (session.json) printJson(session.console, "status", statusJson(status));
         else print(session.console, statusText(status, widthOf(session.console.stdout)));
         const faults = faultsOf(status);
@@ -39,11 +41,13 @@ export const registerStatus: Register = (program, run) => {
     );
 };
 
-async function readStatus(session: Session, what: string, progress: Progress): Promise<SnapshotStatus> {
+async function readStatus(session: Session, what: string, from: string | undefined, progress: Progress): Promise<SnapshotStatus> {
+  // Whoever names a replica means a ref.
+  if (from !== undefined) return statusOfStored(session, what, from, progress);
   if (await isFileThere(session.resolvePath(what))) return statusOfFile(session, what, progress);
   const { isRef } = await import("../shared/jobs/ref.ts");
   // What has no ref's form is meant as a file: what is wrong with it is told there.
-  return isRef(what) ? statusOfStored(session, what, progress) : statusOfFile(session, what, progress);
+  return isRef(what) ? statusOfStored(session, what, from, progress) : statusOfFile(session, what, progress);
 }
 
 async function statusOfFile(session: Session, name: string, progress: Progress): Promise<SnapshotStatus> {
@@ -54,9 +58,9 @@ async function statusOfFile(session: Session, name: string, progress: Progress):
   return await snapshotStatus(file, progress, session.console.signal);
 }
 
-async function statusOfStored(session: Session, ref: string, progress: Progress): Promise<SnapshotStatus> {
-  const ports = await session.openPorts().catch((error: unknown) => {
-    if (!isLifeboatError(error, "config/not-found")) throw error;
+async function statusOfStored(session: Session, ref: string, from: string | undefined, progress: Progress): Promise<SnapshotStatus> {
+  const ports = await session.openPorts("nothing", from).catch((error: unknown) => {
+    if (!isLifeboatError(error, "config/not-found") || from !== undefined) throw error;
     const message = `${ref} is no file here, and as a ref it needs a configuration: ${error.message}`;
     throw new LifeboatError(error.code, message, { hint: error.hint, cause: error });
   });
@@ -65,8 +69,10 @@ async function statusOfStored(session: Session, ref: string, progress: Progress)
     import("../shared/jobs/status.ts"),
     import("../shared/jobs/stored-input.ts"),
   ]);
-  const { manifest } = await resolveRef(ports, ref, session.console.signal);
-  return snapshotStatus(new StoredInput(ports.snapshots, manifest), progress, session.console.signal);
+  return orPointToReplica(session, ports, { ref, from, words: (name) => ["status", name] }, async () => {
+    const { manifest } = await resolveRef(ports, ref, session.console.signal);
+    return snapshotStatus(new StoredInput(ports.snapshots, manifest), progress, session.console.signal);
+  });
 }
 
 interface Fault {

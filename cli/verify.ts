@@ -1,8 +1,9 @@
-import { verifyDeep, verifyShallow } from "../shared/jobs/verify.ts";
+import { readBack, verifyDeep, verifyShallow } from "../shared/jobs/verify.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register } from "./command.ts";
 import { print, printJson, tell } from "./console.ts";
 import { describeReceipt } from "./describe.ts";
+import { FROM_FLAG, FROM_HELP, orPointToReplica } from "./from-replica.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
 
 /** `lifeboat verify`. */
@@ -15,14 +16,18 @@ export const registerVerify: Register = (program, run) => {
     )
     .argument("<ref>", "which snapshot")
     .option("--deep", "read, decrypt and countersign")
+    .option(FROM_FLAG, `${FROM_HELP}: nothing is countersigned then`)
     .addHelpText("after", `${REF_HELP}\n\nExample:\n  $ lifeboat verify prod/latest --deep`)
-    .action((ref: string, options: { readonly deep?: boolean }) =>
+    .action((ref: string, options: { readonly deep?: boolean; readonly from?: string }) =>
       run(async (session) => {
         const progress = new ConsoleProgress(session.console);
-        const verify = options.deep === true ? verifyDeep : verifyShallow;
-        const ports = await session.openPorts();
-        const result = await verify({ ...ports, progress }, ref, session.console.signal).finally(() => progress.close());
-        const { manifest, digest, checks, countersignature, custody, lineageFindings } = result;
+        const verify = options.deep !== true ? verifyShallow : options.from === undefined ? verifyDeep : readBack;
+        const ports = await session.openPorts("nothing", options.from);
+        const words = (name: string): readonly string[] => ["verify", name, ...(options.deep === true ? ["--deep"] : [])];
+        const result = await orPointToReplica(session, ports, { ref, from: options.from, words }, () =>
+          verify({ ...ports, progress }, ref, session.console.signal),
+        ).finally(() => progress.close());
+        const { manifest, digest, checks, countersignature, custody, opened, lineageFindings } = result;
         const name = `${manifest.cluster}/${manifest.id}`;
         if (session.json) {
           printJson(session.console, "verify", {
@@ -34,12 +39,18 @@ export const registerVerify: Register = (program, run) => {
             countersignature: countersignature ?? null,
             custody: custody ?? null,
             lineageFindings: lineageFindings ?? null,
+            opened: opened ?? null,
+            from: options.from ?? null,
           });
         } else {
           print(session.console, `${name} is good: ${checks.join(", ")}`);
           print(
             session.console,
-            countersignature === undefined ? "not read back: --deep does, and countersigns" : `countersigned: ${countersignature}`,
+            countersignature !== undefined
+              ? `countersigned: ${countersignature}`
+              : options.deep === true
+                ? `read back from the replica ${options.from}; nothing was countersigned: lifeboat verify ${name} --deep reads the store's own and does`
+                : "not read back: --deep does, and countersigns",
           );
           if (custody !== undefined) print(session.console, `custody: ${describeReceipt(custody)}`);
         }

@@ -1,8 +1,9 @@
 import { resolve } from "node:path";
 import type { Clock, RandomBytes } from "./clock.ts";
+import { findReplica } from "./config/find-replica.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
-import type { KeyRing, WrappingKey } from "./keys/key-ring.ts";
+import type { KeyRing, ReplicaKey } from "./keys/key-ring.ts";
 import { LocalKeyRing } from "./keys/local/local-key-ring.ts";
 import { LocalWrappingKey } from "./keys/local/local-wrapping-key.ts";
 import type { TrustedKeys } from "./manifest/signed-document.ts";
@@ -61,19 +62,41 @@ export async function openKeys(keys: Config["keys"], directory: string): Promise
   return new KmsKeyRing(keys);
 }
 
-/** In the order of the configuration. */
-export async function openReplicas(loaded: LoadedConfig, lent: Lent, maker: KeyRing | undefined): Promise<readonly Replica[]> {
-  const { replicas } = loaded.config;
-  return Promise.all(replicas.map(async ({ name, store }) => ({ name, blobs: await openGuarded(store, loaded, lent, maker) })));
+/** The store, and its replicas in the order of the configuration; or the replica `from` in its place, and the store as `primary` among the others. */
+export async function openStores(
+  loaded: LoadedConfig,
+  lent: Lent,
+  { keys, makes, from }: { readonly keys: KeyRing; readonly makes: Makes; readonly from: string | undefined },
+): Promise<{ readonly blobs: BlobStore; readonly replicas: readonly Replica[] }> {
+  const { store, replicas } = loaded.config;
+  const chosen = from === undefined ? undefined : findReplica(replicas, from);
+  const open = async (place: Config["store"], mayMake: boolean): Promise<BlobStore> =>
+    openGuarded(place, loaded, lent, mayMake ? keys : undefined);
+  const primary = await open(store, makes === "all");
+  const opened = await Promise.all(replicas.map(async (each) => ({ name: each.name, blobs: await open(each.store, makes !== "nothing") })));
+  const read = opened.find(({ name }) => name === chosen?.name);
+  if (read === undefined) return { blobs: primary, replicas: opened };
+  return { blobs: read.blobs, replicas: [{ name: "primary", blobs: primary }, ...opened.filter((each) => each !== read)] };
 }
 
-/** Of those replicas that have a wrapping key of their own. */
-export async function openReplicaKeys({ replicas }: Config): Promise<readonly WrappingKey[]> {
-  const keys = replicas.map(async ({ name, wrap }): Promise<WrappingKey | undefined> => {
-    if (wrap === undefined) return undefined;
-    if (wrap.kind === "local") return new LocalWrappingKey(wrap.recipient);
-    const { KmsWrappingKey } = await import("./keys/kms/kms-wrapping-key.ts");
-    return new KmsWrappingKey(wrap, `replicas.${name}.wrap`);
-  });
-  return (await Promise.all(keys)).filter((key) => key !== undefined);
+/** Of those replicas that have a wrapping key of their own; `firstKey` is that of the replica `from`. */
+export async function openReplicaKeys(
+  { replicas }: Config,
+  from: string | undefined,
+): Promise<{ readonly replicaKeys: readonly ReplicaKey[]; readonly firstKey?: ReplicaKey }> {
+  const replicaKeys: ReplicaKey[] = [];
+  let firstKey: ReplicaKey | undefined;
+  for (const { name, wrap } of replicas) {
+    if (wrap === undefined) continue;
+    const key = await openReplicaKey(name, wrap);
+    replicaKeys.push(key);
+    if (name === from) firstKey = key;
+  }
+  return { replicaKeys, ...(firstKey === undefined ? {} : { firstKey }) };
+}
+
+async function openReplicaKey(name: string, wrap: NonNullable<Config["replicas"][number]["wrap"]>): Promise<ReplicaKey> {
+  if (wrap.kind === "local") return new LocalWrappingKey(wrap.recipient);
+  const { KmsWrappingKey } = await import("./keys/kms/kms-wrapping-key.ts");
+  return new KmsWrappingKey(wrap, `replicas.${name}.wrap`);
 }

@@ -18,12 +18,12 @@ import type { Executions } from "./executions/executions.ts";
 import { errnoOf, makeFolders } from "./folders.ts";
 import { FileLock } from "./host-lock/file-lock.ts";
 import type { HostLock } from "./host-lock/host-lock.ts";
+import { addedKeys } from "./jobs/added-keys.ts";
 import type { AgreementPolicy } from "./jobs/ask-agreement.ts";
 import type { InitPorts } from "./jobs/init.ts";
 import type { KeyRing } from "./keys/key-ring.ts";
 import { LocalKeyRing } from "./keys/local/local-key-ring.ts";
 import { createLocalKeys } from "./keys/local/create-local-keys.ts";
-import { addedWrappings } from "./manifest/rewraps.ts";
 import type { TrustedKeys } from "./manifest/signed-document.ts";
 import { removeUnfinished, requireFree, unfinishedOutputs, writeOutput } from "./output/output-file.ts";
 import { writeStream } from "./output/output-stream.ts";
@@ -37,7 +37,7 @@ import type { Replica } from "./store/replica.ts";
 import { SealedStore } from "./store/sealed.ts";
 import type { SnapshotStore } from "./store/snapshot-store.ts";
 import { actorOf } from "./wire-actor.ts";
-import { openGuarded, openKeys, openReplicaKeys, openReplicas } from "./wire-stores.ts";
+import { openKeys, openReplicaKeys, openStores } from "./wire-stores.ts";
 import type { Makes } from "./wire-stores.ts";
 
 /** The composition root: configuration in, ports out. Nothing else knows the adapters. */
@@ -71,23 +71,27 @@ export interface ConnectedCluster {
   readonly policy: AgreementPolicy;
 }
 
-/** The ports that a configuration asks for. Adapters that take long to load are loaded only where it does. `makes`: which stores may be made where there is none. */
-export async function wire(loaded: LoadedConfig, surroundings: Surroundings, makes: Makes = "nothing"): Promise<Ports> {
+/**
+ * The ports that a configuration asks for. Adapters that take long to load are loaded only where it does. `makes`: which stores may be made where there is none. With
+ * `from`, the name of a replica, the store is that replica, its wrapping key is tried first, and `primary` stands among the replicas. Throws `config/not-found`
+ * for a name that is not there.
+ */
+export async function wire(loaded: LoadedConfig, surroundings: Surroundings, makes: Makes = "nothing", from?: string): Promise<Ports> {
   const { config, directory } = loaded;
   const keys = await openKeys(config.keys, directory);
-  const blobs = await openGuarded(config.store, loaded, surroundings, makes === "all" ? keys : undefined);
+  const { blobs, replicas } = await openStores(loaded, surroundings, { keys, makes, from });
   return {
     blobs,
-    replicas: await openReplicas(loaded, surroundings, makes === "nothing" ? undefined : keys),
+    replicas,
     keys,
     snapshots: new SealedStore({
       blobs,
       keys,
-      replicaKeys: await openReplicaKeys(config),
+      ...(await openReplicaKeys(config, from)),
       breakGlass: config.breakGlass,
       randomBytes: surroundings.randomBytes,
       maxBytes: config.maxDatabaseSize,
-      addedWrappings: addedWrappings({ blobs, trusted: config.trustedKeys }),
+      addedKeys: addedKeys({ blobs, trusted: config.trustedKeys }),
     }),
     trusted: config.trustedKeys,
     lock: new FileLock(join(surroundings.runtimeFolder, "etcd-lifeboat"), surroundings.clock),

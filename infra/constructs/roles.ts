@@ -48,7 +48,9 @@ export function verifyRole(scope: Construct, id: string, props: RoleProps): Role
     allow(["s3:GetObject", "s3:GetObjectVersion"], [...below(props, ""), markerOf(props)]),
     allow(putActions(deployment), below(props, "verified", "custody")),
     ...lockStatements(props),
-    allow(["kms:Decrypt"], [vault.wrappingKey.keyArn], contextOf(cluster)),
+    allow(["kms:Decrypt"], [vault.wrappingKey.keyArn, ...deployment.keys.retired], contextOf(cluster)),
+    // What the writer wrapped for replicas is its word: the verifier wraps it itself.
+    ...(deployment.replicaKeys.length === 0 ? [] : [allow(["kms:Encrypt"], deployment.replicaKeys, contextOf(cluster))]),
     allow(["kms:Sign", "kms:GetPublicKey"], [vault.signingKeys.audit.keyArn]),
     bucketKeyStatement(props),
     ...deployment.replicas.flatMap((replica) => replicaStatements(props, replica)),

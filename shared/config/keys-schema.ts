@@ -26,6 +26,15 @@ const kmsPlace = {
 const kmsKeys = settings({
   kind: z.literal("kms"),
   wrap: kmsKey,
+  /** An alias would say where it leads only when it is asked, and a retired key has no business with one. */
+  retired: z
+    .array(
+      z
+        .string()
+        .regex(/^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/, "expected the ARN of a key: arn:aws:kms:REGION:ACCOUNT:key/ID"),
+    )
+    .max(15, "at most 15: run lifeboat rewrap, and take out those that nothing is wrapped under any more")
+    .default([]),
   sign: settings({ snapshot: kmsKey, audit: kmsKey, bundle: kmsKey }).refine(
     (sign) => new Set(Object.values(sign)).size === 3,
     "each purpose needs a key of its own, so that no role can sign in another's name",

@@ -1,6 +1,7 @@
 import { posix } from "node:path";
 import { z } from "zod";
 import { wrappingKeySchema } from "./keys-schema.ts";
+import { MAX_WRAPPINGS } from "../manifest/schema.ts";
 import { settings } from "./settings.ts";
 import { storeSchema } from "./store-schema.ts";
 
@@ -37,6 +38,8 @@ export function replicaProblems({
         "with replicas at least one break-glass recipient is required, since what takes the store may take its keys with it: make an identity with age-keygen, keep it offline, and list its recipient under breakGlass",
     });
   }
+  if (replicas.filter(({ wrap }) => wrap !== undefined).length >= MAX_WRAPPINGS)
+    problems.push({ path: ["replicas"], message: `at most ${MAX_WRAPPINGS - 1} replicas can have a wrapping key of their own` });
   const names = new Set<string>();
   const places = new Map([[placeOf(store), "store"]]);
   for (const [index, each] of replicas.entries()) {

@@ -50,6 +50,7 @@ keys:
 #   kind: kms
 #   region: eu-central-1
 #   wrap: alias/lifeboat-wrap
+#   retired: [arn:aws:kms:...:key/...]     # older wrapping keys, as long as something is wrapped under them
 #   sign: { snapshot: alias/lifeboat-snapshot, audit: alias/lifeboat-audit, bundle: alias/lifeboat-bundle }
 #   # endpoint: https://...    # of a private endpoint or an emulator; left out: AWS's own for the region
 

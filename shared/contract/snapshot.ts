@@ -4,6 +4,8 @@ import { bytes, count, digest, object, receipt, ref, snapshotAttention, text, un
 
 /** The documents of commands about one snapshot. */
 
+const fromReplica = text.nullable().describe("the replica that was read in place of the store, or null");
+
 export const showDocument = object({
   ref,
   manifest: manifestSchema.describe("the signed payload: docs/format.md"),
@@ -21,6 +23,14 @@ export const showDocument = object({
       reason: text.nullable(),
     }),
   ),
+  data: object({
+    state: z
+      .enum(["present", "missing", "wrong-size", "unknown"])
+      .describe("of its own data, as metadata tells; unknown where the caller may not look"),
+    bytes: bytes.nullable().describe("that are there"),
+    reason: text.nullable(),
+  }),
+  from: fromReplica,
 });
 
 export const verifyDocument = object({
@@ -35,6 +45,11 @@ export const verifyDocument = object({
     .array(object({ code: z.enum(["lineage/unannounced", "lineage/unbelieved", "lineage/unread"]), key: text, message: text }))
     .nullable()
     .describe("what stands as a lineage of the cluster and no backup opened; of `--deep` only"),
+  opened: z
+    .array(text)
+    .nullable()
+    .describe("the keys of those wrappings in its manifest that were opened; of `--deep` without `--from` only"),
+  from: fromReplica,
 });
 
 export const copyDocument = object({
@@ -55,4 +70,5 @@ export const exportDocument = object({
   sha256: digest,
   etcdVersion: text,
   lineageAttention: snapshotAttention,
+  from: fromReplica,
 });

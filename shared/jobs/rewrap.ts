@@ -12,8 +12,8 @@ import { throwIfAborted } from "../store/body-reader.ts";
 import { readUntil } from "../store/read-until.ts";
 import type { SnapshotStore } from "../store/snapshot-store.ts";
 import { TOOL } from "../version.ts";
-import { listClusters, listIds, readManifest } from "./catalog.ts";
-import type { FoundManifest } from "./catalog.ts";
+import { listClusters, listIds, readCountersignatures, readManifest } from "./catalog.ts";
+import type { FoundManifest, Vault } from "./catalog.ts";
 import { requireTrustedKey } from "./require-trusted-key.ts";
 
 export interface RewrapPorts extends CustodyPorts {
@@ -56,7 +56,7 @@ export interface RewrapResult {
 }
 
 /**
- * Wraps the key of every snapshot that is not wrapped under the wrapping key of now, or of a replica, once more under it, in a signed document beside the manifest, which stays as it is. The data is neither read nor written. A
+ * Wraps the key of every snapshot that is not known to be wrapped under the wrapping key of now, or of a replica, once more under it, in a signed document beside the manifest, which stays as it is. The data is neither read nor written. A
  * run that ended early is taken up where it stood: what is wrapped already is passed over. A snapshot that cannot be opened is told and passed over; a store or
  * a key service that fails ends the run with its error.
  */
@@ -85,23 +85,37 @@ export async function rewrap(ports: RewrapPorts, { cluster, dryRun, signal }: Re
       const under = wrappings.map(({ key }) => key);
       const common = { cluster: name, id, under };
       const key = rewrapKey(name, id, rewraps.last + 1);
-      if (wrappingKeys.every((each) => under.includes(each))) snapshots.push({ ...common, outcome: "already" });
+      const rewrapped = rewraps.good.flatMap((each) => each.wrappings.map((wrapping) => wrapping.key));
+      const proven = [...rewrapped, ...(await provenKeys(vault, found))];
+      const unproven = wrappingKeys.filter((each) => !proven.includes(each));
+      // A dry run opens nothing: of the store's own key it takes the manifest's word.
+      const isMissing = (each: string): boolean => each !== wrappingKeys[0] || !under.includes(each);
+      if (unproven.length === 0 || (dryRun && !unproven.some(isMissing))) snapshots.push({ ...common, outcome: "already" });
       else if (dryRun) snapshots.push({ ...common, outcome: "would-rewrap", key });
-      else snapshots.push({ ...common, ...(await addWrappings(ports, found, { key, under })) });
+      else snapshots.push({ ...common, ...(await addWrappings(ports, found, { key, proven })) });
     }
   }
   const [wrappingKey, ...replicaKeys] = wrappingKeys;
   return { wrappingKey, replicaKeys, snapshots, bad };
 }
 
+/** The keys under which a verifier opened, or wrapped, exactly this one. Those that a manifest names besides are the word of whoever wrote it. */
+async function provenKeys(vault: Vault, { manifest: { cluster, id }, digest }: FoundManifest): Promise<readonly string[]> {
+  const verifications = (await readCountersignatures(vault, cluster, id)).good.get(id) ?? [];
+  return verifications
+    .filter(({ manifestDigest }) => manifestDigest === digest)
+    .flatMap(({ opened = [], wrappings = [] }) => [...opened, ...wrappings.map(({ key }) => key)]);
+}
+
 async function addWrappings(
   ports: RewrapPorts,
   { manifest, digest }: FoundManifest,
-  { key, under }: { readonly key: string; readonly under: readonly string[] },
+  { key, proven }: { readonly key: string; readonly proven: readonly string[] },
 ): Promise<Pick<Rewrapped, "outcome" | "key" | "error">> {
   const { cluster, id } = manifest;
-  const wrappings = await ports.snapshots.rewrap(manifest, manifest.stored, under).catch(passOver);
+  const wrappings = await ports.snapshots.rewrap(manifest, manifest.stored, proven).catch(passOver);
   if (isLifeboatError(wrappings)) return { outcome: "failed", error: wrappings };
+  if (wrappings.length === 0) return { outcome: "already" };
   const subject = { key: manifestKey(cluster, id), digest };
   const custodian = new Custodian(ports, cluster, "audit");
   try {

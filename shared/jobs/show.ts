@@ -1,6 +1,8 @@
 import { isLifeboatError } from "../errors.ts";
 import { readRewraps } from "../manifest/rewraps.ts";
-import type { Verification, WrappingRecord } from "../manifest/schema.ts";
+import type { Stored, Verification, WrappingRecord } from "../manifest/schema.ts";
+import { stateOfSealed } from "../store/sealed-object.ts";
+import type { SealedState } from "../store/sealed-object.ts";
 import { readCountersignatures } from "./catalog.ts";
 import type { Countersignatures, FoundManifest, Vault } from "./catalog.ts";
 import { resolveRef } from "./ref.ts";
@@ -12,6 +14,16 @@ export interface Shown extends FoundManifest {
   readonly badCountersignatures: Countersignatures["bad"];
   /** Wrappings that were added since the backup; undefined where this role may not read them. */
   readonly addedWrappings: readonly WrappingRecord[] | undefined;
+  readonly data: ShownData;
+}
+
+/** Whether its own data is there, as far as metadata tells. */
+export interface ShownData {
+  readonly state: SealedState["state"] | "unknown";
+  /** What is there; undefined where nothing is, or that is not known. */
+  readonly bytes: number | undefined;
+  /** Where it is not known, why. */
+  readonly reason: string | undefined;
 }
 
 /** A snapshot's manifest and what was said of it since. Reads metadata only. */
@@ -24,7 +36,19 @@ export async function showSnapshot(vault: Vault, ref: string): Promise<Shown> {
     verifications: (good.get(id) ?? []).filter((each) => each.manifestDigest === found.digest),
     badCountersignatures: bad,
     addedWrappings: await readAdded(vault, cluster, id),
+    data: await lookAtData(vault, found.manifest.stored),
   };
+}
+
+async function lookAtData({ blobs }: Vault, stored: Stored): Promise<ShownData> {
+  if (stored.kind !== "sealed") return { state: "unknown", bytes: undefined, reason: "it is in a Kopia repository" };
+  try {
+    return { ...(await stateOfSealed(blobs, stored)), reason: undefined };
+  } catch (error) {
+    // S3 counts a look at an object as reading it, and who shows snapshots need not be allowed that.
+    if (isLifeboatError(error, "store/denied")) return { state: "unknown", bytes: undefined, reason: error.message };
+    throw error;
+  }
 }
 
 async function readAdded(vault: Vault, cluster: string, id: string): Promise<readonly WrappingRecord[] | undefined> {

@@ -10,7 +10,7 @@ import type { Progress } from "../progress.ts";
 import { SnapshotScanner } from "../snapshot/scan.ts";
 import { SnapshotHasher } from "../snapshot/trailer.ts";
 import type { SnapshotDigests } from "../snapshot/trailer.ts";
-import type { SnapshotStore } from "../store/snapshot-store.ts";
+import type { KeyProof, SnapshotStore } from "../store/snapshot-store.ts";
 import { TOOL } from "../version.ts";
 import { auditLineages } from "./audit-lineages.ts";
 import type { LineageFinding } from "./audit-lineages.ts";
@@ -30,6 +30,8 @@ export interface VerifyResult extends FoundManifest {
   readonly checks: readonly string[];
   /** Where the countersignature was left; undefined for a shallow verification. */
   readonly countersignature?: string;
+  /** The keys of those wrappings in its manifest that were opened; undefined for a verification that leaves no countersignature. */
+  readonly opened?: readonly string[];
   /** The record of the custody log that tells of it. */
   readonly custody?: CustodyReceipt;
   /** Of a deep verification: what stands as a lineage of the cluster and no backup opened. It says nothing against the snapshot. */
@@ -46,6 +48,13 @@ export async function verifyShallow(ports: VerifyPorts, ref: string, signal?: Ab
   return { ...found, checks: SHALLOW };
 }
 
+/** The same as `verifyDeep` checks, and nothing is left: for a copy, of which no countersignature of the store's own may speak. */
+export async function readBack(ports: VerifyPorts, ref: string, signal?: AbortSignal): Promise<VerifyResult> {
+  const found = await resolveRef(ports, ref, signal);
+  await requireGood(ports, found.manifest, signal);
+  return { ...found, checks: DEEP };
+}
+
 /**
  * Reads the whole snapshot back, decrypts it, checks every digest and etcd's trailer, scans its pages again, and leaves the
  * countersignature by which it counts as good. Throws what does not hold, and then leaves none; the custody log is told either way.
@@ -57,8 +66,11 @@ export async function verifyDeep(ports: VerifyPorts, ref: string, signal?: Abort
   const custodian = new Custodian(ports, found.manifest.cluster, "audit");
   try {
     await requireGood(ports, found.manifest, signal);
-    const signed = await countersign(ports, custodian, found);
-    return { ...found, checks: DEEP, ...signed, lineageFindings: await auditLineages(ports, found.manifest.cluster, signal) };
+    const proof = await ports.snapshots.prove(found.manifest, found.manifest.stored, signal);
+    for (const note of proof.notes) ports.progress.note("warn", note);
+    const signed = await countersign(ports, custodian, found, proof);
+    const lineageFindings = await auditLineages(ports, found.manifest.cluster, signal);
+    return { ...found, checks: DEEP, opened: proof.opened, ...signed, lineageFindings };
   } catch (error) {
     // Of those who stopped it or could not read there is nothing to tell, unless something was announced.
     if (isLifeboatError(error, "verify/") || custodian.isOpen) await custodian.fail(error, [subjectOf(found)]);
@@ -106,6 +118,7 @@ async function countersign(
   ports: VerifyPorts,
   custodian: Custodian,
   found: FoundManifest,
+  { opened, wrappings, breakGlass }: KeyProof,
 ): Promise<{ readonly countersignature: string; readonly custody: CustodyReceipt }> {
   const { cluster, id, snapshot } = found.manifest;
   const verifiedAt = ports.clock.now();
@@ -122,6 +135,9 @@ async function countersign(
       verifiedAt: verifiedAt.toISOString(),
       level: "deep",
       snapshot: { bytes: snapshot.bytes, sha256: snapshot.sha256 },
+      opened: [...opened],
+      wrappings: [...wrappings],
+      ...(breakGlass === undefined ? {} : { breakGlass }),
       tool: TOOL,
       custody,
     });

@@ -32,26 +32,33 @@ export interface Wrapping {
   readonly ciphertext: Uint8Array;
 }
 
-/** A key that only wraps: a replica's, whose other half is elsewhere. Errors as those of a KeyRing. */
+/** A key that wraps. Errors as those of a KeyRing. */
 export interface WrappingKey {
   /** For people: where the key is. Holds no secret. */
   readonly location: string;
   /** Encrypts an age identity (`AGE-SECRET-KEY-1...`). Needs no key that can decrypt. */
-  wrap(identity: string, context: WrapContext): Promise<Wrapping>;
+  wrap(identity: string, context: WrapContext, signal?: AbortSignal): Promise<Wrapping>;
   /** Which wrapping key `wrap` uses now: see `Wrapping.key`. */
   wrappingKey(): Promise<string>;
 }
+
+/** Keys that open what is wrapped under them. Errors as those of a KeyRing. */
+export interface Unwrapper {
+  /** Whether a wrapping is under a key of the configuration, as far as that can be told without asking. No other is ever asked for. */
+  isAtHand(wrapping: Pick<Wrapping, "kind" | "key">): boolean;
+  unwrap(wrapping: Wrapping, context: WrapContext, signal?: AbortSignal): Promise<string>;
+}
+
+/** A replica's wrapping key: where it is in KMS, whoever may can also unwrap by it. */
+export type ReplicaKey = WrappingKey & Partial<Unwrapper>;
 
 /**
  * Errors: `keys/missing` (no such key here: says which file or alias), `keys/denied`, `keys/invalid` (not a key of that kind),
  * `keys/no-match` (the wrapping is under another key), `keys/disabled`, `keys/deleting` (a key that is about to be deleted),
  * `keys/throttled` and `keys/failed` (the service; both retryable),
- * `verify/sealed` (the wrapping was altered, or is another snapshot's).
+ * `verify/sealed` (the wrapping was altered, or is another snapshot's), `interrupted` (the signal, in wrap and unwrap).
  */
-export interface KeyRing extends WrappingKey {
-  /** Whether a wrapping is under a key of the kind and place that are configured: what is not may take long to be told so, or cannot be asked at all. */
-  isAtHand(wrapping: Pick<Wrapping, "kind" | "key">): boolean;
-  unwrap(wrapping: Wrapping, context: WrapContext): Promise<string>;
+export interface KeyRing extends WrappingKey, Unwrapper {
   /** Signs `bytes` with the present key of the purpose. */
   sign(purpose: Purpose, bytes: Uint8Array): Promise<Signature>;
   /** The key that `sign` uses now. Throws where it could not sign: asked before long work whose outcome is to be signed. */

@@ -1,10 +1,8 @@
-import { isLifeboatError } from "../errors.ts";
-import type { LifeboatError } from "../errors.ts";
+import { isLifeboatError, LifeboatError } from "../errors.ts";
 import { readSmall } from "../store/blob-store.ts";
 import type { BlobStore } from "../store/blob-store.ts";
-import type { SnapshotName } from "../store/snapshot-store.ts";
 import { partsOfRewrapKey, rewrapsPrefix } from "./layout.ts";
-import type { Rewrap, WrappingRecord } from "./schema.ts";
+import type { Rewrap } from "./schema.ts";
 import { MAX_DOCUMENT_BYTES, openDocument, saysUnknownKind } from "./signed-document.ts";
 import type { TrustedKeys } from "./signed-document.ts";
 
@@ -23,10 +21,8 @@ interface Vault {
   readonly trusted: TrustedKeys;
 }
 
-/** What a sealed store asks for: the wrappings that believed rewraps add to a snapshot. */
-export function addedWrappings(vault: Vault): (name: SnapshotName) => Promise<readonly WrappingRecord[]> {
-  return async ({ cluster, id }) => (await readRewraps(vault, cluster, id)).good.flatMap((each) => each.wrappings);
-}
+/** The lowest numbers are read: who plants thousands behind them hides none. A snapshot gets one where keys change. */
+const MAX_REWRAPS = 64;
 
 export async function readRewraps({ blobs, trusted }: Vault, cluster: string, id: string): Promise<Rewraps> {
   const found: { readonly key: string; readonly number: number }[] = [];
@@ -37,7 +33,7 @@ export async function readRewraps({ blobs, trusted }: Vault, cluster: string, id
   found.sort((a, b) => a.number - b.number);
   const good: Rewrap[] = [];
   const bad: { key: string; error: LifeboatError }[] = [];
-  for (const { key } of found) {
+  for (const { key } of found.slice(0, MAX_REWRAPS)) {
     try {
       const bytes = await readSmall(blobs, key, MAX_DOCUMENT_BYTES);
       if (saysUnknownKind(bytes)) continue;
@@ -49,5 +45,13 @@ export async function readRewraps({ blobs, trusted }: Vault, cluster: string, id
       bad.push({ key, error });
     }
   }
+  const [unread] = found.slice(MAX_REWRAPS);
+  if (unread !== undefined) bad.push({ key: unread.key, error: tooMany(found.length, `${cluster}/${id}`) });
   return { good, bad, last: found.at(-1)?.number ?? 0 };
+}
+
+function tooMany(count: number, snapshot: string): LifeboatError {
+  return new LifeboatError("verify/size", `there are ${count} rewraps of ${snapshot}, and no more than ${MAX_REWRAPS} are read`, {
+    hint: "find out who wrote so many, and remove those that are not believed",
+  });
 }

@@ -30,6 +30,8 @@ const signer = z.looseObject({
 /** The record of the custody log that announced the document; a document without one is not accounted for. */
 const custody = z.looseObject({ sequence: z.int().positive(), digest });
 
+/** Of one document. The store's own key and those of replicas make a few; each one that is listed may cost a call to a key service. */
+export const MAX_WRAPPINGS = 16;
 export const wrappingSchema = z.looseObject({ kind: z.enum(["local", "kms"]), key: z.string().min(1), ciphertext: base64 });
 
 const sealed = z.looseObject({
@@ -45,7 +47,7 @@ const sealed = z.looseObject({
   encryption: z.looseObject({
     format: z.literal("age-encryption.org/v1"),
     recipient: z.string().startsWith("age1"),
-    wrappings: z.array(wrappingSchema).min(1),
+    wrappings: z.array(wrappingSchema).min(1).max(MAX_WRAPPINGS),
     breakGlass: z.array(z.string().startsWith("age1")),
   }),
 });
@@ -158,6 +160,8 @@ export const manifestSchema = z
     message: "it is not the key of this snapshot's own data: a manifest must not name another's",
   });
 
+const breakGlassCopy = z.looseObject({ recipients: z.array(z.string().startsWith("age1")).min(1), ciphertext: base64 });
+
 export const verificationSchema = z.looseObject({
   type: z.literal("verification"),
   ...head,
@@ -168,6 +172,12 @@ export const verificationSchema = z.looseObject({
   level: z.literal("deep"),
   /** What was read back, and equal to what the manifest says. */
   snapshot: z.looseObject({ bytes, sha256: digest }),
+  /** The keys of those wrappings in the manifest that were opened, and hold the snapshot's identity. */
+  opened: z.array(z.string().min(1)).max(MAX_WRAPPINGS).optional(),
+  /** The identity, wrapped by the verifier under keys whose wrappings it could not open: the manifest's are only the writer's word. */
+  wrappings: z.array(wrappingSchema).max(MAX_WRAPPINGS).optional(),
+  /** An age file of the identity for the break-glass recipients that the verifier was configured with. */
+  breakGlass: breakGlassCopy.optional(),
   tool,
   custody: custody.optional(),
   signer,
@@ -182,7 +192,7 @@ export const rewrapSchema = z.looseObject({
   manifestDigest: digest,
   rewrappedAt: instant,
   /** They count as if they stood in the manifest. */
-  wrappings: z.array(wrappingSchema).min(1),
+  wrappings: z.array(wrappingSchema).min(1).max(MAX_WRAPPINGS),
   tool,
   custody: custody.optional(),
   signer,
@@ -306,6 +316,8 @@ export type Verification = z.infer<typeof verificationSchema>;
 export type Rewrap = z.infer<typeof rewrapSchema>;
 /** A wrapping as it stands in a document: `ciphertext` in base64. */
 export type WrappingRecord = z.infer<typeof wrappingSchema>;
+/** The identity for break-glass recipients: `ciphertext` is an age file in base64. */
+export type BreakGlassCopy = z.infer<typeof breakGlassCopy>;
 export type Lineage = z.infer<typeof lineageSchema>;
 export type Acceptance = z.infer<typeof acceptanceSchema>;
 export type CustodyRecord = z.infer<typeof custodySchema>;

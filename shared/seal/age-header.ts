@@ -93,6 +93,12 @@ export async function readHeader(
   }
 }
 
+/** How many recipients a header has a stanza for: https://c2sp.org/age#recipient-stanza. */
+export function countStanzas(header: Uint8Array): number {
+  const lines = Buffer.from(header).toString("latin1").split("\n");
+  return lines.filter((line) => line.startsWith("-> ")).length;
+}
+
 /**
  * The file key in `header`. `keys/no-match` where it is for none of `identities`, `verify/sealed` where it is malformed or was
  * altered.

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { makeHeader, NONCE_BYTES, openHeader, readHeader } from "./age-header.ts";
+import { countStanzas, makeHeader, NONCE_BYTES, openHeader, readHeader } from "./age-header.ts";
 import type { AgeIdentity } from "./age-identities.ts";
 import { decryptPayload, encryptPayload, payloadKey } from "./age-payload.ts";
 
@@ -42,6 +42,16 @@ export async function* decryptAge(
     const { header, nonce, rest } = await readHeader(chunks);
     const fileKey = await openHeader(header, identities);
     yield* decryptPayload(payloadKey(fileKey, nonce), following(rest, chunks));
+  } finally {
+    await chunks.return?.();
+  }
+}
+
+/** How many recipients an age file is for, by its header. Reads no further. `verify/sealed` where it has none. */
+export async function countRecipients(ciphertext: AsyncIterable<Uint8Array>): Promise<number> {
+  const chunks = ciphertext[Symbol.asyncIterator]();
+  try {
+    return countStanzas((await readHeader(chunks)).header);
   } finally {
     await chunks.return?.();
   }

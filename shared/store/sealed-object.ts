@@ -45,6 +45,30 @@ export async function* readSealed(
     );
 }
 
+/** Its first bytes, more than any age header has. */
+export async function* readSealedHead(
+  blobs: BlobStore,
+  object: SealedObject,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const range = { start: 0, end: Math.min(object.bytes, 128 * 1024) };
+  yield* blobs.get(object.key, { ...(await placeOf(blobs, object, signal)), range });
+}
+
+/** What a look at the object's metadata tells. */
+export interface SealedState {
+  readonly state: "present" | "missing" | "wrong-size";
+  /** What is there; undefined where nothing is. */
+  readonly bytes: number | undefined;
+}
+
+/** Whether the object is there, and of the size in its manifest. Reads nothing of it. */
+export async function stateOfSealed(blobs: BlobStore, object: SealedObject, signal?: AbortSignal): Promise<SealedState> {
+  const info = await headOf(blobs, object, signal);
+  if (info === undefined) return { state: "missing", bytes: undefined };
+  return { state: info.bytes === object.bytes ? "present" : "wrong-size", bytes: info.bytes };
+}
+
 /** Holds presence, size and the store's own checksum against the manifest: `verify/missing`, `verify/size`, `verify/checksum`. */
 export async function checkSealed(blobs: BlobStore, object: SealedObject, signal?: AbortSignal): Promise<void> {
   const info = await headOf(blobs, object, signal);

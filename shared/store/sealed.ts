@@ -1,28 +1,30 @@
 import type { Block } from "../blocks.ts";
 import type { RandomBytes } from "../clock.ts";
 import { isLifeboatError, LifeboatError } from "../errors.ts";
-import type { KeyRing, WrapContext, Wrapping, WrappingKey } from "../keys/key-ring.ts";
+import type { KeyRing, ReplicaKey, Unwrapper, WrapContext, Wrapping } from "../keys/key-ring.ts";
 import { dataKey } from "../manifest/layout.ts";
 import type { SealedObject, Stored, WrappingRecord } from "../manifest/schema.ts";
-import { newIdentity, recipientOf } from "../seal/age.ts";
+import { countRecipients, decryptSmall, encryptSmall, newIdentity, readIdentities, recipientOf } from "../seal/age.ts";
 import { seal, unseal } from "../seal/seal.ts";
 import type { BlobStore } from "./blob-store.ts";
 import { throwIfAborted } from "./body-reader.ts";
-import { checkSealed, DAMAGED, ObjectDigest, readSealed, requireOwnData } from "./sealed-object.ts";
-import type { OpenOptions, PendingSnapshot, SnapshotName, SnapshotStore } from "./snapshot-store.ts";
+import { checkSealed, DAMAGED, ObjectDigest, readSealed, requireOwnData, readSealedHead } from "./sealed-object.ts";
+import type { AddedKeys, KeyProof, OpenOptions, PendingSnapshot, SnapshotName, SnapshotStore } from "./snapshot-store.ts";
 
 export interface SealedStoreOptions {
   readonly blobs: BlobStore;
   readonly keys: KeyRing;
   /** Those of replicas: what is saved is wrapped under each of them, too. */
-  readonly replicaKeys?: readonly WrappingKey[];
+  readonly replicaKeys?: readonly ReplicaKey[];
+  /** One of them that is tried before the others to unwrap: that of the replica that is read. */
+  readonly firstKey?: ReplicaKey;
   /** age recipients that may open every snapshot, beside the snapshot's own identity. */
   readonly breakGlass: readonly string[];
   readonly randomBytes: RandomBytes;
   /** The most bytes that a snapshot may have, in and out. */
   readonly maxBytes?: number;
-  /** Wrappings that were added to a snapshot since its backup: asked for only where those of its manifest do not open it. */
-  readonly addedWrappings?: (name: SnapshotName) => Promise<readonly WrappingRecord[]>;
+  /** What was added to a snapshot's keys since its backup: asked for only where those of its manifest do not open it, and for given identities. */
+  readonly addedKeys?: (name: SnapshotName) => Promise<AddedKeys>;
 }
 
 /** Snapshots as one age file over zstd each, in any BlobStore: docs/format.md, "The data object". */
@@ -62,8 +64,8 @@ export class SealedStore implements SnapshotStore {
     const { blobs, keys, breakGlass, randomBytes } = this.#options;
     const { identity, recipient } = await newIdentity();
     // Wrapped before the first byte is taken: a snapshot that nobody could open is not begun.
-    const wrapping = await keys.wrap(identity, contextOf(name));
-    const { wrappings, notWrapped } = await this.#wrapForReplicas(identity, name);
+    const wrapping = await keys.wrap(identity, contextOf(name), signal);
+    const { wrappings, notWrapped } = await this.#wrapForReplicas(identity, name, signal);
     const key = dataKey(name.cluster, name.id, Buffer.from(randomBytes(4)).toString("hex"));
     requireOwnData(name, key);
     const digest = new ObjectDigest();
@@ -114,7 +116,9 @@ export class SealedStore implements SnapshotStore {
     const object = sealedOnly(stored);
     this.#requireBelowMost(name, options.bytes);
     const identities =
-      options.identities === undefined ? [await this.#unwrap(name, object)] : await fittingIdentities(name, object, options.identities);
+      options.identities === undefined
+        ? [await this.#unwrap(name, object, options.signal)]
+        : await this.#fittingIdentities(name, object, options.identities);
     try {
       for await (const chunk of unseal(readSealed(this.#options.blobs, object, options.signal), identities, options.bytes)) {
         yield chunk;
@@ -143,14 +147,63 @@ export class SealedStore implements SnapshotStore {
   }
 
   async rewrap(name: SnapshotName, stored: Stored, under: readonly string[]): Promise<readonly WrappingRecord[]> {
-    const identity = await this.#unwrap(name, sealedOnly(stored));
+    const object = sealedOnly(stored);
     const { keys, replicaKeys = [] } = this.#options;
+    const opened = await this.#openEach(name, object, "whatever opens");
+    const identity = opened[0]?.identity ?? (await this.#unwrap(name, object));
+    const proven = new Set([...under, ...opened.map(({ key }) => key)]);
     const records: WrappingRecord[] = [];
     for (const key of [keys, ...replicaKeys]) {
-      if (under.includes(await key.wrappingKey())) continue;
+      if (proven.has(await key.wrappingKey())) continue;
       records.push(recordOf(await key.wrap(identity, contextOf(name))));
     }
     return records;
+  }
+
+  async prove(name: SnapshotName, stored: Stored, signal?: AbortSignal): Promise<KeyProof> {
+    const object = sealedOnly(stored);
+    const { blobs, breakGlass, keys, replicaKeys = [] } = this.#options;
+    requireStanzas(object, await countRecipients(readSealedHead(blobs, object, signal)));
+    const opened = await this.#openEach(name, object, "no forgery", signal);
+    const identity = opened[0]?.identity ?? (await this.#unwrap(name, object, signal));
+    const notes: string[] = [];
+    const wrappings: WrappingRecord[] = [];
+    for (const key of [keys, ...replicaKeys]) {
+      if (opened.some(({ by }) => by === key)) continue;
+      try {
+        const record = recordOf(await key.wrap(identity, contextOf(name), signal));
+        if (!opened.some((each) => each.key === record.key)) wrappings.push(record);
+      } catch (error) {
+        if (!isLifeboatError(error, "keys/")) throw error;
+        notes.push(`that ${name.cluster}/${name.id} opens by the key of ${key.location} is only the writer's word: ${error.message}`);
+      }
+    }
+    const unlisted = breakGlass.filter((each) => !object.encryption.breakGlass.includes(each));
+    if (unlisted.length > 0)
+      notes.push(
+        `the manifest of ${name.cluster}/${name.id} does not list the break-glass recipient ${unlisted.join(", ")}: its key is in the countersignature for it`,
+      );
+    return { opened: opened.map(({ key }) => key), wrappings, breakGlass: await breakGlassCopy(name, identity, breakGlass), notes };
+  }
+
+  /** The wrappings in the manifest that a key of the configuration opens. With `no forgery`, one under such a key that does not hold the identity is an error. */
+  async #openEach(
+    name: SnapshotName,
+    object: SealedObject,
+    demand: "no forgery" | "whatever opens",
+    signal?: AbortSignal,
+  ): Promise<readonly Opened[]> {
+    const opened: Opened[] = [];
+    for (const [by, wrapping] of this.#inTurn(object.encryption.wrappings)) {
+      if (!by.isAtHand(wrapping) || opened.some(({ key }) => key === wrapping.key)) continue;
+      try {
+        opened.push({ by, key: wrapping.key, identity: await unwrapWith(by, name, object, wrapping, signal) });
+      } catch (error) {
+        if (isLifeboatError(error, ...NOT_OURS)) continue;
+        if (demand === "no forgery" || !isLifeboatError(error, "verify/sealed")) throw error;
+      }
+    }
+    return opened;
   }
 
   async check(stored: Stored, signal?: AbortSignal): Promise<void> {
@@ -164,12 +217,16 @@ export class SealedStore implements SnapshotStore {
   }
 
   /** A replica's key that cannot be used now is no reason to have no backup: the snapshot opens without it. */
-  async #wrapForReplicas(identity: string, name: SnapshotName): Promise<{ wrappings: Wrapping[]; notWrapped: LifeboatError[] }> {
+  async #wrapForReplicas(
+    identity: string,
+    name: SnapshotName,
+    signal: AbortSignal | undefined,
+  ): Promise<{ wrappings: Wrapping[]; notWrapped: LifeboatError[] }> {
     const wrappings: Wrapping[] = [];
     const notWrapped: LifeboatError[] = [];
     for (const key of this.#options.replicaKeys ?? []) {
       try {
-        wrappings.push(await key.wrap(identity, contextOf(name)));
+        wrappings.push(await key.wrap(identity, contextOf(name), signal));
       } catch (error) {
         if (!isLifeboatError(error, "keys/")) throw error;
         notWrapped.push(error);
@@ -178,46 +235,88 @@ export class SealedStore implements SnapshotStore {
     return { wrappings, notWrapped };
   }
 
-  /** The identity from the first wrapping that this key ring can open, of those in the manifest and then of those added since. */
-  async #unwrap(name: SnapshotName, object: SealedObject): Promise<string> {
-    const { wrappings } = object.encryption;
-    const first = await this.#unwrapOneOf(name, object, wrappings);
+  /** The identity from the first wrapping that a key of the configuration opens, of those in the manifest and then of those added since. */
+  async #unwrap(name: SnapshotName, object: SealedObject, signal?: AbortSignal): Promise<string> {
+    const first = await this.#unwrapOneOf(name, object, object.encryption.wrappings, signal);
     if (typeof first === "string") return first;
-    const second = await this.#unwrapOneOf(name, object, (await this.#options.addedWrappings?.(name)) ?? []);
+    const second = await this.#unwrapOneOf(name, object, (await this.#options.addedKeys?.(name))?.wrappings ?? [], signal);
     if (typeof second === "string") return second;
+    const altered = [first, second].find((each) => each?.code === "verify/sealed");
     throw (
-      first ?? second ?? new LifeboatError("verify/format", `no key of ${name.cluster}/${name.id} is wrapped at all`, { hint: DAMAGED })
+      altered ??
+      first ??
+      second ??
+      new LifeboatError("verify/format", `no key of ${name.cluster}/${name.id} is wrapped at all`, { hint: DAMAGED })
     );
   }
 
-  /** The identity, or the error of the first wrapping whose key is not this ring's to use. */
+  /** The identity, or the error that tells most of why none opens: a wrapping that is not what was wrapped, else the first key that is not ours to use. */
   async #unwrapOneOf(
     name: SnapshotName,
     object: SealedObject,
     wrappings: readonly WrappingRecord[],
+    signal: AbortSignal | undefined,
   ): Promise<string | LifeboatError | undefined> {
     let refused: LifeboatError | undefined;
-    const { keys } = this.#options;
-    const inTurn = [...wrappings.filter((each) => keys.isAtHand(each)), ...wrappings.filter((each) => !keys.isAtHand(each))];
-    for (const { kind, key, ciphertext } of inTurn) {
+    for (const [by, wrapping] of this.#inTurn(wrappings)) {
       try {
-        const identity = await keys.unwrap({ kind, key, ciphertext: Buffer.from(ciphertext, "base64") }, contextOf(name));
-        // A key service may answer a tampered wrapping with garbage instead of an error.
-        if ((await recipientOf(identity).catch(() => undefined)) !== object.encryption.recipient) {
-          throw new LifeboatError(
-            "verify/sealed",
-            `the wrapped identity of ${name.cluster}/${name.id} is not the one that its data is encrypted to`,
-            { hint: DAMAGED },
-          );
-        }
-        return identity;
+        return await unwrapWith(by, name, object, wrapping, signal);
       } catch (error) {
-        if (!isLifeboatError(error, ...NOT_OURS)) throw error;
-        refused ??= error;
+        if (!isLifeboatError(error, ...NOT_OURS, "verify/sealed")) throw error;
+        if (refused === undefined || (error.code === "verify/sealed" && refused.code !== "verify/sealed")) refused = error;
       }
     }
     return refused;
   }
+
+  /** Those of the given identities that the manifest names as recipients, and the snapshot's own where one of them opens a wrapping of it, or a verifier's copy. */
+  async #fittingIdentities(name: SnapshotName, object: SealedObject, identities: readonly string[]): Promise<readonly string[]> {
+    const { recipient, breakGlass, wrappings } = object.encryption;
+    const recipients = await Promise.all(identities.map((each) => recipientOf(each)));
+    const added = await this.#options.addedKeys?.(name);
+    const sealed = [
+      ...[...wrappings, ...(added?.wrappings ?? [])].filter(({ kind, key }) => kind === "local" && recipients.includes(key)),
+      ...(added?.breakGlass ?? []).filter((each) => each.recipients.some((to) => recipients.includes(to))),
+    ];
+    const own: string[] = [];
+    for (const { ciphertext } of sealed) own.push(...(await identityIn(Buffer.from(ciphertext, "base64"), identities, recipient)));
+    const fitting = [...own.slice(0, 1), ...identities.filter((_, index) => [recipient, ...breakGlass].includes(recipients[index] ?? ""))];
+    if (fitting.length > 0) return fitting;
+    throw new LifeboatError("keys/no-match", `none of the given identities opens ${name.cluster}/${name.id}`, {
+      hint: breakGlass.length === 0 ? "it has no break-glass recipients" : `its break-glass recipients are ${breakGlass.join(", ")}`,
+    });
+  }
+
+  /** Each wrapping with each key that it may be under, the store's own first; then those that are under none, which the key ring tells of without asking. */
+  #inTurn(wrappings: readonly WrappingRecord[]): readonly (readonly [Unwrapper, WrappingRecord])[] {
+    const { keys, replicaKeys = [], firstKey } = this.#options;
+    const inTurn: readonly ReplicaKey[] = firstKey === undefined ? [keys, ...replicaKeys] : [firstKey, keys, ...replicaKeys];
+    const unwrappers: readonly Unwrapper[] = [...new Set(inTurn)].filter(canUnwrap);
+    const atHand = unwrappers.flatMap((by) => wrappings.filter((each) => by.isAtHand(each)).map((each) => [by, each] as const));
+    const foreign = wrappings.filter((each) => !unwrappers.some((by) => by.isAtHand(each)));
+    return [...atHand, ...foreign.map((each) => [keys, each] as const)];
+  }
+}
+
+function canUnwrap(key: ReplicaKey): key is ReplicaKey & Unwrapper {
+  return key.unwrap !== undefined && key.isAtHand !== undefined;
+}
+
+async function unwrapWith(
+  by: Unwrapper,
+  name: SnapshotName,
+  object: SealedObject,
+  { kind, key, ciphertext }: WrappingRecord,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const identity = await by.unwrap({ kind, key, ciphertext: Buffer.from(ciphertext, "base64") }, contextOf(name), signal);
+  // A key service may answer a tampered wrapping with garbage instead of an error.
+  if ((await recipientOf(identity).catch(() => undefined)) === object.encryption.recipient) return identity;
+  throw new LifeboatError(
+    "verify/sealed",
+    `the wrapped identity of ${name.cluster}/${name.id} is not the one that its data is encrypted to`,
+    { hint: DAMAGED },
+  );
 }
 
 /**
@@ -251,15 +350,41 @@ function recordOf({ kind, key, ciphertext }: Wrapping): WrappingRecord {
   return { kind, key, ciphertext: Buffer.from(ciphertext).toString("base64") };
 }
 
-/** Those of the given identities that the manifest names as recipients. */
-async function fittingIdentities(name: SnapshotName, object: SealedObject, identities: readonly string[]): Promise<readonly string[]> {
-  const { recipient, breakGlass } = object.encryption;
-  const fitting: string[] = [];
-  for (const identity of identities) if ([recipient, ...breakGlass].includes(await recipientOf(identity))) fitting.push(identity);
-  if (fitting.length > 0) return fitting;
-  throw new LifeboatError("keys/no-match", `none of the given identities opens ${name.cluster}/${name.id}`, {
-    hint: breakGlass.length === 0 ? "it has no break-glass recipients" : `its break-glass recipients are ${breakGlass.join(", ")}`,
+/** A wrapping that was opened. */
+interface Opened {
+  readonly by: Unwrapper;
+  readonly key: string;
+  readonly identity: string;
+}
+
+/** Whose a stanza of age is, nothing tells but its identity; how many there are is plain to see. */
+function requireStanzas({ key, encryption: { breakGlass } }: SealedObject, stanzas: number): void {
+  if (stanzas === 1 + breakGlass.length) return;
+  throw new LifeboatError("verify/sealed", `${key} is encrypted to ${stanzas} recipients; its manifest names ${1 + breakGlass.length}`, {
+    hint: DAMAGED,
   });
+}
+
+/** The identity as an age identity file, for the break-glass recipients. */
+async function breakGlassCopy(
+  { cluster, id }: SnapshotName,
+  identity: string,
+  recipients: readonly string[],
+): Promise<KeyProof["breakGlass"]> {
+  if (recipients.length === 0) return undefined;
+  const ciphertext = await encryptSmall(recipients, Buffer.from(`# ${cluster}/${id}\n${identity}\n`));
+  return { recipients: [...recipients], ciphertext: Buffer.from(ciphertext).toString("base64") };
+}
+
+/** The identity of `recipient` in an age file that `identities` open; empty where it does not hold that. */
+async function identityIn(sealed: Uint8Array, identities: readonly string[], recipient: string): Promise<readonly string[]> {
+  try {
+    const [identity] = readIdentities(Buffer.from(await decryptSmall(identities, sealed)).toString("utf8"));
+    return identity !== undefined && (await recipientOf(identity)) === recipient ? [identity] : [];
+  } catch (error) {
+    if (!isLifeboatError(error, "keys/", "verify/")) throw error;
+    return [];
+  }
 }
 
 function contextOf(name: SnapshotName): WrapContext {

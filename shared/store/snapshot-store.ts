@@ -1,6 +1,6 @@
 import type { Block } from "../blocks.ts";
 import type { LifeboatError } from "../errors.ts";
-import type { Stored, WrappingRecord } from "../manifest/schema.ts";
+import type { BreakGlassCopy, Stored, WrappingRecord } from "../manifest/schema.ts";
 
 /** The snapshot that bytes belong to: the context that its key is bound to. */
 export interface SnapshotName {
@@ -16,6 +16,24 @@ export interface PendingSnapshot {
   commit(): Promise<Stored>;
   /** Aborts the upload; nothing is left. Never throws. */
   drop(): Promise<void>;
+}
+
+/** What was added to a snapshot's keys since its backup, signed by the role that verifies. */
+export interface AddedKeys {
+  readonly wrappings: readonly WrappingRecord[];
+  readonly breakGlass: readonly BreakGlassCopy[];
+}
+
+/** What the role that verifies knows of a snapshot's keys, having its identity: for the countersignature. */
+export interface KeyProof {
+  /** The keys of those wrappings that were opened, and hold the identity. */
+  readonly opened: readonly string[];
+  /** The identity under the configured keys whose wrappings were not opened. */
+  readonly wrappings: readonly WrappingRecord[];
+  /** The identity for the configured break-glass recipients; undefined where there are none. */
+  readonly breakGlass: BreakGlassCopy | undefined;
+  /** What a person should know, one sentence each, lower case, no full stop. */
+  readonly notes: readonly string[];
 }
 
 export interface OpenOptions {
@@ -45,10 +63,17 @@ export interface SnapshotStore {
   wrappingKeys(): Promise<readonly [own: string, ...replicas: string[]]>;
 
   /**
-   * The snapshot's key wrapped once more, under each of those wrapping keys of now that `under` does not name: to be kept in a document beside the manifest. Opens it with the key ring,
+   * The snapshot's key wrapped once more, under each of those wrapping keys of now that `under` does not name and by which no wrapping of its manifest opens: to be kept in a document beside the manifest. Opens it with the key ring,
    * as `open` does, and throws the same; the data is not read.
    */
   rewrap(name: SnapshotName, stored: Stored, under: readonly string[]): Promise<readonly WrappingRecord[]>;
+
+  /**
+   * Tries each wrapping by the keys that may be used, and makes what those cannot prove: wrappings under the other configured keys, and a copy of the identity for break-glass. The header of the
+   * data must have as many stanzas as the manifest names recipients; more cannot be told of it, since nothing but its identity tells whose a stanza is. Throws as `open`, and
+   * `verify/sealed` also where a wrapping under a key that may be used does not hold the identity.
+   */
+  prove(name: SnapshotName, stored: Stored, signal?: AbortSignal): Promise<KeyProof>;
 
   /** Checks presence, size and the store's own checksum without decrypting: `verify/missing`, `verify/size`, `verify/checksum`. */
   check(stored: Stored, signal?: AbortSignal): Promise<void>;

@@ -31,6 +31,7 @@ test("keys are in KMS where the configuration says so, by alias, ARN or id", () 
   expect(parseConfig(withKeys(KMS), "lifeboat.yaml").keys).toEqual({
     kind: "kms",
     wrap: "alias/wrap",
+    retired: [],
     sign: { snapshot: "alias/s", audit: "alias/a", bundle: "alias/b" },
     region: "eu-central-1",
   });

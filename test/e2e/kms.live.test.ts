@@ -153,6 +153,10 @@ test("after the wrapping key went on, rewrap lets the old one go", async () => {
   expect(dry).toContain(`wrapping key: ${next}`);
   expect(dry).toMatch(/prod\/20260102T030405Z +would be rewrapped/);
   await expect(readdir(join(options.cwd, "vault/clusters/prod/rewraps"))).rejects.toMatchObject({ code: "ENOENT" });
+  // The manifests name the old key, and no key is asked for that the configuration does not name.
+  expect((await run(["rewrap", "prod"], 6)).stderr).toContain(`is wrapped by ${keys.wrap}, which is no key of the configuration`);
+  expect((await run(["export", OLD, "--out", "not.db"], 5)).stderr).toContain("list its ARN under keys.retired");
+  await edit((text) => text.replace(/^keys: \{ kind: kms,/m, `$& retired: ["${keys.wrap}"],`));
   expect((await run(["rewrap", "prod"], 0)).stdout).toMatch(/prod\/20260102T030405Z +rewrapped/);
   expect((await run(["rewrap"], 0)).stdout).not.toMatch(/ rewrapped/);
   // Both keys open it now, which is what somebody looks for before the old one is let go.
@@ -165,7 +169,7 @@ test("after the wrapping key went on, rewrap lets the old one go", async () => {
   await run(["custody", "prod", "--verify"], 0);
   await rm(join(options.cwd, "vault/clusters/prod/rewraps"), { recursive: true });
   expect((await run(["custody", "prod", "--verify"], 6)).stdout).toContain("clusters/prod/rewraps/20260102T030405Z-1.json");
-  expect((await run(["export", OLD, "--out", "not.db"], 5)).stderr).toContain(`the key ${keys.wrap} (the manifest's) is disabled`);
+  expect((await run(["export", OLD, "--out", "not.db"], 5)).stderr).toContain(`the key ${keys.wrap} (keys.retired) is disabled`);
   await admin.send(new EnableKeyCommand({ KeyId: keys.wrap }));
   await run(["export", OLD, "--out", "not.db"], 0);
 });

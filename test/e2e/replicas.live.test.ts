@@ -183,6 +183,133 @@ describe("from a folder", () => {
   });
 });
 
+describe("where the primary has lost something", () => {
+  let place: Place;
+  let ref: string;
+  let data: string;
+  let manifest: string;
+  beforeAll(async () => {
+    const bucket = await gateway.makeBucket();
+    place = await placeWithReplicas("lost", [
+      "name: shelf, store: { kind: directory, path: offsite/vault }",
+      `name: cloud, store: ${inBucket(bucket)}`,
+    ]);
+    const { code, stdout, stderr } = await place.here("backup", "prod", "--json");
+    expect(`${code}: ${stderr}`).toMatch(/^0: /);
+    const { id } = backedUp.parse(JSON.parse(stdout));
+    ref = `prod/${id}`;
+    const [name = ""] = await readdir(place.path("vault/clusters/prod/data"));
+    data = place.path(`vault/clusters/prod/data/${name}`);
+    manifest = place.path(`vault/clusters/prod/snapshots/${id}.json`);
+  });
+
+  /** The lines that an error gives to type, each typed: they must do what the command could not. */
+  async function expectWayOut(args: readonly string[], code: number): Promise<void> {
+    const failed = await place.here(...args);
+    expect(`${failed.code}: ${failed.stderr}`).toMatch(new RegExp(`^${code}: `));
+    const lines = [...failed.stderr.matchAll(/the replica (\w+) has a whole copy: lifeboat ([^;\n]+)/g)].map(
+      ([, name = "", line = ""]) => ({ name, line }),
+    );
+    expect(lines.map(({ name }) => name)).toEqual(["shelf", "cloud"]);
+    for (const { line } of lines) {
+      const words = line.split(" ");
+      expect(await place.here(...words)).toMatchObject({ code: 0 });
+      if (words[0] === "export") await rm(place.path("out.db"));
+    }
+  }
+
+  const everyWay = [["verify", "--deep"], ["export", "--out", "out.db"], ["status"]] as const;
+
+  test("a flipped byte: verify, export and status end at 4 and name both replicas with the lines that work", async () => {
+    const before = await readFile(data);
+    const altered = Buffer.from(before);
+    const middle = altered.length >> 1;
+    altered[middle] = (altered[middle] ?? 0) ^ 1;
+    await writeFile(data, altered);
+    for (const [command, ...flags] of everyWay) await expectWayOut([command, ref, ...flags], 4);
+    await writeFile(data, before);
+  });
+
+  test("its data: show looks, says so with 6, and where it is", async () => {
+    const before = await readFile(data);
+    await writeFile(data, before.subarray(0, 100));
+    const cut = await place.here("show", ref, "--json");
+    expect(cut).toMatchObject({ code: 6, stderr: saying(`of the wrong size: 100 bytes in place of ${before.length}`) });
+    expect(JSON.parse(cut.stdout)).toMatchObject({ data: { state: "wrong-size", bytes: 100, reason: null }, from: null });
+    await rm(data);
+    const looked = await place.here("show", ref);
+    expect(looked).toMatchObject({ code: 6, stdout: saying("data:") });
+    expect(looked.stderr).toContain(`the data of ${ref} is missing: it cannot be restored from here`);
+    expect(looked.stderr).toContain(`the replica shelf has a copy: lifeboat verify ${ref} --from shelf`);
+    for (const [command, ...flags] of everyWay) await expectWayOut([command, "prod/latest", ...flags], 4);
+    const there = await place.here("show", ref, "--from", "cloud", "--json");
+    // Seen from there the store is one of the others, and lacks the data.
+    expect(there.code).toBe(6);
+    expect(JSON.parse(there.stdout)).toMatchObject({
+      data: { state: "present", bytes: before.length },
+      replicas: [
+        { name: "primary", state: "incomplete" },
+        { name: "shelf", state: "present" },
+      ],
+      from: "cloud",
+    });
+    await writeFile(data, before);
+    expect((await place.here("show", ref)).stdout).toMatch(/^data: +present$/m);
+  });
+
+  test("its manifest, or the whole folder", async () => {
+    const before = await readFile(manifest);
+    await rm(manifest);
+    for (const [command, ...flags] of everyWay) await expectWayOut([command, ref, ...flags], 2);
+    await expectWayOut(["show", "prod/latest"], 2);
+    await writeFile(manifest, before);
+    await rename(place.path("vault"), place.path("unmounted"));
+    for (const name of ["prod/latest", ref]) await expectWayOut(["export", name, "--out", "out.db"], 5);
+    await rename(place.path("unmounted"), place.path("vault"));
+  });
+
+  test("a deep look at a replica leaves nothing in either place", async () => {
+    const everything = async (): Promise<readonly string[]> => [
+      ...(await readdir(place.path("vault"), { recursive: true })),
+      ...(await readdir(place.path("offsite/vault"), { recursive: true })),
+    ];
+    const before = await everything();
+    const { code, stdout } = await place.here("verify", ref, "--deep", "--from", "shelf", "--json");
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ ref, good: true, level: "deep", from: "shelf" });
+    expect(JSON.parse(stdout)).toMatchObject({ countersignature: null, custody: null });
+    expect((await place.here("verify", ref, "--deep", "--from", "shelf")).stdout).toContain("nothing was countersigned");
+    expect(await everything()).toEqual(before);
+  });
+
+  test("no replica of that name is exit code 2, with the nearest", async () => {
+    for (const [command, ...flags] of [...everyWay, ["show"]] as const)
+      expect(await place.here(command, ref, ...flags, "--from", "shelv")).toMatchObject({
+        code: 2,
+        stderr: saying("did you mean shelf?"),
+      });
+  });
+
+  test("its keys: the replica's own identity opens the copy, and so does the break-glass one", async () => {
+    await rename(place.path("keys/wrapping.key"), place.path("lost.key"));
+    expect(await place.here("export", ref, "--out", "out.db", "--from", "shelf")).toMatchObject({ code: 5 });
+    for (const identity of ["offsite/keys/wrapping.key", "break-glass.key"]) {
+      expect(await place.here("export", ref, "--out", "out.db", "--from", "shelf", "--identity", identity)).toMatchObject({ code: 0 });
+      await rm(place.path("out.db"));
+    }
+    await rename(place.path("lost.key"), place.path("keys/wrapping.key"));
+  });
+
+  test("no replica either: the hint says who was asked", async () => {
+    await Promise.all([rm(data), rm(place.path("offsite/vault"), { recursive: true })]);
+    await place.edit("lifeboat.yaml", (text) => text.replace(/^ {2}- \{ name: cloud,.*\n/m, ""));
+    expect(await place.here("verify", ref)).toMatchObject({
+      code: 4,
+      stderr: saying("no replica that answers has a whole copy of it (asked: shelf)"),
+    });
+  });
+});
+
 /** A file of the AWS command line with the profile `offsite`. */
 async function credentialsFile(secret: string): Promise<string> {
   const file = join(folder.path, `credentials-${secret.slice(0, 5)}`);
@@ -204,6 +331,14 @@ test("from S3 with versions to S3 with versions: data is read where it lies, tho
   vi.stubEnv("AWS_SHARED_CREDENTIALS_FILE", await credentialsFile("wrong"));
   expect(await place.here("ls")).toMatchObject({ stdout: saying("replica cloud:  unknown ("), stderr: saying("SignatureDoesNotMatch") });
   await expectOpens(place, await atReplica(place, inBucket(to)), "from-cloud.db");
+
+  // The primary's bucket does not answer for these credentials any more: whoever reads is told where it can be read.
+  vi.stubEnv("AWS_SHARED_CREDENTIALS_FILE", await credentialsFile(gateway.credentials.secretAccessKey));
+  await place.edit("lifeboat.yaml", (text) => text.replace(/^store: .*$/m, `store: ${inBucket("gone-away")}`));
+  const failed = await place.here("export", "prod/latest", "--out", "out.db");
+  expect(`${failed.code}: ${failed.stderr}`).toMatch(/^5: /);
+  expect(failed.stderr).toMatch(/the replica cloud has a whole copy: lifeboat export prod\/\w+ --out out\.db --from cloud/);
+  expect(await place.here("export", "prod/latest", "--out", "out.db", "--from", "cloud")).toMatchObject({ code: 0 });
 });
 
 test("a replica that cannot be reached fails no backup: it is told, with what fills it later, and ls goes on", async () => {

@@ -66,9 +66,9 @@ test.each(["keys/denied", "keys/disabled", "keys/deleting"] as const)(
     const error = new LifeboatError(code, "no");
     const ring: KeyRing = {
       location: "elsewhere",
-      wrap: (...args) => keys.ring.wrap(...args),
+      wrap: (identity, context) => keys.ring.wrap(identity, context),
       isAtHand: () => true,
-      unwrap: (...args) => keys.ring.unwrap(...args),
+      unwrap: (wrapping, context) => keys.ring.unwrap(wrapping, context),
       sign: (...args) => keys.ring.sign(...args),
       signingKey: (purpose) => keys.ring.signingKey(purpose),
       publicKey: (purpose) => (purpose === "audit" ? Promise.reject(error) : keys.ring.publicKey(purpose)),

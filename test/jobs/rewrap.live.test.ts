@@ -10,7 +10,7 @@ import type { WrappingKey } from "../../shared/keys/key-ring.ts";
 import { LocalKeyRing } from "../../shared/keys/local/local-key-ring.ts";
 import { LocalWrappingKey } from "../../shared/keys/local/local-wrapping-key.ts";
 import { manifestKey, partsOfRewrapKey, rewrapKey } from "../../shared/manifest/layout.ts";
-import { addedWrappings } from "../../shared/manifest/rewraps.ts";
+import { addedKeys } from "../../shared/jobs/added-keys.ts";
 import { openDocument, signDocument } from "../../shared/manifest/signed-document.ts";
 import { newIdentity } from "../../shared/seal/age.ts";
 import { SealedStore } from "../../shared/store/sealed.ts";
@@ -46,7 +46,7 @@ function reopened(replicaKeys: readonly WrappingKey[] = []): TestVault {
     replicaKeys,
     breakGlass: [],
     randomBytes,
-    addedWrappings: addedWrappings(vault),
+    addedKeys: addedKeys(vault),
   });
   return { ...vault, keys: ring, snapshots };
 }
@@ -197,7 +197,7 @@ describe("after a replica with a key of its own was added", () => {
     const blobs = new MemoryBlobStore(vault.clock);
     await copySnapshot(vault, await readManifest(vault, CLUSTER, FIRST), { name: "offsite", blobs }, { purpose: "audit" });
     const there = { blobs, trusted: vault.trusted };
-    const snapshots = new SealedStore({ blobs, keys: theirs.ring, breakGlass: [], randomBytes, addedWrappings: addedWrappings(there) });
+    const snapshots = new SealedStore({ blobs, keys: theirs.ring, breakGlass: [], randomBytes, addedKeys: addedKeys(there) });
     expect((await contentOf({ ...vault, blobs, snapshots }, FIRST)).equals(content)).toBe(true);
     await theirs.remove();
   });

@@ -9,7 +9,7 @@ import { digestOf, openDocument } from "../../shared/manifest/signed-document.ts
 import { SealedStore } from "../../shared/store/sealed.ts";
 import { RecordedProgress } from "../doubles/recorded-progress.ts";
 import { failureOf, keys as keysIn } from "../support/blobs.ts";
-import { saying } from "../support/matchers.ts";
+import { anyText, saying } from "../support/matchers.ts";
 import { backUp, bytesAt, CLUSTER, makeTestKeys, newVault, oneMember } from "../support/vaults.ts";
 import type { TestKeys, TestVault } from "../support/vaults.ts";
 import type { BackupResult } from "../../shared/jobs/backup.ts";
@@ -97,6 +97,9 @@ describe("a deep verification", () => {
       verifiedAt: "2026-11-21T11:00:00.000Z",
       level: "deep",
       snapshot: { bytes: backedUp.manifest.snapshot.bytes, sha256: backedUp.manifest.snapshot.sha256 },
+      opened: [await keys.ring.wrappingKey()],
+      wrappings: [],
+      breakGlass: { recipients: [keys.breakGlass.recipient], ciphertext: anyText },
       tool: backedUp.manifest.tool,
       custody: result.custody,
       signer: { ...read(result.countersignature).signer, purpose: "audit", fingerprint: keys.trusted.audit[0] },

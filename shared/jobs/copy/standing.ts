@@ -2,6 +2,7 @@ import type { Clock } from "../../clock.ts";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
 import { manifestKey } from "../../manifest/layout.ts";
 import type { BlobStore } from "../../store/blob-store.ts";
+import { stateOfSealed } from "../../store/sealed-object.ts";
 import type { Replica } from "../../store/replica.ts";
 import { within } from "../../within.ts";
 import type { Patience } from "../../within.ts";
@@ -36,7 +37,7 @@ export async function listReplicas(
   return Promise.all(
     replicas.map(async (replica) => {
       const head = { name: replica.name, location: replica.blobs.location };
-      const asked = await ask(replica, { clock, signal: ended, giveUp }, async (blobs, signal) => {
+      const asked = await askReplica(replica, { clock, signal: ended, giveUp }, async (blobs, signal) => {
         const ids = await Promise.all(clusters.map((cluster) => listIds(blobs, cluster, signal)));
         return new Set(ids.flatMap((of, index) => of.map((id) => `${clusters[index]}/${id}`)));
       });
@@ -64,7 +65,7 @@ export async function standings(
 ): Promise<readonly Standing[]> {
   return Promise.all(
     replicas.map(async (replica) => {
-      const answer = await ask(replica, { clock, signal: ended }, (to, signal) => stateOf(from, to, found, signal));
+      const answer = await askReplica(replica, { clock, signal: ended }, (to, signal) => stateOf(from, to, found, signal));
       const head = { name: replica.name, location: replica.blobs.location };
       return isLifeboatError(answer) ? { ...head, state: "unknown" as const, reason: answer.message } : { ...head, ...answer };
     }),
@@ -81,13 +82,14 @@ async function stateOf(
   if (there.to === undefined) return { state: "missing", reason: undefined };
   if (there.conflict !== undefined) return { state: "different", reason: there.conflict };
   if (stored.kind !== "sealed") return { state: "present", reason: undefined };
-  const data = await to.head(stored.key, { signal });
-  if (data?.bytes === stored.bytes) return { state: "present", reason: undefined };
-  const is = data === undefined ? "is not there" : `has ${data.bytes} bytes in place of ${stored.bytes}`;
+  const { state, bytes } = await stateOfSealed(to, stored, signal);
+  if (state === "present") return { state, reason: undefined };
+  const is = state === "missing" ? "is not there" : `has ${bytes} bytes in place of ${stored.bytes}`;
   return { state: "incomplete", reason: `${stored.key} ${is}` };
 }
 
-async function ask<T>(
+/** What `question` gives, or why the replica does not answer it within ten seconds. */
+export async function askReplica<T>(
   { name, blobs }: Replica,
   { clock, signal, giveUp }: Omit<Patience, "ms"> & { readonly giveUp?: AbortSignal | undefined },
   question: (blobs: BlobStore, signal: AbortSignal) => Promise<T>,

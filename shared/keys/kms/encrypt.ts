@@ -12,11 +12,11 @@ interface KeyPlace {
 }
 
 /** The ARN of a wrapping key; throws where it could not be used now. */
-export async function describeWrappingKey(client: KMSClient, { key, location }: KeyPlace): Promise<string> {
+export async function describeWrappingKey(client: KMSClient, { key, location }: KeyPlace, signal?: AbortSignal): Promise<string> {
   const told = (error: unknown): never => {
-    throw kmsError(error, { call: "DescribeKey", key, location });
+    throw kmsError(error, { call: "DescribeKey", key, location }, signal);
   };
-  const answer = await client.send(new DescribeKeyCommand({ KeyId: key.id })).catch(told);
+  const answer = await client.send(new DescribeKeyCommand({ KeyId: key.id }), { abortSignal: signal }).catch(told);
   const { Arn, KeySpec, KeyUsage, KeyState } = answer.KeyMetadata ?? {};
   if (KeySpec !== "SYMMETRIC_DEFAULT" || KeyUsage !== "ENCRYPT_DECRYPT")
     throw wrongKey(key, location, `it is ${KeySpec ?? "unknown"} for ${KeyUsage ?? "unknown"}`);
@@ -30,11 +30,12 @@ export async function encryptIdentity(
   { key, location }: KeyPlace,
   identity: string,
   context: WrapContext,
+  signal?: AbortSignal,
 ): Promise<Wrapping> {
   await recipientIn(identity, "what is to be wrapped");
   const command = new EncryptCommand({ KeyId: key.id, Plaintext: Buffer.from(identity), EncryptionContext: contextOf(context) });
-  const answer = await client.send(command).catch((error: unknown) => {
-    throw kmsError(error, { call: "Encrypt", key, location });
+  const answer = await client.send(command, { abortSignal: signal }).catch((error: unknown) => {
+    throw kmsError(error, { call: "Encrypt", key, location }, signal);
   });
   return { kind: "kms", key: arnIn(answer.KeyId), ciphertext: bytesIn(answer.CiphertextBlob, "Encrypt") };
 }

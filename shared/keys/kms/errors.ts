@@ -1,5 +1,6 @@
 import { faultOf, hintFor } from "../../aws/fault.ts";
 import { LifeboatError } from "../../errors.ts";
+import { interrupted } from "../../within.ts";
 import type { KeyName } from "./settings.ts";
 
 /** What KMS was asked: the name of the call is that of the permission too. */
@@ -10,9 +11,10 @@ export interface KmsCall {
   readonly location: string;
 }
 
-/** What KMS answered, as an error of the key ring. Names: https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html#API_Encrypt_Errors */
-export function kmsError(error: unknown, { call, key, location }: KmsCall): LifeboatError {
+/** What KMS answered, as an error of the key ring; `interrupted` where `signal` ended the call. Names: https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html#API_Encrypt_Errors */
+export function kmsError(error: unknown, { call, key, location }: KmsCall, signal?: AbortSignal): LifeboatError {
   if (error instanceof LifeboatError) return error;
+  if (signal?.aborted === true) return interrupted(signal, `asking ${location} for ${call}`);
   const fault = faultOf(error);
   const named = `the key ${key.id} (${key.setting})`;
   switch (fault.name) {

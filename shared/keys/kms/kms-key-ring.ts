@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
-import { DecryptCommand, GetPublicKeyCommand, type KMSClient, KMSServiceException, SignCommand } from "@aws-sdk/client-kms";
-import { isLifeboatError, LifeboatError, messageOf } from "../../errors.ts";
-import { recipientIn } from "../identity.ts";
+import { GetPublicKeyCommand, type KMSClient, KMSServiceException, SignCommand } from "@aws-sdk/client-kms";
+import { LifeboatError, messageOf } from "../../errors.ts";
 import type { KeyRing, PublicKey, Purpose, Signature, WrapContext, Wrapping } from "../key-ring.ts";
 import { parsePublicKey, verifySignature } from "../public-key.ts";
 import { openClient } from "./client.ts";
-import { arnIn, bytesIn, contextOf, describeWrappingKey, encryptIdentity } from "./encrypt.ts";
+import { altered, decryptIdentity, mayBeUnder, type UnwrappingKey } from "./decrypt.ts";
+import { arnIn, bytesIn, describeWrappingKey, encryptIdentity } from "./encrypt.ts";
 import { kmsError, wrongKey, type KmsCall } from "./errors.ts";
-import { partsOfArn, signName, wrapName, type KeyName, type KmsSettings } from "./settings.ts";
+import { partsOfArn, retiredName, signName, wrapName, type KmsSettings } from "./settings.ts";
 
 interface Signer {
   /** What Sign is asked for: the alias may move meanwhile, and its new key would not be the one that is stated. */
@@ -34,38 +34,39 @@ export class KmsKeyRing implements KeyRing {
     this.#settings = settings;
   }
 
-  async wrap(identity: string, context: WrapContext): Promise<Wrapping> {
+  async wrap(identity: string, context: WrapContext, signal?: AbortSignal): Promise<Wrapping> {
     const { region } = this.#settings;
-    return encryptIdentity(this.#client(region), { key: wrapName(this.#settings), location: `KMS in ${region}` }, identity, context);
+    const place = { key: wrapName(this.#settings), location: `KMS in ${region}` };
+    return encryptIdentity(this.#client(region), place, identity, context, signal);
   }
 
   isAtHand({ kind, key }: Pick<Wrapping, "kind" | "key">): boolean {
-    return kind === "kms" && partsOfArn(key)?.region === this.#settings.region;
+    return kind === "kms" && this.#unwrappingKeys().some((each) => mayBeUnder(each, key));
   }
 
-  async unwrap(wrapping: Wrapping, context: WrapContext): Promise<string> {
+  async unwrap(wrapping: Wrapping, context: WrapContext, signal?: AbortSignal): Promise<string> {
     const snapshot = `${context.cluster}/${context.snapshot}`;
-    const parts = partsOfArn(wrapping.key);
-    if (wrapping.kind !== "kms" || parts === undefined) {
+    if (wrapping.kind !== "kms" || partsOfArn(wrapping.key) === undefined) {
       throw new LifeboatError(
         "keys/no-match",
         `the key of ${snapshot} is wrapped by ${wrapping.key} (${wrapping.kind}), and the configured keys are in KMS`,
       );
     }
-    // Encrypt gives some 150 bytes more than it was given; Decrypt takes 1 to 6144.
-    if (wrapping.ciphertext.length === 0 || wrapping.ciphertext.length > 6144) throw altered(snapshot);
-    const key: KeyName = { id: wrapping.key, setting: "the manifest's", use: "opens the key of a snapshot" };
-    const command = new DecryptCommand({ KeyId: wrapping.key, CiphertextBlob: wrapping.ciphertext, EncryptionContext: contextOf(context) });
-    try {
-      const answer = await this.#ask({ call: "Decrypt", key }, (client) => client.send(command), parts.region);
-      // Not every service authenticates what it is given: what comes out must be an identity, and its recipient the manifest's (sealed.ts).
-      const identity = Buffer.from(answer.Plaintext ?? new Uint8Array()).toString("latin1");
-      await recipientIn(identity, `the wrapped key of ${snapshot}`, "verify/sealed");
-      return identity;
-    } catch (error) {
-      if (isLifeboatError(error, "keys/missing")) throw await this.#noMatch(wrapping.key, snapshot, error);
-      throw isLifeboatError(error) && isRefusedCiphertext(error.cause) ? altered(snapshot, error.cause) : error;
+    for (const each of this.#unwrappingKeys()) {
+      if (!mayBeUnder(each, wrapping.key)) continue;
+      const identity = await decryptIdentity(this.#client(each.region), each, wrapping, context, signal);
+      if (identity !== undefined) return identity;
     }
+    throw await this.#noMatch(wrapping.key, snapshot);
+  }
+
+  /** Those of the configuration, the present one first: no other is asked, whatever a manifest names. */
+  #unwrappingKeys(): readonly UnwrappingKey[] {
+    const { region, retired = [] } = this.#settings;
+    return [
+      { key: wrapName(this.#settings), region },
+      ...retired.map((arn) => ({ key: retiredName(arn), region: partsOfArn(arn)?.region ?? region })),
+    ];
   }
 
   async sign(purpose: Purpose, bytes: Uint8Array): Promise<Signature> {
@@ -139,15 +140,15 @@ export class KmsKeyRing implements KeyRing {
     return answer === undefined ? new Uint8Array() : bytesIn(answer.Signature, "Sign");
   }
 
-  async #ask<T>(call: Omit<KmsCall, "location">, ask: (client: KMSClient) => Promise<T>, region = this.#settings.region): Promise<T> {
+  async #ask<T>(call: Omit<KmsCall, "location">, ask: (client: KMSClient) => Promise<T>): Promise<T> {
     try {
-      return await ask(this.#client(region));
+      return await ask(this.#client(this.#settings.region));
     } catch (error) {
-      throw kmsError(error, { ...call, location: `KMS in ${region}` });
+      throw kmsError(error, { ...call, location: this.location });
     }
   }
 
-  /** A wrapping may be under a key of another region: a replica's. */
+  /** A retired key may be of another region. */
   #client(region: string): KMSClient {
     const known = this.#clients.get(region);
     if (known !== undefined) return known;
@@ -156,27 +157,16 @@ export class KmsKeyRing implements KeyRing {
     return client;
   }
 
-  async #noMatch(key: string, snapshot: string, cause: LifeboatError): Promise<LifeboatError> {
+  /** An alias that is refused as the wrong key is told from a wrapping that only names our key. */
+  async #noMatch(key: string, snapshot: string): Promise<LifeboatError> {
     const ours = await this.wrappingKey().catch((error: unknown) => `no key (${messageOf(error)})`);
+    if (ours === key) return altered(snapshot);
     return new LifeboatError(
       "keys/no-match",
-      `the key of ${snapshot} is wrapped by ${key}, which is not there for this role; keys.wrap is ${ours}`,
+      `the key of ${snapshot} is wrapped by ${key}, which is no key of the configuration; keys.wrap is ${ours}`,
       {
-        hint: "use a role of that key's account, a replica whose key this role may use, or the break-glass identity",
-        cause,
+        hint: "if it is an older wrapping key of yours list its ARN under keys.retired; else use a replica whose key this role may use, or the break-glass identity",
       },
     );
   }
-}
-
-function isRefusedCiphertext(error: unknown): boolean {
-  const refused = ["InvalidCiphertextException", "IncorrectKeyException", "ValidationException"];
-  return error instanceof KMSServiceException && refused.includes(error.name);
-}
-
-function altered(snapshot: string, cause?: unknown): LifeboatError {
-  return new LifeboatError("verify/sealed", `the wrapped key of ${snapshot} was altered, or belongs to another snapshot`, {
-    hint: "use another snapshot, or the break-glass identity",
-    ...(cause === undefined ? {} : { cause }),
-  });
 }

@@ -4,6 +4,8 @@ import type { Purpose } from "../key-ring.ts";
 export interface KmsSettings {
   /** Symmetric, ENCRYPT_DECRYPT: it wraps the identities of snapshots. */
   readonly wrap: string;
+  /** Wrapping keys of before, which still open what they wrapped: ARNs of keys, of any region. */
+  readonly retired?: readonly string[];
   /** ECC_NIST_P256, SIGN_VERIFY. */
   readonly sign: Readonly<Record<Purpose, string>>;
   readonly region: string;
@@ -28,6 +30,10 @@ export interface KeyName {
 
 export function wrapName({ wrap }: KmsSettings): KeyName {
   return { id: wrap, setting: "keys.wrap", use: "encrypts the keys of snapshots" };
+}
+
+export function retiredName(arn: string): KeyName {
+  return { id: arn, setting: "keys.retired", use: "opens the keys of older snapshots" };
 }
 
 export function signName({ sign }: KmsSettings, purpose: Purpose): KeyName {
