@@ -396,6 +396,7 @@ describe("keys in KMS", () => {
       "problem key-shared replica away: store.sse.kmsKey, replicas.away.wrap",
     ]);
     expect(found.filter((each) => !each.includes("away"))).toEqual([
+      "info store-unmarked store",
       "info store-plain-http store",
       "info key-not-rotated keys.wrap",
       "info beyond-its-role arn:aws:iam::000000000000:root",

@@ -389,6 +389,8 @@ test("ls shows what there is at once, and waits two seconds more for a replica t
       `name: silent, store: ${store}`,
     ]);
     expect(await place.here("backup", "prod", "--no-copy")).toMatchObject({ code: 0 });
+    // A folder that is not there could be a disk that is not mounted.
+    await mkdir(place.path("shelf"));
     let shownAt = 0;
     const onStdout = (): void => void (shownAt ||= performance.now());
     const { code, stdout, stderr } = await lifeboatHere(["ls"], { ...place.options, onStdout, columns: 80 });
