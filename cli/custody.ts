@@ -182,7 +182,7 @@ function toJson(cluster: string, shown: readonly FoundRecord[], report: CustodyR
 }
 
 function recordToJson({ sequence, key, digest, record }: FoundRecord): JsonDocument<"custody">["records"][number] {
-  const place = { sequence, key, digest: digest === "" ? null : digest };
+  const place = { sequence, key, digest };
   if (isFault(record)) {
     const nothing = { time: null, event: null, actor: null, subjects: null, details: null, purpose: null, fingerprint: null };
     return { ...place, ...nothing, error: { code: record.code, message: record.message } };

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import type { Config } from "./schema.ts";
 
-export const POLICY_SECTIONS = ["breakGlass", "trustedKeys", "replicas", "cluster"] as const;
+export const POLICY_SECTIONS = ["breakGlass", "trustedKeys", "replicas", "cluster", "store", "keys"] as const;
 type PolicySection = (typeof POLICY_SECTIONS)[number];
 
 /**
- * Digests of what in a configuration decides who can open snapshots, whose word is believed, where copies go, and how a cluster is backed up: by section, `sha256:` and hex, over
+ * Digests of what in a configuration decides who can open snapshots, whose word is believed, where snapshots and copies go, by which keys, and how a cluster is backed up: by section, `sha256:` and hex, over
  * JSON with sorted names. The custody log carries them, so that a change is on record. Where a configuration does not have the cluster, there is no section `cluster`.
  */
 export function policyDigests(config: Config, cluster: string): Readonly<Partial<Record<PolicySection, string>>> {
@@ -15,9 +15,16 @@ export function policyDigests(config: Config, cluster: string): Readonly<Partial
     breakGlass: breakGlass.toSorted(),
     trustedKeys: Object.fromEntries(Object.entries(trustedKeys).map(([purpose, fingerprints]) => [purpose, fingerprints.toSorted()])),
     replicas: replicas.toSorted((one, other) => (one.name < other.name ? -1 : 1)),
+    store: withoutPlace(config.store),
+    keys: withoutPlace(config.keys),
     ...(settings && { cluster: { ...settings, endpoints: settings.endpoints.toSorted() } }),
   };
   return Object.fromEntries(Object.entries(sections).map(([name, section]) => [name, digestOf(section)]));
+}
+
+/** Without what differs from host to host and role to role: folders, and profiles of credentials. */
+function withoutPlace(section: object): unknown {
+  return Object.fromEntries(Object.entries(section).filter(([name]) => name !== "path" && name !== "profile"));
 }
 
 function digestOf(section: unknown): string {

@@ -1,3 +1,4 @@
+import { PURPOSES } from "../keys/key-ring.ts";
 import { z } from "zod";
 import { isClusterName } from "../manifest/layout.ts";
 import { AGREEMENTS } from "../manifest/schema.ts";
@@ -119,6 +120,17 @@ export const configSchema = settings({
     cluster,
   ),
 }).superRefine((config, context) => {
+  for (const [index, purpose] of PURPOSES.entries()) {
+    for (const other of PURPOSES.slice(index + 1)) {
+      const both = config.trustedKeys[purpose].find((fingerprint) => config.trustedKeys[other].includes(fingerprint));
+      if (both !== undefined)
+        context.addIssue({
+          code: "custom",
+          path: ["trustedKeys", other],
+          message: `${both} is trusted for ${purpose} and for ${other}: whoever has one key would be two roles; give each purpose a key of its own`,
+        });
+    }
+  }
   for (const problem of replicaProblems(config)) context.addIssue({ code: "custom", ...problem });
 });
 

@@ -11,7 +11,7 @@ export const custodyDocument = object({
       object({
         sequence: z.int().positive(),
         key: text.describe("of the object in the store"),
-        digest: digest.nullable().describe("null where it is larger than any record, and was not read"),
+        digest: digest.describe("of its first 1 MiB, where it is larger than any record"),
         time: time.nullable().describe("null, as all that follows, where the record is not believed"),
         event: text.nullable(),
         actor: text.nullable(),

@@ -1,3 +1,4 @@
+import type { Purpose } from "../keys/key-ring.ts";
 import type { CustodyReceipt, CustodyRecord } from "../manifest/schema.ts";
 import { announcedBy } from "./events.ts";
 import type { CustodyFinding } from "./finding.ts";
@@ -9,11 +10,15 @@ export interface Stored {
   readonly digest: string;
   /** The record that it says announced it. */
   readonly custody: CustodyReceipt | undefined;
+  /** Of a kind that later versions have: events that this one does not know may have announced it. */
+  readonly isOfLaterKind?: boolean;
   /** A manifest's data object. */
   readonly data: { readonly key: string; readonly sha256: string } | undefined;
 }
 
 interface Announcement extends CustodyReceipt {
+  /** Whose key announced it: only that role can say that nothing came of it. */
+  readonly by: Purpose;
   /** What was there already when it was announced: the data object of a snapshot. */
   readonly withIt: CustodyRecord["subjects"];
 }
@@ -23,7 +28,8 @@ export class Announcements {
   readonly #stored: ReadonlyMap<string, Stored>;
   /** By the key of what was announced: announcements that the object there does not name. */
   readonly #open = new Map<string, Announcement[]>();
-  readonly #explained = new Set<number>();
+  /** By the number of an announcement, the purposes whose keys said that nothing came of it. */
+  readonly #explained = new Map<number, Set<Purpose>>();
   /** By key, the digests that records saw there. */
   readonly #seen = new Map<string, Set<string>>();
   /** By key, the last record that tells of its removal. */
@@ -38,18 +44,24 @@ export class Announcements {
   add({ sequence, digest, record }: FoundRecord): void {
     if (isFault(record)) return;
     const { event, subjects, details } = record;
+    const by = record.signer.purpose;
     const announced = announcedBy(record);
     for (const key of announced) {
-      const announcement = { sequence, digest, withIt: subjects.filter((each) => each.digest !== undefined) };
-      const named = this.#stored.get(key)?.custody;
-      if (named?.sequence === sequence && named.digest === digest) this.#announced.set(key, announcement);
+      const announcement = { sequence, digest, by, withIt: subjects.filter((each) => each.digest !== undefined) };
+      if (this.#names(key, announcement)) this.#announced.set(key, announcement);
       else this.#open.set(key, [...(this.#open.get(key) ?? []), announcement]);
     }
     if (event === "removed") for (const { key } of subjects) this.#removed.set(key, sequence);
-    if ((event === "skipped" || event === "failed") && details.of !== undefined) this.#explained.add(details.of);
+    if ((event === "skipped" || event === "failed") && details.of !== undefined)
+      this.#explained.set(details.of, (this.#explained.get(details.of) ?? new Set()).add(by));
     for (const { key, digest: seen } of [...subjects, ...(details.seen === undefined ? [] : [details.seen])]) {
       if (seen !== undefined) this.#seen.set(key, (this.#seen.get(key) ?? new Set()).add(seen));
     }
+  }
+
+  #names(key: string, { sequence, digest }: CustodyReceipt): boolean {
+    const named = this.#stored.get(key)?.custody;
+    return named?.sequence === sequence && named.digest === digest;
   }
 
   /** The record that announced a document that stands, if one did. */
@@ -68,7 +80,11 @@ export class Announcements {
 
   #findingsAt(key: string, announcements: readonly Announcement[]): readonly CustodyFinding[] {
     const left = announcements.filter(
-      ({ sequence, withIt }) => !this.isRemoved(key, sequence) && !withIt.some((each) => this.isRemoved(each.key, sequence)),
+      ({ sequence, digest, withIt }) =>
+        // One that came while the log was read.
+        !this.#names(key, { sequence, digest }) &&
+        !this.isRemoved(key, sequence) &&
+        !withIt.some((each) => this.isRemoved(each.key, sequence)),
     );
     const stands = this.#stored.get(key)?.digest;
     const [first] = left;
@@ -80,7 +96,7 @@ export class Announcements {
       return [{ code: "custody/gone", subject: key, message, fix: GONE }];
     }
     return left
-      .filter(({ sequence }) => !this.#explained.has(sequence))
+      .filter(({ sequence, by }) => this.#explained.get(sequence)?.has(by) !== true)
       .map(({ sequence }) => ({
         code: "custody/announced-absence",
         subject: key,

@@ -102,6 +102,7 @@ async function signRecord(
     cluster,
     sequence,
     ...(before === undefined ? {} : { previous: before.digest }),
+    ...(before?.bytes === undefined ? {} : { previousBytes: before.bytes }),
     time: clock.now().toISOString(),
     actor,
     event,

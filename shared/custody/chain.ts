@@ -1,6 +1,6 @@
 import { custodyKey } from "../manifest/layout.ts";
 import type { CustodyLog } from "../manifest/layout.ts";
-import type { CustodyReceipt } from "../manifest/schema.ts";
+import type { CustodyReceipt, CustodyRecord } from "../manifest/schema.ts";
 import type { CustodyFinding } from "./finding.ts";
 import { isFault } from "./records.ts";
 import type { FoundRecord } from "./records.ts";
@@ -16,7 +16,7 @@ export class ChainCheck {
   readonly #cluster: string;
   readonly #log: CustodyLog;
   readonly #digests = new Map<number, string>();
-  #last: { readonly sequence: number; readonly digest: string; readonly isGood: boolean } | undefined;
+  #last: { readonly sequence: number; readonly digest: string; readonly isGood: boolean; readonly bytes: number | undefined } | undefined;
 
   constructor(cluster: string, log: CustodyLog = "custody") {
     this.#cluster = cluster;
@@ -32,14 +32,14 @@ export class ChainCheck {
     return this.#digests.get(sequence) === digest;
   }
 
-  add({ sequence, key, digest, record }: FoundRecord): readonly CustodyFinding[] {
+  add({ sequence, key, digest, oversizedBytes, record }: FoundRecord): readonly CustodyFinding[] {
     const findings: CustodyFinding[] = [];
     const before = this.#last;
     const expected = (before?.sequence ?? 0) + 1;
     if (sequence > expected) findings.push(this.#missing(expected, sequence - 1));
     if (isFault(record)) {
       findings.push({ code: record.code, subject: key, message: record.message, fix: TAMPERED });
-    } else if (sequence === expected && before?.isGood === true && record.previous !== before.digest) {
+    } else if (sequence === expected && before !== undefined && !follows(record, before)) {
       findings.push({
         code: "custody/broken-chain",
         subject: key,
@@ -47,7 +47,7 @@ export class ChainCheck {
         fix: STOLEN,
       });
     }
-    this.#last = { sequence, digest, isGood: !isFault(record) };
+    this.#last = { sequence, digest, isGood: !isFault(record), bytes: oversizedBytes };
     this.#digests.set(sequence, digest);
     return findings;
   }
@@ -80,6 +80,15 @@ export class ChainCheck {
       fix: TAMPERED,
     };
   }
+}
+
+/** Of what is no record itself that is told already; only one that is larger than any is known by what the next record says of it. */
+function follows(
+  { previous, previousBytes }: CustodyRecord,
+  before: { readonly digest: string; readonly isGood: boolean; readonly bytes: number | undefined },
+): boolean {
+  if (!before.isGood && (before.bytes === undefined || previousBytes === undefined)) return true;
+  return previous === before.digest && previousBytes === before.bytes;
 }
 
 const TAMPERED =

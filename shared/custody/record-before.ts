@@ -1,15 +1,17 @@
-import { createHash } from "node:crypto";
 import { z } from "zod";
 import { POLICY_SECTIONS } from "../config/policy-digests.ts";
 import { isLifeboatError } from "../errors.ts";
 import { decodeEnvelope, parseJson } from "../manifest/envelope.ts";
 import { custodyKey } from "../manifest/layout.ts";
-import { MAX_DOCUMENT_BYTES } from "../manifest/signed-document.ts";
+import { digestOf } from "../manifest/signed-document.ts";
 import type { BlobStore } from "../store/blob-store.ts";
+import { isOversized, readLogObject } from "./log-object.ts";
 
 /** What the next record takes from the one before it, which is named by its bytes and not judged. */
 export interface RecordBefore {
   readonly digest: string;
+  /** Where it is larger than any document: its size. `digest` is then of its first 1 MiB. */
+  readonly bytes: number | undefined;
   /** Of the sections that this version knows. A false one leads to one record more, and no further. */
   readonly configuration: Readonly<Record<string, string>>;
 }
@@ -24,17 +26,9 @@ export async function readRecordBefore(
   signal: AbortSignal | undefined,
 ): Promise<RecordBefore> {
   const key = custodyKey(cluster, sequence);
-  const hash = createHash("sha256");
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  // Of any size: what somebody planted in the place of a record must not keep backups from going on behind it.
-  for await (const chunk of blobs.get(key, { signal })) {
-    hash.update(chunk);
-    bytes += chunk.length;
-    if (bytes <= MAX_DOCUMENT_BYTES) chunks.push(chunk);
-  }
-  const configuration = bytes <= MAX_DOCUMENT_BYTES ? configurationIn(Buffer.concat(chunks), key) : {};
-  return { digest: `sha256:${hash.digest("hex")}`, configuration };
+  const object = await readLogObject(blobs, key, signal);
+  if (isOversized(object)) return { digest: object.beginning, bytes: object.size, configuration: {} };
+  return { digest: digestOf(object), bytes: undefined, configuration: configurationIn(object, key) };
 }
 
 function configurationIn(bytes: Uint8Array, key: string): Readonly<Record<string, string>> {

@@ -2,11 +2,12 @@ import { isLifeboatError } from "../errors.ts";
 import { custodyPrefix, sequenceInCustodyKey } from "../manifest/layout.ts";
 import type { CustodyLog } from "../manifest/layout.ts";
 import type { CustodyRecord } from "../manifest/schema.ts";
-import { digestOf, MAX_DOCUMENT_BYTES, openDocument } from "../manifest/signed-document.ts";
+import { digestOf, openDocument } from "../manifest/signed-document.ts";
 import type { TrustedKeys } from "../manifest/signed-document.ts";
-import { readSmall } from "../store/blob-store.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 import { mayTell } from "./events.ts";
+import { isOversized, readLogObject } from "./log-object.ts";
+import { openPlaceholder } from "./placeholder.ts";
 
 /** What is wrong with one object of the log. */
 export interface RecordFault {
@@ -20,6 +21,8 @@ export interface FoundRecord {
   readonly sequence: number;
   readonly key: string;
   readonly digest: string;
+  /** Of an object that is larger than any record: `digest` is then of its first 1 MiB. */
+  readonly oversizedBytes?: number;
   /** What it says, if that is to be believed. */
   readonly record: CustodyRecord | RecordFault;
 }
@@ -50,12 +53,21 @@ export async function* readRecords(
 ): AsyncGenerator<FoundRecord, void, undefined> {
   const read = async (key: string, sequence: number): Promise<FoundRecord | undefined> => {
     try {
-      const bytes = await readSmall(vault.blobs, key, MAX_DOCUMENT_BYTES);
-      return { sequence, key, digest: digestOf(bytes), record: openRecord(bytes, vault.trusted, key, cluster, sequence) };
+      const object = await readLogObject(vault.blobs, key);
+      if (isOversized(object)) {
+        const message = `${key} in ${vault.blobs.location} has ${object.size} bytes, which no record has`;
+        return { sequence, key, digest: object.beginning, oversizedBytes: object.size, record: { code: "custody/altered", message } };
+      }
+      const placeholder = log === "primary-custody" ? openPlaceholder(object, vault.trusted, key, cluster, sequence) : undefined;
+      if (placeholder !== undefined) {
+        const { beginning, bytes } = placeholder;
+        const message = `${key} stands for an object of ${bytes} bytes in the place of record ${sequence} of the log that was copied: no record is so large, and it was not copied`;
+        return { sequence, key, digest: beginning, oversizedBytes: bytes, record: { code: "custody/altered", message } };
+      }
+      return { sequence, key, digest: digestOf(object), record: openRecord(object, vault.trusted, key, cluster, sequence) };
     } catch (error) {
       if (isLifeboatError(error, "verify/missing")) return undefined;
-      if (!isLifeboatError(error, "verify/size")) throw error;
-      return { sequence, key, digest: "", record: { code: "custody/altered", message: error.message } };
+      throw error;
     }
   };
   const waiting: Promise<FoundRecord | undefined>[] = [];

@@ -10,7 +10,7 @@ import {
   verifiedPrefix,
 } from "../manifest/layout.ts";
 import type { Manifest, Verification } from "../manifest/schema.ts";
-import { digestOf, MAX_DOCUMENT_BYTES, openDocument, saysUnknownKind } from "../manifest/signed-document.ts";
+import { digestOf, MAX_DOCUMENT_BYTES, openDocument, openLaterKind } from "../manifest/signed-document.ts";
 import type { DocumentOf, Kind, TrustedKeys } from "../manifest/signed-document.ts";
 import { compareIds } from "../manifest/slot.ts";
 import { readSmall } from "../store/blob-store.ts";
@@ -90,7 +90,7 @@ export async function readCountersignatures(vault: Vault, cluster: string, ids?:
     if (parts === undefined || !isAsked(parts.id)) continue;
     try {
       const bytes = await readSmall(vault.blobs, key, MAX_DOCUMENT_BYTES);
-      if (saysUnknownKind(bytes)) continue;
+      if (openLaterKind(bytes, vault.trusted, key) !== undefined) continue;
       const document = openAt("verification", vault, key, cluster, bytes);
       if (document.id !== parts.id) throw misplaced(key, `snapshot ${document.id}`);
       good.set(parts.id, [...(good.get(parts.id) ?? []), document]);

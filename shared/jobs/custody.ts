@@ -91,10 +91,12 @@ export async function verifyCustody(
   findings.push(...findUnlogged(stored, logs));
   let notHere = 0;
   for (const { log, announcements } of logs) {
+    // What came while the log was read is read now, and held against the record that announced it: that something stands there settles nothing.
+    for (const { subject } of announcements.findings()) if (!stored.documents.has(subject)) await stored.lookAgain(subject);
     const absent = announcements.findings();
     const told = log === "custody" ? absent : absent.filter(({ subject }) => stored.documents.has(subject));
     notHere += absent.length - told.length;
-    findings.push(...(await stillAbsent(vault, stored, told)));
+    findings.push(...told);
   }
   findings.push(...(await findLostData(vault, cluster, stored, logs)));
   const records = logs.reduce((sum, log) => sum + log.records, 0);
@@ -137,7 +139,8 @@ function witnessesIn({ documents }: StoredDocuments): (CustodyReceipt & { readon
 function findUnlogged({ documents }: StoredDocuments, logs: readonly ReadLog[]): readonly CustodyFinding[] {
   const unlogged: CustodyFinding[] = [];
   for (const [key, document] of documents) {
-    const { custody, data } = document;
+    const { custody, data, isOfLaterKind } = document;
+    if (isOfLaterKind === true) continue;
     // A record that is not as it was named is told of already.
     if (custody !== undefined && !logs.some(({ chain }) => chain.has(custody))) continue;
     const announcement = logs.map(({ announcements }) => announcements.announcementOf(key)).find((each) => each !== undefined);
@@ -153,19 +156,6 @@ function findUnlogged({ documents }: StoredDocuments, logs: readonly ReadLog[]):
     unlogged.push({ code: "custody/unlogged", subject: key, message, fix: UNLOGGED });
   }
   return unlogged;
-}
-
-/** Without those that came while the log was read. */
-async function stillAbsent(
-  vault: Vault,
-  { documents }: StoredDocuments,
-  findings: readonly CustodyFinding[],
-): Promise<readonly CustodyFinding[]> {
-  const left: CustodyFinding[] = [];
-  for (const finding of findings) {
-    if (documents.has(finding.subject) || (await vault.blobs.head(finding.subject)) === undefined) left.push(finding);
-  }
-  return left;
 }
 
 /** Data objects that manifests name, and that are not there. */

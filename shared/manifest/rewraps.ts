@@ -3,7 +3,7 @@ import { readSmall } from "../store/blob-store.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 import { partsOfRewrapKey, rewrapsPrefix } from "./layout.ts";
 import type { Rewrap } from "./schema.ts";
-import { MAX_DOCUMENT_BYTES, openDocument, saysUnknownKind } from "./signed-document.ts";
+import { MAX_DOCUMENT_BYTES, openDocument, openLaterKind } from "./signed-document.ts";
 import type { TrustedKeys } from "./signed-document.ts";
 
 /** The rewraps of one snapshot. */
@@ -36,7 +36,7 @@ export async function readRewraps({ blobs, trusted }: Vault, cluster: string, id
   for (const { key } of found.slice(0, MAX_REWRAPS)) {
     try {
       const bytes = await readSmall(blobs, key, MAX_DOCUMENT_BYTES);
-      if (saysUnknownKind(bytes)) continue;
+      if (openLaterKind(bytes, trusted, key) !== undefined) continue;
       const rewrap = openDocument("rewrap", bytes, trusted, key);
       // Another's wrapping would not open this one's data; it is only never tried.
       if (rewrap.cluster === cluster && rewrap.id === id) good.push(rewrap);

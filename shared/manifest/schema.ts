@@ -20,7 +20,7 @@ export const snapshotId = z.string().regex(/^\d{8}T\d{6}Z(-[1-9]\d{0,3})?$/, "ex
 
 const tool = z.looseObject({ name: z.string(), version: z.string() });
 
-const signer = z.looseObject({
+export const signerSchema = z.looseObject({
   purpose: z.enum(["snapshot", "audit", "bundle"]),
   fingerprint: digest,
   /** SubjectPublicKeyInfo, DER in base64. For finding the key and for openssl; trust never comes from here. */
@@ -28,7 +28,7 @@ const signer = z.looseObject({
 });
 
 /** The record of the custody log that announced the document; a document without one is not accounted for. */
-const custody = z.looseObject({ sequence: z.int().positive(), digest });
+export const custodyReceiptSchema = z.looseObject({ sequence: z.int().positive(), digest });
 
 /** Of one document. The store's own key and those of replicas make a few; each one that is listed may cost a call to a key service. */
 export const MAX_WRAPPINGS = 16;
@@ -151,8 +151,8 @@ export const manifestSchema = z
     stored: z.discriminatedUnion("kind", [sealed, kopia]),
     proof,
     quarantine: z.looseObject({ reasons: z.array(z.string()).min(1) }).optional(),
-    custody: custody.optional(),
-    signer,
+    custody: custodyReceiptSchema.optional(),
+    signer: signerSchema,
   })
   // Else whoever removes or copies this snapshot would remove another's data, or write into the log of a replica.
   .refine((manifest) => manifest.stored.kind !== "sealed" || isOwnDataKey(manifest, manifest.stored.key), {
@@ -179,8 +179,8 @@ export const verificationSchema = z.looseObject({
   /** An age file of the identity for the break-glass recipients that the verifier was configured with. */
   breakGlass: breakGlassCopy.optional(),
   tool,
-  custody: custody.optional(),
-  signer,
+  custody: custodyReceiptSchema.optional(),
+  signer: signerSchema,
 });
 
 /** A further wrapping of a snapshot's identity, added after its backup. */
@@ -194,8 +194,8 @@ export const rewrapSchema = z.looseObject({
   /** They count as if they stood in the manifest. */
   wrappings: z.array(wrappingSchema).min(1).max(MAX_WRAPPINGS),
   tool,
-  custody: custody.optional(),
-  signer,
+  custody: custodyReceiptSchema.optional(),
+  signer: signerSchema,
 });
 
 export const LINEAGE_REASONS = ["first-backup", "cluster-id-changed", "revision-went-backwards", "key-count-collapsed"] as const;
@@ -224,8 +224,8 @@ export const lineageSchema = z.looseObject({
     })
     .optional(),
   tool,
-  custody: custody.optional(),
-  signer,
+  custody: custodyReceiptSchema.optional(),
+  signer: signerSchema,
 });
 
 /** Marks a place as a store, so that an empty folder where a disk should be is not taken for one. */
@@ -236,7 +236,7 @@ export const storeSchema = z.looseObject({
   store: z.string().regex(/^[0-9a-f]{32}$/, "expected a store's id: 32 hex digits"),
   createdAt: instant,
   tool,
-  signer,
+  signer: signerSchema,
 });
 
 /** The word of a person that a lineage is what it should be. */
@@ -252,8 +252,8 @@ export const acceptanceSchema = z.looseObject({
   /** In the person's words. */
   reason: z.string().min(1).max(1000),
   tool,
-  custody: custody.optional(),
-  signer,
+  custody: custodyReceiptSchema.optional(),
+  signer: signerSchema,
 });
 
 /** What a custody record may tell of. Readers take any other word as well: later versions have further events. */
@@ -280,6 +280,8 @@ export const custodySchema = z
     sequence: z.int().positive(),
     /** SHA-256 of the object of the record before; absent in the first. */
     previous: digest.optional(),
+    /** Where that object is larger than any document: its size. `previous` is then of its first 1 MiB. */
+    previousBytes: bytes.optional(),
     time: instant,
     /** Who ran it: `user@host`, or an ARN. */
     actor: z.string().min(1),
@@ -307,10 +309,24 @@ export const custodySchema = z
       to: z.looseObject({ name: z.string().min(1), location: z.string().min(1) }).optional(),
     }),
     tool,
-    signer,
+    signer: signerSchema,
   })
   .refine(({ sequence, previous }) => (sequence === 1) === (previous === undefined), "expected previous in every record but the first");
 
+/** In the copy of a log, for an object that stands in the place of a record and is larger than any: it is not copied. */
+export const placeholderSchema = z.looseObject({
+  type: z.literal("placeholder"),
+  ...head,
+  sequence: z.int().positive(),
+  /** Of the object, and the SHA-256 of its first 1 MiB. */
+  bytes,
+  beginning: digest,
+  seenAt: instant,
+  tool,
+  signer: signerSchema,
+});
+
+export type Placeholder = z.infer<typeof placeholderSchema>;
 export type Manifest = z.infer<typeof manifestSchema>;
 export type Verification = z.infer<typeof verificationSchema>;
 export type Rewrap = z.infer<typeof rewrapSchema>;
@@ -323,7 +339,7 @@ export type Acceptance = z.infer<typeof acceptanceSchema>;
 export type CustodyRecord = z.infer<typeof custodySchema>;
 export type CustodyEvent = (typeof CUSTODY_EVENTS)[number];
 /** Names a record of the log: by its place and by its bytes. */
-export type CustodyReceipt = Pick<z.infer<typeof custody>, "sequence" | "digest">;
+export type CustodyReceipt = Pick<z.infer<typeof custodyReceiptSchema>, "sequence" | "digest">;
 export type Agreement = (typeof AGREEMENTS)[number];
 export type Content = Manifest["content"];
 export type Proof = Manifest["proof"];

@@ -1,11 +1,23 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { LifeboatError } from "../errors.ts";
+import { isLifeboatError, LifeboatError } from "../errors.ts";
 import { PURPOSES } from "../keys/key-ring.ts";
 import type { KeyRing, Purpose } from "../keys/key-ring.ts";
 import { parsePublicKey, verifySignature } from "../keys/public-key.ts";
 import { decodeEnvelope, encodeEnvelope, parseJson, preAuthEncoding } from "./envelope.ts";
-import { acceptanceSchema, custodySchema, lineageSchema, manifestSchema, rewrapSchema, storeSchema, verificationSchema } from "./schema.ts";
+import {
+  acceptanceSchema,
+  custodyReceiptSchema,
+  custodySchema,
+  lineageSchema,
+  manifestSchema,
+  placeholderSchema,
+  rewrapSchema,
+  signerSchema,
+  storeSchema,
+  verificationSchema,
+} from "./schema.ts";
+import type { CustodyReceipt } from "./schema.ts";
 
 /** Fingerprints of the keys that are believed, by purpose. */
 export type TrustedKeys = Readonly<Record<Purpose, readonly string[]>>;
@@ -19,6 +31,8 @@ const KINDS = {
   rewrap: { purposes: ["audit"], schema: rewrapSchema },
   /** By whoever puts the first thing there: into a replica that is the role that verifies. */
   store: { purposes: ["snapshot", "audit"], schema: storeSchema },
+  /** By whoever copies. */
+  placeholder: { purposes: ["snapshot", "audit"], schema: placeholderSchema },
   /** By whoever acts; who may tell of what is in shared/custody/events.ts. */
   custody: { purposes: PURPOSES, schema: custodySchema },
 } as const satisfies Record<string, { purposes: readonly [Purpose, ...Purpose[]]; schema: z.ZodType }>;
@@ -53,14 +67,47 @@ function payloadTypeOf(kind: Kind): string {
   return `application/vnd.etcd-lifeboat.${kind}.v1+json`;
 }
 
-/** Whether `bytes` say that they are a document of ours of a kind that we do not know: later versions put such beside those that we do. */
-export function saysUnknownKind(bytes: Uint8Array): boolean {
+/** A document of a kind that this version does not know, as far as a reader of today can check it: docs/format.md, "Later kinds". */
+const laterSchema = z.looseObject({
+  type: z.string(),
+  formatVersion: z.int().positive(),
+  cluster: z.string(),
+  /** What its name begins with: a snapshot's id, or a number. */
+  id: z.string().optional(),
+  number: z.int().positive().optional(),
+  custody: custodyReceiptSchema.optional(),
+  signer: signerSchema,
+});
+
+export interface LaterDocument {
+  readonly custody: CustodyReceipt | undefined;
+}
+
+/**
+ * What `bytes` at `key` say, where they are a document of ours of a kind that this version does not know, which later versions put beside those that it does: signed by a trusted key, for this very
+ * place. Undefined for anything else, which is then opened as what it should be, and refused as such.
+ */
+export function openLaterKind(bytes: Uint8Array, trusted: TrustedKeys, key: string): LaterDocument | undefined {
   try {
-    const kind = /^application\/vnd\.etcd-lifeboat\.([a-z-]+)\.v1\+json$/.exec(decodeEnvelope(bytes, "").payloadType)?.[1];
-    return kind !== undefined && !Object.hasOwn(KINDS, kind);
-  } catch {
-    return false;
+    const envelope = decodeEnvelope(bytes, key);
+    const kind = /^application\/vnd\.etcd-lifeboat\.([a-z-]+)\.v\d+\+json$/.exec(envelope.payloadType)?.[1];
+    if (kind === undefined || Object.hasOwn(KINDS, kind)) return undefined;
+    const { success, data } = laterSchema.safeParse(parseJson(envelope.payload, key));
+    if (!success || data.type !== kind || !isPlaceOf(data, key)) return undefined;
+    const signedBy = parsePublicKey(Buffer.from(data.signer.publicKey, "base64"), key);
+    const isSigned = verifySignature(signedBy, preAuthEncoding(envelope.payloadType, envelope.payload), envelope.signature);
+    const isTrusted = signedBy.fingerprint === data.signer.fingerprint && trusted[data.signer.purpose].includes(signedBy.fingerprint);
+    return isSigned && isTrusted ? { custody: data.custody } : undefined;
+  } catch (error) {
+    if (isLifeboatError(error)) return undefined;
+    throw error;
   }
+}
+
+function isPlaceOf({ cluster, id, number }: z.infer<typeof laterSchema>, key: string): boolean {
+  const name = key.slice(key.lastIndexOf("/") + 1);
+  const begins = [...(id === undefined ? [] : [`${id}-`, `${id}.`]), ...(number === undefined ? [] : [`${number}-`, `${number}.`])];
+  return key.startsWith(`clusters/${cluster}/`) && begins.some((each) => name.startsWith(each));
 }
 
 /** Signs `document` with the key of its kind's purpose: see `signAs`. */

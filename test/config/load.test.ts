@@ -4,7 +4,8 @@ import { renderConfig } from "../../shared/config/template.ts";
 import { LifeboatError } from "../../shared/errors.ts";
 
 const RECIPIENT = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj";
-const FINGERPRINT = `sha256:${"ab".repeat(32)}`;
+const fingerprint = (byte: string): string => `sha256:${byte.repeat(32)}`;
+const FINGERPRINTS = { snapshot: fingerprint("ab"), audit: fingerprint("cd"), bundle: fingerprint("ef") };
 
 const MINIMAL = `version: 1
 store: { kind: directory, path: ./vault }
@@ -68,7 +69,7 @@ test("init writes every setting at the value that it has when left out", () => {
     store: "./vault",
     keys: "./keys",
     breakGlass: RECIPIENT,
-    trustedKeys: { snapshot: FINGERPRINT, audit: FINGERPRINT, bundle: FINGERPRINT },
+    trustedKeys: FINGERPRINTS,
     cluster: { name: "prod", endpoints: ["https://10.0.0.1:2379"], ca: "ca.pem", cert: "a b.pem", key: "#key.pem" },
   });
   const written = parseConfig(text, "lifeboat.yaml");
@@ -85,7 +86,7 @@ test("init without a cluster writes an example that would be taken", () => {
     store: "./vault",
     keys: "./keys",
     breakGlass: RECIPIENT,
-    trustedKeys: { snapshot: FINGERPRINT, audit: FINGERPRINT, bundle: FINGERPRINT },
+    trustedKeys: FINGERPRINTS,
     cluster: undefined,
   });
   expect(parseConfig(text, "lifeboat.yaml").clusters).toEqual({});

@@ -32,6 +32,15 @@ test.each([
   ["breakGlass", (text: string) => text.replace(`, ${RECIPIENTS[1]}`, "")],
   ["trustedKeys", (text: string) => text.replace("a".repeat(64), "b".repeat(64))],
   ["cluster", (text: string) => text.replace("agreement: quorum", "agreement: off")],
+  ["store", (text: string) => text.replace("{ kind: directory, path: ./vault }", "{ kind: s3, bucket: another, region: eu-central-1 }")],
+  [
+    "keys",
+    (text: string) =>
+      text.replace(
+        "{ kind: local, path: ./keys }",
+        "{ kind: kms, wrap: alias/w, sign: { snapshot: alias/s, audit: alias/a, bundle: alias/b }, region: eu-central-1 }",
+      ),
+  ],
   ["replicas", (text: string) => `${text}replicas: [{ name: offsite, store: { kind: directory, path: ./other } }]\n`],
 ] as const)("%s alone differs where it was changed", (section, change) => {
   const [before, after] = [digests(), digests(change)];
@@ -39,5 +48,11 @@ test.each([
 });
 
 test("a configuration without the cluster says nothing of it", () => {
-  expect(Object.keys(digests((text) => text.replace("prod:", "other:")))).toEqual(["breakGlass", "trustedKeys", "replicas"]);
+  expect(Object.keys(digests((text) => text.replace("prod:", "other:")))).toEqual([
+    "breakGlass",
+    "trustedKeys",
+    "replicas",
+    "store",
+    "keys",
+  ]);
 });

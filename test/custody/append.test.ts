@@ -114,12 +114,16 @@ describe("a change of the configuration", () => {
     await appendWith({ breakGlass: digest("a") });
     plant(vault, custodyKey(CLUSTER, 3), "not a record");
     await appendWith({ breakGlass: digest("b") });
-    // Larger than any record: the log goes on behind it, and names it.
+    // Larger than any record: the log goes on behind it, and names it by its size and its first 1 MiB.
     const huge = Buffer.alloc(2 * 1024 * 1024, "x");
     plant(vault, custodyKey(CLUSTER, 5), huge);
     await appendWith({ breakGlass: digest("c") });
     const { payload } = JSON.parse(bytesAt(vault, custodyKey(CLUSTER, 6)).toString()) as { payload: string };
-    expect(JSON.parse(Buffer.from(payload, "base64").toString())).toMatchObject({ sequence: 6, previous: digestOf(huge) });
+    expect(JSON.parse(Buffer.from(payload, "base64").toString())).toMatchObject({
+      sequence: 6,
+      previous: digestOf(huge.subarray(0, 1024 * 1024)),
+      previousBytes: huge.length,
+    });
     expect([...vault.blobs.objects.keys()].filter((key) => key.includes("/custody/"))).toHaveLength(6);
   });
 

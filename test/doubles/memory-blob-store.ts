@@ -45,6 +45,8 @@ interface Kept {
 /** A BlobStore in memory that counts its calls and fails as it is told to. A fault or option that it does not know is a TypeError. */
 export class MemoryBlobStore implements BlobStore {
   readonly location = "memory";
+  /** Of all gets, as far as they were read. */
+  bytesRead = 0;
   readonly calls: Record<StoreCall, number> = {
     put: 0,
     get: 0,
@@ -138,7 +140,9 @@ export class MemoryBlobStore implements BlobStore {
     this.openReads += 1;
     try {
       for (let start = 0; start < Math.min(bytes.length, failAt); start += CHUNK_BYTES) {
-        yield bytes.slice(start, Math.min(start + CHUNK_BYTES, failAt));
+        const chunk = bytes.slice(start, Math.min(start + CHUNK_BYTES, failAt));
+        this.bytesRead += chunk.length;
+        yield chunk;
         throwIfAborted(doing, signal);
       }
       if (error !== undefined) throw errorOf(error, `reading ${key}`);

@@ -1,7 +1,7 @@
 import { isLifeboatError } from "../../errors.ts";
 import { partsOfRewrapKey, partsOfVerifiedKey, rewrapsPrefix, verifiedPrefix } from "../../manifest/layout.ts";
 import type { Manifest } from "../../manifest/schema.ts";
-import { digestOf, MAX_DOCUMENT_BYTES, saysUnknownKind } from "../../manifest/signed-document.ts";
+import { digestOf, MAX_DOCUMENT_BYTES, openLaterKind } from "../../manifest/signed-document.ts";
 import { readSmall } from "../../store/blob-store.ts";
 import { openAt } from "../catalog.ts";
 import type { Vault } from "../catalog.ts";
@@ -31,7 +31,7 @@ export async function documentsAbout(vault: Vault, { cluster, id }: Manifest): P
       if (idIn(key) !== id) continue;
       try {
         const bytes = await readSmall(vault.blobs, key, MAX_DOCUMENT_BYTES);
-        if (saysUnknownKind(bytes)) continue;
+        if (openLaterKind(bytes, vault.trusted, key) !== undefined) continue;
         const document = openAt(kind, vault, key, cluster, bytes);
         if (document.id === id) documents.push({ key, digest: digestOf(bytes) });
         else unbelieved.push(notCopied(`${key} holds a document of snapshot ${document.id}`));

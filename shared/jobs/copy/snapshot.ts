@@ -56,8 +56,8 @@ export async function copySnapshot(ports: CopyPorts, found: FoundManifest, repli
   step();
   // Listed before the log is copied: the record that each of them names is in it.
   const { documents: about, unbelieved } = await documentsAbout({ blobs: readUntil(from, signal), trusted: ports.trusted }, manifest);
-  const log = await copyLog(from, to, manifest.cluster, signal);
-  const conflicts = [...(log.conflict === undefined ? [] : [log.conflict]), ...unbelieved];
+  const log = await copyLog(ports, to, { cluster: manifest.cluster, purpose, signal });
+  const conflicts = [...log.conflicts, ...unbelieved];
   let documents = log.records;
   for (const each of about) {
     step();
@@ -71,7 +71,7 @@ export async function copySnapshot(ports: CopyPorts, found: FoundManifest, repli
     if (conflict !== undefined) throw anotherThere(found, replica, conflict);
   }
   if (isVisible && !sentData) return { outcome: "existing", documents, conflicts, custody: undefined };
-  const custody = await tell(ports, found, object, replica, request).catch((error: unknown) => {
+  const custody = await tell(ports, found, { object, wasSent: sentData }, replica, request).catch((error: unknown) => {
     conflicts.push(`the custody log could not be told of the copy: ${messageOf(error)}`);
     return undefined;
   });
@@ -117,8 +117,8 @@ async function copyData(
   { name, blobs: to }: Replica,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
-  const isThere = (await to.head(object.key, { signal })) !== undefined;
-  if (!isThere) {
+  let sent = false;
+  if ((await to.head(object.key, { signal })) === undefined) {
     progress.phase(`copy to ${name}`, object.bytes);
     async function* body(): AsyncGenerator<Uint8Array, void, undefined> {
       try {
@@ -132,13 +132,14 @@ async function copyData(
     }
     try {
       await to.put(object.key, body(), { ifAbsent: true, signal });
+      sent = true;
     } catch (error) {
       // Another run copies it, too; what stands there is checked all the same.
       if (!isLifeboatError(error, "store/exists")) throw error;
     }
   }
   await checkSealed(to, object, signal);
-  return !isThere;
+  return sent;
 }
 
 /** The role that backs up may not read what it wrote: it is not the one to copy it. */
@@ -149,22 +150,17 @@ function mayNotRead({ cluster, id }: Manifest, { location }: BlobStore, replica:
   });
 }
 
+const CRC_ONLY = "crc only: the data stood there already, with the size and CRC-32 of the manifest, and was not read";
+
 function tell(
   ports: CopyPorts,
   { manifest: { cluster, id }, digest }: FoundManifest,
-  object: SealedObject,
+  { object, wasSent }: { readonly object: SealedObject; readonly wasSent: boolean },
   { name, blobs }: Replica,
   { purpose, signal }: CopyRequest,
 ): Promise<CustodyReceipt> {
-  const subjects = [
-    { key: manifestKey(cluster, id), digest },
-    { key: object.key, digest: object.sha256 },
-  ];
-  return appendRecord(
-    ports,
-    cluster,
-    purpose,
-    { event: "copied", subjects, details: { to: { name, location: blobs.location } } },
-    { signal },
-  );
+  // A signature says no more than what was read: of data that stood there size and CRC-32 were compared, which who put it can choose.
+  const subjects = [{ key: manifestKey(cluster, id), digest }, wasSent ? { key: object.key, digest: object.sha256 } : { key: object.key }];
+  const details = { to: { name, location: blobs.location }, ...(wasSent ? {} : { reason: CRC_ONLY }) };
+  return appendRecord(ports, cluster, purpose, { event: "copied", subjects, details }, { signal });
 }
