@@ -8,7 +8,7 @@ import { manifestKey, verifiedKey } from "../../shared/manifest/layout.ts";
 import type { Verification } from "../../shared/manifest/schema.ts";
 import { digestOf, openDocument } from "../../shared/manifest/signed-document.ts";
 import { failureOf } from "../support/blobs.ts";
-import { payloadOf, signedBy, withPayload } from "../support/envelopes.ts";
+import { payloadOf, rawEnvelope, signedBy, withPayload } from "../support/envelopes.ts";
 import { saying } from "../support/matchers.ts";
 import { flipped } from "../support/snapshots.ts";
 import { backUp, bytesAt, CLUSTER, makeTestKeys, newVault, oneMember, plant, quarantine, rewrite } from "../support/vaults.ts";
@@ -237,17 +237,14 @@ test("the clusters are those that have anything in the store, in order", async (
 
 test("a document of a kind that later versions leave beside countersignatures is passed over", async () => {
   const { manifest } = await backUp(vault);
-  const envelope = {
-    payloadType: "application/vnd.etcd-lifeboat.drill.v1+json",
-    payload: "e30=",
-    signatures: [{ keyid: "x", sig: "eA==" }],
-  };
-  plant(vault, verifiedKey(CLUSTER, manifest.id, "20261121T110000Z"), JSON.stringify(envelope));
+  const { id } = manifest;
+  const drill = await signedBy(vault.keys, "audit", { type: "drill", formatVersion: 1, cluster: CLUSTER, id }, "drill");
+  plant(vault, verifiedKey(CLUSTER, id, "20261121T110000Z"), drill);
   expect((await listSnapshots(vault, CLUSTER)).badCountersignatures).toEqual([]);
   plant(
     vault,
     verifiedKey(CLUSTER, manifest.id, "20261121T120000Z"),
-    JSON.stringify({ ...envelope, payloadType: "application/vnd.someone-else" }),
+    JSON.stringify({ ...rawEnvelope(drill), payloadType: "application/vnd.someone-else" }),
   );
   expect((await listSnapshots(vault, CLUSTER)).badCountersignatures).toHaveLength(1);
 });
