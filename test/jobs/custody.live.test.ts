@@ -5,7 +5,7 @@ import type { CustodyReport } from "../../shared/jobs/custody.ts";
 import { findOrphans, sweepOrphans } from "../../shared/jobs/orphans.ts";
 import { verifyDeep } from "../../shared/jobs/verify.ts";
 import { custodyKey, lineageKey, manifestKey } from "../../shared/manifest/layout.ts";
-import type { CustodyReceipt } from "../../shared/manifest/schema.ts";
+import type { CustodyReceipt, SealedObject } from "../../shared/manifest/schema.ts";
 import { digestOf, signAs } from "../../shared/manifest/signed-document.ts";
 import { failureOf } from "../support/blobs.ts";
 import { payloadOf, signedBy, withPayload } from "../support/envelopes.ts";
@@ -241,7 +241,9 @@ describe("the store", () => {
   });
 
   test("a snapshot that was put there past the log, with a trusted key", async () => {
-    await rewrite(vault, "snapshot", SECOND, (manifest) => ({ ...manifest, id: "20261121T113000Z" }));
+    const id = "20261121T113000Z";
+    const stored = (object: SealedObject): SealedObject => ({ ...object, key: object.key.replace("20261121T110000Z", id) });
+    await rewrite(vault, "snapshot", SECOND, (manifest) => ({ ...manifest, id, stored: stored(sealedObject(manifest.stored)) }));
     const planted = bytesAt(vault, SECOND);
     const key = manifestKey(CLUSTER, "20261121T113000Z");
     plant(vault, key, planted);
