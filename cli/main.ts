@@ -1,7 +1,17 @@
 #!/usr/bin/env node
 import { randomBytes } from "node:crypto";
 import { Interruption } from "./interruption.ts";
+import { refusalOf } from "./node-version.ts";
 import { runtimeFolderIn, stateFolderIn } from "./own-folders.ts";
+
+const refusal = refusalOf(process.versions.node);
+if (refusal !== undefined) {
+  const hint = "install a newer one from nodejs.org or by your package manager, and let it come first on PATH";
+  process.stderr.write(`lifeboat: ${refusal}\nlifeboat: hint: ${hint}\n`);
+  if (process.argv.includes("--json"))
+    process.stdout.write(`${JSON.stringify({ error: { code: "usage", message: refusal, hint, exitCode: 2 } }, undefined, 2)}\n`);
+  process.exit(2);
+}
 
 const { env } = process;
 const interruption = new Interruption(() => performance.now());

@@ -28,7 +28,8 @@ function homeOf(): string {
 /** Where lock files lie: XDG_RUNTIME_DIR where it is this user's, as that specification demands (`su` passes on another's), else a folder under the one for temporary files. */
 export function runtimeFolderIn(environment: Environment): string {
   const folder = environment["XDG_RUNTIME_DIR"] ?? "";
-  const { uid } = userInfo();
+  // Not userInfo's: it throws where the number has no name, as in many containers.
+  const uid = process.getuid?.();
   const isOwn = isAbsolute(folder) && statSync(folder, { throwIfNoEntry: false })?.uid === uid;
-  return isOwn ? folder : join(tmpdir(), `lifeboat-${uid}`);
+  return isOwn ? folder : join(tmpdir(), `lifeboat-${uid ?? userInfo().username}`);
 }

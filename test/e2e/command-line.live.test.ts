@@ -229,6 +229,9 @@ describe("a cluster that is in one place only is known", () => {
     await rm(join(copy.cwd, "vault/clusters"), { recursive: true });
     for (const command of ["ls", "custody", "orphans", "rewrap"])
       expect(await lifeboatHere([command, "prod"], copy)).toMatchObject({ code: 0 });
+    // That its log holds must not be said of a cluster whose every object was removed.
+    const verified = await lifeboatHere(["custody", "prod", "--verify"], copy);
+    expect(verified).toMatchObject({ code: 2, stdout: "", stderr: saying("there is nothing of prod in ") });
   });
 
   test("in the store: what was taken of it is listed", async () => {

@@ -21,7 +21,9 @@ import { saying } from "../support/matchers.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const PLATFORM = `${process.platform}-${process.arch}`;
-const OLDEST_NODE = `${packageJson.engines.node.replace(">=", "")}.0`;
+const OLDEST_NODE = /\^([\d.]+)/.exec(packageJson.engines.node)?.[1] ?? "";
+/** What a machine may well have. */
+const OLD_NODE = "20.9.0";
 
 // Plain JavaScript without declarations, as the whole of set-up.
 const packages: unknown = await import(new URL("../../tools/setup/packages.mjs", import.meta.url).href);
@@ -221,6 +223,23 @@ describe("the package of programs", () => {
     }
   });
 });
+
+test("on an older Node the command says so in one line, and what to do", async () => {
+  const old = await newPackage("old-node");
+  await npmInstall(old, `node@${OLD_NODE}`);
+  const node = join(old, "node_modules/node/bin/node");
+  const main = join(place, "node_modules/.bin/lifeboat");
+  const message = `Node.js 22.15 or later is needed; this is ${OLD_NODE}`;
+  for (const line of [["--version"], ["backup", "prod", "--json"]]) {
+    const { exitCode, stdout, stderr } = await execa(node, [main, ...line], { cwd: old, env: OUTSIDE, extendEnv: false, reject: false });
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 2,
+      stderr: `lifeboat: ${message}\nlifeboat: hint: install a newer one from nodejs.org or by your package manager, and let it come first on PATH`,
+    });
+    if (line.includes("--json")) expect(JSON.parse(stdout)).toMatchObject({ error: { code: "usage", message, exitCode: 2 } });
+    else expect(stdout).toBe("");
+  }
+}, 120_000);
 
 describe.each<readonly [string, () => Promise<string>]>([
   [`Node ${process.versions.node}`, async () => process.execPath],
