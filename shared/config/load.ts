@@ -5,8 +5,11 @@ import type { Document, Node } from "yaml";
 import type { z } from "zod";
 import { isLifeboatError, LifeboatError, messageOf } from "../errors.ts";
 import { checkBreakGlass } from "../seal/age-recipients.ts";
+import { issueWords } from "./issue-words.ts";
 import { configSchema } from "./schema.ts";
 import type { Config } from "./schema.ts";
+import { firstFault, openQuote } from "./yaml-faults.ts";
+import type { Fault } from "./yaml-faults.ts";
 
 export interface LoadedConfig {
   readonly config: Config;
@@ -39,18 +42,18 @@ export async function loadConfig(path: string, file: string = path): Promise<Loa
 export function parseConfig(text: string, file: string): Config {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const broken = document.errors.map((error) => `${file}:${lines.linePos(error.pos[0]).line}: ${error.message}`);
-  if (broken.length > 0) throw invalid(broken);
-  let value: unknown;
-  try {
-    value = document.toJS({ maxAliasCount: 50 });
-  } catch (error) {
-    throw invalid([`${file}: ${messageOf(error)}`], error);
-  }
-  const parsed = configSchema.safeParse(value);
+  const fault = firstFault(document, text, lines);
+  if (fault !== undefined) throw invalid([told(file, fault)]);
+  const value = valueOf(document, file);
+  const parsed = configSchema.safeParse(value, { error: issueWords });
   const at = (path: readonly PropertyKey[]): string =>
     `${file}:${lineOf(document, lines, path)}: ${path.length === 0 ? "" : `${path.join(".")}: `}`;
-  if (!parsed.success) throw invalid(parsed.error.issues.flatMap(leaves).map((issue) => `${at(pathOf(issue))}${issue.message}`));
+  if (!parsed.success) {
+    // A quote that swallowed the next lines is why these are missing.
+    const quote = openQuote(document, text, lines);
+    const problems = parsed.error.issues.flatMap(leaves).map((issue) => `${at(pathOf(issue))}${issue.message}`);
+    throw invalid(quote === undefined ? problems : [told(file, quote), ...problems]);
+  }
   try {
     checkBreakGlass(parsed.data.breakGlass);
   } catch (error) {
@@ -58,6 +61,23 @@ export function parseConfig(text: string, file: string): Config {
     throw new LifeboatError("config/invalid", `${at(["breakGlass"])}${error.message}`, { hint: error.hint, cause: error });
   }
   return parsed.data;
+}
+
+function told(file: string, { line, message }: Fault): string {
+  return `${file}:${line}: ${message}`;
+}
+
+/** What the file says, which must be settings. */
+function valueOf(document: Document, file: string): object {
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: 50 });
+  } catch (error) {
+    throw invalid([`${file}:1: aliases (*name) repeat too much of the file`], error);
+  }
+  if (value === null || value === undefined) throw invalid([`${file}:1: the file is empty`]);
+  if (typeof value === "object" && !Array.isArray(value)) return value;
+  throw invalid([`${file}:1: expected settings (name: value), found ${Array.isArray(value) ? "a list" : "text without a setting"}`]);
 }
 
 function invalid(problems: readonly string[], cause?: unknown): LifeboatError {
