@@ -13,6 +13,7 @@ import { startVersityGateway } from "../../tools/lab/versitygw.ts";
 import type { VersityGateway } from "../../tools/lab/versitygw.ts";
 import { newPlace } from "../support/place.ts";
 import type { Place } from "../support/place.ts";
+import { readUnit, startUnit } from "../support/systemd-units.ts";
 
 /** The examples of running without functions: each command in them is run, with the files that it is given there and no others. */
 
@@ -74,37 +75,6 @@ async function run(command: readonly string[], env: Readonly<Record<string, stri
 }
 
 describe("systemd", () => {
-  /** Settings of a unit, each with its values in order. */
-  async function unit(name: string): Promise<Readonly<Record<string, readonly string[]>>> {
-    const settings: Record<string, string[]> = {};
-    for (const line of (await readFile(join(EXAMPLES, "systemd", name), "utf8")).split("\n")) {
-      const [, key, value] = /^([A-Za-z]+)=(.*)$/.exec(line) ?? [];
-      if (key !== undefined && value !== undefined) (settings[key] ??= []).push(value);
-    }
-    return settings;
-  }
-
-  /** Runs a unit's commands as systemd would for the instance prod, in `root`; what the last one printed. */
-  async function start(name: string, root: string): Promise<string> {
-    const { LoadCredential = [], RuntimeDirectory = [], ExecStartPre = [], ExecStart = [] } = await unit(name);
-    const [credentials, runtime] = [join(root, "credentials", name), join(root, "run")];
-    await mkdir(credentials, { recursive: true });
-    for (const each of LoadCredential) {
-      const [id = "", path = ""] = each.split(":");
-      await copyFile(join(root, path), join(credentials, id));
-    }
-    const specifiers: Readonly<Record<string, string>> = { "%i": "prod", "%d": credentials, "%t": runtime };
-    const expand = (text: string): string => text.replaceAll(/%[a-z]/g, (each) => specifiers[each] ?? each);
-    for (const each of RuntimeDirectory) await mkdir(join(runtime, expand(each)), { recursive: true, mode: 0o700 });
-    let printed = "";
-    for (const line of [...ExecStartPre, ...ExecStart]) {
-      const [program = "", ...args] = expand(line).split(" ");
-      // Without a folder: here it is on PATH elsewhere.
-      printed = await run([basename(program), ...args]);
-    }
-    return printed;
-  }
-
   test("the timer's service backs up with the writer's files, and the service after it verifies with the verifier's", async () => {
     const root = join(folder.path, "machine");
     const etc = join(root, "etc/lifeboat");
@@ -115,29 +85,46 @@ describe("systemd", () => {
     for (const name of names) await provide(name, join(etc, name));
     await mkdir(join(root, "var/lib/lifeboat"), { recursive: true });
 
-    expect(await start("lifeboat-backup@.service", root)).toMatch(/^proof: +proven: /m);
+    expect(await startUnit("lifeboat-backup@.service", { root, run })).toMatch(/^proof: +proven: /m);
     expect(await readdir(join(root, "credentials/lifeboat-backup@.service"))).not.toContain("wrapping.key");
-    expect((await unit("lifeboat-backup@.service"))["OnSuccess"]).toEqual(["lifeboat-verify@%i.service"]);
-    expect(await start("lifeboat-verify@.service", root)).toContain("countersigned: clusters/prod/verified/");
+    expect(await startUnit("lifeboat-verify@.service", { root, run })).toContain("countersigned: clusters/prod/verified/");
     expect(await readdir(join(root, "credentials/lifeboat-verify@.service"))).not.toContain("snapshot.key");
     // What a run's own copies may be read by is nobody but its user, in memory.
     for (const name of await readdir(join(root, "run/lifeboat-backup-prod")))
       expect((await stat(join(root, "run/lifeboat-backup-prod", name))).mode & 0o777).toBe(0o400);
   });
 
+  test.each([
+    [0, "started"],
+    [6, "started"],
+    [3, ""],
+    [5, ""],
+  ])("a backup that ended with %i has its verification %s", async (status, outcome) => {
+    const [line = ""] = (await readUnit("lifeboat-backup@.service"))["ExecStopPost"] ?? [];
+    const [, script = ""] = /^\+\/bin\/sh -c '(.*)'$/.exec(line) ?? [];
+    const bin = join(folder.path, "stop-post");
+    await mkdir(bin, { recursive: true });
+    await writeFile(join(bin, "systemctl"), '#!/bin/sh\necho "$@"\n', { mode: 0o755 });
+    const env = { PATH: `${bin}:${process.env["PATH"]}`, EXIT_STATUS: String(status) };
+    const { stdout } = await execa("/bin/sh", ["-c", script.replaceAll("%i", "prod")], { env, extendEnv: false });
+    expect(stdout).toBe(outcome === "started" ? "start --no-block lifeboat-verify@prod.service" : "");
+  });
+
   test("both services are shut in, and the timer makes up for what it missed", async () => {
     for (const name of ["lifeboat-backup@.service", "lifeboat-verify@.service"]) {
-      const settings = await unit(name);
+      const settings = await readUnit(name);
       for (const locked of ["NoNewPrivileges", "ProtectHome", "PrivateTmp", "PrivateDevices", "ProtectKernelModules", "RestrictNamespaces"])
         expect(settings[locked]).toEqual(["true"]);
       expect(settings).toMatchObject({
-        User: ["lifeboat"],
+        User: [name.includes("backup") ? "lifeboat-writer" : "lifeboat-verifier"],
+        Group: ["lifeboat"],
+        ReadWritePaths: ["/var/lib/lifeboat/vault"],
         ProtectSystem: ["strict"],
         CapabilityBoundingSet: [""],
         SystemCallFilter: ["@system-service"],
       });
     }
-    expect(await unit("lifeboat-backup@.timer")).toMatchObject({ OnCalendar: ["hourly"], Persistent: ["true"] });
+    expect(await readUnit("lifeboat-backup@.timer")).toMatchObject({ OnCalendar: ["hourly"], Persistent: ["true"] });
   });
 });
 

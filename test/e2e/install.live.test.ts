@@ -1,4 +1,4 @@
-import { cp, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, chown, copyFile, cp, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { createHash } from "node:crypto";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,6 +16,9 @@ import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { initArguments } from "../support/initialise.ts";
 import { saying } from "../support/matchers.ts";
+import { skipWithout } from "../support/programs.ts";
+import { readUnit, startUnit } from "../support/systemd-units.ts";
+import type { UserIds } from "../support/systemd-units.ts";
 
 /** What a person gets who is not in a checkout: the tarballs of a release, installed by npm into an empty folder. */
 
@@ -131,16 +134,16 @@ describe("the package", () => {
     expect(packed?.files.map(({ path }) => path).toSorted()).toEqual(await filesIn(tarballs.main));
   });
 
-  test("asks for the programs of exactly its version, and for nothing that only a checkout needs", async () => {
+  test("asks a registry for no name that is not ours, and for nothing that only a checkout needs", async () => {
     const manifest: unknown = JSON.parse(await readFile(join(place, "node_modules/etcd-lifeboat/package.json"), "utf8"));
     expect(manifest).toMatchObject({
-      optionalDependencies: { [`@etcd-lifeboat/tools-${PLATFORM}`]: packageJson.version },
+      private: true,
       dependencies: packageJson.dependencies,
       engines: packageJson.engines,
       license: "Apache-2.0",
     });
-    for (const field of ["private", "scripts", "devDependencies"]) expect(manifest).not.toHaveProperty(field);
-    expect(packageJson).not.toHaveProperty("optionalDependencies");
+    for (const field of ["optionalDependencies", "scripts", "devDependencies"]) expect(manifest).not.toHaveProperty(field);
+    expect(JSON.stringify(manifest)).not.toContain("@etcd-lifeboat/");
   });
 
   test("tells nothing of the machine that made it", async () => {
@@ -275,6 +278,122 @@ describe.each<readonly [string, () => Promise<string>]>([
       differences: [],
     });
   }, 300_000);
+});
+
+describe("the units of examples/systemd, as two users who share a group and the folder of the store", () => {
+  const GID = 64_000;
+  const WRITER = { uid: 64_001, gid: GID };
+  const VERIFIER = { uid: 64_002, gid: GID };
+
+  test.skipIf(skipWithout("root", process.getuid?.() === 0))(
+    "back up and verify, and the writer opens nothing",
+    async () => {
+      // What npm installed is for everybody to run, as below /usr.
+      await chmod(folder.path, 0o755);
+      const root = join(folder.path, "machine");
+      const bin = join(root, "usr/bin");
+      const etc = join(root, "etc/lifeboat");
+      const vault = join(root, "var/lib/lifeboat/vault");
+      for (const path of [bin, etc, vault]) await mkdir(path, { recursive: true });
+      await copyFile(process.execPath, join(bin, "node"));
+      await writeFile(join(bin, "lifeboat"), `#!/bin/sh\nexec ${bin}/node ${place}/node_modules/etcd-lifeboat/dist/cli/main.js "$@"\n`, {
+        mode: 0o755,
+      });
+      await chmod(etc, 0o700);
+      // As lifeboat.tmpfiles.conf makes it.
+      await chown(vault, 0, GID);
+      await chmod(vault, 0o3770);
+
+      const made = join(folder.path, "made");
+      await mkdir(made, { mode: 0o700 });
+      const { stderr } = await execa(join(bin, "lifeboat"), initArguments(cluster), { cwd: made });
+      expect(stderr).toBe("");
+      const { ca = "", cert = "", key = "" } = cluster.files;
+      for (const [from, to] of [
+        [ca, "ca.pem"],
+        [cert, "client.pem"],
+        [key, "client-key.pem"],
+      ] as const)
+        await copyFile(from, join(etc, to));
+      for (const name of await readdir(join(made, "keys"))) await copyFile(join(made, "keys", name), join(etc, name));
+      const config = (await readFile(join(made, "lifeboat.yaml"), "utf8"))
+        .replace(/path: .*vault/, `path: ${vault}`)
+        .replace(/path: .*keys/, "path: .")
+        .replace(/ca: file:.*/, "ca: file:ca.pem")
+        .replace(/cert: file:.*/, "cert: file:client.pem")
+        .replace(/ key: file:.*/, " key: file:client-key.pem");
+      await writeFile(join(etc, "lifeboat.yaml"), config);
+
+      const attempt = async (
+        user: UserIds,
+        unit: string,
+        command: readonly string[],
+      ): Promise<{ code: number | undefined; stdout: string; stderr: string }> => {
+        const [umask] = (await readUnit(unit))["UMask"] ?? [];
+        const shell = ["-c", `umask ${umask}; exec "$@"`, "sh", ...command];
+        const env = { PATH: `${bin}:/usr/bin:/bin` };
+        // Numbers without a name, as a container's often are. Nothing of this process's groups goes along.
+        const ids = ["--reuid", String(user.uid), "--regid", String(user.gid), "--clear-groups", "--", "/bin/sh"];
+        const {
+          exitCode,
+          stdout,
+          stderr: told,
+        } = await execa("setpriv", [...ids, ...shell], { cwd: "/", env, extendEnv: false, reject: false });
+        return { code: exitCode, stdout, stderr: told };
+      };
+      const as = (user: UserIds, unit: string) => ({
+        root,
+        user,
+        run: async (command: readonly string[]): Promise<string> => {
+          const { code, stdout, stderr: told } = await attempt(user, unit, command);
+          expect(`${code}: ${told}`).toMatch(/^0: /);
+          return stdout;
+        },
+      });
+      const [backup, verify] = ["lifeboat-backup@.service", "lifeboat-verify@.service"];
+      expect(await startUnit(backup, as(WRITER, backup))).toMatch(/^proof: +proven: /m);
+      expect(await startUnit(verify, as(VERIFIER, verify))).toContain("countersigned: clusters/prod/verified/");
+      // Each adds to the folders that the other made.
+      expect(await startUnit(backup, as(WRITER, backup))).toMatch(/^proof: +proven: /m);
+      expect(await startUnit(verify, as(VERIFIER, verify))).toContain("countersigned: clusters/prod/verified/");
+
+      const { stdout: modes } = await execa("find", [vault, "-type", "f", "-printf", "%m %g\n"]);
+      expect(new Set(modes.split("\n"))).toEqual(new Set([`640 ${GID}`]));
+
+      // The writer has neither the keys of the verifier, where root keeps them and where the verifier's unit has them, nor what opens a snapshot.
+      const verifiers = join(root, "run/lifeboat-verify-prod");
+      for (const path of [etc, join(root, "credentials", verify), verifiers].flatMap((each) =>
+        ["audit.key", "wrapping.key"].map((name) => join(each, name)),
+      ))
+        expect(await attempt(WRITER, backup, ["cat", path])).toMatchObject({ code: 1, stdout: "", stderr: saying("Permission denied") });
+      const own = join(root, "run/lifeboat-backup-prod/lifeboat.yaml");
+      const out = join(root, "run/lifeboat-backup-prod/out.db");
+      for (const [config2, message] of [
+        [own, "there is no wrapping.key"],
+        [join(verifiers, "lifeboat.yaml"), "EACCES"],
+      ] as const)
+        expect(await attempt(WRITER, backup, ["lifeboat", "--config", config2, "export", "prod/latest", "--out", out])).toMatchObject({
+          stdout: "",
+          stderr: saying(message),
+        });
+      // Nor does it remove or replace a countersignature.
+      const { stdout: found } = await execa("find", [join(vault, "clusters/prod/verified"), "-type", "f"]);
+      const [countersignature = ""] = found.split("\n");
+      expect(await attempt(WRITER, backup, ["rm", "-f", countersignature])).toMatchObject({
+        code: 1,
+        stderr: saying("Operation not permitted"),
+      });
+      expect(await attempt(WRITER, backup, ["sh", "-c", `echo > ${countersignature}`])).toMatchObject({
+        stderr: saying("Permission denied"),
+      });
+      // And somebody else on the machine reads nothing at all.
+      expect(await attempt({ uid: 64_003, gid: 64_003 }, backup, ["ls", vault])).toMatchObject({
+        code: 2,
+        stderr: saying("Permission denied"),
+      });
+    },
+    300_000,
+  );
 });
 
 test("without the package of programs it is whole, and doctor says what is missing", () => {

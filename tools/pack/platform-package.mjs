@@ -49,14 +49,15 @@ function manifestOf(platform, version) {
     files: ["bin", "SHA256SUMS", "THIRD-PARTY-LICENSES.txt"],
     // Programs cannot be run out of an archive.
     preferUnplugged: true,
-    publishConfig: { access: "public" },
+    // Until the name in a registry is ours.
+    private: true,
   };
 }
 
 function readme(platform, programs) {
   return `# Helper programs of etcd-lifeboat for ${platform}
 
-Built from source, static, without cgo; which version each is, it says itself. etcd-lifeboat depends on this package optionally: \`lifeboat doctor --tools\` tells
+Built from source, static, without cgo; which version each is, it says itself. Installed beside etcd-lifeboat, it is where that looks for them: \`lifeboat doctor --tools\` tells
 what it finds. SHA256SUMS has the digests (\`sha256sum -c SHA256SUMS\`), THIRD-PARTY-LICENSES.txt the licences.
 
 ${programs.map((file) => `- ${file}\n`).join("")}`;

@@ -1,5 +1,4 @@
-// `npm run pack:tools`: the tarballs that a release publishes. For each platform a package of helper programs, and the package itself, whose
-// manifest then names those as optional dependencies: never in the checkout, where `npm ci` would look for what is not published yet
+// `npm run pack:tools`: the tarballs of a release: for each platform a package of helper programs, and the package itself. They are installed as files, together
 // (docs/decisions/0006). `--platform linux-x64` (may stand several times) makes fewer, `--out FOLDER` puts them elsewhere.
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
@@ -24,9 +23,9 @@ async function pack() {
   try {
     const made = [];
     for (const platform of platforms) made.push(await packPlatform(root, platform, work, out, say));
-    const main = await packMain(root, made, work, out);
+    const main = await packMain(root, work, out);
     for (const { tarball } of [...made, main]) process.stdout.write(`${relative(process.env.INIT_CWD ?? process.cwd(), tarball)}\n`);
-    say("publish them in this order: the package comes last, when what it names is there");
+    say("install them as files, together: no name in a registry is ours yet");
   } finally {
     await rm(work, { recursive: true, force: true });
   }

@@ -29,6 +29,7 @@ export type DoctorCode =
   | "folder-missing"
   | "folder-denied"
   | "folder-open"
+  | "folder-shared"
   | "disk-full"
   | "disk-in-memory"
   | "key-missing"

@@ -29,7 +29,16 @@ export function judgeFolder(subject: string, { path, mode, isWritable, freeBytes
       fix: `chown it to the user that backs up, or mount it writable`,
     });
   }
-  if (mode !== undefined && (mode & 0o077) !== 0) {
+  // With the setgid bit somebody shared it with a group on purpose.
+  if (mode !== undefined && (mode & 0o2077) === 0o2070) {
+    found.push({
+      code: "folder-shared",
+      severity: "info",
+      subject,
+      message: `${path} is shared with its group (mode ${mode.toString(8)}), so new files are readable by it`,
+      fix: "see that only the users that back up and verify are in that group",
+    });
+  } else if (mode !== undefined && (mode & 0o077) !== 0) {
     const others = (mode & 0o022) === 0 ? "read it" : "remove and replace what is in it";
     found.push({
       code: "folder-open",

@@ -33,7 +33,7 @@ export class DirectoryInspector implements StoreInspector {
       return {
         kind: "folder",
         path: this.#root,
-        mode: isThere ? (await stat(this.#root)).mode & 0o777 : undefined,
+        mode: isThere ? (await stat(this.#root)).mode & 0o7777 : undefined,
         isWritable: await mayChange(nearest),
         freeBytes: bavail * bsize,
         isInMemory: IN_MEMORY.has(type),

@@ -11,7 +11,7 @@ import { BodyReader, throwIfAborted } from "../body-reader.ts";
 import { requireRange } from "../byte-range.ts";
 import { diskError } from "./disk-errors.ts";
 import { discard, INCOMING, publish, publishIfAbsent, receive, type Incoming } from "./incoming.ts";
-import { findObject, makePlace, rootIsThere } from "./places.ts";
+import { findObject, makePlace, modesBelow, rootIsThere } from "./places.ts";
 import { readFile } from "./read-file.ts";
 import { walk } from "./walk.ts";
 
@@ -19,7 +19,7 @@ import { walk } from "./walk.ts";
 const UNFINISHED_NAME = /^[0-9a-f]{32}$/;
 
 /**
- * Objects as files below a folder: the key is the path. Folders are 0700 and files 0600. A put goes to a file in `.lifeboat/incoming`, is flushed, and
+ * Objects as files below a folder: the key is the path. Folders are 0700 and files 0600, or the group's as well in a shared store (modesBelow). A put goes to a file in `.lifeboat/incoming`, is flushed, and
  * takes its name in one step. A folder that does not exist reads as an empty store; the first put makes it.
  */
 export class DirectoryBlobStore implements BlobStore {
@@ -136,7 +136,8 @@ export class DirectoryBlobStore implements BlobStore {
   async #receive(key: string, reader: BodyReader): Promise<Incoming> {
     const folder = await this.#onDisk(`write ${key}`, () => makePlace(this.#root, INCOMING));
     const name = Buffer.from(this.#random(16)).toString("hex");
-    return receive(join(folder, name), reader, `write ${key}`, this.location);
+    const { file } = await this.#onDisk(`write ${key}`, () => modesBelow(this.#root));
+    return receive(join(folder, name), file, reader, `write ${key}`, this.location);
   }
 
   async #publish(key: string, incoming: Incoming, ifAbsent: boolean): Promise<void> {

@@ -20,10 +20,10 @@ export interface Incoming {
 const FLUSH_BYTES = 16 * 1024 * 1024;
 
 /**
- * Writes `body` to a new file at `path` (mode 0600), in order, pulling a chunk only when the one before is written, and
+ * Writes `body` to a new file at `path` with `mode`, in order, pulling a chunk only when the one before is written, and
  * flushes it. Leaves no file behind where it throws: the body's error as it is, the file system's as the store's.
  */
-export async function receive(path: string, body: BodyReader, doing: string, location: string): Promise<Incoming> {
+export async function receive(path: string, mode: number, body: BodyReader, doing: string, location: string): Promise<Incoming> {
   const onDisk = async <T>(work: Promise<T>): Promise<T> => {
     try {
       return await work;
@@ -31,7 +31,7 @@ export async function receive(path: string, body: BodyReader, doing: string, loc
       throw diskError(error, doing, location);
     }
   };
-  const handle = await onDisk(open(path, "wx", 0o600));
+  const handle = await onDisk(open(path, "wx", mode));
   let closed = false;
   let unflushed = 0;
   let flushing: Promise<void> = Promise.resolve();

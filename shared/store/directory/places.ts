@@ -7,6 +7,30 @@ import { diskError, linkError } from "./disk-errors.ts";
 
 /** Where keys stand below the root of a directory store. No symbolic link below the root is followed, so nothing outside it is ever touched. */
 
+/** What new files and folders may be touched by, before the umask takes its part. */
+interface Modes {
+  readonly file: number;
+  readonly folder: number;
+}
+
+const OWNERS_ONLY: Modes = { file: 0o600, folder: 0o700 };
+
+/** The sticky bit: members of the group may add to each other's folders, and not remove each other's files. The setgid bit is inherited by itself. */
+const SHARED: Modes = { file: 0o640, folder: 0o1770 };
+
+/**
+ * A root folder with the setgid bit that its group may read and write is shared by the users of that group, such as one that backs up and one that verifies;
+ * any other, and one that is not there yet, is its owner's alone. Nothing is ever for all users.
+ */
+export async function modesBelow(root: string): Promise<Modes> {
+  try {
+    return ((await stat(root)).mode & 0o2070) === 0o2070 ? SHARED : OWNERS_ONLY;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return OWNERS_ONLY;
+    throw error;
+  }
+}
+
 /** lstat, undefined where nothing is there. */
 async function look(path: string): Promise<Stats | undefined> {
   try {
@@ -56,15 +80,16 @@ export async function findObject(root: string, key: string): Promise<{ readonly 
   return undefined;
 }
 
-/** The folder `segments` below the root, made with mode 0700 and flushed where it is missing, the root and its parents as well. */
+/** The folder `segments` below the root, made and flushed where it is missing, the root and its parents as well. */
 export async function makePlace(root: string, segments: readonly string[]): Promise<string> {
   if (!(await rootIsThere(root))) await makeFolders(root);
+  const { folder: mode } = await modesBelow(root);
   let path = root;
   for (const [index, segment] of segments.entries()) {
     const parent = path;
     path = join(path, segment);
     try {
-      await mkdir(path, { mode: 0o700 });
+      await mkdir(path, { mode });
       await syncFolder(parent);
     } catch (error) {
       if (errnoOf(error) !== "EEXIST") throw error;

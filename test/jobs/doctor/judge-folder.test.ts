@@ -8,6 +8,11 @@ test.each<[string, Partial<FolderFacts>, readonly string[]]>([
   ["is well", {}, []],
   ["is not there yet", { mode: undefined }, ["info folder-missing: /vault is not there yet: the first backup makes it"]],
   ["cannot be written", { isWritable: false }, ["problem folder-denied: /vault may not be written by this user: a backup would fail"]],
+  [
+    "is shared with its group",
+    { mode: 0o3770 },
+    ["info folder-shared: /vault is shared with its group (mode 3770), so new files are readable by it"],
+  ],
   ["others may read", { mode: 0o755 }, ["info folder-open: others than the owner of /vault may read it (mode 0755)"]],
   [
     "others may write",

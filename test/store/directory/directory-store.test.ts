@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { link, mkdir, readdir, readFile, rm, stat, symlink, truncate, writeFile } from "node:fs/promises";
+import { chmod, link, mkdir, readdir, readFile, rm, stat, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -46,6 +46,28 @@ describe("what a directory store leaves on the disk", () => {
       "yet/vault/clusters/prod/b.json": "600",
     });
     expect((await stat(join(under.root, "clusters/prod/a.json"))).nlink).toBe(1);
+  });
+
+  test("in a root that its group shares is the group's to read, whoever may write folders, and never the world's", async () => {
+    await mkdir(under.root, { recursive: true });
+    await chmod(under.root, 0o2770);
+    const umask = process.umask(0);
+    try {
+      await under.store.put("clusters/prod/a.json", once("a"), { ifAbsent: true });
+    } finally {
+      process.umask(umask);
+    }
+    expect(await modes(under.root)).toMatchObject({
+      ".lifeboat": "3770",
+      ".lifeboat/incoming": "3770",
+      clusters: "3770",
+      "clusters/prod": "3770",
+      "clusters/prod/a.json": "640",
+    });
+    // Without the setgid bit nobody said that it is to be shared.
+    await chmod(under.root, 0o770);
+    await under.store.put("other/b.json", once("b"));
+    expect(await modes(under.root)).toMatchObject({ "other/b.json": "600" });
   });
 
   test("is the bytes themselves, at the key's path", async () => {
