@@ -1,3 +1,4 @@
+import type { JsonDocument } from "../shared/contract/documents.ts";
 import { LifeboatError } from "../shared/errors.ts";
 import { backup } from "../shared/jobs/backup.ts";
 import type { BackupResult } from "../shared/jobs/backup.ts";
@@ -8,6 +9,8 @@ import { revisionOf, storedAlarmsOf } from "../shared/manifest/content.ts";
 import { howToAccept } from "../shared/manifest/lineages.ts";
 import { parseUtc } from "../shared/manifest/slot.ts";
 import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
+import { backUpAll } from "./backup-all.ts";
+import type { BackupOutcome } from "./backup-all.ts";
 import type { Register, Session } from "./command.ts";
 import { print, printJson, tell } from "./console.ts";
 import {
@@ -20,6 +23,7 @@ import {
   explainProof,
 } from "./describe.ts";
 import { formatBytes, formatFields, formatMilliseconds } from "./format.ts";
+import type { ExitCode } from "./exit-codes.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
 import { outcomeFields, outcomesToJson, warnOf } from "./replicas.ts";
 
@@ -29,44 +33,63 @@ export const registerBackup: Register = (program, run) => {
     .command("backup")
     .summary("take a snapshot of a cluster and store it")
     .description("Take a snapshot of a cluster, and store it compressed, encrypted and signed.")
-    .argument("<cluster>", "a cluster of the configuration")
+    .argument("[cluster]", "a cluster of the configuration")
+    .option("--all", "every cluster of the configuration, one after the other; one that fails does not keep the others from their backup")
     .option(
       "--slot <time>",
       "the scheduled time (UTC) that it stands for; a slot is backed up once, and a second run returns the first one's snapshot",
     )
     .option("--no-copy", "leave the replicas to lifeboat copy, by a role that may read what is stored")
     .addHelpText("after", "\nExample:\n  $ lifeboat backup prod --slot 2026-11-21T10:00:00Z")
-    .action((cluster: string, options: { readonly slot?: string; readonly copy: boolean }) =>
+    .action((cluster: string | undefined, options: Options) =>
       run(async (session) => {
         const slot = parseSlot(options.slot);
-        const progress = new ConsoleProgress(session.console);
-        const { signal } = session.console;
-        const { result, ports } = await session
-          .withCluster(cluster, async (opened, { etcd, limits, policy }) => {
-            const all = { ...opened, progress };
-            return { result: await backup({ ...all, etcd }, { cluster, slot, limits, policy, signal }), ports: all };
-          })
-          .finally(() => progress.close());
-        const snapshots = [{ manifest: result.manifest, digest: result.manifestDigest }, ...result.furtherCopies];
-        const copies = options.copy ? await copyToReplicas(ports, snapshots, { purpose: "snapshot", signal }) : [];
-        progress.close();
-        report(session, result, copies);
-        for (const problem of result.notWrapped) tell(session.console, `warning: ${problem}`);
-        warnOf(session.console, copies);
-        // The snapshot stands; what was interrupted is its copy.
-        if (copies.some((each) => each.outcome === "failed" && each.error.code === "interrupted")) return 130;
-        return attentionOf(result.manifest).length > 0 ||
-          result.notWrapped.length > 0 ||
-          replicasNeedAttention(copies) ||
-          lineageNeedsAttention(result)
-          ? 6
-          : 0;
+        if (options.all === true && cluster !== undefined)
+          throw new LifeboatError("usage", `a cluster (${cluster}) and --all exclude each other`, { hint: "give one of the two" });
+        if (options.all === true) return backUpAll(session, (name) => backUp(session, name, slot, options.copy));
+        if (cluster === undefined)
+          throw new LifeboatError("usage", "missing required argument 'cluster'", {
+            hint: "name a cluster of the configuration, or give --all",
+          });
+        const { exitCode, document, text } = await backUp(session, cluster, slot, options.copy);
+        if (session.json) printJson(session.console, "backup", document);
+        else if (text !== undefined) print(session.console, text);
+        return exitCode;
       }),
     );
 };
 
-function lineageNeedsAttention({ lineageAttention, lineageFaults }: BackupResult): boolean {
-  return lineageAttention !== undefined || lineageFaults.length > 0;
+interface Options {
+  readonly all?: boolean;
+  readonly slot?: string;
+  readonly copy: boolean;
+}
+
+/** Backs one cluster up and fills the replicas; warnings are told. */
+async function backUp(session: Session, cluster: string, slot: Date | undefined, copy: boolean): Promise<BackupOutcome> {
+  const progress = new ConsoleProgress(session.console);
+  const { signal } = session.console;
+  const { result, ports } = await session
+    .withCluster(cluster, async (opened, { etcd, limits, policy }) => {
+      const all = { ...opened, progress };
+      return { result: await backup({ ...all, etcd }, { cluster, slot, limits, policy, signal }), ports: all };
+    })
+    .finally(() => progress.close());
+  const snapshots = [{ manifest: result.manifest, digest: result.manifestDigest }, ...result.furtherCopies];
+  const copies = copy ? await copyToReplicas(ports, snapshots, { purpose: "snapshot", signal }) : [];
+  progress.close();
+  for (const problem of result.notWrapped) tell(session.console, `warning: ${problem}`);
+  warnOf(session.console, copies);
+  const exitCode = exitCodeFor(result, copies);
+  const isTold = session.console.quiet !== true || exitCode !== 0;
+  return { exitCode, document: documentOf(result, copies), text: isTold ? textOf(result, copies) : undefined };
+}
+
+function exitCodeFor({ manifest, notWrapped, lineageAttention, lineageFaults }: BackupResult, copies: readonly ReplicaOutcome[]): ExitCode {
+  // The snapshot stands; what was interrupted is its copy.
+  if (copies.some((each) => each.outcome === "failed" && each.error.code === "interrupted")) return 130;
+  const isLineageInDoubt = lineageAttention !== undefined || lineageFaults.length > 0;
+  return attentionOf(manifest).length > 0 || notWrapped.length > 0 || replicasNeedAttention(copies) || isLineageInDoubt ? 6 : 0;
 }
 
 function parseSlot(text: string | undefined): Date | undefined {
@@ -79,37 +102,38 @@ function parseSlot(text: string | undefined): Date | undefined {
   return slot;
 }
 
-function report({ console, json }: Session, result: BackupResult, copies: readonly ReplicaOutcome[]): void {
+function documentOf(result: BackupResult, copies: readonly ReplicaOutcome[]): JsonDocument<"backup"> {
   const { manifest, manifestDigest, existing, furtherCopies, phases, notWrapped, lineageAttention, lineageFaults } = result;
-  const custody = headAfter(result.custody, copies);
+  const { source } = manifest.etcd;
+  return {
+    id: manifest.id,
+    cluster: manifest.cluster,
+    ref: `${manifest.cluster}/${manifest.id}`,
+    existing,
+    revision: revisionOf(manifest),
+    databaseBytes: manifest.snapshot.bytes - TRAILER_BYTES,
+    storedBytes: manifest.stored.bytes,
+    member: { id: source.memberId, name: source.name, endpoint: source.endpoint, version: source.version },
+    lineage: manifest.lineage,
+    lineageAttention: lineageAttention ?? null,
+    unbelievedLineages: lineageFaults.map(({ key, code, message }) => ({ key, code, message })),
+    proof: describeProof(manifest),
+    alarms: storedAlarmsOf(manifest) ?? null,
+    dissenters: dissentersOf(manifest),
+    quarantine: manifest.quarantine?.reasons ?? null,
+    furtherCopies: furtherCopies.map((each) => `${each.manifest.cluster}/${each.manifest.id}`),
+    phases,
+    manifestDigest,
+    custody: headAfter(result.custody, copies) ?? null,
+    replicas: outcomesToJson(copies),
+    notWrapped,
+  };
+}
+
+function textOf(result: BackupResult, copies: readonly ReplicaOutcome[]): string {
+  const { manifest, manifestDigest, existing, furtherCopies, phases, lineageAttention, lineageFaults } = result;
   const { source } = manifest.etcd;
   const databaseBytes = manifest.snapshot.bytes - TRAILER_BYTES;
-  if (json) {
-    return printJson(console, "backup", {
-      id: manifest.id,
-      cluster: manifest.cluster,
-      ref: `${manifest.cluster}/${manifest.id}`,
-      existing,
-      revision: revisionOf(manifest),
-      databaseBytes,
-      storedBytes: manifest.stored.bytes,
-      member: { id: source.memberId, name: source.name, endpoint: source.endpoint, version: source.version },
-      lineage: manifest.lineage,
-      lineageAttention: lineageAttention ?? null,
-      unbelievedLineages: lineageFaults.map(({ key, code, message }) => ({ key, code, message })),
-      proof: describeProof(manifest),
-      alarms: storedAlarmsOf(manifest) ?? null,
-      dissenters: dissentersOf(manifest),
-      quarantine: manifest.quarantine?.reasons ?? null,
-      furtherCopies: furtherCopies.map((each) => `${each.manifest.cluster}/${each.manifest.id}`),
-      phases,
-      manifestDigest,
-      custody: custody ?? null,
-      replicas: outcomesToJson(copies),
-      notWrapped,
-    });
-  }
-  if (existing) print(console, `the slot was backed up before; this is that snapshot`);
   const quarantined: [string, string][] =
     manifest.quarantine === undefined
       ? []
@@ -121,29 +145,26 @@ function report({ console, json }: Session, result: BackupResult, copies: readon
           ]),
         ];
   const took = Object.values(phases).reduce((sum, ms) => sum + ms, 0);
-  print(
-    console,
-    formatFields([
-      ["snapshot", `${manifest.cluster}/${manifest.id}`],
-      ["from", `${describeSource(manifest)} (${source.endpoint}, etcd ${source.version})`],
-      ["revision", describeRevision(manifest)],
-      ["keys", describeKeys(manifest)],
-      ["database", formatBytes(databaseBytes)],
-      ["stored", `${formatBytes(manifest.stored.bytes)} (${((100 * manifest.stored.bytes) / databaseBytes).toFixed(0)} %)`],
-      ["proof", explainProof(manifest)],
-      ["alarms", describeAlarms(manifest)],
-      ...quarantined,
-      ...(lineageAttention === undefined
-        ? []
-        : ([["NOT ACCEPTED", `${lineageAttention.message}; ${howToAccept(manifest.cluster, lineageAttention.number)}`]] satisfies [
-            string,
-            string,
-          ][])),
-      ...lineageFaults.map(({ message }): [string, string] => ["NO LINEAGE", message]),
-      ["manifest", manifestDigest],
-      ["custody", describeReceipt(custody)],
-      ...outcomeFields(copies),
-      ["took", formatMilliseconds(took)],
-    ]),
-  );
+  return `${existing ? "the slot was backed up before; this is that snapshot\n" : ""}${formatFields([
+    ["snapshot", `${manifest.cluster}/${manifest.id}`],
+    ["from", `${describeSource(manifest)} (${source.endpoint}, etcd ${source.version})`],
+    ["revision", describeRevision(manifest)],
+    ["keys", describeKeys(manifest)],
+    ["database", formatBytes(databaseBytes)],
+    ["stored", `${formatBytes(manifest.stored.bytes)} (${((100 * manifest.stored.bytes) / databaseBytes).toFixed(0)} %)`],
+    ["proof", explainProof(manifest)],
+    ["alarms", describeAlarms(manifest)],
+    ...quarantined,
+    ...(lineageAttention === undefined
+      ? []
+      : ([["NOT ACCEPTED", `${lineageAttention.message}; ${howToAccept(manifest.cluster, lineageAttention.number)}`]] satisfies [
+          string,
+          string,
+        ][])),
+    ...lineageFaults.map(({ message }): [string, string] => ["NO LINEAGE", message]),
+    ["manifest", manifestDigest],
+    ["custody", describeReceipt(headAfter(result.custody, copies))],
+    ...outcomeFields(copies),
+    ["took", formatMilliseconds(took)],
+  ])}`;
 }

@@ -13,6 +13,8 @@ export interface Console {
   /** What relative paths are relative to: the folder where the person stands. */
   readonly cwd: string;
   readonly clock: Clock;
+  /** Whether commands that do something, rather than answer a question, say nothing where all is well: no progress, and no report. */
+  readonly quiet?: boolean;
   /** Aborts with a LifeboatError `interrupted`. */
   readonly signal: AbortSignal;
 }
@@ -31,6 +33,11 @@ export function printJson<Name extends DocumentName>(console: Console, _name: Na
 /** Text on standard output, broken at spaces where a terminal is too narrow for it. */
 export function print({ stdout }: Console, text: string): void {
   stdout.write(`${wrapText(text, widthOf(stdout))}\n`);
+}
+
+/** What was done, for a person: nothing where that is not wanted. */
+export function printDone(console: Console, text: string): void {
+  if (console.quiet !== true) print(console, text);
 }
 
 const HEAD = "lifeboat: ";

@@ -14,6 +14,16 @@ export const EXIT_CODES = {
 
 export type ExitCode = keyof typeof EXIT_CODES;
 
+/**
+ * Of several things that were done, what the whole ends with: the first of these that there is. A failure comes before findings, and what most likely concerns
+ * every cluster (the store, the keys) before one cluster's own.
+ */
+const WORST_FIRST: readonly ExitCode[] = [130, 1, 5, 4, 3, 2, 6, 0];
+
+export function worstOf(codes: readonly ExitCode[]): ExitCode {
+  return WORST_FIRST.find((code) => codes.includes(code)) ?? 0;
+}
+
 const BY_FAMILY: Readonly<Record<string, ExitCode>> = {
   usage: 2,
   config: 2,

@@ -6,7 +6,7 @@ import { readIdentityFile, removeUnfinished, requireFree, unfinishedOutputs, wri
 import { FROM_FLAG, FROM_HELP, orPointToReplica } from "./from-replica.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register, Session } from "./command.ts";
-import { print, printJson, tell } from "./console.ts";
+import { printDone, printJson, tell } from "./console.ts";
 import { formatBytes, printable } from "./format.ts";
 import { attentionJson } from "./lineages.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
@@ -47,10 +47,11 @@ export const registerExport: Register = (program, run) => {
         const lineageAttention = attentionJson(manifest.cluster, standing);
         const from = options.from ?? null;
         const told = `${name}, ${formatBytes(bytes)}, ${sha256}\nIt holds every secret of the cluster unencrypted: delete it when it is no longer needed.`;
-        if (output.file === undefined) tell(session.console, `wrote to standard output: ${told}`);
-        else if (session.json)
+        if (output.file === undefined) {
+          if (session.console.quiet !== true) tell(session.console, `wrote to standard output: ${told}`);
+        } else if (session.json)
           printJson(session.console, "export", { ref: name, file: output.file, bytes, sha256, etcdVersion, lineageAttention, from });
-        else print(session.console, `wrote ${options.out}: ${told}`);
+        else printDone(session.console, `wrote ${options.out}: ${told}`);
         if (standing.warning !== undefined) tell(session.console, `warning: ${standing.warning}`);
         return 0;
       }),

@@ -1,14 +1,13 @@
 import { Command, CommanderError } from "commander";
-import { isLifeboatError, LifeboatError, messageOf } from "../shared/errors.ts";
+import { LifeboatError } from "../shared/errors.ts";
 import { TOOL } from "../shared/version.ts";
 import type { Surroundings } from "../shared/wire.ts";
 import { exitCodeHelp, newSession } from "./command.ts";
 import type { Register } from "./command.ts";
-import { printJson, tell, widthOf } from "./console.ts";
+import { printJson, widthOf } from "./console.ts";
 import type { Console } from "./console.ts";
-import { exitCodeOf } from "./exit-codes.ts";
 import type { ExitCode } from "./exit-codes.ts";
-import { printable } from "./format.ts";
+import { tellFailure } from "./failure.ts";
 
 /** In the order of a first use, which is the order of the help. */
 export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
@@ -55,6 +54,7 @@ export async function runProgram(line: readonly string[], console: Console, surr
     .version(TOOL.version)
     .option("--config <file>", "the configuration (default: lifeboat.yaml in the current folder)")
     .option("--json", "print one JSON document on standard output")
+    .option("--quiet", "backup, verify, copy, export: print nothing where all is well")
     .helpCommand("help [command]", "show what a command takes")
     .addHelpText(
       "after",
@@ -71,8 +71,8 @@ export async function runProgram(line: readonly string[], console: Console, surr
     });
   for (const register of await commandsFor(args)) {
     register(program, async (action) => {
-      const { json, config } = program.opts<{ json?: boolean; config?: string }>();
-      exitCode = await action(newSession(console, surroundings, { json: json === true, config }));
+      const { json, quiet, config } = program.opts<{ json?: boolean; quiet?: boolean; config?: string }>();
+      exitCode = await action(newSession({ ...console, quiet: quiet === true }, surroundings, { json: json === true, config }));
     });
   }
   for (const command of program.commands) command.exitOverride().configureOutput(program.configureOutput());
@@ -86,28 +86,15 @@ export async function runProgram(line: readonly string[], console: Console, surr
 
 function report(error: unknown, console: Console, json: boolean): ExitCode {
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
-  // Whatever an interruption cut off has words of its own; the person is told of the signal.
-  const told =
-    console.signal.aborted && isLifeboatError(error, "interrupted") ? asLifeboatError(console.signal.reason) : asLifeboatError(error);
-  const exitCode = exitCodeOf(told);
-  const message = told.message;
-  const [code, hint] =
-    told instanceof LifeboatError ? [told.code, told.hint] : ["unexpected", "this is a fault of lifeboat: please report it"];
-  tell(console, printable(message));
-  if (hint !== undefined) tell(console, `hint: ${printable(hint)}`);
-  if (!(told instanceof LifeboatError) && told.stack !== undefined) tell(console, told.stack);
-  if (json) printJson(console, "error", { error: { code, message, hint: hint ?? null, exitCode } });
-  return exitCode;
+  const failure = tellFailure(console, error instanceof CommanderError ? usageError(error) : error);
+  if (json) printJson(console, "error", { error: failure });
+  return failure.exitCode;
 }
 
 /** Commander's complaints are usage errors; its suggestions come on a second line. */
-function asLifeboatError(error: unknown): Error {
-  if (error instanceof CommanderError) {
-    if (error.code === "commander.help")
-      return new LifeboatError("usage", "no command given", { hint: "lifeboat --help lists the commands" });
-    return new LifeboatError("usage", error.message.replace(/^error: /, "").replace(/\n/g, " "), {
-      hint: "lifeboat --help lists the commands, lifeboat COMMAND --help what one takes",
-    });
-  }
-  return error instanceof Error ? error : new Error(messageOf(error));
+function usageError({ code, message }: CommanderError): LifeboatError {
+  if (code === "commander.help") return new LifeboatError("usage", "no command given", { hint: "lifeboat --help lists the commands" });
+  return new LifeboatError("usage", message.replace(/^error: /, "").replace(/\n/g, " "), {
+    hint: "lifeboat --help lists the commands, lifeboat COMMAND --help what one takes",
+  });
 }

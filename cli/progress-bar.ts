@@ -23,7 +23,7 @@ export class ConsoleProgress implements Progress {
     this.#bytes = 0;
     this.#total = totalBytes ?? 0;
     this.#started = this.#console.clock.monotonicMs();
-    if (totalBytes === undefined || this.#console.stderr.isTTY !== true) return;
+    if (totalBytes === undefined || this.#console.stderr.isTTY !== true || this.#console.quiet === true) return;
     this.#bar = new SingleBar(
       {
         stream: this.#console.stderr,
@@ -44,6 +44,7 @@ export class ConsoleProgress implements Progress {
   }
 
   note(level: "info" | "warn", message: string): void {
+    if (level === "info" && this.#console.quiet === true) return;
     const running = this.#bar !== undefined;
     this.#bar?.stop();
     tell(this.#console, printable(level === "warn" ? `warning: ${message}` : message));
@@ -54,7 +55,7 @@ export class ConsoleProgress implements Progress {
   close(): void {
     this.#bar?.stop();
     this.#bar = undefined;
-    if (this.#bytes > 0) {
+    if (this.#bytes > 0 && this.#console.quiet !== true) {
       const ms = Math.max(1, this.#console.clock.monotonicMs() - this.#started);
       tell(
         this.#console,

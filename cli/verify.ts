@@ -1,7 +1,7 @@
 import { readBack, verifyDeep, verifyShallow } from "../shared/jobs/verify.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register } from "./command.ts";
-import { print, printJson, tell } from "./console.ts";
+import { printDone, printJson, tell } from "./console.ts";
 import { describeReceipt } from "./describe.ts";
 import { FROM_FLAG, FROM_HELP, orPointToReplica } from "./from-replica.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
@@ -43,8 +43,8 @@ export const registerVerify: Register = (program, run) => {
             from: options.from ?? null,
           });
         } else {
-          print(session.console, `${name} is good: ${checks.join(", ")}`);
-          print(
+          printDone(session.console, `${name} is good: ${checks.join(", ")}`);
+          printDone(
             session.console,
             countersignature !== undefined
               ? `countersigned: ${countersignature}`
@@ -52,7 +52,7 @@ export const registerVerify: Register = (program, run) => {
                 ? `read back from the replica ${options.from}; nothing was countersigned: lifeboat verify ${name} --deep reads the store's own and does`
                 : "not read back: --deep does, and countersigns",
           );
-          if (custody !== undefined) print(session.console, `custody: ${describeReceipt(custody)}`);
+          if (custody !== undefined) printDone(session.console, `custody: ${describeReceipt(custody)}`);
         }
         for (const { message } of lineageFindings ?? []) tell(session.console, `warning: ${message}`);
         return (lineageFindings ?? []).length > 0 ? 6 : 0;

@@ -4,7 +4,7 @@ export interface AwsFault {
   readonly name: string;
   /** One line of what was said, with no more than 200 characters. */
   readonly reason: string;
-  readonly kind: "denied" | "credentials" | "throttled" | "unreachable" | "service";
+  readonly kind: "denied" | "credentials" | "region" | "throttled" | "unreachable" | "service";
 }
 
 const CREDENTIALS = new Set([
@@ -30,6 +30,8 @@ export function faultOf(error: unknown): AwsFault {
   const { code, $metadata } = error as Error & { readonly code?: unknown; readonly $metadata?: { readonly httpStatusCode?: unknown } };
   const name = error.name === "Error" && typeof code === "string" ? code : error.name;
   const hasAnswer = typeof $metadata?.httpStatusCode === "number";
+  // The SDK's own error of a region that nothing names has no name but this text.
+  if (!hasAnswer && error.message === "Region is missing") return { name: "NoRegion", reason: "no region is known", kind: "region" };
   return { name, reason: reasonOf(error, name), kind: kindOf(name, hasAnswer) };
 }
 
@@ -50,6 +52,7 @@ function reasonOf(error: Error, name: string): string {
 }
 
 const HINTS: Readonly<Partial<Record<AwsFault["kind"], string>>> = {
+  region: "set AWS_REGION, or a region in the profile that AWS_PROFILE names",
   credentials: "give credentials as the AWS SDK takes them: the environment, a profile, or the role of the machine or function",
   throttled: "too many calls of the account or role: try again later, or ask AWS for a higher quota",
   unreachable: "see that the endpoint and region are right and can be reached from here, then try again",

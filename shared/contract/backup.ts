@@ -1,9 +1,10 @@
 import { z } from "zod";
-import { bytes, cluster, count, digest, lineageAttention, object, receipt, ref, revision, text, unbelieved } from "./parts.ts";
+import { bytes, cluster, count, digest, errorFields, lineageAttention, object, receipt, ref, revision, text, unbelieved } from "./parts.ts";
 
 /** Steps of a backup in the order in which they first run. */
 const PHASES = ["lock", "slot", "preflight", "lineage", "stream", "agreement", "store", "custody", "manifest"] as const;
 
+/** What one backup printed. */
 export const backupDocument = object({
   id: text.describe("the snapshot's id, which is its slot"),
   cluster,
@@ -44,4 +45,18 @@ export const backupDocument = object({
     )
     .describe("what became of each copy"),
   notWrapped: z.array(text).describe("sentences: wrapping keys that could not be used"),
+});
+
+/** Of `lifeboat backup --all`. */
+export const backupAllDocument = object({
+  clusters: z
+    .array(
+      object({
+        cluster,
+        exitCode: z.int().describe("that of this cluster's backup"),
+        backup: backupDocument.nullable().describe("null where it failed"),
+        error: errorFields.nullable().describe("null where it did not fail"),
+      }),
+    )
+    .describe("in the order of the configuration; those before an interruption"),
 });

@@ -1,5 +1,5 @@
-import { z } from "zod";
-import { backupDocument } from "./backup.ts";
+import type { z } from "zod";
+import { backupAllDocument, backupDocument } from "./backup.ts";
 import { custodyDocument } from "./custody.ts";
 import { doctorDocument } from "./doctor.ts";
 import { invokeDocument } from "./invoke.ts";
@@ -7,7 +7,7 @@ import { initDocument, keysDocument, rewrapDocument } from "./keys.ts";
 import { lineageDocument } from "./lineage.ts";
 import { listDocument } from "./list.ts";
 import { orphansDocument } from "./orphans.ts";
-import { object, text } from "./parts.ts";
+import { errorFields, object } from "./parts.ts";
 import { preflightDocument } from "./preflight.ts";
 import { copyDocument, exportDocument, showDocument, verifyDocument } from "./snapshot.ts";
 import { statusDocument } from "./status.ts";
@@ -20,6 +20,7 @@ export const DOCUMENTS = {
   init: initDocument,
   preflight: preflightDocument,
   backup: backupDocument,
+  backupAll: backupAllDocument,
   ls: listDocument,
   show: showDocument,
   status: statusDocument,
@@ -34,9 +35,7 @@ export const DOCUMENTS = {
   doctor: doctorDocument,
   invoke: invokeDocument,
   /** What any of them prints where it fails. */
-  error: object({
-    error: object({ code: text.describe("stable"), message: text, hint: text.nullable().describe("what to do next"), exitCode: z.int() }),
-  }),
+  error: object({ error: errorFields }),
 } as const;
 
 export type DocumentName = keyof typeof DOCUMENTS;

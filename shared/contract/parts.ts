@@ -61,3 +61,11 @@ export const finding = object({
 
 /** An object of the store that is not believed. */
 export const unbelieved = object({ key: text.describe("of the object in the store"), ...fault.shape });
+
+/** A failed command, or a failed part of one. */
+export const errorFields = object({
+  code: text.describe("stable"),
+  message: text,
+  hint: text.nullable().describe("what to do next"),
+  exitCode: z.int(),
+});

@@ -83,6 +83,12 @@ export class StepFunctions implements Executions {
           cause: error,
         });
       }
+      if (fault.kind === "region") {
+        throw new LifeboatError("config/invalid", "the configuration names no region, so the deployed service cannot be found", {
+          hint: "the service has its keys in KMS and its store in S3: use its configuration, or set AWS_REGION, or name the state machine with --state-machine ARN",
+          cause: error,
+        });
+      }
       throw new LifeboatError("service/failed", `${call} failed in ${this.#place}: ${fault.reason} (${fault.name})`, {
         hint: hintFor(fault) ?? "see the state of it in the console of Step Functions",
         cause: error,

@@ -65,7 +65,7 @@ describe("Tab completes", () => {
   });
 
   test("flags of the command and of every command", async () => {
-    expect(await tab("verify --")).toEqual(words("--deep", "--from", "--help", "--config", "--json"));
+    expect(await tab("verify --")).toEqual(words("--deep", "--from", "--help", "--config", "--json", "--quiet"));
     expect(await tab("verify prod/latest --d")).toEqual(words("--deep"));
     expect(await tab("--v")).toEqual(words("--version"));
   });

@@ -40,7 +40,8 @@ function objectsOf(name: DocumentName): readonly Described[] {
 const names = Object.keys(DOCUMENTS) as readonly DocumentName[];
 
 function sectionOf(name: DocumentName): string {
-  return docs.split(/^## /m).find((each) => each.startsWith(`lifeboat ${name}\n`)) ?? "";
+  const command = name === "backupAll" ? "backup" : name;
+  return docs.split(/^## /m).find((each) => each.startsWith(`lifeboat ${command}\n`)) ?? "";
 }
 
 /** What docs/format.md describes, since it is part of what was signed. */

@@ -9,8 +9,8 @@ import type { DocumentName } from "../../shared/contract/documents.ts";
 export function requireContract(args: readonly string[], stdout: string): void {
   const name = args.find((each) => Object.hasOwn(DOCUMENTS, each));
   // What was ended by a signal printed nothing; a completion is a script.
-  if (name === undefined || !args.includes("--json") || args.includes("--help") || stdout === "") return;
-  requireDocument(name as DocumentName, stdout);
+  if (name === undefined || !args.includes("--json") || args.includes("--help") || args.includes("help") || stdout === "") return;
+  requireDocument(args.includes("--all") ? "backupAll" : (name as DocumentName), stdout);
 }
 
 export function requireDocument(name: DocumentName, stdout: string): void {

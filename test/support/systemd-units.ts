@@ -36,7 +36,8 @@ export async function startUnit(name: string, { root, user, run }: UnitRun): Pro
   const { LoadCredential = [], RuntimeDirectory = [], ExecStartPre = [], ExecStart = [] } = await readUnit(name);
   const [credentials, runtime] = [join(root, "credentials", name), join(root, "run")];
   const give = async (path: string): Promise<void> => (user === undefined ? undefined : chown(path, user.uid, user.gid));
-  await mkdir(credentials, { recursive: true });
+  for (const each of [join(root, "credentials"), runtime]) await mkdir(each, { recursive: true });
+  await mkdir(credentials, { recursive: true, mode: 0o700 });
   await give(credentials);
   for (const each of LoadCredential) {
     const [id = "", path = ""] = each.split(":");

@@ -16,6 +16,21 @@ const UNTRUSTED = new Set([
   "INVALID_CA",
 ]);
 
+/** What OpenSSL says of an answer that is no TLS at all: https to a plain port. */
+const NOT_TLS = new Set([
+  "ERR_SSL_WRONG_VERSION_NUMBER",
+  "ERR_SSL_PACKET_LENGTH_TOO_LONG",
+  "ERR_SSL_HTTP_REQUEST",
+  "ERR_SSL_UNEXPECTED_MESSAGE",
+]);
+
+const OTHER_TLS = new Set([
+  "ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION",
+  "ERR_SSL_UNSUPPORTED_PROTOCOL",
+  "ERR_SSL_NO_PROTOCOLS_AVAILABLE",
+  "ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE",
+]);
+
 const NETWORK: Record<string, string> = {
   ECONNRESET: "the connection was closed",
   EPIPE: "the connection was closed",
@@ -47,8 +62,23 @@ export async function explain(line: Line, error: unknown, signal?: AbortSignal):
         hint: `write it as http://${line.endpoint.authority}, or start etcd with --cert-file and --key-file`,
       });
     }
+    if (NOT_TLS.has(code)) {
+      return new LifeboatError("etcd/tls", `${url} is configured as https, and what answers there does not speak TLS`, {
+        cause: error,
+        hint: `check host and port; where etcd serves without TLS, write it as http://${line.endpoint.authority}`,
+      });
+    }
+    if (OTHER_TLS.has(code)) {
+      return new LifeboatError("etcd/tls", `${url} and this machine have no version or cipher of TLS in common`, {
+        cause: error,
+        hint: "see etcd's --tls-min-version, --tls-max-version and --cipher-suites, or what stands in front of it",
+      });
+    }
     if (code.startsWith("ERR_SSL_") || code.startsWith("ERR_TLS_")) {
-      return new LifeboatError("etcd/tls", `no TLS connection to ${url}: ${printable(reasonOf(error))}`, { cause: error });
+      return new LifeboatError("etcd/tls", `no TLS connection to ${url}: ${printable(reasonOf(error))}`, {
+        cause: error,
+        hint: "check host and port, and that etcd serves its clients there by TLS",
+      });
     }
   } else if (!(code in NETWORK && code !== "ECONNRESET" && code !== "EPIPE") && (await speaksTls(line, signal))) {
     return new LifeboatError("etcd/tls", `${url} is configured as plain http and speaks TLS`, {

@@ -1,0 +1,27 @@
+import { isLifeboatError, LifeboatError, messageOf } from "../shared/errors.ts";
+import { tell } from "./console.ts";
+import type { Console } from "./console.ts";
+import { exitCodeOf } from "./exit-codes.ts";
+import type { ExitCode } from "./exit-codes.ts";
+import { printable } from "./format.ts";
+
+/** What a failed command prints with `--json`, below `error`. */
+export interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string | null;
+  readonly exitCode: ExitCode;
+}
+
+/** Tells the person what failed, headed by `about`, and gives the same for `--json`. */
+export function tellFailure(console: Console, error: unknown, about = ""): Failure {
+  // Whatever an interruption cut off has words of its own; the person is told of the signal.
+  const reason: unknown = console.signal.aborted && isLifeboatError(error, "interrupted") ? console.signal.reason : error;
+  const told = reason instanceof Error ? reason : new Error(messageOf(reason));
+  const isOurs = told instanceof LifeboatError;
+  const hint = isOurs ? (told.hint ?? null) : "this is a fault of lifeboat: please report it";
+  tell(console, printable(`${about}${told.message}`));
+  if (hint !== null) tell(console, `hint: ${printable(hint)}`);
+  if (!isOurs && told.stack !== undefined) tell(console, told.stack);
+  return { code: isOurs ? told.code : "unexpected", message: told.message, hint, exitCode: exitCodeOf(told) };
+}
