@@ -72,8 +72,10 @@ export async function init(ports: InitPorts, request: InitRequest): Promise<Init
     });
   const breakGlass = await ports.newIdentity();
   // A dry rendering: a wrong cluster name or endpoint is told before any key is made.
-  const placeholder = `sha256:${"0".repeat(64)}`;
-  parseConfig(render({ snapshot: placeholder, audit: placeholder, bundle: placeholder }, breakGlass.recipient), "the new configuration");
+  // Each another: one fingerprint for two purposes is refused.
+  const placeholder = (digit: string): string => `sha256:${digit.repeat(64)}`;
+  const placeholders = { snapshot: placeholder("0"), audit: placeholder("1"), bundle: placeholder("2") };
+  parseConfig(render(placeholders, breakGlass.recipient), "the new configuration");
 
   const made = await ports.createKeys(keys);
   const undo = [keys];
