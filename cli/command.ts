@@ -86,4 +86,4 @@ export function exitCodeHelp(): string {
 
 /** What every command that names a snapshot says of it. */
 export const REF_HELP =
-  "\nA ref is CLUSTER/ID, CLUSTER/latest or CLUSTER@TIME (the newest at or before a\nUTC time): prod/20261121T100000Z, prod/latest, prod@2026-11-21T10:00:00Z.";
+  "\nA ref is CLUSTER/ID, CLUSTER/latest, CLUSTER/good (the newest that is good) or\nCLUSTER@TIME (the newest whose data was taken at or before a UTC time):\nprod/20261121T100000Z, prod/latest, prod/good, prod@2026-11-21T10:00:00Z.";

@@ -7,7 +7,8 @@ import { FROM_FLAG, FROM_HELP, orPointToReplica } from "./from-replica.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register, Session } from "./command.ts";
 import { printDone, printJson, tell } from "./console.ts";
-import { formatBytes, printable } from "./format.ts";
+import { formatBytes, formatTime, printable } from "./format.ts";
+import { goodJson, reasonsIn } from "./goodness.ts";
 import { attentionJson } from "./lineages.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
 
@@ -17,44 +18,66 @@ export const registerExport: Register = (program, run) => {
     .command("export")
     .summary("write a snapshot to a file, as etcdutl takes it")
     .description(
-      "Fetch, decrypt and check a snapshot, and write it to a file (mode 0600) that etcdutl snapshot restore accepts with its hash check. The file appears only when it is whole; nothing is overwritten.",
+      "Fetch, decrypt and check a good snapshot, and write it to a file (mode 0600) that etcdutl snapshot restore accepts with its hash check. The file appears only when it is whole; nothing is overwritten. CLUSTER/good and CLUSTER@TIME give the newest good one; what is named otherwise and is not good is refused.",
     )
     .argument("<ref>", "which snapshot")
     .requiredOption("--out <file>", "the file to make; - for standard output, whose bytes count only when the exit code is 0")
+    .option("--unverified", "take a snapshot that is not good, too, where it is named by its id")
     .option("--identity <file>", "open it with the identities in this age identity file (break-glass) in place of the configured keys")
     .option(FROM_FLAG, FROM_HELP)
     .addHelpText(
       "after",
-      `${REF_HELP}\n\nExample:\n  $ lifeboat export prod/latest --out snapshot.db\n  $ etcdutl snapshot restore snapshot.db --data-dir restored`,
+      `${REF_HELP}\n\nExample:\n  $ lifeboat export prod/good --out snapshot.db\n  $ etcdutl snapshot restore snapshot.db --data-dir restored`,
     )
-    .action((ref: string, options: { readonly out: string; readonly identity?: string; readonly from?: string }) =>
-      run(async (session) => {
-        const output = options.out === "-" ? await toStdout(session) : await toFile(session, options.out);
-        const identities =
-          options.identity === undefined ? undefined : await readIdentityFile(session.resolvePath(options.identity), options.identity);
-        const progress = new ConsoleProgress(session.console);
-        const ports = await session.openPorts("nothing", options.from);
-        const identity = options.identity === undefined ? [] : ["--identity", options.identity];
-        const words = (name: string): readonly string[] => ["export", name, "--out", options.out, ...identity];
-        const { manifest } = await orPointToReplica(session, ports, { ref, from: options.from, words }, () =>
-          exportSnapshot({ ...ports, progress }, { ref, identities, signal: session.console.signal, write: output.write }),
-        ).finally(() => progress.close());
-        const standing = await standingOf(ports, manifest.cluster, manifest.lineage, session.console.signal);
-        const { bytes, sha256 } = manifest.snapshot;
-        const name = `${manifest.cluster}/${manifest.id}`;
-        for (const warning of restoreWarnings(manifest)) tell(session.console, `warning: ${warning}`);
-        const { version: etcdVersion } = manifest.etcd.source;
-        const lineageAttention = attentionJson(manifest.cluster, standing);
-        const from = options.from ?? null;
-        const told = `${name}, ${formatBytes(bytes)}, ${sha256}\nIt holds every secret of the cluster unencrypted: delete it when it is no longer needed.`;
-        if (output.file === undefined) {
-          if (session.console.quiet !== true) tell(session.console, `wrote to standard output: ${told}`);
-        } else if (session.json)
-          printJson(session.console, "export", { ref: name, file: output.file, bytes, sha256, etcdVersion, lineageAttention, from });
-        else printDone(session.console, `wrote ${options.out}: ${told}`);
-        if (standing.warning !== undefined) tell(session.console, `warning: ${standing.warning}`);
-        return 0;
-      }),
+    .action(
+      (ref: string, options: { readonly out: string; readonly identity?: string; readonly unverified?: boolean; readonly from?: string }) =>
+        run(async (session) => {
+          const output = options.out === "-" ? await toStdout(session) : await toFile(session, options.out);
+          const identities =
+            options.identity === undefined ? undefined : await readIdentityFile(session.resolvePath(options.identity), options.identity);
+          const progress = new ConsoleProgress(session.console);
+          const ports = await session.openPorts("nothing", options.from);
+          const identity = options.identity === undefined ? [] : ["--identity", options.identity];
+          const unverified = options.unverified === true ? ["--unverified"] : [];
+          const words = (name: string): readonly string[] => ["export", name, "--out", options.out, ...identity, ...unverified];
+
+          const { manifest, lacks, passedOver } = await orPointToReplica(session, ports, { ref, from: options.from, words }, () =>
+            exportSnapshot(
+              { ...ports, progress },
+              { ref, unverified: options.unverified, identities, signal: session.console.signal, write: output.write },
+            ),
+          ).finally(() => progress.close());
+          const standing = await standingOf(ports, manifest.cluster, manifest.lineage, session.console.signal);
+          const { bytes, sha256 } = manifest.snapshot;
+          const name = `${manifest.cluster}/${manifest.id}`;
+          for (const warning of restoreWarnings(manifest)) tell(session.console, `warning: ${warning}`);
+          const { version: etcdVersion } = manifest.etcd.source;
+          const takenAt = manifest.startedAt;
+          const lineageAttention = attentionJson(manifest.cluster, standing);
+          const told = `${name}, taken ${formatTime(takenAt)}, ${formatBytes(bytes)}, ${sha256}\nIt holds every secret of the cluster unencrypted: delete it when it is no longer needed.`;
+          const from = options.from ?? null;
+          const goodness = goodJson(lacks);
+          if (output.file === undefined) {
+            if (session.console.quiet !== true) tell(session.console, `wrote to standard output: ${told}`);
+          } else if (session.json)
+            printJson(session.console, "export", {
+              ref: name,
+              file: output.file,
+              bytes,
+              sha256,
+              etcdVersion,
+              takenAt,
+              ...goodness,
+              lineageAttention,
+              from,
+            });
+          else printDone(session.console, `wrote ${options.out}: ${told}`);
+          for (const { id, reason } of passedOver)
+            tell(session.console, `warning: ${manifest.cluster}/${id} was passed over: ${printable(reason)}`);
+          if (lacks.length > 0) tell(session.console, `warning: ${name} is not good: ${printable(reasonsIn(lacks))}`);
+          if (standing.warning !== undefined) tell(session.console, `warning: ${standing.warning}`);
+          return 0;
+        }),
     );
 };
 

@@ -3,6 +3,7 @@ import type { LifeboatError } from "../shared/errors.ts";
 import { listClusters } from "../shared/jobs/catalog.ts";
 import { listReplicas } from "../shared/jobs/copy/standing.ts";
 import type { ReplicaListing } from "../shared/jobs/copy/standing.ts";
+import { IN_THE_FUTURE } from "../shared/jobs/judge.ts";
 import { listSnapshots } from "../shared/jobs/list.ts";
 import type { Listed } from "../shared/jobs/list.ts";
 import { manifestKey } from "../shared/manifest/layout.ts";
@@ -13,6 +14,7 @@ import type { Register } from "./command.ts";
 import { print, printJson, tell, widthOf } from "./console.ts";
 import { describeProof } from "./describe.ts";
 import { formatBytes, formatFields, formatTable, formatTime } from "./format.ts";
+import { goodJson, wordFor } from "./goodness.ts";
 import { attentionIn, isAccepted, standings, warningsIn } from "./lineages.ts";
 import type { ClusterLineages } from "./lineages.ts";
 import { alsoIn, placesOf, presenceFields } from "./replicas.ts";
@@ -27,7 +29,7 @@ export const registerLs: Register = (program, run) => {
     .command("ls")
     .summary("list snapshots")
     .description(
-      "List the snapshots of one cluster, or of all: from the store's metadata, signatures checked. The exit code is 6 where a manifest or countersignature is not believed.",
+      "List the snapshots of one cluster, or of all: from the store's metadata, signatures checked. The exit code is 6 where a manifest or countersignature is not believed, or an id is in the future.",
     )
     .argument("[cluster]", "only this cluster's")
     .addHelpText("after", "\nExample:\n  $ lifeboat ls prod --limit 20");
@@ -97,7 +99,9 @@ export const registerLs: Register = (program, run) => {
         const also = alsoIn(each, all);
         if (also.length > 0) tell(console, `the replica ${each.name} also has ${nameAll(also)}`);
       }
-      return bad.length > 0 || faults.length > 0 ? 6 : 0;
+      const future = snapshots.filter(isInFuture);
+      for (const each of future) tell(console, `warning: ${refOf(each)}: ${IN_THE_FUTURE}: it is never the latest; find out who wrote it`);
+      return bad.length > 0 || faults.length > 0 || future.length > 0 ? 6 : 0;
     }),
   );
 };
@@ -110,6 +114,10 @@ function faultOf(subject: string, key: string, { code, message }: LifeboatError)
 }
 
 const HEAD = ["SNAPSHOT", "TAKEN", "DATABASE", "STORED", "REVISION", "LINEAGE", "PROOF", "VERIFIED"];
+
+function isInFuture(each: Listed): boolean {
+  return "lacks" in each && each.lacks.some(({ code }) => code === "future");
+}
 
 function refOf({ cluster, id }: Listed): string {
   return `${cluster}/${id}`;
@@ -127,7 +135,7 @@ function toRow(each: Listed, lineages: ClusterLineages): string[] {
     String(revisionOf(manifest)),
     `${manifest.lineage}${isAccepted(lineages, manifest) === false ? "!" : ""}`,
     manifest.quarantine === undefined ? manifest.proof.status : "quarantined",
-    each.verification === undefined ? "no" : formatTime(each.verification.verifiedAt),
+    wordFor(each.lacks),
   ];
 }
 
@@ -135,7 +143,8 @@ function toJson(each: Listed, lineages: ClusterLineages): Omit<JsonDocument<"ls"
   const slot = parseId(each.id)?.slot;
   if (slot === undefined) throw new Error(`${each.id} was listed, and is no id`);
   const head = { ref: refOf(each), cluster: each.cluster, id: each.id, slot: slot.toISOString() };
-  if ("error" in each) return { ...head, ...NOTHING_KNOWN, error: { code: each.error.code, message: each.error.message } };
+  if ("error" in each)
+    return { ...head, ...NOTHING_KNOWN, lacks: [each.error.message], error: { code: each.error.code, message: each.error.message } };
   const { manifest, digest } = each.found;
   return {
     ...head,
@@ -148,6 +157,8 @@ function toJson(each: Listed, lineages: ClusterLineages): Omit<JsonDocument<"ls"
     proof: describeProof(manifest),
     quarantined: manifest.quarantine !== undefined,
     verifiedAt: each.verification?.verifiedAt ?? null,
+    ...goodJson(each.lacks),
+    createdAt: manifest.createdAt,
     manifestDigest: digest,
     error: null,
   };
@@ -164,5 +175,7 @@ const NOTHING_KNOWN = {
   proof: null,
   quarantined: null,
   verifiedAt: null,
+  good: false,
+  createdAt: null,
   manifestDigest: null,
 } as const;

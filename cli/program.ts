@@ -15,6 +15,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   preflight: async () => (await import("./preflight.ts")).registerPreflight,
   backup: async () => (await import("./backup.ts")).registerBackup,
   ls: async () => (await import("./ls.ts")).registerLs,
+  check: async () => (await import("./check.ts")).registerCheck,
   show: async () => (await import("./show.ts")).registerShow,
   status: async () => (await import("./status.ts")).registerStatus,
   verify: async () => (await import("./verify.ts")).registerVerify,

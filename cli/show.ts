@@ -21,6 +21,7 @@ import {
   explainVotes,
 } from "./describe.ts";
 import { formatBytes, formatFields, formatTime } from "./format.ts";
+import { explainGood, goodJson } from "./goodness.ts";
 import { attentionJson } from "./lineages.ts";
 import { commandLine, FROM_FLAG, FROM_HELP, orPointToReplica } from "./from-replica.ts";
 import { standingFields } from "./replicas.ts";
@@ -47,6 +48,7 @@ export const registerShow: Register = (program, run) => {
             ref: `${shown.manifest.cluster}/${shown.manifest.id}`,
             manifest: shown.manifest,
             manifestDigest: shown.digest,
+            ...goodJson(shown.lacks),
             lineageAccepted: standing.accepted ?? null,
             lineageAttention: attentionJson(shown.manifest.cluster, standing),
             verifications: shown.verifications,
@@ -85,10 +87,14 @@ function describeData({ stored }: Shown["manifest"], { state, bytes, reason }: S
   return reason === undefined ? state : `${state}: ${reason}`;
 }
 
-function fieldsOf({ manifest, digest, verifications, addedWrappings, data }: Shown, { accepted }: LineageStanding): [string, string][] {
+function fieldsOf(
+  { manifest, digest, lacks, verifications, addedWrappings, data }: Shown,
+  { accepted }: LineageStanding,
+): [string, string][] {
   const { etcd, snapshot, stored } = manifest;
   return [
     ["snapshot", `${manifest.cluster}/${manifest.id}`],
+    ["good", explainGood(lacks)],
     ["taken", `${formatTime(manifest.startedAt)} by ${manifest.tool.name} ${manifest.tool.version}`],
     ["slot", `${formatTime(manifest.slot.time)} (${manifest.slot.trigger})`],
     ["etcd cluster", `${etcd.clusterId}, lineage ${manifest.lineage}${accepted === false ? " (NOT ACCEPTED)" : ""}`],

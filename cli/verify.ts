@@ -1,10 +1,22 @@
+import { parseDuration } from "../shared/config/durations.ts";
+import { LifeboatError } from "../shared/errors.ts";
 import { readBack, verifyDeep, verifyShallow } from "../shared/jobs/verify.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register } from "./command.ts";
 import { printDone, printJson, tell } from "./console.ts";
-import { describeReceipt } from "./describe.ts";
 import { FROM_FLAG, FROM_HELP, orPointToReplica } from "./from-replica.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
+import { requireCluster } from "./require-cluster.ts";
+import { checkedJson, nameOf, notGood, textOf } from "./verified.ts";
+import type { Verified } from "./verified.ts";
+import { verifyAllMissing } from "./verify-missing.ts";
+
+interface Options {
+  readonly deep?: boolean;
+  readonly missing?: boolean;
+  readonly within?: string;
+  readonly from?: string;
+}
 
 /** `lifeboat verify`. */
 export const registerVerify: Register = (program, run) => {
@@ -12,50 +24,67 @@ export const registerVerify: Register = (program, run) => {
     .command("verify")
     .summary("check that a snapshot is what was signed")
     .description(
-      "Check a snapshot's signature, trust, presence, size and the store's checksum. With --deep read all of it, decrypt it, check every digest and etcd's trailer, and countersign it: only then it counts as good.",
+      "Check a snapshot's signature, trust, presence, size and the store's checksum. With --deep read all of it, decrypt it, check every digest and etcd's trailer, and countersign it: without that it is not good. The exit code of --deep is 6 where all holds and the snapshot is not good all the same: unproven, or in quarantine.",
     )
-    .argument("<ref>", "which snapshot")
+    .argument("<ref>", "which snapshot; with --missing which cluster")
     .option("--deep", "read, decrypt and countersign")
+    .option("--missing", "take a cluster, and verify all of it deep that is not countersigned, newest first")
+    .option("--within <duration>", "with --missing: only snapshots whose slot is no older, such as 7d")
     .option(FROM_FLAG, `${FROM_HELP}: nothing is countersigned then`)
-    .addHelpText("after", `${REF_HELP}\n\nExample:\n  $ lifeboat verify prod/latest --deep`)
-    .action((ref: string, options: { readonly deep?: boolean; readonly from?: string }) =>
+    .addHelpText("after", `${REF_HELP}\n\nExample:\n  $ lifeboat verify prod/latest --deep\n  $ lifeboat verify prod --missing --within 7d`)
+    .action((ref: string, options: Options) =>
       run(async (session) => {
+        const withinMs = parseWithin(options);
         const progress = new ConsoleProgress(session.console);
-        const verify = options.deep !== true ? verifyShallow : options.from === undefined ? verifyDeep : readBack;
         const ports = await session.openPorts("nothing", options.from);
+        const { signal } = session.console;
+        if (options.missing === true) {
+          await requireCluster(session, ports.blobs, ref);
+          return verifyAllMissing(session, { ...ports, progress }, ref, withinMs).finally(() => progress.close());
+        }
+        const verify = options.deep !== true ? verifyShallow : options.from === undefined ? verifyDeep : readBack;
         const words = (name: string): readonly string[] => ["verify", name, ...(options.deep === true ? ["--deep"] : [])];
-        const result = await orPointToReplica(session, ports, { ref, from: options.from, words }, () =>
-          verify({ ...ports, progress }, ref, session.console.signal),
+        const result: Verified = await orPointToReplica(session, ports, { ref, from: options.from, words }, () =>
+          verify({ ...ports, progress }, ref, signal),
         ).finally(() => progress.close());
-        const { manifest, digest, checks, countersignature, custody, opened, lineageFindings } = result;
-        const name = `${manifest.cluster}/${manifest.id}`;
+        const { countersignature, custody, opened, lineageFindings = [] } = result;
         if (session.json) {
           printJson(session.console, "verify", {
-            ref: name,
-            good: true,
+            ...checkedJson(result),
             level: options.deep === true ? "deep" : "shallow",
-            checks,
-            manifestDigest: digest,
             countersignature: countersignature ?? null,
             custody: custody ?? null,
-            lineageFindings: lineageFindings ?? null,
+            lineageFindings: result.lineageFindings ?? null,
             opened: opened ?? null,
             from: options.from ?? null,
           });
         } else {
-          printDone(session.console, `${name} is good: ${checks.join(", ")}`);
-          printDone(
-            session.console,
-            countersignature !== undefined
-              ? `countersigned: ${countersignature}`
-              : options.deep === true
-                ? `read back from the replica ${options.from}; nothing was countersigned: lifeboat verify ${name} --deep reads the store's own and does`
-                : "not read back: --deep does, and countersigns",
-          );
-          if (custody !== undefined) printDone(session.console, `custody: ${describeReceipt(custody)}`);
+          printDone(session.console, textOf(result, howToRead(result, options)));
         }
-        for (const { message } of lineageFindings ?? []) tell(session.console, `warning: ${message}`);
-        return (lineageFindings ?? []).length > 0 ? 6 : 0;
+        for (const { message } of lineageFindings) tell(session.console, `warning: ${message}`);
+        const isBad = countersignature !== undefined && result.lacks.length > 0;
+        if (isBad && session.console.quiet === true) tell(session.console, `warning: ${notGood(result)}`);
+        return isBad || lineageFindings.length > 0 ? 6 : 0;
       }),
     );
 };
+
+/** Of a verification that left nothing: how the store's own is read and countersigned. */
+function howToRead(result: Verified, { deep, from }: Options): string {
+  return deep === true
+    ? `read back from the replica ${from}; nothing was countersigned: lifeboat verify ${nameOf(result)} --deep reads the store's own and does`
+    : "not read back: --deep does, and countersigns";
+}
+
+function parseWithin({ missing, within, from }: Options): number | undefined {
+  if (missing === true && from !== undefined)
+    throw new LifeboatError("usage", "--missing countersigns, and with --from nothing is countersigned", {
+      hint: "leave one of the two out",
+    });
+  if (within === undefined) return undefined;
+  if (missing !== true)
+    throw new LifeboatError("usage", "--within is for --missing", { hint: "lifeboat verify CLUSTER --missing --within 7d" });
+  const ms = parseDuration(within);
+  if (ms !== undefined) return ms;
+  throw new LifeboatError("usage", `--within "${within}" is not a duration`, { hint: "give one such as 36h or 7d" });
+}

@@ -10,6 +10,8 @@ export const LAST_WORDS_MS = 15_000;
 export interface Deadline {
   /** Aborts with a LifeboatError `interrupted`, early enough for the run to leave nothing behind. */
   readonly signal: AbortSignal;
+  /** Milliseconds until then. */
+  readonly remainingMs: () => number;
   readonly cancel: () => void;
 }
 
@@ -17,6 +19,7 @@ export interface Deadline {
 export function deadlineOf(clock: Clock, remainingMs: number): Deadline {
   const stop = new AbortController();
   const ms = Math.max(remainingMs - LAST_WORDS_MS, remainingMs / 2);
+  const endMs = clock.monotonicMs() + ms;
   const cancel = clock.after(ms, () =>
     stop.abort(
       new LifeboatError("interrupted", `the function's time was nearly up after ${Math.round(ms / 1000)} s, and the run was stopped`, {
@@ -24,5 +27,5 @@ export function deadlineOf(clock: Clock, remainingMs: number): Deadline {
       }),
     ),
   );
-  return { signal: stop.signal, cancel };
+  return { signal: stop.signal, remainingMs: () => endMs - clock.monotonicMs(), cancel };
 }

@@ -19,6 +19,8 @@ export interface Invocation {
   readonly ports: Ports & { readonly progress: Progress };
   /** Aborts in time for the job to leave nothing behind. */
   readonly signal: AbortSignal;
+  /** Milliseconds until then. */
+  readonly remainingMs: () => number;
   /** A connection for as long as `action` runs. Secrets are read anew each time: they may have changed since the last invocation. */
   readonly connected: <T>(action: (connected: ConnectedCluster) => Promise<T>) => Promise<T>;
 }
@@ -55,13 +57,14 @@ export function serve<S extends z.ZodType<{ readonly cluster: string }>, Outcome
         loaded,
         ports: { ...ports, progress: progressIn(logger) },
         signal: deadline.signal,
+        remainingMs: deadline.remainingMs,
         connected: async (action) => {
           const connected = await connectCluster(loaded, parsed.cluster, surroundings);
           return action(connected).finally(() => connected.etcd.close());
         },
       });
       logger.info("done", { outcome });
-      measure({ ...measured, [job.failed]: 0, keyUnusable: 0 });
+      measure({ [job.failed]: 0, keyUnusable: 0, ...measured });
       return outcome;
     } catch (error) {
       forgetContainer();

@@ -8,6 +8,7 @@ const RETRYABLE = {
   "config/not-found": false,
   "config/secret": false,
   "ref/not-found": false,
+  "ref/not-good": false,
   "input/not-found": false,
   "input/unusable": false,
   "input/changed": true,

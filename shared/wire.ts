@@ -21,6 +21,7 @@ import type { HostLock } from "./host-lock/host-lock.ts";
 import { addedKeys } from "./jobs/added-keys.ts";
 import type { AgreementPolicy } from "./jobs/ask-agreement.ts";
 import type { InitPorts } from "./jobs/init.ts";
+import type { ClusterPolicy } from "./jobs/judge.ts";
 import type { KeyRing } from "./keys/key-ring.ts";
 import { LocalKeyRing } from "./keys/local/local-key-ring.ts";
 import { createLocalKeys } from "./keys/local/create-local-keys.ts";
@@ -63,6 +64,7 @@ export interface Ports {
   readonly clock: Clock;
   readonly actor: Actor;
   readonly configuration: (cluster: string) => Readonly<Record<string, string>>;
+  readonly policyOf: (cluster: string) => ClusterPolicy | undefined;
 }
 
 export interface ConnectedCluster {
@@ -98,7 +100,13 @@ export async function wire(loaded: LoadedConfig, surroundings: Surroundings, mak
     clock: surroundings.clock,
     actor: actorOf(config),
     configuration: (cluster) => policyDigests(config, cluster),
+    policyOf: (cluster) => policyIn(config, cluster),
   };
+}
+
+function policyIn({ clusters }: Config, name: string): ClusterPolicy | undefined {
+  const cluster = Object.hasOwn(clusters, name) ? clusters[name] : undefined;
+  return cluster === undefined ? undefined : { agreement: cluster.agreement, rpoMs: cluster.rpo };
 }
 
 /** Secrets that AWS keeps, in the region of the keys where these are in KMS; the SDK is loaded at the first one. */

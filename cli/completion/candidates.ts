@@ -113,7 +113,7 @@ async function completeWord(program: Command, command: Command, position: number
 /** The cluster first: there may be thousands of snapshots. */
 async function completeRef(current: string, lookups: Lookups): Promise<Completion> {
   const cluster = current.split("/", 1)[0] ?? "";
-  if (current.length > cluster.length) return wordsOf(["latest", ...(await lookups.ids(cluster))].map((id) => `${cluster}/${id}`));
+  if (current.length > cluster.length) return wordsOf(["latest", "good", ...(await lookups.ids(cluster))].map((id) => `${cluster}/${id}`));
   return { ...wordsOf((await lookups.storedClusters()).map((name) => `${name}/`)), kind: "open" };
 }
 

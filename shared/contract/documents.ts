@@ -1,5 +1,6 @@
-import type { z } from "zod";
+import { z } from "zod";
 import { backupAllDocument, backupDocument } from "./backup.ts";
+import { checkDocument } from "./check.ts";
 import { custodyDocument } from "./custody.ts";
 import { doctorDocument } from "./doctor.ts";
 import { invokeDocument } from "./invoke.ts";
@@ -9,7 +10,7 @@ import { listDocument } from "./list.ts";
 import { orphansDocument } from "./orphans.ts";
 import { errorFields, object } from "./parts.ts";
 import { preflightDocument } from "./preflight.ts";
-import { copyDocument, exportDocument, showDocument, verifyDocument } from "./snapshot.ts";
+import { copyDocument, exportDocument, showDocument, verifyDocument, verifyMissingDocument } from "./snapshot.ts";
 import { statusDocument } from "./status.ts";
 
 /**
@@ -22,9 +23,10 @@ export const DOCUMENTS = {
   backup: backupDocument,
   backupAll: backupAllDocument,
   ls: listDocument,
+  check: checkDocument,
   show: showDocument,
   status: statusDocument,
-  verify: verifyDocument,
+  verify: z.union([verifyDocument, verifyMissingDocument]),
   copy: copyDocument,
   export: exportDocument,
   keys: keysDocument,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { bytes, cluster, clusterAttention, digest, fault, object, ref, revision, text, time, unbelieved } from "./parts.ts";
+import { bytes, cluster, clusterAttention, digest, fault, goodness, object, ref, revision, text, time, unbelieved } from "./parts.ts";
 
 export const listDocument = object({
   snapshots: z
@@ -20,6 +20,8 @@ export const listDocument = object({
         verifiedAt: time
           .nullable()
           .describe("when the newest countersignature of exactly this manifest was made; null where there is none"),
+        ...goodness,
+        createdAt: time.nullable().describe("when it was complete: its content is not newer"),
         manifestDigest: digest.nullable(),
         error: fault.nullable().describe("why its manifest is not believed, or null"),
         replicas: z

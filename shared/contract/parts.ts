@@ -22,6 +22,12 @@ export const cluster = z.string().describe("the cluster's name");
 /** What is wrong with one thing of many. */
 export const fault = object({ code: text.describe("stable, such as `verify/signature`"), message: text });
 
+/** Whether a snapshot is good. */
+export const goodness = {
+  good: z.boolean(),
+  lacks: z.array(text).describe("why it is not good, a sentence each; empty where it is"),
+};
+
 /** A record of the custody log. */
 export const receipt = object({ sequence: z.int().positive(), digest });
 

@@ -1,6 +1,20 @@
 import { z } from "zod";
 import { manifestSchema, verificationSchema, wrappingSchema } from "../manifest/schema.ts";
-import { bytes, count, digest, object, receipt, ref, snapshotAttention, text, unbelieved } from "./parts.ts";
+import {
+  bytes,
+  cluster,
+  count,
+  digest,
+  fault,
+  goodness,
+  object,
+  receipt,
+  ref,
+  snapshotAttention,
+  text,
+  time,
+  unbelieved,
+} from "./parts.ts";
 
 /** The documents of commands about one snapshot. */
 
@@ -10,6 +24,7 @@ export const showDocument = object({
   ref,
   manifest: manifestSchema.describe("the signed payload: docs/format.md"),
   manifestDigest: digest,
+  ...goodness,
   lineageAccepted: z.boolean().nullable().describe("null where that is not known"),
   lineageAttention: snapshotAttention,
   verifications: z.array(verificationSchema).describe("the countersignatures of exactly this manifest: docs/format.md"),
@@ -35,7 +50,7 @@ export const showDocument = object({
 
 export const verifyDocument = object({
   ref,
-  good: z.boolean(),
+  ...goodness,
   level: z.enum(["shallow", "deep"]),
   checks: z.array(text).describe("what holds, in order"),
   manifestDigest: digest,
@@ -50,6 +65,25 @@ export const verifyDocument = object({
     .nullable()
     .describe("the keys of those wrappings in its manifest that were opened; of `--deep` without `--from` only"),
   from: fromReplica,
+});
+
+/** Of `--missing`. */
+export const verifyMissingDocument = object({
+  cluster,
+  level: z.literal("deep"),
+  snapshots: z
+    .array(
+      object({
+        ref,
+        ...goodness,
+        checks: z.array(text),
+        manifestDigest: digest.nullable().describe("null, as all that follows, where it failed"),
+        countersignature: text.nullable(),
+        custody: receipt.nullable(),
+        error: fault.nullable().describe("why it could not be verified, or null"),
+      }),
+    )
+    .describe("those without a countersignature, newest first, as far as the run came"),
 });
 
 export const copyDocument = object({
@@ -69,6 +103,8 @@ export const exportDocument = object({
   bytes,
   sha256: digest,
   etcdVersion: text,
+  takenAt: time.describe("when its stream began"),
+  ...goodness,
   lineageAttention: snapshotAttention,
   from: fromReplica,
 });

@@ -17,6 +17,8 @@ export type CustodyCode =
   | "custody/gone"
   /** Announced, and neither there nor explained. */
   | "custody/announced-absence"
+  /** Stored under an id that is in the future. */
+  | "custody/future"
   /** Stored, and not believed. */
   | "custody/unbelieved";
 

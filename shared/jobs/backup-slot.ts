@@ -1,8 +1,7 @@
 import { LifeboatError } from "../errors.ts";
-import { manifestKey } from "../manifest/layout.ts";
-import { idOfSlot, parseId } from "../manifest/slot.ts";
+import { idInManifestKey, manifestKey, snapshotsPrefix } from "../manifest/layout.ts";
+import { idOfSlot, isAhead, parseId } from "../manifest/slot.ts";
 import type { Progress } from "../progress.ts";
-import { listIds } from "./catalog.ts";
 import type { Vault } from "./catalog.ts";
 
 /** The id of this run. A slot that is committed is taken; by hand the next free ordinal of the second is found. */
@@ -17,18 +16,27 @@ export async function takeSlot(
   return { id, taken: await isTaken(ports, cluster, id) };
 }
 
-/** Ids are times: as long as the clock is behind the newest one, `latest` names that and not what is taken now. */
+/** Ids are times: as long as the clock is behind the newest one, `latest` names that and not what is taken now. Of an id further ahead the store's own time of it says which of the two is wrong. */
 export async function warnIfBehind(
   { blobs, progress }: Pick<Vault, "blobs"> & { readonly progress: Progress },
   cluster: string,
   now: Date,
 ): Promise<void> {
-  const newest = (await listIds(blobs, cluster)).at(-1);
-  const slot = newest === undefined ? undefined : parseId(newest)?.slot;
-  if (slot === undefined || slot <= now) return;
+  let newest: { readonly id: string; readonly slot: Date } | undefined;
+  let planted: string | undefined;
+  for await (const { key, modified } of blobs.list(snapshotsPrefix(cluster))) {
+    const id = idInManifestKey(cluster, key);
+    const slot = id === undefined ? undefined : parseId(id)?.slot;
+    if (id === undefined || slot === undefined) continue;
+    if (isAhead(id, now) && !isAhead(idOfSlot(modified), now)) planted = id;
+    else if (newest === undefined || slot > newest.slot) newest = { id, slot };
+  }
+  if (planted !== undefined)
+    progress.note("warn", `the id of ${cluster}/${planted} is in the future: it is never the latest; find out who wrote it`);
+  if (newest === undefined || newest.slot <= now) return;
   progress.note(
     "warn",
-    `this machine's clock is behind the newest snapshot: it says ${now.toISOString()}, and ${cluster}/${newest} stays the latest until then; see that the clock is set by NTP`,
+    `this machine's clock is behind the newest snapshot: it says ${now.toISOString()}, and there is ${cluster}/${newest.id}; see that the clock is set by NTP`,
   );
 }
 

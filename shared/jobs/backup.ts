@@ -10,7 +10,7 @@ import { attentionOfLineage } from "../manifest/lineages.ts";
 import type { LineageAttention, LineageFault } from "../manifest/lineages.ts";
 import type { CustodyReceipt, CustodyRecord, Lineage, Manifest, Stored } from "../manifest/schema.ts";
 import { digestOf, signDocument } from "../manifest/signed-document.ts";
-import { idOfSlot } from "../manifest/slot.ts";
+import { idOfSlot, isAhead } from "../manifest/slot.ts";
 import type { Progress } from "../progress.ts";
 import { throwIfAborted } from "../store/body-reader.ts";
 import type { SnapshotName, SnapshotStore } from "../store/snapshot-store.ts";
@@ -77,9 +77,6 @@ export interface BackupResult {
   readonly notWrapped: readonly string[];
 }
 
-/** Far enough for two clocks that disagree; an id in the future would stay the latest one until then. */
-const SLOT_AHEAD_MS = 3_600_000;
-
 /**
  * Takes one snapshot and commits it, in the order of BACKUP_STEPS. Whatever fails, nothing of it is visible, and the custody log is told. Running the same slot
  * again returns the committed one.
@@ -87,7 +84,7 @@ const SLOT_AHEAD_MS = 3_600_000;
 export async function backup(ports: BackupPorts, request: BackupRequest): Promise<BackupResult> {
   const { cluster, slot, signal } = request;
   const { clock, progress } = ports;
-  if (slot !== undefined && slot.getTime() > clock.now().getTime() + SLOT_AHEAD_MS) {
+  if (slot !== undefined && isAhead(idOfSlot(slot), clock.now())) {
     throw new LifeboatError("usage", `the slot ${slot.toISOString()} is in the future`, {
       hint: "check the time given, and this machine's clock",
     });

@@ -72,6 +72,19 @@ export async function readIfHolds(vault: Vault, cluster: string, id: string): Pr
   }
 }
 
+/** The same, or what is wrong with it. */
+export async function tryManifest(vault: Vault, cluster: string, id: string): Promise<FoundManifest | LifeboatError> {
+  try {
+    return await readManifest(vault, cluster, id);
+  } catch (error) {
+    if (!isLifeboatError(error, "verify/")) throw error;
+    return error;
+  }
+}
+
+/** 16 documents are read at a time: enough to hide the latency of an object store. */
+export const PARALLEL_READS = 16;
+
 export interface Countersignatures {
   /** By snapshot id, oldest first. */
   readonly good: ReadonlyMap<string, readonly Verification[]>;

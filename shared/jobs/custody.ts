@@ -1,14 +1,17 @@
+import type { Clock } from "../clock.ts";
 import { Announcements } from "../custody/announcements.ts";
 import { ChainCheck } from "../custody/chain.ts";
 import type { CustodyFinding } from "../custody/finding.ts";
 import { isFault, readRecords } from "../custody/records.ts";
 import type { FoundRecord } from "../custody/records.ts";
-import { custodyPrefix, dataPrefix } from "../manifest/layout.ts";
+import { custodyPrefix, dataPrefix, idInManifestKey } from "../manifest/layout.ts";
 import type { CustodyLog } from "../manifest/layout.ts";
 import type { CustodyReceipt } from "../manifest/schema.ts";
+import { isAhead } from "../manifest/slot.ts";
 import type { Vault } from "./catalog.ts";
 import { readStoredDocuments } from "./custody-documents.ts";
 import type { StoredDocuments } from "./custody-documents.ts";
+import { IN_THE_FUTURE } from "./judge.ts";
 
 export interface CustodyOptions {
   /** Records of this time and later. */
@@ -73,7 +76,7 @@ function isSince({ record }: FoundRecord, since: Date | undefined): boolean {
  * both logs, where each document is held against the one that it names; what the copied one tells of and was never copied is no finding.
  */
 export async function verifyCustody(
-  vault: Vault,
+  vault: Vault & { readonly clock: Clock },
   cluster: string,
   { head, ...options }: CustodyOptions & { readonly head?: CustodyReceipt | undefined },
 ): Promise<CustodyReport> {
@@ -88,6 +91,7 @@ export async function verifyCustody(
     if (finding !== undefined) findings.push(finding);
   }
   findings.push(...stored.findings);
+  findings.push(...findFuture(cluster, stored, vault.clock.now()));
   findings.push(...findUnlogged(stored, logs));
   let notHere = 0;
   for (const { log, announcements } of logs) {
@@ -158,6 +162,15 @@ function findUnlogged({ documents }: StoredDocuments, logs: readonly ReadLog[]):
   return unlogged;
 }
 
+/** Manifests that no backup can have written by now, or one of a machine whose clock was wrong. */
+function findFuture(cluster: string, { documents }: StoredDocuments, now: Date): readonly CustodyFinding[] {
+  return [...documents.keys()].flatMap((key): CustodyFinding[] => {
+    const id = idInManifestKey(cluster, key);
+    if (id === undefined || !isAhead(id, now)) return [];
+    return [{ code: "custody/future", subject: key, message: IN_THE_FUTURE, fix: FUTURE }];
+  });
+}
+
 /** Data objects that manifests name, and that are not there. */
 async function findLostData(
   vault: Vault,
@@ -176,4 +189,6 @@ async function findLostData(
 }
 
 const UNLOGGED = "find out who wrote it; it may be whole, and was put there past the log with a key that is trusted";
+const FUTURE =
+  "it is never the latest, and never good; see whether a machine's clock was wrong (lifeboat doctor --clock), else find out who wrote it: they have the key that signs snapshots";
 const LOST_DATA = "find out who can delete from the store; that snapshot cannot be restored from here, so look for it in a replica";

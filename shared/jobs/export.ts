@@ -1,17 +1,20 @@
 import type { Progress } from "../progress.ts";
 import { SnapshotHasher } from "../snapshot/trailer.ts";
 import type { SnapshotStore } from "../store/snapshot-store.ts";
-import type { FoundManifest, Vault } from "./catalog.ts";
-import { resolveRef } from "./ref.ts";
+import type { JudgePorts } from "./judge.ts";
+import { resolveToRestore } from "./restore-ref.ts";
+import type { ToRestore } from "./restore-ref.ts";
 import { requireAsRecorded } from "./verify.ts";
 
-export interface ExportPorts extends Vault {
+export interface ExportPorts extends JudgePorts {
   readonly snapshots: SnapshotStore;
   readonly progress: Progress;
 }
 
 export interface ExportRequest {
   readonly ref: string;
+  /** Takes a snapshot that is not good, too, where `ref` names it by its id. */
+  readonly unverified?: boolean | undefined;
   /** age identities to open with in place of the key ring's. */
   readonly identities?: readonly string[];
   readonly signal?: AbortSignal;
@@ -21,9 +24,12 @@ export interface ExportRequest {
   readonly write: (bytes: AsyncIterable<Uint8Array>) => Promise<void>;
 }
 
-/** Opens a snapshot into `write`, every digest checked before the end: the bytes as etcd sent them, so that `etcdutl snapshot restore` checks its hash. */
-export async function exportSnapshot(ports: ExportPorts, request: ExportRequest): Promise<FoundManifest> {
-  const found = await resolveRef(ports, request.ref, request.signal);
+/**
+ * Opens a good snapshot into `write`, every digest checked before the end: the bytes as etcd sent them, so that `etcdutl snapshot restore` checks its hash. Which one that is, and what
+ * is refused, says `resolveToRestore`.
+ */
+export async function exportSnapshot(ports: ExportPorts, request: ExportRequest): Promise<ToRestore> {
+  const found = await resolveToRestore(ports, request.ref, request);
   const { manifest } = found;
   const hasher = new SnapshotHasher();
   ports.progress.phase("export", manifest.snapshot.bytes);

@@ -1,20 +1,25 @@
 import { suggestion } from "../config/settings.ts";
 import { isLifeboatError, LifeboatError } from "../errors.ts";
 import { isClusterName } from "../manifest/layout.ts";
-import { compareIds, idOfSlot, parseId, parseUtc } from "../manifest/slot.ts";
+import { parseId, parseUtc } from "../manifest/slot.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 import { readUntil } from "../store/read-until.ts";
 import { listClusters, listIds, readManifest } from "./catalog.ts";
 import type { FoundManifest, Vault } from "./catalog.ts";
+import { newestGood } from "./good.ts";
+import type { JudgePorts } from "./judge.ts";
+import { newestFirst } from "./newest-first.ts";
+import type { Unbelieved } from "./newest-first.ts";
 
 /** What a person types to name a snapshot. */
 export type Ref =
   | { readonly cluster: string; readonly id: string }
   | { readonly cluster: string; readonly latest: true }
+  | { readonly cluster: string; readonly good: true }
   | { readonly cluster: string; readonly at: Date };
 
 const FORMS =
-  "a ref is CLUSTER/ID, CLUSTER/latest or CLUSTER@TIME (UTC), such as prod/20261121T100000Z, prod/latest or prod@2026-11-21T10:00:00Z";
+  "a ref is CLUSTER/ID, CLUSTER/latest, CLUSTER/good or CLUSTER@TIME (UTC), such as prod/20261121T100000Z, prod/good or prod@2026-11-21T10:00:00Z";
 
 /** Throws `usage` for what is no ref. */
 export function parseRef(text: string): Ref {
@@ -28,6 +33,7 @@ export function parseRef(text: string): Ref {
     return { cluster, at };
   }
   if (rest === "latest") return { cluster, latest: true };
+  if (rest === "good") return { cluster, good: true };
   if (parseId(rest) === undefined) throw new LifeboatError("usage", `"${rest}" in "${text}" is not a snapshot id`, { hint: FORMS });
   return { cluster, id: rest };
 }
@@ -44,67 +50,72 @@ export function isRef(text: string): boolean {
 }
 
 /**
- * The manifest that a ref names. `latest` and a time pass over quarantined snapshots, but never silently over one whose manifest does not hold:
- * that is a `verify/...` error whose hint names the next older good one. `ref/not-found` where nothing matches.
+ * The manifest that a ref names, of any snapshot. `latest` and a time pass over quarantined snapshots, but never silently over one whose manifest does not hold:
+ * that is a `verify/...` error whose hint names the next older one. `ref/not-found` where nothing matches.
  */
-export async function resolveRef({ blobs, trusted }: Vault, text: string, signal?: AbortSignal): Promise<FoundManifest> {
+export async function resolveRef(ports: JudgePorts, text: string, signal?: AbortSignal): Promise<FoundManifest> {
   const ref = parseRef(text);
-  const vault = { blobs: readUntil(blobs, signal), trusted };
-  const ids = await listIds(vault.blobs, ref.cluster);
+  const { cluster } = ref;
+  const vault = { ...ports, blobs: readUntil(ports.blobs, signal) };
+  if ("good" in ref) return (await newestGood(vault, cluster)).good ?? (await noneGood(vault, cluster));
+  const ids = await listIds(vault.blobs, cluster);
+  const { location } = vault.blobs;
   if ("id" in ref) {
-    if (!ids.includes(ref.id))
-      throw await notFound(vault.blobs, ref.cluster, `there is no snapshot ${text} in ${vault.blobs.location}`, ids);
-    return readManifest(vault, ref.cluster, ref.id);
+    if (!ids.includes(ref.id)) throw await notFound(vault.blobs, cluster, `there is no snapshot ${text} in ${location}`, ids);
+    return readManifest(vault, cluster, ref.id);
   }
-  const limit = "at" in ref ? `${idOfSlot(ref.at)}-9999` : undefined;
-  const candidates = limit === undefined ? ids : ids.filter((id) => compareIds(id, limit) <= 0);
-  const found = await newest(vault, ref.cluster, candidates);
+  const found = await newestOf(newestFirst(vault, cluster, ids, "at" in ref ? ref.at : undefined), cluster);
   if (found !== undefined) return found;
   throw await notFound(
     vault.blobs,
-    ref.cluster,
-    `there is no snapshot of ${ref.cluster} ${"at" in ref ? `at or before ${ref.at.toISOString()} ` : ""}in ${vault.blobs.location}`,
+    cluster,
+    `there is no snapshot of ${cluster} ${"at" in ref ? `${takenBy(ref.at)} ` : ""}in ${location}`,
     ids,
   );
 }
 
-async function newest(vault: Vault, cluster: string, ids: readonly string[]): Promise<FoundManifest | undefined> {
-  for (const id of ids.toReversed()) {
-    try {
-      const found = await readManifest(vault, cluster, id);
-      if (found.manifest.quarantine === undefined) return found;
-    } catch (error) {
-      if (!isLifeboatError(error, "verify/")) throw error;
-      const older = await newestGood(vault, cluster, ids.slice(0, ids.indexOf(id)));
-      throw new LifeboatError(error.code, error.message, {
-        hint:
-          older === undefined
-            ? "there is no older good snapshot here; look for a replica"
-            : `the next older good one is ${cluster}/${older}`,
-        cause: error,
-      });
+/** The newest one that is not in quarantine. */
+async function newestOf(snapshots: AsyncIterable<FoundManifest | Unbelieved>, cluster: string): Promise<FoundManifest | undefined> {
+  let unbelieved: LifeboatError | undefined;
+  for await (const each of snapshots) {
+    if ("error" in each) {
+      unbelieved ??= each.error;
+    } else if (each.manifest.quarantine === undefined) {
+      if (unbelieved === undefined) return each;
+      throw withHint(unbelieved, `the next older one is ${cluster}/${each.manifest.id}`);
     }
   }
+  if (unbelieved !== undefined) throw withHint(unbelieved, "there is no older one here; look for a replica");
   return undefined;
 }
 
-async function newestGood(vault: Vault, cluster: string, ids: readonly string[]): Promise<string | undefined> {
-  for (const id of ids.toReversed()) {
-    try {
-      if ((await readManifest(vault, cluster, id)).manifest.quarantine === undefined) return id;
-    } catch (error) {
-      if (!isLifeboatError(error, "verify/")) throw error;
-    }
-  }
-  return undefined;
+function withHint({ code, message, cause }: LifeboatError, hint: string): LifeboatError {
+  return new LifeboatError(code, message, { hint, cause });
 }
 
-async function notFound(blobs: BlobStore, cluster: string, message: string, ids: readonly string[]): Promise<LifeboatError> {
+/** Of snapshots whose data was taken then. */
+export function takenBy(time: Date): string {
+  return `taken at or before ${time.toISOString()}`;
+}
+
+/** Throws `ref/not-found`: what there is instead of a good one. */
+export async function noneGood({ blobs }: Vault, cluster: string, until?: Date): Promise<never> {
+  const ids = await listIds(blobs, cluster);
+  throw await notFound(
+    blobs,
+    cluster,
+    `there is no good snapshot of ${cluster} ${until === undefined ? "" : `${takenBy(until)} `}in ${blobs.location}`,
+    ids,
+    `; lifeboat verify ${cluster} --missing reads back and countersigns those that were not yet`,
+  );
+}
+
+async function notFound(blobs: BlobStore, cluster: string, message: string, ids: readonly string[], more = ""): Promise<LifeboatError> {
   const [oldest, last] = [ids[0], ids.at(-1)];
   const hint =
     oldest === undefined
       ? await othersHint(blobs, cluster)
-      : `there are ${ids.length}, from ${cluster}/${oldest} to ${cluster}/${last}; lifeboat ls ${cluster} shows them`;
+      : `there are ${ids.length}, from ${cluster}/${oldest} to ${cluster}/${last}; lifeboat ls ${cluster} shows them${more}`;
   return new LifeboatError("ref/not-found", message, { hint });
 }
 

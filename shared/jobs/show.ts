@@ -4,10 +4,12 @@ import type { Stored, Verification, WrappingRecord } from "../manifest/schema.ts
 import { stateOfSealed } from "../store/sealed-object.ts";
 import type { SealedState } from "../store/sealed-object.ts";
 import { readCountersignatures } from "./catalog.ts";
-import type { Countersignatures, FoundManifest, Vault } from "./catalog.ts";
+import type { Countersignatures, Vault } from "./catalog.ts";
+import { judge } from "./judge.ts";
+import type { Judged, JudgePorts } from "./judge.ts";
 import { resolveRef } from "./ref.ts";
 
-export interface Shown extends FoundManifest {
+export interface Shown extends Judged {
   /** Countersignatures of exactly this manifest, oldest first. */
   readonly verifications: readonly Verification[];
   /** Countersignatures that are not believed. */
@@ -27,16 +29,18 @@ export interface ShownData {
 }
 
 /** A snapshot's manifest and what was said of it since. Reads metadata only. */
-export async function showSnapshot(vault: Vault, ref: string): Promise<Shown> {
-  const found = await resolveRef(vault, ref);
+export async function showSnapshot(ports: JudgePorts, ref: string): Promise<Shown> {
+  const found = await resolveRef(ports, ref);
   const { cluster, id } = found.manifest;
-  const { good, bad } = await readCountersignatures(vault, cluster, id);
+  const { good, bad } = await readCountersignatures(ports, cluster, id);
+  const verifications = (good.get(id) ?? []).filter((each) => each.manifestDigest === found.digest);
   return {
     ...found,
-    verifications: (good.get(id) ?? []).filter((each) => each.manifestDigest === found.digest),
+    lacks: judge(ports, found, verifications),
+    verifications,
     badCountersignatures: bad,
-    addedWrappings: await readAdded(vault, cluster, id),
-    data: await lookAtData(vault, found.manifest.stored),
+    addedWrappings: await readAdded(ports, cluster, id),
+    data: await lookAtData(ports, found.manifest.stored),
   };
 }
 

@@ -14,63 +14,81 @@ import type { KeyProof, SnapshotStore } from "../store/snapshot-store.ts";
 import { TOOL } from "../version.ts";
 import { auditLineages } from "./audit-lineages.ts";
 import type { LineageFinding } from "./audit-lineages.ts";
-import type { FoundManifest } from "./catalog.ts";
-import { requireContentAsRecorded } from "./require-content.ts";
 import { putDocument } from "../manifest/put-document.ts";
+import { readUntil } from "../store/read-until.ts";
+import type { FoundManifest } from "./catalog.ts";
+import { judge, readJudged } from "./judge.ts";
+import type { Judged, JudgePorts } from "./judge.ts";
+import { requireContentAsRecorded } from "./require-content.ts";
 import { resolveRef } from "./ref.ts";
 import { requireTrustedKey } from "./require-trusted-key.ts";
 
-export interface VerifyPorts extends CustodyPorts {
+export interface VerifyPorts extends CustodyPorts, JudgePorts {
   readonly snapshots: SnapshotStore;
   readonly progress: Progress;
 }
 
-export interface VerifyResult extends FoundManifest {
+export interface VerifyResult extends Judged {
   /** What was checked and holds, in order. */
   readonly checks: readonly string[];
-  /** Where the countersignature was left; undefined for a shallow verification. */
-  readonly countersignature?: string;
-  /** The keys of those wrappings in its manifest that were opened; undefined for a verification that leaves no countersignature. */
-  readonly opened?: readonly string[];
+}
+
+export interface DeepVerification extends VerifyResult {
+  /** Where the countersignature was left. */
+  readonly countersignature: string;
+  /** The keys of those wrappings in its manifest that were opened. */
+  readonly opened: readonly string[];
   /** The record of the custody log that tells of it. */
-  readonly custody?: CustodyReceipt;
-  /** Of a deep verification: what stands as a lineage of the cluster and no backup opened. It says nothing against the snapshot. */
-  readonly lineageFindings?: readonly LineageFinding[];
+  readonly custody: CustodyReceipt;
+}
+
+export interface AuditedVerification extends DeepVerification {
+  /** What stands as a lineage of the cluster and no backup opened. It says nothing against the snapshot. */
+  readonly lineageFindings: readonly LineageFinding[];
 }
 
 const SHALLOW = ["signature", "trust", "presence", "size", "checksum"] as const;
 const DEEP = [...SHALLOW, "encryption", "stored digest", "snapshot digest", "trailer", "page tree", "hash", "HashKV"] as const;
 
-/** Checks a snapshot without opening it: signature and trust of its manifest; presence, size and checksum of its data. Throws what does not hold. */
+/**
+ * Checks a snapshot without opening it: signature and trust of its manifest; presence, size and checksum of its data. Throws what does not hold. Whether it is good is then what
+ * the countersignatures in the store say.
+ */
 export async function verifyShallow(ports: VerifyPorts, ref: string, signal?: AbortSignal): Promise<VerifyResult> {
   const found = await resolveRef(ports, ref, signal);
   await ports.snapshots.check(found.manifest.stored, signal);
-  return { ...found, checks: SHALLOW };
+  const { lacks } = await readJudged({ ...ports, blobs: readUntil(ports.blobs, signal) }, found);
+  return { ...found, lacks, checks: SHALLOW };
 }
 
 /** The same as `verifyDeep` checks, and nothing is left: for a copy, of which no countersignature of the store's own may speak. */
 export async function readBack(ports: VerifyPorts, ref: string, signal?: AbortSignal): Promise<VerifyResult> {
   const found = await resolveRef(ports, ref, signal);
-  await requireGood(ports, found.manifest, signal);
-  return { ...found, checks: DEEP };
+  await requireWhole(ports, found.manifest, signal);
+  const { lacks } = await readJudged({ ...ports, blobs: readUntil(ports.blobs, signal) }, found);
+  return { ...found, lacks, checks: DEEP };
 }
 
 /**
  * Reads the whole snapshot back, decrypts it, checks every digest and etcd's trailer, scans its pages again, and leaves the
- * countersignature by which it counts as good. Throws what does not hold, and then leaves none; the custody log is told either way.
+ * countersignature without which it is not good. Throws what does not hold, and then leaves none; the custody log is told either way.
  */
-export async function verifyDeep(ports: VerifyPorts, ref: string, signal?: AbortSignal): Promise<VerifyResult> {
+export async function verifyDeep(ports: VerifyPorts, ref: string, signal?: AbortSignal): Promise<AuditedVerification> {
   // Asked first: gigabytes must not be read for a countersignature that cannot be made.
   await requireTrustedKey(ports.keys, ports.trusted, "audit");
-  const found = await resolveRef(ports, ref, signal);
+  const verified = await verifyFound(ports, await resolveRef(ports, ref, signal), signal);
+  return { ...verified, lineageFindings: await auditLineages(ports, verified.manifest.cluster, signal) };
+}
+
+/** The same for a manifest that was read, by an audit key that is known to be trusted. */
+export async function verifyFound(ports: VerifyPorts, found: FoundManifest, signal?: AbortSignal): Promise<DeepVerification> {
   const custodian = new Custodian(ports, found.manifest.cluster, "audit");
   try {
-    await requireGood(ports, found.manifest, signal);
+    await requireWhole(ports, found.manifest, signal);
     const proof = await ports.snapshots.prove(found.manifest, found.manifest.stored, signal);
     for (const note of proof.notes) ports.progress.note("warn", note);
-    const signed = await countersign(ports, custodian, found, proof);
-    const lineageFindings = await auditLineages(ports, found.manifest.cluster, signal);
-    return { ...found, checks: DEEP, opened: proof.opened, ...signed, lineageFindings };
+    const left = await countersign(ports, custodian, found, proof);
+    return { ...found, lacks: judge(ports, found, [{ manifestDigest: found.digest }]), checks: DEEP, opened: proof.opened, ...left };
   } catch (error) {
     // Of those who stopped it or could not read there is nothing to tell, unless something was announced.
     if (isLifeboatError(error, "verify/") || custodian.isOpen) await custodian.fail(error, [subjectOf(found)]);
@@ -78,7 +96,7 @@ export async function verifyDeep(ports: VerifyPorts, ref: string, signal?: Abort
   }
 }
 
-async function requireGood(ports: VerifyPorts, manifest: Manifest, signal: AbortSignal | undefined): Promise<void> {
+async function requireWhole(ports: VerifyPorts, manifest: Manifest, signal: AbortSignal | undefined): Promise<void> {
   await ports.snapshots.check(manifest.stored, signal);
   ports.progress.phase("verify", manifest.snapshot.bytes);
   const hasher = new SnapshotHasher();
@@ -119,7 +137,7 @@ async function countersign(
   custodian: Custodian,
   found: FoundManifest,
   { opened, wrappings, breakGlass }: KeyProof,
-): Promise<{ readonly countersignature: string; readonly custody: CustodyReceipt }> {
+): Promise<Pick<DeepVerification, "countersignature" | "custody">> {
   const { cluster, id, snapshot } = found.manifest;
   const verifiedAt = ports.clock.now();
   for (let ordinal = 1; ; ordinal++) {

@@ -2,7 +2,7 @@ import type { Agreement, Manifest, Verification } from "./schema.ts";
 
 /** Something that a snapshot lacks to be good. */
 export interface Lack {
-  readonly code: "not-countersigned" | "unproven" | "quarantine";
+  readonly code: "not-countersigned" | "unproven" | "quarantine" | "future";
   /** One sentence, lower case, no full stop. */
   readonly reason: string;
 }
@@ -16,7 +16,7 @@ export interface Lack {
  */
 export function lacksOf(
   { manifest, digest }: { readonly manifest: Manifest; readonly digest: string },
-  countersignatures: readonly Verification[],
+  countersignatures: readonly Pick<Verification, "manifestDigest">[],
   configured: Agreement | undefined,
 ): readonly Lack[] {
   const { proof, quarantine } = manifest;

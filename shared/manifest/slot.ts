@@ -36,6 +36,15 @@ function parseInstant(text: string): Date | undefined {
   return Number.isNaN(date.getTime()) || date.toISOString().slice(0, 19) !== text.slice(0, 19) ? undefined : date;
 }
 
+/** Far enough for two clocks that disagree, and for a schedule that names its slot a little ahead. */
+export const SKEW_MS = 3_600_000;
+
+/** Whether an id stands for a time that had not come at `now`. No run makes such a one: an id in the future would stay the latest until then. */
+export function isAhead(id: string, now: Date): boolean {
+  const slot = parseId(id)?.slot;
+  return slot !== undefined && slot.getTime() > now.getTime() + SKEW_MS;
+}
+
 /** Orders ids by slot, then ordinal: `...Z-10` comes after `...Z-9`. */
 export function compareIds(a: string, b: string): number {
   const [left, right] = [parseId(a), parseId(b)];

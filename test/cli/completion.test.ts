@@ -65,7 +65,7 @@ describe("Tab completes", () => {
   });
 
   test("flags of the command and of every command", async () => {
-    expect(await tab("verify --")).toEqual(words("--deep", "--from", "--help", "--config", "--json", "--quiet"));
+    expect(await tab("verify --")).toEqual(words("--deep", "--missing", "--within", "--from", "--help", "--config", "--json", "--quiet"));
     expect(await tab("verify prod/latest --d")).toEqual(words("--deep"));
     expect(await tab("--v")).toEqual(words("--version"));
   });
@@ -82,9 +82,9 @@ describe("Tab completes", () => {
 
   test("refs of the store, the cluster first", async () => {
     expect(await tab("show ")).toEqual({ kind: "open", words: ["prod/"] });
-    expect(await tab("verify --deep prod/")).toEqual(words("prod/latest", ...IDS.map((id) => `prod/${id}`)));
+    expect(await tab("verify --deep prod/")).toEqual(words("prod/latest", "prod/good", ...IDS.map((id) => `prod/${id}`)));
     expect(await tab("export prod/20260103")).toEqual(words(`prod/${IDS[1]}`));
-    expect(await tab("show other/")).toEqual(words("other/latest"));
+    expect(await tab("show other/")).toEqual(words("other/latest", "other/good"));
   });
 
   test("refs, or files where it can be no ref, for a command that takes both", async () => {

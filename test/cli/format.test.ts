@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { formatFields, formatTable, wrapText } from "../../cli/format.ts";
+import { formatAge, formatFields, formatTable, wrapText } from "../../cli/format.ts";
 
 const HEAD = ["NAME", "SIZE", "WHEN"];
 const ROWS = [
@@ -67,3 +67,13 @@ describe("text", () => {
     );
   });
 });
+
+test.each([
+  [0, "0 s"],
+  [59_999, "59 s"],
+  [60_000, "1 min"],
+  [7_200_000, "2 h"],
+  [11_100_000, "3 h 5 min"],
+  [2 * 86_400_000, "2 d"],
+  [187_199_999, "2 d 3 h"],
+])("an age of %i ms is %s", (ms, text) => expect(formatAge(ms)).toBe(text));

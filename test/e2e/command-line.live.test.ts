@@ -21,6 +21,7 @@ const COMMANDS = [
   "preflight",
   "backup",
   "ls",
+  "check",
   "show",
   "status",
   "verify",
@@ -146,8 +147,14 @@ describe("wrong input is told in one line with the next step, and exit code 2", 
     ["a slot in the future", ["backup", "prod", "--slot", "2999-01-01"], /in the future/],
     ["a ref that is none", ["show", "prod"], /"prod" is not a ref\n.*CLUSTER\/latest/],
     ["a ref to nothing", ["show", "prod/20200101T000000Z"], /there is no snapshot prod\/20200101T000000Z/],
-    ["a time before everything", ["verify", "prod@2001-01-01"], /no snapshot of prod at or before 2001/],
+    ["a time before everything", ["verify", "prod@2001-01-01"], /no snapshot of prod taken at or before 2001/],
     ["a time that is none", ["verify", "prod@noon"], /"noon" in "prod@noon" is not a UTC time/],
+    [
+      "export of what is not good",
+      ["export", "prod@2026-01-03", "--out", "x.db"],
+      /there is no good snapshot of prod taken at or before 2026-01-03/,
+    ],
+    ["unverified without an id", ["export", "prod/good", "--unverified", "--out", "x.db"], /prod\/good names none\n.*lifeboat ls prod/],
     ["a cluster without snapshots", ["verify", "other/latest"], /no snapshot of other/],
     ["a cluster's name that is none", ["ls", "A B"], /"A B" is not a cluster's name/],
     ...(["ls", "custody", "orphans", "rewrap"] as const).map((command): [string, string[], RegExp] => [
@@ -397,7 +404,7 @@ describe("exit code 4 where content is not what was signed", () => {
     });
     const latest = await lifeboatHere(["verify", "prod/latest"], copy);
     expect(latest).toMatchObject({ code: 4 });
-    expect(latest.stderr).toContain(`the next older good one is prod/${ids[0]}`);
+    expect(latest.stderr).toContain(`the next older one is prod/${ids[0]}`);
   });
 });
 
@@ -429,7 +436,7 @@ describe("keys", () => {
     for (const name of ["wrapping.key", "audit.key", "bundle.key"]) await rm(join(copy.cwd, "keys", name));
     expect(await lifeboatJsonHere(["backup", "prod"], copy)).toMatchObject({ existing: false });
     expect(await lifeboatHere(["verify", "prod/latest", "--deep"], copy)).toMatchObject({ code: 5, stdout: "" });
-    expect(await lifeboatHere(["export", "prod/latest", "--out", "out.db"], copy)).toMatchObject({ code: 5, stdout: "" });
+    expect(await lifeboatHere(["export", "prod/good", "--out", "out.db"], copy)).toMatchObject({ code: 5, stdout: "" });
   });
 
   test("a backup that nobody would believe is not taken", async () => {

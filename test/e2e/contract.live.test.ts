@@ -97,7 +97,9 @@ const CASES: Readonly<Record<string, () => Promise<readonly (readonly string[])[
   verify: async () => [
     ["verify", `prod/${id}`],
     ["verify", `prod/${id}`, "--deep"],
+    ["verify", "prod", "--missing"],
   ],
+  check: async () => [["check"], ["check", "prod"]],
   copy: async () => [["copy", `prod/${id}`, "--to", REPLICA]],
   export: async () => [["export", `prod/${id}`, "--out", "snapshot.db"]],
   keys: async () => [["keys"]],

@@ -9,6 +9,7 @@ import { verifyCustody } from "../../shared/jobs/custody.ts";
 import { custodyKey } from "../../shared/manifest/layout.ts";
 import { digestOf } from "../../shared/manifest/signed-document.ts";
 import { DirectoryBlobStore } from "../../shared/store/directory/directory-store.ts";
+import { systemClock } from "../../shared/system-clock.ts";
 import { startCluster } from "../../tools/lab/etcd-cluster.ts";
 import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
 import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
@@ -57,7 +58,7 @@ test("eight processes that append at once to a folder: every record has its plac
     expect(digestOf(await readFile(join(root, custodyKey("prod", sequence))))).toBe(digest);
   const blobs = new DirectoryBlobStore(root, () => Buffer.alloc(8));
   const trusted = { snapshot: [publicKeys.snapshot.fingerprint], audit: [], bundle: [] };
-  expect(await verifyCustody({ blobs, trusted }, "prod", { onRecord: () => undefined })).toMatchObject({
+  expect(await verifyCustody({ blobs, trusted, clock: systemClock }, "prod", { onRecord: () => undefined })).toMatchObject({
     records: 96,
     findings: [],
     head: { sequence: 96 },

@@ -42,6 +42,7 @@ test.each([
   "verify prod/latest --deep",
   "copy prod/latest --to shelf",
   "export prod/latest --out out.db",
+  "export prod/good --out out.db",
   "custody prod",
   "custody prod --verify",
   "rewrap",

@@ -8,7 +8,7 @@ import { fill } from "../etcd/support/fill.ts";
 import { lifeboat } from "../support/lifeboat.ts";
 import type { Outcome } from "../support/lifeboat.ts";
 import { lifeboatHere } from "../support/lifeboat-here.ts";
-import { newPlace } from "../support/place.ts";
+import { expectBackup, newPlace } from "../support/place.ts";
 import { signalled } from "../support/signalled.ts";
 
 /** kill -9 of what writes outside the store. */
@@ -29,7 +29,7 @@ describe("kill -9 in the middle of an export", () => {
 
   test("leaves no file of that name; what it leaves is for its owner only, is pointed to, and is in nobody's way", async () => {
     const place = await newPlace(cluster, folder.path, "export");
-    await place.here("backup", "prod");
+    await expectBackup(place);
     const line = ["export", "prod/latest", "--out", "out.db"];
     expect(await signalled("SIGKILL", "bytes 9000000", line, place.options)).toMatchObject({ signal: "SIGKILL", stdout: "" });
     const [left = "", ...more] = (await readdir(place.options.cwd)).filter((name) => name.includes("out.db"));
@@ -50,7 +50,7 @@ describe("kill -9 in the middle of an export", () => {
 
   test("to standard output gives the very bytes and nothing else; what was cut off says so and does not end with 0", async () => {
     const place = await newPlace(cluster, folder.path, "stdout");
-    await place.here("backup", "prod");
+    await expectBackup(place);
     await place.here("export", "prod/latest", "--out", "./-");
     const whole = await readFile(place.path("-"));
     const shell = (script: string): Promise<Outcome> =>

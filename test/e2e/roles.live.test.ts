@@ -233,7 +233,7 @@ describe("the writer", () => {
   });
 
   test("can neither open nor countersign, and is told which permission that takes", async () => {
-    const opened = await lifeboat(["export", REF, "--out", "stolen.db"], writer.options);
+    const opened = await lifeboat(["export", REF, "--unverified", "--out", "stolen.db"], writer.options);
     expect(opened).toMatchObject({ code: 5, stdout: "" });
     expect(opened.stderr).toContain(`Decrypt with the key ${keys.wrap} (keys.wrap) is denied`);
     const verified = await lifeboat(["verify", REF, "--deep"], writer.options);

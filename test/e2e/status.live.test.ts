@@ -141,7 +141,7 @@ describe("with a store beside it", () => {
     await fillWithKubernetesData(cluster.connection, { megabytes: 3 });
     options = await initialise(cluster, folder.path);
     ({ ref: stored } = z.object({ ref: z.string() }).parse(await lifeboatJsonHere(["backup", "prod"], options)));
-    await lifeboatJsonHere(["export", "prod/latest", "--out", "snapshot.db"], options);
+    await lifeboatJsonHere(["export", stored, "--unverified", "--out", "snapshot.db"], options);
     snapshot = await readFile(join(folder.path, "snapshot.db"));
   });
   afterAll(() => folder.remove());

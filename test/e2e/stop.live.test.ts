@@ -70,7 +70,7 @@ describe("a backup that is told to stop ends with 130, says so, and nothing of i
 
 test("verify and export that are told to stop leave no countersignature and no file", async () => {
   const place = await newPlace(large, folder.path, "readers");
-  await place.here("backup", "prod");
+  await expectBackup(place);
   const before = [await place.stored(), await readdir(place.options.cwd)];
   for (const signal of ["SIGINT SIGTERM", "SIGHUP"]) {
     for (const args of [

@@ -2,6 +2,7 @@ import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { exportSnapshot } from "../../shared/jobs/export.ts";
+import { verifyDeep } from "../../shared/jobs/verify.ts";
 import { LocalKeyRing } from "../../shared/keys/local/local-key-ring.ts";
 import { manifestKey } from "../../shared/manifest/layout.ts";
 import { writeOutput } from "../../shared/output/output-file.ts";
@@ -15,6 +16,8 @@ import { backUp, bytesAt, CLUSTER, makeTestKeys, newVault, plant, rewrite, seale
 import type { TestKeys, TestVault } from "../support/vaults.ts";
 
 const REF = "prod/20261121T100000Z";
+/** What is tried here is content, not who said that it is good. */
+const ANY = { ref: REF, unverified: true };
 
 let keys: TestKeys;
 let vault: TestVault;
@@ -42,7 +45,9 @@ async function expectNoFile(): Promise<void> {
 
 describe("an export", () => {
   test("is what etcd sent, byte by byte, in a file of its owner's", async () => {
-    const { manifest } = await exportSnapshot(vault, { ref: "prod/latest", write: toFile });
+    await verifyDeep(vault, REF);
+    const { manifest, lacks } = await exportSnapshot(vault, { ref: "prod/good", write: toFile });
+    expect(lacks).toEqual([]);
     expect((await readFile(out)).equals(snapshot)).toBe(true);
     expect((await stat(out)).mode & 0o777).toBe(0o600);
     expect(manifest.id).toBe("20261121T100000Z");
@@ -53,13 +58,13 @@ describe("an export", () => {
   test("works with the break-glass identity where all keys are lost", async () => {
     const keyless = new LocalKeyRing(join(keys.folder, "nowhere"));
     const snapshots = new SealedStore({ blobs: vault.blobs, keys: keyless, breakGlass: [], randomBytes: () => Buffer.alloc(4) });
-    await exportSnapshot({ ...vault, snapshots }, { ref: REF, identities: [keys.breakGlass.identity], write: toFile });
+    await exportSnapshot({ ...vault, snapshots }, { ...ANY, identities: [keys.breakGlass.identity], write: toFile });
     expect((await readFile(out)).equals(snapshot)).toBe(true);
   });
 
   test("refuses another identity, and leaves no file", async () => {
     const { identity } = await newIdentity();
-    expect(await failureOf(exportSnapshot(vault, { ref: REF, identities: [identity], write: toFile }))).toMatchObject({
+    expect(await failureOf(exportSnapshot(vault, { ...ANY, identities: [identity], write: toFile }))).toMatchObject({
       code: "keys/no-match",
       hint: saying(keys.breakGlass.recipient),
     });
@@ -70,13 +75,13 @@ describe("an export", () => {
 describe("nothing is left of an export", () => {
   test.each([100, 1_200_000, -1])("of data that was altered at byte %i", async (offset) => {
     plant(vault, dataKey, flipped(bytesAt(vault, dataKey), offset));
-    expect(await failureOf(exportSnapshot(vault, { ref: REF, write: toFile }))).toMatchObject({ code: saying("verify/") });
+    expect(await failureOf(exportSnapshot(vault, { ...ANY, write: toFile }))).toMatchObject({ code: saying("verify/") });
     await expectNoFile();
   });
 
   test("of data that was cut", async () => {
     plant(vault, dataKey, bytesAt(vault, dataKey).subarray(0, -100_000));
-    expect(await failureOf(exportSnapshot(vault, { ref: REF, write: toFile }))).toMatchObject({ code: "verify/size" });
+    expect(await failureOf(exportSnapshot(vault, { ...ANY, write: toFile }))).toMatchObject({ code: "verify/size" });
     await expectNoFile();
   });
 
@@ -89,20 +94,20 @@ describe("nothing is left of an export", () => {
       ...manifest,
       snapshot: { ...manifest.snapshot, ...change },
     }));
-    expect(await failureOf(exportSnapshot(vault, { ref: REF, write: toFile }))).toMatchObject({ code });
+    expect(await failureOf(exportSnapshot(vault, { ...ANY, write: toFile }))).toMatchObject({ code });
     await expectNoFile();
   });
 
   test("that the store breaks off", async () => {
     vault.blobs.inject({ call: "get", key: /data/, fault: { kind: "error", atByte: 1_100_000 } });
-    expect(await failureOf(exportSnapshot(vault, { ref: REF, write: toFile }))).toMatchObject({ code: "store/failed" });
+    expect(await failureOf(exportSnapshot(vault, { ...ANY, write: toFile }))).toMatchObject({ code: "store/failed" });
     await expectNoFile();
   });
 
   test("that is interrupted", async () => {
     const controller = new AbortController();
     vault.progress.advance = () => controller.abort();
-    expect(await failureOf(exportSnapshot(vault, { ref: REF, signal: controller.signal, write: toFile }))).toMatchObject({
+    expect(await failureOf(exportSnapshot(vault, { ...ANY, signal: controller.signal, write: toFile }))).toMatchObject({
       code: "interrupted",
     });
     expect(vault.blobs.openReads).toBe(0);
@@ -114,7 +119,7 @@ describe("nothing is left of an export", () => {
     const failing = async (bytes: AsyncIterable<Uint8Array>): Promise<void> => {
       for await (const _ of bytes) throw full;
     };
-    await expect(exportSnapshot(vault, { ref: REF, write: failing })).rejects.toBe(full);
+    await expect(exportSnapshot(vault, { ...ANY, write: failing })).rejects.toBe(full);
     expect(vault.blobs.openReads).toBe(0);
   });
 });
@@ -126,6 +131,6 @@ test("what is wrong is thrown into the writer before it can take the bytes for w
     await collect(bytes);
     whole = true;
   };
-  expect(await failureOf(exportSnapshot(vault, { ref: REF, write: writer }))).toMatchObject({ code: saying("verify/") });
+  expect(await failureOf(exportSnapshot(vault, { ...ANY, write: writer }))).toMatchObject({ code: saying("verify/") });
   expect(whole).toBe(false);
 });

@@ -116,7 +116,7 @@ describe("ls", () => {
 describe("a countersignature", () => {
   const key = (id: string): string => verifiedKey(CLUSTER, id, TIME);
   const verification = (ref: string): Promise<Verification> =>
-    verifyDeep(vault, ref).then(({ countersignature = "" }) =>
+    verifyDeep(vault, ref).then(({ countersignature }) =>
       openDocument("verification", bytesAt(vault, countersignature), vault.trusted, "it"),
     );
 
@@ -168,7 +168,7 @@ describe("a countersignature", () => {
     [
       "altered",
       async () => {
-        const { countersignature = "" } = await verifyDeep(vault, `prod/${IDS[0]}`);
+        const { countersignature } = await verifyDeep(vault, `prod/${IDS[0]}`);
         const bytes = bytesAt(vault, countersignature);
         return withPayload(bytes, payloadOf(bytes).replace(IDS[0], IDS[1]));
       },
@@ -177,7 +177,7 @@ describe("a countersignature", () => {
     [
       "copied from another snapshot",
       async () => {
-        const { countersignature = "" } = await verifyDeep(vault, `prod/${IDS[0]}`);
+        const { countersignature } = await verifyDeep(vault, `prod/${IDS[0]}`);
         return bytesAt(vault, countersignature);
       },
       { code: "verify/format", message: saying(`snapshot ${IDS[0]}: it was put in another's place`) },

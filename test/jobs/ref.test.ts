@@ -1,12 +1,27 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { parseRef, resolveRef } from "../../shared/jobs/ref.ts";
-import { manifestKey } from "../../shared/manifest/layout.ts";
+import { resolveToRestore } from "../../shared/jobs/restore-ref.ts";
+import { verifyDeep } from "../../shared/jobs/verify.ts";
+import { dataKey, manifestKey } from "../../shared/manifest/layout.ts";
+import type { Agreement } from "../../shared/manifest/schema.ts";
 import { idOfSlot } from "../../shared/manifest/slot.ts";
+import { ManualClock } from "../doubles/manual-clock.ts";
 import { failureOf } from "../support/blobs.ts";
 import { saying } from "../support/matchers.ts";
 import { flipped } from "../support/snapshots.ts";
-import { backUp, bytesAt, CLUSTER, makeTestKeys, newVault, oneMember, plant, quarantine } from "../support/vaults.ts";
+import {
+  backUp,
+  bytesAt,
+  CLUSTER,
+  makeTestKeys,
+  newVault,
+  oneMember,
+  plant,
+  quarantine,
+  rewrite,
+  sealedObject,
+} from "../support/vaults.ts";
 import type { TestKeys, TestVault } from "../support/vaults.ts";
 
 describe("a ref", () => {
@@ -14,6 +29,7 @@ describe("a ref", () => {
     ["prod/20261121T100000Z", { cluster: "prod", id: "20261121T100000Z" }],
     ["prod/20261121T100000Z-2", { cluster: "prod", id: "20261121T100000Z-2" }],
     ["eu-west_1.prod/latest", { cluster: "eu-west_1.prod", latest: true }],
+    ["prod/good", { cluster: "prod", good: true }],
     ["prod@2026-11-21T10:00:00Z", { cluster: "prod", at: new Date("2026-11-21T10:00:00Z") }],
     ["prod@20261121T100000Z", { cluster: "prod", at: new Date("2026-11-21T10:00:00Z") }],
     ["prod@2026-11-21", { cluster: "prod", at: new Date("2026-11-21T00:00:00Z") }],
@@ -62,10 +78,17 @@ describe("a ref is resolved to the manifest that it names", () => {
   });
   afterAll(() => keys.remove());
   beforeEach(async () => {
-    vault = newVault(keys);
-    for (const hour of HOURS) await backUp(vault, { slot: `2026-11-21T${hour}:00:00Z`, etcd: oneMember(10) });
+    vault = newVault(keys, "2026-11-21T07:00:00Z");
+    for (const hour of HOURS) await backUpAt(`2026-11-21T${hour}:00:00Z`);
+    untilTime("2026-11-21T11:30:00Z");
   });
 
+  const untilTime = (time: string): void => vault.clock.advance(Date.parse(time) - vault.clock.now().getTime());
+  /** On time, or as late as `now` says. */
+  async function backUpAt(slot: string, now = slot): Promise<void> {
+    untilTime(now);
+    await backUp(vault, { slot, etcd: oneMember(10) });
+  }
   const idOf = async (ref: string): Promise<string> => (await resolveRef(vault, ref)).manifest.id;
   const breakManifest = (hour: string): void => {
     const key = manifestKey(CLUSTER, idAt(hour));
@@ -82,7 +105,7 @@ describe("a ref is resolved to the manifest that it names", () => {
   ])("%s", async (ref, hour) => expect(await idOf(ref)).toBe(idAt(hour)));
 
   test("a time takes every number of its second", async () => {
-    vault.clock.advance(7_200_000);
+    untilTime("2026-11-21T12:00:00Z");
     const ids = [(await backUp(vault)).manifest.id, (await backUp(vault)).manifest.id];
     expect(ids).toEqual(["20261121T120000Z", "20261121T120000Z-2"]);
     expect(await idOf("prod@2026-11-21T12:00:00Z")).toBe("20261121T120000Z-2");
@@ -105,18 +128,18 @@ describe("a ref is resolved to the manifest that it names", () => {
     });
   });
 
-  test("one that does not hold is never passed over silently: the hint names the next older good one", async () => {
+  test("one that does not hold is never passed over silently: the hint names the next older one", async () => {
     await quarantine(vault, idAt("10"));
     breakManifest("11");
     expect(await failureOf(resolveRef(vault, "prod/latest"))).toMatchObject({
       code: "verify/format",
-      hint: `the next older good one is prod/${idAt("09")}`,
+      hint: `the next older one is prod/${idAt("09")}`,
     });
     breakManifest("09");
-    expect(await failureOf(resolveRef(vault, "prod/latest"))).toMatchObject({ hint: `the next older good one is prod/${idAt("08")}` });
+    expect(await failureOf(resolveRef(vault, "prod/latest"))).toMatchObject({ hint: `the next older one is prod/${idAt("08")}` });
     breakManifest("08");
     expect(await failureOf(resolveRef(vault, "prod/latest"))).toMatchObject({
-      hint: "there is no older good snapshot here; look for a replica",
+      hint: "there is no older one here; look for a replica",
     });
     // A newer one that does not hold is none of a time's business.
     expect(await failureOf(resolveRef(vault, "prod@2026-11-21T07:59:59Z"))).toMatchObject({ code: "ref/not-found" });
@@ -141,7 +164,7 @@ describe("a ref is resolved to the manifest that it names", () => {
     });
     expect(await failureOf(resolveRef(vault, "prod@2026-11-21"))).toMatchObject({
       code: "ref/not-found",
-      message: "there is no snapshot of prod at or before 2026-11-21T00:00:00.000Z in memory",
+      message: "there is no snapshot of prod taken at or before 2026-11-21T00:00:00.000Z in memory",
     });
     expect(await failureOf(resolveRef(vault, "nowhere/latest"))).toMatchObject({
       code: "ref/not-found",
@@ -155,4 +178,164 @@ describe("a ref is resolved to the manifest that it names", () => {
     vault.blobs.inject({ call: "get", key: /snapshots/, fault: { kind: "error" } });
     expect(await failureOf(resolveRef(vault, "prod/latest"))).toMatchObject({ code: "store/failed" });
   });
+
+  describe("by when its data was taken", () => {
+    test("a run that was late is not given for a time at which its content did not exist", async () => {
+      await backUpAt("2026-11-21T10:30:00Z", "2026-11-21T13:00:00Z");
+      expect(await idOf("prod@2026-11-21T10:45:00Z")).toBe(idAt("10"));
+      expect(await idOf("prod@2026-11-21T12:59:59Z")).toBe(idAt("11"));
+      expect(await idOf("prod@2026-11-21T13:00:00Z")).toBe("20261121T103000Z");
+      expect(await idOf("prod/latest")).toBe("20261121T103000Z");
+    });
+
+    test("the time that counts is the one at which the snapshot was there, not the one at which the run began", async () => {
+      await rewrite(vault, "snapshot", manifestKey(CLUSTER, idAt("11")), (manifest) => ({
+        ...manifest,
+        createdAt: "2026-11-21T11:05:00.250Z",
+      }));
+      expect(await idOf("prod@2026-11-21T11:05:00Z")).toBe(idAt("10"));
+      expect(await idOf("prod@2026-11-21T11:05:01Z")).toBe(idAt("11"));
+    });
+
+    test("what claims to have been taken in the future is given for no time", async () => {
+      await rewrite(vault, "snapshot", manifestKey(CLUSTER, idAt("11")), (manifest) => ({
+        ...manifest,
+        createdAt: "2030-01-01T00:00:00.000Z",
+      }));
+      expect(await idOf("prod/latest")).toBe(idAt("10"));
+      expect(await idOf("prod@2031-01-01")).toBe(idAt("10"));
+    });
+
+    test("a run that was as late as one may be is found behind all that were on time, and no more is read than could be newer", async () => {
+      // The manifest of an hour for each of ten days; what is read of them is what a run of max(rpo, 1 day) could have been late for.
+      const bytes = bytesAt(vault, manifestKey(CLUSTER, idAt("08")));
+      const first = Date.parse("2026-11-21T12:00:00Z");
+      for (let hour = 0; hour < 240; hour++) {
+        const slot = new Date(first + hour * 3_600_000);
+        plant(vault, manifestKey(CLUSTER, idOfSlot(slot)), bytes);
+        await rewriteAt(vault, idOfSlot(slot), slot);
+      }
+      const newest = idOfSlot(new Date(first + 239 * 3_600_000));
+      untilTime("2026-12-01T11:59:00Z");
+      vault.blobs.calls.get = 0;
+      expect(await idOf("prod/latest")).toBe(newest);
+      expect(vault.blobs.calls.get).toBeLessThan(50);
+      const lateId = idOfSlot(new Date(first + 217 * 3_600_000));
+      await rewriteAt(vault, lateId, vault.clock.now());
+      expect(await idOf("prod/latest")).toBe(lateId);
+      vault.blobs.calls.get = 0;
+      expect(await idOf("prod@2026-11-25T12:00:00Z")).toBe("20261125T120000Z");
+      expect(vault.blobs.calls.get).toBeLessThan(50);
+    });
+
+    test("an rpo of more than a day lets a run be as late", async () => {
+      const weekly = { ...vault, policyOf: () => ({ agreement: "quorum", rpoMs: 8 * 86_400_000 }) as const };
+      await backUpAt("2026-11-21T10:30:00Z", "2026-11-25T10:00:00Z");
+      for (let hour = 0; hour < 20; hour++) await backUpAt(`2026-11-24T${String(hour).padStart(2, "0")}:00:00Z`, "2026-11-25T10:00:00Z");
+      expect((await resolveRef(weekly, "prod@2026-11-25T09:59:59Z")).manifest.id).toBe(idAt("11"));
+    });
+  });
+
+  describe("good", () => {
+    test("is the newest one that is countersigned, proven and not in quarantine", async () => {
+      expect(await failureOf(resolveRef(vault, "prod/good"))).toMatchObject({
+        code: "ref/not-found",
+        message: "there is no good snapshot of prod in memory",
+        hint: saying("lifeboat verify prod --missing"),
+      });
+      await verifyDeep(vault, `prod/${idAt("09")}`);
+      expect(await idOf("prod/good")).toBe(idAt("09"));
+      await quarantine(vault, idAt("11"));
+      await verifyDeep(vault, `prod/${idAt("11")}`);
+      expect(await idOf("prod/good")).toBe(idAt("09"));
+      await verifyDeep(vault, `prod/${idAt("10")}`);
+      expect(await idOf("prod/good")).toBe(idAt("10"));
+      expect(await idOf("prod/latest")).toBe(idAt("10"));
+    });
+
+    test("reads no manifest that nothing in verified/ speaks for", async () => {
+      await verifyDeep(vault, `prod/${idAt("08")}`);
+      vault.blobs.calls.get = 0;
+      expect(await idOf("prod/good")).toBe(idAt("08"));
+      expect(vault.blobs.calls.get).toBe(2);
+    });
+
+    test("takes agreement off where the configuration does, and not where it asks for more", async () => {
+      untilTime("2026-11-21T12:00:00Z");
+      const { manifest } = await backUp(vault, { agreement: "off" });
+      await verifyDeep(vault, `prod/${manifest.id}`);
+      const asking = (agreement: Agreement) => resolveRef({ ...vault, policyOf: () => ({ agreement, rpoMs: 0 }) }, "prod/good");
+      expect((await asking("off")).manifest.id).toBe(manifest.id);
+      expect(await failureOf(asking("quorum"))).toMatchObject({ code: "ref/not-found" });
+    });
+  });
+
+  describe("to whoever restores", () => {
+    const give = async (ref: string, unverified = false): Promise<string> =>
+      (await resolveToRestore(vault, ref, { unverified })).manifest.id;
+
+    test("a time gives the newest good one of then", async () => {
+      for (const hour of ["08", "10"]) await verifyDeep(vault, `prod/${idAt(hour)}`);
+      expect(await give("prod/good")).toBe(idAt("10"));
+      expect(await give("prod@2026-11-21T11:30:00Z")).toBe(idAt("10"));
+      expect(await give("prod@2026-11-21T09:30:00Z")).toBe(idAt("08"));
+      expect(await failureOf(give("prod@2026-11-21T07:59:59Z"))).toMatchObject({
+        code: "ref/not-found",
+        message: "there is no good snapshot of prod taken at or before 2026-11-21T07:59:59.000Z in memory",
+      });
+    });
+
+    test("latest and an id are refused where they are not good, with the reasons and what to take", async () => {
+      expect(await failureOf(give("prod/latest"))).toMatchObject({
+        code: "ref/not-good",
+        message: `prod/${idAt("11")} is not good: not countersigned`,
+        hint: `none of prod is good; lifeboat verify prod/${idAt("11")} --deep countersigns it; prod/${idAt("11")} with --unverified takes it all the same`,
+      });
+      await verifyDeep(vault, `prod/${idAt("09")}`);
+      await quarantine(vault, idAt("10"));
+      expect(await failureOf(give(`prod/${idAt("10")}`))).toMatchObject({
+        code: "ref/not-good",
+        message: `prod/${idAt("10")} is not good: not countersigned; in quarantine: its members disagree`,
+        hint: `the newest good one is prod/${idAt("09")}, which prod/good names; prod/${idAt("10")} with --unverified takes it all the same`,
+      });
+      expect(await give(`prod/${idAt("09")}`)).toBe(idAt("09"));
+      expect(await give(`prod/${idAt("10")}`, true)).toBe(idAt("10"));
+      await verifyDeep(vault, `prod/${idAt("11")}`);
+      expect(await give("prod/latest")).toBe(idAt("11"));
+    });
+
+    test.each(["prod/latest", "prod/good", "prod@2026-11-21"])("%s does not say which one is taken unverified", async (ref) => {
+      expect(await failureOf(give(ref, true))).toMatchObject({
+        code: "usage",
+        message: saying(`${ref} names none`),
+        hint: saying("lifeboat ls prod"),
+      });
+    });
+
+    test("a countersigned one whose manifest was altered is passed over, and told of", async () => {
+      for (const hour of ["10", "11"]) await verifyDeep(vault, `prod/${idAt(hour)}`);
+      breakManifest("11");
+      const { manifest, passedOver } = await resolveToRestore(vault, "prod/good");
+      expect(manifest.id).toBe(idAt("10"));
+      expect(passedOver).toEqual([{ id: idAt("11"), reason: saying(manifestKey(CLUSTER, idAt("11"))) }]);
+    });
+
+    test("by a clock that is behind an older one is given, and the newer ones are told of", async () => {
+      for (const hour of ["08", "11"]) await verifyDeep(vault, `prod/${idAt(hour)}`);
+      const behind = { ...vault, clock: new ManualClock("2026-11-21T08:30:00Z") };
+      const { manifest, passedOver } = await resolveToRestore(behind, "prod/good");
+      expect(manifest.id).toBe(idAt("08"));
+      expect(passedOver).toEqual([{ id: idAt("11"), reason: saying("in the future") }]);
+    });
+  });
 });
+
+/** Says of a snapshot that its data was taken at `time`. */
+async function rewriteAt(vault: TestVault, id: string, time: Date): Promise<void> {
+  await rewrite(vault, "snapshot", manifestKey(CLUSTER, id), (manifest) => ({
+    ...manifest,
+    id,
+    createdAt: time.toISOString(),
+    stored: { ...sealedObject(manifest.stored), key: dataKey(CLUSTER, id, "0a1b2c3d") },
+  }));
+}

@@ -2,7 +2,7 @@ import { copyFile, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { verifyDeep, verifyShallow } from "../../shared/jobs/verify.ts";
-import type { VerifyResult } from "../../shared/jobs/verify.ts";
+import type { DeepVerification } from "../../shared/jobs/verify.ts";
 import { LocalKeyRing } from "../../shared/keys/local/local-key-ring.ts";
 import type { Verification } from "../../shared/manifest/schema.ts";
 import { digestOf, openDocument } from "../../shared/manifest/signed-document.ts";
@@ -43,6 +43,7 @@ describe("a shallow verification", () => {
       manifest: backedUp.manifest,
       digest: backedUp.manifestDigest,
       checks: ["signature", "trust", "presence", "size", "checksum"],
+      lacks: [{ code: "not-countersigned", reason: "not countersigned" }],
     });
     expect(vault.blobs.calls).toMatchObject({ get: 1, checksum: 1 });
     expect(await countersignatures()).toEqual([]);
@@ -109,7 +110,7 @@ describe("a deep verification", () => {
   });
 
   test("may be repeated: each leaves a countersignature of its own, also within a second", async () => {
-    const results: VerifyResult[] = [];
+    const results: DeepVerification[] = [];
     for (let run = 0; run < 3; run += 1) results.push(await verifyDeep(vault, REF));
     expect(results.map(({ countersignature }) => countersignature)).toEqual(
       ["", "-2", "-3"].map((number) => `clusters/prod/verified/20261121T100000Z-20261121T110000Z${number}.json`),

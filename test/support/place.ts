@@ -77,10 +77,10 @@ async function filesIn(folder: string): Promise<readonly string[]> {
 }
 
 const listingSchema = z.object({
-  snapshots: z.array(z.object({ id: z.string(), quarantined: z.boolean().nullable(), error: z.unknown() })),
+  snapshots: z.array(z.object({ id: z.string(), quarantined: z.boolean().nullable(), good: z.boolean(), error: z.unknown() })),
 });
 
-/** The ids that `ls` lists, each of them good as far as `ls` and `verify` can see; `latest` is the newest that is not in quarantine. */
+/** The ids that `ls` lists, each of them whole as far as `ls` and `verify` can see; `latest` is the newest that is not in quarantine. */
 export async function expectTruth(place: Place): Promise<readonly string[]> {
   const listed = await place.here("ls", "prod", "--json");
   expect(listed).toMatchObject({ code: 0 });
@@ -92,7 +92,7 @@ export async function expectTruth(place: Place): Promise<readonly string[]> {
     expect(await place.here("verify", `prod/${id}`)).toMatchObject({ code: 0 });
   const latest = await place.here("verify", "prod/latest");
   if (newest === undefined) expect(latest).toMatchObject({ code: 2, stdout: "" });
-  else expect(latest).toMatchObject({ code: 0, stdout: saying(`prod/${newest.id} is good`) });
+  else expect(latest).toMatchObject({ code: 0, stdout: saying(`prod/${newest.id} ${newest.good ? "is good" : "holds"}: signature`) });
   return snapshots.map(({ id }) => id);
 }
 

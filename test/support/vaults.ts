@@ -8,6 +8,7 @@ import type { EtcdSource } from "../../shared/etcd/etcd-source.ts";
 import type { AgreementPolicy } from "../../shared/jobs/ask-agreement.ts";
 import { backup } from "../../shared/jobs/backup.ts";
 import type { BackupPorts, BackupResult } from "../../shared/jobs/backup.ts";
+import type { JudgePorts } from "../../shared/jobs/judge.ts";
 import { createLocalKeys } from "../../shared/keys/local/create-local-keys.ts";
 import { LocalKeyRing } from "../../shared/keys/local/local-key-ring.ts";
 import { custodyPrefix, manifestKey } from "../../shared/manifest/layout.ts";
@@ -47,14 +48,14 @@ export async function makeTestKeys(): Promise<TestKeys> {
 }
 
 /** All that the jobs see but etcd: real keys and a real seal over a store in memory. */
-export interface TestVault extends Omit<BackupPorts, "etcd"> {
+export interface TestVault extends Omit<BackupPorts, "etcd">, Pick<JudgePorts, "policyOf"> {
   readonly blobs: MemoryBlobStore;
   readonly clock: ManualClock;
   readonly progress: RecordedProgress;
 }
 
-export function newVault({ folder, ring, trusted, breakGlass }: TestKeys): TestVault {
-  const clock = new ManualClock();
+export function newVault({ folder, ring, trusted, breakGlass }: TestKeys, start?: string): TestVault {
+  const clock = new ManualClock(start);
   const blobs = new MemoryBlobStore(clock);
   return {
     blobs,
@@ -66,6 +67,7 @@ export function newVault({ folder, ring, trusted, breakGlass }: TestKeys): TestV
     progress: new RecordedProgress(),
     actor: () => Promise.resolve("ann@backups"),
     configuration: () => ({}),
+    policyOf: () => undefined,
   };
 }
 

@@ -40,7 +40,7 @@ export async function demonstrate(cluster: DemoCluster, signal: AbortSignal): Pr
   heading("Another role reads it back, decrypts it, checks every digest, and countersigns");
   await typist.lifeboat("verify", "demo/latest", "--deep");
   heading("Out again");
-  await typist.lifeboat("export", "demo/latest", "--out", "snapshot.db");
+  await typist.lifeboat("export", "demo/good", "--out", "snapshot.db");
 
   heading("Restored by etcdutl, with its hash check, into a fresh etcd");
   const version = minorOf(

@@ -1,5 +1,6 @@
 import { isLifeboatError } from "../../errors.ts";
 import { checkSealed, stateOfSealed } from "../../store/sealed-object.ts";
+import type { JudgePorts } from "../judge.ts";
 import { resolveRef } from "../ref.ts";
 import { askReplica } from "./standing.ts";
 import type { StandingPorts } from "./standing.ts";
@@ -18,11 +19,14 @@ export interface WholeCopy {
  * The replicas that have what `ref` names: a manifest that is believed, and data of the size and with the checksum that it says. Asks all of them at once, each for at most
  * ten seconds twice; one that does not answer, or whose copy does not hold, is left out.
  */
-export async function wholeCopies(ports: Omit<StandingPorts, "blobs">, ref: string): Promise<readonly WholeCopy[]> {
+export async function wholeCopies(
+  ports: Omit<StandingPorts, "blobs"> & Pick<JudgePorts, "policyOf">,
+  ref: string,
+): Promise<readonly WholeCopy[]> {
   const copies = await Promise.all(
     ports.replicas.map(async (replica): Promise<WholeCopy | undefined> => {
       const found = await askReplica(replica, ports, async (blobs, signal) => {
-        const { manifest } = await resolveRef({ blobs, trusted: ports.trusted }, ref, signal);
+        const { manifest } = await resolveRef({ ...ports, blobs }, ref, signal);
         const { stored } = manifest;
         return stored.kind === "sealed" && (await stateOfSealed(blobs, stored, signal)).state === "present"
           ? { manifest, stored }

@@ -1,0 +1,51 @@
+import { findCluster } from "../shared/config/find-cluster.ts";
+import type { JsonDocument } from "../shared/contract/documents.ts";
+import { checkRpo } from "../shared/jobs/check.ts";
+import type { RpoCheck } from "../shared/jobs/check.ts";
+import { readUntil } from "../shared/store/read-until.ts";
+import { wire } from "../shared/wire.ts";
+import type { Register } from "./command.ts";
+import { print, printJson } from "./console.ts";
+import { formatAge, printable } from "./format.ts";
+
+/** `lifeboat check`. */
+export const registerCheck: Register = (program, run) => {
+  program
+    .command("check")
+    .summary("whether the newest good snapshot is within the rpo, for monitoring")
+    .description(
+      "Say of each cluster of the configuration whether its newest good snapshot is within the cluster's rpo: one line a cluster, from metadata alone. The exit code is 0 where all are, 6 where one is not, and 5 where the store could not be asked.",
+    )
+    .argument("[cluster]", "only this cluster")
+    .addHelpText("after", "\nExample:\n  $ lifeboat check prod")
+    .action((cluster: string | undefined) =>
+      run(async (session) => {
+        const loaded = await session.loadConfig();
+        const names = cluster === undefined ? Object.keys(loaded.config.clusters) : [cluster];
+        const asked = names.map((name) => ({ name, rpoMs: findCluster(loaded, name).rpo }));
+        const ports = await wire(loaded, session.surroundings);
+        const vault = { ...ports, blobs: readUntil(ports.blobs, session.console.signal) };
+        const checks = await Promise.all(asked.map(({ name, rpoMs }) => checkRpo(vault, name, rpoMs)));
+        if (session.json) printJson(session.console, "check", { clusters: checks.map(toJson) });
+        else for (const each of checks) print(session.console, printable(lineOf(each)));
+        return checks.every(({ problems }) => problems.length === 0) ? 0 : 6;
+      }),
+    );
+};
+
+/** As monitors read it: the state first. */
+function lineOf({ cluster, rpoMs, good, problems }: RpoCheck): string {
+  const state = problems.length === 0 ? "OK" : "CRITICAL";
+  const age = good === undefined ? "" : `: ${cluster}/${good.id} is good and ${formatAge(good.ageMs)} old (rpo ${formatAge(rpoMs)})`;
+  return `${state} ${cluster}${age}${problems.length === 0 ? "" : `: ${problems.join("; ")}`}`;
+}
+
+function toJson({ cluster, rpoMs, good, problems }: RpoCheck): JsonDocument<"check">["clusters"][number] {
+  return {
+    cluster,
+    ok: problems.length === 0,
+    rpoSeconds: Math.round(rpoMs / 1000),
+    good: good === undefined ? null : { ref: `${cluster}/${good.id}`, takenAt: good.takenAt, ageSeconds: Math.floor(good.ageMs / 1000) },
+    problems,
+  };
+}

@@ -1,0 +1,32 @@
+import type { JsonDocument } from "../shared/contract/documents.ts";
+import type { AuditedVerification, VerifyResult } from "../shared/jobs/verify.ts";
+import { describeReceipt } from "./describe.ts";
+import { goodJson, reasonsIn } from "./goodness.ts";
+
+/** What a verification of any depth gives. */
+export type Verified = VerifyResult & Partial<Omit<AuditedVerification, keyof VerifyResult>>;
+
+export function nameOf({ manifest }: VerifyResult): string {
+  return `${manifest.cluster}/${manifest.id}`;
+}
+
+/** What holds, whether the snapshot is good, and what was left; `unread` says how it is read back, where it was not countersigned. */
+export function textOf(result: Verified, unread = ""): string {
+  const { checks, lacks, countersignature, custody } = result;
+  const held = checks.join(", ");
+  const first =
+    lacks.length === 0 ? `${nameOf(result)} is good: ${held}` : `${nameOf(result)} holds: ${held}\nnot good: ${reasonsIn(lacks)}`;
+  const second = countersignature === undefined ? unread : `countersigned: ${countersignature}`;
+  return `${first}\n${second}${custody === undefined ? "" : `\ncustody: ${describeReceipt(custody)}`}`;
+}
+
+export function notGood(result: VerifyResult): string {
+  return `${nameOf(result)} is not good: ${reasonsIn(result.lacks)}`;
+}
+
+/** The fields that a verification alone and one of many have in common. */
+export function checkedJson(
+  result: VerifyResult,
+): Pick<Extract<JsonDocument<"verify">, { readonly ref: unknown }>, "ref" | "good" | "lacks" | "checks" | "manifestDigest"> {
+  return { ref: nameOf(result), ...goodJson(result.lacks), checks: result.checks, manifestDigest: result.digest };
+}

@@ -1,0 +1,70 @@
+import type { JsonDocument } from "../shared/contract/documents.ts";
+import { isLifeboatError, messageOf } from "../shared/errors.ts";
+import type { LifeboatError } from "../shared/errors.ts";
+import { verifyMissing } from "../shared/jobs/verify-missing.ts";
+import type { MissingOutcome } from "../shared/jobs/verify-missing.ts";
+import type { Session } from "./command.ts";
+import { printDone, printJson, tell } from "./console.ts";
+import { exitCodeOf } from "./exit-codes.ts";
+import type { ExitCode } from "./exit-codes.ts";
+import { printable } from "./format.ts";
+import { checkedJson, notGood, textOf } from "./verified.ts";
+
+/** What is gravest comes first. */
+const GRAVEST: readonly ExitCode[] = [4, 5, 1, 3, 2, 6, 0];
+
+/** `lifeboat verify CLUSTER --missing`: each one is reported as it ends. */
+export async function verifyAllMissing(
+  session: Session,
+  ports: Parameters<typeof verifyMissing>[0],
+  cluster: string,
+  withinMs: number | undefined,
+): Promise<ExitCode> {
+  const { console, json } = session;
+  const outcomes: MissingOutcome[] = [];
+  let interruption: LifeboatError | undefined;
+  try {
+    for await (const outcome of verifyMissing(ports, cluster, { withinMs, signal: console.signal })) {
+      outcomes.push(outcome);
+      if ("verified" in outcome) {
+        const { verified } = outcome;
+        if (!json) printDone(console, textOf(verified));
+        if (verified.lacks.length > 0 && console.quiet === true) tell(console, `warning: ${notGood(verified)}`);
+      } else {
+        tell(console, `${cluster}/${outcome.id}: ${printable(outcome.error.message)}`);
+        if (outcome.error.hint !== undefined) tell(console, `hint: ${printable(outcome.error.hint)}`);
+      }
+    }
+  } catch (error) {
+    if (!isLifeboatError(error, "interrupted")) throw error;
+    interruption = error;
+  }
+  if (json) printJson(console, "verify", { cluster, level: "deep", snapshots: outcomes.map((each) => missingJson(cluster, each)) });
+  if (interruption !== undefined) {
+    tell(console, console.signal.aborted ? messageOf(console.signal.reason) : interruption.message);
+    return 130;
+  }
+  if (outcomes.length === 0 && !json) printDone(console, `nothing of ${cluster} is missing a countersignature`);
+  const codes = new Set(outcomes.map((each) => ("error" in each ? exitCodeOf(each.error) : each.verified.lacks.length === 0 ? 0 : 6)));
+  return GRAVEST.find((code) => codes.has(code)) ?? 0;
+}
+
+function missingJson(cluster: string, outcome: MissingOutcome): MissingJson {
+  if ("verified" in outcome) {
+    const { countersignature, custody } = outcome.verified;
+    return { ...checkedJson(outcome.verified), countersignature, custody, error: null };
+  }
+  const { id, error } = outcome;
+  return {
+    ref: `${cluster}/${id}`,
+    good: false,
+    lacks: [error.message],
+    checks: [],
+    manifestDigest: null,
+    countersignature: null,
+    custody: null,
+    error: { code: error.code, message: error.message },
+  };
+}
+
+type MissingJson = Extract<JsonDocument<"verify">, { readonly snapshots: unknown }>["snapshots"][number];
