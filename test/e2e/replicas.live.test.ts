@@ -198,6 +198,9 @@ describe("where the primary has lost something", () => {
     expect(`${code}: ${stderr}`).toMatch(/^0: /);
     const { id } = backedUp.parse(JSON.parse(stdout));
     ref = `prod/${id}`;
+    // The countersignature comes with a copy.
+    expect(await place.here("verify", ref, "--deep")).toMatchObject({ code: 0 });
+    for (const replica of ["shelf", "cloud"]) expect(await place.here("copy", ref, "--to", replica)).toMatchObject({ code: 0 });
     const [name = ""] = await readdir(place.path("vault/clusters/prod/data"));
     data = place.path(`vault/clusters/prod/data/${name}`);
     manifest = place.path(`vault/clusters/prod/snapshots/${id}.json`);
@@ -338,7 +341,11 @@ test("from S3 with versions to S3 with versions: data is read where it lies, tho
   const failed = await place.here("export", "prod/latest", "--out", "out.db");
   expect(`${failed.code}: ${failed.stderr}`).toMatch(/^5: /);
   expect(failed.stderr).toMatch(/the replica cloud has a whole copy: lifeboat export prod\/\w+ --out out\.db --from cloud/);
-  expect(await place.here("export", "prod/latest", "--out", "out.db", "--from", "cloud")).toMatchObject({ code: 0 });
+  // Its countersignature there is by a key that this configuration does not trust.
+  const [, ref = ""] = /lifeboat export (prod\/\w+)/.exec(failed.stderr) ?? [];
+  const fromCloud = ["export", ref, "--out", "out.db", "--from", "cloud"];
+  expect(await place.here(...fromCloud)).toMatchObject({ code: 2, stderr: saying(`${ref} is not good: not countersigned`) });
+  expect(await place.here(...fromCloud, "--unverified")).toMatchObject({ code: 0 });
 });
 
 test("a replica that cannot be reached fails no backup: it is told, with what fills it later, and ls goes on", async () => {
