@@ -404,7 +404,7 @@ test("ls shows what there is at once, and waits two seconds more for a replica t
     // Each snapshot is a line of a terminal's 80 columns, with replicas too.
     const [head, line] = stdout.split("\n");
     expect([head, line?.length]).toEqual([saying("SNAPSHOT"), expect.any(Number)]);
-    expect(line).toMatch(/^prod\/\w+ .* no$/);
+    expect(line).toMatch(/^prod\/\w+ .* not verified$/);
     expect(line?.length).toBeLessThanOrEqual(80);
     expect(stdout).toMatch(/replica shelf: +has none of these[^]*replica silent: +unknown/);
     expect({ code, stderr }).toEqual({ code: 0, stderr: saying("did not answer 2 s after the store had") });
