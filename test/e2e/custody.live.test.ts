@@ -103,7 +103,7 @@ describe("the command", () => {
     const { code, stdout, stderr } = await place.here("custody", "prod");
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toMatch(
-      /^RECORD +TIME +EVENT +BY +ACTOR +ABOUT +WHY\n1 +\S+ \S+Z +lineage-opened +snapshot +\S+@\S+ +lineage\/1\.json +first-backup\n2 .* backup +snapshot +\S+ +snapshots\/\w+\.json\n3 .* verified +audit /,
+      /^RECORD +TIME +EVENT +BY +ACTOR +ABOUT +WHY\n1 +\S+ \S+Z +lineage-opened +snapshot +\S+@\S+ +lineage\/1\.json +first-backup\n2 .* backup +snapshot +\S+ +\w+Z\n3 .* verified +audit /,
     );
     const json: unknown = JSON.parse((await place.here("custody", "prod", "--json")).stdout);
     expect(json).toMatchObject({
