@@ -521,8 +521,8 @@ describe("etcd", () => {
       findings: [{ code: "new-lineage", severity: "problem" }],
     });
     const { code, stderr, stdout } = await lifeboatHere(["backup", "prod", "--json"], copy);
-    expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ lineage: 2 });
+    expect(code).toBe(6);
+    expect(JSON.parse(stdout)).toMatchObject({ lineage: 2, lineageAttention: { number: 2 } });
     expect(stderr).toContain("lineage 2 begins, and the snapshots of lineage 1 are frozen");
   });
 });
