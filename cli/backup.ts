@@ -70,26 +70,28 @@ async function backUp(session: Session, cluster: string, slot: Date | undefined,
   const progress = new ConsoleProgress(session.console);
   const { signal } = session.console;
   const { result, ports } = await session
-    .withCluster(cluster, async (opened, { etcd, limits, policy }) => {
+    .withCluster(cluster, async (opened, { etcd, limits, policy, rpoMs }) => {
       const all = { ...opened, progress };
-      return { result: await backup({ ...all, etcd }, { cluster, slot, limits, policy, signal }), ports: all };
+      return { result: await backup({ ...all, etcd }, { cluster, slot, rpoMs, limits, policy, signal }), ports: all };
     })
     .finally(() => progress.close());
   const snapshots = [{ manifest: result.manifest, digest: result.manifestDigest }, ...result.furtherCopies];
   const copies = copy ? await copyToReplicas(ports, snapshots, { purpose: "snapshot", signal }) : [];
   progress.close();
   for (const problem of result.notWrapped) tell(session.console, `warning: ${problem}`);
+  for (const doubt of result.doubts)
+    tell(session.console, `warning: ${doubt}\nhint: back up without --slot, and find out who can sign with the snapshot key`);
   warnOf(session.console, copies);
   const exitCode = exitCodeFor(result, copies);
   const isTold = session.console.quiet !== true || exitCode !== 0;
   return { exitCode, document: documentOf(result, copies), text: isTold ? textOf(result, copies) : undefined };
 }
 
-function exitCodeFor({ manifest, notWrapped, lineageAttention, lineageFaults }: BackupResult, copies: readonly ReplicaOutcome[]): ExitCode {
+function exitCodeFor({ manifest, notWrapped, doubts, lineageAttention, lineageFaults }: BackupResult, copies: readonly ReplicaOutcome[]): ExitCode {
   // The snapshot stands; what was interrupted is its copy.
   if (copies.some((each) => each.outcome === "failed" && each.error.code === "interrupted")) return 130;
   const isLineageInDoubt = lineageAttention !== undefined || lineageFaults.length > 0;
-  return attentionOf(manifest).length > 0 || notWrapped.length > 0 || replicasNeedAttention(copies) || isLineageInDoubt ? 6 : 0;
+  return attentionOf(manifest).length > 0 || notWrapped.length + doubts.length > 0 || replicasNeedAttention(copies) || isLineageInDoubt ? 6 : 0;
 }
 
 function parseSlot(text: string | undefined): Date | undefined {
@@ -103,13 +105,15 @@ function parseSlot(text: string | undefined): Date | undefined {
 }
 
 function documentOf(result: BackupResult, copies: readonly ReplicaOutcome[]): JsonDocument<"backup"> {
-  const { manifest, manifestDigest, existing, furtherCopies, phases, notWrapped, lineageAttention, lineageFaults } = result;
+  const { manifest, manifestDigest, existing, committedBy, doubts, furtherCopies, phases, notWrapped, lineageAttention, lineageFaults } = result;
   const { source } = manifest.etcd;
   return {
     id: manifest.id,
     cluster: manifest.cluster,
     ref: `${manifest.cluster}/${manifest.id}`,
     existing,
+    committedBy,
+    doubts,
     revision: revisionOf(manifest),
     databaseBytes: manifest.snapshot.bytes - TRAILER_BYTES,
     storedBytes: manifest.stored.bytes,

@@ -8,12 +8,12 @@ import { serve } from "./serve.ts";
 export const handler = serve({
   schema: backupEvent,
   failed: "backupFailed",
-  async run({ cluster, slot }, { loaded, ports, signal, connected }) {
+  async run({ cluster, slot, execution }, { loaded, ports, signal, connected }) {
     const { clock } = ports;
     const { rpo } = findCluster(loaded, cluster);
     const startedMs = clock.monotonicMs();
-    const result = await connected(({ etcd, limits, policy }) =>
-      backup({ ...ports, etcd }, { cluster, ...(slot === undefined ? {} : { slot }), limits, policy, signal }),
+    const result = await connected(({ etcd, limits, policy, rpoMs }) =>
+      backup({ ...ports, etcd }, { cluster, ...(slot === undefined ? {} : { slot }), execution, rpoMs, limits, policy, signal }),
     );
     const outcome = outcomeOf(result);
     const durationMs = clock.monotonicMs() - startedMs;

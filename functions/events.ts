@@ -18,6 +18,7 @@ export const backupEvent = z.object({
       return z.NEVER;
     })
     .optional(),
+  execution: z.string().min(1).max(2048).optional(),
 });
 
 export const verifyEvent = z.object({ cluster, id: z.string().refine((id) => parseId(id) !== undefined, "is not a snapshot's id") });

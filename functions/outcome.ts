@@ -2,17 +2,19 @@ import type { BackupResult } from "../shared/jobs/backup.ts";
 import { attentionOf, dissentersOf } from "../shared/manifest/attention.ts";
 import { howToAccept } from "../shared/manifest/lineages.ts";
 import type { Manifest } from "../shared/manifest/schema.ts";
+import { SKEW_MS } from "../shared/manifest/slot.ts";
 import type { BackupOutcome } from "../shared/service.ts";
 import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
 import type { Measured } from "./metrics.ts";
 
 /** What the state machine is told of a backup. */
 export function outcomeOf(result: BackupResult): BackupOutcome {
-  const { manifest, manifestDigest, existing, custody, notWrapped, lineageAttention, lineageFaults } = result;
+  const { manifest, manifestDigest, existing, committedBy, doubts, custody, notWrapped, lineageAttention, lineageFaults } = result;
   const { cluster, id, lineage, proof, quarantine, snapshot, stored } = manifest;
   const findings = [
     ...attentionOf(manifest),
     ...notWrapped,
+    ...doubts,
     ...(lineageAttention === undefined ? [] : [`${lineageAttention.message}; ${howToAccept(cluster, lineageAttention.number)}`]),
     ...lineageFaults.map(({ message }) => message),
   ];
@@ -20,6 +22,7 @@ export function outcomeOf(result: BackupResult): BackupOutcome {
     cluster,
     id,
     existing,
+    committedBy,
     manifestDigest,
     proof: proof.agreement === "off" ? "off" : proof.status,
     quarantined: quarantine !== undefined,
@@ -37,10 +40,12 @@ export function outcomeOf(result: BackupResult): BackupOutcome {
 const DAY_MS = 86_400_000;
 
 /**
- * Whether a snapshot ends the silence of its cluster at `now`. Not one that is older than the rpo: somebody ran the execution of an old slot again, and what lies between is as unsaved as before.
+ * Whether a snapshot ends the silence of its cluster at `now`. Not one that is older than the rpo: somebody ran the execution of an old slot again, and what lies between is as unsaved as before. Nor one
+ * that claims to be made later than now.
  */
 export function isRecent({ createdAt }: Manifest, now: Date, rpoMs: number): boolean {
-  return now.getTime() - Date.parse(createdAt) <= rpoMs;
+  const ageMs = now.getTime() - Date.parse(createdAt);
+  return ageMs >= -SKEW_MS && ageMs <= rpoMs;
 }
 
 /** What CloudWatch is told of it at `now`. */
@@ -50,8 +55,9 @@ export function measure(
   now: Date,
   rpoMs: number,
 ): Measured {
-  const { proof, quarantined, dissenters, databaseBytes, storedBytes } = outcome;
-  const committed = isRecent(manifest, now, rpoMs) ? 1 : 0;
+  const { proof, quarantined, dissenters, databaseBytes, storedBytes, committedBy } = outcome;
+  // Of a start that is delivered twice the first run counts. A slot that was claimed by who stole the writer's key counts for none, and silence is told.
+  const committed = committedBy === "this-run" && isRecent(manifest, now, rpoMs) ? 1 : 0;
   return {
     backupCommitted: committed,
     backupProven: proof !== "unproven" && !quarantined ? committed : 0,

@@ -24,6 +24,13 @@ export interface Step {
   readonly seconds: number;
 }
 
+/**
+ * What a step is called with, as JSONata: the state's input, and for a backup the execution's ARN besides, which the input cannot replace. Each retry of the execution has the same, and nobody knows it before it runs.
+ */
+export function eventOf(name: "backup" | "verify"): string {
+  return name === "backup" ? '$merge([$states.input, {"execution": $states.context.Execution.Id}])' : "$states.input";
+}
+
 /** Beside what a function needs: Lambda ends it first, and says so. */
 const LEEWAY_SECONDS = 60;
 /** A second and a third attempt, 30 s and 60 s later: a leader is elected in seconds, a member restarts in less than a minute. What lasts longer is for the next slot. */

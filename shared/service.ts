@@ -45,6 +45,8 @@ export interface BackupEvent {
   readonly cluster: string;
   /** The scheduled time (ISO 8601 in UTC); left out for a backup by hand. */
   readonly slot?: string;
+  /** The ARN of the execution, which the state machine adds: a retry of it knows its own snapshot by this. */
+  readonly execution?: string;
 }
 
 /** What the backup function returns, and the verify function takes. */
@@ -53,6 +55,8 @@ export interface BackupOutcome {
   readonly id: string;
   /** True where the slot was backed up before. */
   readonly existing: boolean;
+  /** Whose snapshot it is: this execution's (also where a retry of it found it), or that of another run, which counts as no backup of this one. */
+  readonly committedBy: "this-run" | "another-run";
   readonly manifestDigest: string;
   readonly proof: "proven" | "unproven" | "off";
   readonly quarantined: boolean;
@@ -105,7 +109,7 @@ export const METRIC_DIMENSIONS = { service: "service", cluster: "cluster" } as c
 
 /** Metrics that the functions write (EMF), each with service and cluster as its dimensions. Counts, unless the name ends in a unit. */
 export const METRICS = {
-  /** A backup ended with a committed snapshot, whatever its proof; 0 where that is an old one, older than the rpo. Its absence is what the dead man's alarm tells. */
+  /** A backup ended with a committed snapshot, whatever its proof; 0 where that is an old one, older than the rpo, or another run's. Its absence is what the dead man's alarm tells. */
   backupCommitted: "BackupCommitted",
   /** A committed snapshot is proven (or the proof is off for its cluster) and not in quarantine; 0 as above. */
   backupProven: "BackupProven",

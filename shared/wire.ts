@@ -71,6 +71,8 @@ export interface ConnectedCluster {
   readonly etcd: EtcdSource;
   readonly limits: StreamLimits;
   readonly policy: AgreementPolicy;
+  /** How old the newest good snapshot may be, in milliseconds: the configuration's rpo. */
+  readonly rpoMs: number;
 }
 
 /**
@@ -144,6 +146,7 @@ export async function connectCluster(loaded: LoadedConfig, name: string, surroun
     etcd,
     limits: { idleMs: idle, totalMs: total },
     policy: { agreement: cluster.agreement, voters: cluster.voters, hashKvMs: hashKv },
+    rpoMs: cluster.rpo,
   };
 }
 

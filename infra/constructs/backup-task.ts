@@ -5,6 +5,7 @@ import type { Role } from "aws-cdk-lib/aws-iam";
 import { Construct } from "constructs";
 import { ENVIRONMENT, stateMachineName, TASK } from "../../shared/service.ts";
 import { acknowledge } from "../acknowledge.ts";
+import { eventOf } from "../definition.ts";
 import type { Step } from "../definition.ts";
 import type { DeployedCluster, Deployment } from "../deployment.ts";
 import type { TaskSizes } from "../sizes.ts";
@@ -86,7 +87,7 @@ export class BackupTask extends Construct {
               Name: container.containerName,
               Environment: [
                 { Name: TASK.token, Value: "{% $states.context.Task.Token %}" },
-                { Name: TASK.event, Value: "{% $string($states.input) %}" },
+                { Name: TASK.event, Value: `{% $string(${eventOf(name)}) %}` },
               ],
             },
           ],

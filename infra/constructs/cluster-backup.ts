@@ -5,6 +5,7 @@ import type { StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
 import { LifeboatError } from "../../shared/errors.ts";
 import { METRICS } from "../../shared/service.ts";
+import { eventOf } from "../definition.ts";
 import type { Step } from "../definition.ts";
 import { clusterNamed } from "../deployment.ts";
 import type { Deployment } from "../deployment.ts";
@@ -97,7 +98,7 @@ function asFunction({ function: made }: BackupFunction, name: FunctionName, seco
   return {
     step: {
       resource: `arn:${Aws.PARTITION}:states:::lambda:invoke`,
-      arguments: { FunctionName: made.functionArn, Payload: "{% $states.input %}" },
+      arguments: { FunctionName: made.functionArn, Payload: `{% ${eventOf(name)} %}` },
       outcome: "$states.result.Payload",
       seconds,
     },

@@ -10,6 +10,10 @@ export const backupDocument = object({
   cluster,
   ref,
   existing: z.boolean().describe("whether the slot was backed up before"),
+  committedBy: z
+    .enum(["this-run", "another-run"])
+    .describe("who committed the snapshot in the slot; by hand a run does not know its own retries"),
+  doubts: z.array(text).describe("sentences: why a person should look at the snapshot of another run"),
   revision,
   databaseBytes: bytes,
   storedBytes: bytes,

@@ -8,6 +8,7 @@ export const invokeDocument = object({
     cluster,
     id: text,
     existing: z.boolean(),
+    committedBy: z.enum(["this-run", "another-run"]),
     manifestDigest: digest,
     proof: z.enum(["proven", "unproven", "off"]),
     quarantined: z.boolean(),

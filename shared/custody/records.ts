@@ -1,5 +1,5 @@
 import { isLifeboatError } from "../errors.ts";
-import { custodyPrefix, sequenceInCustodyKey } from "../manifest/layout.ts";
+import { custodyKey, custodyPrefix, sequenceInCustodyKey } from "../manifest/layout.ts";
 import type { CustodyLog } from "../manifest/layout.ts";
 import type { CustodyRecord } from "../manifest/schema.ts";
 import { digestOf, openDocument } from "../manifest/signed-document.ts";
@@ -34,6 +34,12 @@ export function isFault(record: CustodyRecord | RecordFault): record is RecordFa
 /** 16 at a time: enough to hide the latency of an object store. */
 const PARALLEL_READS = 16;
 
+/** Where records are read, and whose are believed. */
+export interface RecordVault {
+  readonly blobs: BlobStore;
+  readonly trusted: TrustedKeys;
+}
+
 interface Options {
   /** Passes over objects that the store has from before, by its own clock. */
   readonly modifiedSince?: Date | undefined;
@@ -47,33 +53,14 @@ interface Options {
 
 /** Every record of a cluster's log in the order of their numbers, each signature and trust checked; one that vanishes meanwhile is passed over. Holds a few at a time. */
 export async function* readRecords(
-  vault: { readonly blobs: BlobStore; readonly trusted: TrustedKeys },
+  vault: RecordVault,
   cluster: string,
   { modifiedSince, log, last, onLeftOut }: Options = {},
 ): AsyncGenerator<FoundRecord, void, undefined> {
-  const read = async (key: string, sequence: number): Promise<FoundRecord | undefined> => {
-    try {
-      const object = await readLogObject(vault.blobs, key);
-      if (isOversized(object)) {
-        const message = `${key} in ${vault.blobs.location} has ${object.size} bytes, which no record has`;
-        return { sequence, key, digest: object.beginning, oversizedBytes: object.size, record: { code: "custody/altered", message } };
-      }
-      const placeholder = log === "primary-custody" ? openPlaceholder(object, vault.trusted, key, cluster, sequence) : undefined;
-      if (placeholder !== undefined) {
-        const { beginning, bytes } = placeholder;
-        const message = `${key} stands for an object of ${bytes} bytes in the place of record ${sequence} of the log that was copied: no record is so large, and it was not copied`;
-        return { sequence, key, digest: beginning, oversizedBytes: bytes, record: { code: "custody/altered", message } };
-      }
-      return { sequence, key, digest: digestOf(object), record: openRecord(object, vault.trusted, key, cluster, sequence) };
-    } catch (error) {
-      if (isLifeboatError(error, "verify/missing")) return undefined;
-      throw error;
-    }
-  };
   const waiting: Promise<FoundRecord | undefined>[] = [];
   const found = listRecords(vault.blobs, cluster, log, modifiedSince);
-  for await (const { key, sequence } of last === undefined ? found : lastOf(found, last, onLeftOut)) {
-    const reading = read(key, sequence);
+  for await (const { sequence } of last === undefined ? found : lastOf(found, last, onLeftOut)) {
+    const reading = readRecord(vault, cluster, sequence, { log });
     // It is awaited in its turn; until then a failure is not unhandled.
     reading.catch(() => undefined);
     waiting.push(reading);
@@ -119,6 +106,33 @@ async function* lastOf(
   leftOut += Math.max(0, kept.length - last);
   if (leftOut > 0) onLeftOut?.(leftOut);
   yield* kept.slice(-last);
+}
+
+/** The record under a number of a cluster's log, or undefined where there is none. */
+export async function readRecord(
+  { blobs, trusted }: RecordVault,
+  cluster: string,
+  sequence: number,
+  { log, signal }: { readonly log?: CustodyLog | undefined; readonly signal?: AbortSignal | undefined } = {},
+): Promise<FoundRecord | undefined> {
+  const key = custodyKey(cluster, sequence, log);
+  try {
+    const object = await readLogObject(blobs, key, signal);
+    if (isOversized(object)) {
+      const message = `${key} in ${blobs.location} has ${object.size} bytes, which no record has`;
+      return { sequence, key, digest: object.beginning, oversizedBytes: object.size, record: { code: "custody/altered", message } };
+    }
+    const placeholder = log === "primary-custody" ? openPlaceholder(object, trusted, key, cluster, sequence) : undefined;
+    if (placeholder !== undefined) {
+      const { beginning, bytes } = placeholder;
+      const message = `${key} stands for an object of ${bytes} bytes in the place of record ${sequence} of the log that was copied: no record is so large, and it was not copied`;
+      return { sequence, key, digest: beginning, oversizedBytes: bytes, record: { code: "custody/altered", message } };
+    }
+    return { sequence, key, digest: digestOf(object), record: openRecord(object, trusted, key, cluster, sequence) };
+  } catch (error) {
+    if (isLifeboatError(error, "verify/missing")) return undefined;
+    throw error;
+  }
 }
 
 function openRecord(bytes: Uint8Array, trusted: TrustedKeys, key: string, cluster: string, sequence: number): CustodyRecord | RecordFault {

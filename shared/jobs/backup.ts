@@ -17,7 +17,7 @@ import type { SnapshotName, SnapshotStore } from "../store/snapshot-store.ts";
 import type { AgreementPolicy } from "./ask-agreement.ts";
 import { planBackup } from "./backup-plan.ts";
 import type { BackupPlan } from "./backup-plan.ts";
-import { freeId, takeSlot, warnIfBehind } from "./backup-slot.ts";
+import { freeId, requireSlotInTime, takeSlot, warnIfBehind } from "./backup-slot.ts";
 import { readManifest } from "./catalog.ts";
 import type { FoundManifest } from "./catalog.ts";
 import { commitManifest } from "./commit-manifest.ts";
@@ -25,6 +25,7 @@ import type { Committed } from "./commit-manifest.ts";
 import { draftManifest } from "./draft-manifest.ts";
 import { readHistory } from "./history.ts";
 import type { KnownHistory } from "./history.ts";
+import { judgeExisting } from "./judge-existing.ts";
 import { openLineage } from "./lineage.ts";
 import { openFaults, readLineages } from "./lineages.ts";
 import type { Lineages } from "./lineages.ts";
@@ -50,6 +51,10 @@ export interface BackupRequest {
   readonly cluster: string;
   /** The scheduled time; left out for a backup by hand. */
   readonly slot?: Date;
+  /** The configuration's rpo: a slot may be given so long afterwards, and for a day at least. */
+  readonly rpoMs: number;
+  /** What names this run and each retry of it: the ARN of an execution. By hand there is none. */
+  readonly execution?: string | undefined;
   readonly limits: StreamLimits;
   readonly policy: AgreementPolicy;
   readonly signal?: AbortSignal;
@@ -58,8 +63,12 @@ export interface BackupRequest {
 export interface BackupResult {
   readonly manifest: Manifest;
   readonly manifestDigest: string;
-  /** True where the slot was already backed up, and this run took no snapshot. */
+  /** True where the slot was already backed up, and this run committed no snapshot. */
   readonly existing: boolean;
+  /** Who committed it: `another-run` has only its word for it, so it does not count as a backup of this one. By hand a run does not know its retries. */
+  readonly committedBy: "this-run" | "another-run";
+  /** Of another run's: why a person should look at it, one sentence each. */
+  readonly doubts: readonly string[];
   /** In quarantine, where each member gave a copy: all but the first. */
   readonly furtherCopies: readonly FoundManifest[];
   readonly phases: Readonly<Partial<Record<Step, number>>>;
@@ -84,11 +93,7 @@ export interface BackupResult {
 export async function backup(ports: BackupPorts, request: BackupRequest): Promise<BackupResult> {
   const { cluster, slot, signal } = request;
   const { clock, progress } = ports;
-  if (slot !== undefined && isAhead(idOfSlot(slot), clock.now())) {
-    throw new LifeboatError("usage", `the slot ${slot.toISOString()} is in the future`, {
-      hint: "check the time given, and this machine's clock",
-    });
-  }
+  if (slot !== undefined) await requireSlotInTime(ports, { ...request, slot }, clock.now());
   const phases = new Phases<Step>(clock, progress);
   const release = await phases.run("lock", () =>
     ports.lock.acquire(lockName(cluster, ports.etcd), {
@@ -113,14 +118,14 @@ async function backupLocked(ports: BackupPorts, request: BackupRequest, begun: B
   const { phases, custodian, startedAt } = begun;
   const place = await phases.run("slot", async () => {
     await requireTrustedKey(ports.keys, ports.trusted, "snapshot");
-    const found = await takeSlot(ports, cluster, request.slot, startedAt);
+    const found = await takeSlot(ports, cluster, request.slot, startedAt, signal);
     if (!found.taken) await warnIfBehind(ports, cluster, startedAt);
     return found;
   });
   if (place.taken) {
     const found = await readManifest(ports, cluster, place.id);
     await custodian.skip([subjectOf(found)], "the slot was backed up before");
-    return { ...asResult(found, begun, await readLineages(ports, cluster, signal)), existing: true };
+    return { ...asResult(found, begun, await readLineages(ports, cluster, signal)), ...(await judgeExisting(ports, found, request)) };
   }
 
   const survey = await phases.run("preflight", () => surveyCluster(ports.etcd, ports.clock, request.policy, signal));
@@ -140,7 +145,8 @@ async function backupLocked(ports: BackupPorts, request: BackupRequest, begun: B
   }
   const taken = await takeSnapshot(ports, takeRequest(run, first));
   const { found, existing } = await commit(run, first, taken);
-  if (existing || taken.alsoFrom.length === 0) return { ...asResult(found, begun, history.lineages, survey), existing };
+  if (existing) return { ...asResult(found, begun, history.lineages, survey), ...(await judgeExisting(ports, found, request)) };
+  if (taken.alsoFrom.length === 0) return asResult(found, begun, history.lineages, survey);
   const furtherCopies = await copyOthers(run, first, taken);
   return { ...asResult(found, begun, history.lineages, survey), furtherCopies };
 }
@@ -157,6 +163,8 @@ function asResult(
     manifest,
     manifestDigest: digest,
     existing: false,
+    committedBy: "this-run",
+    doubts: [],
     furtherCopies: [],
     phases: phases.milliseconds,
     custody: custodian.last,
@@ -226,6 +234,7 @@ async function commit(run: Run, name: SnapshotName, taken: Taken): Promise<Commi
       slot: request.slot,
       startedAt,
       createdAt,
+      execution: request.execution,
       survey,
       clusterId: plan.clusterId,
       lineage: opened[0]?.number ?? lineage.number,

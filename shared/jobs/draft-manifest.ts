@@ -15,6 +15,8 @@ export interface ManifestFacts {
   readonly slot: Date | undefined;
   readonly startedAt: Date;
   readonly createdAt: Date;
+  /** The execution that it is part of; undefined where nothing names the run. */
+  readonly execution: string | undefined;
   readonly survey: Survey;
   readonly clusterId: string;
   readonly lineage: number;
@@ -36,6 +38,7 @@ export function draftManifest(facts: ManifestFacts): Unsigned<"snapshot"> {
     slot: { time: toTheSecond(facts.slot ?? facts.startedAt).toISOString(), trigger: facts.slot === undefined ? "manual" : "slot" },
     startedAt: facts.startedAt.toISOString(),
     createdAt: facts.createdAt.toISOString(),
+    ...(facts.execution === undefined ? {} : { run: { execution: facts.execution } }),
     tool: TOOL,
     etcd: {
       clusterId: facts.clusterId,

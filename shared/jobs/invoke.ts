@@ -71,6 +71,8 @@ const outcomeSchema = z.object({
     cluster: z.string(),
     id: z.string(),
     existing: z.boolean(),
+    /** A service that was deployed before there was this field counted each. */
+    committedBy: z.enum(["this-run", "another-run"]).default("this-run"),
     manifestDigest: z.string(),
     proof: z.enum(["proven", "unproven", "off"]),
     quarantined: z.boolean(),

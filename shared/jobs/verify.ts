@@ -20,6 +20,7 @@ import type { FoundManifest } from "./catalog.ts";
 import { judge, readJudged } from "./judge.ts";
 import type { Judged, JudgePorts } from "./judge.ts";
 import { requireContentAsRecorded } from "./require-content.ts";
+import { requireNew, requirePlausible } from "./require-new.ts";
 import { resolveRef } from "./ref.ts";
 import { requireTrustedKey } from "./require-trusted-key.ts";
 
@@ -47,15 +48,31 @@ export interface AuditedVerification extends DeepVerification {
   readonly lineageFindings: readonly LineageFinding[];
 }
 
-const SHALLOW = ["signature", "trust", "presence", "size", "checksum"] as const;
-const DEEP = [...SHALLOW, "encryption", "stored digest", "snapshot digest", "trailer", "page tree", "hash", "HashKV"] as const;
+const PRESENT = ["presence", "size", "checksum"] as const;
+const SHALLOW = ["signature", "trust", "times", ...PRESENT] as const;
+const DEEP = [
+  "signature",
+  "trust",
+  "times",
+  "no replay",
+  ...PRESENT,
+  "encryption",
+  "stored digest",
+  "snapshot digest",
+  "trailer",
+  "page tree",
+  "hash",
+  "HashKV",
+] as const;
 
 /**
- * Checks a snapshot without opening it: signature and trust of its manifest; presence, size and checksum of its data. Throws what does not hold. Whether it is good is then what
+ * Checks a snapshot without opening it: signature, trust and times of its manifest; presence, size and checksum of its data. Throws what does not hold. Whether it is good is then what
  * the countersignatures in the store say.
  */
 export async function verifyShallow(ports: VerifyPorts, ref: string, signal?: AbortSignal): Promise<VerifyResult> {
   const found = await resolveRef(ports, ref, signal);
+  // Whether it was countersigned, and so may have been copied here since, is not asked.
+  await requirePlausible(ports, found, { known: true, signal });
   await ports.snapshots.check(found.manifest.stored, signal);
   const { lacks } = await readJudged({ ...ports, blobs: readUntil(ports.blobs, signal) }, found);
   return { ...found, lacks, checks: SHALLOW };
@@ -70,7 +87,7 @@ export async function readBack(ports: VerifyPorts, ref: string, signal?: AbortSi
 }
 
 /**
- * Reads the whole snapshot back, decrypts it, checks every digest and etcd's trailer, scans its pages again, and leaves the
+ * Holds a new snapshot against its neighbours, so that none is an older one once more; reads the whole of it back, decrypts it, checks every digest and etcd's trailer, scans its pages again, and leaves the
  * countersignature without which it is not good. Throws what does not hold, and then leaves none; the custody log is told either way.
  */
 export async function verifyDeep(ports: VerifyPorts, ref: string, signal?: AbortSignal): Promise<AuditedVerification> {
@@ -84,6 +101,7 @@ export async function verifyDeep(ports: VerifyPorts, ref: string, signal?: Abort
 export async function verifyFound(ports: VerifyPorts, found: FoundManifest, signal?: AbortSignal): Promise<DeepVerification> {
   const custodian = new Custodian(ports, found.manifest.cluster, "audit");
   try {
+    await requireNew(ports, found, signal);
     await requireWhole(ports, found.manifest, signal);
     const proof = await ports.snapshots.prove(found.manifest, found.manifest.stored, signal);
     for (const note of proof.notes) ports.progress.note("warn", note);

@@ -126,6 +126,8 @@ export const manifestSchema = z
     /** When the stream began, and when the manifest was made. */
     startedAt: instant,
     createdAt: instant,
+    /** Which run made it, where the run has a name: the ARN of the execution of a state machine. Other fields may follow. */
+    run: z.looseObject({ execution: z.string().min(1).max(2048) }).optional(),
     tool,
     etcd: z.looseObject({
       clusterId: hexId,

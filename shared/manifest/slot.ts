@@ -36,8 +36,11 @@ function parseInstant(text: string): Date | undefined {
   return Number.isNaN(date.getTime()) || date.toISOString().slice(0, 19) !== text.slice(0, 19) ? undefined : date;
 }
 
-/** Far enough for two clocks that disagree, and for a schedule that names its slot a little ahead. */
-export const SKEW_MS = 3_600_000;
+/**
+ * 15 minutes: how far two clocks may differ, of this machine, of who made a snapshot, and of the store. AWS refuses a request whose clock is further off (RequestTimeTooSkewed), and NTP keeps
+ * seconds. What lies further ahead is a claim on the future: of an hour, an hourly slot could be claimed before it came.
+ */
+export const SKEW_MS = 900_000;
 
 /** Whether an id stands for a time that had not come at `now`. No run makes such a one: an id in the future would stay the latest until then. */
 export function isAhead(id: string, now: Date): boolean {

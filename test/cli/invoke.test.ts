@@ -7,6 +7,7 @@ const OUTCOME: ExecutionOutcome = {
     cluster: "prod",
     id: "20261121T100000Z",
     existing: false,
+    committedBy: "this-run",
     manifestDigest: "sha256:1",
     proof: "proven",
     quarantined: false,

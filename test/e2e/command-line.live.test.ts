@@ -13,6 +13,7 @@ import { lifeboatHere, lifeboatJsonHere } from "../support/lifeboat-here.ts";
 import { lifeboat, lifeboatJson } from "../support/lifeboat.ts";
 import type { LifeboatOptions } from "../support/lifeboat.ts";
 import { anyText, saying } from "../support/matchers.ts";
+import { RECENT_SLOT, slotBefore } from "../support/recent-slot.ts";
 
 /** The command as a person meets it: a real etcd, wrong input, broken stores; in a process of its own where the process matters. */
 
@@ -47,7 +48,7 @@ beforeAll(async () => {
   folder = await temporaryFolder();
   await fillWithKubernetesData(cluster.connection, { megabytes: 5 });
   options = await initialise(cluster, folder.path);
-  const older = await lifeboatJsonHere(["backup", "prod", "--slot", "2026-01-02T03:04:05Z"], options);
+  const older = await lifeboatJsonHere(["backup", "prod", "--slot", RECENT_SLOT], options);
   const newer = await lifeboatJsonHere(["backup", "prod"], options);
   ids = [idOf(older), idOf(newer)];
   await lifeboatJsonHere(["verify", "prod/latest", "--deep"], options);
@@ -145,6 +146,11 @@ describe("wrong input is told in one line with the next step, and exit code 2", 
     ["preflight of one", ["preflight", "other"], /has no cluster other/],
     ["a slot that is no time", ["backup", "prod", "--slot", "noon"], /--slot "noon" is not a UTC time/],
     ["a slot in the future", ["backup", "prod", "--slot", "2999-01-01"], /in the future/],
+    [
+      "a slot of long ago",
+      ["backup", "prod", "--slot", "2026-01-02"],
+      /is older than a day, and was not backed up then[^]*hint: back up without a slot/,
+    ],
     ["a ref that is none", ["show", "prod"], /"prod" is not a ref\n.*CLUSTER\/latest/],
     ["a ref to nothing", ["show", "prod/20200101T000000Z"], /there is no snapshot prod\/20200101T000000Z/],
     ["a time before everything", ["verify", "prod@2001-01-01"], /no snapshot of prod taken at or before 2001/],
@@ -336,20 +342,19 @@ describe("--quiet", () => {
 
 describe("a slot", () => {
   test("is backed up once: a second run returns the first one's snapshot", async () => {
-    const again = await lifeboatJsonHere(["backup", "prod", "--slot", "2026-01-02T03:04:05Z"], options);
+    const again = await lifeboatJsonHere(["backup", "prod", "--slot", RECENT_SLOT], options);
     expect(again).toMatchObject({ id: ids[0], existing: true });
   });
 
   test("of two at once only one is committed, and both name it", async () => {
     const copy = await copyOf("two-at-once");
-    const both = await Promise.all([0, 1].map(() => lifeboatJson(["backup", "prod", "--slot", "2026-01-02T04:00:00Z"], copy)));
-    expect(both.map((each) => idOf(each))).toEqual(["20260102T040000Z", "20260102T040000Z"]);
+    const slot = slotBefore(30);
+    const both = await Promise.all([0, 1].map(() => lifeboatJson(["backup", "prod", "--slot", slot.time], copy)));
+    expect(both.map((each) => idOf(each))).toEqual([slot.id, slot.id]);
     expect(both).toEqual(
       expect.arrayContaining([expect.objectContaining({ existing: true }), expect.objectContaining({ existing: false })]),
     );
-    expect((await readdir(join(copy.cwd, "vault/clusters/prod/data"))).filter((name) => name.startsWith("20260102T040000Z"))).toHaveLength(
-      1,
-    );
+    expect((await readdir(join(copy.cwd, "vault/clusters/prod/data"))).filter((name) => name.startsWith(slot.id))).toHaveLength(1);
   });
 });
 

@@ -51,6 +51,7 @@ const OUTCOME: ExecutionOutcome = {
     cluster: "prod",
     id: "20261121T100000Z",
     existing: false,
+    committedBy: "this-run",
     manifestDigest: `sha256:${"0".repeat(64)}`,
     proof: "proven",
     quarantined: false,

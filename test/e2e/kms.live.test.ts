@@ -19,10 +19,11 @@ import type { KmsKeys } from "../support/kms-keys.ts";
 import { lifeboat, lifeboatJson } from "../support/lifeboat.ts";
 import type { LifeboatOptions } from "../support/lifeboat.ts";
 import { requireProgram } from "../support/programs.ts";
+import { RECENT_ID, RECENT_SLOT } from "../support/recent-slot.ts";
 
 /** The whole way of a snapshot with keys in KMS and etcd's password in Secrets Manager; the steps build on each other. */
 
-const OLD = "prod/20260102T030405Z";
+const OLD = `prod/${RECENT_ID}`;
 const keysJson = z.object({
   location: z.string(),
   signing: z.array(z.object({ purpose: z.enum(PURPOSES), fingerprint: z.string(), trusted: z.boolean() })),
@@ -109,7 +110,7 @@ test("keys shows those in KMS; a backup is refused until they are trusted", asyn
 });
 
 test("a snapshot is backed up, verified and exported, and opens with KMS and stock programs", async () => {
-  await lifeboatJson(["backup", "prod", "--slot", "2026-01-02T03:04:05Z"], options);
+  await lifeboatJson(["backup", "prod", "--slot", RECENT_SLOT], options);
   await run(["verify", OLD, "--deep"], 0);
   await run(["export", OLD, "--out", "snapshot.db"], 0);
   const { stored } = await manifestOf(OLD);
@@ -151,15 +152,15 @@ test("after the wrapping key went on, rewrap lets the old one go", async () => {
   await pointAlias(admin, keys.settings.wrap, next, false);
   const dry = (await run(["rewrap", "--dry-run"], 0)).stdout;
   expect(dry).toContain(`wrapping key: ${next}`);
-  expect(dry).toMatch(/prod\/20260102T030405Z +would be rewrapped/);
+  expect(dry).toMatch(new RegExp(`prod/${RECENT_ID} +would be rewrapped`));
   await expect(readdir(join(options.cwd, "vault/clusters/prod/rewraps"))).rejects.toMatchObject({ code: "ENOENT" });
   // The manifests name the old key, and no key is asked for that the configuration does not name.
   expect((await run(["rewrap", "prod"], 6)).stderr).toContain(`is wrapped by ${keys.wrap}, which is no key of the configuration`);
   await edit((text) => text.replace(/^keys: \{ kind: kms,/m, `$& retired: ["${keys.wrap}"],`));
-  expect((await run(["rewrap", "prod"], 0)).stdout).toMatch(/prod\/20260102T030405Z +rewrapped/);
+  expect((await run(["rewrap", "prod"], 0)).stdout).toMatch(new RegExp(`prod/${RECENT_ID} +rewrapped`));
   expect((await run(["rewrap"], 0)).stdout).not.toMatch(/ rewrapped/);
   // Both keys open it now, which is what somebody looks for before the old one is let go.
-  expect((await run(["show", "prod/20260102T030405Z"], 0)).stdout).toMatch(/^opened by: +kms key arn:\S+, kms key arn:\S+, break-glass /m);
+  expect((await run(["show", `prod/${RECENT_ID}`], 0)).stdout).toMatch(/^opened by: +kms key arn:\S+, kms key arn:\S+, break-glass /m);
 
   await admin.send(new DisableKeyCommand({ KeyId: keys.wrap }));
   await run(["export", OLD, "--out", "again.db"], 0);
@@ -167,7 +168,7 @@ test("after the wrapping key went on, rewrap lets the old one go", async () => {
   await run(["verify", OLD, "--deep"], 0);
   await run(["custody", "prod", "--verify"], 0);
   await rm(join(options.cwd, "vault/clusters/prod/rewraps"), { recursive: true });
-  expect((await run(["custody", "prod", "--verify"], 6)).stdout).toContain("clusters/prod/rewraps/20260102T030405Z-1.json");
+  expect((await run(["custody", "prod", "--verify"], 6)).stdout).toContain(`clusters/prod/rewraps/${RECENT_ID}-1.json`);
   // The verifier, which could not use the old key, wrapped it itself.
   await run(["export", OLD, "--out", "countersigned.db"], 0);
   await rm(join(options.cwd, "vault/clusters/prod/verified"), { recursive: true });

@@ -16,6 +16,7 @@ import { saying } from "../support/matchers.ts";
 import { newPlace } from "../support/place.ts";
 import type { Place } from "../support/place.ts";
 import { signalled } from "../support/signalled.ts";
+import { RECENT_ID, RECENT_SLOT } from "../support/recent-slot.ts";
 
 /** Replicas by the command: from a folder and from S3, to a folder and to S3, and back from each with the keys of the replica alone. */
 
@@ -172,14 +173,16 @@ describe("from a folder", () => {
   });
 
   test("--no-copy leaves the replicas as they are", async () => {
-    expect(await place.here("backup", "prod", "--slot", "2026-01-02T03:04:05Z", "--no-copy")).toMatchObject({ code: 0 });
+    expect(await place.here("backup", "prod", "--slot", RECENT_SLOT, "--no-copy")).toMatchObject({ code: 0 });
     expect((await place.here("ls")).stdout).toMatch(
-      /replica shelf: +lacks prod\/20260102T030405Z \(.*\nreplica cloud: +lacks prod\/20260102T030405Z \(/,
+      new RegExp(`replica shelf: +lacks prod/${RECENT_ID} \\(.*\\nreplica cloud: +lacks prod/${RECENT_ID} \\(`),
     );
-    const copied = await place.here("copy", "prod/20260102T030405Z", "--to", "shelf", "--json");
+    const copied = await place.here("copy", `prod/${RECENT_ID}`, "--to", "shelf", "--json");
     expect(copied.code).toBe(0);
-    expect(JSON.parse(copied.stdout)).toMatchObject({ ref: "prod/20260102T030405Z", replica: "shelf", outcome: "copied", conflicts: [] });
-    expect((await place.here("ls")).stdout).toMatch(/replica shelf: +has all 2 \(.*\nreplica cloud: +lacks prod\/20260102T030405Z \(/);
+    expect(JSON.parse(copied.stdout)).toMatchObject({ ref: `prod/${RECENT_ID}`, replica: "shelf", outcome: "copied", conflicts: [] });
+    expect((await place.here("ls")).stdout).toMatch(
+      new RegExp(`replica shelf: +has all 2 \\(.*\\nreplica cloud: +lacks prod/${RECENT_ID} \\(`),
+    );
   });
 });
 

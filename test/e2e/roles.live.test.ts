@@ -48,13 +48,14 @@ import type { KmsKeys } from "../support/kms-keys.ts";
 import { lifeboat, lifeboatJson } from "../support/lifeboat.ts";
 import type { LifeboatOptions } from "../support/lifeboat.ts";
 import { saying } from "../support/matchers.ts";
+import { RECENT_ID, RECENT_SLOT } from "../support/recent-slot.ts";
 
 /** The policies of docs/threat-model.md, given to users of an emulator that enforces them: each role can do its work, and nothing else. */
 
 const Bucket = "vault";
-const REF = "prod/20260102T030405Z";
-const CONTEXT = { cluster: "prod", snapshot: "20260102T030405Z" };
-const MANIFEST = "clusters/prod/snapshots/20260102T030405Z.json";
+const REF = `prod/${RECENT_ID}`;
+const CONTEXT = { cluster: "prod", snapshot: RECENT_ID };
+const MANIFEST = `clusters/prod/snapshots/${RECENT_ID}.json`;
 
 let cluster: EtcdCluster;
 let stack: MiniStack;
@@ -189,13 +190,13 @@ async function rolesOf({ kms, s3 }: Clients): Promise<unknown> {
 const every = (names: readonly string[], answer: string): Record<string, string> => Object.fromEntries(names.map((name) => [name, answer]));
 describe("the writer", () => {
   test("backs up and sees what is there", async () => {
-    const backedUp = await lifeboatJson(["backup", "prod", "--slot", "2026-01-02T03:04:05Z"], writer.options);
-    expect(backedUp).toMatchObject({ id: "20260102T030405Z" });
+    const backedUp = await lifeboatJson(["backup", "prod", "--slot", RECENT_SLOT], writer.options);
+    expect(backedUp).toMatchObject({ id: RECENT_ID });
     // The lineage is there already at the second one.
     await lifeboatJson(["backup", "prod"], writer.options);
     const listed = z.object({ snapshots: z.array(z.object({ id: z.string() })) }).parse(await lifeboatJson(["ls"], writer.options));
-    expect(listed.snapshots.map(({ id }) => id)).toContain("20260102T030405Z");
-    const { Contents = [] } = await account.s3.send(new ListObjectsV2Command({ Bucket, Prefix: "clusters/prod/data/20260102T030405Z" }));
+    expect(listed.snapshots.map(({ id }) => id)).toContain(RECENT_ID);
+    const { Contents = [] } = await account.s3.send(new ListObjectsV2Command({ Bucket, Prefix: `clusters/prod/data/${RECENT_ID}` }));
     dataKey = Contents[0]?.Key ?? "";
     expect(dataKey).not.toBe("");
   });
@@ -244,10 +245,7 @@ describe("the writer", () => {
   test("does not fill a replica, and says which role can", async () => {
     const text = await readFile(join(cwd, "lifeboat.yaml"), "utf8");
     await writeFile(join(cwd, "replica.yaml"), `${text}\nreplicas: [{ name: shelf, store: { kind: directory, path: ./shelf } }]\n`);
-    const { code, stderr } = await lifeboat(
-      ["backup", "prod", "--slot", "2026-01-02T03:04:05Z", "--config", "replica.yaml"],
-      writer.options,
-    );
+    const { code, stderr } = await lifeboat(["backup", "prod", "--slot", RECENT_SLOT, "--config", "replica.yaml"], writer.options);
     expect(code).toBe(6);
     expect(stderr).toContain(
       `${REF} is stored, and is not in the replica shelf: this role may not read the data of ${REF} in s3://${Bucket}/`,
@@ -342,7 +340,7 @@ describe("the desk", () => {
     const { kms, s3 } = desk;
     const allowed = {
       "read data": () => s3.send(get(dataKey)),
-      "put a bundle": () => s3.send(put("bundles/prod/20260102T030405Z/x/control.tar")),
+      "put a bundle": () => s3.send(put(`bundles/prod/${RECENT_ID}/x/control.tar`)),
     };
     expect(await answersTo(allowed)).toEqual(every(Object.keys(allowed), "allowed"));
     const { "sign a bundle": _, ...others } = above(desk);
@@ -362,7 +360,7 @@ describe("the desk", () => {
 describe("the reader", () => {
   test("lists, and verifies the custody log", async () => {
     const listed = z.object({ snapshots: z.array(z.object({ id: z.string() })) }).parse(await lifeboatJson(["ls"], reader.options));
-    expect(listed.snapshots.map(({ id }) => id)).toContain("20260102T030405Z");
+    expect(listed.snapshots.map(({ id }) => id)).toContain(RECENT_ID);
     expect(await lifeboatJson(["custody", "prod", "--verify"], reader.options)).toMatchObject({ verification: { holds: true } });
   });
 

@@ -20,6 +20,7 @@ import type { Outcome } from "../support/lifeboat.ts";
 import { saying } from "../support/matchers.ts";
 import { accountEnvironment, BUCKET, clientsOf, deployService } from "../support/service-lab.ts";
 import type { ServiceLab } from "../support/service-lab.ts";
+import { RECENT_ID, RECENT_SLOT } from "../support/recent-slot.ts";
 
 /** The functions in the roles of the synthesized stacks, on an emulator that enforces them: each does its work, and neither the other's. */
 
@@ -56,7 +57,7 @@ afterAll(async () => {
 });
 
 test("each role does its work, and the log names them", async () => {
-  const { status, output, cause } = await lab.ended(await lab.start({ cluster: "prod", slot: "2026-01-02T03:04:05Z" }));
+  const { status, output, cause } = await lab.ended(await lab.start({ cluster: "prod", slot: RECENT_SLOT }));
   expect({ status, cause, output }).toMatchObject({
     status: "SUCCEEDED",
     output: { backup: { proof: "proven" }, verify: { cluster: "prod" } },
@@ -119,15 +120,15 @@ test("the writer's role may not read what it wrote, nor open it, nor remove it",
         }),
       }),
     })
-    .parse(JSON.parse((await run(["show", "prod/20260102T030405Z", "--json"])).stdout));
+    .parse(JSON.parse((await run(["show", `prod/${RECENT_ID}`, "--json"])).stdout));
   const { key: Key, encryption } = manifest.stored;
   const [wrapping] = encryption.wrappings;
   const decrypt = new DecryptCommand({
     KeyId: wrapping?.key,
     CiphertextBlob: Buffer.from(wrapping?.ciphertext ?? "", "base64"),
-    EncryptionContext: { cluster: "prod", snapshot: "20260102T030405Z" },
+    EncryptionContext: { cluster: "prod", snapshot: RECENT_ID },
   });
-  const manifestKey = "clusters/prod/snapshots/20260102T030405Z.json";
+  const manifestKey = `clusters/prod/snapshots/${RECENT_ID}.json`;
   const bucket = { Bucket: BUCKET };
   expect({
     "read a manifest": await answerTo(s3.send(new GetObjectCommand({ ...bucket, Key: manifestKey }))),
@@ -174,7 +175,7 @@ test("the code that reads is refused what the writer wrote in the writer's role,
     return { name: FunctionName, role: Role };
   };
   const [writer, reader] = [find("prodBackup"), find("prodVerify")];
-  expect(await failureIn(writer.role, reader.name, { cluster: "prod", id: "20260102T030405Z" })).toMatch(
+  expect(await failureIn(writer.role, reader.name, { cluster: "prod", id: RECENT_ID })).toMatch(
     /^GetPublicKey with the key \S+ \(keys\.sign\.audit\) is denied in KMS/,
   );
   expect(await failureIn(reader.role, writer.name, { cluster: "prod" })).toMatch(

@@ -24,6 +24,7 @@ import { proxied } from "../support/proxied.ts";
 import type { Proxied } from "../support/proxied.ts";
 import { accountEnvironment, BUCKET, deployService } from "../support/service-lab.ts";
 import type { ServiceLab } from "../support/service-lab.ts";
+import { RECENT_ID, RECENT_SLOT } from "../support/recent-slot.ts";
 
 /**
  * The stacks of infra/ on an emulated AWS, with the functions of functions/ and a real etcd of three members with TLS and auth: what a person who deployed it sees.
@@ -40,8 +41,7 @@ let clientKey: string;
 /** What the topic said so far. */
 const notices: string[] = [];
 
-const SLOT = "2026-01-02T03:04:05Z";
-const REF = "prod/20260102T030405Z";
+const REF = `prod/${RECENT_ID}`;
 
 beforeAll(async () => {
   [cluster, stack, folder] = await Promise.all([
@@ -101,7 +101,7 @@ test("the schedule fires by itself, and a snapshot appears: proven, encrypted, s
         ...Target,
         Arn: Target?.Arn,
         RoleArn: Target?.RoleArn,
-        Input: Target?.Input?.replace("<aws.scheduler.scheduled-time>", SLOT),
+        Input: Target?.Input?.replace("<aws.scheduler.scheduled-time>", RECENT_SLOT),
       },
     }),
   );
@@ -113,8 +113,8 @@ test("the schedule fires by itself, and a snapshot appears: proven, encrypted, s
   expect({ status, output }).toMatchObject({
     status: "SUCCEEDED",
     output: {
-      backup: { cluster: "prod", id: "20260102T030405Z", existing: false, proof: "proven", quarantined: false, lineage: 1, findings: [] },
-      verify: { countersignature: saying("clusters/prod/verified/20260102T030405Z-") },
+      backup: { cluster: "prod", id: RECENT_ID, existing: false, proof: "proven", quarantined: false, lineage: 1, findings: [] },
+      verify: { countersignature: saying(`clusters/prod/verified/${RECENT_ID}-`) },
     },
   });
   const [data = ""] = await objects("clusters/prod/data/");
@@ -124,7 +124,7 @@ test("the schedule fires by itself, and a snapshot appears: proven, encrypted, s
 });
 
 test("from a laptop it is read as any other: listed, verified, exported, and told by the log", async () => {
-  expect(await lifeboatJsonHere(["ls", "prod"], lab.options)).toMatchObject({ snapshots: [{ id: "20260102T030405Z" }] });
+  expect(await lifeboatJsonHere(["ls", "prod"], lab.options)).toMatchObject({ snapshots: [{ id: RECENT_ID }] });
   expect(await lifeboatJsonHere(["verify", REF, "--deep"], lab.options)).toMatchObject({ good: true, level: "deep" });
   const out = join(folder.path, "snapshot.db");
   expect(await lifeboatHere(["export", REF, "--out", out], lab.options)).toMatchObject({ code: 0 });
@@ -146,11 +146,11 @@ test("from a laptop it is read as any other: listed, verified, exported, and tol
 });
 
 test("a start of the same slot that comes twice makes no second snapshot", async () => {
-  const twice = await Promise.all([lab.start({ cluster: "prod", slot: SLOT }), lab.start({ cluster: "prod", slot: SLOT })]);
+  const twice = await Promise.all([lab.start({ cluster: "prod", slot: RECENT_SLOT }), lab.start({ cluster: "prod", slot: RECENT_SLOT })]);
   for (const each of twice) {
     expect(await lab.ended(each)).toMatchObject({
       status: "SUCCEEDED",
-      output: { backup: { id: "20260102T030405Z", existing: true } },
+      output: { backup: { id: RECENT_ID, existing: true } },
     });
   }
   expect(await objects("clusters/prod/data/")).toHaveLength(1);
@@ -198,7 +198,7 @@ async function workerOf(name: string): Promise<number> {
 test("a function that is killed in the middle of its upload leaves nothing visible, is told of, and the next run works", async () => {
   const uploads = async (): Promise<number> =>
     (await lab.clients.s3.send(new ListMultipartUploadsCommand({ Bucket: BUCKET }))).Uploads?.length ?? 0;
-  const execution = await lab.start({ cluster: "slow", slot: SLOT });
+  const execution = await lab.start({ cluster: "slow", slot: RECENT_SLOT });
   await way.struck;
   await until("an upload has begun", 10_000, async () => (await uploads()) === 1);
   process.kill(await workerOf("slowBackup"), "SIGKILL");
@@ -208,7 +208,7 @@ test("a function that is killed in the middle of its upload leaves nothing visib
   expect((await lifeboatHere(["ls", "slow"], lab.options)).stdout).toBe("");
 
   way.mend();
-  const again = await lab.ended(await lab.start({ cluster: "slow", slot: SLOT }));
+  const again = await lab.ended(await lab.start({ cluster: "slow", slot: RECENT_SLOT }));
   expect(again).toMatchObject({ status: "SUCCEEDED", output: { backup: { existing: false, proof: "proven" } } });
   // What was begun and never finished is listed, and swept.
   expect(await uploads()).toBe(1);

@@ -13,6 +13,7 @@ import { fill } from "../etcd/support/fill.ts";
 import { functionPlace } from "../support/function-place.ts";
 import { invokeAll } from "../support/invoke-function.ts";
 import { saying } from "../support/matchers.ts";
+import { RECENT_ID, RECENT_SLOT } from "../support/recent-slot.ts";
 
 /** Fifty clusters (one etcd under many names) whose backups start in the same moment, in one process: what Lambda gives to fifty. */
 
@@ -45,13 +46,13 @@ test("each is backed up, the one that cannot be fails alone, and memory stays bo
   const watch = setInterval(() => (peak = Math.max(peak, process.memoryUsage.rss())), 20);
   const { settled, metrics } = await invokeAll(
     backup,
-    NAMES.map((name) => ({ cluster: name, slot: "2026-01-02T03:04:05Z" })),
+    NAMES.map((name) => ({ cluster: name, slot: RECENT_SLOT })),
   ).finally(() => clearInterval(watch));
 
   const failed = settled.filter(({ failure }) => failure !== undefined);
   expect(failed).toMatchObject([{ event: { cluster: BROKEN }, failure: { name: "etcd/unreachable", message: saying("hint: ") } }]);
   for (const { event, outcome } of settled.filter(({ failure }) => failure === undefined))
-    expect(outcome).toMatchObject({ cluster: event.cluster, id: "20260102T030405Z", existing: false, proof: "proven" });
+    expect(outcome).toMatchObject({ cluster: event.cluster, id: RECENT_ID, existing: false, proof: "proven" });
   // Each tells of itself: no metric of one run carries the name of another's cluster.
   const told = metrics.map((each) => z.object({ cluster: z.string(), BackupFailed: z.number() }).parse(each));
   expect(Object.fromEntries(told.map((each) => [each.cluster, each.BackupFailed]))).toEqual(

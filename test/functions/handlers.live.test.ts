@@ -20,11 +20,9 @@ import { invoke } from "../support/invoke-function.ts";
 import type { Invoked } from "../support/invoke-function.ts";
 import { saying } from "../support/matchers.ts";
 import type { Place } from "../support/place.ts";
+import { RECENT_ID, RECENT_SLOT, slotBefore } from "../support/recent-slot.ts";
 
 /** The handlers in this process, with an etcd that has auth on and a store in S3. The tests build on each other. */
-
-const SLOT = "2026-01-02T03:04:05Z";
-const ID = "20260102T030405Z";
 
 let cluster: EtcdCluster;
 let gateway: VersityGateway;
@@ -73,11 +71,11 @@ const asMetrics = (values: Readonly<Record<string, unknown>>): unknown => [
 ];
 
 test("a slot is backed up: outcome, metrics of its service and cluster, and a log in JSON without a secret", async () => {
-  const invoked = await invoke(backup, { cluster: "prod", slot: SLOT });
+  const invoked = await invoke(backup, { cluster: "prod", slot: RECENT_SLOT });
   expect(invoked.failure).toBeUndefined();
   expect(invoked.outcome).toEqual({
     cluster: "prod",
-    id: ID,
+    id: RECENT_ID,
     existing: false,
     manifestDigest: expect.stringMatching(/^sha256:[0-9a-f]{64}$/) as unknown,
     proof: "proven",
@@ -119,17 +117,17 @@ test("the same slot again gives the same snapshot, and takes none", async () => 
     return KeyCount;
   };
   expect(await objects()).toBe(1);
-  const { outcome } = await invoke(backup, { cluster: "prod", slot: SLOT });
-  expect(outcome).toMatchObject({ id: ID, existing: true, proof: "proven" });
+  const { outcome } = await invoke(backup, { cluster: "prod", slot: RECENT_SLOT });
+  expect(outcome).toMatchObject({ id: RECENT_ID, existing: true, proof: "proven" });
   expect(await objects()).toBe(1);
 });
 
 test("what was backed up is read back and countersigned; the command line reads it as any other", async () => {
-  const invoked = await invoke(verify, { cluster: "prod", id: ID, proof: "proven" });
+  const invoked = await invoke(verify, { cluster: "prod", id: RECENT_ID, proof: "proven" });
   expect(invoked.outcome).toEqual({
     cluster: "prod",
-    id: ID,
-    countersignature: saying(`clusters/prod/verified/${ID}-`),
+    id: RECENT_ID,
+    countersignature: saying(`clusters/prod/verified/${RECENT_ID}-`),
     custody: expect.stringMatching(/^\d+:sha256:[0-9a-f]{64}$/) as unknown,
     replicas: [],
     findings: [],
@@ -144,10 +142,10 @@ test("a slot of long ago that is run again ends no silence: nothing is newer tha
   const good = await readFile(config, "utf8");
   await writeFile(config, good.replace(/rpo: \S+/, "rpo: 1ms"));
   forgetContainer();
-  const again = await invoke(backup, { cluster: "prod", slot: SLOT });
-  expect(again.outcome).toMatchObject({ id: ID, existing: true });
+  const again = await invoke(backup, { cluster: "prod", slot: RECENT_SLOT });
+  expect(again.outcome).toMatchObject({ id: RECENT_ID, existing: true });
   expect(again.metrics).toEqual(asMetrics({ BackupCommitted: 0, BackupProven: 0, BackupFailed: 0 }));
-  expect((await invoke(verify, { cluster: "prod", id: ID })).metrics).toEqual(asMetrics({ Verified: 0, VerifyFailed: 0 }));
+  expect((await invoke(verify, { cluster: "prod", id: RECENT_ID })).metrics).toEqual(asMetrics({ Verified: 0, VerifyFailed: 0 }));
   await writeFile(config, good);
 });
 
@@ -160,7 +158,7 @@ test("who verifies fills the replicas; one that cannot be filled is told, and fa
   await writeFile(config, `${good}\nreplicas:\n${replica("near", near)}${replica("far", far)}`);
   // The container that served the test before keeps its own configuration.
   forgetContainer();
-  const invoked = await invoke(verify, { cluster: "prod", id: ID });
+  const invoked = await invoke(verify, { cluster: "prod", id: RECENT_ID });
   expect(invoked.failure).toBeUndefined();
   expect(invoked.outcome).toMatchObject({
     replicas: [
@@ -170,7 +168,7 @@ test("who verifies fills the replicas; one that cannot be filled is told, and fa
   });
   expect(invoked.metrics).toEqual(asMetrics({ Verified: 1, ReplicaFailed: 1, VerifyFailed: 0 }));
   expect(invoked.lines.map(({ message }) => message)).toEqual(
-    expect.arrayContaining([`prod/${ID} in the replica near: copied`, saying(`prod/${ID} in the replica far: `)]),
+    expect.arrayContaining([`prod/${RECENT_ID} in the replica near: copied`, saying(`prod/${RECENT_ID} in the replica far: `)]),
   );
   await expectNoSecret(invoked);
   const listed = await place.here("ls", "prod", "--json");
@@ -185,7 +183,7 @@ test("failures are named by their codes, so that a state machine can tell which 
   const strange = await invoke(backup, { cluster: "prod", slot: "tomorrow" });
   expect(strange.failure).toMatchObject({ name: "usage", message: saying('slot: "tomorrow" is not a UTC time') });
   expect(strange.metrics).toEqual(asMetrics({ BackupFailed: 1, KeyUnusable: 0 }));
-  expect(await invoke(backup, { slot: SLOT })).toMatchObject({ failure: { name: "usage" }, metrics: [] });
+  expect(await invoke(backup, { slot: RECENT_SLOT })).toMatchObject({ failure: { name: "usage" }, metrics: [] });
   expect((await invoke(backup, { cluster: "staging" })).failure).toMatchObject({
     name: "config/not-found",
     message: saying("no cluster staging"),
@@ -205,20 +203,21 @@ test("failures are named by their codes, so that a state machine can tell which 
 test("a warm container keeps its configuration until an invocation fails", async () => {
   const config = place.path("lifeboat.yaml");
   const good = await readFile(config, "utf8");
-  expect((await invoke(backup, { cluster: "prod", slot: SLOT })).failure).toBeUndefined();
+  expect((await invoke(backup, { cluster: "prod", slot: RECENT_SLOT })).failure).toBeUndefined();
   await writeFile(config, good.replace(/^version: 1/m, "version: 2"));
-  expect((await invoke(backup, { cluster: "prod", slot: SLOT })).failure).toBeUndefined();
+  expect((await invoke(backup, { cluster: "prod", slot: RECENT_SLOT })).failure).toBeUndefined();
   expect((await invoke(backup, { cluster: "staging" })).failure).toMatchObject({ name: "config/not-found" });
-  expect((await invoke(backup, { cluster: "prod", slot: SLOT })).failure).toMatchObject({
+  expect((await invoke(backup, { cluster: "prod", slot: RECENT_SLOT })).failure).toMatchObject({
     name: "config/invalid",
     message: saying("expected 1"),
   });
   await writeFile(config, good);
-  expect((await invoke(backup, { cluster: "prod", slot: SLOT })).failure).toBeUndefined();
+  expect((await invoke(backup, { cluster: "prod", slot: RECENT_SLOT })).failure).toBeUndefined();
 });
 
 test("a run whose time is up throws its upload away, tells the log, and the next one works", async () => {
   await fill(cluster, 30);
+  const slot = slotBefore(10);
   const owner = gateway.client();
   const uploads = async (): Promise<number> => (await owner.send(new ListMultipartUploadsCommand({ Bucket: bucket }))).Uploads?.length ?? 0;
   const stalled = Promise.withResolvers<void>();
@@ -226,7 +225,7 @@ test("a run whose time is up throws its upload away, tells the log, and the next
   const config = place.path("lifeboat.yaml");
   const good = await readFile(config, "utf8");
   await writeFile(config, good.replace(cluster.endpoints[0] ?? "", proxy.url));
-  const running = invoke(backup, { cluster: "prod", slot: "2026-01-03T00:00:00Z" }, 10_000);
+  const running = invoke(backup, { cluster: "prod", slot: slot.time }, 10_000);
   await stalled.promise;
   await vi.waitFor(async () => expect(await uploads()).toBe(1), 3000);
   const { failure, lines, metrics, ...invoked } = await running;
@@ -237,10 +236,10 @@ test("a run whose time is up throws its upload away, tells the log, and the next
   expect(await uploads()).toBe(0);
   owner.destroy();
   const listed = await place.here("ls", "prod");
-  expect(listed.stdout).not.toContain("20260103T000000Z");
+  expect(listed.stdout).not.toContain(slot.id);
   await writeFile(config, good);
-  expect((await place.here("custody", "prod")).stdout).toContain("interrupted: put of clusters/prod/data/20260103T000000Z");
-  expect((await invoke(backup, { cluster: "prod", slot: "2026-01-03T00:00:00Z" })).outcome).toMatchObject({
+  expect((await place.here("custody", "prod")).stdout).toContain(`interrupted: put of clusters/prod/data/${slot.id}`);
+  expect((await invoke(backup, { cluster: "prod", slot: slot.time })).outcome).toMatchObject({
     existing: false,
     proof: "proven",
   });

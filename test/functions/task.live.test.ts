@@ -27,6 +27,7 @@ import { sorted } from "../support/invoke-function.ts";
 import { saying } from "../support/matchers.ts";
 import { newPlace } from "../support/place.ts";
 import type { Place } from "../support/place.ts";
+import { RECENT_ID, RECENT_SLOT } from "../support/recent-slot.ts";
 
 /**
  * What runs in a container in place of a function, with the state machine of the service. The emulator has no Fargate: a queue takes its place, from which the test
@@ -139,7 +140,7 @@ async function endOf(
 }
 
 test("a task backs up, another verifies, and the state machine has the outcome of both", async () => {
-  const execution = await start({ cluster: "prod", slot: "2026-01-02T03:04:05Z" });
+  const execution = await start({ cluster: "prod", slot: RECENT_SLOT });
   const backup = await runStarted();
   expect(backup).toMatchObject({ step: "backup", exitCode: 0, metrics: [{ BackupProven: 1 }] });
   const verify = await runStarted();
@@ -147,8 +148,8 @@ test("a task backs up, another verifies, and the state machine has the outcome o
   expect(await endOf(execution)).toMatchObject({
     status: "SUCCEEDED",
     output: {
-      backup: { id: "20260102T030405Z", proof: "proven" },
-      verify: { countersignature: saying("clusters/prod/verified/20260102T030405Z-") },
+      backup: { id: RECENT_ID, proof: "proven" },
+      verify: { countersignature: saying(`clusters/prod/verified/${RECENT_ID}-`) },
     },
   });
 });
@@ -214,13 +215,13 @@ test("what Step Functions itself says, in no JSON or not at all, is told as well
 
 test("a backup that needs a person is told of, and verified all the same; a verification that fails is told of with its own place in the runbook", async () => {
   const execution = await start({ cluster: "prod" });
-  const outcome = { cluster: "prod", id: "20260102T030405Z", needsAttention: true, findings: ["m2 dissents"] };
+  const outcome = { cluster: "prod", id: RECENT_ID, needsAttention: true, findings: ["m2 dissents"] };
   await sfn.send(new SendTaskSuccessCommand({ taskToken: (await started())[TASK.token], output: JSON.stringify(outcome) }));
   expect(await told()).toEqual({
     subject: "etcd-lifeboat: the backup of prod needs a person",
     message: {
       cluster: "prod",
-      snapshot: "20260102T030405Z",
+      snapshot: RECENT_ID,
       findings: ["m2 dissents"],
       runbook: "docs/runbook.md#a-notice-says-that-a-backup-needs-a-person",
       execution,

@@ -12,14 +12,15 @@ import { ScriptedEtcd } from "../doubles/scripted-etcd.ts";
 import { FAULTS, faultProxy, type Fault, type FaultProxy } from "../store/s3/fault-proxy.ts";
 import { openStore, SMALL_PARTS, type OpenedStore } from "../store/s3/s3-under-test.ts";
 import { collect, keys as keysIn } from "../support/blobs.ts";
+import { RECENT_ID, RECENT_SLOT } from "../support/recent-slot.ts";
 import { randomSnapshot } from "../support/snapshots.ts";
-import { CLUSTER, LIMITS, makeTestKeys, newVault, POLICY } from "../support/vaults.ts";
+import { CLUSTER, LIMITS, makeTestKeys, newVault, POLICY, RPO_MS } from "../support/vaults.ts";
 import type { TestKeys, TestVault } from "../support/vaults.ts";
 
 /** A whole backup into S3 on which every fault happens at every request that it makes, taken from what it really makes in a run without faults. */
 
 const IDLE_MS = 400;
-const SLOT = new Date("2026-11-21T10:00:00Z");
+const SLOT = new Date(RECENT_SLOT);
 
 let gateway: VersityGateway;
 let proxy: FaultProxy;
@@ -57,14 +58,14 @@ function place(): { readonly faulty: S3Vault; readonly sound: S3Vault; readonly 
 
 function backUpInto(vault: S3Vault): Promise<BackupResult> {
   const etcd = new ScriptedEtcd([{ number: 1, snapshots: [[{ send: snapshot }]] }]);
-  return backup({ ...vault, etcd }, { cluster: CLUSTER, slot: SLOT, limits: LIMITS, policy: POLICY });
+  return backup({ ...vault, etcd }, { cluster: CLUSTER, slot: SLOT, rpoMs: RPO_MS, limits: LIMITS, policy: POLICY });
 }
 
 /** No snapshot or a whole one; the slot can be run again; and after a sweep there is no upload that nobody finished. */
 async function expectWhole(sound: S3Vault, isCommitted: boolean): Promise<void> {
   expect(await keysIn(sound.blobs, "clusters/prod/snapshots/")).toHaveLength(Number(isCommitted));
   expect(await backUpInto(sound)).toMatchObject({ existing: isCommitted });
-  expect(await verifyDeep(sound, `${CLUSTER}/latest`)).toMatchObject({ manifest: { id: "20261121T100000Z" } });
+  expect(await verifyDeep(sound, `${CLUSTER}/latest`)).toMatchObject({ manifest: { id: RECENT_ID } });
   for (const { id } of await collect(sound.blobs.listUnfinished())) await sound.blobs.removeUnfinished(id);
   expect(await collect(sound.blobs.listUnfinished())).toEqual([]);
 }
@@ -75,9 +76,9 @@ const CALLS: Readonly<Record<string, number>> = {
   UploadPart: 2,
   CompleteMultipartUpload: 1,
   PutObject: 5,
-  HeadObject: 5,
+  HeadObject: 6,
   GetObject: 2,
-  ListObjectsV2: 4,
+  ListObjectsV2: 5,
 };
 
 test("the calls below are those that a first backup makes", async () => {

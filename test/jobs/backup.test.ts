@@ -22,6 +22,7 @@ import {
   contentOf,
   LIMITS,
   POLICY,
+  RPO_MS,
   makeTestKeys,
   newVault,
   oneMember,
@@ -255,24 +256,26 @@ describe("a clock", () => {
     expect(vault.progress.warnings).toEqual([]);
   });
 
-  test("that is behind a slot by more than an hour is what the refusal speaks of", async () => {
-    expect(await failureOf(backUp(vault, { slot: "2026-11-21T11:00:01Z", etcd: new ScriptedEtcd([]) }))).toMatchObject({
+  test("that is behind a slot by more than a quarter of an hour is what the refusal speaks of", async () => {
+    expect(await failureOf(backUp(vault, { slot: "2026-11-21T10:15:01Z", etcd: new ScriptedEtcd([]) }))).toMatchObject({
       code: "usage",
       message: saying("is in the future"),
       hint: "check the time given, and this machine's clock",
     });
-    await backUp(vault, { slot: "2026-11-21T10:59:59Z" });
-    await backUp(vault, { slot: "2026-11-21T10:59:59Z" });
+    await backUp(vault, { slot: "2026-11-21T10:15:00Z" });
+    await backUp(vault, { slot: "2026-11-21T10:15:00Z" });
     expect(vault.progress.warnings).toEqual([]);
     await backUp(vault);
-    expect(vault.progress.warnings).toEqual([saying(`${TOLD}20261121T105959Z`)]);
+    expect(vault.progress.warnings).toEqual([saying(`${TOLD}20261121T101500Z`)]);
   });
 });
 
 test("a key that cannot sign is told before anything is asked of etcd or stored", async () => {
   const nothing = new ScriptedEtcd([]);
   const ring = new LocalKeyRing(join(keys.folder, "nowhere"));
-  const failure = await failureOf(backup({ ...vault, keys: ring, etcd: nothing }, { cluster: CLUSTER, limits: LIMITS, policy: POLICY }));
+  const failure = await failureOf(
+    backup({ ...vault, keys: ring, etcd: nothing }, { cluster: CLUSTER, rpoMs: RPO_MS, limits: LIMITS, policy: POLICY }),
+  );
   expect(failure).toMatchObject({ code: "keys/missing", message: saying("there is no snapshot.key") });
   expect(nothing.asked).toEqual([]);
   expect(apartFromCustody(vault)).toEqual([]);

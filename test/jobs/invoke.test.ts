@@ -12,6 +12,7 @@ const OUTCOME = {
     cluster: "prod",
     id: "20261121T100000Z",
     existing: false,
+    committedBy: "this-run",
     manifestDigest: "sha256:1",
     proof: "proven",
     quarantined: false,

@@ -42,7 +42,7 @@ describe("a shallow verification", () => {
     expect(result).toEqual({
       manifest: backedUp.manifest,
       digest: backedUp.manifestDigest,
-      checks: ["signature", "trust", "presence", "size", "checksum"],
+      checks: ["signature", "trust", "times", "presence", "size", "checksum"],
       lacks: [{ code: "not-countersigned", reason: "not countersigned" }],
     });
     expect(vault.blobs.calls).toMatchObject({ get: 1, checksum: 1 });
@@ -77,6 +77,8 @@ describe("a deep verification", () => {
     expect(result.checks).toEqual([
       "signature",
       "trust",
+      "times",
+      "no replay",
       "presence",
       "size",
       "checksum",

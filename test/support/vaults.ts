@@ -73,6 +73,7 @@ export function newVault({ folder, ring, trusted, breakGlass }: TestKeys, start?
 
 export const LIMITS = { idleMs: 30_000, totalMs: 60_000 };
 export const POLICY: AgreementPolicy = { agreement: "quorum", hashKvMs: 5_000 };
+export const RPO_MS = 7_200_000;
 export const CLUSTER = "prod";
 
 /** A member that gives a whole snapshot of so many bytes, and anew each time that it is asked. */
@@ -89,14 +90,18 @@ export async function backUp(
     readonly etcd?: EtcdSource;
     readonly signal?: AbortSignal;
     readonly agreement?: Agreement;
+    readonly rpoMs?: number;
+    readonly execution?: string;
     readonly voters?: number;
   } = {},
 ): Promise<BackupResult> {
-  const { cluster = CLUSTER, slot, etcd = oneMember(), signal, agreement = POLICY.agreement, voters } = options;
+  const { cluster = CLUSTER, slot, etcd = oneMember(), signal, agreement = POLICY.agreement, rpoMs = RPO_MS, execution, voters } = options;
   return backup(
     { ...vault, etcd },
     {
       cluster,
+      rpoMs,
+      execution,
       limits: LIMITS,
       policy: { ...POLICY, agreement, voters },
       ...(slot === undefined ? {} : { slot: new Date(slot) }),

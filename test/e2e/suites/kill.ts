@@ -13,6 +13,7 @@ import { custodyIn, expectBackup, expectTruth, newPlace, orphansIn } from "../..
 import type { Place } from "../../support/place.ts";
 import { proxied } from "../../support/proxied.ts";
 import { signalled } from "../../support/signalled.ts";
+import { RECENT_SLOT } from "../../support/recent-slot.ts";
 
 /**
  * kill -9 of the real process at every step of a backup, and while data is being written. `npm test` kills the first backup of all at some of the steps;
@@ -36,7 +37,7 @@ afterAll(async () => {
 /** What each kill found: bytes of an upload that was being written. */
 const kills: number[] = [];
 
-const SLOT = ["--slot", "2026-01-02T03:04:05Z"];
+const SLOT = ["--slot", RECENT_SLOT];
 
 /** Kills a backup in `place`, and holds everything that a person can look at or do next against what it left. */
 async function expectHarmless(
