@@ -87,11 +87,16 @@ async function backUp(session: Session, cluster: string, slot: Date | undefined,
   return { exitCode, document: documentOf(result, copies), text: isTold ? textOf(result, copies) : undefined };
 }
 
-function exitCodeFor({ manifest, notWrapped, doubts, lineageAttention, lineageFaults }: BackupResult, copies: readonly ReplicaOutcome[]): ExitCode {
+function exitCodeFor(
+  { manifest, notWrapped, doubts, lineageAttention, lineageFaults }: BackupResult,
+  copies: readonly ReplicaOutcome[],
+): ExitCode {
   // The snapshot stands; what was interrupted is its copy.
   if (copies.some((each) => each.outcome === "failed" && each.error.code === "interrupted")) return 130;
   const isLineageInDoubt = lineageAttention !== undefined || lineageFaults.length > 0;
-  return attentionOf(manifest).length > 0 || notWrapped.length + doubts.length > 0 || replicasNeedAttention(copies) || isLineageInDoubt ? 6 : 0;
+  return attentionOf(manifest).length > 0 || notWrapped.length + doubts.length > 0 || replicasNeedAttention(copies) || isLineageInDoubt
+    ? 6
+    : 0;
 }
 
 function parseSlot(text: string | undefined): Date | undefined {
@@ -105,7 +110,8 @@ function parseSlot(text: string | undefined): Date | undefined {
 }
 
 function documentOf(result: BackupResult, copies: readonly ReplicaOutcome[]): JsonDocument<"backup"> {
-  const { manifest, manifestDigest, existing, committedBy, doubts, furtherCopies, phases, notWrapped, lineageAttention, lineageFaults } = result;
+  const { manifest, manifestDigest, existing, committedBy, doubts, furtherCopies, phases, notWrapped, lineageAttention, lineageFaults } =
+    result;
   const { source } = manifest.etcd;
   return {
     id: manifest.id,

@@ -1,3 +1,5 @@
+import { redact } from "./redact.ts";
+
 /**
  * Every way in which lifeboat fails, by a stable code. The part before the slash says whose fault it is; the command
  * line maps it to an exit code, the service to an alarm. `true` where the same call may go through later.
@@ -78,11 +80,11 @@ export class LifeboatError extends Error {
   readonly hint: string | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    super(redact(message), details.cause === undefined ? undefined : { cause: details.cause });
     this.name = "LifeboatError";
     this.code = code;
     this.retryable = RETRYABLE[code];
-    this.hint = details.hint;
+    this.hint = details.hint === undefined ? undefined : redact(details.hint);
   }
 }
 
@@ -94,7 +96,7 @@ export function isLifeboatError(error: unknown, ...codes: readonly (ErrorCode | 
 
 /** The short text of anything that was thrown. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return redact(error instanceof Error ? error.message : String(error));
 }
 
 /** The code that `name` is, where it is one. */

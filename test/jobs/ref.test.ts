@@ -87,7 +87,7 @@ describe("a ref is resolved to the manifest that it names", () => {
   /** On time, or as late as `now` says. */
   async function backUpAt(slot: string, now = slot): Promise<void> {
     untilTime(now);
-    await backUp(vault, { slot, etcd: oneMember(10) });
+    await backUp(vault, { slot, etcd: oneMember(10), rpoMs: 8 * 86_400_000 });
   }
   const idOf = async (ref: string): Promise<string> => (await resolveRef(vault, ref)).manifest.id;
   const breakManifest = (hour: string): void => {

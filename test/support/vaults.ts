@@ -138,7 +138,7 @@ export function bytesAt(vault: TestVault, key: string): Buffer {
   return Buffer.from(kept.bytes);
 }
 
-/** Puts a changed document, rightly signed again, in the place of the one at `key`: also one that lifeboat itself would not write. */
+/** Puts a changed document, rightly signed again, in the place of the one at `key`: also one that lifeboat itself would not write. The store has it from when it had that. */
 export async function rewrite<K extends KindOfOneSigner>(
   vault: TestVault,
   kind: K,
@@ -146,7 +146,8 @@ export async function rewrite<K extends KindOfOneSigner>(
   change: (document: DocumentOf<K>) => Unsigned<K>,
 ): Promise<void> {
   const document = openDocument(kind, bytesAt(vault, key), vault.trusted, key);
-  plant(vault, key, await signedBy(vault.keys, document.signer.purpose, change(document), kind));
+  const { modified = vault.clock.now() } = vault.blobs.objects.get(key) ?? {};
+  vault.blobs.objects.set(key, { bytes: await signedBy(vault.keys, document.signer.purpose, change(document), kind), modified });
 }
 
 /** Marks a snapshot as one that must not be trusted. */
