@@ -7,6 +7,7 @@ import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { saying } from "../support/matchers.ts";
 import { newPlace } from "../support/place.ts";
 import type { Place } from "../support/place.ts";
+import { RECENT_SLOT } from "../support/recent-slot.ts";
 
 /** A real etcd is replaced by another one, and then loses most of its keys: what a person sees, and what ends it. */
 
@@ -48,7 +49,7 @@ async function backup(code: number, ...args: readonly string[]): Promise<ReturnT
 test("another etcd behind the endpoints needs a person on every run, and every command that is near says so", async () => {
   await place.edit("lifeboat.yaml", (text) => text.replaceAll(first.endpoints[0] ?? "", second.endpoints[0] ?? ""));
   await fill(second, "two", 1, 400);
-  const slot = ["--slot", "2026-01-02T03:04:05Z"];
+  const slot = ["--slot", RECENT_SLOT];
   const opened = await backup(6);
   expect(opened).toMatchObject({
     lineage: 2,
