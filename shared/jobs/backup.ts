@@ -10,7 +10,7 @@ import { attentionOfLineage } from "../manifest/lineages.ts";
 import type { LineageAttention, LineageFault } from "../manifest/lineages.ts";
 import type { CustodyReceipt, CustodyRecord, Lineage, Manifest, Stored } from "../manifest/schema.ts";
 import { digestOf, signDocument } from "../manifest/signed-document.ts";
-import { idOfSlot, isAhead } from "../manifest/slot.ts";
+import { idOfSlot } from "../manifest/slot.ts";
 import type { Progress } from "../progress.ts";
 import { throwIfAborted } from "../store/body-reader.ts";
 import type { SnapshotName, SnapshotStore } from "../store/snapshot-store.ts";

@@ -5,13 +5,11 @@ import { listSnapshots } from "../../shared/jobs/list.ts";
 import { resolveRef } from "../../shared/jobs/ref.ts";
 import { resolveToRestore } from "../../shared/jobs/restore-ref.ts";
 import { verifyDeep } from "../../shared/jobs/verify.ts";
-import { manifestKey, verifiedKey, verifiedPrefix } from "../../shared/manifest/layout.ts";
-import { digestOf, openDocument } from "../../shared/manifest/signed-document.ts";
+import { manifestKey } from "../../shared/manifest/layout.ts";
 import { ManualClock } from "../doubles/manual-clock.ts";
-import { collect, failureOf, keys as keysIn } from "../support/blobs.ts";
-import { signedBy } from "../support/envelopes.ts";
+import { collect, failureOf } from "../support/blobs.ts";
 import { saying } from "../support/matchers.ts";
-import { backUp, bytesAt, CLUSTER, makeTestKeys, newVault, plant } from "../support/vaults.ts";
+import { backUp, CLUSTER, countersignAs, makeTestKeys, newVault } from "../support/vaults.ts";
 import type { TestKeys, TestVault } from "../support/vaults.ts";
 
 /**
@@ -42,18 +40,6 @@ beforeEach(async () => {
 const handOut = (ref: string, unverified = false): ReturnType<typeof exportSnapshot> =>
   exportSnapshot(vault, { ref, unverified, write: async (bytes) => void (await collect(bytes)) });
 
-/** The countersignature of the good one, for the far one. */
-async function countersignFar(): Promise<void> {
-  const [key = ""] = await keysIn(vault.blobs, verifiedPrefix(CLUSTER, GOOD));
-  const document = openDocument("verification", bytesAt(vault, key), vault.trusted, key);
-  const manifestDigest = digestOf(bytesAt(vault, manifestKey(CLUSTER, FAR)));
-  plant(
-    vault,
-    verifiedKey(CLUSTER, FAR, FAR),
-    await signedBy(vault.keys, "audit", { ...document, id: FAR, manifestDigest }, "verification"),
-  );
-}
-
 describe("a snapshot of the year 9999", () => {
   test("is not the latest, nor that of any time", async () => {
     for (const ref of ["prod/latest", "prod@2026-12-01", "prod@9999-12-31T23:59:59Z"])
@@ -69,7 +55,7 @@ describe("a snapshot of the year 9999", () => {
     });
     // The verifier refuses it; it is countersigned as by an earlier version.
     expect(await failureOf(verifyDeep(vault, `prod/${FAR}`))).toMatchObject({ code: "verify/times" });
-    await countersignFar();
+    await countersignAs(vault, FAR, GOOD);
     const given = await handOut("prod/good");
     expect(given).toMatchObject({ manifest: { id: GOOD }, passedOver: [{ id: FAR, reason: saying("in the future") }] });
     expect((await handOut("prod@9999-12-31T23:59:59Z")).manifest.id).toBe(GOOD);

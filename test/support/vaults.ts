@@ -11,9 +11,9 @@ import type { BackupPorts, BackupResult } from "../../shared/jobs/backup.ts";
 import type { JudgePorts } from "../../shared/jobs/judge.ts";
 import { createLocalKeys } from "../../shared/keys/local/create-local-keys.ts";
 import { LocalKeyRing } from "../../shared/keys/local/local-key-ring.ts";
-import { custodyPrefix, manifestKey } from "../../shared/manifest/layout.ts";
+import { custodyPrefix, manifestKey, verifiedKey, verifiedPrefix } from "../../shared/manifest/layout.ts";
 import type { Agreement, CustodyRecord, SealedObject, Stored } from "../../shared/manifest/schema.ts";
-import { openDocument } from "../../shared/manifest/signed-document.ts";
+import { digestOf, openDocument } from "../../shared/manifest/signed-document.ts";
 import type { DocumentOf, KindOfOneSigner, TrustedKeys, Unsigned } from "../../shared/manifest/signed-document.ts";
 import { newIdentity } from "../../shared/seal/age.ts";
 import { SealedStore } from "../../shared/store/sealed.ts";
@@ -167,4 +167,12 @@ export async function contentOf(vault: TestVault, id: string): Promise<Buffer> {
 export function sealedObject(stored: Stored): SealedObject {
   if (stored.kind !== "sealed") throw new TypeError(`a ${stored.kind} object`);
   return stored;
+}
+
+/** A countersignature of the snapshot `id` of `prod`, which the verifier would not give: that of another one, signed anew. */
+export async function countersignAs(vault: TestVault, id: string, other: string): Promise<void> {
+  const [key = ""] = await keysIn(vault.blobs, verifiedPrefix(CLUSTER, other));
+  const document = openDocument("verification", bytesAt(vault, key), vault.trusted, key);
+  const manifestDigest = digestOf(bytesAt(vault, manifestKey(CLUSTER, id)));
+  plant(vault, verifiedKey(CLUSTER, id, id), await signedBy(vault.keys, "audit", { ...document, id, manifestDigest }, "verification"));
 }
