@@ -26,6 +26,11 @@ export class LabMember {
     this.#plan = plan;
   }
 
+  /** How it is started. */
+  get startCommand(): Pick<MemberPlan, "command" | "args"> {
+    return this.#plan;
+  }
+
   get isRunning(): boolean {
     return this.#process?.isRunning ?? false;
   }
