@@ -136,12 +136,13 @@ async function environmentOf(
   snapshot: string,
 ): Promise<Readonly<Record<string, string>>> {
   const member = cluster.members.find((each) => each.name === name);
-  const flags = Object.fromEntries((member?.startCommand.args ?? []).map((flag) => flag.replace(/^--/, "").split(/=(.*)/s, 2)));
+  const flag = (flagName: string): string =>
+    member?.startCommand.args.find((each) => each.startsWith(`--${flagName}=`))?.slice(flagName.length + 3) ?? "";
   const { ca = "", cert = "", key = "" } = cluster.files;
   const settings = {
     NAME: name,
-    PEER: String(flags["initial-advertise-peer-urls"]),
-    CLUSTER: String(flags["initial-cluster"]),
+    PEER: flag("initial-advertise-peer-urls"),
+    CLUSTER: flag("initial-cluster"),
     TOKEN: "restored-20261128-0130",
     SNAPSHOT: snapshot,
     DATA: member?.dataDir ?? "",
