@@ -27,7 +27,7 @@ export function backupRole(scope: Construct, id: string, props: RoleProps): Role
       ["s3:GetObject", "s3:GetObjectVersion"],
       [...below(props, "snapshots", "verified", "lineage", "acceptances", "custody"), markerOf(props)],
     ),
-    allow(putActions(deployment), [...below(props, "data", "snapshots", "lineage", "custody"), markerOf(props)]),
+    allowPut(deployment.store.lock, [...below(props, "data", "snapshots", "lineage", "custody"), markerOf(props)]),
     ...lockStatements(props),
     allow(["kms:Encrypt"], [vault.wrappingKey.keyArn], contextOf(cluster)),
     ...(deployment.replicaKeys.length === 0 ? [] : [allow(["kms:Encrypt"], deployment.replicaKeys, contextOf(cluster))]),
@@ -46,7 +46,7 @@ export function verifyRole(scope: Construct, id: string, props: RoleProps): Role
   return roleWith(scope, id, props, [
     allow(["s3:ListBucket"], [vault.bucketArn]),
     allow(["s3:GetObject", "s3:GetObjectVersion"], [...below(props, ""), markerOf(props)]),
-    allow(putActions(deployment), below(props, "verified", "custody")),
+    allowPut(deployment.store.lock, below(props, "verified", "custody")),
     ...lockStatements(props),
     allow(["kms:Decrypt"], [vault.wrappingKey.keyArn, ...deployment.keys.retired], contextOf(cluster)),
     // What the writer wrapped for replicas is its word: the verifier wraps it itself.
@@ -82,16 +82,8 @@ function replicaStatements({ cluster }: RoleProps, { bucket, prefix, lock, sse, 
   const objects = [`${bucketArn}/${prefix}clusters/${cluster.name}/*`, `${bucketArn}/${prefix}${STORE_KEY}`];
   return [
     allow(["s3:ListBucket", ...(lock === undefined ? [] : ["s3:GetBucketObjectLockConfiguration"])], [bucketArn]),
-    allow(
-      [
-        "s3:GetObject",
-        "s3:GetObjectVersion",
-        "s3:PutObject",
-        "s3:AbortMultipartUpload",
-        ...(lock === undefined ? [] : ["s3:PutObjectRetention", "s3:GetObjectRetention"]),
-      ],
-      objects,
-    ),
+    allow(["s3:GetObject", "s3:GetObjectVersion", ...(lock === undefined ? [] : ["s3:GetObjectRetention"])], objects),
+    allowPut(lock, objects),
     ...(sse === undefined
       ? []
       : [
@@ -112,8 +104,19 @@ function below({ deployment, cluster, vault }: RoleProps, ...kinds: readonly str
   return kinds.map((kind) => `${vault.bucketArn}/${deployment.store.prefix}clusters/${cluster.name}/${kind === "" ? "" : `${kind}/`}*`);
 }
 
-function putActions({ store }: Deployment): readonly string[] {
-  return ["s3:PutObject", "s3:AbortMultipartUpload", ...(store.lock === undefined ? [] : ["s3:PutObjectRetention"])];
+/** A lock that is asked for by the day may last a moment longer than so many of them. */
+const ROUNDING_DAYS = 1;
+
+/**
+ * To put objects, and under a lock to lock them for as long as the configuration says: else whoever steals the role could fill the bucket with what nobody can remove for decades. "IfExists", since
+ * only a request with a retention has the key. https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
+ */
+function allowPut(lock: ReplicaStore["lock"], objects: readonly string[]): PolicyStatement {
+  const actions = ["s3:PutObject", "s3:AbortMultipartUpload"];
+  if (lock === undefined) return allow(actions, objects);
+  return allow([...actions, "s3:PutObjectRetention"], objects, {
+    NumericLessThanEqualsIfExists: { "s3:object-lock-remaining-retention-days": String(lock.days + ROUNDING_DAYS) },
+  });
 }
 
 /** What it takes to see that the bucket locks what is put. To shorten a lock would take s3:BypassGovernanceRetention. */

@@ -91,6 +91,7 @@ beforeAll(async () => {
   const iam = new IAMClient(await clientConfig(stack, root));
   const places = {
     BUCKET: Bucket,
+    CLUSTER: "prod",
     WRAPPING_KEY: keys.wrap,
     SNAPSHOT_KEY: keys.sign.snapshot,
     AUDIT_KEY: keys.sign.audit,
@@ -260,7 +261,7 @@ describe("the writer", () => {
       "sign a manifest": () => kms.send(sign(keys.sign.snapshot)),
       list: () => s3.send(new ListObjectsV2Command({ Bucket })),
       "read a manifest": () => s3.send(get(MANIFEST)),
-      "put data": () => s3.send(put("clusters/other/data/x.age")),
+      "put data": () => s3.send(put("clusters/prod/data/x.age")),
     };
     expect(await answersTo(allowed)).toEqual(every(Object.keys(allowed), "allowed"));
     const { CiphertextBlob } = await account.kms.send(encrypt(keys.wrap));
@@ -269,6 +270,8 @@ describe("the writer", () => {
       Decrypt: () => kms.send(new DecryptCommand({ KeyId: keys.wrap, CiphertextBlob, EncryptionContext: CONTEXT })),
       "Decrypt without naming the key": () => kms.send(new DecryptCommand({ CiphertextBlob, EncryptionContext: CONTEXT })),
       "Encrypt with another key": () => kms.send(encrypt(other)),
+      "put data of another cluster": () => s3.send(put("clusters/other/data/x.age")),
+      "put a manifest of another cluster": () => s3.send(put("clusters/other/snapshots/x.json")),
       "sign a verification": () => kms.send(sign(keys.sign.audit)),
       "read data": () => s3.send(get(dataKey)),
       "look at data": () => s3.send(new HeadObjectCommand({ Bucket, Key: dataKey })),
@@ -315,7 +318,7 @@ describe("the verifier", () => {
       "describe the wrapping key": () => kms.send(new DescribeKeyCommand({ KeyId: keys.wrap })),
       "sign a verification": () => kms.send(sign(keys.sign.audit)),
       "read data": () => s3.send(get(dataKey)),
-      "put a rewrap": () => s3.send(put("clusters/other/rewraps/x.json")),
+      "put a rewrap": () => s3.send(put("clusters/prod/rewraps/x.json")),
     };
     expect(await answersTo(allowed)).toEqual(every(Object.keys(allowed), "allowed"));
     const denied = {
@@ -400,7 +403,13 @@ describe("doctor", () => {
 
   test("names what a role lacks and what it should not have", async () => {
     const iam = new IAMClient(await clientConfig(stack, { accessKeyId: "test", secretAccessKey: "test" }));
-    const places = { BUCKET: Bucket, WRAPPING_KEY: keys.wrap, SNAPSHOT_KEY: keys.sign.snapshot, AUDIT_KEY: keys.sign.audit };
+    const places = {
+      BUCKET: Bucket,
+      CLUSTER: "prod",
+      WRAPPING_KEY: keys.wrap,
+      SNAPSHOT_KEY: keys.sign.snapshot,
+      AUDIT_KEY: keys.sign.audit,
+    };
     const policy = await policyInDocs("writer", places);
     const lame = await clientsOf(await newUser(iam, "lame", policy.replace('"kms:Encrypt"', '"kms:GenerateDataKey"')));
     expect(await rolesOf(lame)).toMatchObject({ can: [], findings: [["no-role", saying("as none of writer, verifier, desk, reader")]] });
@@ -410,7 +419,7 @@ describe("doctor", () => {
         "greedy",
         policy
           .replace('"kms:Encrypt"', '["kms:Encrypt", "kms:Decrypt"]')
-          .replace('["s3:PutObject", ', '["s3:PutObject", "s3:DeleteObjectVersion", '),
+          .replace('["s3:PutObject",', '["s3:PutObject","s3:DeleteObjectVersion",'),
       ),
     );
     expect(await rolesOf(greedy)).toEqual({

@@ -16,6 +16,7 @@ import { readDeployment } from "../../infra/deployment.ts";
 import { ServiceStack } from "../../infra/service-stack.ts";
 import { VaultStack } from "../../infra/vault-stack.ts";
 import { until } from "../../tools/lab/until.ts";
+import { withoutUnknownConditions } from "./unknown-conditions.ts";
 
 /** As `cdk deploy` does, without its bootstrap and its roles: synthesizes in this process, uploads zipped assets, and creates stacks. */
 
@@ -95,14 +96,7 @@ export async function deploy(target: DeployTarget, folder: string, stack: string
 const templateSchema = z.looseObject({
   Resources: z.record(z.string(), z.looseObject({ Type: z.string(), Properties: z.record(z.string(), z.unknown()).optional() })),
 });
-const policySchema = z.looseObject({
-  PolicyDocument: z.looseObject({
-    Statement: z.array(z.looseObject({ Condition: z.record(z.string(), z.record(z.string(), z.unknown())).optional() })),
-  }),
-});
-
-/** Conditions of which MiniStack does not know whether a call meets them: it denies what is allowed under them. */
-const UNKNOWN_CONDITIONS = new Set(["kms:EncryptionContext:cluster", "kms:ViaService"]);
+const policySchema = z.looseObject({ PolicyDocument: z.unknown() });
 
 /** The template without conditions that MiniStack cannot judge. */
 function forMiniStack(text: string): { readonly template: unknown; readonly leftOut: ReadonlySet<string> } {
@@ -118,16 +112,7 @@ function forMiniStack(text: string): { readonly template: unknown; readonly left
 
 function withoutConditions(properties: Record<string, unknown>, leftOut: Set<string>): unknown {
   const { PolicyDocument, ...rest } = policySchema.parse(properties);
-  const Statement = PolicyDocument.Statement.map(({ Condition, ...statement }) => {
-    if (Condition === undefined) return statement;
-    const judged = Object.entries(Condition).flatMap(([operator, keys]) => {
-      const left = Object.entries(keys).filter(([key]) => !UNKNOWN_CONDITIONS.has(key));
-      for (const key of Object.keys(keys)) if (UNKNOWN_CONDITIONS.has(key)) leftOut.add(key);
-      return left.length === 0 ? [] : [[operator, Object.fromEntries(left)] as const];
-    });
-    return judged.length === 0 ? statement : { ...statement, Condition: Object.fromEntries(judged) };
-  });
-  return { ...rest, PolicyDocument: { ...PolicyDocument, Statement } };
+  return { ...rest, PolicyDocument: withoutUnknownConditions(PolicyDocument, leftOut) };
 }
 
 /** The folder's files as a zip, stored rather than compressed: nobody waits for the way. */

@@ -103,6 +103,23 @@ export function rolesSuite({ example, other }: Synths): void {
       }
     });
 
+    test("neither locks what it puts for longer than the example's 14 days", () => {
+      const [prod] = all();
+      for (const [statements, kind] of [
+        [prod?.backup, "data"],
+        [prod?.verify, "verified"],
+      ] as const)
+        for (const action of ["s3:PutObject", "s3:PutObjectRetention"]) {
+          const mayFor = (days: number): boolean =>
+            isAllowed(statements ?? [], {
+              action,
+              resource: `${BUCKET}/clusters/prod/${kind}/x`,
+              context: { "s3:object-lock-remaining-retention-days": String(days) },
+            });
+          expect([mayFor(14), mayFor(16), mayFor(36_500)]).toEqual([true, false, false]);
+        }
+    });
+
     test("backup wraps and cannot unwrap; verify unwraps what is of its cluster, and wraps nothing", () => {
       for (const { backup, verify, wrap, cluster } of all()) {
         const context = { "kms:EncryptionContext:cluster": cluster };

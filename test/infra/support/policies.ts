@@ -76,6 +76,8 @@ function holds(operator: string, actual: string | undefined, wanted: readonly st
       return wanted.includes(String(actual === undefined));
     case "NumericLessThan":
       return actual !== undefined && wanted.some((each) => Number(actual) < Number(each));
+    case "NumericLessThanEqualsIfExists":
+      return actual === undefined || wanted.some((each) => Number(actual) <= Number(each));
     default:
       throw new Error(`the condition ${operator} is not carried out here`);
   }
