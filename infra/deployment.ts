@@ -44,7 +44,8 @@ export interface DeployedCluster {
   readonly silence: AlarmWindow;
   /** No verification for so long is one: the same, and the time of the verification. */
   readonly unverified: AlarmWindow;
-  readonly rpo: AlarmWindow;
+  /** How often somebody looks whether the newest good snapshot is younger than the rpo. */
+  readonly checkMinutes: number;
   /** What the functions read from AWS to connect. */
   readonly secrets: readonly CloudReference[];
 }
@@ -209,19 +210,34 @@ function clusterOf(
   const between = schedule.longestGapMs + flexibleWindow + runMs;
   const silence = alarmWindow(between + grace);
   const unverified = alarmWindow(between + runMs + grace);
-  const rpo = alarmWindow(cluster.rpo);
   if (silence === undefined || unverified === undefined)
     problems.push(
       "schedule: leaves gaps that no alarm of CloudWatch can watch, which looks back seven days; back up at least every six days",
     );
-  if (rpo === undefined) problems.push("rpo: CloudWatch looks back seven days; take at most 7d");
-  if (cluster.rpo < between)
+  if (cluster.rpo < between + runMs)
     problems.push(
-      `rpo: ${minutes(between)} minutes can lie between two backups by the schedule, its window and the time of a run; back up more often, or take a larger rpo`,
+      `rpo: ${minutes(between + runMs)} minutes can lie between two verified backups by the schedule, its window and the time of a run; back up more often, or take a larger rpo`,
     );
-  if (silence === undefined || unverified === undefined || rpo === undefined) return { deployed: undefined, problems };
+  if (silence === undefined || unverified === undefined) return { deployed: undefined, problems };
   const secrets = references(cluster).flatMap(([, reference]) => cloudReference(reference) ?? []);
-  return { deployed: { name, sizes, schedule, flexibleMinutes: flexibleWindow / MINUTE_MS, silence, unverified, rpo, secrets }, problems };
+  return {
+    deployed: {
+      name,
+      sizes,
+      schedule,
+      flexibleMinutes: flexibleWindow / MINUTE_MS,
+      silence,
+      unverified,
+      checkMinutes: checkMinutes(cluster.rpo),
+      secrets,
+    },
+    problems,
+  };
+}
+
+/** Six times in an rpo, so that it is known soon, and not more often than is worth its requests. */
+function checkMinutes(rpoMs: number): number {
+  return Math.max(5, Math.min(60, Math.floor(rpoMs / 6 / MINUTE_MS)));
 }
 
 function minutes(ms: number): number {

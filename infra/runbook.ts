@@ -4,7 +4,7 @@ export const HEADINGS = {
   unproven: "Alarm: a backup is unproven",
   quarantined: "Alarm: a backup was quarantined",
   silent: "Alarm: no backup ran",
-  rpo: "Alarm: the newest proven backup is too old",
+  rpo: "Alarm: the newest good backup is too old",
   notVerified: "Alarm: no backup was verified",
   verifyFailed: "Alarm: a verification failed",
   replica: "Alarm: a replica was not filled",

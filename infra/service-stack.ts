@@ -18,8 +18,8 @@ export interface ServiceStackProps extends StackProps {
   readonly vault: SnapshotVault;
 }
 
-/** A stack holds 500 resources; a cluster has up to 35 (a task, replicas), and some 20 are there for all. */
-const MOST_CLUSTERS = 13;
+/** A stack holds 500 resources; a cluster has up to 43 (a task, replicas), and some 20 are there for all. */
+const MOST_CLUSTERS = 11;
 
 /** What runs: for each cluster its functions, state machine, schedule and alarms, with one topic, queue and dashboard for all. It can be deleted and deployed anew. */
 export class ServiceStack extends Stack {

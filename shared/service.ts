@@ -26,7 +26,7 @@ export const TASK = {
 export const CONFIG_FILE = "lifeboat.yaml";
 
 /**
- * Where a function's code lies, relative to the folder that holds cli/ and infra/: `functions/bundles/backup`, `.../verify` and `.../task` (both, for a container), each with index.mjs and all that it
+ * Where a function's code lies, relative to the folder that holds cli/ and infra/: `functions/bundles/backup`, `.../verify`, `.../check` and `.../task` (both, for a container), each with index.mjs and all that it
  * needs but lifeboat.yaml and the CA files that this names by `file:`. tools/pack/functions.ts makes them, in a checkout and for dist/.
  */
 export const BUNDLES = "functions/bundles";
@@ -47,6 +47,11 @@ export interface BackupEvent {
   readonly slot?: string;
   /** The ARN of the execution, which the state machine adds: a retry of it knows its own snapshot by this. */
   readonly execution?: string;
+}
+
+/** What the check function is called with. */
+export interface CheckEvent {
+  readonly cluster: string;
 }
 
 /** What the backup function returns, and the verify function takes. */
@@ -109,7 +114,7 @@ export const METRIC_DIMENSIONS = { service: "service", cluster: "cluster" } as c
 
 /** Metrics that the functions write (EMF), each with service and cluster as its dimensions. Counts, unless the name ends in a unit. */
 export const METRICS = {
-  /** A backup ended with a committed snapshot, whatever its proof; 0 where that is an old one, older than the rpo, or another run's. Its absence is what the dead man's alarm tells. */
+  /** A backup ended with a committed snapshot, whatever its proof; 0 where that is an old one, older than the rpo, or another run's. For the dashboard: alarms of absence rest on what AWS counts. */
   backupCommitted: "BackupCommitted",
   /** A committed snapshot is proven (or the proof is off for its cluster) and not in quarantine; 0 as above. */
   backupProven: "BackupProven",
@@ -123,6 +128,8 @@ export const METRICS = {
   /** A snapshot was read back and countersigned; 0 as above. */
   verified: "Verified",
   verifyFailed: "VerifyFailed",
+  /** The newest good snapshot is older than the rpo, or could not be seen. The alarm rests on what Lambda itself counts. */
+  checkFailed: "CheckFailed",
   /** How many replicas a verified snapshot did not reach whole, or hold something else about it. */
   replicaFailed: "ReplicaFailed",
   /** A key that is disabled, about to be deleted or gone. */

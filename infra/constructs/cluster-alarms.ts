@@ -18,6 +18,8 @@ export interface ClusterAlarmsProps {
   readonly cluster: DeployedCluster;
   readonly notices: Notices;
   readonly stateMachine: StateMachine;
+  /** How often the look at the store failed. */
+  readonly checkFailures: IMetric;
   /** How long each kind of run took, in milliseconds, and the most that it may take. */
   readonly durations: readonly { readonly name: string; readonly metric: IMetric; readonly seconds: number }[];
 }
@@ -38,21 +40,29 @@ export class ClusterAlarms extends Construct {
     this.#props = props;
     const { cluster, stateMachine } = props;
 
+    // What tells of absence rests on what AWS counts, and on a function that reads the store in a role of its own: whoever has the role of the backup can write any metric of ours into its log.
     this.#absent(
       "silent",
-      METRICS.backupCommitted,
+      (period) => stateMachine.metricStarted({ statistic: Stats.SUM, period }),
       cluster.silence,
       HEADINGS.silent,
-      "no backup was committed within the schedule's gap, window and grace",
+      "no backup was started within the schedule's gap, window and grace",
     );
-    this.#absent("rpo", METRICS.backupProven, cluster.rpo, HEADINGS.rpo, "the newest proven backup is older than the rpo");
     this.#absent(
       "not-verified",
-      METRICS.verified,
+      (period) => stateMachine.metricSucceeded({ statistic: Stats.SUM, period }),
       cluster.unverified,
       HEADINGS.notVerified,
-      "no backup was read back and countersigned within the schedule's gap, window, verification and grace",
+      "no run ended with a verified backup within the schedule's gap, window, verification and grace",
     );
+    this.#add("rpo", {
+      ...this.#common("rpo", HEADINGS.rpo, "the newest good backup is older than the rpo, or nobody could see that it is not"),
+      metric: props.checkFailures,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      threshold: 1,
+      treatMissingData: TreatMissingData.BREACHING,
+      tellsOfRecovery: true,
+    });
 
     // As Step Functions sees it: a function that was killed writes no metric of its own. (A sum of both would be metric math, which an emulator refuses.)
     this.#present("failed", stateMachine.metricFailed({ period: FIVE_MINUTES }), HEADINGS.failed, "a run failed");
@@ -101,10 +111,16 @@ export class ClusterAlarms extends Construct {
   }
 
   /** An alarm while there is no such metric for the whole window: silence breaches. */
-  #absent(name: string, metric: string, { periodSeconds, periods }: AlarmWindow, heading: Heading, what: string): void {
+  #absent(
+    name: string,
+    metric: (period: Duration) => IMetric,
+    { periodSeconds, periods }: AlarmWindow,
+    heading: Heading,
+    what: string,
+  ): void {
     this.#add(name, {
       ...this.#common(name, heading, what),
-      metric: this.#metric(metric, Stats.SUM, Duration.seconds(periodSeconds)),
+      metric: metric(Duration.seconds(periodSeconds)),
       comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
       threshold: 1,
       evaluationPeriods: periods,

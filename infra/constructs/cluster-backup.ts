@@ -14,8 +14,8 @@ import { BackupSchedule } from "./backup-schedule.ts";
 import { BackupStateMachine } from "./backup-state-machine.ts";
 import { BackupTask } from "./backup-task.ts";
 import { ClusterAlarms } from "./cluster-alarms.ts";
+import { ClusterCheck } from "./cluster-check.ts";
 import type { ClusterAlarmsProps } from "./cluster-alarms.ts";
-import type { FunctionName } from "./function-code.ts";
 import { lifeboatMetric } from "./lifeboat-metric.ts";
 import type { Network } from "./network.ts";
 import type { Notices } from "./notices.ts";
@@ -41,7 +41,7 @@ interface Run {
   readonly durations: ClusterAlarmsProps["durations"];
 }
 
-/** The backup of one cluster on its schedule, verified by another role, with alarms for what fails and what stays away. */
+/** The backup of one cluster on its schedule, verified by another role and watched by a third, with alarms for what fails and what stays away. */
 export class ClusterBackup extends Construct {
   readonly stateMachine: StateMachine;
   readonly alarmNames: readonly string[];
@@ -61,16 +61,18 @@ export class ClusterBackup extends Construct {
       starts: [...backup.starts, ...verify.starts],
     }).stateMachine;
     new BackupSchedule(this, "Start", { cluster, stateMachine: this.stateMachine, notices });
+    const check = new ClusterCheck(this, "Check", { deployment, cluster, vault: props.vault, notices });
     this.alarmNames = new ClusterAlarms(this, "Alarms", {
       deployment,
       cluster,
       notices,
       stateMachine: this.stateMachine,
+      checkFailures: check.failures,
       durations: [...backup.durations, ...verify.durations],
     }).names;
   }
 
-  #run(name: FunctionName, props: ClusterBackupProps): Run {
+  #run(name: "backup" | "verify", props: ClusterBackupProps): Run {
     const { deployment, vault, network, tasks } = props;
     const cluster = clusterNamed(deployment, props.cluster);
     const { sizes } = cluster;
@@ -94,7 +96,7 @@ export class ClusterBackup extends Construct {
 
 const FIVE_MINUTES = Duration.minutes(5);
 
-function asFunction({ function: made }: BackupFunction, name: FunctionName, seconds: number): Run {
+function asFunction({ function: made }: BackupFunction, name: string, seconds: number): Run {
   return {
     step: {
       resource: `arn:${Aws.PARTITION}:states:::lambda:invoke`,

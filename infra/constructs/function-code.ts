@@ -10,7 +10,7 @@ import { LifeboatError } from "../../shared/errors.ts";
 import { BUNDLES, CONFIG_FILE } from "../../shared/service.ts";
 import type { Deployment } from "../deployment.ts";
 
-export type FunctionName = "backup" | "verify";
+export type FunctionName = "backup" | "verify" | "check";
 
 /**
  * The code of a function: its bundle, lifeboat.yaml as it is, and the certificates of authorities that this names. Throws `input/not-found` where there is no bundle.

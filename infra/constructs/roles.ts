@@ -57,6 +57,16 @@ export function verifyRole(scope: Construct, id: string, props: RoleProps): Role
   ]);
 }
 
+/** May look at what is said of snapshots, and at nothing else: no data, nothing wrapped or signed, nothing put. */
+export function checkRole(scope: Construct, id: string, props: RoleProps): Role {
+  const { vault, deployment } = props;
+  return roleWith(scope, id, props, [
+    allow(["s3:ListBucket"], [vault.bucketArn]),
+    allow(["s3:GetObject", "s3:GetObjectVersion"], below(props, "snapshots", "verified", "lineage", "custody")),
+    allow(["kms:Decrypt"], [vault.bucketKey.keyArn], viaService("s3", deployment)),
+  ]);
+}
+
 function roleWith(scope: Construct, id: string, { service }: RoleProps, statements: readonly PolicyStatement[]): Role {
   const role = new Role(scope, id, { assumedBy: new ServicePrincipal(service) });
   const policy = new Policy(scope, `${id}Policy`, { statements: [...statements], roles: [role] });

@@ -93,10 +93,9 @@ describe("what cannot be deployed is refused, with the cluster and the setting",
       { SCHEDULE: "{ cron: '0 2 * * mon' }", RPO: "7d" },
       "clusters.prod.schedule: leaves gaps that no alarm of CloudWatch can watch, which looks back seven days; back up at least every six days",
     ],
-    [{ RPO: "8d" }, "clusters.prod.rpo: CloudWatch looks back seven days; take at most 7d"],
     [
       { SCHEDULE: "{ rate: 6h }" },
-      "clusters.prod.rpo: 363 minutes can lie between two backups by the schedule, its window and the time of a run; back up more often, or take a larger rpo",
+      "clusters.prod.rpo: 366 minutes can lie between two verified backups by the schedule, its window and the time of a run; back up more often, or take a larger rpo",
     ],
     [{ SERVICE: "{ flexibleWindow: 90s }" }, "clusters.prod.service.flexibleWindow: AWS takes whole minutes, at most 24h"],
     [{ SERVICE: "{ flexibleWindow: 2d }", RPO: "7d" }, "clusters.prod.service.flexibleWindow: AWS takes whole minutes, at most 24h"],
@@ -227,7 +226,8 @@ test("what follows from the configuration", async () => {
       silence: { periodSeconds: 300, periods: 70 },
       // 507 s more.
       unverified: { periodSeconds: 300, periods: 72 },
-      rpo: { periodSeconds: 300, periods: 288 },
+      // At most once an hour.
+      checkMinutes: 60,
       secrets: [
         { service: "secretsmanager", name: "etcd/prod", field: "cert" },
         { service: "secretsmanager", name: "etcd/prod", field: "key" },

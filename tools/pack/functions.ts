@@ -11,7 +11,7 @@ import { copyNativePackages } from "./native-packages.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const CACHE = join(ROOT, "tools/.cache");
-const FUNCTIONS = ["backup", "verify", "task"] as const;
+const FUNCTIONS = ["backup", "verify", "check", "task"] as const;
 
 /** CommonJS packages in an ES module miss these. */
 const BANNER = `import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url); const __filename = import.meta.filename; const __dirname = import.meta.dirname;`;

@@ -81,29 +81,58 @@ export function alarmsSuite({ example, other }: Synths): void {
 
     test("silence is one: missing data breaches for as long as the schedule, its window, a run and the grace may take", () => {
       const named = new Map([...alarmsIn(example()), ...alarmsIn(other())].map((each) => [each.AlarmName, each]));
-      const absent = { TreatMissingData: "breaching", ComparisonOperator: "LessThanThreshold", Threshold: 1 };
+      const absent = { TreatMissingData: "breaching", ComparisonOperator: "LessThanThreshold", Threshold: 1, Namespace: "AWS/States" };
       // 60 min, 5 min, 172 s and 15 min.
       expect(named.get("lifeboat-prod-silent")).toMatchObject({
         ...absent,
-        MetricName: METRICS.backupCommitted,
+        MetricName: "ExecutionsStarted",
         Period: 300,
         EvaluationPeriods: 17,
       });
       expect(named.get("lifeboat-prod-not-verified")).toMatchObject({
         ...absent,
-        MetricName: METRICS.verified,
+        MetricName: "ExecutionsSucceeded",
         Period: 300,
         // Another 172 s.
         EvaluationPeriods: 18,
       });
-      expect(named.get("lifeboat-prod-rpo")).toMatchObject({
-        ...absent,
-        MetricName: METRICS.backupProven,
-        Period: 300,
-        EvaluationPeriods: 24,
-      });
       // From Friday 20:30 to Monday 0:30, an hour for the clocks, 172 s and 15 min.
       expect(named.get("etcd-small.one-silent")).toMatchObject({ ...absent, Period: 3600, EvaluationPeriods: 54 });
+    });
+
+    test("that the newest good backup is too old is told by who reads the store in a role of its own, as Lambda counts it", () => {
+      const { service, templates } = example();
+      const [check, { Properties }] = theOne(service, "AWS::Lambda::Function", "prodCheck");
+      const named = alarmsIn(example()).find(({ AlarmName }) => AlarmName === "lifeboat-prod-rpo");
+      // The rpo of 2 h is looked at six times, and twice in a period: where it is not, the alarm stands.
+      expect(named).toMatchObject({
+        Namespace: "AWS/Lambda",
+        MetricName: "Errors",
+        Period: 2400,
+        EvaluationPeriods: 1,
+        TreatMissingData: "breaching",
+        ComparisonOperator: "GreaterThanOrEqualToThreshold",
+        Threshold: 1,
+      });
+      expect(resolve(named?.Dimensions, templates)).toEqual([{ Name: "FunctionName", Value: `\${${check}}` }]);
+      expect(Properties["VpcConfig"]).toBeUndefined();
+      expect(resolve(theOne(service, "AWS::Lambda::EventInvokeConfig")[1].Properties, templates)).toMatchObject({
+        FunctionName: `\${${check}}`,
+        MaximumRetryAttempts: 0,
+      });
+      const schedule = ofType(service, "AWS::Scheduler::Schedule").find(
+        ([, each]) => each.Properties["Description"] === "etcd-lifeboat: check of prod",
+      );
+      expect(resolve(schedule?.[1].Properties, templates)).toMatchObject({
+        ScheduleExpression: "rate(20 minutes)",
+        Target: { Arn: `\${${check}.Arn}`, Input: '{"cluster":"prod"}' },
+      });
+    });
+
+    test("no alarm of absence rests on a metric that a function writes", () => {
+      for (const { AlarmName, Namespace, TreatMissingData } of [...alarmsIn(example()), ...alarmsIn(other())])
+        if (TreatMissingData === "breaching")
+          expect({ AlarmName, Namespace: Namespace?.startsWith("AWS/") }).toEqual({ AlarmName, Namespace: true });
     });
 
     test("stay within what CloudWatch looks back on", () => {
@@ -114,7 +143,7 @@ export function alarmsSuite({ example, other }: Synths): void {
     test("look at metrics that the functions write, by service and cluster", () => {
       const written: readonly string[] = Object.values(METRICS);
       const own = alarmsIn(example()).filter(({ Namespace }) => Namespace === "EtcdLifeboat");
-      expect(own).toHaveLength(10);
+      expect(own).toHaveLength(7);
       for (const { MetricName, Dimensions } of own) {
         expect(written).toContain(MetricName);
         expect(Dimensions).toEqual([
@@ -152,7 +181,10 @@ export function alarmsSuite({ example, other }: Synths): void {
         );
         for (const { AlarmName } of alarmsIn(synthesized))
           expect(body).toContain(`arn:aws:cloudwatch:eu-central-1:123456789012:alarm:${AlarmName}`);
-        for (const [, { Properties }] of ofType(synthesized.service, "AWS::Scheduler::Schedule"))
+        const backups = ofType(synthesized.service, "AWS::Scheduler::Schedule").filter(([, { Properties }]) =>
+          String(Properties["Description"]).includes("backup of"),
+        );
+        for (const [, { Properties }] of backups)
           expect(body).toContain(`"cluster","${String(Properties["Description"]).replace("etcd-lifeboat: backup of ", "")}"`);
       }
     });
@@ -165,6 +197,7 @@ export function alarmsSuite({ example, other }: Synths): void {
       expect(Object.fromEntries(groups)).toEqual({
         "/aws/vendedlogs/states/lifeboat-prod": 90,
         "/lifeboat/prod/backup": 90,
+        "/lifeboat/prod/check": 90,
         "/lifeboat/prod/verify": 90,
       });
     });

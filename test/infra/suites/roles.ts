@@ -103,6 +103,35 @@ export function rolesSuite({ example, other }: Synths): void {
       }
     });
 
+    test("the one that watches reads what is said of snapshots, and can do nothing else", () => {
+      for (const [synthesized, id, below] of [
+        [example(), "prod", `${BUCKET}/clusters/prod`],
+        [other(), "large", `${BUCKET}/here/and-there/clusters/large`],
+      ] as const) {
+        const role = statementsOf(
+          theOne(synthesized.service, "AWS::IAM::Role", `${id}CheckRole`)[0],
+          synthesized.service,
+          synthesized.templates,
+        );
+        const may = (action: string): string[] => KINDS.filter((kind) => isAllowed(role, { action, resource: `${below}/${kind}/x` }));
+        expect(may("s3:GetObject")).toEqual(["snapshots", "verified", "lineage", "custody"]);
+        expect(isAllowed(role, { action: "s3:GetObject", resource: `${below}2/snapshots/x` })).toBe(false);
+        const actions = new Set(role.flatMap(({ Action }) => Action));
+        expect([...actions].filter((action) => !action.startsWith("logs:")).toSorted()).toEqual([
+          "kms:Decrypt",
+          "s3:GetObject",
+          "s3:GetObjectVersion",
+          "s3:ListBucket",
+        ]);
+        const { vault } = synthesized;
+        for (const [key] of ofType(vault, "AWS::KMS::Key"))
+          expect({ key, decrypts: isAllowed(role, { action: "kms:Decrypt", resource: `\${${key}.Arn}`, context: S3_VIA }) }).toEqual({
+            key,
+            decrypts: key.startsWith("VaultBucketKey"),
+          });
+      }
+    });
+
     test("neither locks what it puts for longer than the example's 14 days", () => {
       const [prod] = all();
       for (const [statements, kind] of [
@@ -208,7 +237,9 @@ export function rolesSuite({ example, other }: Synths): void {
       };
       expect(isAllowed(small?.backup ?? [], { action: "kms:Encrypt", ...ask })).toBe(true);
       expect(isAllowed(small?.backup ?? [], { action: "kms:Decrypt", ...ask })).toBe(false);
-      expect(isAllowed(small?.verify ?? [], { action: "kms:Encrypt", ...ask })).toBe(false);
+      // The verifier makes wrappings of its own, since those of the backup are the writer's word.
+      expect(isAllowed(small?.verify ?? [], { action: "kms:Encrypt", ...ask })).toBe(true);
+      expect(isAllowed(small?.verify ?? [], { action: "kms:Decrypt", ...ask })).toBe(false);
     });
   });
 }

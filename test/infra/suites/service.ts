@@ -29,7 +29,7 @@ function definitionOf({ service, templates }: Synthesized, cluster: string): z.i
 export function serviceSuite({ example, other }: Synths): void {
   describe("functions", () => {
     test("run Node 24 on arm64 with the memory, storage and time of their database, where they reach etcd", () => {
-      const functions = ofType(example().service, "AWS::Lambda::Function");
+      const functions = ofType(example().service, "AWS::Lambda::Function").filter(([id]) => !id.startsWith("prodCheck"));
       expect(functions).toHaveLength(2);
       for (const [, { Properties }] of functions)
         expect(Properties).toMatchObject({
@@ -46,7 +46,7 @@ export function serviceSuite({ example, other }: Synths): void {
 
     test("carry their bundle and the configuration as it is", async () => {
       const assets = (await readdir(example().out)).filter((name) => name.startsWith("asset."));
-      expect(assets).toHaveLength(2);
+      expect(assets).toHaveLength(3);
       for (const asset of assets) {
         expect(await readdir(join(example().out, asset))).toEqual(
           expect.arrayContaining(["etcd3-proto", "index.mjs", "lifeboat.yaml", "node_modules"]),
@@ -84,7 +84,8 @@ export function serviceSuite({ example, other }: Synths): void {
         expect(JSON.stringify(Properties["TaskRoleArn"])).toMatch(/large(Backup|Verify)Role/);
         expect(JSON.stringify(Properties["ContainerDefinitions"])).toContain('{"Name":"LIFEBOAT_SERVICE","Value":"etcd"}');
       }
-      expect(ofType(other().service, "AWS::Lambda::Function")).toHaveLength(2);
+      // Backup and verification of the small one, and the two that watch.
+      expect(ofType(other().service, "AWS::Lambda::Function")).toHaveLength(4);
       const definition = definitionOf(other(), "large");
       expect(definition.States["Backup"]).toMatchObject({
         Resource: "arn:aws:states:::ecs:runTask.waitForTaskToken",
@@ -110,7 +111,9 @@ export function serviceSuite({ example, other }: Synths): void {
       expect(names.toSorted()).toEqual(["etcd-large", "etcd-small_one"]);
       const role = statementsOf(theOne(example().service, "AWS::IAM::Role", id.slice(0, 19))[0], example().service, example().templates);
       const invoked = role.filter(({ Action }) => Action.includes("lambda:InvokeFunction")).flatMap(({ Resource = [] }) => Resource);
-      const functions = ofType(example().service, "AWS::Lambda::Function").map(([name]) => `\${${name}.Arn}`);
+      const functions = ofType(example().service, "AWS::Lambda::Function").flatMap(([name]) =>
+        name.startsWith("prodCheck") ? [] : [`\${${name}.Arn}`],
+      );
       expect(invoked.toSorted()).toEqual(functions.toSorted());
     });
 
@@ -170,7 +173,7 @@ export function serviceSuite({ example, other }: Synths): void {
 
   describe("a schedule", () => {
     test("starts the state machine with the scheduled time as its slot, and keeps what it could not deliver", () => {
-      const [, { Properties }] = theOne(example().service, "AWS::Scheduler::Schedule");
+      const [, { Properties }] = theOne(example().service, "AWS::Scheduler::Schedule", "prodStart");
       const [machine] = theOne(example().service, "AWS::StepFunctions::StateMachine");
       const [queue] = theOne(example().service, "AWS::SQS::Queue");
       expect(resolve(Properties, example().templates)).toMatchObject({
@@ -188,7 +191,8 @@ export function serviceSuite({ example, other }: Synths): void {
     });
 
     test("there is one for each cluster, in its time zone", () => {
-      const found = ofType(other().service, "AWS::Scheduler::Schedule").map(([, { Properties: each }]) => [
+      const backups = ofType(other().service, "AWS::Scheduler::Schedule").filter(([id]) => !id.includes("Check"));
+      const found = backups.map(([, { Properties: each }]) => [
         each["ScheduleExpression"],
         each["ScheduleExpressionTimezone"],
         each["FlexibleTimeWindow"],
