@@ -114,7 +114,7 @@ export function rolesSuite({ example, other }: Synths): void {
           synthesized.templates,
         );
         const may = (action: string): string[] => KINDS.filter((kind) => isAllowed(role, { action, resource: `${below}/${kind}/x` }));
-        expect(may("s3:GetObject")).toEqual(["snapshots", "verified", "lineage", "custody"]);
+        expect(may("s3:GetObject")).toEqual(["snapshots", "verified", "lineage", "acceptances", "custody"]);
         expect(isAllowed(role, { action: "s3:GetObject", resource: `${below}2/snapshots/x` })).toBe(false);
         const actions = new Set(role.flatMap(({ Action }) => Action));
         expect([...actions].filter((action) => !action.startsWith("logs:")).toSorted()).toEqual([
