@@ -21,6 +21,8 @@ export const backupEvent = z.object({
   execution: z.string().min(1).max(2048).optional(),
 });
 
+export const checkEvent = z.object({ cluster });
+
 export const verifyEvent = z.object({ cluster, id: z.string().refine((id) => parseId(id) !== undefined, "is not a snapshot's id") });
 
 /** Whose event it is, also where the rest of it is wrong. */

@@ -91,6 +91,16 @@ export interface VerifyOutcome {
   readonly findings: readonly string[];
 }
 
+/** What the check function returns where all is well. */
+export interface CheckOutcome {
+  readonly cluster: string;
+  /** Of the newest good snapshot. */
+  readonly id: string;
+  /** ISO 8601 in UTC. */
+  readonly takenAt: string;
+  readonly ageSeconds: number;
+}
+
 /** The output of an execution that succeeded. */
 export interface ExecutionOutcome {
   readonly backup: BackupOutcome;

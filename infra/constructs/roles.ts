@@ -62,7 +62,10 @@ export function checkRole(scope: Construct, id: string, props: RoleProps): Role 
   const { vault, deployment } = props;
   return roleWith(scope, id, props, [
     allow(["s3:ListBucket"], [vault.bucketArn]),
-    allow(["s3:GetObject", "s3:GetObjectVersion"], [...below(props, "snapshots", "verified", "lineage", "acceptances", "custody"), markerOf(props)]),
+    allow(
+      ["s3:GetObject", "s3:GetObjectVersion"],
+      [...below(props, "snapshots", "verified", "lineage", "acceptances", "custody"), markerOf(props)],
+    ),
     allow(["kms:Decrypt"], [vault.bucketKey.keyArn], viaService("s3", deployment)),
   ]);
 }

@@ -62,12 +62,18 @@ test("a bundle alone backs up, another verifies, and both log and measure", asyn
   ]);
   expect(backedUp.lines.filter(({ message }) => message === "done")).toMatchObject([{ cold_start: true }, { cold_start: false }]);
   expect(backedUp.metrics).toMatchObject([{ BackupProven: 1 }, { BackupProven: 1 }]);
+  const unseen = await run("check", { cluster: "prod" });
+  expect(unseen.answers).toMatchObject([{ name: "ref/not-good", message: saying("no snapshot is good") }]);
+  expect(unseen.metrics).toMatchObject([{ CheckFailed: 1 }]);
   const verified = await run("verify", backedUp.answers[0], { cluster: "prod" });
   expect(verified.answers).toMatchObject([
     { countersignature: saying("clusters/prod/verified/") },
     { name: "usage", message: saying("id: Invalid input") },
   ]);
   expect(verified.metrics).toMatchObject([{ Verified: 1 }, { VerifyFailed: 1 }]);
+  const seen = await run("check", { cluster: "prod" }, { cluster: "other" });
+  expect(seen.answers).toMatchObject([{ cluster: "prod", id: backedUp.answers[0]?.["id"] }, { name: "config/not-found" }]);
+  expect(seen.metrics).toMatchObject([{ CheckFailed: 0 }, { CheckFailed: 1 }]);
   // Some 200 ms on two idle cores; from the sources it takes 700.
   for (const { loadedMs } of [backedUp, verified]) expect(loadedMs).toBeLessThan(5000);
 });
