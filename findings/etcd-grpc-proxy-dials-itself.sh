@@ -35,6 +35,7 @@ openssl x509 -req -in request.pem -CA ca.pem -CAkey ca-key.pem -CAcreateserial -
   --listen-peer-urls "http://127.0.0.1:$peer" --initial-advertise-peer-urls "http://127.0.0.1:$peer" \
   --initial-cluster "default=http://127.0.0.1:$peer" --log-level error > etcd.log 2>&1 &
 pids+=($!)
+# shellcheck disable=SC2016
 timeout 30 sh -c 'until curl -sf "http://127.0.0.1:$1/health" > /dev/null; do sleep 0.1; done' wait "$client"
 
 # Its dial timeout is 5 s: what still runs after 9 s serves.
