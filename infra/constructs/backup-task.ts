@@ -9,14 +9,14 @@ import { eventOf } from "../definition.ts";
 import type { Step } from "../definition.ts";
 import type { DeployedCluster, Deployment } from "../deployment.ts";
 import type { TaskSizes } from "../sizes.ts";
-import type { FunctionName } from "./function-code.ts";
+import type { StepName } from "./function-code.ts";
 import { keptLog } from "./kept-log.ts";
 import type { TaskHost } from "./task-host.ts";
 
 export interface BackupTaskProps {
   readonly deployment: Deployment;
   readonly cluster: DeployedCluster;
-  readonly name: FunctionName;
+  readonly name: StepName;
   readonly sizes: TaskSizes;
   readonly role: Role;
   readonly host: TaskHost;

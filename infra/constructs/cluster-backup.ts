@@ -17,6 +17,7 @@ import { ClusterAlarms } from "./cluster-alarms.ts";
 import { ClusterCheck } from "./cluster-check.ts";
 import type { ClusterAlarmsProps } from "./cluster-alarms.ts";
 import { lifeboatMetric } from "./lifeboat-metric.ts";
+import type { StepName } from "./function-code.ts";
 import type { Network } from "./network.ts";
 import type { Notices } from "./notices.ts";
 import { backupRole, verifyRole } from "./roles.ts";
@@ -72,7 +73,7 @@ export class ClusterBackup extends Construct {
     }).names;
   }
 
-  #run(name: "backup" | "verify", props: ClusterBackupProps): Run {
+  #run(name: StepName, props: ClusterBackupProps): Run {
     const { deployment, vault, network, tasks } = props;
     const cluster = clusterNamed(deployment, props.cluster);
     const { sizes } = cluster;
@@ -96,7 +97,7 @@ export class ClusterBackup extends Construct {
 
 const FIVE_MINUTES = Duration.minutes(5);
 
-function asFunction({ function: made }: BackupFunction, name: string, seconds: number): Run {
+function asFunction({ function: made }: BackupFunction, name: StepName, seconds: number): Run {
   return {
     step: {
       resource: `arn:${Aws.PARTITION}:states:::lambda:invoke`,

@@ -11,6 +11,8 @@ import { BUNDLES, CONFIG_FILE } from "../../shared/service.ts";
 import type { Deployment } from "../deployment.ts";
 
 export type FunctionName = "backup" | "verify" | "check";
+/** Those that the state machine runs, as functions or as tasks. */
+export type StepName = Exclude<FunctionName, "check">;
 
 /**
  * The code of a function: its bundle, lifeboat.yaml as it is, and the certificates of authorities that this names. Throws `input/not-found` where there is no bundle.

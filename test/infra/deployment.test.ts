@@ -198,7 +198,7 @@ replicas: [{ name: shelf, store: { kind: directory, path: ./shelf } }]`,
   });
 
   test.each([
-    ["{ databaseSize: 2 }", "expected string"],
+    ["{ databaseSize: 2 }", "clusters.prod.service.databaseSize"],
     ["{ databaseSize: 2TB }", '"2TB" is not a size such as 500MB or 2GiB'],
     ["{ databaseSize: 0GB }", '"0GB" is not a size such as 500MB or 2GiB'],
     ["{ flexible: 5m }", 'unknown setting "flexible"'],
