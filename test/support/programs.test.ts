@@ -1,5 +1,13 @@
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { needs, program, requireProgram } from "./programs.ts";
+
+beforeEach(() => {
+  // What is asked for here is not what the run is short of.
+  vi.stubEnv("LIFEBOAT_SKIPPED_NAMES", "");
+});
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -16,6 +24,19 @@ describe("needs", () => {
     vi.stubEnv("CI", "");
     expect(program("no-such-program")).toBeUndefined();
     expect(needs("sh", "no-such-program")).toBe(true);
+  });
+
+  test("notes the name for the last line of the run", async () => {
+    const folder = await temporaryFolder();
+    try {
+      const names = join(folder.path, "names");
+      vi.stubEnv("CI", "");
+      vi.stubEnv("LIFEBOAT_SKIPPED_NAMES", names);
+      needs("sh", "no-such-program", "no-other-program");
+      expect(await readFile(names, "utf8")).toBe("no-such-program\nno-other-program\n");
+    } finally {
+      await folder.remove();
+    }
   });
 
   test("fails in CI, unless the skip is expected", () => {

@@ -1,4 +1,4 @@
-import { accessSync, constants, statSync } from "node:fs";
+import { accessSync, appendFileSync, constants, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -23,7 +23,7 @@ export function needs(...names: readonly string[]): boolean {
 }
 
 /**
- * Whether a test must be skipped because `name` is not there; says so on stderr. In CI a skip that nobody expected is a failure: there it throws, unless
+ * Whether a test must be skipped because `name` is not there; says so on stderr, and to tools/run-tests for the last line of the run. In CI a skip that nobody expected is a failure: there it throws, unless
  * `name` is in LIFEBOAT_MAY_SKIP (comma-separated).
  */
 export function skipWithout(name: string, isThere: boolean): boolean {
@@ -33,6 +33,8 @@ export function skipWithout(name: string, isThere: boolean): boolean {
   if (inCi && !allowed.includes(name))
     throw new Error(`this test needs ${name}, which is not here: install it, or add it to LIFEBOAT_MAY_SKIP`);
   process.stderr.write(`skipped: ${name} is not here\n`);
+  const names = process.env["LIFEBOAT_SKIPPED_NAMES"] ?? "";
+  if (names !== "") appendFileSync(names, `${name}\n`);
   return true;
 }
 
