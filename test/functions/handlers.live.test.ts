@@ -24,6 +24,8 @@ import { RECENT_ID, RECENT_SLOT, slotBefore } from "../support/recent-slot.ts";
 
 /** The handlers in this process, with an etcd that has auth on and a store in S3. The tests build on each other. */
 
+const EXECUTION = "arn:aws:states:eu-central-1:111122223333:execution:etcd-prod:1";
+
 let cluster: EtcdCluster;
 let gateway: VersityGateway;
 let folder: TemporaryFolder;
@@ -71,12 +73,13 @@ const asMetrics = (values: Readonly<Record<string, unknown>>): unknown => [
 ];
 
 test("a slot is backed up: outcome, metrics of its service and cluster, and a log in JSON without a secret", async () => {
-  const invoked = await invoke(backup, { cluster: "prod", slot: RECENT_SLOT });
+  const invoked = await invoke(backup, { cluster: "prod", slot: RECENT_SLOT, execution: EXECUTION });
   expect(invoked.failure).toBeUndefined();
   expect(invoked.outcome).toEqual({
     cluster: "prod",
     id: RECENT_ID,
     existing: false,
+    committedBy: "this-run",
     manifestDigest: expect.stringMatching(/^sha256:[0-9a-f]{64}$/) as unknown,
     proof: "proven",
     quarantined: false,
@@ -117,8 +120,12 @@ test("the same slot again gives the same snapshot, and takes none", async () => 
     return KeyCount;
   };
   expect(await objects()).toBe(1);
-  const { outcome } = await invoke(backup, { cluster: "prod", slot: RECENT_SLOT });
-  expect(outcome).toMatchObject({ id: RECENT_ID, existing: true, proof: "proven" });
+  const { outcome, metrics } = await invoke(backup, { cluster: "prod", slot: RECENT_SLOT, execution: "arn:another" });
+  expect(outcome).toMatchObject({ id: RECENT_ID, existing: true, committedBy: "another-run", needsAttention: false, proof: "proven" });
+  expect(metrics).toEqual(asMetrics({ BackupCommitted: 0, BackupProven: 0, BackupFailed: 0 }));
+  const own = await invoke(backup, { cluster: "prod", slot: RECENT_SLOT, execution: EXECUTION });
+  expect(own.outcome).toMatchObject({ existing: true, committedBy: "this-run" });
+  expect(own.metrics).toEqual(asMetrics({ BackupCommitted: 1, BackupProven: 1 }));
   expect(await objects()).toBe(1);
 });
 

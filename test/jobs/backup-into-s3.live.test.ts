@@ -78,7 +78,7 @@ const CALLS: Readonly<Record<string, number>> = {
   PutObject: 5,
   HeadObject: 6,
   GetObject: 2,
-  ListObjectsV2: 5,
+  ListObjectsV2: 7,
 };
 
 test("the calls below are those that a first backup makes", async () => {
