@@ -9,11 +9,16 @@ type PolicySection = (typeof POLICY_SECTIONS)[number];
  * JSON with sorted names. The custody log carries them, so that a change is on record. Where a configuration does not have the cluster, there is no section `cluster`.
  */
 export function policyDigests(config: Config, cluster: string): Readonly<Partial<Record<PolicySection, string>>> {
-  const { breakGlass, trustedKeys, replicas } = config;
+  const { breakGlass, replicas } = config;
+  const { ends, ...trusted } = config.trustedKeys;
   const settings = Object.hasOwn(config.clusters, cluster) ? config.clusters[cluster] : undefined;
   const sections: Partial<Record<PolicySection, unknown>> = {
     breakGlass: breakGlass.toSorted(),
-    trustedKeys: Object.fromEntries(Object.entries(trustedKeys).map(([purpose, fingerprints]) => [purpose, fingerprints.toSorted()])),
+    trustedKeys: {
+      ...Object.fromEntries(Object.entries(trusted).map(([purpose, fingerprints]) => [purpose, fingerprints.toSorted()])),
+      // Only where there are any: else every log would tell of a change with the first version that knows them.
+      ...(Object.keys(ends).length === 0 ? {} : { ends }),
+    },
     replicas: replicas.toSorted((one, other) => (one.name < other.name ? -1 : 1)),
     store: withoutPlace(config.store),
     keys: withoutPlace(config.keys),

@@ -10,16 +10,13 @@ import { clusterServiceSchema, serviceSchema } from "./service-schema.ts";
 import { settings } from "./settings.ts";
 import { size } from "./size-schema.ts";
 import { storeSchema } from "./store-schema.ts";
+import { trustedKeysSchema } from "./trusted-keys-schema.ts";
 
 /** lifeboat.yaml. Its defaults are the ones that `lifeboat init` writes down. */
 
 const reference = z
   .string()
   .regex(REFERENCE, "expected a reference: file:PATH, env:NAME, secretsmanager:NAME#FIELD or ssm:NAME, never the value itself");
-
-const fingerprints = z
-  .array(z.string().regex(/^sha256:[0-9a-f]{64}$/, "expected a fingerprint: sha256: and 64 hex digits (see lifeboat keys)"))
-  .default([]);
 
 const timeZone = z.string().refine((zone) => {
   try {
@@ -106,7 +103,7 @@ export const configSchema = settings({
   keys: keysSchema,
   tools: settings({ dir: z.string().min(1).optional() }).prefault({}),
   breakGlass: z.array(z.string().startsWith("age1", "expected an age recipient: age1...")).default([]),
-  trustedKeys: settings({ snapshot: fingerprints, audit: fingerprints, bundle: fingerprints }).prefault({}),
+  trustedKeys: trustedKeysSchema.prefault({}),
   replicas: replicasSchema,
   maxDatabaseSize: size.prefault("64GiB"),
   service: serviceSchema.prefault({}),

@@ -73,7 +73,8 @@ breakGlass:
 maxDatabaseSize: 64GiB
 
 # Fingerprints of the keys whose signatures are believed (lifeboat keys prints them). A retired key stays listed as
-# long as documents signed by it are to be believed.
+# long as documents signed by it are to be believed; one that may be stolen as
+# { key: "sha256:...", notAfter: "2026-11-28T00:00:00Z" }: then only what the custody log had by that time is.
 trustedKeys:
   snapshot: [${yaml(draft.trustedKeys.snapshot)}]
   audit: [${yaml(draft.trustedKeys.audit)}]

@@ -2,9 +2,8 @@ import { announcedBy, mayTell } from "../custody/events.ts";
 import { isLifeboatError } from "../errors.ts";
 import { custodyKey, lineagePrefix } from "../manifest/layout.ts";
 import type { FoundLineage } from "../manifest/lineages.ts";
-import { digestOf, MAX_DOCUMENT_BYTES } from "../manifest/signed-document.ts";
+import { digestOf, MAX_DOCUMENT_BYTES, openDocument } from "../manifest/signed-document.ts";
 import { readSmall } from "../store/blob-store.ts";
-import { openAt } from "./catalog.ts";
 import type { Vault } from "./catalog.ts";
 import { openFaults, readLineages } from "./lineages.ts";
 
@@ -63,8 +62,8 @@ async function whyUnannounced(
         why = `record ${custody.sequence} is another than it names`;
         continue;
       }
-      const record = openAt("custody", vault, at, cluster, bytes);
-      const tells = record.event === "lineage-opened" && record.sequence === custody.sequence;
+      const record = openDocument("custody", bytes, vault.trusted, at);
+      const tells = record.event === "lineage-opened" && record.cluster === cluster && record.sequence === custody.sequence;
       if (tells && mayTell(record.signer.purpose, record.event) && announcedBy(record).includes(key)) return undefined;
       return `record ${custody.sequence} tells of something else`;
     } catch (error) {

@@ -1,3 +1,5 @@
+import { requireWitness } from "../custody/witness.ts";
+import type { Announced } from "../custody/witness.ts";
 import { isLifeboatError, LifeboatError } from "../errors.ts";
 import {
   clusterPrefix,
@@ -11,7 +13,7 @@ import {
 } from "../manifest/layout.ts";
 import type { Manifest, Verification } from "../manifest/schema.ts";
 import { digestOf, MAX_DOCUMENT_BYTES, openDocument, openLaterKind } from "../manifest/signed-document.ts";
-import type { DocumentOf, Kind, TrustedKeys } from "../manifest/signed-document.ts";
+import type { DocumentOf, TrustedKeys } from "../manifest/signed-document.ts";
 import { compareIds } from "../manifest/slot.ts";
 import { readSmall } from "../store/blob-store.ts";
 import type { BlobStore } from "../store/blob-store.ts";
@@ -57,7 +59,7 @@ export async function listIds(blobs: BlobStore, cluster: string, signal?: AbortS
 export async function readManifest(vault: Vault, cluster: string, id: string): Promise<FoundManifest> {
   const key = manifestKey(cluster, id);
   const bytes = await readSmall(vault.blobs, key, MAX_DOCUMENT_BYTES);
-  const manifest = openAt("snapshot", vault, key, cluster, bytes);
+  const manifest = await openAt("snapshot", vault, key, cluster, bytes);
   if (manifest.id !== id) throw misplaced(key, `snapshot ${manifest.id}`);
   return { manifest, digest: digestOf(bytes) };
 }
@@ -104,7 +106,7 @@ export async function readCountersignatures(vault: Vault, cluster: string, ids?:
     try {
       const bytes = await readSmall(vault.blobs, key, MAX_DOCUMENT_BYTES);
       if (openLaterKind(bytes, vault.trusted, key) !== undefined) continue;
-      const document = openAt("verification", vault, key, cluster, bytes);
+      const document = await openAt("verification", vault, key, cluster, bytes);
       if (document.id !== parts.id) throw misplaced(key, `snapshot ${document.id}`);
       good.set(parts.id, [...(good.get(parts.id) ?? []), document]);
     } catch (error) {
@@ -115,13 +117,22 @@ export async function readCountersignatures(vault: Vault, cluster: string, ids?:
   return { good, bad };
 }
 
-/** The kinds that are about one cluster. */
-type KindOfCluster = Exclude<Kind, "store">;
+/** The kinds that a record of the custody log announces. */
+type AnnouncedKind = Announced["type"];
 
-/** A document that was read from `key`, its signature, trust and cluster checked; the rest of its place is the caller's to hold it against. */
-export function openAt<K extends KindOfCluster>(kind: K, vault: Vault, key: string, cluster: string, bytes: Uint8Array): DocumentOf<K> {
+/**
+ * A document that was read from `key`, its signature, trust and cluster checked, and of a key with an end, that the custody log witnesses it; the rest of its place is the caller's to hold it against.
+ */
+export async function openAt<K extends AnnouncedKind>(
+  kind: K,
+  vault: Vault,
+  key: string,
+  cluster: string,
+  bytes: Uint8Array,
+): Promise<DocumentOf<K>> {
   const document = openDocument(kind, bytes, vault.trusted, key);
   if (document.cluster !== cluster) throw misplaced(key, `cluster ${document.cluster}`);
+  await requireWitness(vault, cluster, key, document);
   return document;
 }
 

@@ -20,7 +20,7 @@ export interface StoredDocuments {
 /** How each kind of document is found, and what of it concerns the log. */
 interface Sort {
   readonly prefix: (cluster: string) => string;
-  readonly open: (vault: Vault, key: string, cluster: string, bytes: Uint8Array) => Omit<Stored, "digest">;
+  readonly open: (vault: Vault, key: string, cluster: string, bytes: Uint8Array) => Promise<Omit<Stored, "digest">>;
   /** Whether nothing else may stand there, not even of later versions. */
   readonly isAlone?: boolean;
 }
@@ -29,27 +29,27 @@ const SORTS: readonly Sort[] = [
   {
     prefix: snapshotsPrefix,
     isAlone: true,
-    open: (...at) => {
-      const { custody, stored } = openAt("snapshot", ...at);
+    open: async (...at) => {
+      const { custody, stored } = await openAt("snapshot", ...at);
       const data = stored.kind === "sealed" ? { key: stored.key, sha256: stored.sha256 } : undefined;
       return { custody, data };
     },
   },
   {
     prefix: verifiedPrefix,
-    open: (...at) => ({ custody: openAt("verification", ...at).custody, data: undefined }),
+    open: async (...at) => ({ custody: (await openAt("verification", ...at)).custody, data: undefined }),
   },
   {
     prefix: rewrapsPrefix,
-    open: (...at) => ({ custody: openAt("rewrap", ...at).custody, data: undefined }),
+    open: async (...at) => ({ custody: (await openAt("rewrap", ...at)).custody, data: undefined }),
   },
   {
     prefix: lineagePrefix,
-    open: (...at) => ({ custody: openAt("lineage", ...at).custody, data: undefined }),
+    open: async (...at) => ({ custody: (await openAt("lineage", ...at)).custody, data: undefined }),
   },
   {
     prefix: acceptancesPrefix,
-    open: (...at) => ({ custody: openAt("acceptance", ...at).custody, data: undefined }),
+    open: async (...at) => ({ custody: (await openAt("acceptance", ...at)).custody, data: undefined }),
   },
 ];
 
@@ -96,7 +96,7 @@ async function readStored(
     const later = sort?.isAlone === true ? undefined : openLaterKind(bytes, vault.trusted, key);
     if (later !== undefined) return { custody: later.custody, data: undefined, digest: digestOf(bytes), isOfLaterKind: true };
     // Where only later versions put anything nothing else is taken.
-    return sort === undefined ? undefined : { ...sort.open(vault, key, cluster, bytes), digest: digestOf(bytes) };
+    return sort === undefined ? undefined : { ...(await sort.open(vault, key, cluster, bytes)), digest: digestOf(bytes) };
   } catch (error) {
     if (isLifeboatError(error, "verify/missing")) return undefined;
     if (!isLifeboatError(error, "verify/")) throw error;

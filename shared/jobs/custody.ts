@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import { Announcements } from "../custody/announcements.ts";
 import { ChainCheck } from "../custody/chain.ts";
 import type { CustodyFinding } from "../custody/finding.ts";
+import { RetiredCheck } from "../custody/retired-check.ts";
 import { isFault, readRecords } from "../custody/records.ts";
 import type { FoundRecord } from "../custody/records.ts";
 import { custodyPrefix, dataPrefix, idInManifestKey } from "../manifest/layout.ts";
@@ -125,14 +126,17 @@ async function readLog(
 ): Promise<ReadLog> {
   const chain = new ChainCheck(cluster, log);
   const announcements = new Announcements(stored.documents);
+  const retired = new RetiredCheck(vault.trusted);
   const findings: CustodyFinding[] = [];
   let records = 0;
   for await (const found of readRecords(vault, cluster, { log })) {
     records++;
     findings.push(...chain.add(found));
+    retired.add(found);
     announcements.add(found);
     if (isSince(found, since)) onRecord(found);
   }
+  findings.push(...retired.findings());
   return { log, chain, announcements, findings, records };
 }
 

@@ -4,7 +4,7 @@ import { accepts, FARTHEST_STEP, linkLineages } from "../manifest/lineages.ts";
 import type { FoundLineage, KnownLineage, LineageFault } from "../manifest/lineages.ts";
 import type { Acceptance } from "../manifest/schema.ts";
 import { digestOf } from "../manifest/signed-document.ts";
-import type { Kind } from "../manifest/signed-document.ts";
+import type { DocumentOf, Kind } from "../manifest/signed-document.ts";
 import { readSmall } from "../store/blob-store.ts";
 import { listIds, openAt, readIfHolds } from "./catalog.ts";
 import type { Vault } from "./catalog.ts";
@@ -161,12 +161,12 @@ async function readDocument<K extends Kind & ("lineage" | "acceptance")>(
   cluster: string,
   { key, number, bytes: size }: Listed,
   signal: AbortSignal | undefined,
-): Promise<{ readonly key: string; readonly document: ReturnType<typeof openAt<K>>; readonly digest: string } | LineageFault | undefined> {
+): Promise<{ readonly key: string; readonly document: DocumentOf<K>; readonly digest: string } | LineageFault | undefined> {
   const fault = (code: LineageFault["code"], message: string): LineageFault => ({ key, number, code, message });
   if (size > LARGEST) return fault("verify/size", `${key} is larger than any ${kind}`);
   try {
     const bytes = await readSmall(vault.blobs, key, LARGEST, signal);
-    const document = openAt(kind, vault, key, cluster, bytes);
+    const document = await openAt(kind, vault, key, cluster, bytes);
     if (document.number !== number)
       return fault("verify/format", `${key} holds a document of lineage ${document.number}: it was put in another's place`);
     return { key, document, digest: digestOf(bytes) };

@@ -7,7 +7,16 @@ import type { TrustedKeys } from "../manifest/signed-document.ts";
  */
 export async function requireTrustedKey(keys: KeyRing, trusted: TrustedKeys, purpose: Purpose): Promise<void> {
   const { fingerprint } = await keys.signingKey(purpose);
-  if (trusted[purpose].includes(fingerprint)) return;
+  const end = trusted.ends?.[fingerprint];
+  if (trusted[purpose].includes(fingerprint) && end === undefined) return;
+  if (end !== undefined)
+    throw new LifeboatError(
+      "config/invalid",
+      `the ${purpose} key in ${keys.location} is ${fingerprint}, which has notAfter ${end} in trustedKeys`,
+      {
+        hint: "a key with notAfter signs nothing more: make a new one, or take notAfter away",
+      },
+    );
   throw new LifeboatError(
     "config/invalid",
     `the ${purpose} key in ${keys.location} is ${fingerprint}, which trustedKeys.${purpose} does not list`,

@@ -20,7 +20,10 @@ import {
 import type { CustodyReceipt } from "./schema.ts";
 
 /** Fingerprints of the keys that are believed, by purpose. */
-export type TrustedKeys = Readonly<Record<Purpose, readonly string[]>>;
+export interface TrustedKeys extends Readonly<Record<Purpose, readonly string[]>> {
+  /** By fingerprint, of those that sign no more: until when they are believed (ISO 8601), with the custody log as the witness (shared/custody/witness.ts). */
+  readonly ends?: Readonly<Record<string, string>>;
+}
 
 /** The kinds of signed document: the purposes whose keys may sign each, and its schema. */
 const KINDS = {
@@ -96,7 +99,10 @@ export function openLaterKind(bytes: Uint8Array, trusted: TrustedKeys, key: stri
     if (!success || data.type !== kind || !isPlaceOf(data, key)) return undefined;
     const signedBy = parsePublicKey(Buffer.from(data.signer.publicKey, "base64"), key);
     const isSigned = verifySignature(signedBy, preAuthEncoding(envelope.payloadType, envelope.payload), envelope.signature);
-    const isTrusted = signedBy.fingerprint === data.signer.fingerprint && trusted[data.signer.purpose].includes(signedBy.fingerprint);
+    const { purpose, fingerprint } = data.signer;
+    // Whether the log announced it cannot be told of a kind that is not known.
+    const isOfToday = trusted.ends?.[fingerprint] === undefined;
+    const isTrusted = signedBy.fingerprint === fingerprint && trusted[purpose].includes(fingerprint) && isOfToday;
     return isSigned && isTrusted ? { custody: data.custody } : undefined;
   } catch (error) {
     if (isLifeboatError(error)) return undefined;

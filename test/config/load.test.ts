@@ -191,6 +191,16 @@ test.each([
     `${MINIMAL}trustedKeys: { snapshot: [abc] }\n`,
     /^lifeboat\.yaml:7: trustedKeys\.snapshot\.0: expected a fingerprint/m,
   ],
+  [
+    "a key that ends at no time",
+    `${MINIMAL}trustedKeys: { snapshot: [{ key: "${FINGERPRINTS.snapshot}", notAfter: tomorrow }] }\n`,
+    /^lifeboat\.yaml:7: trustedKeys\.snapshot\.0\.notAfter: expected a time such as/m,
+  ],
+  [
+    "a key with a setting that is none",
+    `${MINIMAL}trustedKeys: { audit: [{ key: "${FINGERPRINTS.audit}", until: x }] }\n`,
+    /^lifeboat\.yaml:7: trustedKeys\.audit\.0\b.*unknown setting "until"/m,
+  ],
   ["YAML that is broken", `${MINIMAL}\n  : : [`, /^lifeboat\.yaml:\d+: /m],
   ["a setting that stands twice", `${MINIMAL}version: 1\n`, /^lifeboat\.yaml:7: version is set twice in the same place$/],
   ["an empty file", "", /^lifeboat\.yaml:1: the file is empty$/],
@@ -255,4 +265,14 @@ test("a password in an endpoint is refused and not repeated", () => {
 test("everything that is wrong is told at once", () => {
   const message = refusal(MINIMAL.replace("version: 1", "version: 3").replace(":2379", ""));
   expect(message.split("\n")).toHaveLength(2);
+});
+
+test("a key with notAfter is listed like the others, and ends then", () => {
+  const text = `${MINIMAL}trustedKeys:\n  snapshot:\n    - "${FINGERPRINTS.snapshot}"\n    - { key: "${FINGERPRINTS.bundle}", notAfter: 2026-11-28T01:00:00+01:00 }\n`;
+  expect(parseConfig(text, "lifeboat.yaml").trustedKeys).toEqual({
+    snapshot: [FINGERPRINTS.snapshot, FINGERPRINTS.bundle],
+    audit: [],
+    bundle: [],
+    ends: { [FINGERPRINTS.bundle]: "2026-11-28T00:00:00.000Z" },
+  });
 });

@@ -32,7 +32,7 @@ export async function documentsAbout(vault: Vault, { cluster, id }: Manifest): P
       try {
         const bytes = await readSmall(vault.blobs, key, MAX_DOCUMENT_BYTES);
         if (openLaterKind(bytes, vault.trusted, key) !== undefined) continue;
-        const document = openAt(kind, vault, key, cluster, bytes);
+        const document = await openAt(kind, vault, key, cluster, bytes);
         if (document.id === id) documents.push({ key, digest: digestOf(bytes) });
         else unbelieved.push(notCopied(`${key} holds a document of snapshot ${document.id}`));
       } catch (error) {

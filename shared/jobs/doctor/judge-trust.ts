@@ -14,6 +14,16 @@ export function judgeTrust(subject: string, purpose: Purpose, fingerprint: strin
       fix: `if it is yours, add "${fingerprint}" to trustedKeys.${purpose}, and leave the older ones there`,
     });
   }
+  const end = trusted.ends?.[fingerprint];
+  if (end !== undefined) {
+    found.push({
+      code: "key-untrusted",
+      severity: "problem",
+      subject,
+      message: `the key that signs now, ${fingerprint}, has notAfter ${end} in trustedKeys: it may sign nothing more`,
+      fix: "make a new key, or take notAfter away",
+    });
+  }
   for (const other of PURPOSES) {
     if (other === purpose || !trusted[other].includes(fingerprint)) continue;
     found.push({
