@@ -18,11 +18,9 @@ const IDS = ["20261121T100000Z", "20261121T110000Z", "20261121T120000Z", "202611
 let keys: TestKeys;
 let vault: TestVault;
 let data: string[];
+let stored: TestVault["blobs"]["objects"];
 beforeAll(async () => {
   keys = await makeTestKeys();
-});
-afterAll(() => keys.remove());
-beforeEach(async () => {
   vault = newVault(keys);
   data = [];
   for (const _ of IDS) {
@@ -30,6 +28,12 @@ beforeEach(async () => {
     data.push(sealedObject(manifest.stored).key);
     vault.clock.advance(HOUR_MS);
   }
+  stored = new Map(vault.blobs.objects);
+});
+afterAll(() => keys.remove());
+beforeEach(() => {
+  vault = newVault(keys, "2026-11-21T14:00:00Z");
+  for (const [key, kept] of stored) vault.blobs.objects.set(key, kept);
 });
 
 async function run(request?: MissingRequest): Promise<readonly string[]> {
