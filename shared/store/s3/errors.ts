@@ -108,6 +108,10 @@ export function isNoSuchUpload(error: unknown): boolean {
   return faultOf(error).name === "NoSuchUpload";
 }
 
+const UNKNOWN_CA =
+  "where the store has a CA of your own, set NODE_EXTRA_CA_CERTS to a PEM file with it before lifeboat starts, such as NODE_EXTRA_CA_CERTS=/etc/lifeboat/store-ca.pem (docs/cli.md, A store or KMS with a certificate of your own CA)";
+const NO_TLS = "see that store.endpoint speaks TLS on that port; a store without TLS has an endpoint with http://";
+
 const HINTS: Readonly<Record<string, string>> = {
   AccessDenied:
     "give the role that runs lifeboat the permission that docs/threat-model.md lists for it, on this bucket and prefix, and see that no policy or retention denies it",
@@ -118,16 +122,23 @@ const HINTS: Readonly<Record<string, string>> = {
   CredentialsProviderError:
     "give credentials as the AWS SDK takes them: the environment, a profile, or the role of the machine or function",
   RequestTimeTooSkewed: "set this machine's clock: S3 takes no request that is more than 15 minutes off",
-  NoSuchBucket: "check store.bucket, store.region and store.endpoint in the configuration; lifeboat makes no bucket",
+  NoSuchBucket:
+    "check store.bucket, store.region and store.endpoint in the configuration; lifeboat makes no bucket; docs/cli.md (A bucket for the store) has the commands that do",
   PermanentRedirect: "set store.region to the region of the bucket",
   AuthorizationHeaderMalformed: "set store.region to the region of the bucket",
   IllegalLocationConstraintException: "set store.region to the region of the bucket",
   SlowDown: "the store asks for fewer requests: try again later",
   ECONNREFUSED: "see that the store runs, and that store.endpoint is right",
   ENOTFOUND: "check store.endpoint, store.bucket and store.region; a store that has no host names for buckets needs pathStyle: true",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "give Node the certificate authority of the store (NODE_EXTRA_CA_CERTS)",
-  SELF_SIGNED_CERT_IN_CHAIN: "give Node the certificate authority of the store (NODE_EXTRA_CA_CERTS)",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "give Node the certificate authority of the store (NODE_EXTRA_CA_CERTS)",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_CA,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_CA,
+  SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_CA,
+  DEPTH_ZERO_SELF_SIGNED_CERT: UNKNOWN_CA,
+  ERR_TLS_CERT_ALTNAME_INVALID:
+    "write store.endpoint with a name that stands in the store's certificate, or renew that certificate; a store that has no host names for buckets needs pathStyle: true",
+  EPROTO: NO_TLS,
+  ERR_SSL_WRONG_VERSION_NUMBER: NO_TLS,
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: NO_TLS,
   CERT_HAS_EXPIRED: "renew the certificate of the store",
 };
 

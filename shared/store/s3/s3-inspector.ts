@@ -145,7 +145,7 @@ export class S3Inspector implements StoreInspector {
 
   #noBucket(cause: unknown): LifeboatError {
     return new LifeboatError("store/failed", `there is no bucket ${this.#bucket.settings.bucket} for ${this.location}`, {
-      hint: "check store.bucket, store.region and store.endpoint in the configuration; lifeboat makes no bucket",
+      hint: `check store.bucket, store.region and store.endpoint in the configuration. lifeboat makes no bucket: where there is to be a new one, ${createBucket(this.#bucket.settings)}, then lifeboat doctor --store again for the rest; docs/cli.md (A bucket for the store) has all commands`,
       cause,
     });
   }
@@ -209,4 +209,19 @@ function regionOf(error: unknown): string | undefined {
 /** The SDK types an answer as unknown, since other transports than HTTP are thinkable. */
 function hasHeaders(response: unknown): response is { readonly headers: Readonly<Record<string, string | undefined>> } {
   return typeof response === "object" && response !== null && "headers" in response && typeof response.headers === "object";
+}
+
+/** The command of the AWS command line that makes it. */
+function createBucket({ bucket, region, endpoint }: S3Settings): string {
+  // us-east-1 must not be named as a constraint; S3-compatible stores know none.
+  const constraint =
+    endpoint !== undefined || region === undefined || region === "us-east-1"
+      ? []
+      : [`--create-bucket-configuration LocationConstraint=${region}`];
+  return [
+    `aws s3api create-bucket --bucket ${bucket} --object-lock-enabled-for-bucket`,
+    ...(region === undefined ? [] : [`--region ${region}`]),
+    ...(endpoint === undefined ? [] : [`--endpoint-url ${endpoint}`]),
+    ...constraint,
+  ].join(" ");
 }
