@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { PassThrough } from "node:stream";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -31,11 +31,11 @@ let vault: TestVault;
 beforeAll(async () => {
   [keys, strangers] = [await makeTestKeys(), await makeTestKeys()];
   vault = newVault(keys);
-  // The same snapshot twice, so that its data is of one size and size alone tells nothing.
-  const etcd = oneMember(100_000);
-  await backUp(vault, { slot: "2026-11-21T09:00:00Z", etcd });
+  // Random bytes do not compress: two snapshots whose data is of one size, so that size alone tells nothing.
+  const other = await backUp(vault, { slot: "2026-11-21T09:00:00Z", etcd: oneMember(100_000) });
   await backUp(vault, { cluster: "staging", slot: "2026-11-21T10:00:00Z" });
-  ({ manifest } = await backUp(vault, { slot: "2026-11-21T10:00:00Z", etcd }));
+  ({ manifest } = await backUp(vault, { slot: "2026-11-21T10:00:00Z", etcd: oneMember(100_000) }));
+  expect(manifest.stored.bytes).toBe(other.manifest.stored.bytes);
   pristine = new Map(vault.blobs.objects);
 });
 afterAll(async () => {
@@ -240,7 +240,7 @@ const ATTACKS: readonly Attack[] = [
     name: "a rightly signed manifest with another snapshot size",
     attack: () => rewritten((document) => ({ snapshot: { ...document.snapshot, bytes: document.snapshot.bytes - 1 } })),
     code: "verify/size",
-    message: "bytes; its manifest says",
+    message: "its manifest says",
     shallow: null,
   },
   {
@@ -373,10 +373,12 @@ async function commandLine(
 ): Promise<{ readonly exitCode: number; readonly json: unknown; readonly stderr: string }> {
   vaults += 1;
   const folder = join(keys.folder, `vault-${vaults}`);
-  for (const [key, { bytes }] of vault.blobs.objects) {
+  for (const [key, { bytes, modified }] of vault.blobs.objects) {
     const path = join(folder, key);
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, bytes);
+    // As with `cp -p`: a store that is newer than its snapshots say is refused before they are countersigned.
+    await utimes(path, modified, modified);
   }
   const file = join(keys.folder, `lifeboat-${vaults}.yaml`);
   await writeFile(
