@@ -95,7 +95,23 @@ function report(error: unknown, console: Console, json: boolean): ExitCode {
 /** Commander's complaints are usage errors; its suggestions come on a second line. */
 function usageError({ code, message }: CommanderError): LifeboatError {
   if (code === "commander.help") return new LifeboatError("usage", "no command given", { hint: "lifeboat --help lists the commands" });
-  return new LifeboatError("usage", message.replace(/^error: /, "").replace(/\n/g, " "), {
+  return new LifeboatError("usage", plainUsage(message), {
     hint: "lifeboat --help lists the commands, lifeboat COMMAND --help what one takes",
   });
+}
+
+/** Commander's words as a person would say them; https://github.com/tj/commander.js names no form of them, so what is not known stays as it is. */
+function plainUsage(message: string): string {
+  return message
+    .replace(/^error: /, "")
+    .replace(/\n/g, " ")
+    .replace(/^command-argument value '(.*)' is invalid for argument '(.*)'\. Allowed choices are (.*)\.$/, "'$1' is not a $2: give $3")
+    .replace(
+      /^too many arguments for '(.*)'\. Expected (\d+) arguments? but got (\d+)\.$/,
+      (_, name: string, expected: string, got: string) =>
+        expected === "0"
+          ? `${name} takes no argument, and got ${got}`
+          : `${name} takes ${expected} argument${expected === "1" ? "" : "s"}, and got ${got}`,
+    )
+    .replace(/^option '(.*)' argument missing$/, "$1 needs a value");
 }

@@ -12,6 +12,7 @@ import type { Environment, SecretSource } from "./config/secrets.ts";
 import type { ClusterConfig, Config } from "./config/schema.ts";
 import type { Actor } from "./custody/append.ts";
 import { isLifeboatError, LifeboatError, messageOf } from "./errors.ts";
+import { opensslReason } from "./openssl-reason.ts";
 import type { EtcdSettings } from "./etcd/adapter/settings.ts";
 import type { EtcdSource, StreamLimits } from "./etcd/etcd-source.ts";
 import type { Executions } from "./executions/executions.ts";
@@ -167,7 +168,7 @@ function requireCertificate(pem: string | undefined, reference: string | undefin
   try {
     void new X509Certificate(pem);
   } catch (error) {
-    throw new LifeboatError("config/invalid", `${setting} (${reference}) is not a PEM certificate: ${messageOf(error)}`, {
+    throw new LifeboatError("config/invalid", `${setting} (${reference}) is not a PEM certificate: ${opensslReason(error)}`, {
       hint: "name a file that begins with -----BEGIN CERTIFICATE-----",
       cause: error,
     });

@@ -4,6 +4,7 @@ import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
 import type { Document, Node } from "yaml";
 import type { z } from "zod";
 import { isLifeboatError, LifeboatError, messageOf } from "../errors.ts";
+import { errnoOf } from "../folders.ts";
 import { checkBreakGlass } from "../seal/age-recipients.ts";
 import { issueWords } from "./issue-words.ts";
 import { configSchema } from "./schema.ts";
@@ -25,6 +26,11 @@ export async function loadConfig(path: string, file: string = path): Promise<Loa
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
+    if (errnoOf(error) === "EISDIR")
+      throw new LifeboatError("config/not-found", `${file} is a folder, and no configuration`, {
+        hint: "name the file in it with --config FILE",
+        cause: error,
+      });
     const absent = error instanceof Error && "code" in error && error.code === "ENOENT";
     throw new LifeboatError(
       "config/not-found",

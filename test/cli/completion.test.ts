@@ -115,5 +115,5 @@ test("without a configuration, with a broken one or without a store Tab gives no
 test("a shell that there is no script for is refused", async () => {
   const { code, err } = await run(["completion", "fish"]);
   expect(code).toBe(2);
-  expect(err).toContain("Allowed choices are bash, zsh");
+  expect(err).toContain("is not a shell: give bash, zsh");
 });

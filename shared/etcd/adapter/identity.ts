@@ -1,7 +1,8 @@
 import { X509Certificate } from "node:crypto";
 import { createSecureContext, type SecureContext } from "node:tls";
 
-import { LifeboatError, messageOf } from "../../errors.ts";
+import { LifeboatError } from "../../errors.ts";
+import { opensslReason } from "../../openssl-reason.ts";
 import type { TlsSettings } from "./settings.ts";
 
 /** Whom we trust and who we are: the TLS settings, checked once and used by every connection. */
@@ -34,7 +35,7 @@ function certificateIn(pem: string, setting: string): X509Certificate {
   try {
     return new X509Certificate(pem);
   } catch (error) {
-    throw new LifeboatError("config/invalid", `${setting} holds no certificate in PEM: ${messageOf(error)}`, {
+    throw new LifeboatError("config/invalid", `${setting} holds no certificate in PEM: ${opensslReason(error)}`, {
       cause: error,
       hint: `${setting} names a file that begins with -----BEGIN CERTIFICATE-----`,
     });
@@ -45,7 +46,7 @@ function secureContext(ca: string | undefined, cert: string | undefined, key: st
   try {
     return createSecureContext({ ca, cert, key });
   } catch (error) {
-    throw new LifeboatError("config/invalid", `tls.cert and tls.key cannot be used: ${messageOf(error)}`, {
+    throw new LifeboatError("config/invalid", `tls.cert and tls.key cannot be used: ${opensslReason(error)}`, {
       cause: error,
       hint: "tls.key must be the private key of tls.cert, in PEM and without a passphrase",
     });

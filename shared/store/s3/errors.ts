@@ -1,5 +1,6 @@
 import { S3ServiceException } from "@aws-sdk/client-s3";
 import { LifeboatError, messageOf, type ErrorCode } from "../../errors.ts";
+import { opensslReason } from "../../openssl-reason.ts";
 
 /** What S3 or the way to it said, of the names at https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html */
 export interface S3Fault {
@@ -188,7 +189,7 @@ const NO_REASON = "the store gave no reason";
 
 /** One line of it: what a server sends may be long, and of several. */
 function reasonOf(error: Error): string {
-  const line = messageOf(error).split("\n", 1)[0]?.trim() ?? "";
+  const line = opensslReason(error).split("\n", 1)[0]?.trim() ?? "";
   const isEmpty = line === "" || line === "UnknownError";
   return isEmpty ? NO_REASON : line.length > 200 ? `${line.slice(0, 200)}...` : line.replace(/\.$/, "");
 }
