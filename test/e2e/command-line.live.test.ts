@@ -6,6 +6,7 @@ import { EXIT_CODES } from "../../cli/exit-codes.ts";
 import { startCluster } from "../../tools/lab/etcd-cluster.ts";
 import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
 import { fillWithKubernetesData } from "../../tools/lab/kubernetes-data.ts";
+import { until } from "../../tools/lab/until.ts";
 import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { initArguments, initialise } from "../support/initialise.ts";
@@ -49,6 +50,9 @@ beforeAll(async () => {
   await fillWithKubernetesData(cluster.connection, { megabytes: 5 });
   options = await initialise(cluster, folder.path);
   const older = await lifeboatJsonHere(["backup", "prod", "--slot", RECENT_SLOT], options);
+  const taken = Math.ceil(Date.now() / 1000) * 1000;
+  // A manifest that does not hold is known by the second of its id alone.
+  await until("the next second has begun", 2000, () => Promise.resolve(Date.now() >= taken));
   const newer = await lifeboatJsonHere(["backup", "prod"], options);
   ids = [idOf(older), idOf(newer)];
   await lifeboatJsonHere(["verify", "prod/latest", "--deep"], options);
@@ -285,20 +289,21 @@ describe("backup --all", () => {
     const [prod = ""] = /^ {2}prod:\n(?: {4}.*\n| *\n)+/m.exec(text) ?? [];
     const down = prod.replace("  prod:", "  down:").replace(/- https:\S+/, "- https://127.0.0.1:1");
     await writeFile(config, text.replace(prod, `${down}${prod}${prod.replace("  prod:", "  twin:")}`));
-    const slot = ["--slot", "2026-01-02T05:00:00Z"];
+    const { id, time } = slotBefore(20);
+    const slot = ["--slot", time];
     const { code, stdout, stderr } = await lifeboatHere(["backup", "--all", "--json", ...slot], copy);
     expect(code).toBe(3);
     expect(stderr).toMatch(/^lifeboat: down: .*127\.0\.0\.1:1/m);
     expect(JSON.parse(stdout)).toMatchObject({
       clusters: [
         { cluster: "down", exitCode: 3, backup: null, error: { code: "etcd/unreachable", exitCode: 3 } },
-        { cluster: "prod", exitCode: 0, backup: { ref: "prod/20260102T050000Z", existing: false }, error: null },
-        { cluster: "twin", exitCode: 0, backup: { ref: "twin/20260102T050000Z" }, error: null },
+        { cluster: "prod", exitCode: 0, backup: { ref: `prod/${id}`, existing: false }, error: null },
+        { cluster: "twin", exitCode: 0, backup: { ref: `twin/${id}` }, error: null },
       ],
     });
     const again = await lifeboatHere(["backup", "--all", ...slot], copy);
     expect(again).toMatchObject({ code: 3, stdout: saying("the slot was backed up before") });
-    expect(again.stdout).toMatch(/^snapshot: +prod\/20260102T050000Z$[^]*\n\n[^]*^snapshot: +twin\/20260102T050000Z$/m);
+    expect(again.stdout).toMatch(new RegExp(`^snapshot: +prod/${id}$[^]*\\n\\n[^]*^snapshot: +twin/${id}$`, "m"));
   });
 
   test.each<readonly [readonly string[], RegExp]>([
