@@ -15,7 +15,7 @@ const DAY_MS = 86_400_000;
 const LONGEST_RUN_MS = 21_600_000;
 
 /**
- * The snapshots of a cluster, or those whose data was taken at or before `until`, by when it was taken, newest first; one whose manifest does not hold stands at its slot. Reads only as
+ * The snapshots of a cluster, or those whose data was taken at or before `until`, by when it was taken, newest first; one whose manifest does not hold comes before those with a smaller id. Reads only as
  * many manifests as are asked for, and those that could come before them.
  *
  * The data was taken between `startedAt` and `createdAt` of the manifest, so `createdAt` is the time at which it is known to be there: by it nothing is ever newer than `until`. What
@@ -38,7 +38,7 @@ export async function* newestFirst(
   let waiting: Placed[] = [];
   for (let start = 0; start < left.length; start += PARALLEL_READS) {
     const batch = await Promise.all(left.slice(start, start + PARALLEL_READS).map((id) => placed(ports, cluster, id)));
-    waiting = [...waiting, ...batch.filter(({ takenMs }) => takenMs <= untilMs)].toSorted(newerFirst);
+    waiting = inOrder([...waiting, ...batch.filter(({ takenMs }) => takenMs <= untilMs)]);
     const next = left[start + PARALLEL_READS];
     const boundMs = next === undefined ? Number.NEGATIVE_INFINITY : slotMs(next) + lateMs;
     while (waiting[0] !== undefined && waiting[0].takenMs > boundMs) {
@@ -59,6 +59,17 @@ async function placed(vault: Vault, cluster: string, id: string): Promise<Placed
   return snapshot instanceof LifeboatError
     ? { id, takenMs: slotMs(id), snapshot: { id, error: snapshot } }
     : { id, takenMs: Date.parse(snapshot.manifest.createdAt), snapshot };
+}
+
+/** Newest first. When one was taken that does not hold is not known, and it is never passed over in silence: it comes before all that have a smaller id. */
+function inOrder(all: readonly Placed[]): Placed[] {
+  let newestMs = Number.NEGATIVE_INFINITY;
+  const byId = all.toSorted((a, b) => compareIds(a.id, b.id));
+  const placedAnew = byId.map((each) => {
+    newestMs = Math.max(newestMs, each.takenMs);
+    return "error" in each.snapshot ? { ...each, takenMs: newestMs } : each;
+  });
+  return placedAnew.toSorted(newerFirst);
 }
 
 /** Within one instant by id. */
