@@ -321,6 +321,8 @@ describe("the verifier", () => {
       "put a rewrap": () => s3.send(put("clusters/prod/rewraps/x.json")),
     };
     expect(await answersTo(allowed)).toEqual(every(Object.keys(allowed), "allowed"));
+    // It is no rewrap, which the reader would find.
+    await account.s3.send(new DeleteObjectCommand({ Bucket, Key: "clusters/prod/rewraps/x.json" }));
     const denied = {
       "sign a manifest": () => kms.send(sign(keys.sign.snapshot)),
       "put a manifest": () => s3.send(put("clusters/prod/snapshots/x.json")),
