@@ -44,3 +44,18 @@ export async function placeOfProcesses(): Promise<string> {
   ]);
   return createHash("sha256").update(`${hostname()} ${boot.trim()} ${namespace}`).digest("hex").slice(0, 8);
 }
+
+/** This process, as part of a file's name: where its id counts, the id, and its birth. MARK matches it. */
+export async function markInName(): Promise<string> {
+  const { pid, birth } = await ownMark();
+  return `${await placeOfProcesses()}-${pid}-${birth}`;
+}
+
+export const MARK = /[0-9a-f]{8}-\d+-\d*/;
+
+/** Whether the process that `mark` names runs no more; undefined for one of another machine or container. */
+export async function isDead(mark: string): Promise<boolean | undefined> {
+  const [place, pid, birth = ""] = mark.split("-");
+  if (place !== (await placeOfProcesses())) return undefined;
+  return !(await isAlive({ pid: Number(pid), birth }));
+}

@@ -3,7 +3,7 @@ import { link, lstat, open, readdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { LifeboatError, messageOf } from "../errors.ts";
 import { errnoOf, syncFolder } from "../folders.ts";
-import { isAlive, ownMark, placeOfProcesses } from "../process-mark.ts";
+import { isDead, MARK, markInName } from "../process-mark.ts";
 
 /**
  * Writes `bytes` to `path`: mode 0600, there only when whole and durable, never over something that is there (`output/exists`). Whatever fails, nothing is left.
@@ -11,8 +11,7 @@ import { isAlive, ownMark, placeOfProcesses } from "../process-mark.ts";
 export async function writeOutput(path: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
   await requireFree(path);
   const folder = dirname(path);
-  const { pid, birth } = await ownMark();
-  const name = `${await placeOfProcesses()}-${pid}-${birth}-${randomBytes(6).toString("hex")}`;
+  const name = `${await markInName()}-${randomBytes(6).toString("hex")}`;
   const draft = join(folder, `${draftPrefix(path)}${name}.partial`);
   try {
     await using file = await onDisk(path, () => open(draft, "wx", 0o600));
@@ -39,7 +38,6 @@ const ABANDONED_MS = 86_400_000;
 /** Files of this user beside `path` that writing it began and did not end: by a process that was killed, or by one that still runs. */
 export async function unfinishedOutputs(path: string, now: Date): Promise<readonly UnfinishedOutput[]> {
   const prefix = draftPrefix(path);
-  const here = await placeOfProcesses();
   const found: UnfinishedOutput[] = [];
   for (const name of await readdir(dirname(path)).catch(() => [])) {
     const match = name.startsWith(prefix) ? DRAFT.exec(name.slice(prefix.length)) : null;
@@ -47,15 +45,14 @@ export async function unfinishedOutputs(path: string, now: Date): Promise<readon
     const draft = join(dirname(path), name);
     const stats = await lstat(draft).catch(() => undefined);
     if (stats?.isFile() !== true || stats.uid !== process.geteuid?.()) continue;
-    const [, place, pid = "", birth = ""] = match;
-    if (place === here) found.push({ path: draft, isDead: !(await isAlive({ pid: Number(pid), birth })) });
-    else found.push({ path: draft, isDead: now.getTime() - stats.mtimeMs > ABANDONED_MS ? true : undefined });
+    const dead = match[1] === undefined ? undefined : await isDead(match[1]);
+    found.push({ path: draft, isDead: dead ?? (now.getTime() - stats.mtimeMs > ABANDONED_MS ? true : undefined) });
   }
   return found;
 }
 
-/** Where process ids are its writer's, the writer, and twelve random digits; an older lifeboat wrote only those. */
-const DRAFT = /^(?:([0-9a-f]{8})-(\d+)-(\d*)-)?[0-9a-f]{12}\.partial$/;
+/** The mark of its writer, and twelve random digits; an older lifeboat wrote only those. */
+const DRAFT = new RegExp(`^(?:(${MARK.source})-)?[0-9a-f]{12}\\.partial$`);
 
 /** Removes what a dead process left; false where it could not. */
 export async function removeUnfinished({ path }: UnfinishedOutput): Promise<boolean> {

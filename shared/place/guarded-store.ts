@@ -94,6 +94,11 @@ export class GuardedStore implements BlobStore {
     return this.#blobs.removeUnfinished(id);
   }
 
+  async removeAbandoned(): Promise<number> {
+    await this.#toRead();
+    return this.#blobs.removeAbandoned();
+  }
+
   /** A failure is forgotten, and the next call looks anew: the disk may have come, or the signal was another's. */
   #toRead(signal?: AbortSignal): Promise<PlaceFacts> {
     this.#facts ??= this.#look(signal).catch((error: unknown) => {

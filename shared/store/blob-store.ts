@@ -88,6 +88,9 @@ export interface BlobStore {
 
   /** Throws away what an unfinished put has brought; nothing happens where it is gone. A put that still runs then fails with `store/failed`. */
   removeUnfinished(id: string): Promise<void>;
+
+  /** The same with what dead processes of this host and user left, and nothing else; how many there were. None where the store cannot tell whose they are. */
+  removeAbandoned(): Promise<number>;
 }
 
 /** The whole of a small object; `verify/size` where it is larger than `maxBytes`. */

@@ -16,5 +16,6 @@ export function readUntil(blobs: BlobStore, signal: AbortSignal | undefined): Bl
     remove: (key) => blobs.remove(key),
     listUnfinished: (options) => blobs.listUnfinished({ signal: options?.signal ?? signal }),
     removeUnfinished: (id) => blobs.removeUnfinished(id),
+    removeAbandoned: () => blobs.removeAbandoned(),
   };
 }

@@ -206,6 +206,10 @@ export class MemoryBlobStore implements BlobStore {
     this.#unfinished.delete(id);
   }
 
+  removeAbandoned(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
   async #receive(reader: BodyReader, error: ErrorFault | undefined, key: string): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
     this.receivedBytes = 0;

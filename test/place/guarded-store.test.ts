@@ -128,6 +128,7 @@ describe("a disk that is not mounted", () => {
         store.remove("clusters/prod/a"),
         Array.fromAsync(store.listUnfinished()),
         store.removeUnfinished("0".repeat(32)),
+        store.removeAbandoned(),
       ];
       for (const failure of await Promise.all(asked.map((each) => failureOf(each))))
         expect(failure).toMatchObject({ code: "store/missing" });

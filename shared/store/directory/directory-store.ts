@@ -1,22 +1,24 @@
 import { constants } from "node:fs";
+import type { Stats } from "node:fs";
 import { lstat, open, readdir, unlink } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import { crc32 } from "node:zlib";
 import type { RandomBytes } from "../../clock.ts";
 import { LifeboatError } from "../../errors.ts";
 import { errnoOf, syncFolder } from "../../folders.ts";
+import { isDead, MARK, markInName } from "../../process-mark.ts";
 import { requireKey, requirePrefix } from "../blob-key.ts";
 import type { BlobInfo, BlobStore, ByteRange, PutOptions, PutReceipt, ReadOptions, UnfinishedPut } from "../blob-store.ts";
 import { BodyReader, throwIfAborted } from "../body-reader.ts";
 import { requireRange } from "../byte-range.ts";
 import { diskError } from "./disk-errors.ts";
 import { discard, INCOMING, publish, publishIfAbsent, receive, type Incoming } from "./incoming.ts";
-import { findObject, makePlace, modesBelow, rootIsThere } from "./places.ts";
+import type { HeldFolder } from "./held-folder.ts";
+import { findObject, findPlace, makePlace, modesBelow, rootIsThere, split } from "./places.ts";
 import { readFile } from "./read-file.ts";
 import { walk } from "./walk.ts";
 
-/** What #receive calls a file. */
-const UNFINISHED_NAME = /^[0-9a-f]{32}$/;
+/** What #receive calls a file: the mark of its writer, and 32 random digits; an older lifeboat wrote only those. */
+const UNFINISHED_NAME = new RegExp(`^(?:(${MARK.source})-)?[0-9a-f]{32}$`);
 
 /**
  * Objects as files below a folder: the key is the path. Folders are 0700 and files 0600, or the group's as well in a shared store (modesBelow). A put goes to a file in `.lifeboat/incoming`, is flushed, and
@@ -26,6 +28,7 @@ export class DirectoryBlobStore implements BlobStore {
   readonly location: string;
   readonly #root: string;
   readonly #random: RandomBytes;
+  #mark: Promise<string> | undefined;
 
   /** `random` names unfinished files, so that writers on several hosts do not meet. */
   constructor(root: string, random: RandomBytes) {
@@ -41,7 +44,8 @@ export class DirectoryBlobStore implements BlobStore {
       requireKey(key, this.location);
       throwIfAborted(doing, options.signal);
       if (options.ifAbsent === true && (await this.head(key)) !== undefined) throw this.#exists(key);
-      const incoming = await this.#receive(key, reader);
+      await using folder = await this.#onDisk(`write ${key}`, () => makePlace(this.#root, INCOMING));
+      const incoming = await this.#receive(folder, key, reader);
       try {
         throwIfAborted(doing, options.signal);
         await this.#publish(key, incoming, options.ifAbsent === true);
@@ -62,7 +66,9 @@ export class DirectoryBlobStore implements BlobStore {
     throwIfAborted(`reading ${what}`, options.signal);
     const handle = await this.#onDisk(`open ${key}`, async () => {
       const object = await findObject(this.#root, key);
-      return object === undefined ? undefined : unlessGone(open(object.path, constants.O_RDONLY | constants.O_NOFOLLOW));
+      if (object === undefined) return undefined;
+      await using _folder = object.folder;
+      return await unlessGone(open(object.path, constants.O_RDONLY | constants.O_NOFOLLOW));
     });
     if (handle === undefined) throw this.#missing(key);
     try {
@@ -82,7 +88,9 @@ export class DirectoryBlobStore implements BlobStore {
   async head(key: string): Promise<BlobInfo | undefined> {
     requireKey(key, this.location);
     const object = await this.#onDisk(`look at ${key}`, () => findObject(this.#root, key));
-    return object === undefined ? undefined : { key, bytes: object.stats.size, modified: object.stats.mtime };
+    if (object === undefined) return undefined;
+    await using _folder = object.folder;
+    return { key, bytes: object.stats.size, modified: object.stats.mtime };
   }
 
   async checksum(key: string, options: ReadOptions = {}): Promise<number> {
@@ -111,42 +119,65 @@ export class DirectoryBlobStore implements BlobStore {
     await this.#onDisk(`remove ${key}`, async () => {
       const object = await findObject(this.#root, key);
       if (object === undefined) return;
+      await using folder = object.folder;
       await unlessGone(unlink(object.path));
-      await syncFolder(dirname(object.path));
+      await syncFolder(folder.path);
     });
   }
 
   async *listUnfinished(): AsyncGenerator<UnfinishedPut, void, undefined> {
-    const folder = join(this.#root, ...INCOMING);
-    const names = await this.#onDisk("list unfinished puts", async () =>
-      (await rootIsThere(this.#root)) ? ((await unlessGone(readdir(folder))) ?? []) : [],
-    );
-    for (const id of names.toSorted()) {
-      const stats = await this.#onDisk(`look at ${id}`, () => unlessGone(lstat(join(folder, id))));
-      if (stats?.isFile() === true && UNFINISHED_NAME.test(id)) yield { id, bytes: stats.size, modified: stats.mtime };
-    }
+    for (const { name, stats } of await this.#unfinished()) yield { id: name, bytes: stats.size, modified: stats.mtime };
   }
 
   async removeUnfinished(id: string): Promise<void> {
     if (!UNFINISHED_NAME.test(id))
       throw new LifeboatError("store/failed", `${JSON.stringify(id)} is not an unfinished put of ${this.location}`);
-    await this.#onDisk(`remove unfinished put ${id}`, () => unlessGone(unlink(join(this.#root, ...INCOMING, id))));
+    await this.#onDisk(`remove unfinished put ${id}`, async () => {
+      await using folder = await findPlace(this.#root, INCOMING);
+      if (folder !== undefined) await unlessGone(unlink(`${folder.path}/${id}`));
+    });
   }
 
-  async #receive(key: string, reader: BodyReader): Promise<Incoming> {
-    const folder = await this.#onDisk(`write ${key}`, () => makePlace(this.#root, INCOMING));
-    const name = Buffer.from(this.#random(16)).toString("hex");
-    const { file } = await this.#onDisk(`write ${key}`, () => modesBelow(this.#root));
-    return receive(join(folder, name), file, reader, `write ${key}`, this.location);
+  async removeAbandoned(): Promise<number> {
+    let removed = 0;
+    for (const { name, stats } of await this.#unfinished()) {
+      const [, mark] = UNFINISHED_NAME.exec(name) ?? [];
+      if (mark === undefined || stats.uid !== process.geteuid?.() || (await isDead(mark)) !== true) continue;
+      await this.removeUnfinished(name);
+      removed += 1;
+    }
+    return removed;
+  }
+
+  /** Ascending by name. */
+  #unfinished(): Promise<readonly { readonly name: string; readonly stats: Stats }[]> {
+    return this.#onDisk("list unfinished puts", async () => {
+      await using folder = await findPlace(this.#root, INCOMING);
+      const found: { name: string; stats: Stats }[] = [];
+      for (const name of folder === undefined ? [] : (await readdir(folder.path)).toSorted()) {
+        const stats = UNFINISHED_NAME.test(name) ? await unlessGone(lstat(`${folder?.path}/${name}`)) : undefined;
+        if (stats?.isFile() === true) found.push({ name, stats });
+      }
+      return found;
+    });
+  }
+
+  async #receive(folder: HeldFolder, key: string, reader: BodyReader): Promise<Incoming> {
+    const { name, file } = await this.#onDisk(`write ${key}`, async () => {
+      this.#mark ??= markInName();
+      const digits = Buffer.from(this.#random(16)).toString("hex");
+      return { name: `${await this.#mark}-${digits}`, file: (await modesBelow(this.#root)).file };
+    });
+    return receive(`${folder.path}/${name}`, file, reader, `write ${key}`, this.location);
   }
 
   async #publish(key: string, incoming: Incoming, ifAbsent: boolean): Promise<void> {
-    const segments = key.split("/");
-    const name = segments.pop() ?? key;
+    const { folders, name } = split(key);
     const done = await this.#onDisk(`put ${key} in its place`, async () => {
-      const folder = await makePlace(this.#root, segments);
-      if (ifAbsent) return publishIfAbsent(incoming, folder, join(folder, name));
-      await publish(incoming, folder, join(folder, name));
+      await using folder = await makePlace(this.#root, folders);
+      const target = `${folder.path}/${name}`;
+      if (ifAbsent) return await publishIfAbsent(incoming, folder.path, target);
+      await publish(incoming, folder.path, target);
       return true;
     });
     if (!done) throw this.#exists(key);

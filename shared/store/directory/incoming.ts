@@ -1,5 +1,5 @@
 import type { BigIntStats } from "node:fs";
-import { link, open, rename, stat, unlink, type FileHandle } from "node:fs/promises";
+import { link, lstat, open, rename, unlink, type FileHandle } from "node:fs/promises";
 import { errnoOf, syncFolder } from "../../folders.ts";
 import type { BodyReader } from "../body-reader.ts";
 import { diskError } from "./disk-errors.ts";
@@ -89,7 +89,7 @@ export async function publishIfAbsent(incoming: Incoming, folder: string, target
 }
 
 async function isSameFile(one: string, other: string): Promise<boolean> {
-  const [a, b]: readonly [BigIntStats, BigIntStats] = await Promise.all([stat(one, { bigint: true }), stat(other, { bigint: true })]);
+  const [a, b]: readonly [BigIntStats, BigIntStats] = await Promise.all([lstat(one, { bigint: true }), lstat(other, { bigint: true })]);
   return a.dev === b.dev && a.ino === b.ino;
 }
 

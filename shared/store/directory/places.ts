@@ -1,9 +1,10 @@
 import type { Stats } from "node:fs";
-import { lstat, mkdir, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { lstat, stat } from "node:fs/promises";
 import { LifeboatError } from "../../errors.ts";
-import { errnoOf, makeFolders, syncFolder } from "../../folders.ts";
+import { errnoOf, makeFolders } from "../../folders.ts";
 import { diskError, linkError } from "./disk-errors.ts";
+import { holdFolder } from "./held-folder.ts";
+import type { HeldFolder } from "./held-folder.ts";
 
 /** Where keys stand below the root of a directory store. No symbolic link below the root is followed, so nothing outside it is ever touched. */
 
@@ -63,40 +64,49 @@ export async function isStoreThere(root: string): Promise<boolean> {
   }
 }
 
-/** The file at `key`, or undefined where there is none (a folder is no object). */
-export async function findObject(root: string, key: string): Promise<{ readonly path: string; readonly stats: Stats } | undefined> {
-  if (!(await rootIsThere(root))) return undefined;
-  const segments = key.split("/");
-  let path = root;
-  for (const [index, segment] of segments.entries()) {
-    path = join(path, segment);
+/** The file at `key`, whose folder the caller lets go; undefined where there is none (a folder is no object). */
+export async function findObject(root: string, key: string): Promise<FoundObject | undefined> {
+  const { folders, name } = split(key);
+  const folder = await findPlace(root, folders);
+  if (folder === undefined) return undefined;
+  let found: FoundObject | undefined;
+  try {
+    const path = `${folder.path}/${name}`;
     const stats = await look(path);
-    if (stats === undefined) return undefined;
-    if (stats.isSymbolicLink()) throw linkError(segments.slice(0, index + 1).join("/"), root);
-    const isLast = index === segments.length - 1;
-    if (isLast) return stats.isFile() ? { path, stats } : undefined;
-    if (!stats.isDirectory()) return undefined;
+    if (stats?.isSymbolicLink() === true) throw linkError(key, root);
+    if (stats?.isFile() === true) found = { folder, path, stats };
+    return found;
+  } finally {
+    if (found === undefined) await folder[Symbol.asyncDispose]();
   }
-  return undefined;
 }
 
-/** The folder `segments` below the root, made and flushed where it is missing, the root and its parents as well. */
-export async function makePlace(root: string, segments: readonly string[]): Promise<string> {
-  if (!(await rootIsThere(root))) await makeFolders(root);
-  const { folder: mode } = await modesBelow(root);
-  let path = root;
-  for (const [index, segment] of segments.entries()) {
-    const parent = path;
-    path = join(path, segment);
-    try {
-      await mkdir(path, { mode });
-      await syncFolder(parent);
-    } catch (error) {
-      if (errnoOf(error) !== "EEXIST") throw error;
-      const stats = await lstat(path);
-      if (stats.isSymbolicLink()) throw linkError(segments.slice(0, index + 1).join("/"), root);
-      // A plain file here makes the next call below it fail with ENOTDIR, which says it best.
-    }
+interface FoundObject {
+  readonly folder: HeldFolder;
+  /** In that very folder. */
+  readonly path: string;
+  readonly stats: Stats;
+}
+
+/** The folder `segments` below the root, or undefined where there is none. */
+export async function findPlace(root: string, segments: readonly string[]): Promise<HeldFolder | undefined> {
+  if (!(await rootIsThere(root))) return undefined;
+  try {
+    return await holdFolder(root, segments);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return undefined;
+    throw error;
   }
-  return path;
+}
+
+/** The same, made and flushed where it is missing, the root and its parents as well. */
+export async function makePlace(root: string, segments: readonly string[]): Promise<HeldFolder> {
+  if (!(await rootIsThere(root))) await makeFolders(root);
+  return holdFolder(root, segments, (await modesBelow(root)).folder);
+}
+
+/** The folders that a key stands in, and its name there. */
+export function split(key: string): { readonly folders: readonly string[]; readonly name: string } {
+  const segments = key.split("/");
+  return { folders: segments.slice(0, -1), name: segments.at(-1) ?? key };
 }

@@ -126,6 +126,11 @@ export class S3BlobStore implements BlobStore {
     return abortUpload(this.#bucket, id);
   }
 
+  /** S3 knows no processes: a lifecycle rule of the bucket ends what was left. */
+  removeAbandoned(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
   async #head(key: string, { version, signal }: ReadOptions): Promise<HeadObjectCommandOutput | undefined> {
     requireKey(key, this.location);
     const { client, retry, where, settings } = this.#bucket;

@@ -3,6 +3,7 @@ import { chmod, link, mkdir, readdir, readFile, rm, stat, symlink, truncate, wri
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { ownMark, placeOfProcesses } from "../../../shared/process-mark.ts";
 import { publishIfAbsent } from "../../../shared/store/directory/incoming.ts";
 import { collect, failureOf, inChunks, keys, once, text, watched } from "../../support/blobs.ts";
 import { directoryUnderTest, incoming, type DirectoryUnderTest } from "./directory-under-test.ts";
@@ -120,6 +121,48 @@ test("a put that was killed between its last two steps is an object and an unfin
   await under.store.removeUnfinished(id);
   expect(await text(under.store, "a/k")).toBe("whole");
   expect(await incoming(under.root)).toEqual([]);
+});
+
+describe("what was never finished", () => {
+  const DIGITS = "0123456789abcdef0123456789abcdef";
+
+  test("is removed where a process of this host and user left it that runs no more, and stays otherwise", async () => {
+    expect(await under.store.removeAbandoned()).toBe(0);
+    await under.store.put("a/k", once("whole"));
+    const [here, { pid, birth }] = [await placeOfProcesses(), await ownMark()];
+    const dead = [`${here}-4194305-${birth}-${DIGITS}`, `${here}-${pid}-1-${DIGITS}`];
+    const kept = [DIGITS, `00000000-4194305-1-${DIGITS}`, `${here}-${pid}-${birth}-${DIGITS}`, "foreign"];
+    for (const name of [...dead, ...kept]) await writeFile(join(under.root, ".lifeboat/incoming", name), "part");
+    expect((await collect(under.store.listUnfinished())).map(({ id }) => id)).toEqual(
+      [...dead, ...kept].filter((name) => name !== "foreign").toSorted(),
+    );
+    expect(await under.store.removeAbandoned()).toBe(2);
+    expect((await incoming(under.root)).toSorted()).toEqual(kept.toSorted());
+    expect(await text(under.store, "a/k")).toBe("whole");
+  });
+
+  test("stays where it is another user's", async () => {
+    await under.store.put("a/k", once("whole"));
+    const path = join(under.root, ".lifeboat/incoming", `${await placeOfProcesses()}-4194305-1-${DIGITS}`);
+    await writeFile(path, "part");
+    const [getuid, uid] = [process.geteuid, process.geteuid?.() ?? 0];
+    process.geteuid = () => uid + 1;
+    try {
+      expect(await under.store.removeAbandoned()).toBe(0);
+    } finally {
+      if (getuid !== undefined) process.geteuid = getuid;
+    }
+    expect(await under.store.removeAbandoned()).toBe(1);
+  });
+
+  test("stays while this very process writes it", async () => {
+    async function* slow(): AsyncGenerator<Uint8Array, void, undefined> {
+      yield Buffer.from("x");
+      expect(await under.store.removeAbandoned()).toBe(0);
+    }
+    await under.store.put("a/k", slow());
+    expect(await text(under.store, "a/k")).toBe("x");
+  });
 });
 
 describe("what is in the way", () => {

@@ -97,6 +97,7 @@ describe("kill -9", () => {
     });
     for await (const line of child.iterable()) {
       expect(line).toBe("taken");
+      expect(await under.store.removeAbandoned()).toBe(0);
       child.kill("SIGKILL");
     }
     expect(await child).toMatchObject({ signal: "SIGKILL" });
@@ -105,6 +106,10 @@ describe("kill -9", () => {
     expect(await keys(under.store, "")).toEqual(["a/k"]);
     expect(await text(under.store, "a/k")).toBe("earlier");
     await under.store.put("a/k", once("next"));
+    expect(await text(under.store, "a/k")).toBe("next");
+    expect(await incoming(under.root)).toEqual([left]);
+    expect(await under.store.removeAbandoned()).toBe(1);
+    expect(await incoming(under.root)).toEqual([]);
     expect(await text(under.store, "a/k")).toBe("next");
   });
 
