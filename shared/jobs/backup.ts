@@ -119,6 +119,7 @@ async function backupLocked(ports: BackupPorts, request: BackupRequest, begun: B
   const place = await phases.run("slot", async () => {
     await requireTrustedKey(ports.keys, ports.trusted, "snapshot");
     const found = await takeSlot(ports, cluster, request.slot, startedAt, signal);
+    await removeLeftOvers(ports);
     if (!found.taken) await warnIfBehind(ports, cluster, startedAt);
     return found;
   });
@@ -149,6 +150,21 @@ async function backupLocked(ports: BackupPorts, request: BackupRequest, begun: B
   if (taken.alsoFrom.length === 0) return asResult(found, begun, history.lineages, survey);
   const furtherCopies = await copyOthers(run, first, taken);
   return { ...asResult(found, begun, history.lineages, survey), furtherCopies };
+}
+
+/** What runs of this host and user that were killed had not finished to write. That it cannot be removed keeps nobody from a backup. */
+async function removeLeftOvers({ blobs, progress }: BackupPorts): Promise<void> {
+  try {
+    const removed = await blobs.removeAbandoned();
+    if (removed > 0)
+      progress.note(
+        "info",
+        `removed ${removed} unfinished ${removed === 1 ? "file" : "files"} in ${blobs.location} that a run that was killed had left`,
+      );
+  } catch (error) {
+    if (!isLifeboatError(error, "store/")) throw error;
+    progress.note("warn", `what runs that were killed left in the store was not removed: ${error.message}`);
+  }
 }
 
 /** `lineages` are those of before the run. `survey` is left out where the slot was taken, and nobody was asked. */

@@ -149,6 +149,28 @@ describe("a backup", () => {
   });
 });
 
+describe("what killed runs of this host left unfinished in the store", () => {
+  test("is removed by the next backup, which says so in one line", async () => {
+    const left = [2, 1, 0];
+    vault.blobs.removeAbandoned = () => Promise.resolve(left.shift() ?? 0);
+    await backUp(vault);
+    expect(vault.progress.infos).toEqual([saying("removed 2 unfinished files in ")]);
+    vault.clock.advance(60_000);
+    await backUp(vault);
+    expect(vault.progress.infos.slice(1)).toEqual([saying("removed 1 unfinished file in ")]);
+    vault.clock.advance(60_000);
+    await backUp(vault);
+    expect(vault.progress.infos).toHaveLength(2);
+    expect(vault.progress.warnings).toEqual([]);
+  });
+
+  test("keeps nobody from a backup where it cannot be removed", async () => {
+    vault.blobs.removeAbandoned = () => Promise.reject(new LifeboatError("store/denied", "cannot remove it"));
+    expect(await backUp(vault)).toMatchObject({ existing: false });
+    expect(vault.progress.warnings).toEqual([saying("was not removed: cannot remove it")]);
+  });
+});
+
 describe("one slot", () => {
   test("is backed up once: the second run returns the first one's snapshot and asks etcd nothing", async () => {
     const first = await backUp(vault, { slot: SLOT });
