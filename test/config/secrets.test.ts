@@ -73,7 +73,7 @@ describe("a configuration file", () => {
   test("that cannot be read is told as such", async () => {
     expect(await failureOf(loadConfig(folder, "here"))).toMatchObject({
       code: "config/not-found",
-      message: saying("cannot read the configuration here: "),
+      message: "here is a folder, and no configuration",
     });
   });
 
