@@ -28,5 +28,6 @@ test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("%s while the command still 
   const { code, stdout, stderr } = await lifeboat(["backup", "prod"], { cwd: folder.path, env });
   expect({ code, stdout }).toEqual({ code: 130, stdout: "" });
   expect(stderr).toContain(`interrupted by ${signal}`);
-  expect(await readdir(join(folder.path, "vault"), { recursive: true })).toEqual(["store.json"]);
+  const stored = await readdir(join(folder.path, "vault"), { recursive: true, withFileTypes: true });
+  expect(stored.filter((each) => each.isFile()).map(({ name }) => name)).toEqual(["store.json"]);
 });
