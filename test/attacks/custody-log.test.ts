@@ -36,7 +36,7 @@ beforeEach(async () => {
   vault = newVault(keys);
   ({ id } = (await backUp(vault)).manifest);
   vault.clock.advance(60_000);
-  countersignature = (await verifyDeep(vault, `${CLUSTER}/${id}`)).countersignature ?? "";
+  countersignature = (await verifyDeep(vault, `${CLUSTER}/${id}`)).countersignature;
 });
 
 async function findings(isReplica = false): Promise<readonly (readonly [string, string])[]> {
