@@ -1,9 +1,9 @@
 import { findCluster } from "../shared/config/find-cluster.ts";
 import type { JsonDocument } from "../shared/contract/documents.ts";
-import { checkRpo } from "../shared/jobs/check.ts";
-import type { RpoCheck } from "../shared/jobs/check.ts";
+import { checkRpo } from "../shared/jobs/audit/check.ts";
+import type { RpoCheck } from "../shared/jobs/audit/check.ts";
 import { readUntil } from "../shared/store/read-until.ts";
-import { wire } from "../shared/wire.ts";
+import { wire } from "../shared/wire/ports.ts";
 import type { Register } from "./command.ts";
 import { print, printJson } from "./console.ts";
 import { formatAge, printable } from "./format.ts";

@@ -2,8 +2,8 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { LoadedConfig } from "../shared/config/load.ts";
 import { readUntil } from "../shared/store/read-until.ts";
-import type { ConnectedCluster, Ports, Surroundings } from "../shared/wire.ts";
-import type { Makes } from "../shared/wire-stores.ts";
+import type { ConnectedCluster, Ports, Surroundings } from "../shared/wire/ports.ts";
+import type { Makes } from "../shared/wire/stores.ts";
 import type { Console } from "./console.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
 import type { ExitCode } from "./exit-codes.ts";
@@ -49,7 +49,7 @@ export function newSession(
     );
     return loading;
   };
-  const composition = (): Promise<typeof import("../shared/wire.ts")> => import("../shared/wire.ts");
+  const composition = (): Promise<typeof import("../shared/wire/ports.ts")> => import("../shared/wire/ports.ts");
   const openPorts = async (makes?: Makes, from?: string): Promise<Ports> =>
     (await composition()).wire(await load(), surroundings, makes, from);
   return {

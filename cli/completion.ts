@@ -1,7 +1,7 @@
 import { Argument } from "commander";
 import type { Command } from "commander";
-import { listClusters, listIds } from "../shared/jobs/catalog.ts";
-import { wire } from "../shared/wire.ts";
+import { listClusters, listIds } from "../shared/vault/catalog.ts";
+import { wire } from "../shared/wire/ports.ts";
 import { newSession } from "./command.ts";
 import type { Register, Session } from "./command.ts";
 import { complete, configIn } from "./completion/candidates.ts";

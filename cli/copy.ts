@@ -1,7 +1,7 @@
 import { findReplica } from "../shared/config/find-replica.ts";
 import { copySnapshot } from "../shared/jobs/copy/snapshot.ts";
 import { copyingPurpose } from "../shared/jobs/copy/purpose.ts";
-import { resolveRef } from "../shared/jobs/ref.ts";
+import { resolveRef } from "../shared/vault/ref.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register } from "./command.ts";
 import { printDone, printJson, tell } from "./console.ts";

@@ -1,11 +1,11 @@
 import type { JsonDocument } from "../shared/contract/documents.ts";
-import { isOfChain } from "../shared/custody/finding.ts";
-import { isFault } from "../shared/custody/records.ts";
-import type { FoundRecord } from "../shared/custody/records.ts";
+import { isOfChain } from "../shared/vault/custody/finding.ts";
+import { isFault } from "../shared/vault/custody/records.ts";
+import type { FoundRecord } from "../shared/vault/custody/records.ts";
 import { LifeboatError } from "../shared/errors.ts";
-import { hasCopiedLog, listCustody, verifyCustody } from "../shared/jobs/custody.ts";
-import type { CustodyReport } from "../shared/jobs/custody.ts";
-import type { CustodyReceipt } from "../shared/manifest/schema.ts";
+import { hasCopiedLog, listCustody, verifyCustody } from "../shared/jobs/audit/custody.ts";
+import type { CustodyReport } from "../shared/jobs/audit/custody.ts";
+import type { CustodyReceipt } from "../shared/documents/schema.ts";
 import type { Register } from "./command.ts";
 import { print, printJson, tell, widthOf } from "./console.ts";
 import { describeReceipt } from "./describe.ts";

@@ -1,7 +1,7 @@
-import { dissentersOf, labelOf } from "../shared/manifest/attention.ts";
+import { dissentersOf, labelOf } from "../shared/documents/attention.ts";
 import { UNKNOWN_MEMBER } from "../shared/etcd/cluster-facts.ts";
-import { isWhole, storedAlarmsOf } from "../shared/manifest/content.ts";
-import type { CustodyReceipt, Manifest } from "../shared/manifest/schema.ts";
+import { isWhole, storedAlarmsOf } from "../shared/documents/content.ts";
+import type { CustodyReceipt, Manifest } from "../shared/documents/schema.ts";
 
 /** The member that gave a snapshot; where several stand behind the endpoint, that it is one of them. */
 export function describeSource({ etcd: { source } }: Manifest): string {

@@ -1,8 +1,8 @@
-import { restoreWarnings } from "../shared/manifest/attention.ts";
-import { exportSnapshot } from "../shared/jobs/export.ts";
+import { restoreWarnings } from "../shared/documents/attention.ts";
+import { exportSnapshot } from "../shared/jobs/inspect/export.ts";
 import { LifeboatError } from "../shared/errors.ts";
-import { standingOf } from "../shared/jobs/lineage-standing.ts";
-import { readIdentityFile, removeUnfinished, requireFree, unfinishedOutputs, writeOutput, writeStream } from "../shared/wire.ts";
+import { standingOf } from "../shared/vault/lineage/standing.ts";
+import { readIdentityFile, removeUnfinished, requireFree, unfinishedOutputs, writeOutput, writeStream } from "../shared/wire/ports.ts";
 import { FROM_FLAG, FROM_HELP, orPointToReplica } from "./from-replica.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register, Session } from "./command.ts";

@@ -1,6 +1,6 @@
 import { isLifeboatError, LifeboatError } from "../shared/errors.ts";
 import { wholeCopies } from "../shared/jobs/copy/whole-copies.ts";
-import type { Ports } from "../shared/wire.ts";
+import type { Ports } from "../shared/wire/ports.ts";
 import type { Session } from "./command.ts";
 
 /** `--from REPLICA`, and where the store fails or has something else than was signed, the way to it. */

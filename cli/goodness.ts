@@ -1,4 +1,4 @@
-import type { Lack } from "../shared/manifest/good.ts";
+import type { Lack } from "../shared/documents/good.ts";
 
 /** What a person reads, and what JSON has, of whether a snapshot is good. */
 

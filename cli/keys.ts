@@ -1,5 +1,5 @@
 import { describeKeys } from "../shared/jobs/describe-keys.ts";
-import { wire } from "../shared/wire.ts";
+import { wire } from "../shared/wire/ports.ts";
 import type { Register } from "./command.ts";
 import { print, printJson, tell, widthOf } from "./console.ts";
 import { formatTable } from "./format.ts";

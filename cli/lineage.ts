@@ -1,10 +1,10 @@
 import { LifeboatError } from "../shared/errors.ts";
 import { acceptLineage } from "../shared/jobs/accept-lineage.ts";
 import type { Accepted } from "../shared/jobs/accept-lineage.ts";
-import { countSnapshots, readLineages } from "../shared/jobs/lineages.ts";
-import type { Lineages } from "../shared/jobs/lineages.ts";
-import { attentionOfLineage, needsAcceptance } from "../shared/manifest/lineages.ts";
-import type { KnownLineage } from "../shared/manifest/lineages.ts";
+import { countSnapshots, readLineages } from "../shared/vault/lineage/lineages.ts";
+import type { Lineages } from "../shared/vault/lineage/lineages.ts";
+import { attentionOfLineage, needsAcceptance } from "../shared/documents/lineages.ts";
+import type { KnownLineage } from "../shared/documents/lineages.ts";
 import type { JsonDocument } from "../shared/contract/documents.ts";
 import type { Register, Session } from "./command.ts";
 import { print, printJson, tell, widthOf } from "./console.ts";

@@ -1,12 +1,12 @@
 import type { JsonDocument } from "../shared/contract/documents.ts";
 import { isLifeboatError } from "../shared/errors.ts";
 import type { LifeboatError } from "../shared/errors.ts";
-import type { Vault } from "../shared/jobs/catalog.ts";
-import { lineageOf, readLineages } from "../shared/jobs/lineages.ts";
-import type { Lineages } from "../shared/jobs/lineages.ts";
-import type { LineageStanding } from "../shared/jobs/lineage-standing.ts";
-import { attentionOfLineage, howToAccept, needsAcceptance } from "../shared/manifest/lineages.ts";
-import type { Manifest } from "../shared/manifest/schema.ts";
+import type { Vault } from "../shared/vault/catalog.ts";
+import { lineageOf, readLineages } from "../shared/vault/lineage/lineages.ts";
+import type { Lineages } from "../shared/vault/lineage/lineages.ts";
+import type { LineageStanding } from "../shared/vault/lineage/standing.ts";
+import { attentionOfLineage, howToAccept, needsAcceptance } from "../shared/documents/lineages.ts";
+import type { Manifest } from "../shared/documents/schema.ts";
 
 /** The lineages of each cluster that is listed, or why they could not be read. */
 export type ClusterLineages = ReadonlyMap<string, Lineages | LifeboatError>;

@@ -4,7 +4,7 @@ import { findOrphans, SWEEP_AFTER_MS, sweepOrphans } from "../shared/jobs/orphan
 import type { JsonDocument } from "../shared/contract/documents.ts";
 import type { Orphan } from "../shared/jobs/orphans.ts";
 import { readUntil } from "../shared/store/read-until.ts";
-import { wire } from "../shared/wire.ts";
+import { wire } from "../shared/wire/ports.ts";
 import type { Register } from "./command.ts";
 import { print, printJson, tell, widthOf } from "./console.ts";
 import { formatBytes, formatTable, formatTime } from "./format.ts";

@@ -1,7 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { LifeboatError } from "../shared/errors.ts";
 import { TOOL } from "../shared/version.ts";
-import type { Surroundings } from "../shared/wire.ts";
+import type { Surroundings } from "../shared/wire/ports.ts";
 import { exitCodeHelp, newSession } from "./command.ts";
 import type { Register } from "./command.ts";
 import { printJson, widthOf } from "./console.ts";

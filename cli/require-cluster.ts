@@ -1,7 +1,7 @@
 import { namesHint } from "../shared/config/settings.ts";
 import { LifeboatError } from "../shared/errors.ts";
-import { holdsCluster, listClusters } from "../shared/jobs/catalog.ts";
-import { isClusterName } from "../shared/manifest/layout.ts";
+import { holdsCluster, listClusters } from "../shared/vault/catalog.ts";
+import { isClusterName } from "../shared/documents/layout.ts";
 import { readUntil } from "../shared/store/read-until.ts";
 import type { BlobStore } from "../shared/store/blob-store.ts";
 import type { Session } from "./command.ts";

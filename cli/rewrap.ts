@@ -1,6 +1,6 @@
 import { rewrap } from "../shared/jobs/rewrap.ts";
 import type { Rewrapped } from "../shared/jobs/rewrap.ts";
-import { manifestKey } from "../shared/manifest/layout.ts";
+import { manifestKey } from "../shared/documents/layout.ts";
 import type { Register } from "./command.ts";
 import { print, printJson, tell, widthOf } from "./console.ts";
 import { formatTable } from "./format.ts";

@@ -1,11 +1,11 @@
 import { standings } from "../shared/jobs/copy/standing.ts";
-import { standingOf } from "../shared/jobs/lineage-standing.ts";
-import type { LineageStanding } from "../shared/jobs/lineage-standing.ts";
+import { standingOf } from "../shared/vault/lineage/standing.ts";
+import type { LineageStanding } from "../shared/vault/lineage/standing.ts";
 import type { Standing } from "../shared/jobs/copy/standing.ts";
-import { showSnapshot } from "../shared/jobs/show.ts";
-import type { Shown } from "../shared/jobs/show.ts";
+import { showSnapshot } from "../shared/jobs/inspect/show.ts";
+import type { Shown } from "../shared/jobs/inspect/show.ts";
 import { UNKNOWN_MEMBER } from "../shared/etcd/cluster-facts.ts";
-import { restoreWarnings } from "../shared/manifest/attention.ts";
+import { restoreWarnings } from "../shared/documents/attention.ts";
 import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register, Session } from "./command.ts";

@@ -1,5 +1,5 @@
 import type { JsonDocument } from "../shared/contract/documents.ts";
-import type { HotKey, LargeObject, SnapshotStatus } from "../shared/jobs/status.ts";
+import type { HotKey, LargeObject, SnapshotStatus } from "../shared/jobs/inspect/status.ts";
 import type { WholeScan } from "../shared/snapshot/scan-result.ts";
 import type { Tally } from "../shared/snapshot/survey.ts";
 import { textOf } from "./key-text.ts";

@@ -1,4 +1,4 @@
-import type { Contents, SnapshotStatus } from "../shared/jobs/status.ts";
+import type { Contents, SnapshotStatus } from "../shared/jobs/inspect/status.ts";
 import type { WholeScan } from "../shared/snapshot/scan-result.ts";
 import type { Tally } from "../shared/snapshot/survey.ts";
 import { formatBytes, formatFields, formatTable, printable } from "./format.ts";

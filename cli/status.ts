@@ -1,7 +1,7 @@
 import { isLifeboatError, LifeboatError } from "../shared/errors.ts";
-import type { SnapshotStatus } from "../shared/jobs/status.ts";
+import type { SnapshotStatus } from "../shared/jobs/inspect/status.ts";
 import type { Progress } from "../shared/progress.ts";
-import { isFileThere, openSnapshotFile } from "../shared/wire-files.ts";
+import { isFileThere, openSnapshotFile } from "../shared/wire/files.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register, Session } from "./command.ts";
 import { FROM_FLAG, FROM_HELP, orPointToReplica } from "./from-replica.ts";
@@ -45,7 +45,7 @@ async function readStatus(session: Session, what: string, from: string | undefin
   // Whoever names a replica means a ref.
   if (from !== undefined) return statusOfStored(session, what, from, progress);
   if (await isFileThere(session.resolvePath(what))) return statusOfFile(session, what, progress);
-  const { isRef } = await import("../shared/jobs/ref.ts");
+  const { isRef } = await import("../shared/vault/ref.ts");
   // What has no ref's form is meant as a file: what is wrong with it is told there.
   return isRef(what) ? statusOfStored(session, what, from, progress) : statusOfFile(session, what, progress);
 }
@@ -53,7 +53,7 @@ async function readStatus(session: Session, what: string, from: string | undefin
 async function statusOfFile(session: Session, name: string, progress: Progress): Promise<SnapshotStatus> {
   await using file = await openSnapshotFile(session.resolvePath(name), name);
   // Loaded while the file is being hashed already.
-  const [{ isRef }, { snapshotStatus }] = await Promise.all([import("../shared/jobs/ref.ts"), import("../shared/jobs/status.ts")]);
+  const [{ isRef }, { snapshotStatus }] = await Promise.all([import("../shared/vault/ref.ts"), import("../shared/jobs/inspect/status.ts")]);
   if (isRef(name)) progress.note("info", `there is a file ${name} here: this is about it, and not about the stored snapshot`);
   return await snapshotStatus(file, progress, session.console.signal);
 }
@@ -65,9 +65,9 @@ async function statusOfStored(session: Session, ref: string, from: string | unde
     throw new LifeboatError(error.code, message, { hint: error.hint, cause: error });
   });
   const [{ resolveRef }, { snapshotStatus }, { StoredInput }] = await Promise.all([
-    import("../shared/jobs/ref.ts"),
-    import("../shared/jobs/status.ts"),
-    import("../shared/jobs/stored-input.ts"),
+    import("../shared/vault/ref.ts"),
+    import("../shared/jobs/inspect/status.ts"),
+    import("../shared/jobs/inspect/stored-input.ts"),
   ]);
   return orPointToReplica(session, ports, { ref, from, words: (name) => ["status", name] }, async () => {
     const { manifest } = await resolveRef(ports, ref, session.console.signal);

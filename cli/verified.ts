@@ -1,5 +1,5 @@
 import type { JsonDocument } from "../shared/contract/documents.ts";
-import type { AuditedVerification, VerifyResult } from "../shared/jobs/verify.ts";
+import type { AuditedVerification, VerifyResult } from "../shared/jobs/verify/verify.ts";
 import { describeReceipt } from "./describe.ts";
 import { goodJson, reasonsIn } from "./goodness.ts";
 

@@ -1,8 +1,8 @@
 import type { JsonDocument } from "../shared/contract/documents.ts";
 import { isLifeboatError, messageOf } from "../shared/errors.ts";
 import type { LifeboatError } from "../shared/errors.ts";
-import { verifyMissing } from "../shared/jobs/verify-missing.ts";
-import type { MissingOutcome } from "../shared/jobs/verify-missing.ts";
+import { verifyMissing } from "../shared/jobs/verify/verify-missing.ts";
+import type { MissingOutcome } from "../shared/jobs/verify/verify-missing.ts";
 import type { Session } from "./command.ts";
 import { printDone, printJson, tell } from "./console.ts";
 import { exitCodeOf } from "./exit-codes.ts";

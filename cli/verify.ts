@@ -1,6 +1,6 @@
 import { parseDuration } from "../shared/config/durations.ts";
 import { LifeboatError } from "../shared/errors.ts";
-import { readBack, verifyDeep, verifyShallow } from "../shared/jobs/verify.ts";
+import { readBack, verifyDeep, verifyShallow } from "../shared/jobs/verify/verify.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register } from "./command.ts";
 import { printDone, printJson, tell } from "./console.ts";

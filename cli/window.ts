@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { LifeboatError } from "../shared/errors.ts";
-import { parseUtc } from "../shared/manifest/slot.ts";
+import { parseUtc } from "../shared/documents/slot.ts";
 import { tell } from "./console.ts";
 import type { Console } from "./console.ts";
 

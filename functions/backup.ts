@@ -1,5 +1,5 @@
 import { findCluster } from "../shared/config/find-cluster.ts";
-import { backup } from "../shared/jobs/backup.ts";
+import { backup } from "../shared/jobs/backup/backup.ts";
 import { backupEvent } from "./events.ts";
 import { measure, outcomeOf } from "./outcome.ts";
 import { serve } from "./serve.ts";

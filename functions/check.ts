@@ -1,6 +1,6 @@
 import { findCluster } from "../shared/config/find-cluster.ts";
 import { LifeboatError } from "../shared/errors.ts";
-import { checkRpo } from "../shared/jobs/check.ts";
+import { checkRpo } from "../shared/jobs/audit/check.ts";
 import type { CheckOutcome } from "../shared/service.ts";
 import { readUntil } from "../shared/store/read-until.ts";
 import { checkEvent } from "./events.ts";

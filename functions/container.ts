@@ -5,8 +5,8 @@ import { loadConfig } from "../shared/config/load.ts";
 import type { LoadedConfig } from "../shared/config/load.ts";
 import { CONFIG_FILE, ENVIRONMENT } from "../shared/service.ts";
 import { systemClock } from "../shared/system-clock.ts";
-import { wire } from "../shared/wire.ts";
-import type { Ports, Surroundings } from "../shared/wire.ts";
+import { wire } from "../shared/wire/ports.ts";
+import type { Ports, Surroundings } from "../shared/wire/ports.ts";
 
 /** Whose function this is: what deployed it says so, also where the configuration cannot be read. */
 export function serviceName(): string {

@@ -2,7 +2,7 @@ import type { Clock } from "../shared/clock.ts";
 import { LifeboatError } from "../shared/errors.ts";
 
 /**
- * What a run that is stopped still needs: up to 10 s to throw its upload away (shared/store/s3/upload.ts), up to 3 s to tell the custody log (shared/custody/custodian.ts),
+ * What a run that is stopped still needs: up to 10 s to throw its upload away (shared/store/s3/upload.ts), up to 3 s to tell the custody log (shared/vault/custody/custodian.ts),
  * and 2 s to write metrics and log and to answer.
  */
 export const LAST_WORDS_MS = 15_000;

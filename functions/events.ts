@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { LifeboatError } from "../shared/errors.ts";
-import { isClusterName } from "../shared/manifest/layout.ts";
-import { parseId, parseUtc } from "../shared/manifest/slot.ts";
+import { isClusterName } from "../shared/documents/layout.ts";
+import { parseId, parseUtc } from "../shared/documents/slot.ts";
 
 /** What the functions are called with: BackupEvent and BackupOutcome of shared/service.ts, which may hold more than is read here. */
 

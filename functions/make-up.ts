@@ -1,8 +1,8 @@
-import type { JudgePorts } from "../shared/jobs/judge.ts";
-import { verifyMissing } from "../shared/jobs/verify-missing.ts";
-import type { VerifyPorts } from "../shared/jobs/verify.ts";
+import type { JudgePorts } from "../shared/vault/judge.ts";
+import { verifyMissing } from "../shared/jobs/verify/verify-missing.ts";
+import type { VerifyPorts } from "../shared/jobs/verify/verify.ts";
 import { isLifeboatError, messageOf } from "../shared/errors.ts";
-import type { CustodyReceipt } from "../shared/manifest/schema.ts";
+import type { CustodyReceipt } from "../shared/documents/schema.ts";
 
 /** A long weekend, and the days until somebody looked. */
 const WITHIN_MS = 7 * 86_400_000;

@@ -1,8 +1,8 @@
-import type { BackupResult } from "../shared/jobs/backup.ts";
-import { attentionOf, dissentersOf } from "../shared/manifest/attention.ts";
-import { howToAccept } from "../shared/manifest/lineages.ts";
-import type { Manifest } from "../shared/manifest/schema.ts";
-import { SKEW_MS } from "../shared/manifest/slot.ts";
+import type { BackupResult } from "../shared/jobs/backup/backup.ts";
+import { attentionOf, dissentersOf } from "../shared/documents/attention.ts";
+import { howToAccept } from "../shared/documents/lineages.ts";
+import type { Manifest } from "../shared/documents/schema.ts";
+import { SKEW_MS } from "../shared/documents/slot.ts";
 import type { BackupOutcome } from "../shared/service.ts";
 import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
 import type { Measured } from "./metrics.ts";

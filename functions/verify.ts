@@ -1,6 +1,6 @@
 import { findCluster } from "../shared/config/find-cluster.ts";
 import { copyToReplicas, headAfter } from "../shared/jobs/copy/to-replicas.ts";
-import { verifyDeep } from "../shared/jobs/verify.ts";
+import { verifyDeep } from "../shared/jobs/verify/verify.ts";
 import type { VerifyOutcome } from "../shared/service.ts";
 import { verifyEvent } from "./events.ts";
 import { makeUp } from "./make-up.ts";

@@ -1,5 +1,5 @@
 import { checkClocks, type ClockReport } from "../../shared/jobs/doctor/check-clock.ts";
-import { openInspectors } from "../../shared/wire-doctor.ts";
+import { openInspectors } from "../../shared/wire/doctor.ts";
 import { formatFields, formatMilliseconds } from "../format.ts";
 import type { RunCheck } from "./outcome.ts";
 

@@ -2,7 +2,7 @@ import type { JsonDocument } from "../../shared/contract/documents.ts";
 import type { KeyFacts, KmsKeyFacts, LocalKeyFacts } from "../../shared/keys/key-inspector.ts";
 import { checkKeys, judgeBreakGlass } from "../../shared/jobs/doctor/check-keys.ts";
 import { isUnseen, type Seen } from "../../shared/unseen.ts";
-import { openInspectors } from "../../shared/wire-doctor.ts";
+import { openInspectors } from "../../shared/wire/doctor.ts";
 import { widthOf } from "../console.ts";
 import { formatTable } from "../format.ts";
 import { withNulls } from "../with-nulls.ts";

@@ -1,8 +1,8 @@
 import type { JsonDocument } from "../../shared/contract/documents.ts";
 import { checkPermissions, type PermissionsReport } from "../../shared/jobs/doctor/check-permissions.ts";
 import { describePowers } from "../../shared/jobs/doctor/roles.ts";
-import { wire } from "../../shared/wire.ts";
-import { openInspectors } from "../../shared/wire-doctor.ts";
+import { wire } from "../../shared/wire/ports.ts";
+import { openInspectors } from "../../shared/wire/doctor.ts";
 import { widthOf } from "../console.ts";
 import { formatFields, formatTable } from "../format.ts";
 import type { RunCheck } from "./outcome.ts";

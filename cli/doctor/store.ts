@@ -2,7 +2,7 @@ import { checkStores, type StoreReport } from "../../shared/jobs/doctor/check-st
 import type { PlaceFacts } from "../../shared/place/judge-place.ts";
 import type { BucketFacts, FolderFacts, StoreFacts } from "../../shared/store/store-inspector.ts";
 import { isUnseen, type Seen } from "../../shared/unseen.ts";
-import { openInspectors } from "../../shared/wire-doctor.ts";
+import { openInspectors } from "../../shared/wire/doctor.ts";
 import { formatBytes, formatFields, formatTime } from "../format.ts";
 import { withNulls } from "../with-nulls.ts";
 import type { Outcome, RunCheck } from "./outcome.ts";

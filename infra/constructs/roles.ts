@@ -2,7 +2,7 @@ import { ArnFormat, Aws, Stack } from "aws-cdk-lib";
 import { Effect, Policy, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import type { Construct } from "constructs";
 import type { CloudReference } from "../../shared/config/secrets.ts";
-import { STORE_KEY } from "../../shared/manifest/layout.ts";
+import { STORE_KEY } from "../../shared/documents/layout.ts";
 import { acknowledgeWildcards } from "../acknowledge.ts";
 import type { DeployedCluster, Deployment, ReplicaStore } from "../deployment.ts";
 import type { SnapshotVault } from "./snapshot-vault.ts";

@@ -4,7 +4,7 @@ import type { IKey } from "aws-cdk-lib/aws-kms";
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectLockRetention, ObjectOwnership } from "aws-cdk-lib/aws-s3";
 import { S3_SERVER_ACCESS_LOGS_USE_BUCKET_POLICY } from "aws-cdk-lib/cx-api";
 import { Construct } from "constructs";
-import { STORE_KEY } from "../../shared/manifest/layout.ts";
+import { STORE_KEY } from "../../shared/documents/layout.ts";
 import { bucketKeyName } from "../deployment.ts";
 import type { Deployment } from "../deployment.ts";
 import { acknowledge } from "../acknowledge.ts";

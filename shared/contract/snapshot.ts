@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { manifestSchema, verificationSchema, wrappingSchema } from "../manifest/schema.ts";
+import { manifestSchema, verificationSchema, wrappingSchema } from "../documents/schema.ts";
 import {
   bytes,
   cluster,

@@ -1,5 +1,5 @@
 import type { LifeboatError } from "../errors.ts";
-import type { Agreement } from "../manifest/schema.ts";
+import type { Agreement } from "../documents/schema.ts";
 import type { Certificate, EndpointStatus, Member } from "./etcd-source.ts";
 
 /**

@@ -1,17 +1,17 @@
-import type { CustodyPorts } from "../custody/append.ts";
-import { Custodian } from "../custody/custodian.ts";
+import type { CustodyPorts } from "../vault/custody/append.ts";
+import { Custodian } from "../vault/custody/custodian.ts";
 import { isLifeboatError, LifeboatError } from "../errors.ts";
-import { acceptanceKey, LAST_ACCEPTANCE } from "../manifest/layout.ts";
-import { needsAcceptance } from "../manifest/lineages.ts";
-import type { KnownLineage } from "../manifest/lineages.ts";
-import { putDocument } from "../manifest/put-document.ts";
-import { FORMAT_VERSION } from "../manifest/schema.ts";
-import type { CustodyReceipt } from "../manifest/schema.ts";
-import { openDocument, signDocument } from "../manifest/signed-document.ts";
+import { acceptanceKey, LAST_ACCEPTANCE } from "../documents/layout.ts";
+import { needsAcceptance } from "../documents/lineages.ts";
+import type { KnownLineage } from "../documents/lineages.ts";
+import { putDocument } from "../vault/put-document.ts";
+import { FORMAT_VERSION } from "../documents/schema.ts";
+import type { CustodyReceipt } from "../documents/schema.ts";
+import { openDocument, signDocument } from "../documents/signed-document.ts";
 import type { Progress } from "../progress.ts";
 import { TOOL } from "../version.ts";
-import { lineageOf, readLineages } from "./lineages.ts";
-import { requireTrustedKey } from "./require-trusted-key.ts";
+import { lineageOf, readLineages } from "../vault/lineage/lineages.ts";
+import { requireTrustedKey } from "../vault/require-trusted-key.ts";
 
 export interface AcceptPorts extends CustodyPorts {
   readonly progress: Progress;

@@ -2,7 +2,7 @@ import { isLifeboatError } from "../errors.ts";
 import type { LifeboatError } from "../errors.ts";
 import { PURPOSES } from "../keys/key-ring.ts";
 import type { KeyRing, Purpose } from "../keys/key-ring.ts";
-import type { TrustedKeys } from "../manifest/signed-document.ts";
+import type { TrustedKeys } from "../documents/signed-document.ts";
 
 export interface KeyDescription {
   readonly purpose: Purpose;

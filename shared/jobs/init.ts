@@ -3,7 +3,7 @@ import { parseConfig } from "../config/load.ts";
 import { renderConfig } from "../config/template.ts";
 import type { ClusterDraft } from "../config/template.ts";
 import { LifeboatError } from "../errors.ts";
-import { STORE_KEY } from "../manifest/layout.ts";
+import { STORE_KEY } from "../documents/layout.ts";
 
 /** The public halves of new keys. */
 export interface NewKeys {

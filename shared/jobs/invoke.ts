@@ -2,7 +2,7 @@ import { z } from "zod";
 import { pause } from "../clock.ts";
 import type { Clock } from "../clock.ts";
 import { errorCodeOf, LifeboatError } from "../errors.ts";
-import type { Executions } from "../executions/executions.ts";
+import type { Executions } from "../cloud/executions.ts";
 import { FAILURES, stateMachineName } from "../service.ts";
 import type { ExecutionOutcome } from "../service.ts";
 

@@ -1,10 +1,10 @@
 import { LifeboatError } from "../errors.ts";
-import type { Verification } from "../manifest/schema.ts";
-import { parseId } from "../manifest/slot.ts";
-import { listIds, PARALLEL_READS, readCountersignatures, tryManifest } from "./catalog.ts";
-import type { FoundManifest } from "./catalog.ts";
-import { judge } from "./judge.ts";
-import type { Judged, JudgePorts } from "./judge.ts";
+import type { Verification } from "../documents/schema.ts";
+import { parseId } from "../documents/slot.ts";
+import { listIds, PARALLEL_READS, readCountersignatures, tryManifest } from "../vault/catalog.ts";
+import type { FoundManifest } from "../vault/catalog.ts";
+import { judge } from "../vault/judge.ts";
+import type { Judged, JudgePorts } from "../vault/judge.ts";
 
 /** A snapshot as it is listed: with its manifest and what it lacks to be good, or with what is wrong with its manifest. */
 export type Listed = { readonly cluster: string; readonly id: string } & (

@@ -1,12 +1,12 @@
 import type { Clock } from "../clock.ts";
-import { appendRecord } from "../custody/append.ts";
-import type { CustodyPorts } from "../custody/append.ts";
+import { appendRecord } from "../vault/custody/append.ts";
+import type { CustodyPorts } from "../vault/custody/append.ts";
 import { isLifeboatError } from "../errors.ts";
-import { dataPrefix, idInDataKey, manifestKey } from "../manifest/layout.ts";
+import { dataPrefix, idInDataKey, manifestKey } from "../documents/layout.ts";
 import { throwIfAborted } from "../store/body-reader.ts";
-import { listClusters, listIds, readManifest } from "./catalog.ts";
-import type { Vault } from "./catalog.ts";
-import { requireTrustedKey } from "./require-trusted-key.ts";
+import { listClusters, listIds, readManifest } from "../vault/catalog.ts";
+import type { Vault } from "../vault/catalog.ts";
+import { requireTrustedKey } from "../vault/require-trusted-key.ts";
 
 /** Something that a run began and no snapshot needs. */
 export type Orphan = {

@@ -6,16 +6,16 @@ import type { EtcdSource } from "../etcd/etcd-source.ts";
 import type { Finding } from "../etcd/finding.ts";
 import { decideLineage, explainLineage } from "../etcd/lineage.ts";
 import type { LineageDecision } from "../etcd/lineage.ts";
-import { attentionOfLineage, howToAccept } from "../manifest/lineages.ts";
-import type { LineageAttention, LineageFault } from "../manifest/lineages.ts";
-import { planBackup } from "./backup-plan.ts";
-import type { BackupPlan } from "./backup-plan.ts";
-import type { Vault } from "./catalog.ts";
-import { readHistory } from "./history.ts";
-import { openFaults } from "./lineages.ts";
-import type { Lineages } from "./lineages.ts";
-import { surveyCluster } from "./survey.ts";
-import type { Survey } from "./survey.ts";
+import { attentionOfLineage, howToAccept } from "../documents/lineages.ts";
+import type { LineageAttention, LineageFault } from "../documents/lineages.ts";
+import { planBackup } from "./backup/plan.ts";
+import type { BackupPlan } from "./backup/plan.ts";
+import type { Vault } from "../vault/catalog.ts";
+import { readHistory } from "../vault/lineage/history.ts";
+import { openFaults } from "../vault/lineage/lineages.ts";
+import type { Lineages } from "../vault/lineage/lineages.ts";
+import { surveyCluster } from "../etcd/survey.ts";
+import type { Survey } from "../etcd/survey.ts";
 
 export interface PreflightPorts extends Vault {
   readonly etcd: EtcdSource;

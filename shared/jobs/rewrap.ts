@@ -1,20 +1,20 @@
-import type { CustodyPorts } from "../custody/append.ts";
-import { Custodian } from "../custody/custodian.ts";
+import type { CustodyPorts } from "../vault/custody/append.ts";
+import { Custodian } from "../vault/custody/custodian.ts";
 import { isLifeboatError } from "../errors.ts";
 import type { LifeboatError } from "../errors.ts";
-import { manifestKey, rewrapKey } from "../manifest/layout.ts";
-import { putDocument } from "../manifest/put-document.ts";
-import { readRewraps } from "../manifest/rewraps.ts";
-import { FORMAT_VERSION } from "../manifest/schema.ts";
-import { signDocument } from "../manifest/signed-document.ts";
+import { manifestKey, rewrapKey } from "../documents/layout.ts";
+import { putDocument } from "../vault/put-document.ts";
+import { readRewraps } from "../vault/rewraps.ts";
+import { FORMAT_VERSION } from "../documents/schema.ts";
+import { signDocument } from "../documents/signed-document.ts";
 import type { Progress } from "../progress.ts";
 import { throwIfAborted } from "../store/body-reader.ts";
 import { readUntil } from "../store/read-until.ts";
 import type { SnapshotStore } from "../store/snapshot-store.ts";
 import { TOOL } from "../version.ts";
-import { listClusters, listIds, readCountersignatures, readManifest } from "./catalog.ts";
-import type { FoundManifest, Vault } from "./catalog.ts";
-import { requireTrustedKey } from "./require-trusted-key.ts";
+import { listClusters, listIds, readCountersignatures, readManifest } from "../vault/catalog.ts";
+import type { FoundManifest, Vault } from "../vault/catalog.ts";
+import { requireTrustedKey } from "../vault/require-trusted-key.ts";
 
 export interface RewrapPorts extends CustodyPorts {
   readonly snapshots: SnapshotStore;

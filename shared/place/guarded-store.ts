@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import { isLifeboatError } from "../errors.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
-import type { TrustedKeys } from "../manifest/signed-document.ts";
+import type { TrustedKeys } from "../documents/signed-document.ts";
 import type { BlobInfo, BlobStore, ByteRange, PutOptions, PutReceipt, ReadOptions, UnfinishedPut } from "../store/blob-store.ts";
 import { judgePlace } from "./judge-place.ts";
 import type { PlaceFacts } from "./judge-place.ts";

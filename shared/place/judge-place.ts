@@ -1,5 +1,5 @@
 import { isLifeboatError, LifeboatError } from "../errors.ts";
-import { STORE_KEY } from "../manifest/layout.ts";
+import { STORE_KEY } from "../documents/layout.ts";
 import type { Marker } from "./marker.ts";
 import type { KnownStore } from "./place-records.ts";
 

@@ -1,12 +1,12 @@
 import { isLifeboatError } from "../errors.ts";
 import type { LifeboatError } from "../errors.ts";
 import type { KeyRing, Purpose } from "../keys/key-ring.ts";
-import { STORE_KEY } from "../manifest/layout.ts";
-import { decodeEnvelope, parseJson } from "../manifest/envelope.ts";
-import { putDocument } from "../manifest/put-document.ts";
-import { FORMAT_VERSION, storeSchema } from "../manifest/schema.ts";
-import { MAX_DOCUMENT_BYTES, openDocument, signAs } from "../manifest/signed-document.ts";
-import type { StoredDocument, TrustedKeys } from "../manifest/signed-document.ts";
+import { STORE_KEY } from "../documents/layout.ts";
+import { decodeEnvelope, parseJson } from "../documents/envelope.ts";
+import { putDocument } from "../vault/put-document.ts";
+import { FORMAT_VERSION, storeSchema } from "../documents/schema.ts";
+import { MAX_DOCUMENT_BYTES, openDocument, signAs } from "../documents/signed-document.ts";
+import type { StoredDocument, TrustedKeys } from "../documents/signed-document.ts";
 import { readSmall } from "../store/blob-store.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 import { TOOL } from "../version.ts";

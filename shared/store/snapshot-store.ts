@@ -1,6 +1,6 @@
 import type { Block } from "../blocks.ts";
 import type { LifeboatError } from "../errors.ts";
-import type { BreakGlassCopy, Stored, WrappingRecord } from "../manifest/schema.ts";
+import type { BreakGlassCopy, Stored, WrappingRecord } from "../documents/schema.ts";
 
 /** The snapshot that bytes belong to: the context that its key is bound to. */
 export interface SnapshotName {

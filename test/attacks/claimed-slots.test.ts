@@ -2,8 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { measure, outcomeOf } from "../../functions/outcome.ts";
 import type { Measured } from "../../functions/metrics.ts";
 import type { BackupOutcome } from "../../shared/service.ts";
-import { verifyDeep, verifyShallow } from "../../shared/jobs/verify.ts";
-import type { Manifest } from "../../shared/manifest/schema.ts";
+import { verifyDeep, verifyShallow } from "../../shared/jobs/verify/verify.ts";
+import type { Manifest } from "../../shared/documents/schema.ts";
 import { ScriptedEtcd } from "../doubles/scripted-etcd.ts";
 import { failureOf, keys as keysIn } from "../support/blobs.ts";
 import { saying } from "../support/matchers.ts";

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { verifyCustody } from "../../shared/jobs/custody.ts";
-import { exportSnapshot } from "../../shared/jobs/export.ts";
+import { verifyCustody } from "../../shared/jobs/audit/custody.ts";
+import { exportSnapshot } from "../../shared/jobs/inspect/export.ts";
 import { listSnapshots } from "../../shared/jobs/list.ts";
-import { resolveRef } from "../../shared/jobs/ref.ts";
-import { resolveToRestore } from "../../shared/jobs/restore-ref.ts";
-import { verifyDeep } from "../../shared/jobs/verify.ts";
-import { manifestKey } from "../../shared/manifest/layout.ts";
+import { resolveRef } from "../../shared/vault/ref.ts";
+import { resolveToRestore } from "../../shared/vault/restore-ref.ts";
+import { verifyDeep } from "../../shared/jobs/verify/verify.ts";
+import { manifestKey } from "../../shared/documents/layout.ts";
 import { ManualClock } from "../doubles/manual-clock.ts";
 import { collect, failureOf } from "../support/blobs.ts";
 import { saying } from "../support/matchers.ts";

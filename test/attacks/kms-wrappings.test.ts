@@ -1,12 +1,12 @@
 import { DecryptCommand, KMSClient } from "@aws-sdk/client-kms";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { exportSnapshot } from "../../shared/jobs/export.ts";
+import { exportSnapshot } from "../../shared/jobs/inspect/export.ts";
 import type { KeyRing } from "../../shared/keys/key-ring.ts";
 import { KmsKeyRing } from "../../shared/keys/kms/kms-key-ring.ts";
-import { manifestKey } from "../../shared/manifest/layout.ts";
-import type { WrappingRecord } from "../../shared/manifest/schema.ts";
-import { openDocument } from "../../shared/manifest/signed-document.ts";
-import { SealedStore } from "../../shared/store/sealed.ts";
+import { manifestKey } from "../../shared/documents/layout.ts";
+import type { WrappingRecord } from "../../shared/documents/schema.ts";
+import { openDocument } from "../../shared/documents/signed-document.ts";
+import { SealedStore } from "../../shared/store/sealed/sealed-store.ts";
 import { failureOf } from "../support/blobs.ts";
 import { signedBy } from "../support/envelopes.ts";
 import { backUp, bytesAt, CLUSTER, makeTestKeys, newVault, plant, sealedObject } from "../support/vaults.ts";

@@ -3,7 +3,7 @@ import { chmod, chown, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { FileLock } from "../../shared/host-lock/file-lock.ts";
+import { FileLock } from "../../shared/host/files/file-lock.ts";
 import { createLocalKeys } from "../../shared/keys/local/create-local-keys.ts";
 import { LocalKeyRing } from "../../shared/keys/local/local-key-ring.ts";
 import { newIdentity } from "../../shared/seal/age.ts";

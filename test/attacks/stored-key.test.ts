@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { readManifest } from "../../shared/jobs/catalog.ts";
+import { readManifest } from "../../shared/vault/catalog.ts";
 import { copySnapshot } from "../../shared/jobs/copy/snapshot.ts";
 import { sweepOrphans } from "../../shared/jobs/orphans.ts";
-import { verifyShallow } from "../../shared/jobs/verify.ts";
-import { custodyKey, dataKey, manifestKey, verifiedKey } from "../../shared/manifest/layout.ts";
-import type { Manifest } from "../../shared/manifest/schema.ts";
+import { verifyShallow } from "../../shared/jobs/verify/verify.ts";
+import { custodyKey, dataKey, manifestKey, verifiedKey } from "../../shared/documents/layout.ts";
+import type { Manifest } from "../../shared/documents/schema.ts";
 import { MemoryBlobStore } from "../doubles/memory-blob-store.ts";
 import { failureOf } from "../support/blobs.ts";
 import { saying } from "../support/matchers.ts";

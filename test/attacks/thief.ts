@@ -1,6 +1,6 @@
-import { manifestKey } from "../../shared/manifest/layout.ts";
-import type { Manifest } from "../../shared/manifest/schema.ts";
-import { idOfSlot } from "../../shared/manifest/slot.ts";
+import { manifestKey } from "../../shared/documents/layout.ts";
+import type { Manifest } from "../../shared/documents/schema.ts";
+import { idOfSlot } from "../../shared/documents/slot.ts";
 import { inChunks } from "../support/blobs.ts";
 import { signedBy } from "../support/envelopes.ts";
 import { countedBlocks } from "../support/snapshots.ts";

@@ -5,9 +5,9 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { createLocalKeys } from "../../shared/keys/local/create-local-keys.ts";
-import { verifyCustody } from "../../shared/jobs/custody.ts";
-import { custodyKey } from "../../shared/manifest/layout.ts";
-import { digestOf } from "../../shared/manifest/signed-document.ts";
+import { verifyCustody } from "../../shared/jobs/audit/custody.ts";
+import { custodyKey } from "../../shared/documents/layout.ts";
+import { digestOf } from "../../shared/documents/signed-document.ts";
 import { DirectoryBlobStore } from "../../shared/store/directory/directory-store.ts";
 import { systemClock } from "../../shared/system-clock.ts";
 import { startCluster } from "../../tools/lab/etcd-cluster.ts";
@@ -33,7 +33,7 @@ test("eight processes that append at once to a folder: every record has its plac
   const [root, keysFolder] = [join(folder.path, "vault"), join(folder.path, "keys")];
   await mkdir(root);
   const { publicKeys } = await createLocalKeys(keysFolder);
-  const writer = fileURLToPath(new URL("../custody/writer.ts", import.meta.url));
+  const writer = fileURLToPath(new URL("../vault/custody/writer.ts", import.meta.url));
   const writers = Array.from({ length: 8 }, (_, number) =>
     execa(process.execPath, [writer, root, keysFolder, `writer-${number}`, "12"], { timeout: 100_000 }),
   );

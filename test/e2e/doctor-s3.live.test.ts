@@ -30,7 +30,7 @@ import { checkStores } from "../../shared/jobs/doctor/check-store.ts";
 import type { DoctorFinding } from "../../shared/jobs/doctor/finding.ts";
 import { KmsInspector, usedKeys } from "../../shared/keys/kms/kms-inspector.ts";
 import { publicKeyOf } from "../../shared/keys/public-key.ts";
-import type { TrustedKeys } from "../../shared/manifest/signed-document.ts";
+import type { TrustedKeys } from "../../shared/documents/signed-document.ts";
 import { openClient } from "../../shared/store/s3/client.ts";
 import { S3Inspector } from "../../shared/store/s3/s3-inspector.ts";
 import { DEFAULT_PACE, type S3Settings } from "../../shared/store/s3/settings.ts";

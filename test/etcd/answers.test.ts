@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { statusOf } from "../../shared/etcd/adapter/answers.ts";
+import { statusOf } from "../../shared/etcd/grpc/answers.ts";
 import type { EndpointStatus } from "../../shared/etcd/etcd-source.ts";
 
 /** A status as etcd3 parses it, with `errors` as etcd words them. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { BlockQueue } from "../../shared/etcd/adapter/block-queue.ts";
+import { BlockQueue } from "../../shared/etcd/grpc/block-queue.ts";
 import { ManualClock } from "../doubles/manual-clock.ts";
 
 const BLOCK_BYTES = 4;

@@ -3,7 +3,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
-import { DataTap } from "../../shared/etcd/adapter/data-tap.ts";
+import { DataTap } from "../../shared/etcd/grpc/data-tap.ts";
 import { until } from "../../tools/lab/until.ts";
 
 /** The tap on a real socket, fed with frames that a test writes. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { parseEndpoint } from "../../shared/etcd/adapter/endpoint.ts";
+import { parseEndpoint } from "../../shared/etcd/grpc/endpoint.ts";
 
 test.each([
   ["https://10.0.0.1:2379", { secure: true, host: "10.0.0.1", port: 2379, authority: "10.0.0.1:2379" }],

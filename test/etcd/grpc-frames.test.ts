@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 
-import { MalformedAnswer, SnapshotFrames } from "../../shared/etcd/adapter/grpc-frames.ts";
+import { MalformedAnswer, SnapshotFrames } from "../../shared/etcd/grpc/grpc-frames.ts";
 
 interface Message {
   readonly remaining?: number;

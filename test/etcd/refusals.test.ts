@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { printable, refusal } from "../../shared/etcd/adapter/errors.ts";
+import { printable, refusal } from "../../shared/etcd/grpc/errors.ts";
 
 /** The codes are gRPC's, the texts those of etcd's sources, 3.4 to 3.7. */
 const ABOUT = { url: "https://m1:2379", doing: "send a snapshot", who: "user backup", userName: "backup" };

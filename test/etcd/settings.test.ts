@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
-import { openEtcd } from "../../shared/etcd/adapter/source.ts";
-import type { TlsSettings } from "../../shared/etcd/adapter/settings.ts";
+import { openEtcd } from "../../shared/etcd/grpc/source.ts";
+import type { TlsSettings } from "../../shared/etcd/grpc/settings.ts";
 import { createAuthority } from "../../tools/lab/certificates.ts";
 import { ManualClock } from "../doubles/manual-clock.ts";
 

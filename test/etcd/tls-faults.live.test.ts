@@ -4,7 +4,7 @@ import { createAuthority, type Authority, type CertificateAndKey, type Validity 
 import { startCluster, type EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
 import { etcdPrograms } from "../../tools/lab/etcd-programs.ts";
 import { freePort } from "../../tools/lab/free-port.ts";
-import type { EtcdSettings } from "../../shared/etcd/adapter/settings.ts";
+import type { EtcdSettings } from "../../shared/etcd/grpc/settings.ts";
 import { skipWithout } from "../support/programs.ts";
 import { drain, trailerMatches } from "./support/drain.ts";
 import { failureOf } from "./support/failure.ts";

@@ -3,7 +3,7 @@ import { appendFileSync, truncateSync, writeFileSync } from "node:fs";
 import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openSnapshotFile } from "../../shared/input/adapter/snapshot-file.ts";
+import { openSnapshotFile } from "../../shared/input/file/snapshot-file.ts";
 import type { SnapshotReader } from "../../shared/input/snapshot-input.ts";
 import { SnapshotHasher } from "../../shared/snapshot/trailer.ts";
 import type { SnapshotDigests } from "../../shared/snapshot/trailer.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { ExecutionState } from "../../shared/executions/executions.ts";
+import type { ExecutionState } from "../../shared/cloud/executions.ts";
 import { invokeBackup } from "../../shared/jobs/invoke.ts";
 import type { InvokeRequest } from "../../shared/jobs/invoke.ts";
 import { systemClock } from "../../shared/system-clock.ts";

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { listClusters } from "../../shared/jobs/catalog.ts";
+import { listClusters } from "../../shared/vault/catalog.ts";
 import { listSnapshots } from "../../shared/jobs/list.ts";
 import type { Listed, Listing } from "../../shared/jobs/list.ts";
-import { showSnapshot } from "../../shared/jobs/show.ts";
-import { verifyDeep } from "../../shared/jobs/verify.ts";
-import { manifestKey, verifiedKey } from "../../shared/manifest/layout.ts";
-import type { Verification } from "../../shared/manifest/schema.ts";
-import { digestOf, openDocument } from "../../shared/manifest/signed-document.ts";
+import { showSnapshot } from "../../shared/jobs/inspect/show.ts";
+import { verifyDeep } from "../../shared/jobs/verify/verify.ts";
+import { manifestKey, verifiedKey } from "../../shared/documents/layout.ts";
+import type { Verification } from "../../shared/documents/schema.ts";
+import { digestOf, openDocument } from "../../shared/documents/signed-document.ts";
 import { failureOf } from "../support/blobs.ts";
 import { payloadOf, rawEnvelope, signedBy, withPayload } from "../support/envelopes.ts";
 import { saying } from "../support/matchers.ts";

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { findOrphans, sweepOrphans } from "../../shared/jobs/orphans.ts";
 import type { Orphan } from "../../shared/jobs/orphans.ts";
-import { dataKey, manifestKey } from "../../shared/manifest/layout.ts";
+import { dataKey, manifestKey } from "../../shared/documents/layout.ts";
 import { failureOf, keys as keysIn, once } from "../support/blobs.ts";
 import { saying } from "../support/matchers.ts";
 import { backUp, CLUSTER, makeTestKeys, newVault, plant } from "../support/vaults.ts";

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { StateFolder } from "../../shared/place/adapter/state-folder.ts";
+import { StateFolder } from "../../shared/place/folder/state-folder.ts";
 import { GuardedStore } from "../../shared/place/guarded-store.ts";
 import type { Guard } from "../../shared/place/guarded-store.ts";
 import { readMarker } from "../../shared/place/marker.ts";

@@ -1,5 +1,5 @@
 import type { KeyRing, Purpose } from "../../shared/keys/key-ring.ts";
-import { encodeEnvelope, preAuthEncoding } from "../../shared/manifest/envelope.ts";
+import { encodeEnvelope, preAuthEncoding } from "../../shared/documents/envelope.ts";
 
 /** Envelopes for tests that tamper: taken apart as JSON, and signed by whom they should not be. */
 

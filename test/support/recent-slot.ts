@@ -1,4 +1,4 @@
-import { idOfSlot } from "../../shared/manifest/slot.ts";
+import { idOfSlot } from "../../shared/documents/slot.ts";
 
 const startedMs = Math.floor(Date.now() / 1000) * 1000;
 

@@ -1,11 +1,11 @@
 import { isLifeboatError } from "../../errors.ts";
-import { partsOfRewrapKey, partsOfVerifiedKey, rewrapsPrefix, verifiedPrefix } from "../../manifest/layout.ts";
-import type { Manifest } from "../../manifest/schema.ts";
-import { digestOf, MAX_DOCUMENT_BYTES, openLaterKind } from "../../manifest/signed-document.ts";
+import { partsOfRewrapKey, partsOfVerifiedKey, rewrapsPrefix, verifiedPrefix } from "../../documents/layout.ts";
+import type { Manifest } from "../../documents/schema.ts";
+import { digestOf, MAX_DOCUMENT_BYTES, openLaterKind } from "../../documents/signed-document.ts";
 import { readSmall } from "../../store/blob-store.ts";
-import { openAt } from "../catalog.ts";
-import type { Vault } from "../catalog.ts";
-import { readLineages } from "../lineages.ts";
+import { openAt } from "../../vault/catalog.ts";
+import type { Vault } from "../../vault/catalog.ts";
+import { readLineages } from "../../vault/lineage/lineages.ts";
 
 /** Documents that a copy of a snapshot takes along. */
 interface About {

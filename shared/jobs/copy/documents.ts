@@ -1,6 +1,6 @@
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
-import { putDocument } from "../../manifest/put-document.ts";
-import { digestOf, MAX_DOCUMENT_BYTES } from "../../manifest/signed-document.ts";
+import { putDocument } from "../../vault/put-document.ts";
+import { digestOf, MAX_DOCUMENT_BYTES } from "../../documents/signed-document.ts";
 import { readSmall } from "../../store/blob-store.ts";
 import type { BlobStore } from "../../store/blob-store.ts";
 

@@ -1,6 +1,6 @@
 import { isLifeboatError } from "../../errors.ts";
-import type { CustodyPorts } from "../../custody/append.ts";
-import { requireTrustedKey } from "../require-trusted-key.ts";
+import type { CustodyPorts } from "../../vault/custody/append.ts";
+import { requireTrustedKey } from "../../vault/require-trusted-key.ts";
 import type { CopyRequest } from "./snapshot.ts";
 
 /** Whose key tells the log of a copy by hand: that of the role that verifies, or where it is not here that of the one that backs up. */

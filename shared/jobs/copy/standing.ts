@@ -1,13 +1,13 @@
 import type { Clock } from "../../clock.ts";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
-import { manifestKey } from "../../manifest/layout.ts";
+import { manifestKey } from "../../documents/layout.ts";
 import type { BlobStore } from "../../store/blob-store.ts";
 import { stateOfSealed } from "../../store/sealed-object.ts";
 import type { Replica } from "../../store/replica.ts";
 import { within } from "../../within.ts";
 import type { Patience } from "../../within.ts";
-import type { FoundManifest, Vault } from "../catalog.ts";
-import { listIds } from "../catalog.ts";
+import type { FoundManifest, Vault } from "../../vault/catalog.ts";
+import { listIds } from "../../vault/catalog.ts";
 import { compareDocuments } from "./documents.ts";
 
 export interface StandingPorts extends Vault {

@@ -1,7 +1,7 @@
 import { isLifeboatError, messageOf } from "../../errors.ts";
-import type { CustodyReceipt } from "../../manifest/schema.ts";
+import type { CustodyReceipt } from "../../documents/schema.ts";
 import type { Replica } from "../../store/replica.ts";
-import type { FoundManifest } from "../catalog.ts";
+import type { FoundManifest } from "../../vault/catalog.ts";
 import { copySnapshot } from "./snapshot.ts";
 import type { Copied, CopyPorts, CopyRequest } from "./snapshot.ts";
 

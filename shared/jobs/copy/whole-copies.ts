@@ -1,7 +1,7 @@
 import { isLifeboatError } from "../../errors.ts";
 import { checkSealed, stateOfSealed } from "../../store/sealed-object.ts";
-import type { JudgePorts } from "../judge.ts";
-import { resolveRef } from "../ref.ts";
+import type { JudgePorts } from "../../vault/judge.ts";
+import { resolveRef } from "../../vault/ref.ts";
 import { askReplica } from "./standing.ts";
 import type { StandingPorts } from "./standing.ts";
 

@@ -1,8 +1,8 @@
 import { isLifeboatError } from "../../errors.ts";
-import type { Vault } from "../catalog.ts";
-import { readLineages } from "../lineages.ts";
+import type { Vault } from "../../vault/catalog.ts";
+import { readLineages } from "../../vault/lineage/lineages.ts";
 import { lineageFindings, preflight, type PreflightPorts, type PreflightResult } from "../preflight.ts";
-import { surveyCluster } from "../survey.ts";
+import { surveyCluster } from "../../etcd/survey.ts";
 import { attempt } from "./attempt.ts";
 import { bySeverity, type DoctorFinding } from "./finding.ts";
 

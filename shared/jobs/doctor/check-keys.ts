@@ -1,5 +1,5 @@
 import type { KeyFacts, KeyInspector } from "../../keys/key-inspector.ts";
-import type { TrustedKeys } from "../../manifest/signed-document.ts";
+import type { TrustedKeys } from "../../documents/signed-document.ts";
 import { attempt } from "./attempt.ts";
 import type { NamedStore } from "./check-store.ts";
 import { bySeverity, type DoctorFinding } from "./finding.ts";

@@ -1,6 +1,6 @@
-import type { Actor } from "../../custody/append.ts";
+import type { Actor } from "../../vault/custody/append.ts";
 import type { KeyInspector } from "../../keys/key-inspector.ts";
-import { clusterPrefix } from "../../manifest/layout.ts";
+import { clusterPrefix } from "../../documents/layout.ts";
 import type { StoreInspector } from "../../store/store-inspector.ts";
 import type { Answer } from "../../unseen.ts";
 import { attempt } from "./attempt.ts";

@@ -1,7 +1,7 @@
-import { nameOf, PROGRAMS } from "../../programs/program-finder.ts";
-import type { Program, ProgramFinder, Search } from "../../programs/program-finder.ts";
-import { useOf } from "../../programs/uses.ts";
-import type { Use } from "../../programs/uses.ts";
+import { nameOf, PROGRAMS } from "../../host/program-finder.ts";
+import type { Program, ProgramFinder, Search } from "../../host/program-finder.ts";
+import { useOf } from "../../host/uses.ts";
+import type { Use } from "../../host/uses.ts";
 import type { DoctorFinding } from "./finding.ts";
 
 export interface ToolsReport {

@@ -1,4 +1,4 @@
-import { custodyKey, manifestKey } from "../../manifest/layout.ts";
+import { custodyKey, manifestKey } from "../../documents/layout.ts";
 import type { BucketFacts } from "../../store/store-inspector.ts";
 import { isUnseen, type Seen, type Unseen } from "../../unseen.ts";
 import { deniesPlainHttp, deniesReplacing, parsePolicy, type Statement } from "./bucket-policy.ts";

@@ -1,5 +1,5 @@
 import type { KmsFacts, KmsKeyFacts } from "../../keys/key-inspector.ts";
-import type { TrustedKeys } from "../../manifest/signed-document.ts";
+import type { TrustedKeys } from "../../documents/signed-document.ts";
 import { isUnseen, type Seen } from "../../unseen.ts";
 import type { DoctorFinding } from "./finding.ts";
 import { judgeTrust } from "./judge-trust.ts";

@@ -1,6 +1,6 @@
 import type { LifeboatError } from "../../errors.ts";
 import type { LocalFacts } from "../../keys/key-inspector.ts";
-import type { TrustedKeys } from "../../manifest/signed-document.ts";
+import type { TrustedKeys } from "../../documents/signed-document.ts";
 import type { DoctorFinding } from "./finding.ts";
 import { judgeTrust } from "./judge-trust.ts";
 

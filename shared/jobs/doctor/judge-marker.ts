@@ -1,5 +1,5 @@
 import { isLifeboatError } from "../../errors.ts";
-import { STORE_KEY } from "../../manifest/layout.ts";
+import { STORE_KEY } from "../../documents/layout.ts";
 import { judgePlace } from "../../place/judge-place.ts";
 import type { PlaceFacts } from "../../place/judge-place.ts";
 import type { DoctorFinding } from "./finding.ts";

@@ -1,5 +1,5 @@
 import { PURPOSES, type Purpose } from "../../keys/key-ring.ts";
-import type { TrustedKeys } from "../../manifest/signed-document.ts";
+import type { TrustedKeys } from "../../documents/signed-document.ts";
 import type { DoctorFinding } from "./finding.ts";
 
 /** Whether the key that signs for a purpose now is believed, and for that purpose alone. */

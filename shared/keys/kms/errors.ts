@@ -1,4 +1,4 @@
-import { faultOf, hintFor } from "../../aws/fault.ts";
+import { faultOf, hintFor } from "../../aws-fault.ts";
 import { LifeboatError } from "../../errors.ts";
 import { interrupted } from "../../within.ts";
 import type { KeyName } from "./settings.ts";

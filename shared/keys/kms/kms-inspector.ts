@@ -8,7 +8,7 @@ import {
   SignCommand,
 } from "@aws-sdk/client-kms";
 import { createHash } from "node:crypto";
-import { faultOf } from "../../aws/fault.ts";
+import { faultOf } from "../../aws-fault.ts";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
 import { ALLOWED, DENIED, isUnseen, type Answer, type Seen, type Unseen } from "../../unseen.ts";
 import type { KeyInspector, KeyPower, KeyUse, KmsFacts, KmsKeyFacts } from "../key-inspector.ts";

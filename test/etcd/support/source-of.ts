@@ -1,6 +1,6 @@
 import { systemClock } from "../../../shared/system-clock.ts";
-import { openEtcd } from "../../../shared/etcd/adapter/source.ts";
-import type { EtcdSettings } from "../../../shared/etcd/adapter/settings.ts";
+import { openEtcd } from "../../../shared/etcd/grpc/source.ts";
+import type { EtcdSettings } from "../../../shared/etcd/grpc/settings.ts";
 import type { EtcdSource } from "../../../shared/etcd/etcd-source.ts";
 
 /** Long enough for a machine whose cores are all busy; a test that waits for it to pass gives its own. */

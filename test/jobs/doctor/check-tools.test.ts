@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { checkTools } from "../../../shared/jobs/doctor/check-tools.ts";
-import { PROGRAMS } from "../../../shared/programs/program-finder.ts";
-import type { PassedOver, Program, ProgramFinder } from "../../../shared/programs/program-finder.ts";
-import { useOf } from "../../../shared/programs/uses.ts";
+import { PROGRAMS } from "../../../shared/host/program-finder.ts";
+import type { PassedOver, Program, ProgramFinder } from "../../../shared/host/program-finder.ts";
+import { useOf } from "../../../shared/host/uses.ts";
 import { saying } from "../../support/matchers.ts";
 
 const { signal } = new AbortController();

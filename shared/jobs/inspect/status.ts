@@ -1,0 +1,119 @@
+import { LifeboatError } from "../../errors.ts";
+import type { SnapshotInput } from "../../input/snapshot-input.ts";
+import type { Progress } from "../../progress.ts";
+import { groupByResource } from "../../snapshot/resources.ts";
+import type { ResourceTally } from "../../snapshot/resources.ts";
+import { SnapshotScanner } from "../../snapshot/scan.ts";
+import type { ScanResult } from "../../snapshot/scan-result.ts";
+import { readEntry } from "../../snapshot/survey.ts";
+import type { EntryPlace, NamedEntry, PrefixTally, Survey } from "../../snapshot/survey.ts";
+import { trailerState } from "../../snapshot/trailer.ts";
+import type { TrailerState } from "../../snapshot/trailer.ts";
+
+/** A live object: the newest entry of a user key. */
+export interface LargeObject extends NamedEntry {
+  /** Of its entry, as in a Tally. */
+  readonly bytes: number;
+}
+
+/** A user key by its newest entry. */
+export interface HotKey extends NamedEntry {
+  readonly revisions: number;
+}
+
+export interface Contents {
+  /** Most bytes first, as the others are. */
+  readonly resources: readonly ResourceTally[];
+  readonly prefixes: readonly PrefixTally[];
+  readonly largestObjects: readonly LargeObject[];
+  readonly hotKeys: readonly HotKey[];
+  /** False where so many prefixes were met that some were shortened. */
+  readonly isComplete: boolean;
+}
+
+/** What can be said of a snapshot without a restore. */
+export interface SnapshotStatus {
+  readonly name: string;
+  readonly trailer: TrailerState;
+  readonly scan: ScanResult;
+  /** Undefined where the tree is not whole, or has more entries than are kept a record of. */
+  readonly contents: Contents | undefined;
+}
+
+/** Of each list; the whole of what was counted would be the database's index. */
+const TOP = 10;
+const TOP_PREFIXES = 15;
+
+/** Reads `input` once from end to end, and a few of its pages a second time for the names of what stands out. Throws what the input throws. */
+export async function snapshotStatus(input: SnapshotInput, progress: Progress, signal: AbortSignal): Promise<SnapshotStatus> {
+  progress.phase("read", input.bytes);
+  const scanner = new SnapshotScanner({ surveyTop: TOP });
+  const { digests, result: scan } = await input.readAll<ScanResult>(
+    {
+      update(chunk) {
+        scanner.update(chunk);
+        progress.advance(chunk.length);
+      },
+      finish: () => scanner.finish(),
+    },
+    signal,
+  );
+  const survey = scan.tree === "whole" ? scan.survey : undefined;
+  return {
+    name: input.name,
+    trailer: trailerState(digests),
+    scan,
+    contents: survey === undefined ? undefined : await contentsOf(input, survey, signal),
+  };
+}
+
+async function contentsOf(input: SnapshotInput, survey: Survey, signal: AbortSignal): Promise<Contents> {
+  const named = await readPlaces(
+    input,
+    [...survey.largest, ...survey.hottest].map(({ place }) => place),
+    signal,
+  );
+  return {
+    resources: groupByResource(survey.prefixes),
+    prefixes: survey.prefixes.toSorted((a, b) => b.bytes - a.bytes).slice(0, TOP_PREFIXES),
+    largestObjects: survey.largest.map(({ place, figure }) => ({ ...entryAt(named, place), bytes: figure })),
+    hotKeys: survey.hottest.map(({ place, figure }) => ({ ...entryAt(named, place), revisions: figure })),
+    isComplete: survey.isComplete,
+  };
+}
+
+type Named = ReadonlyMap<string, NamedEntry>;
+
+/** Reads each page once, whatever number of entries is asked of it. */
+async function readPlaces(input: SnapshotInput, places: readonly EntryPlace[], signal: AbortSignal): Promise<Named> {
+  const named = new Map<string, NamedEntry>();
+  const byPage = Map.groupBy(places, ({ at }) => at);
+  const pages = [...byPage.values()].toSorted(([a], [b]) => (a?.at ?? 0) - (b?.at ?? 0));
+  const spans = pages.flatMap(([first]) => (first === undefined ? [] : [{ at: first.at, length: first.length }]));
+  if (spans.length === 0) return named;
+  await input.readSpans(
+    spans,
+    (bytes, index) => {
+      for (const place of pages[index] ?? []) {
+        const entry = readEntry(bytes, place);
+        if (entry === undefined)
+          throw new LifeboatError("input/changed", `${input.name} is not what it was when it was read a moment ago`, {
+            hint: "run the command again on something that nothing writes to",
+          });
+        named.set(nameOf(place), entry);
+      }
+    },
+    signal,
+  );
+  return named;
+}
+
+function entryAt(named: Named, place: EntryPlace): NamedEntry {
+  const entry = named.get(nameOf(place));
+  if (entry === undefined) throw new Error("an entry was not read again");
+  return entry;
+}
+
+function nameOf({ at, index }: EntryPlace): string {
+  return `${at}/${index}`;
+}

@@ -1,0 +1,54 @@
+import { LifeboatError } from "../../errors.ts";
+import type { ByteSpan, ReadThrough, SnapshotInput, SnapshotReader } from "../../input/snapshot-input.ts";
+import type { Manifest } from "../../documents/schema.ts";
+import { SnapshotHasher } from "../../snapshot/trailer.ts";
+import type { SnapshotStore } from "../../store/snapshot-store.ts";
+import { requireAsRecorded } from "../verify/verify.ts";
+
+/** A stored snapshot, opened anew each time that something of it is read: it has a beginning and an end, and no middle. */
+export class StoredInput implements SnapshotInput {
+  readonly name: string;
+  readonly bytes: number;
+  readonly #snapshots: SnapshotStore;
+  readonly #manifest: Manifest;
+
+  constructor(snapshots: SnapshotStore, manifest: Manifest) {
+    this.name = `${manifest.cluster}/${manifest.id}`;
+    this.bytes = manifest.snapshot.bytes;
+    this.#snapshots = snapshots;
+    this.#manifest = manifest;
+  }
+
+  async readAll<Result>(reader: SnapshotReader<Result>, signal: AbortSignal): Promise<ReadThrough<Result>> {
+    const hasher = new SnapshotHasher();
+    for await (const chunk of this.#snapshots.open(this.#manifest, this.#manifest.stored, { bytes: this.bytes, signal })) {
+      hasher.update(chunk);
+      reader.update(chunk);
+    }
+    const digests = hasher.finish();
+    requireAsRecorded(this.#manifest, digests);
+    return { digests, result: reader.finish() };
+  }
+
+  /** Holds one span at a time. */
+  async readSpans(spans: readonly ByteSpan[], take: (bytes: Uint8Array, index: number) => void, signal: AbortSignal): Promise<void> {
+    let index = 0;
+    let span = spans[0];
+    let held = new Uint8Array(span?.length ?? 0);
+    let at = 0;
+    for await (const chunk of this.#snapshots.open(this.#manifest, this.#manifest.stored, { bytes: this.bytes, signal })) {
+      const end = at + chunk.length;
+      while (span !== undefined && span.at < end) {
+        const [from, to] = [Math.max(span.at, at), Math.min(span.at + span.length, end)];
+        held.set(chunk.subarray(from - at, to - at), from - span.at);
+        if (to < span.at + span.length) break;
+        take(held, index);
+        span = spans[++index];
+        held = new Uint8Array(span?.length ?? 0);
+      }
+      if (span === undefined) return;
+      at = end;
+    }
+    if (span !== undefined) throw new LifeboatError("verify/size", `${this.name} ended after ${at} bytes when it was read again`);
+  }
+}

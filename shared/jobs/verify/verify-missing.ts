@@ -1,0 +1,78 @@
+import { isLifeboatError, LifeboatError } from "../../errors.ts";
+import { isAhead, parseId } from "../../documents/slot.ts";
+import { throwIfAborted } from "../../store/body-reader.ts";
+import { readUntil } from "../../store/read-until.ts";
+import { listIds, PARALLEL_READS, readCountersignatures, tryManifest } from "../../vault/catalog.ts";
+import type { FoundManifest } from "../../vault/catalog.ts";
+import { listCountersigned } from "../../vault/good.ts";
+import type { JudgePorts } from "../../vault/judge.ts";
+import type { Unbelieved } from "../../vault/newest-first.ts";
+import { requireTrustedKey } from "../../vault/require-trusted-key.ts";
+import { verifyFound } from "./verify.ts";
+import type { DeepVerification, VerifyPorts } from "./verify.ts";
+
+/** What became of a snapshot that had no countersignature: it has one now, or what was wrong. */
+export type MissingOutcome = { readonly id: string } & ({ readonly verified: DeepVerification } | { readonly error: LifeboatError });
+
+export interface MissingRequest {
+  /** Only snapshots whose slot is no older. */
+  readonly withinMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Verifies every snapshot of a cluster deep that no believed countersignature speaks for, newest first. One that fails keeps none from being tried; what is not a snapshot's own fault but a
+ * fault of lifeboat, or an interruption, is thrown. Whoever takes no further outcome ends it between two of them.
+ */
+export async function* verifyMissing(
+  ports: VerifyPorts,
+  cluster: string,
+  { withinMs, signal }: MissingRequest = {},
+): AsyncGenerator<MissingOutcome, void, undefined> {
+  await requireTrustedKey(ports.keys, ports.trusted, "audit");
+  for (const each of await findMissing({ ...ports, blobs: readUntil(ports.blobs, signal) }, cluster, withinMs)) {
+    throwIfAborted(`the verification of what is missing of ${cluster}`, signal);
+    yield "error" in each ? each : await tryOne(ports, each, signal);
+  }
+}
+
+async function tryOne(ports: VerifyPorts, found: FoundManifest, signal: AbortSignal | undefined): Promise<MissingOutcome> {
+  const { id } = found.manifest;
+  try {
+    return { id, verified: await verifyFound(ports, found, signal) };
+  } catch (error) {
+    if (!(error instanceof LifeboatError) || isLifeboatError(error, "interrupted")) throw error;
+    return { id, error };
+  }
+}
+
+/** The snapshots without a countersignature of exactly their manifest, newest first by id; those of the future are left out, `lifeboat ls` tells of them. */
+async function findMissing(
+  ports: JudgePorts,
+  cluster: string,
+  withinMs = Number.POSITIVE_INFINITY,
+): Promise<readonly (FoundManifest | Unbelieved)[]> {
+  const now = ports.clock.now();
+  const [ids, countersigned] = await Promise.all([listIds(ports.blobs, cluster), listCountersigned(ports.blobs, cluster)]);
+  const wanted = ids.filter((id) => !isAhead(id, now) && now.getTime() - (parseId(id)?.slot.getTime() ?? 0) <= withinMs).toReversed();
+  const missing: (FoundManifest | Unbelieved)[] = [];
+  for (let start = 0; start < wanted.length; start += PARALLEL_READS) {
+    const batch = wanted.slice(start, start + PARALLEL_READS);
+    missing.push(...(await Promise.all(batch.map((id) => readMissing(ports, cluster, id, countersigned.has(id))))).flat());
+  }
+  return missing;
+}
+
+/** The snapshot, or nothing where it is countersigned. */
+async function readMissing(
+  ports: JudgePorts,
+  cluster: string,
+  id: string,
+  isNamed: boolean,
+): Promise<readonly (FoundManifest | Unbelieved)[]> {
+  const found = await tryManifest(ports, cluster, id);
+  if (found instanceof LifeboatError) return [{ id, error: found }];
+  if (!isNamed) return [found];
+  const { good } = await readCountersignatures(ports, cluster, id);
+  return (good.get(id) ?? []).some(({ manifestDigest }) => manifestDigest === found.digest) ? [] : [found];
+}

@@ -1,0 +1,192 @@
+import type { CustodyPorts } from "../../vault/custody/append.ts";
+import { Custodian } from "../../vault/custody/custodian.ts";
+import { isLifeboatError, LifeboatError } from "../../errors.ts";
+import { manifestKey, verifiedKey } from "../../documents/layout.ts";
+import { FORMAT_VERSION } from "../../documents/schema.ts";
+import type { CustodyReceipt, Manifest } from "../../documents/schema.ts";
+import { signDocument } from "../../documents/signed-document.ts";
+import { idOfSlot } from "../../documents/slot.ts";
+import type { Progress } from "../../progress.ts";
+import { SnapshotScanner } from "../../snapshot/scan.ts";
+import { SnapshotHasher } from "../../snapshot/trailer.ts";
+import type { SnapshotDigests } from "../../snapshot/trailer.ts";
+import type { KeyProof, SnapshotStore } from "../../store/snapshot-store.ts";
+import { TOOL } from "../../version.ts";
+import { auditLineages } from "../../vault/lineage/audit-lineages.ts";
+import type { LineageFinding } from "../../vault/lineage/audit-lineages.ts";
+import { putDocument } from "../../vault/put-document.ts";
+import { readUntil } from "../../store/read-until.ts";
+import type { FoundManifest } from "../../vault/catalog.ts";
+import { judge, readJudged } from "../../vault/judge.ts";
+import type { Judged, JudgePorts } from "../../vault/judge.ts";
+import { requireContentAsRecorded } from "./require-content.ts";
+import { requireNew, requirePlausible } from "./require-new.ts";
+import { resolveRef } from "../../vault/ref.ts";
+import { requireTrustedKey } from "../../vault/require-trusted-key.ts";
+
+export interface VerifyPorts extends CustodyPorts, JudgePorts {
+  readonly snapshots: SnapshotStore;
+  readonly progress: Progress;
+}
+
+export interface VerifyResult extends Judged {
+  /** What was checked and holds, in order. */
+  readonly checks: readonly string[];
+}
+
+export interface DeepVerification extends VerifyResult {
+  /** Where the countersignature was left. */
+  readonly countersignature: string;
+  /** The keys of those wrappings in its manifest that were opened. */
+  readonly opened: readonly string[];
+  /** The record of the custody log that tells of it. */
+  readonly custody: CustodyReceipt;
+}
+
+export interface AuditedVerification extends DeepVerification {
+  /** What stands as a lineage of the cluster and no backup opened. It says nothing against the snapshot. */
+  readonly lineageFindings: readonly LineageFinding[];
+}
+
+const PRESENT = ["presence", "size", "checksum"] as const;
+const SHALLOW = ["signature", "trust", "times", ...PRESENT] as const;
+const DEEP = [
+  "signature",
+  "trust",
+  "times",
+  "no replay",
+  ...PRESENT,
+  "encryption",
+  "stored digest",
+  "snapshot digest",
+  "trailer",
+  "page tree",
+  "hash",
+  "HashKV",
+] as const;
+
+/**
+ * Checks a snapshot without opening it: signature, trust and times of its manifest; presence, size and checksum of its data. Throws what does not hold. Whether it is good is then what
+ * the countersignatures in the store say.
+ */
+export async function verifyShallow(ports: VerifyPorts, ref: string, signal?: AbortSignal): Promise<VerifyResult> {
+  const found = await resolveRef(ports, ref, signal);
+  // Whether it was countersigned, and so may have been copied here since, is not asked.
+  await requirePlausible(ports, found, { known: true, signal });
+  await ports.snapshots.check(found.manifest.stored, signal);
+  const { lacks } = await readJudged({ ...ports, blobs: readUntil(ports.blobs, signal) }, found);
+  return { ...found, lacks, checks: SHALLOW };
+}
+
+/** The same as `verifyDeep` checks, and nothing is left: for a copy, of which no countersignature of the store's own may speak. */
+export async function readBack(ports: VerifyPorts, ref: string, signal?: AbortSignal): Promise<VerifyResult> {
+  const found = await resolveRef(ports, ref, signal);
+  await requireWhole(ports, found.manifest, signal);
+  const { lacks } = await readJudged({ ...ports, blobs: readUntil(ports.blobs, signal) }, found);
+  return { ...found, lacks, checks: DEEP };
+}
+
+/**
+ * Holds a new snapshot against its neighbours, so that none is an older one once more; reads the whole of it back, decrypts it, checks every digest and etcd's trailer, scans its pages again, and leaves the
+ * countersignature without which it is not good. Throws what does not hold, and then leaves none; the custody log is told either way.
+ */
+export async function verifyDeep(ports: VerifyPorts, ref: string, signal?: AbortSignal): Promise<AuditedVerification> {
+  // Asked first: gigabytes must not be read for a countersignature that cannot be made.
+  await requireTrustedKey(ports.keys, ports.trusted, "audit");
+  const verified = await verifyFound(ports, await resolveRef(ports, ref, signal), signal);
+  return { ...verified, lineageFindings: await auditLineages(ports, verified.manifest.cluster, signal) };
+}
+
+/** The same for a manifest that was read, by an audit key that is known to be trusted. */
+export async function verifyFound(ports: VerifyPorts, found: FoundManifest, signal?: AbortSignal): Promise<DeepVerification> {
+  const custodian = new Custodian(ports, found.manifest.cluster, "audit");
+  try {
+    await requireNew(ports, found, signal);
+    await requireWhole(ports, found.manifest, signal);
+    const proof = await ports.snapshots.prove(found.manifest, found.manifest.stored, signal);
+    for (const note of proof.notes) ports.progress.note("warn", note);
+    const left = await countersign(ports, custodian, found, proof);
+    return { ...found, lacks: judge(ports, found, [{ manifestDigest: found.digest }]), checks: DEEP, opened: proof.opened, ...left };
+  } catch (error) {
+    // Of those who stopped it or could not read there is nothing to tell, unless something was announced.
+    if (isLifeboatError(error, "verify/") || custodian.isOpen) await custodian.fail(error, [subjectOf(found)]);
+    throw error;
+  }
+}
+
+async function requireWhole(ports: VerifyPorts, manifest: Manifest, signal: AbortSignal | undefined): Promise<void> {
+  await ports.snapshots.check(manifest.stored, signal);
+  ports.progress.phase("verify", manifest.snapshot.bytes);
+  const hasher = new SnapshotHasher();
+  const scanner = new SnapshotScanner();
+  for await (const chunk of ports.snapshots.open(manifest, manifest.stored, { bytes: manifest.snapshot.bytes, signal })) {
+    hasher.update(chunk);
+    scanner.update(chunk);
+    ports.progress.advance(chunk.length);
+  }
+  requireAsRecorded(manifest, hasher.finish());
+  requireContentAsRecorded(manifest, scanner.finish());
+}
+
+function subjectOf({ manifest, digest }: FoundManifest): { readonly key: string; readonly digest: string } {
+  return { key: manifestKey(manifest.cluster, manifest.id), digest };
+}
+
+/** Throws where what came out of the store is not what etcd sent. */
+export function requireAsRecorded(manifest: Manifest, actual: SnapshotDigests): void {
+  const name = `${manifest.cluster}/${manifest.id}`;
+  const hint = "do not restore from it; use another snapshot or a replica, and find out what changed the store";
+  if (actual.bytes !== manifest.snapshot.bytes)
+    throw new LifeboatError("verify/size", `${name} opens to ${actual.bytes} bytes; its manifest says ${manifest.snapshot.bytes}`, {
+      hint,
+    });
+  if (actual.sha256 !== manifest.snapshot.sha256)
+    throw new LifeboatError(
+      "verify/digest",
+      `${name} opens to content with digest ${actual.sha256}; its manifest says ${manifest.snapshot.sha256}`,
+      { hint },
+    );
+  if (!actual.trailerHolds || actual.trailer !== manifest.snapshot.trailer)
+    throw new LifeboatError("verify/trailer", `the content of ${name} does not match etcd's own trailer`, { hint });
+}
+
+async function countersign(
+  ports: VerifyPorts,
+  custodian: Custodian,
+  found: FoundManifest,
+  { opened, wrappings, breakGlass }: KeyProof,
+): Promise<Pick<DeepVerification, "countersignature" | "custody">> {
+  const { cluster, id, snapshot } = found.manifest;
+  const verifiedAt = ports.clock.now();
+  for (let ordinal = 1; ; ordinal++) {
+    const key = verifiedKey(cluster, id, idOfSlot(verifiedAt, ordinal));
+    if ((await ports.blobs.head(key)) !== undefined && ordinal < LAST_ORDINAL) continue;
+    const custody = await custodian.announce("verified", [{ key }, subjectOf(found)]);
+    const document = await signDocument(ports.keys, "verification", {
+      type: "verification",
+      formatVersion: FORMAT_VERSION,
+      cluster,
+      id,
+      manifestDigest: found.digest,
+      verifiedAt: verifiedAt.toISOString(),
+      level: "deep",
+      snapshot: { bytes: snapshot.bytes, sha256: snapshot.sha256 },
+      opened: [...opened],
+      wrappings: [...wrappings],
+      ...(breakGlass === undefined ? {} : { breakGlass }),
+      tool: TOOL,
+      custody,
+    });
+    try {
+      await putDocument(ports.blobs, key, document);
+      custodian.settle();
+      return { countersignature: key, custody };
+    } catch (error) {
+      if (!isLifeboatError(error, "store/exists") || ordinal === LAST_ORDINAL) throw error;
+      await custodian.skip([subjectOf(found)], "another run took the name of this countersignature");
+    }
+  }
+}
+
+/** So many verifications of one snapshot within a second are a loop that went wild. */
+const LAST_ORDINAL = 99;

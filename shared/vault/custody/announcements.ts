@@ -1,0 +1,111 @@
+import type { Purpose } from "../../keys/key-ring.ts";
+import type { CustodyReceipt, CustodyRecord } from "../../documents/schema.ts";
+import { announcedBy } from "./events.ts";
+import type { CustodyFinding } from "./finding.ts";
+import { isFault } from "./records.ts";
+import type { FoundRecord } from "./records.ts";
+
+/** A signed document of the store, as far as the log is concerned. */
+export interface Stored {
+  readonly digest: string;
+  /** The record that it says announced it. */
+  readonly custody: CustodyReceipt | undefined;
+  /** Of a kind that later versions have: events that this one does not know may have announced it. */
+  readonly isOfLaterKind?: boolean;
+  /** A manifest's data object. */
+  readonly data: { readonly key: string; readonly sha256: string } | undefined;
+}
+
+interface Announcement extends CustodyReceipt {
+  /** Whose key announced it: only that role can say that nothing came of it. */
+  readonly by: Purpose;
+  /** What was there already when it was announced: the data object of a snapshot. */
+  readonly withIt: CustodyRecord["subjects"];
+}
+
+/** Holds a log against what is stored: fed with each record in order, it keeps what is not settled, and what was seen since. */
+export class Announcements {
+  readonly #stored: ReadonlyMap<string, Stored>;
+  /** By the key of what was announced: announcements that the object there does not name. */
+  readonly #open = new Map<string, Announcement[]>();
+  /** By the number of an announcement, the purposes whose keys said that nothing came of it. */
+  readonly #explained = new Map<number, Set<Purpose>>();
+  /** By key, the digests that records saw there. */
+  readonly #seen = new Map<string, Set<string>>();
+  /** By key, the last record that tells of its removal. */
+  readonly #removed = new Map<string, number>();
+  /** By the key of a document that stands, the record that announced it. */
+  readonly #announced = new Map<string, Announcement>();
+
+  constructor(stored: ReadonlyMap<string, Stored>) {
+    this.#stored = stored;
+  }
+
+  add({ sequence, digest, record }: FoundRecord): void {
+    if (isFault(record)) return;
+    const { event, subjects, details } = record;
+    const by = record.signer.purpose;
+    const announced = announcedBy(record);
+    for (const key of announced) {
+      const announcement = { sequence, digest, by, withIt: subjects.filter((each) => each.digest !== undefined) };
+      if (this.#names(key, announcement)) this.#announced.set(key, announcement);
+      else this.#open.set(key, [...(this.#open.get(key) ?? []), announcement]);
+    }
+    if (event === "removed") for (const { key } of subjects) this.#removed.set(key, sequence);
+    if ((event === "skipped" || event === "failed") && details.of !== undefined)
+      this.#explained.set(details.of, (this.#explained.get(details.of) ?? new Set()).add(by));
+    for (const { key, digest: seen } of [...subjects, ...(details.seen === undefined ? [] : [details.seen])]) {
+      if (seen !== undefined) this.#seen.set(key, (this.#seen.get(key) ?? new Set()).add(seen));
+    }
+  }
+
+  #names(key: string, { sequence, digest }: CustodyReceipt): boolean {
+    const named = this.#stored.get(key)?.custody;
+    return named?.sequence === sequence && named.digest === digest;
+  }
+
+  /** The record that announced a document that stands, if one did. */
+  announcementOf(key: string): Announcement | undefined {
+    return this.#announced.get(key);
+  }
+
+  isRemoved(key: string, after: number): boolean {
+    return (this.#removed.get(key) ?? 0) > after;
+  }
+
+  /** What was announced and is not there, without a word why. */
+  findings(): readonly CustodyFinding[] {
+    return [...this.#open].flatMap(([key, announcements]) => this.#findingsAt(key, announcements));
+  }
+
+  #findingsAt(key: string, announcements: readonly Announcement[]): readonly CustodyFinding[] {
+    const left = announcements.filter(
+      ({ sequence, digest, withIt }) =>
+        // One that came while the log was read.
+        !this.#names(key, { sequence, digest }) &&
+        !this.isRemoved(key, sequence) &&
+        !withIt.some((each) => this.isRemoved(each.key, sequence)),
+    );
+    const stands = this.#stored.get(key)?.digest;
+    const [first] = left;
+    if (first === undefined) return [];
+    const seen = [...(this.#seen.get(key) ?? [])].find((digest) => digest !== stands);
+    if (seen !== undefined) {
+      const now = stands === undefined ? "is gone" : `is gone, and ${stands} stands in its place`;
+      const message = `record ${first.sequence} announced it, a later one saw it as ${seen}, and it ${now}; no record tells of its removal`;
+      return [{ code: "custody/gone", subject: key, message, fix: GONE }];
+    }
+    return left
+      .filter(({ sequence, by }) => this.#explained.get(sequence)?.has(by) !== true)
+      .map(({ sequence }) => ({
+        code: "custody/announced-absence",
+        subject: key,
+        message: `record ${sequence} announced it, and it is not there: the run ended between the two, or it was removed before anybody had seen it`,
+        fix: ABSENT,
+      }));
+  }
+}
+
+const GONE = "find out who can delete from the store; look for it in a replica, or among older versions where the store has them";
+const ABSENT =
+  "if no run is just now between the two, see what became of the one whose record it is; what it left, lifeboat orphans --sweep removes, and says so in the log";

@@ -1,0 +1,96 @@
+import { custodyKey } from "../../documents/layout.ts";
+import type { CustodyLog } from "../../documents/layout.ts";
+import type { CustodyReceipt, CustodyRecord } from "../../documents/schema.ts";
+import type { CustodyFinding } from "./finding.ts";
+import { isFault } from "./records.ts";
+import type { FoundRecord } from "./records.ts";
+
+/** Somebody who has seen a record: a document that names it, or a person who wrote a head down. */
+export interface Witness extends CustodyReceipt {
+  /** For people: who. */
+  readonly name: string;
+}
+
+/** Holds a log against itself, record by record in order: each number once, each naming the bytes of the one before. Keeps one digest of each. */
+export class ChainCheck {
+  readonly #cluster: string;
+  readonly #log: CustodyLog;
+  readonly #digests = new Map<number, string>();
+  #last: { readonly sequence: number; readonly digest: string; readonly isGood: boolean; readonly bytes: number | undefined } | undefined;
+
+  constructor(cluster: string, log: CustodyLog = "custody") {
+    this.#cluster = cluster;
+    this.#log = log;
+  }
+
+  /** The last record that there is. */
+  get head(): CustodyReceipt | undefined {
+    return this.#last === undefined ? undefined : { sequence: this.#last.sequence, digest: this.#last.digest };
+  }
+
+  has({ sequence, digest }: CustodyReceipt): boolean {
+    return this.#digests.get(sequence) === digest;
+  }
+
+  add({ sequence, key, digest, oversizedBytes, record }: FoundRecord): readonly CustodyFinding[] {
+    const findings: CustodyFinding[] = [];
+    const before = this.#last;
+    const expected = (before?.sequence ?? 0) + 1;
+    if (sequence > expected) findings.push(this.#missing(expected, sequence - 1));
+    if (isFault(record)) {
+      findings.push({ code: record.code, subject: key, message: record.message, fix: TAMPERED });
+    } else if (sequence === expected && before !== undefined && !follows(record, before)) {
+      findings.push({
+        code: "custody/broken-chain",
+        subject: key,
+        message: `record ${sequence} follows another record ${before.sequence} than the one that is there: one of the two was written anew with a key that is trusted`,
+        fix: STOLEN,
+      });
+    }
+    this.#last = { sequence, digest, isGood: !isFault(record), bytes: oversizedBytes };
+    this.#digests.set(sequence, digest);
+    return findings;
+  }
+
+  /** To be asked at the end: what a witness saw, and the log does not have. */
+  contradict({ sequence, digest, name }: Witness): CustodyFinding | undefined {
+    const last = this.#last?.sequence ?? 0;
+    const key = custodyKey(this.#cluster, sequence, this.#log);
+    if (sequence > last) {
+      const ends = last === 0 ? "there is no log" : `the log ends with record ${last}`;
+      return { code: "custody/truncated", subject: key, message: `${name} names record ${sequence}, and ${ends}`, fix: TAMPERED };
+    }
+    const there = this.#digests.get(sequence);
+    // A gap is told of already.
+    if (there === undefined || there === digest) return undefined;
+    return {
+      code: "custody/rewritten",
+      subject: key,
+      message: `${name} names record ${sequence} as ${digest}, and there is ${there}`,
+      fix: STOLEN,
+    };
+  }
+
+  #missing(from: number, to: number): CustodyFinding {
+    const which = from === to ? `record ${from} is` : `records ${from} to ${to} are`;
+    return {
+      code: "custody/missing",
+      subject: custodyKey(this.#cluster, from, this.#log),
+      message: `${which} not there, and later ones are`,
+      fix: TAMPERED,
+    };
+  }
+}
+
+/** Of what is no record itself that is told already; only one that is larger than any is known by what the next record says of it. */
+function follows(
+  { previous, previousBytes }: CustodyRecord,
+  before: { readonly digest: string; readonly isGood: boolean; readonly bytes: number | undefined },
+): boolean {
+  if (!before.isGood && (before.bytes === undefined || previousBytes === undefined)) return true;
+  return previous === before.digest && previousBytes === before.bytes;
+}
+
+const TAMPERED =
+  "find out who can write to the store and delete from it; leave the log as it is, and compare it with a replica, or with older versions where the store has them";
+const STOLEN = `${TAMPERED}; if that was done with a key that is trusted, replace that key`;

@@ -1,0 +1,39 @@
+import { hostname, userInfo } from "node:os";
+import type { IdentitySettings } from "../cloud/aws/caller-identity.ts";
+import type { Config } from "../config/schema.ts";
+import type { Actor } from "../vault/custody/append.ts";
+
+/** The part of the composition root that says who runs this. */
+
+/**
+ * With keys or a store in AWS the caller's ARN, asked for once, when it is first needed; else `user@host`. Where AWS does not say, `user@host` with the reason:
+ * a backup is worth more than a name.
+ */
+export function actorOf(config: Config): Actor {
+  const local = `${userName()}@${hostname()}`;
+  let asked: Promise<string> | undefined;
+  return () => (asked ??= identify(config, local));
+}
+
+async function identify(config: Config, local: string): Promise<string> {
+  const settings = inAws(config);
+  if (settings === undefined) return local;
+  const { callerIdentity, openClient } = await import("../cloud/aws/caller-identity.ts");
+  const answer = await callerIdentity(openClient(settings));
+  return "arn" in answer ? answer.arn : `${local} (no identity from STS: ${answer.reason})`;
+}
+
+/** Whose service to ask; undefined where nothing is in AWS. A store at an address of its own is mostly none of AWS's. */
+function inAws({ keys, store }: Config): IdentitySettings | undefined {
+  if (keys.kind === "kms") return { region: keys.region, endpoint: keys.endpoint };
+  return store.kind === "s3" && store.endpoint === undefined ? { region: store.region } : undefined;
+}
+
+/** A container may run under a number that no name belongs to. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid-${process.getuid?.() ?? "unknown"}`;
+  }
+}
