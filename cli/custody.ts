@@ -5,7 +5,7 @@ import type { FoundRecord } from "../shared/vault/custody/records.ts";
 import { LifeboatError } from "../shared/errors.ts";
 import { hasCopiedLog, listCustody, verifyCustody } from "../shared/jobs/audit/custody.ts";
 import type { CustodyReport } from "../shared/jobs/audit/custody.ts";
-import type { CustodyReceipt } from "../shared/documents/schema.ts";
+import type { CustodyReceipt } from "../shared/documents/parts.ts";
 import type { Register } from "./command.ts";
 import { print, printJson, tell, widthOf } from "./console.ts";
 import { describeReceipt } from "./describe.ts";

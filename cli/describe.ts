@@ -1,7 +1,8 @@
 import { dissentersOf, labelOf } from "../shared/documents/attention.ts";
 import { UNKNOWN_MEMBER } from "../shared/etcd/cluster-facts.ts";
 import { isWhole, storedAlarmsOf } from "../shared/documents/content.ts";
-import type { CustodyReceipt, Manifest } from "../shared/documents/schema.ts";
+import type { Manifest } from "../shared/documents/manifest.ts";
+import type { CustodyReceipt } from "../shared/documents/parts.ts";
 
 /** The member that gave a snapshot; where several stand behind the endpoint, that it is one of them. */
 export function describeSource({ etcd: { source } }: Manifest): string {

@@ -6,7 +6,7 @@ import { lineageOf, readLineages } from "../shared/vault/lineage/lineages.ts";
 import type { Lineages } from "../shared/vault/lineage/lineages.ts";
 import type { LineageStanding } from "../shared/vault/lineage/standing.ts";
 import { attentionOfLineage, howToAccept, needsAcceptance } from "../shared/documents/lineages.ts";
-import type { Manifest } from "../shared/documents/schema.ts";
+import type { Manifest } from "../shared/documents/manifest.ts";
 
 /** The lineages of each cluster that is listed, or why they could not be read. */
 export type ClusterLineages = ReadonlyMap<string, Lineages | LifeboatError>;

@@ -2,7 +2,7 @@ import type { JudgePorts } from "../shared/vault/judge.ts";
 import { verifyMissing } from "../shared/jobs/verify/verify-missing.ts";
 import type { VerifyPorts } from "../shared/jobs/verify/verify.ts";
 import { isLifeboatError, messageOf } from "../shared/errors.ts";
-import type { CustodyReceipt } from "../shared/documents/schema.ts";
+import type { CustodyReceipt } from "../shared/documents/parts.ts";
 
 /** A long weekend, and the days until somebody looked. */
 const WITHIN_MS = 7 * 86_400_000;

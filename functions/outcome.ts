@@ -1,7 +1,7 @@
 import type { BackupResult } from "../shared/jobs/backup/backup.ts";
 import { attentionOf, dissentersOf } from "../shared/documents/attention.ts";
 import { howToAccept } from "../shared/documents/lineages.ts";
-import type { Manifest } from "../shared/documents/schema.ts";
+import type { Manifest } from "../shared/documents/manifest.ts";
 import { SKEW_MS } from "../shared/documents/slot.ts";
 import type { BackupOutcome } from "../shared/service.ts";
 import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";

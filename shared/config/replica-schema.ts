@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 import { z } from "zod";
 import { wrappingKeySchema } from "./keys-schema.ts";
-import { MAX_WRAPPINGS } from "../documents/schema.ts";
+import { MAX_WRAPPINGS } from "../documents/parts.ts";
 import { settings } from "./settings.ts";
 import { storeSchema } from "./store-schema.ts";
 

@@ -1,7 +1,7 @@
 import { PURPOSES } from "../keys/key-ring.ts";
 import { z } from "zod";
 import { isClusterName } from "../documents/layout.ts";
-import { AGREEMENTS } from "../documents/schema.ts";
+import { AGREEMENTS } from "../documents/proof.ts";
 import { duration } from "./duration-schema.ts";
 import { keysSchema } from "./keys-schema.ts";
 import { replicaProblems, replicasSchema } from "./replica-schema.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { custodySchema } from "../documents/schema.ts";
+import { custodySchema } from "../documents/custody-record.ts";
 import { cluster, count, digest, fault, object, receipt, text, time } from "./parts.ts";
 
 const { subjects, details } = custodySchema.shape;

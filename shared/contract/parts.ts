@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { LINEAGE_REASONS } from "../documents/schema.ts";
+import { LINEAGE_REASONS } from "../documents/lineage.ts";
 
 /** What several documents of `--json` have in common. Every field is always there, and null where there is nothing. */
 

@@ -1,5 +1,7 @@
 import { z } from "zod";
-import { manifestSchema, verificationSchema, wrappingSchema } from "../documents/schema.ts";
+import { manifestSchema } from "../documents/manifest.ts";
+import { wrappingSchema } from "../documents/parts.ts";
+import { verificationSchema } from "../documents/verification.ts";
 import {
   bytes,
   cluster,

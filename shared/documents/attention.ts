@@ -1,5 +1,6 @@
 import { storedAlarmsOf } from "./content.ts";
-import type { Manifest, Vote } from "./schema.ts";
+import type { Manifest } from "./manifest.ts";
+import type { Vote } from "./proof.ts";
 
 /** Members that hold something else than what the others agree on. */
 export function dissentersOf({ proof }: Manifest): readonly string[] {

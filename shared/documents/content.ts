@@ -1,4 +1,4 @@
-import type { Manifest } from "./schema.ts";
+import type { Manifest } from "./manifest.ts";
 
 /** The revision that a snapshot is of; where its page tree could not be read, that of its source just before. */
 export function revisionOf({ content, etcd }: Manifest): number {

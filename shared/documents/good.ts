@@ -1,4 +1,6 @@
-import type { Agreement, Manifest, Verification } from "./schema.ts";
+import type { Manifest } from "./manifest.ts";
+import type { Agreement } from "./proof.ts";
+import type { Verification } from "./verification.ts";
 
 /** Something that a snapshot lacks to be good. */
 export interface Lack {

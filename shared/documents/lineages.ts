@@ -1,5 +1,6 @@
 import type { ErrorCode } from "../errors.ts";
-import type { Acceptance, Lineage, LineageReason } from "./schema.ts";
+import type { Acceptance } from "./acceptance.ts";
+import type { Lineage, LineageReason } from "./lineage.ts";
 
 /** Which lineage of a cluster is the current one, from the documents that stand in its store. Pure: docs/format.md, "The lineage". */
 

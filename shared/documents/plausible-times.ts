@@ -1,4 +1,4 @@
-import type { Manifest } from "./schema.ts";
+import type { Manifest } from "./manifest.ts";
 import { parseId, SKEW_MS } from "./slot.ts";
 
 export interface SeenTimes {

@@ -1,5 +1,5 @@
 import { isWhole, revisionOf } from "./content.ts";
-import type { Manifest } from "./schema.ts";
+import type { Manifest } from "./manifest.ts";
 import { compareIds } from "./slot.ts";
 
 /** Another snapshot of the same cluster, which a new one is held against. */

@@ -5,19 +5,16 @@ import { PURPOSES } from "../keys/key-ring.ts";
 import type { KeyRing, Purpose } from "../keys/key-ring.ts";
 import { parsePublicKey, verifySignature } from "../keys/public-key.ts";
 import { decodeEnvelope, encodeEnvelope, parseJson, preAuthEncoding } from "./envelope.ts";
-import {
-  acceptanceSchema,
-  custodyReceiptSchema,
-  custodySchema,
-  lineageSchema,
-  manifestSchema,
-  placeholderSchema,
-  rewrapSchema,
-  signerSchema,
-  storeSchema,
-  verificationSchema,
-} from "./schema.ts";
-import type { CustodyReceipt } from "./schema.ts";
+import { acceptanceSchema } from "./acceptance.ts";
+import { custodySchema } from "./custody-record.ts";
+import { lineageSchema } from "./lineage.ts";
+import { manifestSchema } from "./manifest.ts";
+import { custodyReceiptSchema, signerSchema } from "./parts.ts";
+import { placeholderSchema } from "./placeholder.ts";
+import { rewrapSchema } from "./rewrap.ts";
+import { storeSchema } from "./store-marker.ts";
+import { verificationSchema } from "./verification.ts";
+import type { CustodyReceipt } from "./parts.ts";
 
 /** Fingerprints of the keys that are believed, by purpose. */
 export interface TrustedKeys extends Readonly<Record<Purpose, readonly string[]>> {

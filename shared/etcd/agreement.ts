@@ -1,4 +1,4 @@
-import type { Agreement, Vote } from "../documents/schema.ts";
+import type { Agreement, Vote } from "../documents/proof.ts";
 
 /**
  * Whether the members of a cluster confirm what a snapshot holds. Each is asked for HashKV, the hash of bucket `key` at a revision, and its answer is

@@ -1,5 +1,5 @@
 import type { LifeboatError } from "../errors.ts";
-import type { Agreement } from "../documents/schema.ts";
+import type { Agreement } from "../documents/proof.ts";
 import type { Certificate, EndpointStatus, Member } from "./etcd-source.ts";
 
 /**

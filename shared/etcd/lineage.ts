@@ -1,6 +1,6 @@
 import { LifeboatError } from "../errors.ts";
 import { whyOpened } from "../documents/lineages.ts";
-import type { Lineage, LineageReason } from "../documents/schema.ts";
+import type { Lineage, LineageReason } from "../documents/lineage.ts";
 
 /** What the cluster answers now. */
 export interface Observed {

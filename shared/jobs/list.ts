@@ -1,5 +1,5 @@
 import { LifeboatError } from "../errors.ts";
-import type { Verification } from "../documents/schema.ts";
+import type { Verification } from "../documents/verification.ts";
 import { parseId } from "../documents/slot.ts";
 import { listIds, PARALLEL_READS, readCountersignatures, tryManifest } from "../vault/catalog.ts";
 import type { FoundManifest } from "../vault/catalog.ts";

@@ -5,7 +5,7 @@ import type { LifeboatError } from "../errors.ts";
 import { manifestKey, rewrapKey } from "../documents/layout.ts";
 import { putDocument } from "../vault/put-document.ts";
 import { readRewraps } from "../vault/rewraps.ts";
-import { FORMAT_VERSION } from "../documents/schema.ts";
+import { FORMAT_VERSION } from "../documents/parts.ts";
 import { signDocument } from "../documents/signed-document.ts";
 import type { Progress } from "../progress.ts";
 import { throwIfAborted } from "../store/body-reader.ts";

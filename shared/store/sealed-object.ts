@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { LifeboatError } from "../errors.ts";
 import { isOwnDataKey } from "../documents/layout.ts";
-import type { SealedObject } from "../documents/schema.ts";
+import type { SealedObject } from "../documents/stored.ts";
 import type { BlobInfo, BlobStore, ReadOptions } from "./blob-store.ts";
 import type { SnapshotName } from "./snapshot-store.ts";
 

@@ -1,6 +1,8 @@
 import type { Block } from "../blocks.ts";
 import type { LifeboatError } from "../errors.ts";
-import type { BreakGlassCopy, Stored, WrappingRecord } from "../documents/schema.ts";
+import type { WrappingRecord } from "../documents/parts.ts";
+import type { Stored } from "../documents/stored.ts";
+import type { BreakGlassCopy } from "../documents/verification.ts";
 
 /** The snapshot that bytes belong to: the context that its key is bound to. */
 export interface SnapshotName {

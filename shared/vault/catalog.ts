@@ -11,7 +11,8 @@ import {
   snapshotsPrefix,
   verifiedPrefix,
 } from "../documents/layout.ts";
-import type { Manifest, Verification } from "../documents/schema.ts";
+import type { Manifest } from "../documents/manifest.ts";
+import type { Verification } from "../documents/verification.ts";
 import { digestOf, MAX_DOCUMENT_BYTES, openDocument, openLaterKind } from "../documents/signed-document.ts";
 import type { DocumentOf, TrustedKeys } from "../documents/signed-document.ts";
 import { compareIds } from "../documents/slot.ts";

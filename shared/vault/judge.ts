@@ -1,7 +1,8 @@
 import type { Clock } from "../clock.ts";
 import { lacksOf } from "../documents/good.ts";
 import type { Lack } from "../documents/good.ts";
-import type { Agreement, Verification } from "../documents/schema.ts";
+import type { Agreement } from "../documents/proof.ts";
+import type { Verification } from "../documents/verification.ts";
 import { isAhead } from "../documents/slot.ts";
 import { readCountersignatures } from "./catalog.ts";
 import type { Countersignatures, FoundManifest, Vault } from "./catalog.ts";

@@ -2,7 +2,7 @@ import { isLifeboatError, LifeboatError } from "../errors.ts";
 import { readSmall } from "../store/blob-store.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 import { partsOfRewrapKey, rewrapsPrefix } from "../documents/layout.ts";
-import type { Rewrap } from "../documents/schema.ts";
+import type { Rewrap } from "../documents/rewrap.ts";
 import { MAX_DOCUMENT_BYTES, openDocument, openLaterKind } from "../documents/signed-document.ts";
 import type { TrustedKeys } from "../documents/signed-document.ts";
 

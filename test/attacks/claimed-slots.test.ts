@@ -3,7 +3,7 @@ import { measure, outcomeOf } from "../../functions/outcome.ts";
 import type { Measured } from "../../functions/metrics.ts";
 import type { BackupOutcome } from "../../shared/service.ts";
 import { verifyDeep, verifyShallow } from "../../shared/jobs/verify/verify.ts";
-import type { Manifest } from "../../shared/documents/schema.ts";
+import type { Manifest } from "../../shared/documents/manifest.ts";
 import { ScriptedEtcd } from "../doubles/scripted-etcd.ts";
 import { failureOf, keys as keysIn } from "../support/blobs.ts";
 import { saying } from "../support/matchers.ts";

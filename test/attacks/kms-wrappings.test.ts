@@ -4,7 +4,7 @@ import { exportSnapshot } from "../../shared/jobs/inspect/export.ts";
 import type { KeyRing } from "../../shared/keys/key-ring.ts";
 import { KmsKeyRing } from "../../shared/keys/kms/kms-key-ring.ts";
 import { manifestKey } from "../../shared/documents/layout.ts";
-import type { WrappingRecord } from "../../shared/documents/schema.ts";
+import type { WrappingRecord } from "../../shared/documents/parts.ts";
 import { openDocument } from "../../shared/documents/signed-document.ts";
 import { SealedStore } from "../../shared/store/sealed/sealed-store.ts";
 import { failureOf } from "../support/blobs.ts";

@@ -8,7 +8,7 @@ import { snapshotStatus } from "../../shared/jobs/inspect/status.ts";
 import { StoredInput } from "../../shared/jobs/inspect/stored-input.ts";
 import { verifyDeep } from "../../shared/jobs/verify/verify.ts";
 import { manifestKey } from "../../shared/documents/layout.ts";
-import type { Manifest } from "../../shared/documents/schema.ts";
+import type { Manifest } from "../../shared/documents/manifest.ts";
 import { openDocument } from "../../shared/documents/signed-document.ts";
 import { SealedStore } from "../../shared/store/sealed/sealed-store.ts";
 import { encryptAge } from "../../shared/seal/age.ts";

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { verifyDeep } from "../../shared/jobs/verify/verify.ts";
 import { manifestKey } from "../../shared/documents/layout.ts";
-import type { Manifest } from "../../shared/documents/schema.ts";
+import type { Manifest } from "../../shared/documents/manifest.ts";
 import { ScriptedEtcd } from "../doubles/scripted-etcd.ts";
 import { failureOf, keys as keysIn } from "../support/blobs.ts";
 import { saying } from "../support/matchers.ts";

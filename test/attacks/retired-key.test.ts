@@ -7,7 +7,7 @@ import { readLineages } from "../../shared/vault/lineage/lineages.ts";
 import { requireTrustedKey } from "../../shared/vault/require-trusted-key.ts";
 import { verifyDeep } from "../../shared/jobs/verify/verify.ts";
 import { custodyKey, dataKey, manifestKey, verifiedKey } from "../../shared/documents/layout.ts";
-import type { CustodyReceipt } from "../../shared/documents/schema.ts";
+import type { CustodyReceipt } from "../../shared/documents/parts.ts";
 import { digestOf } from "../../shared/documents/signed-document.ts";
 import { MemoryBlobStore } from "../doubles/memory-blob-store.ts";
 import { failureOf } from "../support/blobs.ts";

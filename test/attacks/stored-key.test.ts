@@ -4,7 +4,7 @@ import { copySnapshot } from "../../shared/jobs/copy/snapshot.ts";
 import { sweepOrphans } from "../../shared/jobs/orphans.ts";
 import { verifyShallow } from "../../shared/jobs/verify/verify.ts";
 import { custodyKey, dataKey, manifestKey, verifiedKey } from "../../shared/documents/layout.ts";
-import type { Manifest } from "../../shared/documents/schema.ts";
+import type { Manifest } from "../../shared/documents/manifest.ts";
 import { MemoryBlobStore } from "../doubles/memory-blob-store.ts";
 import { failureOf } from "../support/blobs.ts";
 import { saying } from "../support/matchers.ts";

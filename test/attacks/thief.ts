@@ -1,5 +1,5 @@
 import { manifestKey } from "../../shared/documents/layout.ts";
-import type { Manifest } from "../../shared/documents/schema.ts";
+import type { Manifest } from "../../shared/documents/manifest.ts";
 import { idOfSlot } from "../../shared/documents/slot.ts";
 import { inChunks } from "../support/blobs.ts";
 import { signedBy } from "../support/envelopes.ts";

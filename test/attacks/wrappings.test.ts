@@ -11,7 +11,7 @@ import { LocalKeyRing } from "../../shared/keys/local/local-key-ring.ts";
 import { LocalWrappingKey } from "../../shared/keys/local/local-wrapping-key.ts";
 import { manifestKey } from "../../shared/documents/layout.ts";
 import { addedKeys } from "../../shared/vault/added-keys.ts";
-import type { WrappingRecord } from "../../shared/documents/schema.ts";
+import type { WrappingRecord } from "../../shared/documents/parts.ts";
 import { newIdentity } from "../../shared/seal/age.ts";
 import { SealedStore } from "../../shared/store/sealed/sealed-store.ts";
 import { failureOf } from "../support/blobs.ts";

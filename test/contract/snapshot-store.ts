@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { BLOCK_BYTES } from "../../shared/blocks.ts";
 import { LifeboatError } from "../../shared/errors.ts";
-import type { Stored } from "../../shared/documents/schema.ts";
+import type { Stored } from "../../shared/documents/stored.ts";
 import { newIdentity } from "../../shared/seal/age.ts";
 import type { SnapshotName, SnapshotStore } from "../../shared/store/snapshot-store.ts";
 import { collect, failureOf, inChunks } from "../support/blobs.ts";

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { attentionOf, dissentersOf, restoreWarnings } from "../../shared/documents/attention.ts";
-import type { Manifest, Vote } from "../../shared/documents/schema.ts";
+import type { Manifest } from "../../shared/documents/manifest.ts";
+import type { Vote } from "../../shared/documents/proof.ts";
 
 /** Of a manifest only what its proof and quarantine say matters here. */
 function manifestWith(proof: Partial<Manifest["proof"]>, quarantine?: Manifest["quarantine"]): Manifest {

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { lacksOf } from "../../shared/documents/good.ts";
-import type { Manifest, Verification } from "../../shared/documents/schema.ts";
+import type { Manifest } from "../../shared/documents/manifest.ts";
+import type { Verification } from "../../shared/documents/verification.ts";
 
 const DIGEST = `sha256:${"a".repeat(64)}`;
 const PROVEN: Manifest["proof"] = { status: "proven", revision: 50, agreement: "quorum", voters: 3, needed: 2, members: [] };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { judge, quorumOf, votesNeeded } from "../../shared/etcd/agreement.ts";
 import type { Electorate } from "../../shared/etcd/agreement.ts";
-import type { Agreement, Vote } from "../../shared/documents/schema.ts";
+import type { Agreement, Vote } from "../../shared/documents/proof.ts";
 import { saying } from "../support/matchers.ts";
 
 const REVISION = 40;

@@ -4,7 +4,7 @@ import { LifeboatError } from "../../shared/errors.ts";
 import type { Behind, ClusterFacts } from "../../shared/etcd/cluster-facts.ts";
 import type { EndpointStatus } from "../../shared/etcd/etcd-source.ts";
 import { findings } from "../../shared/etcd/findings.ts";
-import type { Agreement } from "../../shared/documents/schema.ts";
+import type { Agreement } from "../../shared/documents/proof.ts";
 import { saying } from "../support/matchers.ts";
 import { endpointFacts, facts, healthyStatus, member } from "./support/cluster-facts.ts";
 

@@ -5,7 +5,7 @@ import type { Listed, Listing } from "../../shared/jobs/list.ts";
 import { showSnapshot } from "../../shared/jobs/inspect/show.ts";
 import { verifyDeep } from "../../shared/jobs/verify/verify.ts";
 import { manifestKey, verifiedKey } from "../../shared/documents/layout.ts";
-import type { Verification } from "../../shared/documents/schema.ts";
+import type { Verification } from "../../shared/documents/verification.ts";
 import { digestOf, openDocument } from "../../shared/documents/signed-document.ts";
 import { failureOf } from "../support/blobs.ts";
 import { payloadOf, rawEnvelope, signedBy, withPayload } from "../support/envelopes.ts";

@@ -7,7 +7,7 @@ import { runProgram } from "../../cli/program.ts";
 import { systemClock } from "../../shared/system-clock.ts";
 import { verifyDeep, verifyShallow } from "../../shared/jobs/verify/verify.ts";
 import { manifestKey } from "../../shared/documents/layout.ts";
-import type { Manifest } from "../../shared/documents/schema.ts";
+import type { Manifest } from "../../shared/documents/manifest.ts";
 import { failureOf, keys as keysIn } from "../support/blobs.ts";
 import { payloadOf, rawEnvelope, signedBy, withPayload, withSignature } from "../support/envelopes.ts";
 import { anyText, saying } from "../support/matchers.ts";

@@ -4,7 +4,7 @@ import { parseRef, resolveRef } from "../../shared/vault/ref.ts";
 import { resolveToRestore } from "../../shared/vault/restore-ref.ts";
 import { verifyDeep } from "../../shared/jobs/verify/verify.ts";
 import { dataKey, manifestKey } from "../../shared/documents/layout.ts";
-import type { Agreement } from "../../shared/documents/schema.ts";
+import type { Agreement } from "../../shared/documents/proof.ts";
 import { idOfSlot } from "../../shared/documents/slot.ts";
 import { ManualClock } from "../doubles/manual-clock.ts";
 import { failureOf } from "../support/blobs.ts";

@@ -7,7 +7,7 @@ import { isFault, readRecords } from "../../vault/custody/records.ts";
 import type { FoundRecord } from "../../vault/custody/records.ts";
 import { custodyPrefix, dataPrefix, idInManifestKey } from "../../documents/layout.ts";
 import type { CustodyLog } from "../../documents/layout.ts";
-import type { CustodyReceipt } from "../../documents/schema.ts";
+import type { CustodyReceipt } from "../../documents/parts.ts";
 import { isAhead } from "../../documents/slot.ts";
 import type { Vault } from "../../vault/catalog.ts";
 import { readStoredDocuments } from "../../vault/custody/stored-documents.ts";

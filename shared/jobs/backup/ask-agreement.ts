@@ -6,7 +6,7 @@ import type { Electorate, Verdict } from "../../etcd/agreement.ts";
 import { UNKNOWN_MEMBER, votersOf } from "../../etcd/cluster-facts.ts";
 import type { ProofWanted } from "../../etcd/cluster-facts.ts";
 import type { EtcdSource, HashKv, Member } from "../../etcd/etcd-source.ts";
-import type { Vote } from "../../documents/schema.ts";
+import type { Vote } from "../../documents/proof.ts";
 import type { Progress } from "../../progress.ts";
 import type { WholeScan } from "../../snapshot/scan-result.ts";
 import { throwIfAborted } from "../../store/body-reader.ts";

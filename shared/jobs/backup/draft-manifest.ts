@@ -1,5 +1,7 @@
-import { FORMAT_VERSION } from "../../documents/schema.ts";
-import type { Content, CustodyReceipt, Stored } from "../../documents/schema.ts";
+import { FORMAT_VERSION } from "../../documents/parts.ts";
+import type { Content } from "../../documents/content-schema.ts";
+import type { CustodyReceipt } from "../../documents/parts.ts";
+import type { Stored } from "../../documents/stored.ts";
 import type { Unsigned } from "../../documents/signed-document.ts";
 import type { ScanResult } from "../../snapshot/scan-result.ts";
 import type { SnapshotName } from "../../store/snapshot-store.ts";

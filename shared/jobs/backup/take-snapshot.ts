@@ -1,6 +1,6 @@
 import { isLifeboatError } from "../../errors.ts";
 import type { StreamLimits } from "../../etcd/etcd-source.ts";
-import type { Proof, Vote } from "../../documents/schema.ts";
+import type { Proof, Vote } from "../../documents/proof.ts";
 import type { SnapshotName } from "../../store/snapshot-store.ts";
 import { askEarly, askForAgreement, electorateOf } from "./ask-agreement.ts";
 import type { AgreementPolicy, AgreementPorts, Consultation, EarlierAnswers } from "./ask-agreement.ts";

@@ -1,6 +1,6 @@
 import { isLifeboatError } from "../../errors.ts";
 import { partsOfRewrapKey, partsOfVerifiedKey, rewrapsPrefix, verifiedPrefix } from "../../documents/layout.ts";
-import type { Manifest } from "../../documents/schema.ts";
+import type { Manifest } from "../../documents/manifest.ts";
 import { digestOf, MAX_DOCUMENT_BYTES, openLaterKind } from "../../documents/signed-document.ts";
 import { readSmall } from "../../store/blob-store.ts";
 import { openAt } from "../../vault/catalog.ts";

@@ -1,5 +1,5 @@
 import { isLifeboatError, messageOf } from "../../errors.ts";
-import type { CustodyReceipt } from "../../documents/schema.ts";
+import type { CustodyReceipt } from "../../documents/parts.ts";
 import type { Replica } from "../../store/replica.ts";
 import type { FoundManifest } from "../../vault/catalog.ts";
 import { copySnapshot } from "./snapshot.ts";

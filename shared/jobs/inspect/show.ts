@@ -1,6 +1,8 @@
 import { isLifeboatError } from "../../errors.ts";
 import { readRewraps } from "../../vault/rewraps.ts";
-import type { Stored, Verification, WrappingRecord } from "../../documents/schema.ts";
+import type { WrappingRecord } from "../../documents/parts.ts";
+import type { Stored } from "../../documents/stored.ts";
+import type { Verification } from "../../documents/verification.ts";
 import { stateOfSealed } from "../../store/sealed-object.ts";
 import type { SealedState } from "../../store/sealed-object.ts";
 import { readCountersignatures } from "../../vault/catalog.ts";

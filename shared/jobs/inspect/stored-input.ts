@@ -1,6 +1,6 @@
 import { LifeboatError } from "../../errors.ts";
 import type { ByteSpan, ReadThrough, SnapshotInput, SnapshotReader } from "../../input/snapshot-input.ts";
-import type { Manifest } from "../../documents/schema.ts";
+import type { Manifest } from "../../documents/manifest.ts";
 import { SnapshotHasher } from "../../snapshot/trailer.ts";
 import type { SnapshotStore } from "../../store/snapshot-store.ts";
 import { requireAsRecorded } from "../verify/verify.ts";

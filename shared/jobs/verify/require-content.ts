@@ -1,7 +1,8 @@
 import { LifeboatError } from "../../errors.ts";
 import { judge } from "../../etcd/agreement.ts";
 import { isWhole } from "../../documents/content.ts";
-import type { Content, Manifest } from "../../documents/schema.ts";
+import type { Content } from "../../documents/content-schema.ts";
+import type { Manifest } from "../../documents/manifest.ts";
 import type { ScanResult } from "../../snapshot/scan-result.ts";
 import { contentOf } from "../backup/draft-manifest.ts";
 

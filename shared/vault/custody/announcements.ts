@@ -1,5 +1,6 @@
 import type { Purpose } from "../../keys/key-ring.ts";
-import type { CustodyReceipt, CustodyRecord } from "../../documents/schema.ts";
+import type { CustodyRecord } from "../../documents/custody-record.ts";
+import type { CustodyReceipt } from "../../documents/parts.ts";
 import { announcedBy } from "./events.ts";
 import type { CustodyFinding } from "./finding.ts";
 import { isFault } from "./records.ts";

@@ -1,6 +1,7 @@
 import { custodyKey } from "../../documents/layout.ts";
 import type { CustodyLog } from "../../documents/layout.ts";
-import type { CustodyReceipt, CustodyRecord } from "../../documents/schema.ts";
+import type { CustodyRecord } from "../../documents/custody-record.ts";
+import type { CustodyReceipt } from "../../documents/parts.ts";
 import type { CustodyFinding } from "./finding.ts";
 import { isFault } from "./records.ts";
 import type { FoundRecord } from "./records.ts";

@@ -1,6 +1,6 @@
 import type { Purpose } from "../../keys/key-ring.ts";
-import { CUSTODY_EVENTS } from "../../documents/schema.ts";
-import type { CustodyEvent, CustodyRecord } from "../../documents/schema.ts";
+import { CUSTODY_EVENTS } from "../../documents/custody-record.ts";
+import type { CustodyEvent, CustodyRecord } from "../../documents/custody-record.ts";
 
 interface Rule {
   /** The purposes whose keys may tell of it: a stolen key of the writer must not explain a removal. */

@@ -1,8 +1,8 @@
 import type { Clock } from "../../clock.ts";
 import { isLifeboatError } from "../../errors.ts";
 import type { KeyRing } from "../../keys/key-ring.ts";
-import { FORMAT_VERSION } from "../../documents/schema.ts";
-import type { Placeholder } from "../../documents/schema.ts";
+import { FORMAT_VERSION } from "../../documents/parts.ts";
+import type { Placeholder } from "../../documents/placeholder.ts";
 import { openDocument, signAs } from "../../documents/signed-document.ts";
 import type { StoredDocument, TrustedKeys } from "../../documents/signed-document.ts";
 import { TOOL } from "../../version.ts";

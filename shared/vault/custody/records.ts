@@ -1,7 +1,7 @@
 import { isLifeboatError } from "../../errors.ts";
 import { custodyKey, custodyPrefix, sequenceInCustodyKey } from "../../documents/layout.ts";
 import type { CustodyLog } from "../../documents/layout.ts";
-import type { CustodyRecord } from "../../documents/schema.ts";
+import type { CustodyRecord } from "../../documents/custody-record.ts";
 import { digestOf, openDocument } from "../../documents/signed-document.ts";
 import type { TrustedKeys } from "../../documents/signed-document.ts";
 import type { BlobStore } from "../../store/blob-store.ts";

@@ -1,5 +1,5 @@
 import { LifeboatError } from "../../errors.ts";
-import type { CustodyRecord } from "../../documents/schema.ts";
+import type { CustodyRecord } from "../../documents/custody-record.ts";
 import type { DocumentOf, TrustedKeys } from "../../documents/signed-document.ts";
 import type { BlobStore } from "../../store/blob-store.ts";
 import type { CustodyLog } from "../../documents/layout.ts";

@@ -2,7 +2,7 @@ import { isLifeboatError, LifeboatError } from "../../errors.ts";
 import { acceptancesPrefix, lineagePrefix, numberInLineageKey, partsOfAcceptanceKey } from "../../documents/layout.ts";
 import { accepts, FARTHEST_STEP, linkLineages } from "../../documents/lineages.ts";
 import type { FoundLineage, KnownLineage, LineageFault } from "../../documents/lineages.ts";
-import type { Acceptance } from "../../documents/schema.ts";
+import type { Acceptance } from "../../documents/acceptance.ts";
 import { digestOf } from "../../documents/signed-document.ts";
 import type { DocumentOf, Kind } from "../../documents/signed-document.ts";
 import { readSmall } from "../../store/blob-store.ts";

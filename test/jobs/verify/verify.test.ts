@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { verifyDeep, verifyShallow } from "../../../shared/jobs/verify/verify.ts";
 import type { DeepVerification } from "../../../shared/jobs/verify/verify.ts";
 import { LocalKeyRing } from "../../../shared/keys/local/local-key-ring.ts";
-import type { Verification } from "../../../shared/documents/schema.ts";
+import type { Verification } from "../../../shared/documents/verification.ts";
 import { digestOf, openDocument } from "../../../shared/documents/signed-document.ts";
 import { SealedStore } from "../../../shared/store/sealed/sealed-store.ts";
 import { RecordedProgress } from "../../doubles/recorded-progress.ts";

@@ -8,7 +8,7 @@ import type { KeyRing, WrapContext, Wrapping, WrappingKey } from "../../../share
 import { createLocalKeys } from "../../../shared/keys/local/create-local-keys.ts";
 import { LocalKeyRing } from "../../../shared/keys/local/local-key-ring.ts";
 import { LocalWrappingKey } from "../../../shared/keys/local/local-wrapping-key.ts";
-import type { SealedObject, Stored } from "../../../shared/documents/schema.ts";
+import type { SealedObject, Stored } from "../../../shared/documents/stored.ts";
 import { encryptSmall, newIdentity, recipientOf } from "../../../shared/seal/age.ts";
 import { seal } from "../../../shared/seal/seal.ts";
 import { SealedStore } from "../../../shared/store/sealed/sealed-store.ts";

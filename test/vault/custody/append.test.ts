@@ -4,7 +4,7 @@ import type { CustodyDraft } from "../../../shared/vault/custody/append.ts";
 import { findHead } from "../../../shared/vault/custody/head.ts";
 import { verifyCustody } from "../../../shared/jobs/audit/custody.ts";
 import { custodyKey } from "../../../shared/documents/layout.ts";
-import type { CustodyReceipt } from "../../../shared/documents/schema.ts";
+import type { CustodyReceipt } from "../../../shared/documents/parts.ts";
 import { digestOf } from "../../../shared/documents/signed-document.ts";
 import { failureOf } from "../../support/blobs.ts";
 import { anyText, saying } from "../../support/matchers.ts";

@@ -7,7 +7,7 @@ import { readHistory } from "../../../shared/vault/lineage/history.ts";
 import { openLineage } from "../../../shared/vault/lineage/open-lineage.ts";
 import type { BackupResult } from "../../../shared/jobs/backup/backup.ts";
 import { dataKey, lineageKey, manifestKey } from "../../../shared/documents/layout.ts";
-import type { Lineage } from "../../../shared/documents/schema.ts";
+import type { Lineage } from "../../../shared/documents/lineage.ts";
 import { openDocument, signDocument } from "../../../shared/documents/signed-document.ts";
 import type { Unsigned } from "../../../shared/documents/signed-document.ts";
 import { idOfSlot } from "../../../shared/documents/slot.ts";

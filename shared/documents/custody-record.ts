@@ -1,0 +1,62 @@
+import { z } from "zod";
+import { bytes, digest, head, instant, signerSchema, tool } from "./parts.ts";
+
+/** What a custody record may tell of. Readers take any other word as well: later versions have further events. */
+export const CUSTODY_EVENTS = [
+  "backup",
+  "skipped",
+  "failed",
+  "verified",
+  "removed",
+  "lineage-opened",
+  "lineage-accepted",
+  "rewrapped",
+  "copied",
+  "pinned",
+  "bundle",
+  "drill",
+  "configuration-changed",
+] as const;
+
+export const custodySchema = z
+  .looseObject({
+    type: z.literal("custody"),
+    ...head,
+    sequence: z.int().positive(),
+    /** SHA-256 of the object of the record before; absent in the first. */
+    previous: digest.optional(),
+    /** Where that object is larger than any document: its size. `previous` is then of its first 1 MiB. */
+    previousBytes: bytes.optional(),
+    time: instant,
+    /** Who ran it: `user@host`, or an ARN. */
+    actor: z.string().min(1),
+    event: z.string().regex(/^[a-z][a-z-]{0,39}$/, "expected an event"),
+    subjects: z.array(
+      z.looseObject({
+        /** Of an object in the store. */
+        key: z.string().min(1),
+        /** Of the object as it was there. That of an object which the record announces is not known yet. */
+        digest: digest.optional(),
+      }),
+    ),
+    /** Digests of the sections of the configuration that matter (config/policy-digests.ts), as far as this run or one before it knew them. */
+    configuration: z.record(z.string(), digest).optional(),
+    details: z.looseObject({
+      /** For people. */
+      reason: z.string().optional(),
+      /** Of the error. */
+      code: z.string().optional(),
+      /** The record whose announcement came to nothing, which this one explains. */
+      of: z.int().positive().optional(),
+      /** The newest good snapshot that the run found: its manifest. So each backup says that the one before was there. */
+      seen: z.looseObject({ key: z.string().min(1), digest }).optional(),
+      /** The replica that a snapshot was copied to: what the configuration calls it, and where it was. */
+      to: z.looseObject({ name: z.string().min(1), location: z.string().min(1) }).optional(),
+    }),
+    tool,
+    signer: signerSchema,
+  })
+  .refine(({ sequence, previous }) => (sequence === 1) === (previous === undefined), "expected previous in every record but the first");
+
+export type CustodyRecord = z.infer<typeof custodySchema>;
+export type CustodyEvent = (typeof CUSTODY_EVENTS)[number];

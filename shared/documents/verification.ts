@@ -1,0 +1,41 @@
+import { z } from "zod";
+import {
+  base64,
+  bytes,
+  custodyReceiptSchema,
+  digest,
+  head,
+  instant,
+  MAX_WRAPPINGS,
+  signerSchema,
+  snapshotId,
+  tool,
+  wrappingSchema,
+} from "./parts.ts";
+
+const breakGlassCopy = z.looseObject({ recipients: z.array(z.string().startsWith("age1")).min(1), ciphertext: base64 });
+
+export const verificationSchema = z.looseObject({
+  type: z.literal("verification"),
+  ...head,
+  id: snapshotId,
+  /** SHA-256 of the manifest object's bytes, the envelope as stored. */
+  manifestDigest: digest,
+  verifiedAt: instant,
+  level: z.literal("deep"),
+  /** What was read back, and equal to what the manifest says. */
+  snapshot: z.looseObject({ bytes, sha256: digest }),
+  /** The keys of those wrappings in the manifest that were opened, and hold the snapshot's identity. */
+  opened: z.array(z.string().min(1)).max(MAX_WRAPPINGS).optional(),
+  /** The identity, wrapped by the verifier under keys whose wrappings it could not open: the manifest's are only the writer's word. */
+  wrappings: z.array(wrappingSchema).max(MAX_WRAPPINGS).optional(),
+  /** An age file of the identity for the break-glass recipients that the verifier was configured with. */
+  breakGlass: breakGlassCopy.optional(),
+  tool,
+  custody: custodyReceiptSchema.optional(),
+  signer: signerSchema,
+});
+
+export type Verification = z.infer<typeof verificationSchema>;
+/** The identity for break-glass recipients: `ciphertext` is an age file in base64. */
+export type BreakGlassCopy = z.infer<typeof breakGlassCopy>;
