@@ -1,31 +1,29 @@
 import { defineConfig } from "oxlint";
 
 /**
- * The arrows of the house (docs/decisions/0001): cli and functions -> jobs -> ports <- adapters, and shared/wire/ports.ts alone knows the
- * adapters, with its parts wire-*.ts beside it. test/arrows.test.ts breaks each on purpose.
+ * The arrows of the house (docs/decisions/0001, 0015): cli and functions -> jobs -> vault -> ports <- adapters, and shared/wire/ alone knows the
+ * adapters. test/arrows.test.ts breaks each on purpose, and refuses a folder of shared/ that stands in none of these lists.
  */
+
+/** Each is a port: its own files say what is asked for, and every folder in it is an adapter, guarded from the day that it is made. */
+export const PORTS = ["cloud", "etcd", "host", "input", "keys", "store"] as const;
+/** Folders that compute, and touch nothing: no I/O, no SDK, no port's adapter. Those that do not exist yet are guarded already. */
+export const PURE = ["bundle", "documents", "etcd", "retention", "snapshot"] as const;
+/** Layers above the ports, and what any of them may use. Their own subfolders are parts, not adapters. */
+export const LAYERS = ["config", "contract", "jobs", "seal", "vault", "wire"] as const;
+
 const ADAPTERS = {
-  group: [
-    "**/etcd/adapter/*",
-    "**/store/directory/*",
-    "**/store/s3/*",
-    "**/store/sealed.ts",
-    "**/keys/local/*",
-    "**/keys/kms/*",
-    "**/secrets/aws-*",
-    "**/programs/adapter/*",
-    "**/host-lock/file-lock.ts",
-    "**/place/adapter/*",
-    "**/executions/step-functions.ts",
-    "**/output/*",
-    "**/input/adapter/*",
-    "**/aws/caller-identity.ts",
-  ],
-  message: "only shared/wire/ports.ts knows the adapters",
+  group: PORTS.map((port) => `**/${port}/*/**`),
+  message: "only shared/wire/ knows the adapters",
 };
-const WIRE = { group: ["**/wire.ts", "**/wire-*.ts"], message: "the composition root is for cli/ and functions/" };
+/** A port's own files do not know its adapters, nor one adapter another: the path does not name the port there. */
+const OWN_ADAPTERS = { regex: String.raw`^\./[^/]+/`, message: ADAPTERS.message };
+const SIBLINGS = { regex: String.raw`^\.\./[^./][^/]*/`, message: ADAPTERS.message };
+const WIRE = { group: ["**/wire/*"], message: "the composition root is for cli/ and functions/" };
 const TIME = { group: ["**/system-clock.ts"], message: "time comes from the injected clock" };
-const JOBS = { group: ["**/jobs/*"], message: "ports and adapters do not know the jobs" };
+const JOBS = { group: ["**/jobs/**"], message: "only what runs a use-case knows the jobs" };
+const VAULT = { group: ["**/vault/**"], message: "ports and adapters do not know the vault" };
+const STORES = { group: ["**/store/**", "**/vault/**"], message: "a document does not know where it is kept" };
 const SEAL = { group: ["**/seal/*"], message: "how snapshots are sealed is the sealed store's affair" };
 const OUTSIDE = {
   group: ["**/cli/*", "**/functions/*", "**/infra/*", "**/test/**", "**/tools/**", "**/bench/*"],
@@ -38,16 +36,19 @@ const WORLD = {
     "node:fs/*",
     "node:http",
     "node:http2",
+    "node:https",
     "node:net",
     "node:tls",
+    "node:dns",
     "node:child_process",
+    "node:worker_threads",
     "node:os",
     "etcd3",
     "@grpc/*",
     "@aws-sdk/*",
     "execa",
   ],
-  message: "jobs see the world through ports only",
+  message: "it sees the world through ports only",
 };
 
 const CDK = {
@@ -57,10 +58,7 @@ const CDK = {
 const AWS = { group: ["@aws-sdk/*"], message: "infra/ describes, and asks AWS nothing" };
 const RUNNING = { group: ["**/jobs/**", "**/functions/**", "**/cli/**"], message: "infra/ reads the configuration, and runs nothing" };
 
-interface Pattern {
-  group: string[];
-  message: string;
-}
+type Pattern = { group: string[]; message: string } | { regex: string; message: string };
 
 function restrict(...patterns: Pattern[]): { "no-restricted-imports": ["error", { patterns: Pattern[] }] } {
   return { "no-restricted-imports": ["error", { patterns }] };
@@ -112,6 +110,13 @@ export default defineConfig({
       rules: { ...restrict(ADAPTERS, WIRE, SEAL, TESTS, AWS, RUNNING), "no-new": "off" },
     },
     { files: ["shared/**"], rules: restrict(OUTSIDE, ADAPTERS, WIRE, TIME, JOBS) },
+    { files: PORTS.map((port) => `shared/${port}/*.ts`), rules: restrict(OUTSIDE, ADAPTERS, OWN_ADAPTERS, WIRE, TIME, JOBS, VAULT) },
+    { files: PORTS.map((port) => `shared/${port}/*/**`), rules: restrict(OUTSIDE, ADAPTERS, SIBLINGS, WIRE, TIME, JOBS, VAULT) },
+    {
+      files: PURE.map((folder) => `shared/${folder}/*.ts`),
+      rules: restrict(OUTSIDE, ADAPTERS, OWN_ADAPTERS, WIRE, TIME, JOBS, VAULT, SEAL, WORLD),
+    },
+    { files: ["shared/documents/**"], rules: restrict(OUTSIDE, ADAPTERS, WIRE, TIME, JOBS, STORES, SEAL, WORLD) },
     {
       // Time, randomness and the environment are injected.
       files: ["shared/**"],
@@ -125,8 +130,9 @@ export default defineConfig({
         ],
       },
     },
+    { files: ["shared/vault/**"], rules: restrict(OUTSIDE, ADAPTERS, WIRE, TIME, JOBS, SEAL, WORLD) },
     { files: ["shared/jobs/**"], rules: restrict(OUTSIDE, ADAPTERS, WIRE, TIME, SEAL, WORLD) },
-    { files: ["shared/wire/ports.ts", "shared/wire-*.ts"], rules: restrict(OUTSIDE, TIME) },
+    { files: ["shared/wire/**"], rules: restrict(OUTSIDE, TIME) },
     { files: ["shared/system-clock.ts"], rules: { "no-restricted-globals": "off" } },
     {
       // The bootstrap runs on a bare Node without types.

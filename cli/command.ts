@@ -2,7 +2,8 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { LoadedConfig } from "../shared/config/load.ts";
 import { readUntil } from "../shared/store/read-until.ts";
-import type { ConnectedCluster, Ports, Surroundings } from "../shared/wire/ports.ts";
+import type { ConnectedCluster } from "../shared/wire/cluster.ts";
+import type { Ports, Surroundings } from "../shared/wire/ports.ts";
 import type { Makes } from "../shared/wire/stores.ts";
 import type { Console } from "./console.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
@@ -49,9 +50,10 @@ export function newSession(
     );
     return loading;
   };
-  const composition = (): Promise<typeof import("../shared/wire/ports.ts")> => import("../shared/wire/ports.ts");
-  const openPorts = async (makes?: Makes, from?: string): Promise<Ports> =>
-    (await composition()).wire(await load(), surroundings, makes, from);
+  const openPorts = async (makes?: Makes, from?: string): Promise<Ports> => {
+    const [loaded, { wire }] = await Promise.all([load(), import("../shared/wire/ports.ts")]);
+    return wire(loaded, surroundings, makes, from);
+  };
   return {
     console,
     surroundings,
@@ -65,11 +67,10 @@ export function newSession(
       return { ...ports, blobs: readUntil(ports.blobs, console.signal), signal: console.signal };
     },
     async withCluster(cluster, action) {
-      const loaded = await load();
-      const { connectCluster, wire } = await composition();
+      const [loaded, { connectCluster }] = await Promise.all([load(), import("../shared/wire/cluster.ts")]);
       const connected = await connectCluster(loaded, cluster, surroundings);
       try {
-        return await action(await wire(loaded, surroundings, "all"), connected);
+        return await action(await openPorts("all"), connected);
       } finally {
         connected.etcd.close();
       }

@@ -2,7 +2,7 @@ import { dirname, join } from "node:path";
 import { LifeboatError } from "../shared/errors.ts";
 import { init } from "../shared/jobs/init.ts";
 import type { InitResult } from "../shared/jobs/init.ts";
-import { initPorts } from "../shared/wire/ports.ts";
+import { initPorts } from "../shared/wire/init.ts";
 import { DEFAULT_CONFIG } from "./command.ts";
 import type { Register, Session } from "./command.ts";
 import { print, printJson, tell } from "./console.ts";

@@ -36,7 +36,7 @@ export const registerInvoke: Register = (program, run) => {
         const loaded = await session.loadConfig();
         findCluster(loaded, cluster);
         const stateMachine = parseArn(options.stateMachine);
-        const { openExecutions } = await import("../shared/wire/ports.ts");
+        const { openExecutions } = await import("../shared/wire/executions.ts");
         const ports = {
           executions: await openExecutions(loaded, stateMachine),
           clock: console.clock,

@@ -1,5 +1,5 @@
 import { checkStores, type StoreReport } from "../../shared/jobs/doctor/check-store.ts";
-import type { PlaceFacts } from "../../shared/place/judge-place.ts";
+import type { PlaceFacts } from "../../shared/vault/place/judge-place.ts";
 import type { BucketFacts, FolderFacts, StoreFacts } from "../../shared/store/store-inspector.ts";
 import { isUnseen, type Seen } from "../../shared/unseen.ts";
 import { openInspectors } from "../../shared/wire/doctor.ts";

@@ -3,7 +3,7 @@ import type { JsonDocument } from "../../shared/contract/documents.ts";
 import { checkTools } from "../../shared/jobs/doctor/check-tools.ts";
 import type { ToolsReport } from "../../shared/jobs/doctor/check-tools.ts";
 import { nameOf } from "../../shared/host/program-finder.ts";
-import { findPrograms } from "../../shared/wire/ports.ts";
+import { findPrograms } from "../../shared/wire/programs.ts";
 import type { Session } from "../command.ts";
 import { widthOf } from "../console.ts";
 import { formatFields, formatTable } from "../format.ts";

@@ -8,7 +8,7 @@ import { init } from "../../shared/jobs/init.ts";
 import type { InitPorts, InitRequest, InitResult } from "../../shared/jobs/init.ts";
 import { LocalKeyRing } from "../../shared/keys/local/local-key-ring.ts";
 import { readIdentities, recipientOf } from "../../shared/seal/age.ts";
-import { initPorts } from "../../shared/wire/ports.ts";
+import { initPorts } from "../../shared/wire/init.ts";
 import { failureOf } from "../support/blobs.ts";
 import { saying } from "../support/matchers.ts";
 

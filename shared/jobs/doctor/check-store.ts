@@ -1,4 +1,4 @@
-import type { PlaceFacts } from "../../place/judge-place.ts";
+import type { PlaceFacts } from "../../vault/place/judge-place.ts";
 import type { StoreFacts, StoreInspector } from "../../store/store-inspector.ts";
 import type { DoctorFinding } from "./finding.ts";
 import { judgeBucket } from "./judge-bucket.ts";

@@ -1,7 +1,7 @@
 import { isLifeboatError } from "../../errors.ts";
 import { STORE_KEY } from "../../documents/layout.ts";
-import { judgePlace } from "../../place/judge-place.ts";
-import type { PlaceFacts } from "../../place/judge-place.ts";
+import { judgePlace } from "../../vault/place/judge-place.ts";
+import type { PlaceFacts } from "../../vault/place/judge-place.ts";
 import type { DoctorFinding } from "./finding.ts";
 
 /** Whether the place of a store has its marker, and the right one. A folder that is not there, and need not be, is judged with the folder. */

@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto";
-import type { Clock } from "../clock.ts";
-import { isLifeboatError } from "../errors.ts";
-import type { KeyRing } from "../keys/key-ring.ts";
-import type { TrustedKeys } from "../documents/signed-document.ts";
-import type { BlobInfo, BlobStore, ByteRange, PutOptions, PutReceipt, ReadOptions, UnfinishedPut } from "../store/blob-store.ts";
+import type { Clock } from "../../clock.ts";
+import { isLifeboatError } from "../../errors.ts";
+import type { KeyRing } from "../../keys/key-ring.ts";
+import type { TrustedKeys } from "../../documents/signed-document.ts";
+import type { BlobInfo, BlobStore, ByteRange, PutOptions, PutReceipt, ReadOptions, UnfinishedPut } from "../../store/blob-store.ts";
 import { judgePlace } from "./judge-place.ts";
 import type { PlaceFacts } from "./judge-place.ts";
 import { markPlace, newMarker, readMarker } from "./marker.ts";
-import type { PlaceRecords } from "./place-records.ts";
+import type { PlaceRecords } from "../../host/place-records.ts";
 
 /** How a place is known to be the right one. */
 export interface Guard {

@@ -1,16 +1,16 @@
-import { isLifeboatError } from "../errors.ts";
-import type { LifeboatError } from "../errors.ts";
-import type { KeyRing, Purpose } from "../keys/key-ring.ts";
-import { STORE_KEY } from "../documents/layout.ts";
-import { decodeEnvelope, parseJson } from "../documents/envelope.ts";
-import { putDocument } from "../vault/put-document.ts";
-import { FORMAT_VERSION } from "../documents/parts.ts";
-import { storeSchema } from "../documents/store-marker.ts";
-import { MAX_DOCUMENT_BYTES, openDocument, signAs } from "../documents/signed-document.ts";
-import type { StoredDocument, TrustedKeys } from "../documents/signed-document.ts";
-import { readSmall } from "../store/blob-store.ts";
-import type { BlobStore } from "../store/blob-store.ts";
-import { TOOL } from "../version.ts";
+import { isLifeboatError } from "../../errors.ts";
+import type { LifeboatError } from "../../errors.ts";
+import type { KeyRing, Purpose } from "../../keys/key-ring.ts";
+import { STORE_KEY } from "../../documents/layout.ts";
+import { decodeEnvelope, parseJson } from "../../documents/envelope.ts";
+import { putDocument } from "../put-document.ts";
+import { FORMAT_VERSION } from "../../documents/parts.ts";
+import { storeSchema } from "../../documents/store-marker.ts";
+import { MAX_DOCUMENT_BYTES, openDocument, signAs } from "../../documents/signed-document.ts";
+import type { StoredDocument, TrustedKeys } from "../../documents/signed-document.ts";
+import { readSmall } from "../../store/blob-store.ts";
+import type { BlobStore } from "../../store/blob-store.ts";
+import { TOOL } from "../../version.ts";
 
 /** What says of a place that it is a store: docs/format.md, "The store's marker". */
 export interface Marker {

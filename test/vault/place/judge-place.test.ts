@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { LifeboatError } from "../../shared/errors.ts";
-import { judgeMarker } from "../../shared/jobs/doctor/judge-marker.ts";
-import { judgePlace } from "../../shared/place/judge-place.ts";
-import type { PlaceFacts } from "../../shared/place/judge-place.ts";
+import { LifeboatError } from "../../../shared/errors.ts";
+import { judgeMarker } from "../../../shared/jobs/doctor/judge-marker.ts";
+import { judgePlace } from "../../../shared/vault/place/judge-place.ts";
+import type { PlaceFacts } from "../../../shared/vault/place/judge-place.ts";
 
 const [A, B] = ["a".repeat(32), "b".repeat(32)];
 const known = { store: A, since: "2026-11-21T10:00:00.000Z", file: "/state/stores/1.json" };

@@ -1,7 +1,7 @@
-import { isLifeboatError, LifeboatError } from "../errors.ts";
-import { STORE_KEY } from "../documents/layout.ts";
+import { isLifeboatError, LifeboatError } from "../../errors.ts";
+import { STORE_KEY } from "../../documents/layout.ts";
 import type { Marker } from "./marker.ts";
-import type { KnownStore } from "./place-records.ts";
+import type { KnownStore } from "../../host/place-records.ts";
 
 /** What is known of the place where a store should be. */
 export interface PlaceFacts {

@@ -1,0 +1,3 @@
+/** The part of the composition root that writes files for people. */
+export { removeUnfinished, requireFree, unfinishedOutputs, writeOutput } from "../host/files/output-file.ts";
+export { writeStream } from "../host/files/output-stream.ts";
