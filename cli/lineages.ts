@@ -1,7 +1,7 @@
 import type { JsonDocument } from "../shared/contract/documents.ts";
 import { isLifeboatError } from "../shared/errors.ts";
 import type { LifeboatError } from "../shared/errors.ts";
-import type { Vault } from "../shared/vault/catalog.ts";
+import type { Vault } from "../shared/vault/vault.ts";
 import { lineageOf, readLineages } from "../shared/vault/lineage/lineages.ts";
 import type { Lineages } from "../shared/vault/lineage/lineages.ts";
 import type { LineageStanding } from "../shared/vault/lineage/standing.ts";

@@ -3,7 +3,7 @@ import { contentSchema } from "./content-schema.ts";
 import { isOwnDataKey } from "./layout.ts";
 import { bytes, custodyReceiptSchema, digest, head, hexId, instant, signerSchema, snapshotId, tool } from "./parts.ts";
 import { proofSchema } from "./proof.ts";
-import { storedSchema } from "./stored.ts";
+import { objectsOf, storedSchema } from "./stored.ts";
 
 const member = z.looseObject({
   id: hexId,
@@ -53,7 +53,7 @@ export const manifestSchema = z
     signer: signerSchema,
   })
   // Else whoever removes or copies this snapshot would remove another's data, or write into the log of a replica.
-  .refine((manifest) => manifest.stored.kind !== "sealed" || isOwnDataKey(manifest, manifest.stored.key), {
+  .refine((manifest) => objectsOf(manifest.stored).every(({ key }) => isOwnDataKey(manifest, key)), {
     path: ["stored", "key"],
     message: "it is not the key of this snapshot's own data: a manifest must not name another's",
   });

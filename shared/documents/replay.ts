@@ -1,5 +1,6 @@
 import { isWhole, revisionOf } from "./content.ts";
 import type { Manifest } from "./manifest.ts";
+import { objectsOf } from "./stored.ts";
 import { compareIds } from "./slot.ts";
 
 /** Another snapshot of the same cluster, which a new one is held against. */
@@ -37,7 +38,8 @@ export async function replayOf(manifest: Manifest, { manifest: other, isCounters
 
 function isSame(one: Manifest, other: Manifest): boolean {
   if (one.snapshot.sha256 === other.snapshot.sha256) return true;
-  return one.stored.kind === "sealed" && other.stored.kind === "sealed" && one.stored.sha256 === other.stored.sha256;
+  const digests = new Set(objectsOf(other.stored).map(({ sha256 }) => sha256));
+  return objectsOf(one.stored).some(({ sha256 }) => digests.has(sha256));
 }
 
 function isBefore(one: Manifest, other: Manifest): boolean {

@@ -40,6 +40,8 @@ const KINDS = {
 export type Kind = keyof typeof KINDS;
 /** The kinds that keys of one purpose alone sign. */
 export type KindOfOneSigner = { [K in Kind]: (typeof KINDS)[K]["purposes"] extends readonly [Purpose] ? K : never }[Kind];
+/** The kinds that a record of the custody log announces, and that name it. */
+export type AnnouncedKind = "snapshot" | "verification" | "rewrap" | "lineage" | "acceptance";
 export type DocumentOf<K extends Kind> = z.infer<(typeof KINDS)[K]["schema"]>;
 
 /** A document before it is signed. (Omit would forget every field of a loose object's type: its keys are any text.) */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { bytes, digest, MAX_WRAPPINGS, wrappingSchema } from "./parts.ts";
+import type { WrappingRecord } from "./parts.ts";
 
 const sealed = z.looseObject({
   kind: z.literal("sealed"),
@@ -26,3 +27,16 @@ export const storedSchema = z.discriminatedUnion("kind", [sealed, kopia]);
 
 export type Stored = z.infer<typeof storedSchema>;
 export type SealedObject = z.infer<typeof sealed>;
+
+/** One object of a store that holds data of a snapshot, as its manifest describes it. */
+export type StoredObject = Pick<SealedObject, "key" | "bytes" | "sha256" | "crc32" | "version">;
+
+/** The objects beside the manifest that hold the snapshot's data; none where another repository keeps it. */
+export function objectsOf(stored: Stored): readonly StoredObject[] {
+  return stored.kind === "sealed" ? [stored] : [];
+}
+
+/** The snapshot's identity under each wrapping key, as the manifest has it; undefined where the store wraps no keys. */
+export function wrappingsOf(stored: Stored): readonly WrappingRecord[] | undefined {
+  return stored.kind === "sealed" ? stored.encryption.wrappings : undefined;
+}

@@ -1,13 +1,12 @@
 import type { CustodyPorts } from "../vault/custody/append.ts";
 import { Custodian } from "../vault/custody/custodian.ts";
-import { isLifeboatError, LifeboatError } from "../errors.ts";
+import { LifeboatError } from "../errors.ts";
 import { acceptanceKey, LAST_ACCEPTANCE } from "../documents/layout.ts";
 import { needsAcceptance } from "../documents/lineages.ts";
 import type { KnownLineage } from "../documents/lineages.ts";
-import { putDocument } from "../vault/put-document.ts";
+import { publish } from "../vault/publish.ts";
 import { FORMAT_VERSION } from "../documents/parts.ts";
 import type { CustodyReceipt } from "../documents/parts.ts";
-import { openDocument, signDocument } from "../documents/signed-document.ts";
 import type { Progress } from "../progress.ts";
 import { TOOL } from "../version.ts";
 import { lineageOf, readLineages } from "../vault/lineage/lineages.ts";
@@ -75,12 +74,13 @@ async function put(
   { cluster, number, reason, signal }: AcceptRequest,
 ): Promise<Accepted> {
   const subject = { key: known.key, digest: known.digest };
-  for (let ordinal = 1; ; ordinal++) {
-    const key = acceptanceKey(cluster, number, ordinal);
-    // What is not believed in its place must not keep a person from accepting.
-    if (ordinal < LAST_ACCEPTANCE && (await ports.blobs.head(key, { signal })) !== undefined) continue;
-    const custody = await custodian.announce("lineage-accepted", [{ key }, subject], { details: { reason }, signal });
-    const unsigned = {
+  const published = await publish<"acceptance", KnownLineage>(ports, custodian, {
+    kind: "acceptance",
+    place: { keyOf: (ordinal) => acceptanceKey(cluster, number, ordinal), first: 1, last: LAST_ACCEPTANCE },
+    event: "lineage-accepted",
+    about: [subject],
+    details: { reason },
+    draft: (custody) => ({
       type: "acceptance",
       formatVersion: FORMAT_VERSION,
       cluster,
@@ -91,19 +91,15 @@ async function put(
       reason,
       tool: TOOL,
       custody,
-    } as const;
-    const document = await signDocument(ports.keys, "acceptance", unsigned);
-    try {
-      await putDocument(ports.blobs, key, document, signal);
-      custodian.settle();
-    } catch (error) {
-      if (!isLifeboatError(error, "store/exists") || ordinal === LAST_ACCEPTANCE) throw error;
-      await custodian.skip([subject], "another acceptance was put first");
+    }),
+    onTaken: async () => {
       const now = lineageOf(await readLineages(ports, cluster, signal), number);
-      if (now?.acceptance !== undefined) return { outcome: "already", lineage: now, key: undefined, custody: custodian.last };
-      continue;
-    }
-    const acceptance = openDocument("acceptance", document.bytes, ports.trusted, key);
-    return { outcome: "accepted", lineage: { ...known, acceptance }, key, custody };
-  }
+      const skip = { reason: "another acceptance was put first", about: [subject] };
+      return now?.acceptance === undefined ? skip : { ...skip, instead: now };
+    },
+    signal,
+  });
+  if (published.outcome === "taken") return { outcome: "already", lineage: published.instead, key: undefined, custody: custodian.last };
+  const { document, key, custody } = published;
+  return { outcome: "accepted", lineage: { ...known, acceptance: document }, key, custody };
 }

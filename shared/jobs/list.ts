@@ -1,7 +1,8 @@
 import { LifeboatError } from "../errors.ts";
 import type { Verification } from "../documents/verification.ts";
 import { parseId } from "../documents/slot.ts";
-import { listIds, PARALLEL_READS, readCountersignatures, tryManifest } from "../vault/catalog.ts";
+import { mapConcurrently, PARALLEL_READS } from "../map-concurrently.ts";
+import { listIds, readCountersignatures, tryManifest } from "../vault/catalog.ts";
 import type { FoundManifest } from "../vault/catalog.ts";
 import { judge } from "../vault/judge.ts";
 import type { Judged, JudgePorts } from "../vault/judge.ts";
@@ -37,10 +38,8 @@ export async function listSnapshots(ports: JudgePorts, cluster: string, { limit,
   const ids = limit === undefined ? late : late.slice(-limit);
   const countersignatures = await readCountersignatures(ports, cluster, ids.length === all.length ? undefined : new Set(ids));
   const snapshots: Listed[] = [];
-  for (let start = 0; start < ids.length; start += PARALLEL_READS) {
-    const batch = ids.slice(start, start + PARALLEL_READS);
-    snapshots.push(...(await Promise.all(batch.map((id) => listOne(ports, cluster, id, countersignatures.good.get(id) ?? [])))));
-  }
+  const listed = mapConcurrently(ids, PARALLEL_READS, (id) => listOne(ports, cluster, id, countersignatures.good.get(id) ?? []));
+  for await (const each of listed) snapshots.push(each);
   return { snapshots, badCountersignatures: countersignatures.bad, refs: new Set(all.map((id) => `${cluster}/${id}`)) };
 }
 

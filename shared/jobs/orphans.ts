@@ -3,9 +3,10 @@ import { appendRecord } from "../vault/custody/append.ts";
 import type { CustodyPorts } from "../vault/custody/append.ts";
 import { isLifeboatError } from "../errors.ts";
 import { dataPrefix, idInDataKey, manifestKey } from "../documents/layout.ts";
+import { objectsOf } from "../documents/stored.ts";
 import { throwIfAborted } from "../store/body-reader.ts";
 import { listClusters, listIds, readManifest } from "../vault/catalog.ts";
-import type { Vault } from "../vault/catalog.ts";
+import type { Vault } from "../vault/vault.ts";
 import { requireTrustedKey } from "../vault/require-trusted-key.ts";
 
 /** Something that a run began and no snapshot needs. */
@@ -117,7 +118,7 @@ async function neededBy(
 ): Promise<"needed" | { reason: string } | { unclear: string }> {
   try {
     const { stored } = (await readManifest(vault, cluster, id)).manifest;
-    if (stored.kind === "sealed" && stored.key === key) return "needed";
+    if (objectsOf(stored).some((each) => each.key === key)) return "needed";
     return { reason: `the manifest of ${id} names another object: this run lost the race for its slot` };
   } catch (error) {
     if (!isLifeboatError(error, "verify/")) throw error;

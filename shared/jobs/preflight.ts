@@ -10,7 +10,7 @@ import { attentionOfLineage, howToAccept } from "../documents/lineages.ts";
 import type { LineageAttention, LineageFault } from "../documents/lineages.ts";
 import { planBackup } from "./backup/plan.ts";
 import type { BackupPlan } from "./backup/plan.ts";
-import type { Vault } from "../vault/catalog.ts";
+import type { Vault } from "../vault/vault.ts";
 import { readHistory } from "../vault/lineage/history.ts";
 import { openFaults } from "../vault/lineage/lineages.ts";
 import type { Lineages } from "../vault/lineage/lineages.ts";

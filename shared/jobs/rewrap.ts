@@ -2,18 +2,19 @@ import type { CustodyPorts } from "../vault/custody/append.ts";
 import { Custodian } from "../vault/custody/custodian.ts";
 import { isLifeboatError } from "../errors.ts";
 import type { LifeboatError } from "../errors.ts";
-import { manifestKey, rewrapKey } from "../documents/layout.ts";
-import { putDocument } from "../vault/put-document.ts";
+import { rewrapKey } from "../documents/layout.ts";
+import { publish } from "../vault/publish.ts";
 import { readRewraps } from "../vault/rewraps.ts";
 import { FORMAT_VERSION } from "../documents/parts.ts";
-import { signDocument } from "../documents/signed-document.ts";
+import { wrappingsOf } from "../documents/stored.ts";
 import type { Progress } from "../progress.ts";
 import { throwIfAborted } from "../store/body-reader.ts";
 import { readUntil } from "../store/read-until.ts";
 import type { SnapshotStore } from "../store/snapshot-store.ts";
 import { TOOL } from "../version.ts";
-import { listClusters, listIds, readCountersignatures, readManifest } from "../vault/catalog.ts";
-import type { FoundManifest, Vault } from "../vault/catalog.ts";
+import { listClusters, listIds, readCountersignatures, readManifest, subjectOf } from "../vault/catalog.ts";
+import type { FoundManifest } from "../vault/catalog.ts";
+import type { Vault } from "../vault/vault.ts";
 import { requireTrustedKey } from "../vault/require-trusted-key.ts";
 
 export interface RewrapPorts extends CustodyPorts {
@@ -75,13 +76,14 @@ export async function rewrap(ports: RewrapPorts, { cluster, dryRun, signal }: Re
         snapshots.push({ cluster: name, id, under: [], outcome: "failed", error: found });
         continue;
       }
-      if (found.manifest.stored.kind !== "sealed") {
+      const inManifest = wrappingsOf(found.manifest.stored);
+      if (inManifest === undefined) {
         snapshots.push({ cluster: name, id, under: [], outcome: "not-sealed" });
         continue;
       }
       const rewraps = await readRewraps(vault, name, id);
       bad.push(...rewraps.bad);
-      const wrappings = [...found.manifest.stored.encryption.wrappings, ...rewraps.good.flatMap((each) => each.wrappings)];
+      const wrappings = [...inManifest, ...rewraps.good.flatMap((each) => each.wrappings)];
       const under = wrappings.map(({ key }) => key);
       const common = { cluster: name, id, under };
       const key = rewrapKey(name, id, rewraps.last + 1);
@@ -92,7 +94,7 @@ export async function rewrap(ports: RewrapPorts, { cluster, dryRun, signal }: Re
       const isMissing = (each: string): boolean => each !== wrappingKeys[0] || !under.includes(each);
       if (unproven.length === 0 || (dryRun && !unproven.some(isMissing))) snapshots.push({ ...common, outcome: "already" });
       else if (dryRun) snapshots.push({ ...common, outcome: "would-rewrap", key });
-      else snapshots.push({ ...common, ...(await addWrappings(ports, found, { key, proven })) });
+      else snapshots.push({ ...common, ...(await addWrappings(ports, found, { first: rewraps.last + 1, proven })) });
     }
   }
   const [wrappingKey, ...replicaKeys] = wrappingKeys;
@@ -109,37 +111,45 @@ async function provenKeys(vault: Vault, { manifest: { cluster, id }, digest }: F
 
 async function addWrappings(
   ports: RewrapPorts,
-  { manifest, digest }: FoundManifest,
-  { key, proven }: { readonly key: string; readonly proven: readonly string[] },
+  found: FoundManifest,
+  { first, proven }: { readonly first: number; readonly proven: readonly string[] },
 ): Promise<Pick<Rewrapped, "outcome" | "key" | "error">> {
+  const { manifest } = found;
   const { cluster, id } = manifest;
   const wrappings = await ports.snapshots.rewrap(manifest, manifest.stored, proven).catch(passOver);
   if (isLifeboatError(wrappings)) return { outcome: "failed", error: wrappings };
   if (wrappings.length === 0) return { outcome: "already" };
-  const subject = { key: manifestKey(cluster, id), digest };
+  const about = [subjectOf(found)];
   const custodian = new Custodian(ports, cluster, "audit");
   try {
-    const custody = await custodian.announce("rewrapped", [{ key }, subject]);
-    const document = await signDocument(ports.keys, "rewrap", {
-      type: "rewrap",
-      formatVersion: FORMAT_VERSION,
-      cluster,
-      id,
-      manifestDigest: digest,
-      rewrappedAt: ports.clock.now().toISOString(),
-      wrappings: [...wrappings],
-      tool: TOOL,
-      custody,
+    const published = await publish(ports, custodian, {
+      kind: "rewrap",
+      place: { keyOf: (ordinal) => rewrapKey(cluster, id, ordinal), first, last: first + LATE_ONES },
+      event: "rewrapped",
+      about,
+      draft: (custody) => ({
+        type: "rewrap",
+        formatVersion: FORMAT_VERSION,
+        cluster,
+        id,
+        manifestDigest: found.digest,
+        rewrappedAt: ports.clock.now().toISOString(),
+        wrappings: [...wrappings],
+        tool: TOOL,
+        custody,
+      }),
+      onTaken: async () => ({ reason: "another run took the place of this rewrap", about }),
     });
-    await putDocument(ports.blobs, key, document);
-    custodian.settle();
     ports.progress.note("info", `${cluster}/${id} is wrapped under ${wrappings.map((each) => each.key).join(", ")} too`);
-    return { outcome: "rewrapped", key };
+    return { outcome: "rewrapped", key: published.key };
   } catch (error) {
-    if (custodian.isOpen) await custodian.fail(error, [subject]);
+    if (custodian.isOpen) await custodian.fail(error, about);
     throw error;
   }
 }
+
+/** So many runs at once may take the next number first. */
+const LATE_ONES = 8;
 
 /** What concerns one snapshot alone. */
 function passOver(error: unknown): LifeboatError {

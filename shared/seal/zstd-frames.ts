@@ -2,7 +2,7 @@ import { promisify } from "node:util";
 import { zstdDecompress } from "node:zlib";
 import type { Block } from "../blocks.ts";
 import { LifeboatError } from "../errors.ts";
-import { inLanes } from "./lanes.ts";
+import { mapConcurrently } from "../map-concurrently.ts";
 import { setFree } from "./set-free.ts";
 import { compressFrame } from "./zstd-compress.ts";
 import { MAX_CONTENT_BYTES, type ZstdFrame, ZstdFrameReader } from "./zstd-frame-reader.ts";
@@ -34,7 +34,7 @@ export async function* compressFrames(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { level } = options;
   let any = false;
-  for await (const frame of inLanes(blocks, options.lanes ?? LANES, (block) =>
+  for await (const frame of mapConcurrently(blocks, options.lanes ?? LANES, (block) =>
     frameOf(block.bytes, level).finally(() => block.release()),
   )) {
     any = true;
@@ -58,7 +58,7 @@ async function frameOf(bytes: Uint8Array, level: number | undefined): Promise<Ui
  */
 export async function* decompressFrames(bytes: AsyncIterable<Uint8Array>, most = Infinity): AsyncGenerator<Uint8Array, void, undefined> {
   let total = 0;
-  for await (const content of inLanes(frames(bytes), LANES, contentOf)) {
+  for await (const content of mapConcurrently(frames(bytes), LANES, contentOf)) {
     total += content.length;
     if (total > most) throw new LifeboatError("verify/size", `the compressed data holds more than ${most} bytes`);
     if (content.length > 0) yield content;

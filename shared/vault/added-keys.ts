@@ -1,7 +1,7 @@
 import { readRewraps } from "./rewraps.ts";
 import type { AddedKeys, SnapshotName } from "../store/snapshot-store.ts";
 import { readCountersignatures } from "./catalog.ts";
-import type { Vault } from "./catalog.ts";
+import type { Vault } from "./vault.ts";
 
 /**
  * What a sealed store asks for: what the role that verifies added to a snapshot's keys since its backup, by rewraps and in countersignatures. Whose manifest

@@ -1,5 +1,3 @@
-import { requireWitness } from "./custody/witness.ts";
-import type { Announced } from "./custody/witness.ts";
 import { isLifeboatError, LifeboatError } from "../errors.ts";
 import {
   clusterPrefix,
@@ -13,21 +11,22 @@ import {
 } from "../documents/layout.ts";
 import type { Manifest } from "../documents/manifest.ts";
 import type { Verification } from "../documents/verification.ts";
-import { digestOf, MAX_DOCUMENT_BYTES, openDocument, openLaterKind } from "../documents/signed-document.ts";
-import type { DocumentOf, TrustedKeys } from "../documents/signed-document.ts";
+import { digestOf, MAX_DOCUMENT_BYTES } from "../documents/signed-document.ts";
+import { mapConcurrently, PARALLEL_READS } from "../map-concurrently.ts";
 import { compareIds } from "../documents/slot.ts";
+import { misplaced, openAt, readDocument } from "./read-document.ts";
+import type { Vault } from "./vault.ts";
 import { readSmall } from "../store/blob-store.ts";
 import type { BlobStore } from "../store/blob-store.ts";
-
-/** Where signed documents are read, and whose are believed. */
-export interface Vault {
-  readonly blobs: BlobStore;
-  readonly trusted: TrustedKeys;
-}
 
 export interface FoundManifest {
   readonly manifest: Manifest;
   readonly digest: string;
+}
+
+/** A manifest as a record of the custody log names it. */
+export function subjectOf({ manifest: { cluster, id }, digest }: FoundManifest): { readonly key: string; readonly digest: string } {
+  return { key: manifestKey(cluster, id), digest };
 }
 
 /** The names of the clusters that have anything in the store, in order. */
@@ -85,9 +84,6 @@ export async function tryManifest(vault: Vault, cluster: string, id: string): Pr
   }
 }
 
-/** 16 documents are read at a time: enough to hide the latency of an object store. */
-export const PARALLEL_READS = 16;
-
 export interface Countersignatures {
   /** By snapshot id, oldest first. */
   readonly good: ReadonlyMap<string, readonly Verification[]>;
@@ -99,46 +95,29 @@ export interface Countersignatures {
 export async function readCountersignatures(vault: Vault, cluster: string, ids?: string | ReadonlySet<string>): Promise<Countersignatures> {
   const good = new Map<string, Verification[]>();
   const bad: { key: string; error: LifeboatError }[] = [];
-  const one = typeof ids === "string" ? ids : undefined;
-  const isAsked = (id: string): boolean => ids === undefined || (typeof ids === "string" ? id === ids : ids.has(id));
-  for await (const { key } of vault.blobs.list(verifiedPrefix(cluster, one))) {
-    const parts = partsOfVerifiedKey(cluster, key);
-    if (parts === undefined || !isAsked(parts.id)) continue;
-    try {
-      const bytes = await readSmall(vault.blobs, key, MAX_DOCUMENT_BYTES);
-      if (openLaterKind(bytes, vault.trusted, key) !== undefined) continue;
-      const document = await openAt("verification", vault, key, cluster, bytes);
-      if (document.id !== parts.id) throw misplaced(key, `snapshot ${document.id}`);
-      good.set(parts.id, [...(good.get(parts.id) ?? []), document]);
-    } catch (error) {
-      if (!isLifeboatError(error, "verify/")) throw error;
-      bad.push({ key, error });
-    }
+  const found = mapConcurrently(listVerified(vault.blobs, cluster, ids), PARALLEL_READS, async ({ key, id }) => {
+    const read = await readDocument(vault, "verification", cluster, key);
+    return { id, read: read?.state === "opened" && read.document.id !== id ? misplacedAt(key, `snapshot ${read.document.id}`) : read };
+  });
+  for await (const { id, read } of found) {
+    if (read?.state === "bad") bad.push({ key: read.key, error: read.error });
+    else if (read?.state === "opened") good.set(id, [...(good.get(id) ?? []), read.document]);
   }
   return { good, bad };
 }
 
-/** The kinds that a record of the custody log announces. */
-type AnnouncedKind = Announced["type"];
-
-/**
- * A document that was read from `key`, its signature, trust and cluster checked, and of a key with an end, that the custody log witnesses it; the rest of its place is the caller's to hold it against.
- */
-export async function openAt<K extends AnnouncedKind>(
-  kind: K,
-  vault: Vault,
-  key: string,
+async function* listVerified(
+  blobs: BlobStore,
   cluster: string,
-  bytes: Uint8Array,
-): Promise<DocumentOf<K>> {
-  const document = openDocument(kind, bytes, vault.trusted, key);
-  if (document.cluster !== cluster) throw misplaced(key, `cluster ${document.cluster}`);
-  await requireWitness(vault, cluster, key, document);
-  return document;
+  ids: string | ReadonlySet<string> | undefined,
+): AsyncGenerator<{ readonly key: string; readonly id: string }, void, undefined> {
+  const one = typeof ids === "string" ? ids : undefined;
+  for await (const { key } of blobs.list(verifiedPrefix(cluster, one))) {
+    const id = partsOfVerifiedKey(cluster, key)?.id;
+    if (id !== undefined && (ids === undefined || (typeof ids === "string" ? id === ids : ids.has(id)))) yield { key, id };
+  }
 }
 
-function misplaced(key: string, whose: string): LifeboatError {
-  return new LifeboatError("verify/format", `${key} holds a document of ${whose}: it was put in another's place`, {
-    hint: "find out who changed the store",
-  });
+function misplacedAt(key: string, whose: string): { readonly state: "bad"; readonly key: string; readonly error: LifeboatError } {
+  return { state: "bad", key, error: misplaced(key, whose) };
 }

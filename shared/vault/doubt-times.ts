@@ -2,7 +2,8 @@ import type { Clock } from "../clock.ts";
 import { manifestKey } from "../documents/layout.ts";
 import { implausibleTimes } from "../documents/plausible-times.ts";
 import { readCountersignatures } from "./catalog.ts";
-import type { FoundManifest, Vault } from "./catalog.ts";
+import type { FoundManifest } from "./catalog.ts";
+import type { Vault } from "./vault.ts";
 
 /** Whether the audit key has countersigned this very manifest. */
 export async function isCountersigned(vault: Vault, { manifest: { cluster, id }, digest }: FoundManifest): Promise<boolean> {

@@ -5,7 +5,8 @@ import type { Agreement } from "../documents/proof.ts";
 import type { Verification } from "../documents/verification.ts";
 import { isAhead } from "../documents/slot.ts";
 import { readCountersignatures } from "./catalog.ts";
-import type { Countersignatures, FoundManifest, Vault } from "./catalog.ts";
+import type { Countersignatures, FoundManifest } from "./catalog.ts";
+import type { Vault } from "./vault.ts";
 
 /** What the configuration asks of the snapshots of a cluster. */
 export interface ClusterPolicy {

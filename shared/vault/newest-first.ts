@@ -1,7 +1,9 @@
 import { LifeboatError } from "../errors.ts";
 import { compareIds, parseId, SKEW_MS } from "../documents/slot.ts";
-import { PARALLEL_READS, tryManifest } from "./catalog.ts";
-import type { FoundManifest, Vault } from "./catalog.ts";
+import { PARALLEL_READS } from "../map-concurrently.ts";
+import { tryManifest } from "./catalog.ts";
+import type { FoundManifest } from "./catalog.ts";
+import type { Vault } from "./vault.ts";
 import type { JudgePorts } from "./judge.ts";
 
 /** A snapshot whose manifest does not hold, and why. */

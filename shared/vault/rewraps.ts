@@ -1,10 +1,9 @@
-import { isLifeboatError, LifeboatError } from "../errors.ts";
-import { readSmall } from "../store/blob-store.ts";
-import type { BlobStore } from "../store/blob-store.ts";
+import { mapConcurrently, PARALLEL_READS } from "../map-concurrently.ts";
+import { readDocument } from "./read-document.ts";
+import type { Vault } from "./vault.ts";
+import { LifeboatError } from "../errors.ts";
 import { partsOfRewrapKey, rewrapsPrefix } from "../documents/layout.ts";
 import type { Rewrap } from "../documents/rewrap.ts";
-import { MAX_DOCUMENT_BYTES, openDocument, openLaterKind } from "../documents/signed-document.ts";
-import type { TrustedKeys } from "../documents/signed-document.ts";
 
 /** The rewraps of one snapshot. */
 export interface Rewraps {
@@ -16,34 +15,25 @@ export interface Rewraps {
   readonly last: number;
 }
 
-interface Vault {
-  readonly blobs: BlobStore;
-  readonly trusted: TrustedKeys;
-}
-
 /** The lowest numbers are read: who plants thousands behind them hides none. A snapshot gets one where keys change. */
 const MAX_REWRAPS = 64;
 
-export async function readRewraps({ blobs, trusted }: Vault, cluster: string, id: string): Promise<Rewraps> {
+/** Reads the rewraps of one snapshot. */
+export async function readRewraps(vault: Vault, cluster: string, id: string): Promise<Rewraps> {
   const found: { readonly key: string; readonly number: number }[] = [];
-  for await (const { key } of blobs.list(rewrapsPrefix(cluster, id))) {
+  for await (const { key } of vault.blobs.list(rewrapsPrefix(cluster, id))) {
     const parts = partsOfRewrapKey(cluster, key);
     if (parts?.id === id) found.push({ key, number: parts.number });
   }
   found.sort((a, b) => a.number - b.number);
   const good: Rewrap[] = [];
   const bad: { key: string; error: LifeboatError }[] = [];
-  for (const { key } of found.slice(0, MAX_REWRAPS)) {
-    try {
-      const bytes = await readSmall(blobs, key, MAX_DOCUMENT_BYTES);
-      if (openLaterKind(bytes, trusted, key) !== undefined) continue;
-      const rewrap = openDocument("rewrap", bytes, trusted, key);
-      // Another's wrapping would not open this one's data; it is only never tried.
-      if (rewrap.cluster === cluster && rewrap.id === id) good.push(rewrap);
-    } catch (error) {
-      if (!isLifeboatError(error, "verify/")) throw error;
-      bad.push({ key, error });
-    }
+  for await (const read of mapConcurrently(found.slice(0, MAX_REWRAPS), PARALLEL_READS, ({ key }) =>
+    readDocument(vault, "rewrap", cluster, key),
+  )) {
+    if (read?.state === "bad") bad.push({ key: read.key, error: read.error });
+    // Another's wrapping would not open this one's data; it is only never tried.
+    else if (read?.state === "opened" && read.document.id === id) good.push(read.document);
   }
   const [unread] = found.slice(MAX_REWRAPS);
   if (unread !== undefined) bad.push({ key: unread.key, error: tooMany(found.length, `${cluster}/${id}`) });

@@ -9,7 +9,7 @@ import { custodyPrefix, dataPrefix, idInManifestKey } from "../../documents/layo
 import type { CustodyLog } from "../../documents/layout.ts";
 import type { CustodyReceipt } from "../../documents/parts.ts";
 import { isAhead } from "../../documents/slot.ts";
-import type { Vault } from "../../vault/catalog.ts";
+import type { Vault } from "../../vault/vault.ts";
 import { readStoredDocuments } from "../../vault/custody/stored-documents.ts";
 import type { StoredDocuments } from "../../vault/custody/stored-documents.ts";
 import { IN_THE_FUTURE } from "../../vault/judge.ts";
@@ -154,8 +154,7 @@ function findUnlogged({ documents }: StoredDocuments, logs: readonly ReadLog[]):
     const announcement = logs.map(({ announcements }) => announcements.announcementOf(key)).find((each) => each !== undefined);
     const isOther =
       announcement !== undefined &&
-      data !== undefined &&
-      !announcement.withIt.some((each) => each.key === data.key && each.digest === data.sha256);
+      !data.every(({ key: at, sha256 }) => announcement.withIt.some((each) => each.key === at && each.digest === sha256));
     if (announcement !== undefined && !isOther) continue;
     const message =
       custody === undefined
@@ -185,10 +184,11 @@ async function findLostData(
   const there = new Set<string>();
   for await (const { key } of vault.blobs.list(dataPrefix(cluster))) there.add(key);
   return [...documents].flatMap(([manifest, { data, custody }]): CustodyFinding[] => {
-    if (data === undefined || there.has(data.key)) return [];
-    if (logs.some(({ announcements }) => announcements.isRemoved(data.key, custody?.sequence ?? 0))) return [];
+    const lost = data.filter(
+      (object) => !there.has(object.key) && !logs.some(({ announcements }) => announcements.isRemoved(object.key, custody?.sequence ?? 0)),
+    );
     const message = `${manifest} names it as its data, and it is gone; no record tells of its removal`;
-    return [{ code: "custody/gone", subject: data.key, message, fix: LOST_DATA }];
+    return lost.map((object) => ({ code: "custody/gone", subject: object.key, message, fix: LOST_DATA }));
   });
 }
 

@@ -1,4 +1,4 @@
-import type { CustodyPorts, Subjects } from "../../vault/custody/append.ts";
+import type { CustodyPorts } from "../../vault/custody/append.ts";
 import { Custodian } from "../../vault/custody/custodian.ts";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
 import type { EtcdSource, StreamLimits } from "../../etcd/etcd-source.ts";
@@ -12,8 +12,8 @@ import type { CustodyRecord } from "../../documents/custody-record.ts";
 import type { Lineage } from "../../documents/lineage.ts";
 import type { Manifest } from "../../documents/manifest.ts";
 import type { CustodyReceipt } from "../../documents/parts.ts";
-import type { Stored } from "../../documents/stored.ts";
-import { digestOf, signDocument } from "../../documents/signed-document.ts";
+import { digestOf } from "../../documents/signed-document.ts";
+import { objectsOf } from "../../documents/stored.ts";
 import { idOfSlot } from "../../documents/slot.ts";
 import type { Progress } from "../../progress.ts";
 import { throwIfAborted } from "../../store/body-reader.ts";
@@ -22,7 +22,7 @@ import type { AgreementPolicy } from "./ask-agreement.ts";
 import { planBackup } from "./plan.ts";
 import type { BackupPlan } from "./plan.ts";
 import { freeId, requireSlotInTime, takeSlot, warnIfBehind } from "./slot.ts";
-import { readManifest } from "../../vault/catalog.ts";
+import { readManifest, subjectOf } from "../../vault/catalog.ts";
 import type { FoundManifest } from "../../vault/catalog.ts";
 import { commitManifest } from "./commit-manifest.ts";
 import type { Committed } from "./commit-manifest.ts";
@@ -199,11 +199,6 @@ function asResult(
   };
 }
 
-/** A manifest as a record of the log names it. */
-function subjectOf({ manifest, digest }: FoundManifest): Subjects[number] {
-  return { key: manifestKey(manifest.cluster, manifest.id), digest };
-}
-
 /** A run that holds its lock. */
 interface Begun {
   readonly phases: Phases<Step>;
@@ -239,40 +234,42 @@ async function commit(run: Run, name: SnapshotName, taken: Taken): Promise<Commi
   for (const { message } of taken.streamed.pending.notWrapped)
     run.notWrapped.push(`${name.cluster}/${name.id} does not open by the key of a replica: ${message}`);
   const lineage = settleLineage(run, name.cluster, taken);
-  const custody = await phases.run("custody", async () => {
+  await phases.run("custody", async () => {
     throwIfAborted(`the backup of ${name.cluster}`, signal);
     // Once for all the copies of a run.
     if (lineage.opens !== undefined && opened.length === 0)
       opened.push(await openLineage(ports, custodian, name.cluster, lineage.opens, signal));
-    return custodian.announce("backup", subjectsOf(name, stored), { details: seenBy(run, name.cluster), signal });
   });
-  return phases.run("manifest", async () => {
-    throwIfAborted(`the backup of ${name.cluster}`, signal);
-    const createdAt = ports.clock.now();
-    const draft = draftManifest({
-      name,
-      slot: request.slot,
-      startedAt,
-      createdAt,
-      execution: request.execution,
-      survey,
-      clusterId: plan.clusterId,
-      lineage: opened[0]?.number ?? lineage.number,
-      taken,
-      stored,
-      custody,
-    });
-    const committed = await commitManifest(ports, await signDocument(ports.keys, "snapshot", draft), name, signal);
-    if (committed.existing) await custodian.skip([subjectOf(committed.found)], "another run committed the slot first");
-    else custodian.settle();
-    return committed;
+  const number = opened[0]?.number ?? lineage.number;
+  const createdAt = ports.clock.now();
+  return commitManifest(ports, custodian, {
+    name,
+    about: objectsOf(stored).map(({ key, sha256 }) => ({ key, digest: sha256 })),
+    details: seenBy(run, name.cluster),
+    draft: (custody) =>
+      draftManifest({
+        name,
+        slot: request.slot,
+        startedAt,
+        createdAt,
+        execution: request.execution,
+        survey,
+        clusterId: plan.clusterId,
+        lineage: number,
+        taken,
+        stored,
+        custody,
+      }),
+    steps: {
+      announce: (action) => phases.run("custody", action),
+      put: (action) =>
+        phases.run("manifest", () => {
+          throwIfAborted(`the backup of ${name.cluster}`, signal);
+          return action();
+        }),
+    },
+    signal,
   });
-}
-
-/** The manifest to come, and its data. */
-function subjectsOf({ cluster, id }: SnapshotName, stored: Stored): Subjects {
-  const data = stored.kind === "sealed" ? [{ key: stored.key, digest: stored.sha256 }] : [];
-  return [{ key: manifestKey(cluster, id) }, ...data];
 }
 
 function seenBy({ history: { last } }: Run, cluster: string): Pick<CustodyRecord["details"], "seen"> {

@@ -1,5 +1,5 @@
 import type { Clock } from "../../clock.ts";
-import type { Vault } from "../../vault/catalog.ts";
+import type { Vault } from "../../vault/vault.ts";
 import type { FoundManifest } from "../../vault/catalog.ts";
 import { doubtTimes, isCountersigned } from "../../vault/doubt-times.ts";
 

@@ -4,7 +4,7 @@ import { LifeboatError } from "../../errors.ts";
 import { idInManifestKey, manifestKey, snapshotsPrefix } from "../../documents/layout.ts";
 import { idOfSlot, isAhead, parseId, SKEW_MS } from "../../documents/slot.ts";
 import type { Progress } from "../../progress.ts";
-import type { Vault } from "../../vault/catalog.ts";
+import type { Vault } from "../../vault/vault.ts";
 
 /** A slot may be made up for so long whatever the rpo is: a day holds a night and a morning in which somebody mends things. */
 const MAKE_UP_MS = 86_400_000;

@@ -1,10 +1,9 @@
-import { isLifeboatError } from "../../errors.ts";
+import type { LifeboatError } from "../../errors.ts";
+import { mapConcurrently, PARALLEL_READS } from "../../map-concurrently.ts";
+import { readDocument } from "../../vault/read-document.ts";
 import { partsOfRewrapKey, partsOfVerifiedKey, rewrapsPrefix, verifiedPrefix } from "../../documents/layout.ts";
 import type { Manifest } from "../../documents/manifest.ts";
-import { digestOf, MAX_DOCUMENT_BYTES, openLaterKind } from "../../documents/signed-document.ts";
-import { readSmall } from "../../store/blob-store.ts";
-import { openAt } from "../../vault/catalog.ts";
-import type { Vault } from "../../vault/catalog.ts";
+import type { Vault } from "../../vault/vault.ts";
 import { readLineages } from "../../vault/lineage/lineages.ts";
 
 /** Documents that a copy of a snapshot takes along. */
@@ -27,22 +26,21 @@ export async function documentsAbout(vault: Vault, { cluster, id }: Manifest): P
     { kind: "verification", prefix: verifiedPrefix(cluster, id), idIn: (key: string) => partsOfVerifiedKey(cluster, key)?.id },
   ] as const;
   for (const { kind, prefix, idIn } of sorts) {
-    for await (const { key } of vault.blobs.list(prefix)) {
-      if (idIn(key) !== id) continue;
-      try {
-        const bytes = await readSmall(vault.blobs, key, MAX_DOCUMENT_BYTES);
-        if (openLaterKind(bytes, vault.trusted, key) !== undefined) continue;
-        const document = await openAt(kind, vault, key, cluster, bytes);
-        if (document.id === id) documents.push({ key, digest: digestOf(bytes) });
-        else unbelieved.push(notCopied(`${key} holds a document of snapshot ${document.id}`));
-      } catch (error) {
-        if (!isLifeboatError(error, "verify/")) throw error;
-        const { location } = vault.blobs;
-        unbelieved.push(notCopied(error.code === "verify/size" ? `${key} in ${location} is larger than any document` : error.message));
-      }
+    const listed = mapConcurrently(vault.blobs.list(prefix), PARALLEL_READS, async ({ key }) =>
+      idIn(key) === id ? readDocument(vault, kind, cluster, key) : undefined,
+    );
+    for await (const read of listed) {
+      if (read === undefined || read.state === "later") continue;
+      if (read.state === "bad") unbelieved.push(notCopied(whyBad(vault, read)));
+      else if (read.document.id === id) documents.push({ key: read.key, digest: read.digest });
+      else unbelieved.push(notCopied(`${read.key} holds a document of snapshot ${read.document.id}`));
     }
   }
   return { documents, unbelieved };
+}
+
+function whyBad({ blobs }: Vault, { key, error }: { readonly key: string; readonly error: LifeboatError }): string {
+  return error.code === "verify/size" ? `${key} in ${blobs.location} is larger than any document` : error.message;
 }
 
 function notCopied(message: string): string {

@@ -4,13 +4,14 @@ import { isLifeboatError, LifeboatError, messageOf } from "../../errors.ts";
 import { manifestKey } from "../../documents/layout.ts";
 import type { Manifest } from "../../documents/manifest.ts";
 import type { CustodyReceipt } from "../../documents/parts.ts";
-import type { SealedObject } from "../../documents/stored.ts";
+import { objectsOf } from "../../documents/stored.ts";
+import type { StoredObject } from "../../documents/stored.ts";
 import type { Progress } from "../../progress.ts";
 import type { BlobStore } from "../../store/blob-store.ts";
 import { throwIfAborted } from "../../store/body-reader.ts";
 import { readUntil } from "../../store/read-until.ts";
 import type { Replica } from "../../store/replica.ts";
-import { checkSealed, readSealed, requireOwnData } from "../../store/sealed-object.ts";
+import { checkObject, readObject, requireOwnData } from "../../store/stored-object.ts";
 import type { FoundManifest } from "../../vault/catalog.ts";
 import { requireTrustedKey } from "../../vault/require-trusted-key.ts";
 import { compareDocuments, copyDocument } from "./documents.ts";
@@ -47,14 +48,16 @@ export interface Copied {
 export async function copySnapshot(ports: CopyPorts, found: FoundManifest, replica: Replica, request: CopyRequest): Promise<Copied> {
   const { manifest } = found;
   const { purpose, signal } = request;
-  const object = sealedOnly(manifest);
+  const objects = objectsToCopy(manifest);
   const key = manifestKey(manifest.cluster, manifest.id);
   const [from, to] = [ports.blobs, replica.blobs];
   const step = (): void => throwIfAborted(`the copy of ${manifest.cluster}/${manifest.id}`, signal);
   step();
   await requireTrustedKey(ports.keys, ports.trusted, purpose);
   const isVisible = await lookAt(found, replica, { from, to, key, signal });
-  const sentData = await copyData(ports, found, object, replica, signal);
+  const data: SentObject[] = [];
+  for (const object of objects) data.push({ object, wasSent: await copyData(ports, found, object, replica, signal) });
+  const sentData = data.some(({ wasSent }) => wasSent);
   step();
   // Listed before the log is copied: the record that each of them names is in it.
   const { documents: about, unbelieved } = await documentsAbout({ blobs: readUntil(from, signal), trusted: ports.trusted }, manifest);
@@ -73,18 +76,17 @@ export async function copySnapshot(ports: CopyPorts, found: FoundManifest, repli
     if (conflict !== undefined) throw anotherThere(found, replica, conflict);
   }
   if (isVisible && !sentData) return { outcome: "existing", documents, conflicts, custody: undefined };
-  const custody = await tell(ports, found, { object, wasSent: sentData }, replica, request).catch((error: unknown) => {
+  const custody = await tell(ports, found, data, replica, request).catch((error: unknown) => {
     conflicts.push(`the custody log could not be told of the copy: ${messageOf(error)}`);
     return undefined;
   });
   return { outcome: "copied", documents, conflicts, custody };
 }
 
-function sealedOnly({ cluster, id, stored }: Manifest): SealedObject {
-  if (stored.kind === "sealed") {
-    requireOwnData({ cluster, id }, stored.key);
-    return stored;
-  }
+function objectsToCopy({ cluster, id, stored }: Manifest): readonly StoredObject[] {
+  const objects = objectsOf(stored);
+  for (const { key } of objects) requireOwnData({ cluster, id }, key);
+  if (objects.length > 0) return objects;
   throw new LifeboatError("config/invalid", `${cluster}/${id} is in a Kopia repository, which lifeboat does not copy`, {
     hint: "let Kopia do it: kopia repository sync-to",
   });
@@ -111,11 +113,16 @@ function anotherThere({ manifest }: FoundManifest, { name }: Replica, conflict: 
   });
 }
 
+interface SentObject {
+  readonly object: StoredObject;
+  readonly wasSent: boolean;
+}
+
 /** Whether it had to be sent. What is there is checked either way. */
 async function copyData(
   { blobs, progress }: CopyPorts,
   { manifest }: FoundManifest,
-  object: SealedObject,
+  object: StoredObject,
   { name, blobs: to }: Replica,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
@@ -124,7 +131,7 @@ async function copyData(
     progress.phase(`copy to ${name}`, object.bytes);
     async function* body(): AsyncGenerator<Uint8Array, void, undefined> {
       try {
-        for await (const chunk of readSealed(blobs, object, signal)) {
+        for await (const chunk of readObject(blobs, object, signal)) {
           progress.advance(chunk.length);
           yield chunk;
         }
@@ -140,7 +147,7 @@ async function copyData(
       if (!isLifeboatError(error, "store/exists")) throw error;
     }
   }
-  await checkSealed(to, object, signal);
+  await checkObject(to, object, signal);
   return sent;
 }
 
@@ -157,12 +164,13 @@ const CRC_ONLY = "crc only: the data stood there already, with the size and CRC-
 function tell(
   ports: CopyPorts,
   { manifest: { cluster, id }, digest }: FoundManifest,
-  { object, wasSent }: { readonly object: SealedObject; readonly wasSent: boolean },
+  data: readonly SentObject[],
   { name, blobs }: Replica,
   { purpose, signal }: CopyRequest,
 ): Promise<CustodyReceipt> {
   // A signature says no more than what was read: of data that stood there size and CRC-32 were compared, which who put it can choose.
-  const subjects = [{ key: manifestKey(cluster, id), digest }, wasSent ? { key: object.key, digest: object.sha256 } : { key: object.key }];
-  const details = { to: { name, location: blobs.location }, ...(wasSent ? {} : { reason: CRC_ONLY }) };
+  const sent = data.map(({ object: { key, sha256 }, wasSent }) => (wasSent ? { key, digest: sha256 } : { key }));
+  const subjects = [{ key: manifestKey(cluster, id), digest }, ...sent];
+  const details = { to: { name, location: blobs.location }, ...(data.every(({ wasSent }) => wasSent) ? {} : { reason: CRC_ONLY }) };
   return appendRecord(ports, cluster, purpose, { event: "copied", subjects, details }, { signal });
 }

@@ -2,11 +2,13 @@ import type { Clock } from "../../clock.ts";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
 import { manifestKey } from "../../documents/layout.ts";
 import type { BlobStore } from "../../store/blob-store.ts";
-import { stateOfSealed } from "../../store/sealed-object.ts";
+import { objectsOf } from "../../documents/stored.ts";
+import { stateOfObject } from "../../store/stored-object.ts";
 import type { Replica } from "../../store/replica.ts";
 import { within } from "../../within.ts";
 import type { Patience } from "../../within.ts";
-import type { FoundManifest, Vault } from "../../vault/catalog.ts";
+import type { FoundManifest } from "../../vault/catalog.ts";
+import type { Vault } from "../../vault/vault.ts";
 import { listIds } from "../../vault/catalog.ts";
 import { compareDocuments } from "./documents.ts";
 
@@ -81,11 +83,13 @@ async function stateOf(
   const there = await compareDocuments({ from, to, key: manifestKey(cluster, id), signal });
   if (there.to === undefined) return { state: "missing", reason: undefined };
   if (there.conflict !== undefined) return { state: "different", reason: there.conflict };
-  if (stored.kind !== "sealed") return { state: "present", reason: undefined };
-  const { state, bytes } = await stateOfSealed(to, stored, signal);
-  if (state === "present") return { state, reason: undefined };
-  const is = state === "missing" ? "is not there" : `has ${bytes} bytes in place of ${stored.bytes}`;
-  return { state: "incomplete", reason: `${stored.key} ${is}` };
+  for (const object of objectsOf(stored)) {
+    const { state, bytes } = await stateOfObject(to, object, signal);
+    if (state === "present") continue;
+    const is = state === "missing" ? "is not there" : `has ${bytes} bytes in place of ${object.bytes}`;
+    return { state: "incomplete", reason: `${object.key} ${is}` };
+  }
+  return { state: "present", reason: undefined };
 }
 
 /** What `question` gives, or why the replica does not answer it within ten seconds. */

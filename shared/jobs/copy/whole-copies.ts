@@ -1,5 +1,5 @@
 import { isLifeboatError } from "../../errors.ts";
-import { checkSealed, stateOfSealed } from "../../store/sealed-object.ts";
+import { checkData, stateOfData } from "../../store/stored-object.ts";
 import type { JudgePorts } from "../../vault/judge.ts";
 import { resolveRef } from "../../vault/ref.ts";
 import { askReplica } from "./standing.ts";
@@ -27,15 +27,11 @@ export async function wholeCopies(
     ports.replicas.map(async (replica): Promise<WholeCopy | undefined> => {
       const found = await askReplica(replica, ports, async (blobs, signal) => {
         const { manifest } = await resolveRef({ ...ports, blobs }, ref, signal);
-        const { stored } = manifest;
-        return stored.kind === "sealed" && (await stateOfSealed(blobs, stored, signal)).state === "present"
-          ? { manifest, stored }
-          : undefined;
+        return (await stateOfData(blobs, manifest.stored, signal)).state === "present" ? manifest : undefined;
       });
       if (found === undefined || isLifeboatError(found)) return undefined;
-      const { manifest, stored } = found;
-      const told = { replica: replica.name, location: replica.blobs.location, ref: `${manifest.cluster}/${manifest.id}` };
-      const bad = await askReplica(replica, ports, (blobs, signal) => checkSealed(blobs, stored, signal));
+      const told = { replica: replica.name, location: replica.blobs.location, ref: `${found.cluster}/${found.id}` };
+      const bad = await askReplica(replica, ports, (blobs, signal) => checkData(blobs, found.stored, signal));
       if (bad === undefined) return { ...told, checked: true };
       return isLifeboatError(bad, "verify/") ? undefined : { ...told, checked: false };
     }),

@@ -1,5 +1,5 @@
 import { isLifeboatError } from "../../errors.ts";
-import type { Vault } from "../../vault/catalog.ts";
+import type { Vault } from "../../vault/vault.ts";
 import { readLineages } from "../../vault/lineage/lineages.ts";
 import { lineageFindings, preflight, type PreflightPorts, type PreflightResult } from "../preflight.ts";
 import { surveyCluster } from "../../etcd/survey.ts";

@@ -3,10 +3,11 @@ import { readRewraps } from "../../vault/rewraps.ts";
 import type { WrappingRecord } from "../../documents/parts.ts";
 import type { Stored } from "../../documents/stored.ts";
 import type { Verification } from "../../documents/verification.ts";
-import { stateOfSealed } from "../../store/sealed-object.ts";
-import type { SealedState } from "../../store/sealed-object.ts";
+import { stateOfData } from "../../store/stored-object.ts";
+import type { ObjectState } from "../../store/stored-object.ts";
 import { readCountersignatures } from "../../vault/catalog.ts";
-import type { Countersignatures, Vault } from "../../vault/catalog.ts";
+import type { Countersignatures } from "../../vault/catalog.ts";
+import type { Vault } from "../../vault/vault.ts";
 import { judge } from "../../vault/judge.ts";
 import type { Judged, JudgePorts } from "../../vault/judge.ts";
 import { resolveRef } from "../../vault/ref.ts";
@@ -23,7 +24,7 @@ export interface Shown extends Judged {
 
 /** Whether its own data is there, as far as metadata tells. */
 export interface ShownData {
-  readonly state: SealedState["state"] | "unknown";
+  readonly state: ObjectState["state"] | "unknown";
   /** What is there; undefined where nothing is, or that is not known. */
   readonly bytes: number | undefined;
   /** Where it is not known, why. */
@@ -47,9 +48,9 @@ export async function showSnapshot(ports: JudgePorts, ref: string): Promise<Show
 }
 
 async function lookAtData({ blobs }: Vault, stored: Stored): Promise<ShownData> {
-  if (stored.kind !== "sealed") return { state: "unknown", bytes: undefined, reason: "it is in a Kopia repository" };
   try {
-    return { ...(await stateOfSealed(blobs, stored)), reason: undefined };
+    const { state, bytes } = await stateOfData(blobs, stored);
+    return state === "elsewhere" ? { state: "unknown", bytes, reason: "it is in a Kopia repository" } : { state, bytes, reason: undefined };
   } catch (error) {
     // S3 counts a look at an object as reading it, and who shows snapshots need not be allowed that.
     if (isLifeboatError(error, "store/denied")) return { state: "unknown", bytes: undefined, reason: error.message };

@@ -1,15 +1,15 @@
+import { mapConcurrently, PARALLEL_READS } from "../../map-concurrently.ts";
 import type { Clock } from "../../clock.ts";
-import { isLifeboatError, LifeboatError } from "../../errors.ts";
+import { LifeboatError } from "../../errors.ts";
 import { replayOf } from "../../documents/replay.ts";
 import { compareIds, idOfSlot } from "../../documents/slot.ts";
-import { listIds, readManifest } from "../../vault/catalog.ts";
-import type { FoundManifest, Vault } from "../../vault/catalog.ts";
+import { listIds, readIfHolds } from "../../vault/catalog.ts";
+import type { FoundManifest } from "../../vault/catalog.ts";
+import type { Vault } from "../../vault/vault.ts";
 import { doubtTimes, isCountersigned } from "../../vault/doubt-times.ts";
 
 /** On either side of when a snapshot was begun: four days of hourly backups. More would make a verification of thousands read all of them each time. */
 const NEIGHBOURS = 100;
-/** 16 manifests are read at a time: enough to hide the latency of an object store. */
-const PARALLEL_READS = 16;
 
 /**
  * Throws where a manifest claims a time that cannot be (`verify/times`), or is an older snapshot once more (`verify/replayed`, `verify/stale`), which whoever stole the writer's key can sign. One that is
@@ -56,19 +56,9 @@ async function readNeighbours(vault: Vault, { manifest }: FoundManifest, signal?
   const after = others.filter((each) => compareIds(each, begun) > 0).slice(0, NEIGHBOURS);
   const ids = [...before, ...after];
   const found: FoundManifest[] = [];
-  for (let start = 0; start < ids.length; start += PARALLEL_READS) {
+  for await (const neighbour of mapConcurrently(ids, PARALLEL_READS, (each) => readIfHolds(vault, cluster, each))) {
     signal?.throwIfAborted();
-    const batch = await Promise.all(ids.slice(start, start + PARALLEL_READS).map((each) => readIfItHolds(vault, cluster, each)));
-    found.push(...batch.flatMap((each) => each ?? []));
+    if (neighbour !== undefined) found.push(neighbour);
   }
   return found;
-}
-
-async function readIfItHolds(vault: Vault, cluster: string, id: string): Promise<FoundManifest | undefined> {
-  try {
-    return await readManifest(vault, cluster, id);
-  } catch (error) {
-    if (!isLifeboatError(error, "verify/")) throw error;
-    return undefined;
-  }
 }

@@ -2,7 +2,8 @@ import { isLifeboatError, LifeboatError } from "../../errors.ts";
 import { isAhead, parseId } from "../../documents/slot.ts";
 import { throwIfAborted } from "../../store/body-reader.ts";
 import { readUntil } from "../../store/read-until.ts";
-import { listIds, PARALLEL_READS, readCountersignatures, tryManifest } from "../../vault/catalog.ts";
+import { mapConcurrently, PARALLEL_READS } from "../../map-concurrently.ts";
+import { listIds, readCountersignatures, tryManifest } from "../../vault/catalog.ts";
 import type { FoundManifest } from "../../vault/catalog.ts";
 import { listCountersigned } from "../../vault/good.ts";
 import type { JudgePorts } from "../../vault/judge.ts";
@@ -56,10 +57,8 @@ async function findMissing(
   const [ids, countersigned] = await Promise.all([listIds(ports.blobs, cluster), listCountersigned(ports.blobs, cluster)]);
   const wanted = ids.filter((id) => !isAhead(id, now) && now.getTime() - (parseId(id)?.slot.getTime() ?? 0) <= withinMs).toReversed();
   const missing: (FoundManifest | Unbelieved)[] = [];
-  for (let start = 0; start < wanted.length; start += PARALLEL_READS) {
-    const batch = wanted.slice(start, start + PARALLEL_READS);
-    missing.push(...(await Promise.all(batch.map((id) => readMissing(ports, cluster, id, countersigned.has(id))))).flat());
-  }
+  const read = mapConcurrently(wanted, PARALLEL_READS, (id) => readMissing(ports, cluster, id, countersigned.has(id)));
+  for await (const each of read) missing.push(...each);
   return missing;
 }
 

@@ -1,11 +1,10 @@
 import type { CustodyPorts } from "../../vault/custody/append.ts";
 import { Custodian } from "../../vault/custody/custodian.ts";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
-import { manifestKey, verifiedKey } from "../../documents/layout.ts";
+import { verifiedKey } from "../../documents/layout.ts";
 import { FORMAT_VERSION } from "../../documents/parts.ts";
 import type { Manifest } from "../../documents/manifest.ts";
 import type { CustodyReceipt } from "../../documents/parts.ts";
-import { signDocument } from "../../documents/signed-document.ts";
 import { idOfSlot } from "../../documents/slot.ts";
 import type { Progress } from "../../progress.ts";
 import { SnapshotScanner } from "../../snapshot/scan.ts";
@@ -15,7 +14,8 @@ import type { KeyProof, SnapshotStore } from "../../store/snapshot-store.ts";
 import { TOOL } from "../../version.ts";
 import { auditLineages } from "../../vault/lineage/audit-lineages.ts";
 import type { LineageFinding } from "../../vault/lineage/audit-lineages.ts";
-import { putDocument } from "../../vault/put-document.ts";
+import { publish } from "../../vault/publish.ts";
+import { subjectOf } from "../../vault/catalog.ts";
 import { readUntil } from "../../store/read-until.ts";
 import type { FoundManifest } from "../../vault/catalog.ts";
 import { judge, readJudged } from "../../vault/judge.ts";
@@ -129,10 +129,6 @@ async function requireWhole(ports: VerifyPorts, manifest: Manifest, signal: Abor
   requireContentAsRecorded(manifest, scanner.finish());
 }
 
-function subjectOf({ manifest, digest }: FoundManifest): { readonly key: string; readonly digest: string } {
-  return { key: manifestKey(manifest.cluster, manifest.id), digest };
-}
-
 /** Throws where what came out of the store is not what etcd sent. */
 export function requireAsRecorded(manifest: Manifest, actual: SnapshotDigests): void {
   const name = `${manifest.cluster}/${manifest.id}`;
@@ -159,34 +155,29 @@ async function countersign(
 ): Promise<Pick<DeepVerification, "countersignature" | "custody">> {
   const { cluster, id, snapshot } = found.manifest;
   const verifiedAt = ports.clock.now();
-  for (let ordinal = 1; ; ordinal++) {
-    const key = verifiedKey(cluster, id, idOfSlot(verifiedAt, ordinal));
-    if ((await ports.blobs.head(key)) !== undefined && ordinal < LAST_ORDINAL) continue;
-    const custody = await custodian.announce("verified", [{ key }, subjectOf(found)]);
-    const document = await signDocument(ports.keys, "verification", {
+  const published = await publish(ports, custodian, {
+    kind: "verification",
+    place: { keyOf: (ordinal) => verifiedKey(cluster, id, idOfSlot(verifiedAt, ordinal)), first: 1, last: LAST_ORDINAL },
+    event: "verified",
+    about: [subjectOf(found)],
+    draft: (custody) => ({
       type: "verification",
       formatVersion: FORMAT_VERSION,
       cluster,
       id,
       manifestDigest: found.digest,
       verifiedAt: verifiedAt.toISOString(),
-      level: "deep",
+      level: "deep" as const,
       snapshot: { bytes: snapshot.bytes, sha256: snapshot.sha256 },
       opened: [...opened],
       wrappings: [...wrappings],
       ...(breakGlass === undefined ? {} : { breakGlass }),
       tool: TOOL,
       custody,
-    });
-    try {
-      await putDocument(ports.blobs, key, document);
-      custodian.settle();
-      return { countersignature: key, custody };
-    } catch (error) {
-      if (!isLifeboatError(error, "store/exists") || ordinal === LAST_ORDINAL) throw error;
-      await custodian.skip([subjectOf(found)], "another run took the name of this countersignature");
-    }
-  }
+    }),
+    onTaken: async () => ({ reason: "another run took the name of this countersignature", about: [subjectOf(found)] }),
+  });
+  return { countersignature: published.key, custody: published.custody };
 }
 
 /** So many verifications of one snapshot within a second are a loop that went wild. */

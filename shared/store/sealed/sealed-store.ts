@@ -9,7 +9,7 @@ import { countRecipients, decryptSmall, encryptSmall, newIdentity, readIdentitie
 import { seal, unseal } from "../../seal/seal.ts";
 import type { BlobStore } from "../blob-store.ts";
 import { throwIfAborted } from "../body-reader.ts";
-import { checkSealed, DAMAGED, ObjectDigest, readSealed, requireOwnData, readSealedHead } from "../sealed-object.ts";
+import { checkObject, DAMAGED, ObjectDigest, readObject, requireOwnData, readObjectHead } from "../stored-object.ts";
 import type { AddedKeys, KeyProof, OpenOptions, PendingSnapshot, SnapshotName, SnapshotStore } from "../snapshot-store.ts";
 
 export interface SealedStoreOptions {
@@ -121,7 +121,7 @@ export class SealedStore implements SnapshotStore {
         ? [await this.#unwrap(name, object, options.signal)]
         : await this.#fittingIdentities(name, object, options.identities);
     try {
-      for await (const chunk of unseal(readSealed(this.#options.blobs, object, options.signal), identities, options.bytes)) {
+      for await (const chunk of unseal(readObject(this.#options.blobs, object, options.signal), identities, options.bytes)) {
         yield chunk;
         // The store is read some frames ahead, and may have come to its end.
         throwIfAborted(`opening ${name.cluster}/${name.id}`, options.signal);
@@ -164,7 +164,7 @@ export class SealedStore implements SnapshotStore {
   async prove(name: SnapshotName, stored: Stored, signal?: AbortSignal): Promise<KeyProof> {
     const object = sealedOnly(stored);
     const { blobs, breakGlass, keys, replicaKeys = [] } = this.#options;
-    requireStanzas(object, await countRecipients(readSealedHead(blobs, object, signal)));
+    requireStanzas(object, await countRecipients(readObjectHead(blobs, object, signal)));
     const opened = await this.#openEach(name, object, "no forgery", signal);
     const identity = opened[0]?.identity ?? (await this.#unwrap(name, object, signal));
     const notes: string[] = [];
@@ -208,7 +208,7 @@ export class SealedStore implements SnapshotStore {
   }
 
   async check(stored: Stored, signal?: AbortSignal): Promise<void> {
-    await checkSealed(this.#options.blobs, sealedOnly(stored), signal);
+    await checkObject(this.#options.blobs, sealedOnly(stored), signal);
   }
 
   async remove(name: SnapshotName, stored: Stored): Promise<void> {

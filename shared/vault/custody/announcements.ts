@@ -13,8 +13,8 @@ export interface Stored {
   readonly custody: CustodyReceipt | undefined;
   /** Of a kind that later versions have: events that this one does not know may have announced it. */
   readonly isOfLaterKind?: boolean;
-  /** A manifest's data object. */
-  readonly data: { readonly key: string; readonly sha256: string } | undefined;
+  /** The objects that hold a manifest's data. */
+  readonly data: readonly { readonly key: string; readonly sha256: string }[];
 }
 
 interface Announcement extends CustodyReceipt {

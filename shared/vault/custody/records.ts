@@ -1,3 +1,4 @@
+import { mapConcurrently, PARALLEL_READS } from "../../map-concurrently.ts";
 import { isLifeboatError } from "../../errors.ts";
 import { custodyKey, custodyPrefix, sequenceInCustodyKey } from "../../documents/layout.ts";
 import type { CustodyLog } from "../../documents/layout.ts";
@@ -31,9 +32,6 @@ export function isFault(record: CustodyRecord | RecordFault): record is RecordFa
   return !("event" in record);
 }
 
-/** 16 at a time: enough to hide the latency of an object store. */
-const PARALLEL_READS = 16;
-
 /** Where records are read, and whose are believed. */
 export interface RecordVault {
   readonly blobs: BlobStore;
@@ -57,20 +55,10 @@ export async function* readRecords(
   cluster: string,
   { modifiedSince, log, last, onLeftOut }: Options = {},
 ): AsyncGenerator<FoundRecord, void, undefined> {
-  const waiting: Promise<FoundRecord | undefined>[] = [];
-  const found = listRecords(vault.blobs, cluster, log, modifiedSince);
-  for await (const { sequence } of last === undefined ? found : lastOf(found, last, onLeftOut)) {
-    const reading = readRecord(vault, cluster, sequence, { log });
-    // It is awaited in its turn; until then a failure is not unhandled.
-    reading.catch(() => undefined);
-    waiting.push(reading);
-    const next = waiting.length < PARALLEL_READS ? undefined : await waiting.shift();
-    if (next !== undefined) yield next;
-  }
-  for (const reading of waiting) {
-    const next = await reading;
-    if (next !== undefined) yield next;
-  }
+  const listed = listRecords(vault.blobs, cluster, log, modifiedSince);
+  const wanted = last === undefined ? listed : lastOf(listed, last, onLeftOut);
+  for await (const found of mapConcurrently(wanted, PARALLEL_READS, ({ sequence }) => readRecord(vault, cluster, sequence, { log })))
+    if (found !== undefined) yield found;
 }
 
 interface Place {

@@ -1,8 +1,9 @@
 import { LifeboatError } from "../../errors.ts";
 import type { CustodyRecord } from "../../documents/custody-record.ts";
-import type { DocumentOf, TrustedKeys } from "../../documents/signed-document.ts";
+import type { AnnouncedKind, DocumentOf, TrustedKeys } from "../../documents/signed-document.ts";
 import type { BlobStore } from "../../store/blob-store.ts";
 import type { CustodyLog } from "../../documents/layout.ts";
+import { objectsOf } from "../../documents/stored.ts";
 import { announcedBy } from "./events.ts";
 import { isFault, readRecord } from "./records.ts";
 import type { FoundRecord, RecordVault } from "./records.ts";
@@ -18,7 +19,7 @@ export interface Link {
 }
 
 /** Documents that a record announces, and that name it. */
-export type Announced = DocumentOf<"snapshot" | "verification" | "rewrap" | "lineage" | "acceptance">;
+type Announced = DocumentOf<AnnouncedKind>;
 
 type Ends = NonNullable<TrustedKeys["ends"]>;
 
@@ -118,8 +119,9 @@ function tellsOf(record: CustodyRecord, key: string, document: Announced): boole
   if (!announcedBy(record).includes(key)) return false;
   const saw = (digest: string): boolean => record.subjects.some((each) => each.digest === digest);
   if (document.type === "snapshot") {
-    const { stored } = document;
-    return stored.kind !== "sealed" || record.subjects.some((each) => each.key === stored.key && each.digest === stored.sha256);
+    return objectsOf(document.stored).every(({ key: at, sha256 }) =>
+      record.subjects.some((each) => each.key === at && each.digest === sha256),
+    );
   }
   if (document.type === "lineage") return true;
   return saw(document.type === "acceptance" ? document.lineageDigest : document.manifestDigest);

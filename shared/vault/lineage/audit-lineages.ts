@@ -4,7 +4,7 @@ import { custodyKey, lineagePrefix } from "../../documents/layout.ts";
 import type { FoundLineage } from "../../documents/lineages.ts";
 import { digestOf, MAX_DOCUMENT_BYTES, openDocument } from "../../documents/signed-document.ts";
 import { readSmall } from "../../store/blob-store.ts";
-import type { Vault } from "../catalog.ts";
+import type { Vault } from "../vault.ts";
 import { openFaults, readLineages } from "./lineages.ts";
 
 /** What a verifier found about the lineages of a cluster. */

@@ -1,10 +1,12 @@
+import { mapConcurrently, PARALLEL_READS } from "../../map-concurrently.ts";
 import type { FullestSnapshot, History, LastSnapshot } from "../../etcd/lineage.ts";
 import { liveKeysOf, revisionOf } from "../../documents/content.ts";
 import { nextNumber } from "../../documents/lineages.ts";
 import type { KnownLineage } from "../../documents/lineages.ts";
 import { parseId } from "../../documents/slot.ts";
 import { listIds, readIfHolds } from "../catalog.ts";
-import type { FoundManifest, Vault } from "../catalog.ts";
+import type { FoundManifest } from "../catalog.ts";
+import type { Vault } from "../vault.ts";
 import { readLineages } from "./lineages.ts";
 import type { Lineages } from "./lineages.ts";
 
@@ -32,8 +34,6 @@ const WEEK_MS = 7 * 86_400_000;
 const MOST_OF_WEEK = 200;
 /** So many of the newest manifests are looked through for one that can speak for the lineage. */
 const MOST_LOOKED_AT = 400;
-/** 16 at a time: enough to hide the latency of an object store. */
-const PARALLEL_READS = 16;
 
 /** What a lineage is decided by at `now`. Changes nothing. */
 export async function readHistory(vault: Vault, cluster: string, now: Date, signal?: AbortSignal): Promise<KnownHistory> {
@@ -107,9 +107,7 @@ class Manifests {
   }
 
   async *#each(ids: readonly string[]): AsyncGenerator<FoundManifest, void, undefined> {
-    for (let start = 0; start < ids.length; start += PARALLEL_READS)
-      for (const each of await Promise.all(ids.slice(start, start + PARALLEL_READS).map((id) => this.#manifest(id))))
-        if (each !== undefined) yield each;
+    for await (const each of mapConcurrently(ids, PARALLEL_READS, (id) => this.#manifest(id))) if (each !== undefined) yield each;
   }
 
   #manifest(id: string): Promise<FoundManifest | undefined> {

@@ -1,13 +1,13 @@
+import { mapConcurrently, PARALLEL_READS } from "../../map-concurrently.ts";
+import { readDocument } from "../read-document.ts";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
 import { acceptancesPrefix, lineagePrefix, numberInLineageKey, partsOfAcceptanceKey } from "../../documents/layout.ts";
 import { accepts, FARTHEST_STEP, linkLineages } from "../../documents/lineages.ts";
 import type { FoundLineage, KnownLineage, LineageFault } from "../../documents/lineages.ts";
 import type { Acceptance } from "../../documents/acceptance.ts";
-import { digestOf } from "../../documents/signed-document.ts";
-import type { DocumentOf, Kind } from "../../documents/signed-document.ts";
-import { readSmall } from "../../store/blob-store.ts";
-import { listIds, openAt, readIfHolds } from "../catalog.ts";
-import type { Vault } from "../catalog.ts";
+import type { DocumentOf } from "../../documents/signed-document.ts";
+import { listIds, readIfHolds } from "../catalog.ts";
+import type { Vault } from "../vault.ts";
 
 export interface Lineages {
   /** Those that are believed, in order: the last is the current one. */
@@ -25,9 +25,6 @@ const LARGEST = 64 * 1024;
 
 /** So many names are listed: a hundred pages of S3, and far above the lineages of any cluster. */
 const MOST_NAMES = 100_000;
-
-/** 16 at a time: enough to hide the latency of an object store. */
-const PARALLEL_READS = 16;
 
 /** In the list of faults: enough for a person to see what it is about. */
 const MOST_FAULTS = 20;
@@ -52,7 +49,7 @@ export async function readLineages(vault: Vault, cluster: string, signal?: Abort
       });
     const near = batch.filter((each) => each.number <= reach);
     if (near.length === 0) break;
-    const read = await Promise.all(near.map((each) => readDocument(vault, "lineage", cluster, each, signal)));
+    const read = await Promise.all(near.map((each) => readNumbered(vault, "lineage", cluster, each, signal)));
     for (const each of read) {
       if (each === undefined) continue;
       if ("message" in each) faults.push(each);
@@ -139,7 +136,7 @@ async function readAcceptances(
     }
     // One is enough; the rest is as it may be.
     if (good.some(({ acceptance }) => accepts(acceptance, of))) continue;
-    const read = await readDocument(vault, "acceptance", cluster, each, signal);
+    const read = await readNumbered(vault, "acceptance", cluster, each, signal);
     if (read === undefined) continue;
     if ("message" in read) faults.push(read);
     else if (accepts(read.document, of)) good.push({ key, acceptance: read.document, digest: read.digest });
@@ -155,7 +152,7 @@ async function readAcceptances(
 }
 
 /** A document at the place of its number, or why it is not believed; undefined where it is gone meanwhile. */
-async function readDocument<K extends Kind & ("lineage" | "acceptance")>(
+async function readNumbered<K extends "lineage" | "acceptance">(
   vault: Vault,
   kind: K,
   cluster: string,
@@ -165,15 +162,17 @@ async function readDocument<K extends Kind & ("lineage" | "acceptance")>(
   const fault = (code: LineageFault["code"], message: string): LineageFault => ({ key, number, code, message });
   if (size > LARGEST) return fault("verify/size", `${key} is larger than any ${kind}`);
   try {
-    const bytes = await readSmall(vault.blobs, key, LARGEST, signal);
-    const document = await openAt(kind, vault, key, cluster, bytes);
+    const read = await readDocument(vault, kind, cluster, key, { maxBytes: LARGEST, signal });
+    if (read === undefined) return undefined;
+    if (read.state === "bad") return fault(read.error.code, read.error.message);
+    if (read.state === "later") return fault("verify/format", `${key} is of a kind that this version does not know`);
+    const { document, digest } = read;
     if (document.number !== number)
       return fault("verify/format", `${key} holds a document of lineage ${document.number}: it was put in another's place`);
-    return { key, document, digest: digestOf(bytes) };
+    return { key, document, digest };
   } catch (error) {
-    if (isLifeboatError(error, "verify/missing")) return undefined;
     // Whoever may not read acceptances sees none: that is told, and stops no backup.
-    if (!isLifeboatError(error, "verify/", ...(kind === "acceptance" ? (["store/denied"] as const) : []))) throw error;
+    if (kind !== "acceptance" || !isLifeboatError(error, "store/denied")) throw error;
     return fault(error.code, error.message);
   }
 }
@@ -187,10 +186,7 @@ export function lineageOf({ links }: Lineages, number: number): KnownLineage | u
 export async function countSnapshots(vault: Vault, cluster: string, signal?: AbortSignal): Promise<ReadonlyMap<number, number>> {
   const counts = new Map<number, number>();
   const ids = await listIds(vault.blobs, cluster, signal);
-  for (let start = 0; start < ids.length; start += PARALLEL_READS) {
-    const read = ids.slice(start, start + PARALLEL_READS).map((id) => readIfHolds(vault, cluster, id));
-    for (const found of await Promise.all(read))
-      if (found !== undefined) counts.set(found.manifest.lineage, (counts.get(found.manifest.lineage) ?? 0) + 1);
-  }
+  for await (const found of mapConcurrently(ids, PARALLEL_READS, (id) => readIfHolds(vault, cluster, id)))
+    if (found !== undefined) counts.set(found.manifest.lineage, (counts.get(found.manifest.lineage) ?? 0) + 1);
   return counts;
 }

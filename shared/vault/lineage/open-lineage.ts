@@ -1,16 +1,15 @@
-import type { Clock } from "../../clock.ts";
 import type { Custodian } from "../custody/custodian.ts";
-import { isLifeboatError, LifeboatError } from "../../errors.ts";
+import { LifeboatError } from "../../errors.ts";
 import type { LineageDecision } from "../../etcd/lineage.ts";
-import type { KeyRing } from "../../keys/key-ring.ts";
 import { lineageKey } from "../../documents/layout.ts";
 import { nextNumber } from "../../documents/lineages.ts";
-import { putDocument } from "../put-document.ts";
 import { FORMAT_VERSION } from "../../documents/parts.ts";
 import type { Lineage } from "../../documents/lineage.ts";
-import { openDocument, signDocument } from "../../documents/signed-document.ts";
+import type { CustodyPorts } from "../custody/append.ts";
+import { publish } from "../publish.ts";
+import type { Skip } from "../publish.ts";
 import { TOOL } from "../../version.ts";
-import type { Vault } from "../catalog.ts";
+import type { Vault } from "../vault.ts";
 import { readLineages } from "./lineages.ts";
 
 /** So often is another number tried, where somebody put something under each just before. */
@@ -23,7 +22,7 @@ type Opening = NonNullable<LineageDecision["opens"]>;
  * something else was put under the number meanwhile, the lineage gets the next one that is free.
  */
 export async function openLineage(
-  ports: Vault & { readonly keys: KeyRing; readonly clock: Clock },
+  ports: CustodyPorts,
   custodian: Custodian,
   cluster: string,
   opens: Opening,
@@ -31,49 +30,47 @@ export async function openLineage(
 ): Promise<Lineage> {
   let { number } = opens;
   for (let attempt = 1; ; attempt++) {
-    const opened = await tryOpen(ports, custodian, cluster, { ...opens, number }, signal);
-    if (opened !== undefined) return opened;
-    const { links, taken } = await readLineages(ports, cluster, signal);
-    const head = links.at(-1)?.lineage;
-    if (head !== undefined && head.number === number && head.clusterId === opens.clusterId) {
-      await custodian.skip([{ key: lineageKey(cluster, number) }], "another run opened this lineage first");
-      return head;
-    }
-    const isAsBefore = head?.number === opens.previous?.number;
-    const next = isAsBefore ? nextNumber(head?.number ?? 0, taken) : undefined;
-    if (next === undefined || attempt === ATTEMPTS)
-      throw new LifeboatError("busy", `another host opened a lineage of ${cluster} at the same time`, { hint: "run the command again" });
-    await custodian.skip([{ key: lineageKey(cluster, number) }], "something else was put in the place of this lineage");
-    number = next;
+    const published = await publish<"lineage", { readonly lineage: Lineage } | { readonly next: number }>(ports, custodian, {
+      kind: "lineage",
+      place: lineageKey(cluster, number),
+      event: "lineage-opened",
+      about: [],
+      details: { reason: opens.reason },
+      draft: (custody) => ({
+        type: "lineage",
+        formatVersion: FORMAT_VERSION,
+        cluster,
+        ...opens,
+        number,
+        openedAt: ports.clock.now().toISOString(),
+        tool: TOOL,
+        custody,
+      }),
+      onTaken: () => insteadOf(ports, cluster, { ...opens, number }, attempt, signal),
+      signal,
+    });
+    if (published.outcome === "published") return published.document;
+    if ("lineage" in published.instead) return published.instead.lineage;
+    number = published.instead.next;
   }
 }
 
-/** Undefined where something stands under the number. */
-async function tryOpen(
-  ports: Vault & { readonly keys: KeyRing; readonly clock: Clock },
-  custodian: Custodian,
+/** What serves where something stands under the number. Throws `busy` where nothing does. */
+async function insteadOf(
+  vault: Vault,
   cluster: string,
-  opens: Opening,
+  { number, clusterId, previous }: Opening,
+  attempt: number,
   signal: AbortSignal | undefined,
-): Promise<Lineage | undefined> {
-  const key = lineageKey(cluster, opens.number);
-  const custody = await custodian.announce("lineage-opened", [{ key }], { details: { reason: opens.reason }, signal });
-  const lineage = {
-    type: "lineage",
-    formatVersion: FORMAT_VERSION,
-    cluster,
-    ...opens,
-    openedAt: ports.clock.now().toISOString(),
-    tool: TOOL,
-    custody,
-  } as const;
-  const document = await signDocument(ports.keys, "lineage", lineage);
-  try {
-    await putDocument(ports.blobs, key, document, signal);
-    custodian.settle();
-    return openDocument("lineage", document.bytes, ports.trusted, key);
-  } catch (error) {
-    if (!isLifeboatError(error, "store/exists")) throw error;
-    return undefined;
-  }
+): Promise<Skip<{ readonly lineage: Lineage } | { readonly next: number }>> {
+  const { links, taken } = await readLineages(vault, cluster, signal);
+  const head = links.at(-1)?.lineage;
+  const about = [{ key: lineageKey(cluster, number) }];
+  if (head !== undefined && head.number === number && head.clusterId === clusterId)
+    return { reason: "another run opened this lineage first", about, instead: { lineage: head } };
+  const isAsBefore = head?.number === previous?.number;
+  const next = isAsBefore ? nextNumber(head?.number ?? 0, taken) : undefined;
+  if (next === undefined || attempt === ATTEMPTS)
+    throw new LifeboatError("busy", `another host opened a lineage of ${cluster} at the same time`, { hint: "run the command again" });
+  return { reason: "something else was put in the place of this lineage", about, instead: { next } };
 }

@@ -3,7 +3,7 @@ import { manifestKey } from "../../documents/layout.ts";
 import { attentionOfLineage, needsAcceptance } from "../../documents/lineages.ts";
 import type { KnownLineage, LineageAttention } from "../../documents/lineages.ts";
 import { readUntil } from "../../store/read-until.ts";
-import type { Vault } from "../catalog.ts";
+import type { Vault } from "../vault.ts";
 import { lineageOf, readLineages } from "./lineages.ts";
 import type { Lineages } from "./lineages.ts";
 

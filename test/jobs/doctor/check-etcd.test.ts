@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { LifeboatError } from "../../../shared/errors.ts";
-import type { Vault } from "../../../shared/vault/catalog.ts";
+import type { Vault } from "../../../shared/vault/vault.ts";
 import { checkEtcd } from "../../../shared/jobs/doctor/check-etcd.ts";
 import type { Connect } from "../../../shared/jobs/doctor/check-etcd.ts";
 import { endpointOf, ScriptedEtcd } from "../../doubles/scripted-etcd.ts";

@@ -2,11 +2,12 @@ import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { LifeboatError } from "../errors.ts";
 import { isOwnDataKey } from "../documents/layout.ts";
-import type { SealedObject } from "../documents/stored.ts";
+import { objectsOf } from "../documents/stored.ts";
+import type { Stored, StoredObject } from "../documents/stored.ts";
 import type { BlobInfo, BlobStore, ReadOptions } from "./blob-store.ts";
 import type { SnapshotName } from "./snapshot-store.ts";
 
-/** The data object of a sealed snapshot as its manifest describes it, in whichever store it lies. */
+/** The objects that hold the data of a snapshot, as its manifest describes them, in whichever store they lie. */
 
 /** For what is not as it was signed. */
 export const DAMAGED = "do not restore from it; use another snapshot or a replica, and find out what changed the store";
@@ -23,9 +24,9 @@ export function requireOwnData(name: SnapshotName, key: string): void {
  * The object's bytes; at their end they are held against the manifest, so a well-formed stranger does not pass: `verify/size`, `verify/digest`. No more of them
  * than the manifest says are handed out.
  */
-export async function* readSealed(
+export async function* readObject(
   blobs: BlobStore,
-  object: SealedObject,
+  object: StoredObject,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const digest = new ObjectDigest();
@@ -46,9 +47,9 @@ export async function* readSealed(
 }
 
 /** Its first bytes, more than any age header has. */
-export async function* readSealedHead(
+export async function* readObjectHead(
   blobs: BlobStore,
-  object: SealedObject,
+  object: StoredObject,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const range = { start: 0, end: Math.min(object.bytes, 128 * 1024) };
@@ -56,21 +57,40 @@ export async function* readSealedHead(
 }
 
 /** What a look at the object's metadata tells. */
-export interface SealedState {
+export interface ObjectState {
   readonly state: "present" | "missing" | "wrong-size";
   /** What is there; undefined where nothing is. */
   readonly bytes: number | undefined;
 }
 
 /** Whether the object is there, and of the size in its manifest. Reads nothing of it. */
-export async function stateOfSealed(blobs: BlobStore, object: SealedObject, signal?: AbortSignal): Promise<SealedState> {
+export async function stateOfObject(blobs: BlobStore, object: StoredObject, signal?: AbortSignal): Promise<ObjectState> {
   const info = await headOf(blobs, object, signal);
   if (info === undefined) return { state: "missing", bytes: undefined };
   return { state: info.bytes === object.bytes ? "present" : "wrong-size", bytes: info.bytes };
 }
 
+/** The same of all the data of a snapshot: the first object that is not as it should be; `elsewhere` where no object of this store holds it. */
+export async function stateOfData(
+  blobs: BlobStore,
+  stored: Stored,
+  signal?: AbortSignal,
+): Promise<ObjectState | { readonly state: "elsewhere"; readonly bytes: undefined }> {
+  let last: ObjectState | undefined;
+  for (const object of objectsOf(stored)) {
+    last = await stateOfObject(blobs, object, signal);
+    if (last.state !== "present") break;
+  }
+  return last ?? { state: "elsewhere", bytes: undefined };
+}
+
+/** Checks every object that holds data of a snapshot: see `checkObject`. */
+export async function checkData(blobs: BlobStore, stored: Stored, signal?: AbortSignal): Promise<void> {
+  for (const object of objectsOf(stored)) await checkObject(blobs, object, signal);
+}
+
 /** Holds presence, size and the store's own checksum against the manifest: `verify/missing`, `verify/size`, `verify/checksum`. */
-export async function checkSealed(blobs: BlobStore, object: SealedObject, signal?: AbortSignal): Promise<void> {
+export async function checkObject(blobs: BlobStore, object: StoredObject, signal?: AbortSignal): Promise<void> {
   const info = await headOf(blobs, object, signal);
   if (info === undefined) throw new LifeboatError("verify/missing", `${object.key} is not in ${blobs.location}`, { hint: DAMAGED });
   if (info.bytes !== object.bytes) throw wrongSize(blobs, object, info.bytes);
@@ -86,7 +106,7 @@ export async function checkSealed(blobs: BlobStore, object: SealedObject, signal
 }
 
 /** Which version to read. */
-async function placeOf(blobs: BlobStore, object: SealedObject, signal: AbortSignal | undefined): Promise<ReadOptions> {
+async function placeOf(blobs: BlobStore, object: StoredObject, signal: AbortSignal | undefined): Promise<ReadOptions> {
   if (object.version === undefined) return { signal };
   return { version: (await headOf(blobs, object, signal))?.version ?? object.version, signal };
 }
@@ -95,13 +115,13 @@ async function placeOf(blobs: BlobStore, object: SealedObject, signal: AbortSign
  * The object in the version that the manifest names, or else the one that stands under its key: the version is one of the store where the snapshot was committed,
  * and a replica gave the same bytes another.
  */
-async function headOf(blobs: BlobStore, object: SealedObject, signal: AbortSignal | undefined): Promise<BlobInfo | undefined> {
+async function headOf(blobs: BlobStore, object: StoredObject, signal: AbortSignal | undefined): Promise<BlobInfo | undefined> {
   const { key, version } = object;
   const named = version === undefined ? undefined : await blobs.head(key, { version, signal });
   return named ?? blobs.head(key, { signal });
 }
 
-function wrongSize({ location }: BlobStore, object: SealedObject, bytes: number | string): LifeboatError {
+function wrongSize({ location }: BlobStore, object: StoredObject, bytes: number | string): LifeboatError {
   return new LifeboatError("verify/size", `${object.key} in ${location} has ${bytes} bytes; its manifest says ${object.bytes}`, {
     hint: DAMAGED,
   });

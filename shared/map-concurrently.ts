@@ -1,11 +1,14 @@
+/** 16 documents are read at a time: enough to hide the latency of an object store, and far from what one process may have open. */
+export const PARALLEL_READS = 16;
+
 /**
- * `work` on each item of `source`, up to `lanes` at once, with the outcomes in the order of the items. Back-pressure: no more than
- * `lanes` items are taken beyond what the consumer has taken of the outcomes. When it ends, fails or is left early, every work
+ * `work` on each item of `source`, up to `limit` at once, with the outcomes in the order of the items. Back-pressure: no more than
+ * `limit` items are taken beyond what the consumer has taken of the outcomes. When it ends, fails or is left early, every work
  * that was begun has come to its end and the source is closed.
  */
-export async function* inLanes<Item, Outcome>(
-  source: AsyncIterable<Item>,
-  lanes: number,
+export async function* mapConcurrently<Item, Outcome>(
+  source: AsyncIterable<Item> | Iterable<Item>,
+  limit: number,
   work: (item: Item) => Promise<Outcome>,
 ): AsyncGenerator<Outcome, void, undefined> {
   const begun: Promise<Outcome>[] = [];
@@ -15,7 +18,7 @@ export async function* inLanes<Item, Outcome>(
       // Its failure is thrown when its turn comes; until then it must not count as unhandled.
       outcome.catch(() => undefined);
       begun.push(outcome);
-      const oldest = begun.length < lanes ? undefined : begun.shift();
+      const oldest = begun.length < limit ? undefined : begun.shift();
       if (oldest !== undefined) yield await oldest;
     }
     for (let oldest = begun.shift(); oldest !== undefined; oldest = begun.shift()) yield await oldest;
