@@ -6,57 +6,80 @@ import { cloudReference } from "../shared/config/secrets.ts";
 import type { CloudReference } from "../shared/config/secrets.ts";
 import { LifeboatError } from "../shared/errors.ts";
 import { stateMachineName } from "../shared/service.ts";
-import { alarmWindow } from "./alarm-window.ts";
-import type { AlarmWindow } from "./alarm-window.ts";
 import { readAuthorities } from "./authorities.ts";
-import { scheduleExpression } from "./schedule/expression.ts";
-import type { ScheduleExpression } from "./schedule/expression.ts";
-import { LARGEST_DATABASE_BYTES, sizesFor } from "./sizes.ts";
-import type { Sizes } from "./sizes.ts";
+import { planCluster } from "./cluster-plan.ts";
+import type { ClusterDemands, ClusterPlan } from "./cluster-plan.ts";
+
+/** lifeboat.yaml as the functions carry it. */
+export interface Configuration {
+  /** Absolute path of the file. */
+  readonly path: string;
+  /** The certificates of authorities that it names by `file:`, relative to its folder. They go with the functions' code. */
+  readonly authorities: readonly string[];
+  /** Names of its clusters. */
+  readonly clusters: readonly string[];
+}
 
 /** A lifeboat.yaml that can be deployed, with what follows from it. */
 export interface Deployment {
+  /** The whole file, parsed. */
   readonly loaded: LoadedConfig;
-  /** Of lifeboat.yaml, absolute. */
-  readonly path: string;
-  readonly store: Extract<Config["store"], { kind: "s3" }>;
+  /** The file itself, for the functions' code. */
+  readonly configuration: Configuration;
+  /** `store`, which is in S3. */
+  readonly store: S3Store;
+  /** `keys`, which are in KMS. */
   readonly keys: Extract<Config["keys"], { kind: "kms" }>;
+  /** Settings of the service. */
   readonly service: Config["service"];
+  /** Those of `clusters`, in their order. */
   readonly clusters: readonly DeployedCluster[];
-  /** Paths of certificates of authorities, relative to the configuration: functions carry them. */
-  readonly authorities: readonly string[];
-  /** ARNs of the keys that wrap for replicas. */
-  readonly replicaKeys: readonly string[];
-  /** Buckets that the role that verifies fills with copies. */
-  readonly replicas: readonly ReplicaStore[];
+  /** Those of `replicas` that are in S3, which is all of them. */
+  readonly replicas: readonly DeployedReplica[];
 }
 
-/** A replica's bucket. */
-export type ReplicaStore = Extract<Config["store"], { kind: "s3" }>;
+type S3Store = Extract<Config["store"], { kind: "s3" }>;
 
+/** A replica. */
+export interface DeployedReplica {
+  /** The bucket that the role of the verification fills with copies. */
+  readonly store: S3Store;
+  /** The ARN of the key that wraps for it; undefined where the vault's own key does. */
+  readonly wrappingKey: string | undefined;
+}
+
+/** A cluster of the configuration. */
 export interface DeployedCluster {
+  /** Its name. */
   readonly name: string;
-  readonly sizes: Sizes;
-  readonly schedule: ScheduleExpression;
-  /** 0 for none. */
-  readonly flexibleMinutes: number;
-  /** No backup for so long is an alarm: the longest gap of the schedule, its window, the time of a run, and the grace. */
-  readonly silence: AlarmWindow;
-  /** No verification for so long is one: the same, and the time of the verification. */
-  readonly unverified: AlarmWindow;
-  /** How often somebody looks whether the newest good snapshot is younger than the rpo. */
-  readonly checkMinutes: number;
+  /** What the configuration asks for. */
+  readonly demands: ClusterDemands;
+  /** What follows from it. */
+  readonly plan: ClusterPlan;
   /** What the functions read from AWS to connect. */
   readonly secrets: readonly CloudReference[];
 }
 
-/** Reads lifeboat.yaml at `path`. Throws as loadConfig, and `config/invalid` naming every setting that cannot be deployed. */
-export async function readDeployment(path: string): Promise<Deployment> {
-  return deploymentOf(await loadConfig(path), resolve(path));
+/** How a configuration is to be deployed. */
+export interface DeploymentOptions {
+  /**
+   * The app hands in a VPC and a TaskHost: a cluster that does not fit the 15 minutes of a function then needs no `service.network` in the file.
+   *
+   * @default false
+   */
+  readonly ownNetwork?: boolean;
+}
+
+/**
+ * Reads lifeboat.yaml at `path`. Throws a LifeboatError: `config/invalid` names every setting that is wrong or cannot be deployed, `config/not-found` says that there is no
+ * such file.
+ */
+export async function readDeployment(path: string, options: DeploymentOptions = {}): Promise<Deployment> {
+  return deploymentOf(await loadConfig(path), resolve(path), options);
 }
 
 /** Throws `config/invalid`. */
-function deploymentOf(loaded: LoadedConfig, path: string): Deployment {
+function deploymentOf(loaded: LoadedConfig, path: string, { ownNetwork = false }: DeploymentOptions): Deployment {
   const { config, file } = loaded;
   const problems: string[] = [];
   const { store, keys } = config;
@@ -75,7 +98,7 @@ function deploymentOf(loaded: LoadedConfig, path: string): Deployment {
 
   const clusters = Object.entries(config.clusters).flatMap(([name, cluster]) => {
     const found = clusterOf(name, cluster);
-    if (found.deployed?.sizes.kind === "task" && config.service.network === undefined)
+    if (found.deployed?.plan.sizes.kind === "task" && config.service.network === undefined && !ownNetwork)
       problems.push(
         `clusters.${name}.service.databaseSize: its backup may take more than the 15 minutes of a function; name service.network, so that it runs as a task there`,
       );
@@ -90,14 +113,14 @@ function deploymentOf(loaded: LoadedConfig, path: string): Deployment {
   }
   return {
     loaded,
-    path,
+    configuration: { path, authorities, clusters: clusters.map(({ name }) => name) },
     store,
     keys,
     service: config.service,
     clusters,
-    authorities,
-    replicaKeys: replicaKeys(config),
-    replicas: replicaStores(config),
+    replicas: config.replicas.flatMap(({ store: each, wrap }) =>
+      each.kind === "s3" ? [{ store: each, wrappingKey: wrap?.kind === "kms" ? wrap.key : undefined }] : [],
+    ),
   };
 }
 
@@ -110,7 +133,7 @@ function endpointProblem(setting: string, endpoint: string | undefined, what: st
 const NAMEABLE = "name it by alias/NAME, and the vault makes it, or by the ARN of a key that is there; policies need one or the other";
 const KEY_ARN = /^arn:[^:]+:kms:([^:]+):\d{12}:key\//;
 
-function keyProblems({ wrap, sign }: Deployment["keys"], store: ReplicaStore, service: Deployment["service"]): string[] {
+function keyProblems({ wrap, sign }: Deployment["keys"], store: S3Store, service: Deployment["service"]): string[] {
   const named = {
     "keys.wrap": wrap,
     "keys.sign.snapshot": sign.snapshot,
@@ -164,14 +187,6 @@ function replicaProblems({ replicas, service, keys }: Config): string[] {
   });
 }
 
-function replicaStores({ replicas }: Config): readonly ReplicaStore[] {
-  return replicas.flatMap(({ store }) => (store.kind === "s3" ? [store] : []));
-}
-
-function replicaKeys({ replicas }: Config): readonly string[] {
-  return replicas.flatMap(({ wrap }) => (wrap?.kind === "kms" ? [wrap.key] : []));
-}
-
 function nameProblems({ service, clusters: settings }: Config): string[] {
   const clusters = Object.keys(settings);
   if (clusters.length === 0) return ["clusters: there are none to back up"];
@@ -184,64 +199,25 @@ function nameProblems({ service, clusters: settings }: Config): string[] {
   });
 }
 
-const MINUTE_MS = 60_000;
-/** What EventBridge Scheduler takes. */
-const LONGEST_WINDOW_MINUTES = 1440;
-
 /** Problems begin with the setting below the cluster. */
 function clusterOf(
   name: string,
   cluster: ClusterConfig,
 ): { readonly deployed: DeployedCluster | undefined; readonly problems: readonly string[] } {
-  const problems: string[] = [];
   const { databaseSize, megabytesPerSecond, flexibleWindow = 0, grace } = cluster.service;
-  if (databaseSize > LARGEST_DATABASE_BYTES)
-    problems.push(
-      `service.databaseSize: the proof of so many entries does not fit the memory of a task; at most ${LARGEST_DATABASE_BYTES / 2 ** 30}GiB do`,
-    );
-  if (flexibleWindow % MINUTE_MS !== 0 || flexibleWindow > LONGEST_WINDOW_MINUTES * MINUTE_MS)
-    problems.push(`service.flexibleWindow: AWS takes whole minutes, at most ${LONGEST_WINDOW_MINUTES / 60}h`);
-  problems.push(...referenceProblems(cluster));
-
-  const schedule = scheduleExpression(cluster.schedule);
-  if (typeof schedule === "string") return { deployed: undefined, problems: [...problems, `schedule: ${schedule}`] };
-  const sizes = sizesFor(databaseSize, megabytesPerSecond);
-  const runMs = (sizes.startSeconds + sizes.seconds) * 1000;
-  const between = schedule.longestGapMs + flexibleWindow + runMs;
-  const silence = alarmWindow(between + grace);
-  const unverified = alarmWindow(between + runMs + grace);
-  if (silence === undefined || unverified === undefined)
-    problems.push(
-      "schedule: leaves gaps that no alarm of CloudWatch can watch, which looks back seven days; back up at least every six days",
-    );
-  if (cluster.rpo < between + runMs)
-    problems.push(
-      `rpo: ${minutes(between + runMs)} minutes can lie between two verified backups by the schedule, its window and the time of a run; back up more often, or take a larger rpo`,
-    );
-  if (silence === undefined || unverified === undefined) return { deployed: undefined, problems };
-  const secrets = references(cluster).flatMap(([, reference]) => cloudReference(reference) ?? []);
-  return {
-    deployed: {
-      name,
-      sizes,
-      schedule,
-      flexibleMinutes: flexibleWindow / MINUTE_MS,
-      silence,
-      unverified,
-      checkMinutes: checkMinutes(cluster.rpo),
-      secrets,
-    },
-    problems,
+  const demands: ClusterDemands = {
+    schedule: cluster.schedule,
+    rpoMs: cluster.rpo,
+    flexibleWindowMs: flexibleWindow,
+    graceMs: grace,
+    databaseBytes: databaseSize,
+    megabytesPerSecond,
   };
-}
-
-/** Six times in an rpo, so that it is known soon, and not more often than is worth its requests. */
-function checkMinutes(rpoMs: number): number {
-  return Math.max(5, Math.min(60, Math.floor(rpoMs / 6 / MINUTE_MS)));
-}
-
-function minutes(ms: number): number {
-  return Math.ceil(ms / MINUTE_MS);
+  const { plan, problems: found } = planCluster(demands);
+  const problems = [...referenceProblems(cluster), ...found.map(({ setting, message }) => `${setting}: ${message}`)];
+  if (plan === undefined) return { deployed: undefined, problems };
+  const secrets = references(cluster).flatMap(([, reference]) => cloudReference(reference) ?? []);
+  return { deployed: { name, demands, plan, secrets }, problems };
 }
 
 function references({ tls, auth }: ClusterConfig): readonly (readonly [setting: string, reference: string])[] {
@@ -256,14 +232,5 @@ function referenceProblems(cluster: ClusterConfig): string[] {
     if (reference.startsWith("file:") && setting !== "tls.ca")
       return [`${setting}: a secret would lie in the function's code; keep it in AWS and write secretsmanager:NAME#FIELD or ssm:NAME`];
     return [];
-  });
-}
-
-/** Throws `config/not-found` for a name that is not there. */
-export function clusterNamed({ clusters, loaded }: Deployment, name: string): DeployedCluster {
-  const found = clusters.find((each) => each.name === name);
-  if (found !== undefined) return found;
-  throw new LifeboatError("config/not-found", `${loaded.file} has no cluster ${name}`, {
-    hint: `there are ${clusters.map((each) => each.name).join(", ")}`,
   });
 }

@@ -1,16 +1,33 @@
-/** `etcd-lifeboat/infra`: the constructs of the service, for a CDK app of one's own. */
+/** `etcd-lifeboat/infra`: the constructs of the service, for a CDK app of one's own. docs/api-infra.md is generated from what stands here. */
+
+// lifeboat.yaml, and what becomes of it.
 export { readDeployment } from "./deployment.ts";
-export type { DeployedCluster, Deployment } from "./deployment.ts";
-export { ClusterBackup } from "./constructs/cluster-backup.ts";
-export type { ClusterBackupProps } from "./constructs/cluster-backup.ts";
-export { Network } from "./constructs/network.ts";
-export type { NetworkProps } from "./constructs/network.ts";
-export { Notices } from "./constructs/notices.ts";
+export type { Configuration, DeployedCluster, DeployedReplica, Deployment, DeploymentOptions } from "./deployment.ts";
+export { clusterBackupProps, networkPlacement, snapshotVaultProps } from "./props.ts";
+
+// The vault, which is kept.
 export { SnapshotVault } from "./constructs/snapshot-vault.ts";
 export type { SnapshotVaultProps } from "./constructs/snapshot-vault.ts";
+export type { KeyOrAlias } from "./constructs/vault-keys.ts";
+export type { ISnapshotVault, Replica, SigningKeys, SnapshotVaultAttributes } from "./constructs/vault.ts";
+
+// The service, which runs.
+export { ClusterBackup } from "./constructs/cluster-backup.ts";
+export type { BackupTimes, ClusterBackupProps } from "./constructs/cluster-backup.ts";
+export { Notifications } from "./constructs/notifications.ts";
+export type { NotificationsProps } from "./constructs/notifications.ts";
+export type { NetworkPlacement } from "./constructs/network.ts";
+export { ServiceEndpoints } from "./constructs/service-endpoints.ts";
+export type { SecretService, ServiceEndpointsProps } from "./constructs/service-endpoints.ts";
 export { TaskHost } from "./constructs/task-host.ts";
 export type { TaskHostProps } from "./constructs/task-host.ts";
-export { ServiceStack } from "./service-stack.ts";
-export type { ServiceStackProps } from "./service-stack.ts";
+export { UndeliveredAlarm } from "./constructs/undelivered-alarm.ts";
+export type { UndeliveredAlarmProps } from "./constructs/undelivered-alarm.ts";
+export { ServiceDashboard } from "./constructs/service-dashboard.ts";
+export type { ServiceDashboardProps } from "./constructs/service-dashboard.ts";
+
+// Both as stacks, as `npm run deploy` deploys them.
 export { VaultStack } from "./vault-stack.ts";
 export type { VaultStackProps } from "./vault-stack.ts";
+export { ServiceStack } from "./service-stack.ts";
+export type { ServiceStackProps } from "./service-stack.ts";

@@ -1,69 +1,68 @@
-import { Duration, Stack, Validations } from "aws-cdk-lib";
+import { Stack, Validations } from "aws-cdk-lib";
 import type { StackProps } from "aws-cdk-lib";
-import { ComparisonOperator, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
 import type { Construct } from "constructs";
 import { LifeboatError } from "../shared/errors.ts";
-import { addAlarm } from "./constructs/alarm.ts";
 import { ClusterBackup } from "./constructs/cluster-backup.ts";
-import { Network } from "./constructs/network.ts";
-import { Notices } from "./constructs/notices.ts";
+import { Notifications } from "./constructs/notifications.ts";
 import { ServiceDashboard } from "./constructs/service-dashboard.ts";
-import type { SnapshotVault } from "./constructs/snapshot-vault.ts";
+import { ServiceEndpoints } from "./constructs/service-endpoints.ts";
 import { TaskHost } from "./constructs/task-host.ts";
+import { UndeliveredAlarm } from "./constructs/undelivered-alarm.ts";
+import type { ISnapshotVault } from "./constructs/vault.ts";
 import type { Deployment } from "./deployment.ts";
-import { HEADINGS } from "./runbook.ts";
+import { clusterBackupProps, networkPlacement } from "./props.ts";
 
 export interface ServiceStackProps extends StackProps {
+  /** lifeboat.yaml, as `readDeployment` reads it. */
   readonly deployment: Deployment;
-  readonly vault: SnapshotVault;
+  /** Where snapshots go: the bucket and the keys that the file names. */
+  readonly vault: ISnapshotVault;
 }
 
 /** A stack holds 500 resources; a cluster has up to 43 (a task, replicas), and some 20 are there for all. */
-const MOST_CLUSTERS = 11;
+const MAX_CLUSTERS_PER_STACK = 11;
 
 /** What runs: for each cluster its functions, state machine, schedule and alarms, with one topic, queue and dashboard for all. It can be deleted and deployed anew. */
 export class ServiceStack extends Stack {
   constructor(scope: Construct, id: string, { deployment, vault, ...props }: ServiceStackProps) {
     super(scope, id, { description: "etcd-lifeboat: backs etcd up on a schedule", env: { region: deployment.store.region }, ...props });
     const { service, clusters } = deployment;
-    if (clusters.length > MOST_CLUSTERS) {
+    if (clusters.length > MAX_CLUSTERS_PER_STACK) {
       throw new LifeboatError(
         "config/invalid",
-        `${deployment.loaded.file} has ${clusters.length} clusters, and a stack has room for ${MOST_CLUSTERS}`,
+        `${deployment.loaded.file} has ${clusters.length} clusters, and a stack has room for ${MAX_CLUSTERS_PER_STACK}`,
         {
           hint: "put the others into a second file with a service.name of its own, that names all keys of this vault by their ARNs, that of the bucket too (store.sse.kmsKey), and deploy its service stack alone",
         },
       );
     }
     warnOfWhatIsMissing(this, deployment);
-    const notices = new Notices(this, "Notices", deployment);
-    const hasTasks = clusters.some(({ sizes }) => sizes.kind === "task");
-    const network =
-      service.network === undefined
-        ? undefined
-        : new Network(this, "Network", {
-            settings: service.network,
-            secrets: new Set(clusters.flatMap(({ secrets }) => secrets.map((each) => each.service))),
-            hasTasks,
-          });
-    const tasks = hasTasks && network !== undefined ? new TaskHost(this, "Tasks", { deployment, network }) : undefined;
+    const notifications = new Notifications(this, "Notices", { emails: service.notify });
+    const hasTasks = clusters.some(({ plan }) => plan.sizes.kind === "task");
+    const network = networkPlacement(this, deployment);
+    if (network !== undefined && service.network?.nat === false)
+      new ServiceEndpoints(this, "Network", {
+        network,
+        routeTableIds: service.network.routeTables,
+        secretServices: clusters.flatMap(({ secrets }) => secrets.map((each) => each.service)),
+        hasTasks,
+      });
+    const tasks =
+      hasTasks && network !== undefined ? new TaskHost(this, "Tasks", { configuration: deployment.configuration, network }) : undefined;
     const backups = clusters.map(
-      ({ name }) => new ClusterBackup(this, name, { deployment, cluster: name, vault, notices, network, tasks }),
+      ({ name }) => new ClusterBackup(this, name, { ...clusterBackupProps(this, deployment, name), vault, notifications, network, tasks }),
     );
-    const undelivered = `${service.name}-undelivered`;
-    addAlarm(this, "Undelivered", {
-      alarmName: undelivered,
-      what: "a start by schedule could not be delivered, and is in the queue",
-      heading: HEADINGS.undelivered,
-      service,
-      notices,
-      metric: notices.undelivered.metricApproximateNumberOfMessagesVisible({ period: Duration.minutes(5) }),
-      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-      threshold: 1,
-      evaluationPeriods: 1,
-      treatMissingData: TreatMissingData.NOT_BREACHING,
+    const undelivered = new UndeliveredAlarm(this, "Undelivered", {
+      notifications,
+      serviceName: service.name,
+      runbook: service.runbook,
     });
-    new ServiceDashboard(this, "Dashboard", { deployment, alarmNames: [undelivered, ...backups.flatMap(({ alarmNames }) => alarmNames)] });
+    new ServiceDashboard(this, "Dashboard", {
+      serviceName: service.name,
+      clusters: clusters.map(({ name }) => name),
+      alarmNames: [undelivered.alarmName, ...backups.flatMap(({ alarmNames }) => alarmNames)],
+      runbook: service.runbook,
+    });
   }
 }
 

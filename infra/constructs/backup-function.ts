@@ -2,53 +2,56 @@ import { Duration, Size } from "aws-cdk-lib";
 import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { Role } from "aws-cdk-lib/aws-iam";
 import { Architecture, Function as LambdaFunction, Runtime } from "aws-cdk-lib/aws-lambda";
+import type { FunctionProps } from "aws-cdk-lib/aws-lambda";
 import { Construct } from "constructs";
 import { CONFIG_FILE, ENVIRONMENT, HANDLER } from "../../shared/service.ts";
 import { acknowledge } from "../acknowledge.ts";
-import type { DeployedCluster, Deployment } from "../deployment.ts";
 import type { FunctionSizes } from "../sizes.ts";
 import { functionCode } from "./function-code.ts";
 import type { FunctionName } from "./function-code.ts";
 import { keptLog } from "./kept-log.ts";
-import type { Network } from "./network.ts";
+import type { NetworkPlacement } from "./network.ts";
+import type { ServiceContext } from "./service-context.ts";
 
 export interface BackupFunctionProps {
-  readonly deployment: Deployment;
-  readonly cluster: DeployedCluster;
+  readonly context: ServiceContext;
   readonly name: FunctionName;
   readonly sizes: FunctionSizes;
   readonly role: Role;
-  readonly network: Network | undefined;
+  readonly network: NetworkPlacement | undefined;
 }
 
 /** One of the functions of a cluster, with its log. */
 export class BackupFunction extends Construct {
   readonly function: LambdaFunction;
 
-  constructor(scope: Construct, id: string, { deployment, cluster, name, sizes, role, network }: BackupFunctionProps) {
+  constructor(scope: Construct, id: string, { context, name, sizes, role, network }: BackupFunctionProps) {
     super(scope, id);
-    const logGroup = keptLog(this, "Log", `/${deployment.service.name}/${cluster.name}/${name}`, deployment.service);
+    const { serviceName, cluster, configuration } = context;
+    const logGroup = keptLog(this, "Log", `/${serviceName}/${cluster}/${name}`, context);
     logGroup.grantWrite(role);
     if (network !== undefined) allowInterfaces(role);
     this.function = new LambdaFunction(this, "Function", {
-      description: `etcd-lifeboat: ${name} of ${cluster.name}`,
+      description: `etcd-lifeboat: ${name} of ${cluster}`,
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
-      code: functionCode(name, deployment),
+      code: functionCode(name, configuration),
       handler: HANDLER,
-      environment: { [ENVIRONMENT.config]: CONFIG_FILE, [ENVIRONMENT.service]: deployment.service.name },
+      environment: { [ENVIRONMENT.config]: CONFIG_FILE, [ENVIRONMENT.service]: serviceName },
       memorySize: sizes.memoryMiB,
       ephemeralStorageSize: Size.mebibytes(sizes.storageMiB),
       timeout: Duration.seconds(sizes.seconds),
       role,
       logGroup,
-      ...(network === undefined
-        ? {}
-        : { vpc: network.vpc, vpcSubnets: { subnets: [...network.subnets] }, securityGroups: [network.securityGroup] }),
+      ...(network === undefined ? {} : inVpc(network)),
     });
     // The policy is not part of the role: without this the function could run, or its network interface be made, before it may.
     this.function.node.addDependency(role);
   }
+}
+
+function inVpc({ vpc, vpcSubnets, securityGroup }: NetworkPlacement): Pick<FunctionProps, "vpc" | "vpcSubnets" | "securityGroups"> {
+  return { vpc, securityGroups: [securityGroup], ...(vpcSubnets === undefined ? {} : { vpcSubnets }) };
 }
 
 /** What Lambda does in the role's name in a VPC. https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions */

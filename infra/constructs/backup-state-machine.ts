@@ -1,19 +1,16 @@
 import { Aws, Stack } from "aws-cdk-lib";
-import { PolicyStatement } from "aws-cdk-lib/aws-iam";
+import type { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import { DefinitionBody, LogLevel, StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
 import { stateMachineName } from "../../shared/service.ts";
 import { acknowledge } from "../acknowledge.ts";
 import { definitionOf } from "../definition.ts";
 import type { Step } from "../definition.ts";
-import type { DeployedCluster, Deployment } from "../deployment.ts";
 import { keptLog } from "./kept-log.ts";
-import type { Notices } from "./notices.ts";
+import type { ServiceContext } from "./service-context.ts";
 
 export interface BackupStateMachineProps {
-  readonly deployment: Deployment;
-  readonly cluster: DeployedCluster;
-  readonly notices: Notices;
+  readonly context: ServiceContext;
   readonly backup: Step;
   readonly verify: Step;
   /** What it must be allowed to do to start the steps. */
@@ -24,24 +21,24 @@ export interface BackupStateMachineProps {
 export class BackupStateMachine extends Construct {
   readonly stateMachine: StateMachine;
 
-  constructor(scope: Construct, id: string, { deployment, cluster, notices, backup, verify, starts }: BackupStateMachineProps) {
+  constructor(scope: Construct, id: string, { context, backup, verify, starts }: BackupStateMachineProps) {
     super(scope, id);
-    const { service } = deployment;
-    const name = stateMachineName(service.name, cluster.name);
+    const { serviceName, cluster, notifications, runbook } = context;
+    const name = stateMachineName(serviceName, cluster);
     const definition = definitionOf({
-      cluster: cluster.name,
+      cluster,
       partition: Aws.PARTITION,
-      topicArn: notices.topic.topicArn,
+      topicArn: notifications.topic.topicArn,
       backup,
       verify,
-      runbook: service.runbook,
+      runbook,
     });
     this.stateMachine = new StateMachine(this, "StateMachine", {
       stateMachineName: name,
       definitionBody: DefinitionBody.fromString(Stack.of(this).toJsonString(definition)),
       logs: {
         // By this prefix the policy that lets Step Functions write is shared, and does not reach its limit of size.
-        destination: keptLog(this, "Log", `/aws/vendedlogs/states/${name}`, service),
+        destination: keptLog(this, "Log", `/aws/vendedlogs/states/${name}`, context),
         level: LogLevel.ALL,
         // Inputs and outputs are BackupEvent and outcomes: no secret is in them.
         includeExecutionData: true,
@@ -49,10 +46,7 @@ export class BackupStateMachine extends Construct {
       tracingEnabled: true,
     });
     for (const statement of starts) this.stateMachine.addToRolePolicy(statement);
-    this.stateMachine.addToRolePolicy(new PolicyStatement({ actions: ["sns:Publish"], resources: [notices.topic.topicArn] }));
-    this.stateMachine.addToRolePolicy(
-      new PolicyStatement({ actions: ["kms:GenerateDataKey", "kms:Decrypt"], resources: [notices.topicKey.keyArn] }),
-    );
+    notifications.grantPublish(this.stateMachine);
     acknowledge(
       this.stateMachine.role,
       "AwsSolutions-IAM5[Resource::*]",

@@ -7,15 +7,14 @@ import { ENVIRONMENT, stateMachineName, TASK } from "../../shared/service.ts";
 import { acknowledge } from "../acknowledge.ts";
 import { eventOf } from "../definition.ts";
 import type { Step } from "../definition.ts";
-import type { DeployedCluster, Deployment } from "../deployment.ts";
 import type { TaskSizes } from "../sizes.ts";
 import type { StepName } from "./function-code.ts";
 import { keptLog } from "./kept-log.ts";
+import type { ServiceContext } from "./service-context.ts";
 import type { TaskHost } from "./task-host.ts";
 
 export interface BackupTaskProps {
-  readonly deployment: Deployment;
-  readonly cluster: DeployedCluster;
+  readonly context: ServiceContext;
   readonly name: StepName;
   readonly sizes: TaskSizes;
   readonly role: Role;
@@ -28,9 +27,9 @@ export class BackupTask extends Construct {
   /** What starts it must be allowed. */
   readonly starts: readonly PolicyStatement[];
 
-  constructor(scope: Construct, id: string, { deployment, cluster, name, sizes, role, host }: BackupTaskProps) {
+  constructor(scope: Construct, id: string, { context, name, sizes, role, host }: BackupTaskProps) {
     super(scope, id);
-    const { service } = deployment;
+    const { serviceName, cluster } = context;
     const definition = new FargateTaskDefinition(this, "Task", {
       cpu: sizes.cpu,
       memoryLimitMiB: sizes.memoryMiB,
@@ -40,10 +39,10 @@ export class BackupTask extends Construct {
     const container = definition.addContainer("lifeboat", {
       image: host.image,
       logging: LogDriver.awsLogs({
-        logGroup: keptLog(this, "Log", `/${service.name}/${cluster.name}/${name}`, service),
+        logGroup: keptLog(this, "Log", `/${serviceName}/${cluster}/${name}`, context),
         streamPrefix: name,
       }),
-      environment: { [ENVIRONMENT.service]: service.name, [TASK.step]: name, [TASK.seconds]: String(sizes.seconds) },
+      environment: { [ENVIRONMENT.service]: serviceName, [TASK.step]: name, [TASK.seconds]: String(sizes.seconds) },
     });
     acknowledge(
       definition,
@@ -56,7 +55,7 @@ export class BackupTask extends Construct {
     const stateMachine = Stack.of(this).formatArn({
       service: "states",
       resource: "stateMachine",
-      resourceName: stateMachineName(service.name, cluster.name),
+      resourceName: stateMachineName(serviceName, cluster),
       arnFormat: ArnFormat.COLON_RESOURCE_NAME,
     });
     role.addToPolicy(new PolicyStatement({ actions: ["states:SendTaskSuccess", "states:SendTaskFailure"], resources: [stateMachine] }));
@@ -68,6 +67,7 @@ export class BackupTask extends Construct {
         conditions: { StringEquals: { "iam:PassedToService": "ecs-tasks.amazonaws.com" } },
       }),
     ];
+    const { vpc, vpcSubnets, securityGroup } = host.network;
     this.step = {
       resource: `arn:${Aws.PARTITION}:states:::ecs:runTask.waitForTaskToken`,
       arguments: {
@@ -76,8 +76,8 @@ export class BackupTask extends Construct {
         LaunchType: "FARGATE",
         NetworkConfiguration: {
           AwsvpcConfiguration: {
-            Subnets: host.network.subnets.map(({ subnetId }) => subnetId),
-            SecurityGroups: [host.network.securityGroup.securityGroupId],
+            Subnets: vpc.selectSubnets(vpcSubnets).subnetIds,
+            SecurityGroups: [securityGroup.securityGroupId],
             AssignPublicIp: "DISABLED",
           },
         },

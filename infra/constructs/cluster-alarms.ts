@@ -5,18 +5,18 @@ import type { StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
 import { METRICS } from "../../shared/service.ts";
 import type { AlarmWindow } from "../alarm-window.ts";
-import type { DeployedCluster, Deployment } from "../deployment.ts";
+import type { ClusterPlan } from "../cluster-plan.ts";
 import { HEADINGS } from "../runbook.ts";
 import type { Heading } from "../runbook.ts";
 import { addAlarm } from "./alarm.ts";
 import type { LoudAlarmProps } from "./alarm.ts";
 import { lifeboatMetric } from "./lifeboat-metric.ts";
-import type { Notices } from "./notices.ts";
+import type { ServiceContext } from "./service-context.ts";
 
 export interface ClusterAlarmsProps {
-  readonly deployment: Deployment;
-  readonly cluster: DeployedCluster;
-  readonly notices: Notices;
+  readonly context: ServiceContext;
+  readonly plan: Pick<ClusterPlan, "silence" | "unverified">;
+  readonly hasReplicas: boolean;
   readonly stateMachine: StateMachine;
   /** How often the look at the store failed. */
   readonly checkFailures: IMetric;
@@ -38,20 +38,20 @@ export class ClusterAlarms extends Construct {
   constructor(scope: Construct, id: string, props: ClusterAlarmsProps) {
     super(scope, id);
     this.#props = props;
-    const { cluster, stateMachine } = props;
+    const { plan, stateMachine } = props;
 
     // What tells of absence rests on what AWS counts, and on a function that reads the store in a role of its own: whoever has the role of the backup can write any metric of ours into its log.
     this.#absent(
       "silent",
       (period) => stateMachine.metricStarted({ statistic: Stats.SUM, period }),
-      cluster.silence,
+      plan.silence,
       HEADINGS.silent,
       "no backup was started within the schedule's gap, window and grace",
     );
     this.#absent(
       "not-verified",
       (period) => stateMachine.metricSucceeded({ statistic: Stats.SUM, period }),
-      cluster.unverified,
+      plan.unverified,
       HEADINGS.notVerified,
       "no run ended with a verified backup within the schedule's gap, window, verification and grace",
     );
@@ -73,7 +73,7 @@ export class ClusterAlarms extends Construct {
       "a run took longer than all its attempts may",
     );
     this.#counted("unverifiable", METRICS.verifyFailed, HEADINGS.verifyFailed, "a backup could not be verified");
-    if (props.deployment.replicas.length > 0)
+    if (props.hasReplicas)
       this.#counted("replica", METRICS.replicaFailed, HEADINGS.replica, "a verified backup is not whole in every replica");
     this.#counted("unproven", METRICS.backupUnproven, HEADINGS.unproven, "too few members confirmed a backup");
     this.#counted("quarantined", METRICS.backupQuarantined, HEADINGS.quarantined, "a backup was kept in quarantine");
@@ -144,23 +144,22 @@ export class ClusterAlarms extends Construct {
   }
 
   #metric(metric: string, statistic: string, period: Duration): IMetric {
-    const { deployment, cluster } = this.#props;
-    return lifeboatMetric(deployment.service.name, cluster.name, metric, statistic, period);
+    const { serviceName, cluster } = this.#props.context;
+    return lifeboatMetric(serviceName, cluster, metric, statistic, period);
   }
 
   #common(
     name: string,
     heading: Heading,
     what: string,
-  ): Pick<LoudAlarmProps, "alarmName" | "what" | "heading" | "service" | "notices" | "evaluationPeriods"> {
-    const { deployment, cluster, notices } = this.#props;
-    const { service } = deployment;
+  ): Pick<LoudAlarmProps, "alarmName" | "what" | "heading" | "runbook" | "notifications" | "evaluationPeriods"> {
+    const { serviceName, cluster, runbook, notifications } = this.#props.context;
     return {
-      alarmName: `${service.name}-${cluster.name}-${name}`,
-      what: `${cluster.name}: ${what}`,
+      alarmName: `${serviceName}-${cluster}-${name}`,
+      what: `${cluster}: ${what}`,
       heading,
-      service,
-      notices,
+      runbook,
+      notifications,
       evaluationPeriods: 1,
     };
   }

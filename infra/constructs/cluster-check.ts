@@ -4,19 +4,17 @@ import type { IMetric } from "aws-cdk-lib/aws-cloudwatch";
 import { EventInvokeConfig } from "aws-cdk-lib/aws-lambda";
 import { Construct } from "constructs";
 import type { CheckEvent } from "../../shared/service.ts";
-import type { DeployedCluster, Deployment } from "../deployment.ts";
 import type { FunctionSizes } from "../sizes.ts";
 import { BackupFunction } from "./backup-function.ts";
-import type { Notices } from "./notices.ts";
 import { checkRole } from "./roles.ts";
 import { ScheduledStart } from "./scheduled-start.ts";
-import type { SnapshotVault } from "./snapshot-vault.ts";
+import type { ServiceContext } from "./service-context.ts";
+import type { ISnapshotVault } from "./vault.ts";
 
 export interface ClusterCheckProps {
-  readonly deployment: Deployment;
-  readonly cluster: DeployedCluster;
-  readonly vault: SnapshotVault;
-  readonly notices: Notices;
+  readonly context: ServiceContext;
+  readonly checkMinutes: number;
+  readonly vault: ISnapshotVault;
 }
 
 /** It reads some documents of a few KiB. */
@@ -31,12 +29,12 @@ export class ClusterCheck extends Construct {
   /** How often it failed in a time in which it runs twice; there is no value where it did not run. */
   readonly failures: IMetric;
 
-  constructor(scope: Construct, id: string, { deployment, cluster, vault, notices }: ClusterCheckProps) {
+  constructor(scope: Construct, id: string, { context, checkMinutes, vault }: ClusterCheckProps) {
     super(scope, id);
-    const role = checkRole(this, "Role", { deployment, cluster, vault, service: "lambda.amazonaws.com" });
+    const { cluster, notifications } = context;
+    const role = checkRole(this, "Role", { cluster, vault, service: "lambda.amazonaws.com" });
     const { function: made } = new BackupFunction(this, "Check", {
-      deployment,
-      cluster,
+      context,
       name: "check",
       sizes: SIZES,
       role,
@@ -44,10 +42,9 @@ export class ClusterCheck extends Construct {
     });
     // Each failure is told once, and the next look comes by itself.
     new EventInvokeConfig(this, "Once", { function: made, retryAttempts: 0 });
-    const input: CheckEvent = { cluster: cluster.name };
-    const { checkMinutes } = cluster;
+    const input: CheckEvent = { cluster };
     new ScheduledStart(this, "Start", {
-      description: `etcd-lifeboat: check of ${cluster.name}`,
+      description: `etcd-lifeboat: check of ${cluster}`,
       schedule: {
         expression: `rate(${checkMinutes} minutes)`,
         timeZone: "UTC",
@@ -55,7 +52,7 @@ export class ClusterCheck extends Construct {
       },
       flexibleMinutes: 0,
       target: { arn: made.functionArn, action: "lambda:InvokeFunction", input },
-      notices,
+      notifications,
     });
     this.failures = made.metricErrors({ statistic: Stats.SUM, period: Duration.minutes(2 * checkMinutes) });
   }

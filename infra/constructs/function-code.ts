@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AssetHashType, AssetStaging, DockerImage } from "aws-cdk-lib";
 import type { BundlingOptions } from "aws-cdk-lib";
@@ -8,7 +8,7 @@ import { Code } from "aws-cdk-lib/aws-lambda";
 import type { Construct } from "constructs";
 import { LifeboatError } from "../../shared/errors.ts";
 import { BUNDLES, CONFIG_FILE } from "../../shared/service.ts";
-import type { Deployment } from "../deployment.ts";
+import type { Configuration } from "../deployment.ts";
 
 export type FunctionName = "backup" | "verify" | "check";
 /** Those that the state machine runs, as functions or as tasks. */
@@ -17,15 +17,15 @@ export type StepName = Exclude<FunctionName, "check">;
 /**
  * The code of a function: its bundle, lifeboat.yaml as it is, and the certificates of authorities that this names. Throws `input/not-found` where there is no bundle.
  */
-export function functionCode(name: FunctionName, deployment: Deployment): Code {
+export function functionCode(name: FunctionName, configuration: Configuration): Code {
   const bundle = bundleOf(name);
-  return Code.fromAsset(bundle, { assetHashType: AssetHashType.OUTPUT, bundling: copying(bundle, deployment) });
+  return Code.fromAsset(bundle, { assetHashType: AssetHashType.OUTPUT, bundling: copying(bundle, configuration) });
 }
 
 /** The folder of an image that runs both as tasks, with `dockerfile`; nothing of Docker is needed before it is deployed. */
-export function imageFolder(scope: Construct, id: string, deployment: Deployment, dockerfile: string): string {
+export function imageFolder(scope: Construct, id: string, configuration: Configuration, dockerfile: string): string {
   const bundle = bundleOf("task");
-  const bundling = copying(bundle, deployment, (folder) => writeFileSync(join(folder, "Dockerfile"), dockerfile));
+  const bundling = copying(bundle, configuration, (folder) => writeFileSync(join(folder, "Dockerfile"), dockerfile));
   return new AssetStaging(scope, id, { sourcePath: bundle, assetHashType: AssetHashType.OUTPUT, bundling }).absoluteStagedPath;
 }
 
@@ -37,7 +37,7 @@ function bundleOf(name: FunctionName | "task"): string {
   });
 }
 
-function copying(bundle: string, { loaded, path, authorities }: Deployment, addTo?: (folder: string) => void): BundlingOptions {
+function copying(bundle: string, { path, authorities }: Configuration, addTo?: (folder: string) => void): BundlingOptions {
   return {
     // Never fetched, since files can be copied without it.
     image: DockerImage.fromRegistry("not-used"),
@@ -47,7 +47,7 @@ function copying(bundle: string, { loaded, path, authorities }: Deployment, addT
       tryBundle(folder) {
         cpSync(bundle, folder, { recursive: true });
         cpSync(path, join(folder, CONFIG_FILE));
-        for (const file of authorities) cpSync(join(loaded.directory, file), join(folder, file));
+        for (const file of authorities) cpSync(join(dirname(path), file), join(folder, file));
         addTo?.(folder);
         return true;
       },

@@ -2,7 +2,7 @@ import { Aws } from "aws-cdk-lib";
 import { Policy, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { CfnSchedule } from "aws-cdk-lib/aws-scheduler";
 import { Construct } from "constructs";
-import type { Notices } from "./notices.ts";
+import type { Notifications } from "./notifications.ts";
 
 export interface ScheduledStartProps {
   readonly description: string;
@@ -12,7 +12,7 @@ export interface ScheduledStartProps {
   readonly flexibleMinutes: number;
   /** What is started, by which action, and with which input. */
   readonly target: { readonly arn: string; readonly action: string; readonly input: object };
-  readonly notices: Notices;
+  readonly notifications: Notifications;
 }
 
 /** A start that is late by more than this is for the next one to make good. */
@@ -23,7 +23,7 @@ const DELIVERIES = 10;
 
 /** Starts something at the times of a schedule, by a role that may do nothing else; a start that could not be delivered is kept in the queue. */
 export class ScheduledStart extends Construct {
-  constructor(scope: Construct, id: string, { description, schedule, flexibleMinutes, target, notices }: ScheduledStartProps) {
+  constructor(scope: Construct, id: string, { description, schedule, flexibleMinutes, target, notifications }: ScheduledStartProps) {
     super(scope, id);
     const role = new Role(this, "Role", {
       assumedBy: new ServicePrincipal("scheduler.amazonaws.com", { conditions: { StringEquals: { "aws:SourceAccount": Aws.ACCOUNT_ID } } }),
@@ -32,7 +32,7 @@ export class ScheduledStart extends Construct {
       roles: [role],
       statements: [
         new PolicyStatement({ actions: [target.action], resources: [target.arn] }),
-        new PolicyStatement({ actions: ["sqs:SendMessage"], resources: [notices.undelivered.queueArn] }),
+        new PolicyStatement({ actions: ["sqs:SendMessage"], resources: [notifications.undelivered.queueArn] }),
       ],
     });
     const made = new CfnSchedule(this, "Schedule", {
@@ -44,7 +44,7 @@ export class ScheduledStart extends Construct {
         arn: target.arn,
         roleArn: role.roleArn,
         input: JSON.stringify(target.input),
-        deadLetterConfig: { arn: notices.undelivered.queueArn },
+        deadLetterConfig: { arn: notifications.undelivered.queueArn },
         retryPolicy: {
           maximumEventAgeInSeconds: Math.max(LEAST_SECONDS, Math.min(LATEST_SECONDS, Math.floor(schedule.longestGapMs / 1000))),
           maximumRetryAttempts: DELIVERIES,

@@ -11,7 +11,6 @@ import {
 } from "aws-cdk-lib/aws-cloudwatch";
 import { Construct } from "constructs";
 import { METRICS } from "../../shared/service.ts";
-import type { Deployment } from "../deployment.ts";
 import { lifeboatMetric } from "./lifeboat-metric.ts";
 
 const WIDTH = 24;
@@ -19,39 +18,47 @@ const WIDTH = 24;
 const ALARMS_IN_A_WIDGET = 100;
 
 export interface ServiceDashboardProps {
-  readonly deployment: Deployment;
+  /** Begins the name of the dashboard: `SERVICE-backups`. */
+  readonly serviceName: string;
+  /** Names of the clusters. */
+  readonly clusters: readonly string[];
+  /** Names of the alarms whose state it shows. */
   readonly alarmNames: readonly string[];
+  /**
+   * Where docs/runbook.md is published.
+   *
+   * @default its path
+   */
+  readonly runbook?: string | undefined;
 }
 
 /** All clusters at a glance: what was committed, proven and verified in a day, what failed, and how large and slow it is. */
 export class ServiceDashboard extends Construct {
-  constructor(scope: Construct, id: string, { deployment, alarmNames }: ServiceDashboardProps) {
+  constructor(scope: Construct, id: string, { serviceName, clusters, alarmNames, runbook }: ServiceDashboardProps) {
     super(scope, id);
-    const { service, clusters } = deployment;
     const dashboard = new Dashboard(this, "Dashboard", {
-      dashboardName: `${service.name}-backups`,
+      dashboardName: `${serviceName}-backups`,
       defaultInterval: Duration.days(3),
       periodOverride: PeriodOverride.INHERIT,
     });
-    const names = clusters.map(({ name }) => name);
     const graph = (title: string, metric: string, statistic: string): GraphWidget =>
       new GraphWidget({
         title,
         width: WIDTH / 3,
-        left: names.map((name) => lifeboatMetric(service.name, name, metric, statistic, Duration.hours(1), name)),
+        left: clusters.map((name) => lifeboatMetric(serviceName, name, metric, statistic, Duration.hours(1), name)),
       });
     const day = (title: string, metric: string): SingleValueWidget =>
       new SingleValueWidget({
         title,
         width: WIDTH / 3,
         setPeriodToTimeRange: false,
-        metrics: names.map((name) => lifeboatMetric(service.name, name, metric, Stats.SUM, Duration.days(1), name)),
+        metrics: clusters.map((name) => lifeboatMetric(serviceName, name, metric, Stats.SUM, Duration.days(1), name)),
       });
     dashboard.addWidgets(
       new TextWidget({
         width: WIDTH,
         height: 2,
-        markdown: `# etcd backups\nAlarms begin with \`${service.name}-\`; what each means is in ${service.runbook ?? "docs/runbook.md"}`,
+        markdown: `# etcd backups\nAlarms begin with \`${serviceName}-\`; what each means is in ${runbook ?? "docs/runbook.md"}`,
       }),
     );
     const alarms = alarmNames.map((name) => Alarm.fromAlarmName(this, name, name));

@@ -1,18 +1,44 @@
 import { Aws, Duration } from "aws-cdk-lib";
 import { AnyPrincipal, Effect, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
-import { BlockPublicAccess, Bucket, BucketEncryption, ObjectLockRetention, ObjectOwnership } from "aws-cdk-lib/aws-s3";
+import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from "aws-cdk-lib/aws-s3";
+import type { ObjectLockRetention } from "aws-cdk-lib/aws-s3";
 import { S3_SERVER_ACCESS_LOGS_USE_BUCKET_POLICY } from "aws-cdk-lib/cx-api";
 import { Construct } from "constructs";
 import { STORE_KEY } from "../../shared/documents/layout.ts";
-import { bucketKeyName } from "../deployment.ts";
-import type { Deployment } from "../deployment.ts";
 import { acknowledge } from "../acknowledge.ts";
 import { KEPT } from "./kept.ts";
 import { bucketKey, signingKey, wrappingKey } from "./vault-keys.ts";
+import type { KeyOrAlias } from "./vault-keys.ts";
+import type { ISnapshotVault, SigningKeys, SnapshotVaultAttributes } from "./vault.ts";
 
 export interface SnapshotVaultProps {
-  readonly deployment: Deployment;
+  /** The bucket's name: `store.bucket` of the configuration. */
+  readonly bucketName: string;
+  /**
+   * What the keys of all objects begin with: `store.prefix` of the configuration, ending in a slash.
+   *
+   * @default ""
+   */
+  readonly prefix?: string;
+  /**
+   * Locks each object for so long: `store.lock` of the configuration.
+   *
+   * @default the bucket can lock objects, and locks none by default
+   */
+  readonly objectLock?: ObjectLockRetention | undefined;
+  /** Encrypts the bucket at rest. Nothing else uses it: whoever writes to the bucket may decrypt by it, through S3. */
+  readonly bucketKey: KeyOrAlias;
+  /** Wraps the key of each snapshot: `keys.wrap` of the configuration. */
+  readonly wrappingKey: KeyOrAlias;
+  /**
+   * Wrapped earlier snapshots: `keys.retired` of the configuration.
+   *
+   * @default none
+   */
+  readonly retiredKeys?: readonly IKey[];
+  /** Sign, each for one purpose: `keys.sign` of the configuration. A key that is there must be ECC_NIST_P256. */
+  readonly signingKeys: Readonly<Record<keyof SigningKeys, KeyOrAlias>>;
 }
 
 /** Unfinished uploads of killed runs: the longest run takes hours, so after two days nobody comes back to them. */
@@ -21,35 +47,46 @@ const UNFINISHED_DAYS = 2;
 const ACCESS_LOG_DAYS = 400;
 
 /**
- * Where snapshots are kept: the bucket that the configuration names, the key that encrypts it at rest, the key that wraps each snapshot's own key, and a signing key
- * for each purpose. All of it stays when its stack is deleted.
+ * Where snapshots are kept: a bucket with versions and Object Lock, the key that encrypts it at rest, the key that wraps each snapshot's own key, and a signing key for
+ * each purpose. All of it stays when its stack is deleted.
  */
-export class SnapshotVault extends Construct {
+export class SnapshotVault extends Construct implements ISnapshotVault {
   readonly bucket: Bucket;
-  /** By the name in the configuration, so that other stacks need not ask this one for it. */
   readonly bucketArn: string;
+  readonly prefix: string;
+  readonly lockDays: number | undefined;
   readonly bucketKey: IKey;
   readonly wrappingKey: IKey;
-  readonly signingKeys: Readonly<Record<"snapshot" | "audit" | "bundle", IKey>>;
+  readonly retiredKeys: readonly IKey[];
+  readonly signingKeys: SigningKeys;
 
-  constructor(scope: Construct, id: string, { deployment }: SnapshotVaultProps) {
+  /** A vault that is there already: for a service in another app, or a second one over the same vault. */
+  static fromAttributes(attributes: SnapshotVaultAttributes): ISnapshotVault {
+    const { bucket, prefix = "", lockDays, retiredKeys = [] } = attributes;
+    return { ...attributes, prefix, lockDays, retiredKeys, bucketArn: bucket.bucketArn, bucketKey: bucket.encryptionKey };
+  }
+
+  constructor(scope: Construct, id: string, props: SnapshotVaultProps) {
     super(scope, id);
     // Else S3 would be let into the bucket of access logs by an ACL, which a bucket of one owner refuses.
     this.node.setContext(S3_SERVER_ACCESS_LOGS_USE_BUCKET_POLICY, true);
-    const { store, keys, service } = deployment;
-    this.bucketArn = `arn:${Aws.PARTITION}:s3:::${store.bucket}`;
-    this.bucketKey = bucketKey(this, "BucketKey", bucketKeyName(store, service));
-    this.wrappingKey = wrappingKey(this, "WrappingKey", keys.wrap);
+    const { bucketName, prefix = "", objectLock, signingKeys } = props;
+    this.bucketArn = `arn:${Aws.PARTITION}:s3:::${bucketName}`;
+    this.prefix = prefix;
+    this.lockDays = objectLock?.duration.toDays();
+    this.bucketKey = bucketKey(this, "BucketKey", props.bucketKey);
+    this.wrappingKey = wrappingKey(this, "WrappingKey", props.wrappingKey);
+    this.retiredKeys = props.retiredKeys ?? [];
     this.signingKeys = {
-      snapshot: signingKey(this, "SnapshotKey", keys.sign.snapshot, "snapshots: the role of the backup signs manifests"),
-      audit: signingKey(this, "AuditKey", keys.sign.audit, "countersignatures: the role of the verification signs what it has read back"),
-      bundle: signingKey(this, "BundleKey", keys.sign.bundle, "restore bundles: the only key that nodes trust"),
+      snapshot: signingKey(this, "SnapshotKey", signingKeys.snapshot, "snapshots: the role of the backup signs manifests"),
+      audit: signingKey(this, "AuditKey", signingKeys.audit, "countersignatures: the role of the verification signs what it has read back"),
+      bundle: signingKey(this, "BundleKey", signingKeys.bundle, "restore bundles: the only key that nodes trust"),
     };
     this.bucket = new Bucket(this, "Bucket", {
-      bucketName: store.bucket,
+      bucketName,
       versioned: true,
       objectLockEnabled: true,
-      ...(store.lock === undefined ? {} : { objectLockDefaultRetention: retention(store.lock) }),
+      ...(objectLock === undefined ? {} : { objectLockDefaultRetention: objectLock }),
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
       enforceSSL: true,
@@ -63,7 +100,7 @@ export class SnapshotVault extends Construct {
       removalPolicy: KEPT,
     });
     this.bucket.addToResourcePolicy(
-      writtenOnce([`${store.prefix}clusters/*`, `${store.prefix}${STORE_KEY}`].map((key) => this.bucket.arnForObjects(key))),
+      writtenOnce([`${prefix}clusters/*`, `${prefix}${STORE_KEY}`].map((key) => this.bucket.arnForObjects(key))),
     );
   }
 
@@ -95,8 +132,4 @@ function writtenOnce(objects: string[]): PolicyStatement {
     // The parts of an upload carry no condition; its completion, which makes the object, does.
     conditions: { Null: { "s3:if-none-match": "true" }, Bool: { "s3:ObjectCreationOperation": "true" } },
   });
-}
-
-function retention({ mode, days }: { readonly mode: "governance" | "compliance"; readonly days: number }): ObjectLockRetention {
-  return mode === "compliance" ? ObjectLockRetention.compliance(Duration.days(days)) : ObjectLockRetention.governance(Duration.days(days));
 }

@@ -2,9 +2,9 @@ import { Cluster, ContainerImage, ContainerInsights } from "aws-cdk-lib/aws-ecs"
 import { DockerImageAsset, Platform } from "aws-cdk-lib/aws-ecr-assets";
 import { Construct } from "constructs";
 import { ENVIRONMENT, CONFIG_FILE } from "../../shared/service.ts";
-import type { Deployment } from "../deployment.ts";
+import type { Configuration } from "../deployment.ts";
 import { imageFolder } from "./function-code.ts";
-import type { Network } from "./network.ts";
+import type { NetworkPlacement } from "./network.ts";
 
 /** Node 24, which runs the functions too, and the code of both; it copies files only, so it is built for arm64 on any machine. */
 const DOCKERFILE = `FROM node:24-bookworm-slim
@@ -16,23 +16,28 @@ CMD ["node", "index.mjs"]
 `;
 
 export interface TaskHostProps {
-  readonly deployment: Deployment;
-  readonly network: Network;
+  /** The configuration that the tasks carry. */
+  readonly configuration: Configuration;
+  /** Where the tasks run. */
+  readonly network: NetworkPlacement;
 }
 
 /** Where tasks run for the clusters whose backup does not fit into the 15 minutes of a function. */
 export class TaskHost extends Construct {
+  /** The ECS cluster, which runs tasks of Fargate. */
   readonly cluster: Cluster;
+  /** The code of the functions; Docker builds it when the app is deployed. */
   readonly image: ContainerImage;
-  readonly network: Network;
+  /** Where the tasks run. */
+  readonly network: NetworkPlacement;
 
-  constructor(scope: Construct, id: string, { deployment, network }: TaskHostProps) {
+  constructor(scope: Construct, id: string, { configuration, network }: TaskHostProps) {
     super(scope, id);
     this.network = network;
     this.cluster = new Cluster(this, "Cluster", { vpc: network.vpc, containerInsightsV2: ContainerInsights.ENABLED });
     this.image = ContainerImage.fromDockerImageAsset(
       new DockerImageAsset(this, "Image", {
-        directory: imageFolder(this, "Folder", deployment, DOCKERFILE),
+        directory: imageFolder(this, "Folder", configuration, DOCKERFILE),
         platform: Platform.LINUX_ARM64,
       }),
     );

@@ -208,26 +208,36 @@ replicas: [{ name: shelf, store: { kind: directory, path: ./shelf } }]`,
 });
 
 test("what follows from the configuration", async () => {
-  const { clusters, authorities } = await deploy({
+  const { clusters, configuration } = await deploy({
     SCHEDULE: "{ cron: '0 */4 * * *', timeZone: Europe/Berlin }",
     RPO: "1d",
     SERVICE: "{ databaseSize: 8GiB, flexibleWindow: 10m, grace: 30m }",
     TLS: "tls: { ca: file:pki/ca.pem, cert: 'secretsmanager:etcd/prod#cert', key: 'secretsmanager:etcd/prod#key' }",
     AUTH: "auth: { username: root, password: ssm:/etcd/password }",
   });
-  expect(authorities).toEqual(["pki/ca.pem"]);
+  expect(configuration).toEqual({ path: file, authorities: ["pki/ca.pem"], clusters: ["prod"] });
   expect(clusters).toEqual([
     {
       name: "prod",
-      sizes: { kind: "function", memoryMiB: 3538, storageMiB: 512, seconds: 507, startSeconds: 0 },
-      schedule: { expression: "cron(0 0,4,8,12,16,20 * * ? *)", timeZone: "Europe/Berlin", longestGapMs: 5 * 3_600_000 },
-      flexibleMinutes: 10,
-      // 5 h, 10 min, 507 s and 30 min.
-      silence: { periodSeconds: 300, periods: 70 },
-      // 507 s more.
-      unverified: { periodSeconds: 300, periods: 72 },
-      // At most once an hour.
-      checkMinutes: 60,
+      demands: {
+        schedule: { cron: "0 */4 * * *", timeZone: "Europe/Berlin" },
+        rpoMs: 24 * 3_600_000,
+        flexibleWindowMs: 10 * 60_000,
+        graceMs: 30 * 60_000,
+        databaseBytes: 8 * 2 ** 30,
+        megabytesPerSecond: 40,
+      },
+      plan: {
+        sizes: { kind: "function", memoryMiB: 3538, storageMiB: 512, seconds: 507, startSeconds: 0 },
+        schedule: { expression: "cron(0 0,4,8,12,16,20 * * ? *)", timeZone: "Europe/Berlin", longestGapMs: 5 * 3_600_000 },
+        flexibleMinutes: 10,
+        // 5 h, 10 min, 507 s and 30 min.
+        silence: { periodSeconds: 300, periods: 70 },
+        // 507 s more.
+        unverified: { periodSeconds: 300, periods: 72 },
+        // At most once an hour.
+        checkMinutes: 60,
+      },
       secrets: [
         { service: "secretsmanager", name: "etcd/prod", field: "cert" },
         { service: "secretsmanager", name: "etcd/prod", field: "key" },
@@ -235,4 +245,9 @@ test("what follows from the configuration", async () => {
       ],
     },
   ]);
+});
+
+test("a cluster for tasks is no matter for service.network where the app has a network of its own", async () => {
+  await writeFile(file, configText({ SERVICE: "{ databaseSize: 60GiB }", RPO: "1d" }));
+  await expect(readDeployment(file, { ownNetwork: true })).resolves.toMatchObject({ clusters: [{ plan: { sizes: { kind: "task" } } }] });
 });

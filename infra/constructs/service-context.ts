@@ -1,0 +1,15 @@
+import type { RetentionDays } from "aws-cdk-lib/aws-logs";
+import type { Configuration } from "../deployment.ts";
+import type { Notifications } from "./notifications.ts";
+
+/** What all parts of one cluster's backup have in common. */
+export interface ServiceContext {
+  /** Begins the names of logs, state machines and alarms. */
+  readonly serviceName: string;
+  readonly cluster: string;
+  readonly configuration: Configuration;
+  readonly notifications: Notifications;
+  /** Where docs/runbook.md is published; undefined for its path. */
+  readonly runbook: string | undefined;
+  readonly logRetention: RetentionDays;
+}

@@ -1,0 +1,127 @@
+import { Aws, Stack } from "aws-cdk-lib";
+import { Effect, PolicyStatement } from "aws-cdk-lib/aws-iam";
+import type { Construct } from "constructs";
+import { STORE_KEY } from "../../shared/documents/layout.ts";
+import type { ISnapshotVault, Replica, SigningKeys } from "./vault.ts";
+
+/** The kinds of objects below `clusters/CLUSTER/` (docs/format.md). */
+export type ObjectKind = "snapshots" | "data" | "verified" | "lineage" | "acceptances" | "custody";
+
+type Conditions = Record<string, Record<string, string>>;
+
+/** The statements that allow a role of `scope` something in the part of a vault that is one cluster's. What is not allowed is denied. */
+export class VaultAccess {
+  readonly #scope: Construct;
+  readonly #vault: ISnapshotVault;
+  readonly #cluster: string;
+
+  constructor(scope: Construct, vault: ISnapshotVault, cluster: string) {
+    this.#scope = scope;
+    this.#vault = vault;
+    this.#cluster = cluster;
+  }
+
+  /** Clusters know each other's names of objects: were the right bound to a prefix, S3 would answer for an absent object as for a forbidden one. */
+  list(): PolicyStatement {
+    return allow(["s3:ListBucket"], [this.#vault.bucketArn]);
+  }
+
+  /** Objects of these kinds, or all of the cluster, and what marks the store. */
+  read(kinds: readonly ObjectKind[] | "all"): PolicyStatement {
+    return allow(["s3:GetObject", "s3:GetObjectVersion"], [...this.#below(kinds), this.#marker()]);
+  }
+
+  /** Objects of these kinds. `marks`: also what marks the store, which the first backup puts, whichever cluster's that is. */
+  put(kinds: readonly ObjectKind[], { marks = false } = {}): PolicyStatement {
+    return allowPut(this.#vault.lockDays, [...this.#below(kinds), ...(marks ? [this.#marker()] : [])]);
+  }
+
+  /** What it takes to see that the bucket locks what is put. To shorten a lock would take s3:BypassGovernanceRetention. */
+  seeLocks(): readonly PolicyStatement[] {
+    if (this.#vault.lockDays === undefined) return [];
+    return [
+      allow(["s3:GetBucketObjectLockConfiguration"], [this.#vault.bucketArn]),
+      allow(["s3:GetObjectRetention"], [...this.#below("all"), this.#marker()]),
+    ];
+  }
+
+  /** Wraps the key of a snapshot. */
+  wrap(): PolicyStatement {
+    return allow(["kms:Encrypt"], [this.#vault.wrappingKey.keyArn], this.#context());
+  }
+
+  /** Opens what was wrapped for a snapshot of the cluster. */
+  unwrap(): PolicyStatement {
+    const { wrappingKey, retiredKeys } = this.#vault;
+    return allow(["kms:Decrypt"], [wrappingKey.keyArn, ...retiredKeys.map(({ keyArn }) => keyArn)], this.#context());
+  }
+
+  sign(purpose: keyof SigningKeys): PolicyStatement {
+    return allow(["kms:Sign", "kms:GetPublicKey"], [this.#vault.signingKeys[purpose].keyArn]);
+  }
+
+  /** The key of the bucket, through S3 alone. An upload in parts needs both actions, a download the second. */
+  bucketKey(...actions: readonly ("kms:GenerateDataKey" | "kms:Decrypt")[]): readonly PolicyStatement[] {
+    const { bucketKey } = this.#vault;
+    return bucketKey === undefined ? [] : [allow(actions, [bucketKey.keyArn], viaService("s3", Stack.of(this.#scope).region))];
+  }
+
+  /** Wraps the key of a snapshot for replicas as well. */
+  wrapForReplicas(replicas: readonly Replica[]): readonly PolicyStatement[] {
+    const keys = replicas.flatMap(({ wrappingKey }) => (wrappingKey === undefined ? [] : [wrappingKey.keyArn]));
+    return keys.length === 0 ? [] : [allow(["kms:Encrypt"], keys, this.#context())];
+  }
+
+  /** Fills a replica, and sees what is there. A bucket in another account must allow it as well. */
+  fill({ bucket, prefix = "", lockDays }: Replica): readonly PolicyStatement[] {
+    const { bucketArn, encryptionKey, env } = bucket;
+    const objects = [`${bucketArn}/${prefix}clusters/${this.#cluster}/*`, `${bucketArn}/${prefix}${STORE_KEY}`];
+    const isLocked = lockDays !== undefined;
+    return [
+      allow(["s3:ListBucket", ...(isLocked ? ["s3:GetBucketObjectLockConfiguration"] : [])], [bucketArn]),
+      allow(["s3:GetObject", "s3:GetObjectVersion", ...(isLocked ? ["s3:GetObjectRetention"] : [])], objects),
+      allowPut(lockDays, objects),
+      ...(encryptionKey === undefined
+        ? []
+        : [allow(["kms:GenerateDataKey", "kms:Decrypt"], [encryptionKey.keyArn], viaService("s3", env.region))]),
+    ];
+  }
+
+  #marker(): string {
+    return `${this.#vault.bucketArn}/${this.#vault.prefix}${STORE_KEY}`;
+  }
+
+  #below(kinds: readonly ObjectKind[] | "all"): readonly string[] {
+    const cluster = `${this.#vault.bucketArn}/${this.#vault.prefix}clusters/${this.#cluster}`;
+    return kinds === "all" ? [`${cluster}/*`] : kinds.map((kind) => `${cluster}/${kind}/*`);
+  }
+
+  /** Wrapped with the cluster's name, an identity opens for the role of that cluster alone. */
+  #context(): Conditions {
+    return { StringEquals: { "kms:EncryptionContext:cluster": this.#cluster } };
+  }
+}
+
+export function allow(actions: readonly string[], resources: readonly string[], conditions: Conditions = {}): PolicyStatement {
+  return new PolicyStatement({ effect: Effect.ALLOW, actions: [...actions], resources: [...resources], conditions });
+}
+
+/** That a key is used by this service of AWS in the role's name, and by nobody else. */
+export function viaService(service: string, region: string): Conditions {
+  return { StringEquals: { "kms:ViaService": `${service}.${region}.${Aws.URL_SUFFIX}` } };
+}
+
+/** A lock that is asked for by the day may last a moment longer than so many of them. */
+const ROUNDING_DAYS = 1;
+
+/**
+ * To put objects, and under a lock to lock them for as long as the configuration says: else whoever steals the role could fill the bucket with what nobody can remove for decades. "IfExists", since
+ * only a request with a retention has the key. https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
+ */
+function allowPut(lockDays: number | undefined, objects: readonly string[]): PolicyStatement {
+  const actions = ["s3:PutObject", "s3:AbortMultipartUpload"];
+  if (lockDays === undefined) return allow(actions, objects);
+  return allow([...actions, "s3:PutObjectRetention"], objects, {
+    NumericLessThanEqualsIfExists: { "s3:object-lock-remaining-retention-days": String(lockDays + ROUNDING_DAYS) },
+  });
+}
