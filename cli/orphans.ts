@@ -1,8 +1,10 @@
 import { parseDuration } from "../shared/config/durations.ts";
 import { LifeboatError } from "../shared/errors.ts";
-import { findOrphans, SWEEP_AFTER_MS, sweepOrphans } from "../shared/jobs/orphans.ts";
 import type { JsonDocument } from "../shared/contract/documents.ts";
-import type { Orphan } from "../shared/jobs/orphans.ts";
+import { findOrphans, SWEEP_AFTER_MS } from "../shared/jobs/orphans/find.ts";
+import type { Orphan, OrphanedData } from "../shared/jobs/orphans/find.ts";
+import { sweepOrphans } from "../shared/jobs/orphans/sweep.ts";
+import type { BlobLock } from "../shared/store/blob-store.ts";
 import { readUntil } from "../shared/store/read-until.ts";
 import { wire } from "../shared/wire/ports.ts";
 import type { Register } from "./command.ts";
@@ -17,7 +19,7 @@ export const registerOrphans: Register = (program, run) => {
     .summary("list what killed runs left, and sweep it")
     .description("List data that no manifest names and uploads that were never finished. Nothing uses them. With --sweep remove them.")
     .argument("[cluster]", "only this cluster's data (unfinished uploads belong to no cluster)")
-    .option("--sweep", "remove what is listed")
+    .option("--sweep", "remove what is listed, in all its versions; what is locked stays and is named")
     .option(
       "--older-than <duration>",
       "only what is older, such as 36h; what is younger may belong to a backup that still runs (default: 1d, or twice the longest total timeout)",
@@ -35,9 +37,25 @@ export const registerOrphans: Register = (program, run) => {
         const { signal } = session.console;
         const { orphans, unclear } = await findOrphans({ ...ports, blobs: readUntil(ports.blobs, signal) }, { cluster, olderThanMs });
         const swept = new Set<Orphan>();
-        if (options.sweep === true) await sweepOrphans(ports, orphans, (orphan) => swept.add(orphan), signal);
+        const locks = new Map<Orphan, BlobLock>(
+          orphans.flatMap((each) => (each.kind === "data" && each.lock !== undefined ? [[each, each.lock]] : [])),
+        );
+        const kept: { readonly key: string; readonly lock: BlobLock }[] = [];
+        if (options.sweep === true) {
+          const on = {
+            swept: (orphan: Orphan) => void swept.add(orphan),
+            locked: (orphan: OrphanedData, lock: BlobLock) => {
+              locks.set(orphan, lock);
+              kept.push({ key: orphan.key, lock });
+            },
+          };
+          await sweepOrphans(ports, orphans, on, signal);
+        }
         if (session.json) {
-          printJson(session.console, "orphans", { orphans: orphans.map((each) => toJson(each, swept.has(each))), unclear });
+          printJson(session.console, "orphans", {
+            orphans: orphans.map((each) => toJson(each, swept.has(each), locks.get(each))),
+            unclear,
+          });
         } else if (orphans.length === 0) {
           print(session.console, "no orphans");
         } else {
@@ -45,22 +63,41 @@ export const registerOrphans: Register = (program, run) => {
             each.kind === "data" ? each.key : `upload ${each.id}`,
             formatBytes(each.bytes),
             formatTime(each.modified),
-            swept.has(each) ? "swept" : "left",
+            swept.has(each) ? "swept" : describeState(locks.get(each)),
             each.reason,
           ]);
           print(session.console, formatTable(["ORPHAN", "SIZE", "SINCE", "", "WHY"], rows, { width: widthOf(session.console.stdout) }));
         }
         for (const { key, reason } of unclear) tell(session.console, `warning: ${key} is left alone, since it may be needed: ${reason}`);
-        return unclear.length > 0 ? 6 : 0;
+        for (const { key, lock } of kept) tell(session.console, `warning: ${key} was not removed: it is ${describeLock(lock)}`);
+        return unclear.length > 0 || kept.length > 0 ? 6 : 0;
       }),
     );
 };
 
-function toJson(orphan: Orphan, swept: boolean): JsonDocument<"orphans">["orphans"][number] {
+function describeState(lock: BlobLock | undefined): string {
+  return lock === undefined ? "left" : describeLock(lock);
+}
+
+function describeLock({ until, legalHold }: BlobLock): string {
+  if (legalHold) return "on legal hold";
+  return until === undefined ? "locked" : `locked until ${formatTime(until)}`;
+}
+
+function toJson(orphan: Orphan, swept: boolean, lock: BlobLock | undefined): JsonDocument<"orphans">["orphans"][number] {
   const { bytes, modified, reason } = orphan;
   const of =
     orphan.kind === "data"
-      ? { kind: orphan.kind, key: orphan.key, cluster: orphan.cluster, id: null }
-      : { kind: orphan.kind, key: null, cluster: null, id: orphan.id };
-  return { ...of, bytes, modified: modified.toISOString(), reason, swept };
+      ? { kind: orphan.kind, key: orphan.key, cluster: orphan.cluster, id: null, versions: orphan.versions.length }
+      : { kind: orphan.kind, key: null, cluster: null, id: orphan.id, versions: null };
+  return {
+    ...of,
+    bytes,
+    modified: modified.toISOString(),
+    reason,
+    swept,
+    locked: lock !== undefined,
+    lockedUntil: lock?.until?.toISOString() ?? null,
+    legalHold: lock?.legalHold === true,
+  };
 }

@@ -47,6 +47,8 @@ const RETRYABLE = {
   "store/other": false,
   "store/denied": false,
   "store/full": false,
+  "store/locked": false,
+  "store/no-locks": false,
   "store/failed": true,
   "keys/missing": false,
   "keys/denied": false,
@@ -71,6 +73,14 @@ export interface ErrorDetails {
   /** What the person does next: one sentence, lower case, no full stop. */
   readonly hint?: string;
   readonly cause?: unknown;
+  /** Of `store/locked`. */
+  readonly lock?: LockFacts;
+}
+
+/** Until when something is locked; undefined where nobody knows, or no time ends it. */
+interface LockFacts {
+  readonly until: Date | undefined;
+  readonly legalHold: boolean;
 }
 
 /** The one error of lifeboat. Its message names the thing at hand and never holds a secret. */
@@ -78,6 +88,8 @@ export class LifeboatError extends Error {
   readonly code: ErrorCode;
   readonly retryable: boolean;
   readonly hint: string | undefined;
+  /** Of `store/locked` alone. */
+  readonly lock: LockFacts | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(redact(message), details.cause === undefined ? undefined : { cause: details.cause });
@@ -85,6 +97,7 @@ export class LifeboatError extends Error {
     this.code = code;
     this.retryable = RETRYABLE[code];
     this.hint = details.hint === undefined ? undefined : redact(details.hint);
+    this.lock = details.lock;
   }
 }
 

@@ -37,6 +37,9 @@ export const custodySchema = z
         key: z.string().min(1),
         /** Of the object as it was there. That of an object which the record announces is not known yet. */
         digest: digest.optional(),
+        /** Its version, where the store has versions, and its size: of what is removed. */
+        version: z.string().min(1).optional(),
+        bytes: bytes.optional(),
       }),
     ),
     /** Digests of the sections of the configuration that matter (config/policy-digests.ts), as far as this run or one before it knew them. */
@@ -46,7 +49,7 @@ export const custodySchema = z
       reason: z.string().optional(),
       /** Of the error. */
       code: z.string().optional(),
-      /** The record whose announcement came to nothing, which this one explains. */
+      /** The record whose announcement came to nothing, which this one explains; or whose removal, and then of the subjects of this one. */
       of: z.int().positive().optional(),
       /** The newest good snapshot that the run found: its manifest. So each backup says that the one before was there. */
       seen: z.looseObject({ key: z.string().min(1), digest }).optional(),

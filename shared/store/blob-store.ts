@@ -18,6 +18,24 @@ export interface PutReceipt {
   readonly version?: string;
 }
 
+/** One version of an object, as `listVersions` shows it; in a store without versions the object itself. */
+export interface BlobVersion extends BlobInfo {
+  /** What `get`, `head`, `remove` and `extendLock` take to name it, and it alone; undefined where the store has no versions. S3 calls one from before there were versions "null". */
+  readonly version?: string;
+  /** Whether it is what stands under the key: for a delete marker, that nothing seems to. */
+  readonly isLatest: boolean;
+  /** A delete marker has no bytes, and hides the versions before it from `list`, `head` and `get`. */
+  readonly isDeleteMarker: boolean;
+}
+
+/** What keeps a version from being removed. */
+export interface BlobLock {
+  /** When its retention ends; undefined where only a legal hold keeps it, or the store does not say. */
+  readonly until: Date | undefined;
+  /** A person put it on hold, and only a person takes that away: it has no end. */
+  readonly legalHold: boolean;
+}
+
 /** A put that was begun and is not done: it still runs somewhere, or was left by a process that died. */
 export interface UnfinishedPut {
   readonly id: string;
@@ -45,12 +63,24 @@ export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface RemoveOptions {
+  /** As `listVersions` named it: this one alone. */
+  readonly version?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface Signalled {
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Keys are relative paths of segments from [A-Za-z0-9._@-] that do not begin with a dot, at most 255 bytes each and 512 in all; any other is a
  * `store/failed`, and so is a range that is none. No key is a folder of another: "a" and "a/b" do not stand side by side.
  *
- * Errors: `store/denied` (credentials, permissions), `store/full`, `store/failed` (all else; retryable), `store/exists`,
- * `verify/missing` (no such key), `interrupted` (the signal; its reason is the cause).
+ * A store may have versions: a put then adds one to those under the key, and each is there until it is removed by its name. Its versions may be locked against removal for a time (S3 Object Lock).
+ *
+ * Errors: `store/denied` (credentials, permissions), `store/full`, `store/failed` (all else; retryable), `store/exists`, `store/locked` (its `lock` says until when),
+ * `store/no-locks`, `verify/missing` (no such key), `interrupted` (the signal; its reason is the cause).
  */
 export interface BlobStore {
   /** For people: where this is. Holds no secret. */
@@ -78,13 +108,38 @@ export interface BlobStore {
   checksum(key: string, options?: ReadOptions): Promise<number>;
 
   /** Every object whose key begins with `prefix`, in ascending order of the key's UTF-8 bytes. Unfinished puts are not there. */
-  list(prefix: string, options?: { readonly signal?: AbortSignal | undefined }): AsyncIterable<BlobInfo>;
+  list(prefix: string, options?: Signalled): AsyncIterable<BlobInfo>;
 
-  /** Removes `key`; nothing happens where it is not there. A store with versions keeps the bytes, under their version, until its own rules end them. */
-  remove(key: string): Promise<void>;
+  /**
+   * The folders that `prefix` begins and that end at its next slash ("clusters/" gives "clusters/prod/"), in ascending order of their bytes, without a look at what is deeper.
+   * Each has an object, or had one: where all versions below it are hidden, or a file system keeps its folders, it may be given or not.
+   */
+  listFolders(prefix: string, options?: Signalled): AsyncIterable<string>;
+
+  /**
+   * Every version whose key begins with `prefix`, also what `list` does not show: those that a later one or a delete marker hides. Ascending by key as `list`; of one key the latest comes first. In constant memory.
+   * A store without versions has one of each key, without a `version`.
+   */
+  listVersions(prefix: string, options?: Signalled): AsyncIterable<BlobVersion>;
+
+  /**
+   * Removes for good the version that `version` names, or without one every version of `key` and what hides them. Nothing happens where it is not there. When the promise resolves it is gone, by the store's own answer. Throws
+   * `store/locked` for a version that is locked: it stays, and stands under its key as before. Without `version` the oldest go first, so that what stands there when one of them is refused is what stood there before.
+   * A lock is never bypassed, and no delete marker is left.
+   */
+  remove(key: string, options?: RemoveOptions): Promise<void>;
+
+  /** What keeps a version (without one: what stands under the key) from being removed; undefined where nothing does, or it is not there. */
+  lockOf(key: string, options?: ReadOptions): Promise<BlobLock | undefined>;
+
+  /**
+   * Locks a version (undefined: what stands under the key) at least until `until`, and gives the time until which it is locked. A lock that ends later already stays as it is: none is ever shortened, and its mode stays.
+   * Throws `store/no-locks` where the store has none, `verify/missing` where it is not there.
+   */
+  extendLock(key: string, version: string | undefined, until: Date, options?: Signalled): Promise<Date>;
 
   /** Puts of any process that are not done. */
-  listUnfinished(options?: { readonly signal?: AbortSignal | undefined }): AsyncIterable<UnfinishedPut>;
+  listUnfinished(options?: Signalled): AsyncIterable<UnfinishedPut>;
 
   /** Throws away what an unfinished put has brought; nothing happens where it is gone. A put that still runs then fails with `store/failed`. */
   removeUnfinished(id: string): Promise<void>;
@@ -93,11 +148,17 @@ export interface BlobStore {
   removeAbandoned(): Promise<number>;
 }
 
-/** The whole of a small object; `verify/size` where it is larger than `maxBytes`. */
-export async function readSmall(store: BlobStore, key: string, maxBytes: number, signal?: AbortSignal): Promise<Uint8Array> {
+/** The whole of a small object, or of one version of it; `verify/size` where it is larger than `maxBytes`. */
+export async function readSmall(
+  store: BlobStore,
+  key: string,
+  maxBytes: number,
+  signal?: AbortSignal,
+  version?: string,
+): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of store.get(key, { signal })) {
+  for await (const chunk of store.get(key, { signal, version })) {
     bytes += chunk.length;
     if (bytes > maxBytes) throw new LifeboatError("verify/size", `${key} in ${store.location} is larger than ${maxBytes} bytes`);
     chunks.push(chunk);

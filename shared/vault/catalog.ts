@@ -31,12 +31,12 @@ export function subjectOf({ manifest: { cluster, id }, digest }: FoundManifest):
 
 /** The names of the clusters that have anything in the store, in order. */
 export async function listClusters(blobs: BlobStore): Promise<string[]> {
-  const names = new Set<string>();
-  for await (const { key } of blobs.list(CLUSTERS_PREFIX)) {
-    const name = key.slice(CLUSTERS_PREFIX.length).split("/", 1)[0] ?? "";
-    if (isClusterName(name)) names.add(name);
+  const names: string[] = [];
+  for await (const folder of blobs.listFolders(CLUSTERS_PREFIX)) {
+    const name = folder.slice(CLUSTERS_PREFIX.length, -1);
+    if (isClusterName(name)) names.push(name);
   }
-  return [...names].toSorted();
+  return names.toSorted();
 }
 
 /** Whether the store has anything of a cluster. */

@@ -14,6 +14,13 @@ export type FoundDocument<K extends AnnouncedKind> =
   /** It is not believed. */
   | { readonly state: "bad"; readonly key: string; readonly error: LifeboatError };
 
+interface ReadDocumentOptions {
+  readonly maxBytes?: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Of the object, where it is not the one that stands there now. */
+  readonly version?: string | undefined;
+}
+
 /**
  * The document at `key`: signature, trust, witness and cluster checked; the rest of its place is for the caller to hold it against. Undefined where nothing stands there, such as what was removed since the
  * listing. Throws `store/...`.
@@ -23,10 +30,10 @@ export async function readDocument<K extends AnnouncedKind>(
   kind: K,
   cluster: string,
   key: string,
-  { maxBytes = MAX_DOCUMENT_BYTES, signal }: { readonly maxBytes?: number; readonly signal?: AbortSignal | undefined } = {},
+  { maxBytes = MAX_DOCUMENT_BYTES, signal, version }: ReadDocumentOptions = {},
 ): Promise<FoundDocument<K> | undefined> {
   try {
-    const bytes = await readSmall(vault.blobs, key, maxBytes, signal);
+    const bytes = await readSmall(vault.blobs, key, maxBytes, signal, version);
     // A manifest's place is for manifests: nothing of a later kind is put there.
     const later = kind === "snapshot" ? undefined : openLaterKind(bytes, vault.trusted, key);
     if (later !== undefined) return { state: "later", key, custody: later.custody, digest: digestOf(bytes) };

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { readManifest } from "../../shared/vault/catalog.ts";
 import { copySnapshot } from "../../shared/jobs/copy/snapshot.ts";
-import { sweepOrphans } from "../../shared/jobs/orphans.ts";
+import { sweepOrphans } from "../../shared/jobs/orphans/sweep.ts";
 import { verifyShallow } from "../../shared/jobs/verify/verify.ts";
 import { custodyKey, dataKey, manifestKey, verifiedKey } from "../../shared/documents/layout.ts";
 import type { Manifest } from "../../shared/documents/manifest.ts";
@@ -79,7 +79,11 @@ test("its own data is removed as ever", async () => {
 
 test("a sweep removes nothing but data", async () => {
   const key = custodyKey(CLUSTER, 1);
-  const orphan = { kind: "data", cluster: CLUSTER, key, bytes: 1, modified: vault.clock.now(), reason: "said so" } as const;
-  await expect(sweepOrphans(vault, [orphan], () => undefined)).rejects.toThrow("is no data object of prod");
+  const left = { bytes: 1, modified: vault.clock.now(), reason: "said so" };
+  const versions = await Array.fromAsync(vault.blobs.listVersions(key));
+  const orphan = { kind: "data", cluster: CLUSTER, key, versions, lock: undefined, ...left } as const;
+  await expect(sweepOrphans(vault, [orphan], { swept: () => undefined, locked: () => undefined })).rejects.toThrow(
+    "is no data object of prod",
+  );
   expect(vault.blobs.objects.has(key)).toBe(true);
 });

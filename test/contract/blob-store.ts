@@ -304,6 +304,36 @@ export function blobStoreContract(name: string, makeStore: () => Promise<StoreUn
       });
     });
 
+    describe("listFolders", () => {
+      const folders = async (prefix: string): Promise<readonly string[]> => collect(store.listFolders(prefix));
+
+      test("gives the folders below a prefix up to its next slash, each once and in order, and no object", async () => {
+        for (const key of ["a/1", "a/b/1", "a/b/c/1", "a/b-c/1", "a/b.c/1", "a/d", "a0/1", "b/1", "c"]) await store.put(key, once(key));
+        expect(await folders("")).toEqual(["a/", "a0/", "b/"]);
+        expect(await folders("a")).toEqual(["a/", "a0/"]);
+        expect(await folders("a/")).toEqual(["a/b-c/", "a/b.c/", "a/b/"]);
+        expect(await folders("a/b")).toEqual(["a/b-c/", "a/b.c/", "a/b/"]);
+        expect(await folders("a/b/")).toEqual(["a/b/c/"]);
+        for (const none of ["a/b/c/", "c", "c/", "a/d/", "nothing/here/"]) expect(await folders(none), none).toEqual([]);
+      });
+
+      test("gives each of a hundred and fifty, and may be left early", async () => {
+        const names = Array.from({ length: 150 }, (_, index) => `many/${String(index).padStart(4, "0")}/`);
+        for (const name of names) await store.put(`${name}x`, once("x"));
+        expect(await folders("many/")).toEqual(names);
+        for await (const folder of store.listFolders("many/")) {
+          expect(folder).toBe("many/0000/");
+          break;
+        }
+      });
+
+      test("does not begin where the signal has aborted, and refuses what is no prefix", async () => {
+        const failure = await failureOf(collect(store.listFolders("a/", { signal: AbortSignal.abort() })));
+        expect(failure).toMatchObject({ code: "interrupted" });
+        await expect(folders("../")).rejects.toMatchObject({ code: "store/failed", message: saying("is not a prefix that") });
+      });
+    });
+
     describe("remove", () => {
       test("takes the object away and leaves its neighbours", async () => {
         await store.put("a/1", once("1"));
@@ -350,6 +380,8 @@ export function blobStoreContract(name: string, makeStore: () => Promise<StoreUn
           await expect(store.head(key)).rejects.toMatchObject(refusal);
           await expect(store.checksum(key)).rejects.toMatchObject(refusal);
           await expect(store.remove(key)).rejects.toMatchObject(refusal);
+          await expect(store.lockOf(key)).rejects.toMatchObject(refusal);
+          await expect(store.extendLock(key, undefined, new Date(0))).rejects.toMatchObject(refusal);
           expect(await keys(store, "")).toEqual([]);
         },
       );

@@ -1,22 +1,36 @@
 import { describe, expect, test } from "vitest";
 import { LifeboatError } from "../../shared/errors.ts";
-import { blobStoreContract } from "../contract/blob-store.ts";
-import { failureOf, keys, once, text, watched } from "../support/blobs.ts";
+import { blobStoreContract, type StoreUnderTest } from "../contract/blob-store.ts";
+import { blobVersionsContract, unversionedContract, type VersionsUnderTest } from "../contract/blob-versions.ts";
+import { collect, failureOf, keys, once, text, watched } from "../support/blobs.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { MemoryBlobStore } from "./memory-blob-store.ts";
 import { saying } from "../support/matchers.ts";
 
-blobStoreContract("the memory double", () => {
-  const store = new MemoryBlobStore(new ManualClock());
+function underTest(versions: boolean): Promise<StoreUnderTest & VersionsUnderTest> {
+  const clock = new ManualClock();
+  const store = new MemoryBlobStore(clock, { versions });
   return Promise.resolve({
     store,
     aheadBytes: 0,
     unheardBytes: 1,
     written: () => Promise.resolve(store.receivedBytes),
     openReads: () => Promise.resolve(store.openReads),
+    now: () => clock.now(),
+    passed: (time) => Promise.resolve(clock.advance(time.getTime() - clock.now().getTime())),
+    hide: (key) => Promise.resolve(store.hide(key)),
+    hold: async (key, version, legalHold) => {
+      const until = (await store.lockOf(key, { version }))?.until;
+      store.setLock(key, version, { until, legalHold });
+    },
     close: () => Promise.resolve(),
   });
-});
+}
+
+blobStoreContract("the memory double", () => underTest(false));
+blobStoreContract("the memory double with versions", () => underTest(true));
+unversionedContract("the memory double", () => underTest(false));
+blobVersionsContract("the memory double with versions", () => underTest(true));
 
 describe("the memory double fails as it is told", () => {
   test("a put at byte N, once, for the keys that match", async () => {
@@ -108,8 +122,32 @@ describe("the memory double fails as it is told", () => {
     await expect(keys(store, "a/")).rejects.toMatchObject(injected);
     await expect(store.remove("a/k")).rejects.toMatchObject(injected);
     expect(store.objects.has("a/k")).toBe(true);
-    expect(store.calls).toEqual({ put: 1, get: 0, head: 1, checksum: 1, list: 1, remove: 1, listUnfinished: 0, removeUnfinished: 0 });
+    expect(store.calls).toMatchObject({ put: 1, get: 0, head: 1, checksum: 1, list: 1, remove: 1, listUnfinished: 0, removeUnfinished: 0 });
     expect(store.pendingFaults).toEqual([]);
+  });
+
+  test("what looks at versions, and what changes them", async () => {
+    const store = new MemoryBlobStore(new ManualClock(), { versions: true });
+    const { version } = await store.put("a/k", once("x"));
+    for (const call of ["listFolders", "listVersions", "lockOf", "extendLock"] as const)
+      store.inject({ call, key: /^a\//, fault: { kind: "error" } });
+    const until = new Date("2100-01-01");
+    for (const call of [
+      collect(store.listFolders("a/")),
+      collect(store.listVersions("a/")),
+      store.lockOf("a/k"),
+      store.extendLock("a/k", version, until),
+    ])
+      expect(await failureOf(call)).toMatchObject({ code: "store/failed", message: saying("(injected)") });
+    expect(await store.lockOf("a/k")).toBeUndefined();
+    store.inject({ call: "extendLock", key: /k/, fault: { kind: "lost-acknowledgement" } });
+    await expect(store.extendLock("a/k", version, until)).rejects.toMatchObject({ code: "store/failed" });
+    expect(await store.lockOf("a/k")).toEqual({ until, legalHold: false });
+    store.setLock("a/k", version, undefined);
+    await store.remove("a/k");
+    expect(store.calls).toMatchObject({ listFolders: 1, listVersions: 1, lockOf: 3, extendLock: 2, remove: 1 });
+    expect(store.pendingFaults).toEqual([]);
+    expect(() => new MemoryBlobStore(new ManualClock()).hide("k")).toThrow(TypeError);
   });
 
   test("and refuses what it does not know", async () => {

@@ -2,11 +2,37 @@ import { crc32 } from "node:zlib";
 import type { Clock } from "../../shared/clock.ts";
 import { LifeboatError } from "../../shared/errors.ts";
 import { requireKey, requirePrefix } from "../../shared/store/blob-key.ts";
-import type { BlobInfo, BlobStore, ByteRange, PutOptions, PutReceipt, ReadOptions, UnfinishedPut } from "../../shared/store/blob-store.ts";
+import type {
+  BlobInfo,
+  BlobLock,
+  BlobStore,
+  BlobVersion,
+  ByteRange,
+  PutOptions,
+  PutReceipt,
+  ReadOptions,
+  RemoveOptions,
+  UnfinishedPut,
+} from "../../shared/store/blob-store.ts";
 import { BodyReader, throwIfAborted, untilAborted } from "../../shared/store/body-reader.ts";
 import { requireRange } from "../../shared/store/byte-range.ts";
 
-export type StoreCall = "put" | "get" | "head" | "checksum" | "list" | "remove" | "listUnfinished" | "removeUnfinished";
+const CALLS = [
+  "put",
+  "get",
+  "head",
+  "checksum",
+  "list",
+  "listFolders",
+  "listVersions",
+  "remove",
+  "lockOf",
+  "extendLock",
+  "listUnfinished",
+  "removeUnfinished",
+] as const;
+
+export type StoreCall = (typeof CALLS)[number];
 
 /** What goes wrong in a call. */
 export type Fault =
@@ -16,12 +42,12 @@ export type Fault =
   | { readonly kind: "short-write"; readonly bytes: number }
   /** The call waits so long on the clock before it begins. */
   | { readonly kind: "delay"; readonly ms: number }
-  /** A put or remove takes effect, and the caller sees `store/failed`. */
+  /** A put, remove or lock takes effect, and the caller sees `store/failed`. */
   | { readonly kind: "lost-acknowledgement" };
 
 export interface Injected {
   readonly call: StoreCall;
-  /** Which keys (for `list`: which prefixes) it hits. */
+  /** Which keys (for a listing: which prefixes) it hits. */
   readonly key: RegExp;
   /** How many calls it hits: 1 unless told. */
   readonly times?: number;
@@ -29,10 +55,10 @@ export interface Injected {
 }
 
 const MEANT_FOR: Readonly<Record<Fault["kind"], readonly StoreCall[]>> = {
-  error: ["put", "get", "head", "checksum", "list", "remove", "listUnfinished", "removeUnfinished"],
+  error: CALLS,
   "short-write": ["put"],
-  delay: ["put", "get", "head", "checksum", "list", "remove"],
-  "lost-acknowledgement": ["put", "remove"],
+  delay: CALLS.filter((call) => !call.endsWith("Unfinished")),
+  "lost-acknowledgement": ["put", "remove", "extendLock"],
 };
 
 const CHUNK_BYTES = 256 * 1024;
@@ -40,9 +66,20 @@ const CHUNK_BYTES = 256 * 1024;
 interface Kept {
   readonly bytes: Uint8Array;
   readonly modified: Date;
+  /** Of a store with versions. What a test planted has none, and is called "null". */
+  readonly version?: string;
+  readonly lock?: BlobLock;
 }
 
-/** A BlobStore in memory that counts its calls and fails as it is told to. A fault or option that it does not know is a TypeError. */
+/** A version that a later one, or a delete marker, hides. */
+type Hidden = Kept & { readonly isDeleteMarker: boolean };
+
+export interface MemoryOptions {
+  /** Every put adds a version, and versions can be locked. False by default. */
+  readonly versions?: boolean;
+}
+
+/** A BlobStore in memory, with versions where it is told to, that counts its calls and fails as it is told to. A fault or option that it does not know is a TypeError. */
 export class MemoryBlobStore implements BlobStore {
   readonly location = "memory";
   /** Of all gets, as far as they were read. */
@@ -53,12 +90,20 @@ export class MemoryBlobStore implements BlobStore {
     head: 0,
     checksum: 0,
     list: 0,
+    listFolders: 0,
+    listVersions: 0,
     remove: 0,
+    lockOf: 0,
+    extendLock: 0,
     listUnfinished: 0,
     removeUnfinished: 0,
   };
-  /** What is there, for a test to look at and to tamper with. */
+  /** What is there and shown, for a test to look at and to tamper with. */
   readonly objects = new Map<string, Kept>();
+  readonly #hasVersions: boolean;
+  /** Of each key what is not shown, the newest last; a delete marker can only be the last, and then nothing is shown. */
+  readonly #hidden = new Map<string, Hidden[]>();
+  #versions = 0;
   /** Bytes that the put under way has taken. */
   receivedBytes = 0;
   /** Reads that were begun and neither ended nor left. */
@@ -68,8 +113,21 @@ export class MemoryBlobStore implements BlobStore {
   #begun = 0;
   #faults: { readonly injected: Injected; left: number }[] = [];
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, { versions = false }: MemoryOptions = {}) {
     this.#clock = clock;
+    this.#hasVersions = versions;
+  }
+
+  /** As somebody does who deletes without naming a version: a delete marker. */
+  hide(key: string): void {
+    if (!this.#hasVersions) throw new TypeError("this store has no versions");
+    this.#push(key);
+    this.#hiddenOf(key).push({ bytes: new Uint8Array(), modified: this.#clock.now(), version: this.#newVersion(), isDeleteMarker: true });
+  }
+
+  /** As a person puts a version on hold, or (`undefined`) takes every lock away, which no call of the store does. */
+  setLock(key: string, version: string | undefined, lock: BlobLock | undefined): void {
+    this.#change(key, version, ({ lock: _, ...kept }) => (lock === undefined ? kept : { ...kept, lock }));
   }
 
   inject(injected: Injected): void {
@@ -115,9 +173,11 @@ export class MemoryBlobStore implements BlobStore {
         throw new LifeboatError("store/exists", `${key} is already in ${this.location}`);
       const modified = this.#clock.now();
       const short = faults.find((fault) => fault.kind === "short-write");
-      this.objects.set(key, { bytes: short === undefined ? bytes : bytes.slice(0, short.bytes), modified });
+      const version = this.#hasVersions ? { version: this.#newVersion() } : {};
+      if (this.#hasVersions) this.#push(key);
+      this.objects.set(key, { bytes: short === undefined ? bytes : bytes.slice(0, short.bytes), modified, ...version });
       this.#loseAcknowledgement(faults, `put of ${key}`);
-      return { key, bytes: bytes.length };
+      return { key, bytes: bytes.length, ...version };
     } finally {
       this.#unfinished.delete(id);
       await reader.close();
@@ -136,7 +196,7 @@ export class MemoryBlobStore implements BlobStore {
     const failAt = error?.atByte ?? (error === undefined ? Infinity : 0);
     // Whether it is there is not known then.
     if (error !== undefined && failAt === 0) throw errorOf(error, `reading ${key}`);
-    const bytes = this.#require(key).bytes.subarray(range?.start ?? 0, range?.end);
+    const bytes = this.#require(key, options.version).bytes.subarray(range?.start ?? 0, range?.end);
     this.openReads += 1;
     try {
       for (let start = 0; start < Math.min(bytes.length, failAt); start += CHUNK_BYTES) {
@@ -151,12 +211,13 @@ export class MemoryBlobStore implements BlobStore {
     }
   }
 
-  async head(key: string): Promise<BlobInfo | undefined> {
+  async head(key: string, options: ReadOptions = {}): Promise<BlobInfo | undefined> {
     this.calls.head += 1;
+    requireKnown(options, ["version", "signal"]);
     requireKey(key, this.location);
-    await this.#failIfTold("head", key);
-    const kept = this.objects.get(key);
-    return kept === undefined ? undefined : { key, bytes: kept.bytes.length, modified: kept.modified };
+    await this.#failIfTold("head", key, options.signal);
+    const kept = this.#find(key, options.version);
+    return kept === undefined ? undefined : infoOf(key, kept);
   }
 
   async checksum(key: string, options: ReadOptions = {}): Promise<number> {
@@ -166,32 +227,66 @@ export class MemoryBlobStore implements BlobStore {
     requireKey(key, this.location);
     throwIfAborted(`reading ${key} in ${this.location}`, signal);
     await this.#failIfTold("checksum", key, signal);
-    return crc32(this.#require(key).bytes);
+    return crc32(this.#require(key, options.version).bytes);
   }
 
   async *list(prefix: string, options: Pick<ReadOptions, "signal"> = {}): AsyncGenerator<BlobInfo, void, undefined> {
-    this.calls.list += 1;
-    requireKnown(options, ["signal"]);
-    requirePrefix(prefix, this.location);
-    throwIfAborted(`listing ${this.location}`, options.signal);
-    await this.#failIfTold("list", prefix, options.signal);
-    const keys = [...this.objects.keys()]
-      .filter((key) => key.startsWith(prefix))
-      .toSorted((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)));
-    for (const key of keys) {
+    await this.#beginListing("list", prefix, options);
+    for (const key of sorted([...this.objects.keys()], prefix)) {
       const kept = this.objects.get(key);
       if (kept !== undefined) yield { key, bytes: kept.bytes.length, modified: kept.modified };
     }
   }
 
-  async remove(key: string): Promise<void> {
+  async *listFolders(prefix: string, options: Pick<ReadOptions, "signal"> = {}): AsyncGenerator<string, void, undefined> {
+    await this.#beginListing("listFolders", prefix, options);
+    const keys = sorted([...this.objects.keys()], prefix).filter((key) => key.includes("/", prefix.length));
+    yield* new Set(keys.map((key) => key.slice(0, key.indexOf("/", prefix.length) + 1)));
+  }
+
+  async *listVersions(prefix: string, options: Pick<ReadOptions, "signal"> = {}): AsyncGenerator<BlobVersion, void, undefined> {
+    await this.#beginListing("listVersions", prefix, options);
+    for (const key of sorted([...new Set([...this.objects.keys(), ...this.#hidden.keys()])], prefix)) yield* this.#versionsOf(key);
+  }
+
+  async remove(key: string, options: RemoveOptions = {}): Promise<void> {
     this.calls.remove += 1;
+    requireKnown(options, ["version", "signal"]);
     requireKey(key, this.location);
-    const faults = await this.#faultsOf("remove", key);
+    throwIfAborted(`remove of ${key} in ${this.location}`, options.signal);
+    const faults = await this.#faultsOf("remove", key, options.signal);
     const error = faults.find((fault) => fault.kind === "error");
     if (error !== undefined) throw errorOf(error, `remove of ${key}`);
-    this.objects.delete(key);
+    const { version } = options;
+    // The oldest first. In a store without versions there is one, whatever it is called.
+    for (const each of this.#versionsOf(key).toReversed())
+      if (version === undefined || !this.#hasVersions || each.version === version) this.#removeVersion(each);
     this.#loseAcknowledgement(faults, `remove of ${key}`);
+  }
+
+  async lockOf(key: string, options: ReadOptions = {}): Promise<BlobLock | undefined> {
+    this.calls.lockOf += 1;
+    requireKnown(options, ["version", "signal"]);
+    requireKey(key, this.location);
+    throwIfAborted(`the lock of ${key} in ${this.location}`, options.signal);
+    await this.#failIfTold("lockOf", key, options.signal);
+    return this.#lockOn(this.#find(key, options.version));
+  }
+
+  async extendLock(key: string, version: string | undefined, until: Date, options: Pick<ReadOptions, "signal"> = {}): Promise<Date> {
+    this.calls.extendLock += 1;
+    requireKnown(options, ["signal"]);
+    requireKey(key, this.location);
+    throwIfAborted(`a lock on ${key} in ${this.location}`, options.signal);
+    const faults = await this.#faultsOf("extendLock", key, options.signal);
+    const error = faults.find((fault) => fault.kind === "error");
+    if (error !== undefined) throw errorOf(error, `a lock on ${key}`);
+    if (!this.#hasVersions) throw new LifeboatError("store/no-locks", `${key} in ${this.location} cannot be locked: it has no locks`);
+    const { lock } = this.#require(key, version);
+    const end = lock?.until !== undefined && lock.until >= until ? lock.until : until;
+    this.#change(key, version, (kept) => ({ ...kept, lock: { until: end, legalHold: lock?.legalHold ?? false } }));
+    this.#loseAcknowledgement(faults, `a lock on ${key}`);
+    return end;
   }
 
   async *listUnfinished(): AsyncGenerator<UnfinishedPut, void, undefined> {
@@ -258,11 +353,102 @@ export class MemoryBlobStore implements BlobStore {
     }
   }
 
-  #require(key: string): Kept {
-    const kept = this.objects.get(key);
+  async #beginListing(call: "list" | "listFolders" | "listVersions", prefix: string, options: Pick<ReadOptions, "signal">): Promise<void> {
+    this.calls[call] += 1;
+    requireKnown(options, ["signal"]);
+    requirePrefix(prefix, this.location);
+    throwIfAborted(`listing ${this.location}`, options.signal);
+    await this.#failIfTold(call, prefix, options.signal);
+  }
+
+  #newVersion(): string {
+    this.#versions += 1;
+    return `v${this.#versions}`;
+  }
+
+  #hiddenOf(key: string): Hidden[] {
+    const hidden = this.#hidden.get(key) ?? [];
+    this.#hidden.set(key, hidden);
+    return hidden;
+  }
+
+  /** Hides what is shown. */
+  #push(key: string): void {
+    const shown = this.objects.get(key);
+    if (shown !== undefined) this.#hiddenOf(key).push({ ...shown, isDeleteMarker: false });
+    this.objects.delete(key);
+  }
+
+  /** The latest first. */
+  #versionsOf(key: string): readonly BlobVersion[] {
+    const shown = this.objects.get(key);
+    const all = [...(this.#hidden.get(key) ?? []), ...(shown === undefined ? [] : [{ ...shown, isDeleteMarker: false }])];
+    return all
+      .map((kept, index) => ({
+        ...infoOf(key, kept),
+        ...(this.#hasVersions ? { version: nameOf(kept) } : {}),
+        isLatest: index === all.length - 1,
+        isDeleteMarker: kept.isDeleteMarker,
+      }))
+      .toReversed();
+  }
+
+  #removeVersion({ key, version, isLatest }: BlobVersion): void {
+    const lock = this.#lockOn(this.#find(key, version));
+    if (lock !== undefined) {
+      const until = lock.legalHold ? "by a legal hold, which has no end" : `until ${lock.until?.toISOString()}`;
+      throw new LifeboatError("store/locked", `${key} (version ${version}) in ${this.location} is locked ${until}`, { lock });
+    }
+    const left = (this.#hidden.get(key) ?? []).filter((each) => nameOf(each) !== version);
+    if (isLatest) this.objects.delete(key);
+    const last = left.at(-1);
+    if (isLatest && last?.isDeleteMarker === false) {
+      const { isDeleteMarker: _, ...shown } = last;
+      left.pop();
+      this.objects.set(key, shown);
+    }
+    if (left.length === 0) this.#hidden.delete(key);
+    else this.#hidden.set(key, left);
+  }
+
+  #lockOn(kept: Kept | undefined): BlobLock | undefined {
+    const lock = kept?.lock;
+    if (lock === undefined) return undefined;
+    const until = lock.until !== undefined && lock.until > this.#clock.now() ? lock.until : undefined;
+    return until === undefined && !lock.legalHold ? undefined : { until, legalHold: lock.legalHold };
+  }
+
+  #change(key: string, version: string | undefined, change: (kept: Kept) => Kept): void {
+    const shown = this.objects.get(key);
+    if (shown !== undefined && (version === undefined || nameOf(shown) === version)) this.objects.set(key, change(shown));
+    const hidden = this.#hidden.get(key)?.map((each) => (nameOf(each) === version ? { ...each, ...change(each) } : each));
+    if (hidden !== undefined) this.#hidden.set(key, hidden);
+  }
+
+  #find(key: string, version: string | undefined): Kept | undefined {
+    const shown = this.objects.get(key);
+    if (version === undefined || !this.#hasVersions) return shown;
+    if (shown !== undefined && nameOf(shown) === version) return shown;
+    return this.#hidden.get(key)?.find((each) => nameOf(each) === version && !each.isDeleteMarker);
+  }
+
+  #require(key: string, version: string | undefined): Kept {
+    const kept = this.#find(key, version);
     if (kept === undefined) throw new LifeboatError("verify/missing", `${key} is not in ${this.location}`);
     return kept;
   }
+}
+
+function sorted(keys: readonly string[], prefix: string): readonly string[] {
+  return keys.filter((key) => key.startsWith(prefix)).toSorted((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)));
+}
+
+function infoOf(key: string, { bytes, modified, version }: Kept): BlobInfo {
+  return { key, bytes: bytes.length, modified, ...(version === undefined ? {} : { version }) };
+}
+
+function nameOf({ version = "null" }: Kept): string {
+  return version;
 }
 
 type ErrorFault = Extract<Fault, { kind: "error" }>;

@@ -10,7 +10,7 @@ import { copyToReplicas, replicasNeedAttention } from "../../shared/jobs/copy/to
 import { hasCopiedLog, verifyCustody } from "../../shared/jobs/audit/custody.ts";
 import { exportSnapshot } from "../../shared/jobs/inspect/export.ts";
 import { listSnapshots } from "../../shared/jobs/list.ts";
-import { findOrphans } from "../../shared/jobs/orphans.ts";
+import { findOrphans } from "../../shared/jobs/orphans/find.ts";
 import type { FoundManifest } from "../../shared/vault/catalog.ts";
 import { verifyDeep } from "../../shared/jobs/verify/verify.ts";
 import { LocalWrappingKey } from "../../shared/keys/local/local-wrapping-key.ts";

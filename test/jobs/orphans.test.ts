@@ -1,10 +1,14 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { findOrphans, sweepOrphans } from "../../shared/jobs/orphans.ts";
-import type { Orphan } from "../../shared/jobs/orphans.ts";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { LifeboatError } from "../../shared/errors.ts";
+import { findOrphans } from "../../shared/jobs/orphans/find.ts";
+import { sweepOrphans } from "../../shared/jobs/orphans/sweep.ts";
+import type { Orphan } from "../../shared/jobs/orphans/find.ts";
 import { dataKey, manifestKey } from "../../shared/documents/layout.ts";
-import { failureOf, keys as keysIn, once } from "../support/blobs.ts";
+import { digestOf, signDocument } from "../../shared/documents/signed-document.ts";
+import type { BlobLock, BlobVersion } from "../../shared/store/blob-store.ts";
+import { collect, failureOf, keys as keysIn, once } from "../support/blobs.ts";
 import { saying } from "../support/matchers.ts";
-import { backUp, CLUSTER, makeTestKeys, newVault, plant } from "../support/vaults.ts";
+import { backUp, CLUSTER, custodyOf, makeTestKeys, newVault, plant, sealedObject } from "../support/vaults.ts";
 import type { TestKeys, TestVault } from "../support/vaults.ts";
 
 const HOUR_MS = 3_600_000;
@@ -22,9 +26,22 @@ beforeEach(() => {
 const find = (olderThanMs = HOUR_MS, cluster?: string): ReturnType<typeof findOrphans> => findOrphans(vault, { olderThanMs, cluster });
 
 async function sweep(orphans: readonly Orphan[]): Promise<number> {
-  let swept = 0;
-  await sweepOrphans(vault, orphans, () => (swept += 1));
-  return swept;
+  const { swept, locked } = await sweepAll(orphans);
+  expect(locked).toEqual([]);
+  return swept.length;
+}
+
+/** What was told of: the keys of what is gone, and of what is locked with its lock. */
+async function sweepAll(
+  orphans: readonly Orphan[],
+): Promise<{ readonly swept: readonly string[]; readonly locked: readonly (readonly [string, BlobLock])[] }> {
+  const swept: string[] = [];
+  const locked: (readonly [string, BlobLock])[] = [];
+  await sweepOrphans(vault, orphans, {
+    swept: (orphan) => void swept.push(orphan.kind === "data" ? orphan.key : orphan.id),
+    locked: ({ key }, lock) => void locked.push([key, lock]),
+  });
+  return { swept, locked };
 }
 
 test("a store with good snapshots only has none, however old", async () => {
@@ -94,4 +111,122 @@ test("a sweep that fails tells so, and what was swept before stays swept", async
   vault.blobs.inject({ call: "remove", key: /b\.age$/, fault: { kind: "error" } });
   expect(await failureOf(sweep(orphans))).toMatchObject({ code: "store/failed" });
   expect((await find()).orphans).toHaveLength(1);
+});
+
+describe("in a store with versions", () => {
+  const key = dataKey(CLUSTER, "20260101T000000Z", "0000000a");
+  const versions = async (at: string): Promise<readonly BlobVersion[]> => collect(vault.blobs.listVersions(at));
+  const put = async (content: string): Promise<string | undefined> => (await vault.blobs.put(key, once(content))).version;
+  beforeEach(() => {
+    vault = newVault(keys, undefined, { versions: true });
+  });
+
+  test("all versions of an orphan are removed, and the record names each with what was in it", async () => {
+    const [first, second] = [await put("1"), await put("two")];
+    vault.clock.advance(2 * HOUR_MS);
+    const { orphans } = await find();
+    expect(orphans).toMatchObject([{ key, bytes: 4, lock: undefined, versions: [{ version: second }, { version: first }] }]);
+    expect(await sweepAll(orphans)).toEqual({ swept: [key], locked: [] });
+    expect(await versions(key)).toEqual([]);
+    expect(custodyOf(vault).at(-1)).toMatchObject({
+      event: "removed",
+      subjects: [
+        { key, version: first, digest: digestOf(Buffer.from("1")), bytes: 1 },
+        { key, version: second, digest: digestOf(Buffer.from("two")), bytes: 3 },
+      ],
+    });
+  });
+
+  test("what an older lifeboat swept, and only hid behind a delete marker, is found and removed", async () => {
+    await put("hidden");
+    vault.blobs.hide(key);
+    vault.clock.advance(2 * HOUR_MS);
+    expect(await keysIn(vault.blobs, "clusters/")).toEqual([]);
+    const { orphans } = await find(HOUR_MS, CLUSTER);
+    expect(orphans).toMatchObject([{ key, bytes: 6, versions: [{ isDeleteMarker: true }, { isDeleteMarker: false }] }]);
+    expect(await sweep(orphans)).toBe(1);
+    expect(await versions(key)).toEqual([]);
+  });
+
+  test("what is locked stays as it was, is named with its end, and no record tells of its removal", async () => {
+    const version = await put("locked");
+    const until = new Date("2027-01-01T00:00:00Z");
+    await vault.blobs.extendLock(key, version, until);
+    await put("newer");
+    vault.clock.advance(2 * HOUR_MS);
+    const before = await versions(key);
+    const { orphans } = await find();
+    expect(orphans).toMatchObject([{ key, lock: { until, legalHold: false } }]);
+    expect(await sweepAll(orphans)).toEqual({ swept: [], locked: [[key, { until, legalHold: false }]] });
+    expect(await versions(key)).toEqual(before);
+    expect(custodyOf(vault)).toEqual([]);
+    vault.clock.advance(until.getTime() - vault.clock.now().getTime());
+    expect(await sweepAll((await find()).orphans)).toEqual({ swept: [key], locked: [] });
+  });
+
+  test("a hold that comes between the record and the removal is told as well, and the log says what stays", async () => {
+    const [first, second] = [await put("1"), await put("two")];
+    vault.clock.advance(2 * HOUR_MS);
+    const { orphans } = await find();
+    const hold = { until: undefined, legalHold: true };
+    const remove = vault.blobs.remove.bind(vault.blobs);
+    vault.blobs.remove = async (at, options) => {
+      vault.blobs.setLock(key, second, hold);
+      return remove(at, options);
+    };
+    expect(await sweepAll(orphans)).toEqual({ swept: [], locked: [[key, hold]] });
+    expect(await versions(key)).toMatchObject([{ version: second }]);
+    const [removed, failed] = custodyOf(vault);
+    expect(removed).toMatchObject({ event: "removed", subjects: [{ version: first }, { version: second }] });
+    expect(failed).toMatchObject({
+      event: "failed",
+      subjects: [{ key, version: second, digest: digestOf(Buffer.from("two")) }],
+      details: { code: "store/locked", of: removed?.sequence },
+    });
+  });
+
+  test("a refusal for another reason ends the sweep, and the log says that it stays", async () => {
+    await put("1");
+    vault.clock.advance(2 * HOUR_MS);
+    const { orphans } = await find();
+    const error = new LifeboatError("store/denied", "no s3:DeleteObjectVersion");
+    vault.blobs.inject({ call: "remove", key: /./, fault: { kind: "error", error } });
+    vault.blobs.inject({ call: "lockOf", key: /./, fault: { kind: "error", error } });
+    expect(await failureOf(sweepAll(orphans))).toBe(error);
+    expect(custodyOf(vault).map(({ event, details }) => [event, details.code])).toEqual([
+      ["removed", undefined],
+      ["failed", "store/denied"],
+    ]);
+    expect(await versions(key)).toHaveLength(1);
+  });
+
+  test("a snapshot whose manifest somebody hid, or put another in the place of, keeps its data", async () => {
+    const hidden = (await backUp(vault)).manifest;
+    vault.clock.advance(HOUR_MS);
+    const replaced = (await backUp(vault)).manifest;
+    vault.blobs.hide(manifestKey(CLUSTER, hidden.id));
+    // As a stolen writer does: signed, for this very place, and naming other data of this snapshot.
+    const other = { ...sealedObject(replaced.stored), key: dataKey(CLUSTER, replaced.id, "0000000b") };
+    const forged = await signDocument(vault.keys, "snapshot", { ...replaced, stored: other });
+    await vault.blobs.put(
+      manifestKey(CLUSTER, replaced.id),
+      (async function* () {
+        yield forged.bytes;
+      })(),
+    );
+    vault.clock.advance(48 * HOUR_MS);
+    const { orphans, unclear } = await find();
+    expect(orphans).toEqual([]);
+    const data = [hidden, replaced].map(({ stored }) => sealedObject(stored).key);
+    expect(unclear).toEqual(data.map((each) => ({ key: each, reason: saying("somebody deleted or replaced that manifest") })));
+    // Nor is it swept where that was done after it was listed.
+    const left = { bytes: 1, modified: vault.clock.now(), reason: "no manifest names it" };
+    const listed = await Promise.all(
+      data.map(
+        async (each) => ({ kind: "data", cluster: CLUSTER, key: each, versions: await versions(each), lock: undefined, ...left }) as const,
+      ),
+    );
+    expect(await sweepAll(listed)).toEqual({ swept: [], locked: [] });
+    for (const each of data) expect(await vault.blobs.head(each)).toBeDefined();
+  });
 });

@@ -20,7 +20,7 @@ import type { DocumentOf, KindOfOneSigner, TrustedKeys, Unsigned } from "../../s
 import { newIdentity } from "../../shared/seal/age.ts";
 import { SealedStore } from "../../shared/store/sealed/sealed-store.ts";
 import { ManualClock } from "../doubles/manual-clock.ts";
-import { MemoryBlobStore } from "../doubles/memory-blob-store.ts";
+import { MemoryBlobStore, type MemoryOptions } from "../doubles/memory-blob-store.ts";
 import { RecordedProgress } from "../doubles/recorded-progress.ts";
 import { ScriptedEtcd } from "../doubles/scripted-etcd.ts";
 import { collect, keys as keysIn } from "./blobs.ts";
@@ -56,9 +56,9 @@ export interface TestVault extends Omit<BackupPorts, "etcd">, Pick<JudgePorts, "
   readonly progress: RecordedProgress;
 }
 
-export function newVault({ folder, ring, trusted, breakGlass }: TestKeys, start?: string): TestVault {
+export function newVault({ folder, ring, trusted, breakGlass }: TestKeys, start?: string, options: MemoryOptions = {}): TestVault {
   const clock = new ManualClock(start);
-  const blobs = new MemoryBlobStore(clock);
+  const blobs = new MemoryBlobStore(clock, options);
   return {
     blobs,
     clock,

@@ -7,7 +7,17 @@ import { LifeboatError } from "../../errors.ts";
 import { errnoOf, syncFolder } from "../../folders.ts";
 import { isDead, MARK, markInName } from "../../process-mark.ts";
 import { requireKey, requirePrefix } from "../blob-key.ts";
-import type { BlobInfo, BlobStore, ByteRange, PutOptions, PutReceipt, ReadOptions, UnfinishedPut } from "../blob-store.ts";
+import type {
+  BlobInfo,
+  BlobStore,
+  BlobVersion,
+  ByteRange,
+  PutOptions,
+  PutReceipt,
+  ReadOptions,
+  RemoveOptions,
+  UnfinishedPut,
+} from "../blob-store.ts";
 import { BodyReader, throwIfAborted } from "../body-reader.ts";
 import { requireRange } from "../byte-range.ts";
 import { diskError } from "./disk-errors.ts";
@@ -15,7 +25,7 @@ import { discard, INCOMING, publish, publishIfAbsent, receive, type Incoming } f
 import type { HeldFolder } from "./held-folder.ts";
 import { findObject, findPlace, makePlace, modesBelow, rootIsThere, split } from "./places.ts";
 import { readFile } from "./read-file.ts";
-import { walk } from "./walk.ts";
+import { foldersBelow, walk } from "./walk.ts";
 
 /** What #receive calls a file: the mark of its writer, and 32 random digits; an older lifeboat wrote only those. */
 const UNFINISHED_NAME = new RegExp(`^(?:(${MARK.source})-)?[0-9a-f]{32}$`);
@@ -114,14 +124,48 @@ export class DirectoryBlobStore implements BlobStore {
     }
   }
 
-  async remove(key: string): Promise<void> {
+  async *listFolders(prefix: string, { signal }: Pick<ReadOptions, "signal"> = {}): AsyncGenerator<string, void, undefined> {
+    requirePrefix(prefix, this.location);
+    const doing = `listing ${this.location}`;
+    throwIfAborted(doing, signal);
+    try {
+      if (!(await rootIsThere(this.#root))) return;
+      for (const folder of await foldersBelow(this.#root, prefix)) {
+        throwIfAborted(doing, signal);
+        yield folder;
+      }
+    } catch (error) {
+      throw diskError(error, `list the folders of ${prefix === "" ? "everything" : prefix}`, this.location);
+    }
+  }
+
+  /** A file has one version, which has no name. */
+  async *listVersions(prefix: string, options: Pick<ReadOptions, "signal"> = {}): AsyncGenerator<BlobVersion, void, undefined> {
+    for await (const info of this.list(prefix, options)) yield { ...info, isLatest: true, isDeleteMarker: false };
+  }
+
+  /** `version` is passed over: there is one only. */
+  async remove(key: string, { signal }: RemoveOptions = {}): Promise<void> {
     requireKey(key, this.location);
+    throwIfAborted(`remove of ${key} in ${this.location}`, signal);
     await this.#onDisk(`remove ${key}`, async () => {
       const object = await findObject(this.#root, key);
       if (object === undefined) return;
       await using folder = object.folder;
       await unlessGone(unlink(object.path));
       await syncFolder(folder.path);
+    });
+  }
+
+  /** A folder has no locks: whoever owns it may remove what is in it. */
+  async lockOf(key: string): Promise<undefined> {
+    requireKey(key, this.location);
+  }
+
+  async extendLock(key: string): Promise<never> {
+    requireKey(key, this.location);
+    throw new LifeboatError("store/no-locks", `${key} in ${this.location} cannot be locked: a folder has no locks`, {
+      hint: "keep a replica in a bucket with Object Lock: docs/cli.md, A bucket for the store",
     });
   }
 

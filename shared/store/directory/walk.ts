@@ -35,6 +35,25 @@ export async function* walk(root: string, prefix: string, at = ""): AsyncGenerat
   }
 }
 
+/** The folders that `prefix` begins, up to its next slash, in which a file with a key lies, ascending. */
+export async function foldersBelow(root: string, prefix: string): Promise<readonly string[]> {
+  let at = "";
+  for (;;) {
+    const folders = (await entriesOf(root, prefix, at)).filter(({ key }) => key.endsWith("/"));
+    const slash = prefix.indexOf("/", at.length);
+    if (slash < 0) return (await Promise.all(folders.map(async ({ key }) => ((await holdsObject(root, key)) ? [key] : [])))).flat();
+    // On the way to where the prefix ends, a link or a file ends it.
+    at = prefix.slice(0, slash + 1);
+    if (!folders.some(({ key }) => key === at)) return [];
+  }
+}
+
+/** Whether any file below a folder has a key: it is looked for no further than it takes. */
+async function holdsObject(root: string, folder: string): Promise<boolean> {
+  for await (const _ of walk(root, folder, folder)) return true;
+  return false;
+}
+
 async function entriesOf(root: string, prefix: string, at: string): Promise<readonly Entry[]> {
   const entries: Entry[] = [];
   for (const entry of await read(join(root, at))) {

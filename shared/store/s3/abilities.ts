@@ -3,7 +3,6 @@ import {
   CreateMultipartUploadCommand,
   DeleteObjectCommand,
   GetObjectLockConfigurationCommand,
-  GetObjectRetentionCommand,
   PutObjectCommand,
   PutObjectRetentionCommand,
 } from "@aws-sdk/client-s3";
@@ -11,6 +10,7 @@ import { isLifeboatError, LifeboatError } from "../../errors.ts";
 import type { PutReceipt } from "../blob-store.ts";
 import { versionOf, type Bucket } from "./bucket.ts";
 import { faultOf, isMissing, isNoSuchUpload, isPreconditionFailed } from "./errors.ts";
+import { retentionOf } from "./locks.ts";
 import type { OwnPut } from "./own-put.ts";
 
 /** What a store said that it does, and does not: each is looked at once in the life of a process, at the first put that relies on it. */
@@ -81,19 +81,15 @@ export class Abilities {
   /** Some stores take a retention with an upload and forget it: it is then set by itself. */
   async #requireRetention(put: OwnPut, { version }: PutReceipt): Promise<void> {
     const { client, retry, where, clock } = this.#bucket;
-    const object = { ...where, Key: put.target.Key, ...(version === undefined ? {} : { VersionId: version }) };
-    const hasNone = (error: unknown): boolean => faultOf(error).name === "NoSuchObjectLockConfiguration" || isMissing(error);
-    const read = new GetObjectRetentionCommand(object);
     try {
-      const { Retention } = await retry.call(`read the lock of ${put.key}`, (abortSignal) => client.send(read, { abortSignal }), {
-        except: hasNone,
-      });
-      if (Retention?.RetainUntilDate !== undefined && Retention.RetainUntilDate > clock.now()) return;
+      const retention = await retentionOf(this.#bucket, put.key, { version });
+      if (retention?.RetainUntilDate !== undefined && retention.RetainUntilDate > clock.now()) return;
     } catch (error) {
       // It was sent with the put, and a bucket with Object Lock was there.
       if (isLifeboatError(error, "store/denied")) return;
-      if (!hasNone(error)) throw error;
+      throw error;
     }
+    const object = { ...where, Key: put.target.Key, ...(version === undefined ? {} : { VersionId: version }) };
     const { ObjectLockMode: Mode, ObjectLockRetainUntilDate: RetainUntilDate } = put.properties;
     const write = new PutObjectRetentionCommand({ ...object, Retention: { Mode, RetainUntilDate } });
     await retry.call(`lock ${put.key}`, (abortSignal) => client.send(write, { abortSignal }));

@@ -44,7 +44,9 @@ export function crcFromBase64(text: string | undefined): number | undefined {
   return Buffer.from(text, "base64").readUInt32BE();
 }
 
-/** S3 calls the version of an object from before there were versions "null". */
+/** What S3 calls the version of an object from before there were versions, and of every object in a bucket without. */
+export const NULL_VERSION = "null";
+
 export function versionOf(answer: { readonly VersionId?: string | undefined }): { readonly version?: string } {
-  return answer.VersionId === undefined || answer.VersionId === "null" ? {} : { version: answer.VersionId };
+  return answer.VersionId === undefined || answer.VersionId === NULL_VERSION ? {} : { version: answer.VersionId };
 }

@@ -3,7 +3,7 @@ import { GetObjectCommand, type GetObjectCommandOutput } from "@aws-sdk/client-s
 import { LifeboatError } from "../../errors.ts";
 import type { ByteRange, ReadOptions } from "../blob-store.ts";
 import { throwIfAborted } from "../body-reader.ts";
-import type { Bucket } from "./bucket.ts";
+import { NULL_VERSION, versionOf, type Bucket } from "./bucket.ts";
 import { faultOf, isMissing, isPreconditionFailed, isTransient } from "./errors.ts";
 
 /** Of what was asked for. */
@@ -69,12 +69,14 @@ function cutShort(): Error {
 }
 
 async function ask(
-  { client, retry, where, settings, location }: Bucket,
-  { key, version, signal, missing }: Wanted,
+  bucket: Bucket,
+  wanted: Wanted,
   at: number,
   end: number,
   etag: string | undefined,
 ): Promise<GetObjectCommandOutput | "past the end"> {
+  const { client, retry, where, settings, location } = bucket;
+  const { key, version, signal, missing } = wanted;
   const isWhole = at === 0 && end === Infinity;
   const command = new GetObjectCommand({
     ...where,
@@ -89,6 +91,12 @@ async function ask(
     return await retry.call(`read ${key}`, (abortSignal) => client.send(command, { abortSignal }), { signal, except: isAnswer });
   } catch (error) {
     if (isPastTheEnd(error)) return "past the end";
+    // versitygw 1.8 lists the version so in a bucket without versions, and does not know it by that name.
+    if (version === NULL_VERSION && isMissing(error)) {
+      const answer = await ask(bucket, { ...wanted, version: undefined }, at, end, etag);
+      if (answer === "past the end" || versionOf(answer).version === undefined) return answer;
+      if (answer.Body instanceof Readable) answer.Body.destroy();
+    }
     if (isPreconditionFailed(error) || (etag !== undefined && isMissing(error)))
       throw new LifeboatError("store/failed", `${key} in ${location} was replaced or removed while it was read, at byte ${at}`, {
         hint: "something else writes to the store: find out what, then run lifeboat verify",

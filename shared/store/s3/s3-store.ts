@@ -1,22 +1,36 @@
-import { DeleteObjectCommand, HeadObjectCommand, ListObjectsV2Command, type HeadObjectCommandOutput } from "@aws-sdk/client-s3";
+import { HeadObjectCommand, type HeadObjectCommandOutput } from "@aws-sdk/client-s3";
 import { crc32 } from "node:zlib";
 import type { Clock, RandomBytes } from "../../clock.ts";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
-import { isKey, requireKey, requirePrefix } from "../blob-key.ts";
-import type { BlobInfo, BlobStore, ByteRange, PutOptions, PutReceipt, ReadOptions, UnfinishedPut } from "../blob-store.ts";
+import { requireKey, requirePrefix } from "../blob-key.ts";
+import type {
+  BlobInfo,
+  BlobLock,
+  BlobStore,
+  BlobVersion,
+  ByteRange,
+  PutOptions,
+  PutReceipt,
+  ReadOptions,
+  RemoveOptions,
+  UnfinishedPut,
+} from "../blob-store.ts";
 import { BodyReader, throwIfAborted } from "../body-reader.ts";
 import { requireRange } from "../byte-range.ts";
 import { Abilities } from "./abilities.ts";
 import { BodyParts } from "./body-parts.ts";
-import { bucketOf, crcFromBase64, versionOf, type Bucket } from "./bucket.ts";
+import { bucketOf, crcFromBase64, NULL_VERSION, versionOf, type Bucket } from "./bucket.ts";
 import { openClient } from "./client.ts";
 import { isMissing, isMissingVersion } from "./errors.ts";
+import { listFolders, listObjects } from "./list.ts";
+import { extendLock, lockOf } from "./locks.ts";
 import { OwnPut } from "./own-put.ts";
 import { putWhole } from "./put-whole.ts";
 import { readObject } from "./read.ts";
 import { DEFAULT_PACE, type S3Pace, type S3Settings } from "./settings.ts";
 import { abortUpload, listUploads } from "./unfinished.ts";
 import { Upload } from "./upload.ts";
+import { listVersions, removeAll, removeVersion } from "./versions.ts";
 
 /**
  * Objects in an S3 bucket, or a store that speaks like one. What fits into one part is put by one request, what does not by a multipart upload; both carry a CRC-32
@@ -85,37 +99,32 @@ export class S3BlobStore implements BlobStore {
 
   async *list(prefix: string, { signal }: Pick<ReadOptions, "signal"> = {}): AsyncGenerator<BlobInfo, void, undefined> {
     requirePrefix(prefix, this.location);
-    const { client, retry, where, settings } = this.#bucket;
-    let token: string | undefined;
-    let last = "";
-    do {
-      const command: ListObjectsV2Command = new ListObjectsV2Command({
-        ...where,
-        Prefix: settings.prefix + prefix,
-        ...(token === undefined ? {} : { ContinuationToken: token }),
-      });
-      const doing = `list ${prefix === "" ? "everything" : prefix}`;
-      const page = await retry.call(doing, (abortSignal) => client.send(command, { abortSignal }), { signal });
-      for (const { Key, Size, LastModified } of page.Contents ?? []) {
-        const key = Key?.slice(settings.prefix.length);
-        if (key === undefined || !isKey(key)) continue;
-        if (key < last) throw this.#unordered(last, key);
-        last = key;
-        yield { key, bytes: Size ?? 0, modified: LastModified ?? new Date(0) };
-      }
-      token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
-    } while (token !== undefined);
+    yield* listObjects(this.#bucket, prefix, signal);
   }
 
-  async remove(key: string): Promise<void> {
+  async *listFolders(prefix: string, { signal }: Pick<ReadOptions, "signal"> = {}): AsyncGenerator<string, void, undefined> {
+    requirePrefix(prefix, this.location);
+    yield* listFolders(this.#bucket, prefix, signal);
+  }
+
+  async *listVersions(prefix: string, { signal }: Pick<ReadOptions, "signal"> = {}): AsyncGenerator<BlobVersion, void, undefined> {
+    requirePrefix(prefix, this.location);
+    yield* listVersions(this.#bucket, prefix, signal);
+  }
+
+  async remove(key: string, { version, signal }: RemoveOptions = {}): Promise<void> {
     requireKey(key, this.location);
-    const { client, retry, where, settings } = this.#bucket;
-    const command = new DeleteObjectCommand({ ...where, Key: settings.prefix + key });
-    try {
-      await retry.call(`remove ${key}`, (abortSignal) => client.send(command, { abortSignal }), { except: isMissing });
-    } catch (error) {
-      if (!isMissing(error)) throw error;
-    }
+    await (version === undefined ? removeAll(this.#bucket, key, signal) : removeVersion(this.#bucket, key, version, signal));
+  }
+
+  async lockOf(key: string, options: ReadOptions = {}): Promise<BlobLock | undefined> {
+    requireKey(key, this.location);
+    return lockOf(this.#bucket, key, options);
+  }
+
+  async extendLock(key: string, version: string | undefined, until: Date, { signal }: Pick<ReadOptions, "signal"> = {}): Promise<Date> {
+    requireKey(key, this.location);
+    return extendLock(this.#bucket, key, version, until, signal);
   }
 
   listUnfinished({ signal }: Pick<ReadOptions, "signal"> = {}): AsyncIterable<UnfinishedPut> {
@@ -144,16 +153,12 @@ export class S3BlobStore implements BlobStore {
     try {
       return await retry.call(`look at ${key}`, (abortSignal) => client.send(command, { abortSignal }), { signal, except: isNone });
     } catch (error) {
-      if (isNone(error)) return undefined;
-      throw error;
+      if (!isNone(error)) throw error;
+      if (version !== NULL_VERSION) return undefined;
+      // versitygw 1.8 lists it so in a bucket without versions, and does not know it by that name.
+      const head = await this.#head(key, { signal });
+      return head === undefined || versionOf(head).version !== undefined ? undefined : head;
     }
-  }
-
-  /** S3's directory buckets do so, for one. */
-  #unordered(one: string, next: string): LifeboatError {
-    return new LifeboatError("store/failed", `${this.location} lists ${next} after ${one}: it does not keep the order of keys`, {
-      hint: "use a general purpose bucket",
-    });
   }
 
   #missing(key: string, cause?: unknown): LifeboatError {

@@ -28,7 +28,7 @@ export interface CustodyPorts {
   readonly configuration: (cluster: string) => Readonly<Record<string, string>>;
 }
 
-export type Subjects = readonly { readonly key: string; readonly digest?: string }[];
+export type Subjects = readonly { readonly key: string; readonly digest?: string; readonly version?: string; readonly bytes?: number }[];
 
 export interface CustodyDraft {
   readonly event: CustodyEvent;

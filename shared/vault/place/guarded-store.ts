@@ -3,7 +3,18 @@ import type { Clock } from "../../clock.ts";
 import { isLifeboatError } from "../../errors.ts";
 import type { KeyRing } from "../../keys/key-ring.ts";
 import type { TrustedKeys } from "../../documents/signed-document.ts";
-import type { BlobInfo, BlobStore, ByteRange, PutOptions, PutReceipt, ReadOptions, UnfinishedPut } from "../../store/blob-store.ts";
+import type {
+  BlobInfo,
+  BlobLock,
+  BlobStore,
+  BlobVersion,
+  ByteRange,
+  PutOptions,
+  PutReceipt,
+  ReadOptions,
+  RemoveOptions,
+  UnfinishedPut,
+} from "../../store/blob-store.ts";
 import { judgePlace } from "./judge-place.ts";
 import type { PlaceFacts } from "./judge-place.ts";
 import { markPlace, newMarker, readMarker } from "./marker.ts";
@@ -79,9 +90,29 @@ export class GuardedStore implements BlobStore {
     yield* this.#blobs.list(prefix, options);
   }
 
-  async remove(key: string): Promise<void> {
-    await this.#toRead();
-    return this.#blobs.remove(key);
+  async *listFolders(prefix: string, options?: Pick<ReadOptions, "signal">): AsyncGenerator<string, void, undefined> {
+    await this.#toRead(options?.signal);
+    yield* this.#blobs.listFolders(prefix, options);
+  }
+
+  async *listVersions(prefix: string, options?: Pick<ReadOptions, "signal">): AsyncGenerator<BlobVersion, void, undefined> {
+    await this.#toRead(options?.signal);
+    yield* this.#blobs.listVersions(prefix, options);
+  }
+
+  async remove(key: string, options?: RemoveOptions): Promise<void> {
+    await this.#toRead(options?.signal);
+    return this.#blobs.remove(key, options);
+  }
+
+  async lockOf(key: string, options?: ReadOptions): Promise<BlobLock | undefined> {
+    await this.#toRead(options?.signal);
+    return this.#blobs.lockOf(key, options);
+  }
+
+  async extendLock(key: string, version: string | undefined, until: Date, options?: Pick<ReadOptions, "signal">): Promise<Date> {
+    await this.#toRead(options?.signal);
+    return this.#blobs.extendLock(key, version, until, options);
   }
 
   async *listUnfinished(options?: Pick<ReadOptions, "signal">): AsyncGenerator<UnfinishedPut, void, undefined> {

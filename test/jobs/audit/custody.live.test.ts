@@ -2,7 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { appendRecord } from "../../../shared/vault/custody/append.ts";
 import { listCustody, verifyCustody } from "../../../shared/jobs/audit/custody.ts";
 import type { CustodyReport } from "../../../shared/jobs/audit/custody.ts";
-import { findOrphans, sweepOrphans } from "../../../shared/jobs/orphans.ts";
+import { findOrphans } from "../../../shared/jobs/orphans/find.ts";
+import { sweepOrphans } from "../../../shared/jobs/orphans/sweep.ts";
 import { verifyDeep } from "../../../shared/jobs/verify/verify.ts";
 import { custodyKey, lineageKey, manifestKey } from "../../../shared/documents/layout.ts";
 import type { CustodyReceipt } from "../../../shared/documents/parts.ts";
@@ -30,6 +31,7 @@ import type { TestKeys, TestVault } from "../../support/vaults.ts";
 
 const FIRST = manifestKey(CLUSTER, "20261121T100000Z");
 const SECOND = manifestKey(CLUSTER, "20261121T110000Z");
+const UNHEARD = { swept: (): void => undefined, locked: (): void => undefined };
 const COUNTERSIGNATURE = "clusters/prod/verified/20261121T110000Z-20261121T120000Z.json";
 
 let keys: TestKeys;
@@ -363,11 +365,14 @@ describe("the store", () => {
     await backUp(vault);
     expect(await findings()).toEqual([["custody/announced-absence", key]]);
     const { orphans } = await findOrphans(vault, { olderThanMs: 0 });
-    await sweepOrphans(vault, orphans, () => undefined);
+    await sweepOrphans(vault, orphans, UNHEARD);
     expect(orphans).toHaveLength(1);
+    const announced = custodyOf(vault)
+      .find(({ sequence }) => sequence === 5)
+      ?.subjects.find(({ digest }) => digest !== undefined);
     expect(custodyOf(vault).at(-1)).toMatchObject({
       event: "removed",
-      subjects: [{ key: saying("/data/20261121T120000Z-") }],
+      subjects: [{ key: saying("/data/20261121T120000Z-"), digest: announced?.digest, bytes: orphans[0]?.bytes }],
       details: { reason: "no manifest names it" },
       signer: { purpose: "audit" },
     });
@@ -461,9 +466,9 @@ describe("jobs tell the log", () => {
     vault.clock.advance(1000);
     const { orphans } = await findOrphans(vault, { olderThanMs: 0 });
     vault.blobs.inject({ call: "put", key: /custody/, fault: { kind: "error" } });
-    expect(await failureOf(sweepOrphans(vault, orphans, () => undefined))).toMatchObject({ code: "store/failed" });
+    expect(await failureOf(sweepOrphans(vault, orphans, UNHEARD))).toMatchObject({ code: "store/failed" });
     const distrusting = { ...vault, trusted: { ...vault.trusted, audit: [] } };
-    expect(await failureOf(sweepOrphans(distrusting, orphans, () => undefined))).toMatchObject({ code: "config/invalid" });
+    expect(await failureOf(sweepOrphans(distrusting, orphans, UNHEARD))).toMatchObject({ code: "config/invalid" });
     expect(vault.blobs.objects.has(data)).toBe(true);
   });
 });

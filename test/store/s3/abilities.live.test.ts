@@ -6,12 +6,13 @@ import {
   ListMultipartUploadsCommand,
   ListObjectVersionsCommand,
   PutObjectCommand,
+  PutObjectLockConfigurationCommand,
   type S3Client,
 } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startMiniStack, type MiniStack } from "../../../tools/lab/ministack.ts";
 import { startVersityGateway, type VersityGateway } from "../../../tools/lab/versitygw.ts";
-import { failureOf, inChunks, keys, once, read, text } from "../../support/blobs.ts";
+import { collect, failureOf, inChunks, keys, once, read, text } from "../../support/blobs.ts";
 import { saying } from "../../support/matchers.ts";
 import { faultProxy } from "./fault-proxy.ts";
 import { makeBucket, openStore, ownerOf, SMALL_PARTS, type S3Server } from "./s3-under-test.ts";
@@ -82,10 +83,30 @@ describe.each(["versitygw", "MiniStack"])("versions and locks on %s", (name) => 
       const removal = asOwner(server(), (owner) => owner.send(new DeleteObjectCommand({ Bucket: bucket, Key: key, VersionId })));
       expect(await failureOf(removal), key).toMatchObject({ name: "AccessDenied" });
     }
-    // What the store itself removes is hidden, and still there under its version.
-    await store.remove("large");
-    expect(await keys(store, "")).toEqual(["small"]);
-    expect(await store.head("large", { version: receipts[1]?.version })).toMatchObject({ bytes: LARGE.length });
+    // Nor by the store itself, which does not hide it either.
+    const refusal = { code: "store/locked", lock: { until: expect.any(Date) as unknown, legalHold: false } };
+    for (const options of [{}, { version: receipts[1]?.version }])
+      expect(await failureOf(store.remove("large", options))).toMatchObject(refusal);
+    expect(await keys(store, "")).toEqual(["large", "small"]);
+    expect(await collect(store.listVersions("large"))).toMatchObject([{ isLatest: true, isDeleteMarker: false }]);
+  });
+
+  test("what the bucket locks by itself is named as locked, also where the store shows no end of it", async () => {
+    const bucket = await makeBucket(server(), { lock: true });
+    const Rule = { DefaultRetention: { Mode: "GOVERNANCE" as const, Days: 1 } };
+    await asOwner(server(), (owner) =>
+      owner.send(
+        new PutObjectLockConfigurationCommand({ Bucket: bucket, ObjectLockConfiguration: { ObjectLockEnabled: "Enabled", Rule } }),
+      ),
+    );
+    const { store } = openStore(server(), bucket);
+    await store.put("k", once("x"));
+    expect(await failureOf(store.remove("k"))).toMatchObject({
+      code: "store/locked",
+      message: saying(name === "versitygw" ? "the store does not say until when" : "is locked until 20"),
+      hint: saying("try again after that"),
+    });
+    expect(await keys(store, "")).toEqual(["k"]);
   });
 
   test("a bucket without Object Lock is refused where the configuration asks for it, before a byte is taken", async () => {
@@ -176,9 +197,11 @@ test("the bucket's expected owner is sent with every call", async () => {
     throw new Error("over");
   })();
   await expect(store.put("broken", broken)).rejects.toThrow("over");
-  await store.remove("small");
+  expect(await failureOf(store.remove("small"))).toMatchObject({ code: "store/locked" });
+  expect(await collect(store.listFolders(""))).toEqual([]);
+  await store.extendLock("small", undefined, new Date(Date.now() + 3 * 86_400_000));
   expect(owners).toEqual(new Set(["000000000000"]));
-  expect(new Set(proxy.calls).size).toBeGreaterThanOrEqual(11);
+  expect(new Set(proxy.calls).size).toBeGreaterThanOrEqual(14);
 });
 
 test("an object that is replaced while it is read is never spliced", async () => {

@@ -1,12 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { Readable } from "node:stream";
 import { setImmediate } from "node:timers/promises";
-import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
+import { CreateBucketCommand, DeleteObjectCommand, PutObjectLegalHoldCommand, S3Client } from "@aws-sdk/client-s3";
 import { systemClock } from "../../../shared/system-clock.ts";
 import { openClient } from "../../../shared/store/s3/client.ts";
 import { S3BlobStore } from "../../../shared/store/s3/s3-store.ts";
 import { DEFAULT_PACE, type S3Pace, type S3Settings } from "../../../shared/store/s3/settings.ts";
+import { until } from "../../../tools/lab/until.ts";
 import type { StoreUnderTest } from "../../contract/blob-store.ts";
+import type { VersionsUnderTest } from "../../contract/blob-versions.ts";
 
 /** An S3 server that a test may use, and its owner's credentials. */
 export interface S3Server {
@@ -26,11 +28,24 @@ export interface OpenedStore {
 }
 
 /** A store on a bucket of `server`, whose reads can be counted. */
-export function openStore(server: S3Server, bucket: string, settings: Partial<S3Settings> = {}, pace: Partial<S3Pace> = {}): OpenedStore {
+export function openStore(
+  server: S3Server,
+  bucket: string,
+  settings: Partial<S3Settings> = {},
+  pace: Partial<S3Pace> = {},
+  pageKeys?: number,
+): OpenedStore {
   const all: S3Settings = { bucket, prefix: "", region: server.region, endpoint: server.endpoint, pathStyle: true, ...settings };
   const paced = { ...SMALL_PARTS, ...pace };
   const client = openClient(all, paced, () => Promise.resolve(server.credentials));
   let open = 0;
+  if (pageKeys !== undefined)
+    client.middlewareStack.add(
+      (next, { commandName = "" }) =>
+        (args) =>
+          next(/^ListObject/.test(commandName) ? { ...args, input: { MaxKeys: pageKeys, ...args.input } } : args),
+      { step: "initialize" },
+    );
   client.middlewareStack.add(
     (next, { commandName }) =>
       async (args) => {
@@ -61,9 +76,38 @@ export function ownerOf(server: S3Server): S3Client {
   return new S3Client({ endpoint: server.endpoint, region: server.region, credentials: server.credentials, forcePathStyle: true });
 }
 
+/** So few names come in one answer, that a suite sees several. */
+const PAGE_KEYS = 20;
+
+/** A store for the contract's suite of versions, on an empty bucket with Object Lock. */
+export function versionsUnderTest(server: S3Server, bucket: string, settings: Partial<S3Settings> = {}): VersionsUnderTest {
+  const { store, close } = openStore(server, bucket, settings, {}, PAGE_KEYS);
+  const owner = ownerOf(server);
+  const objectAt = (key: string): { Bucket: string; Key: string } => ({ Bucket: bucket, Key: (settings.prefix ?? "") + key });
+  return {
+    store,
+    now: () => systemClock.now(),
+    async passed(time) {
+      // The server's clock is this machine's, but for what it rounds.
+      await until(`${time.toISOString()} is past`, 10_000, () => systemClock.now().getTime() > time.getTime() + 100);
+    },
+    async hide(key) {
+      await owner.send(new DeleteObjectCommand(objectAt(key)));
+    },
+    async hold(key, version, isOn) {
+      const LegalHold = { Status: isOn ? ("ON" as const) : ("OFF" as const) };
+      await owner.send(new PutObjectLegalHoldCommand({ ...objectAt(key), VersionId: version, LegalHold }));
+    },
+    close() {
+      owner.destroy();
+      return Promise.resolve(close());
+    },
+  };
+}
+
 /** A store for the contract's suite, on an empty bucket. */
 export function underTest(server: S3Server, bucket: string, settings: Partial<S3Settings> = {}): StoreUnderTest {
-  const { store, openReads, close } = openStore(server, bucket, settings);
+  const { store, openReads, close } = openStore(server, bucket, settings, {}, PAGE_KEYS);
   return {
     store,
     async written() {
