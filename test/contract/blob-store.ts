@@ -319,7 +319,7 @@ export function blobStoreContract(name: string, makeStore: () => Promise<StoreUn
 
       test("gives each of a hundred and fifty, and may be left early", async () => {
         const names = Array.from({ length: 150 }, (_, index) => `many/${String(index).padStart(4, "0")}/`);
-        for (const name of names) await store.put(`${name}x`, once("x"));
+        for (const folder of names) await store.put(`${folder}x`, once("x"));
         expect(await folders("many/")).toEqual(names);
         for await (const folder of store.listFolders("many/")) {
           expect(folder).toBe("many/0000/");

@@ -133,12 +133,12 @@ describe("the memory double fails as it is told", () => {
       store.inject({ call, key: /^a\//, fault: { kind: "error" } });
     const until = new Date("2100-01-01");
     for (const call of [
-      collect(store.listFolders("a/")),
-      collect(store.listVersions("a/")),
-      store.lockOf("a/k"),
-      store.extendLock("a/k", version, until),
+      () => collect(store.listFolders("a/")),
+      () => collect(store.listVersions("a/")),
+      () => store.lockOf("a/k"),
+      () => store.extendLock("a/k", version, until),
     ])
-      expect(await failureOf(call)).toMatchObject({ code: "store/failed", message: saying("(injected)") });
+      expect(await failureOf(call())).toMatchObject({ code: "store/failed", message: saying("(injected)") });
     expect(await store.lockOf("a/k")).toBeUndefined();
     store.inject({ call: "extendLock", key: /k/, fault: { kind: "lost-acknowledgement" } });
     await expect(store.extendLock("a/k", version, until)).rejects.toMatchObject({ code: "store/failed" });

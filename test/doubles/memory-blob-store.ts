@@ -68,7 +68,7 @@ interface Kept {
   readonly modified: Date;
   /** Of a store with versions. What a test planted has none, and is called "null". */
   readonly version?: string;
-  readonly lock?: BlobLock;
+  readonly lock?: BlobLock | undefined;
 }
 
 /** A version that a later one, or a delete marker, hides. */
@@ -127,7 +127,7 @@ export class MemoryBlobStore implements BlobStore {
 
   /** As a person puts a version on hold, or (`undefined`) takes every lock away, which no call of the store does. */
   setLock(key: string, version: string | undefined, lock: BlobLock | undefined): void {
-    this.#change(key, version, ({ lock: _, ...kept }) => (lock === undefined ? kept : { ...kept, lock }));
+    this.#change(key, version, (kept) => ({ ...kept, lock }));
   }
 
   inject(injected: Injected): void {

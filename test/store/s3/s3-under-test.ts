@@ -43,7 +43,7 @@ export function openStore(
     client.middlewareStack.add(
       (next, { commandName = "" }) =>
         (args) =>
-          next(/^ListObject/.test(commandName) ? { ...args, input: { MaxKeys: pageKeys, ...args.input } } : args),
+          next(commandName.startsWith("ListObject") ? { ...args, input: { MaxKeys: pageKeys, ...args.input } } : args),
       { step: "initialize" },
     );
   client.middlewareStack.add(
