@@ -1,7 +1,15 @@
 import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { CreateMultipartUploadCommand, ListMultipartUploadsCommand, PutObjectCommand, UploadPartCommand } from "@aws-sdk/client-s3";
+import {
+  CreateMultipartUploadCommand,
+  DeleteObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectVersionsCommand,
+  PutObjectCommand,
+  PutObjectRetentionCommand,
+  UploadPartCommand,
+} from "@aws-sdk/client-s3";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { z } from "zod";
@@ -84,6 +92,42 @@ test("lists an upload that nobody finished, and sweeps it", async () => {
   expect((await owner.send(new ListMultipartUploadsCommand({ Bucket: bucket }))).Uploads ?? []).toEqual([]);
   owner.destroy();
   expect(await lifeboatJsonHere(["ls"], options)).toMatchObject({ snapshots: [{}] });
+});
+
+test("sweeps all versions of data that nothing needs, and names what is locked with its end: exit code 6", async () => {
+  const owner = gateway.client();
+  const objects = ["00000002", "00000003"].map((run) => `clusters/prod/data/20260101T000000Z-${run}.age`);
+  const [free = "", locked = ""] = objects;
+  const put = async (key: string): Promise<string | undefined> =>
+    (await owner.send(new PutObjectCommand({ Bucket: bucket, Key: `etcd/${key}`, Body: "left" }))).VersionId;
+  for (const key of [free, free, locked]) await put(key);
+  const VersionId = await put(locked);
+  const RetainUntilDate = new Date("2099-01-01T00:00:00Z");
+  await owner.send(
+    new PutObjectRetentionCommand({ Bucket: bucket, Key: `etcd/${locked}`, VersionId, Retention: { Mode: "GOVERNANCE", RetainUntilDate } }),
+  );
+  // As an older lifeboat swept: gone from the list, and nothing is freed.
+  for (const key of objects) await owner.send(new DeleteObjectCommand({ Bucket: bucket, Key: `etcd/${key}` }));
+  const swept = await lifeboatHere(["orphans", "--older-than", "1ms", "--sweep", "--json"], options);
+  expect(swept.code).toBe(6);
+  expect(JSON.parse(swept.stdout)).toMatchObject({
+    orphans: [
+      { key: free, bytes: 8, versions: 3, swept: true, locked: false, lockedUntil: null, legalHold: false },
+      { key: locked, bytes: 8, versions: 3, swept: false, locked: true, lockedUntil: "2099-01-01T00:00:00.000Z", legalHold: false },
+    ],
+  });
+  expect(swept.stderr).toContain(`${locked} was not removed: it is locked until 2099-01-01`);
+  const left = await owner.send(new ListObjectVersionsCommand({ Bucket: bucket, Prefix: "etcd/clusters/prod/data/20260101" }));
+  expect(new Set([...(left.Versions ?? []), ...(left.DeleteMarkers ?? [])].map(({ Key }) => Key))).toEqual(new Set([`etcd/${locked}`]));
+  expect((await lifeboatHere(["orphans", "--older-than", "1ms"], options)).stdout).toContain("locked until 2099-01-01");
+  const { records } = loggedRemovals.parse(await lifeboatJsonHere(["custody", "prod"], options));
+  const removals = records.filter(({ event }) => event === "removed").flatMap(({ subjects }) => subjects.map(({ key }) => key));
+  expect(removals).toEqual([free, free]);
+  owner.destroy();
+});
+
+const loggedRemovals = z.object({
+  records: z.array(z.object({ event: z.string().nullable(), subjects: z.array(z.object({ key: z.string() })) })),
 });
 
 test("says what is wrong with credentials, bucket and address, and names no secret", async () => {
