@@ -2,6 +2,7 @@ import { dissentersOf, labelOf } from "../shared/documents/attention.ts";
 import { UNKNOWN_MEMBER } from "../shared/etcd/cluster-facts.ts";
 import { isWhole, storedAlarmsOf } from "../shared/documents/content.ts";
 import type { Manifest } from "../shared/documents/manifest.ts";
+import type { ProofOutcome } from "../shared/documents/proof.ts";
 import type { CustodyReceipt } from "../shared/documents/parts.ts";
 
 /** The member that gave a snapshot; where several stand behind the endpoint, that it is one of them. */
@@ -18,7 +19,7 @@ export function describeAlarms(manifest: Manifest): string {
 }
 
 /** `proven`, or `unproven: ` and the reason. */
-export function describeProof({ proof }: Manifest): string {
+export function describeProof({ proof }: { readonly proof: ProofOutcome }): string {
   return proof.status === "proven" ? "proven" : `unproven: ${proof.reason}`;
 }
 

@@ -7,9 +7,7 @@ import { IN_THE_FUTURE } from "../shared/vault/judge.ts";
 import { listSnapshots } from "../shared/jobs/list.ts";
 import type { Listed } from "../shared/jobs/list.ts";
 import { manifestKey } from "../shared/documents/layout.ts";
-import { revisionOf } from "../shared/documents/content.ts";
 import { parseId } from "../shared/documents/slot.ts";
-import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
 import type { Register } from "./command.ts";
 import { print, printJson, tell, widthOf } from "./console.ts";
 import { describeProof } from "./describe.ts";
@@ -126,15 +124,14 @@ function refOf({ cluster, id }: Listed): string {
 function toRow(each: Listed, lineages: ClusterLineages): string[] {
   const ref = refOf(each);
   if ("error" in each) return [ref, "", "", "", "", "", "", each.error.code];
-  const { manifest } = each.found;
   return [
     ref,
-    formatTime(manifest.startedAt),
-    formatBytes(manifest.snapshot.bytes - TRAILER_BYTES),
-    formatBytes(manifest.stored.bytes),
-    String(revisionOf(manifest)),
-    `${manifest.lineage}${isAccepted(lineages, manifest) === false ? "!" : ""}`,
-    manifest.quarantine === undefined ? manifest.proof.status : "quarantined",
+    formatTime(each.startedAt),
+    formatBytes(each.databaseBytes),
+    formatBytes(each.storedBytes),
+    String(each.revision),
+    `${each.lineage}${isAccepted(lineages, each) === false ? "!" : ""}`,
+    each.quarantined ? "quarantined" : each.proof.status,
     wordFor(each.lacks),
   ];
 }
@@ -145,21 +142,20 @@ function toJson(each: Listed, lineages: ClusterLineages): Omit<JsonDocument<"ls"
   const head = { ref: refOf(each), cluster: each.cluster, id: each.id, slot: slot.toISOString() };
   if ("error" in each)
     return { ...head, ...NOTHING_KNOWN, lacks: [each.error.message], error: { code: each.error.code, message: each.error.message } };
-  const { manifest, digest } = each.found;
   return {
     ...head,
-    takenAt: manifest.startedAt,
-    databaseBytes: manifest.snapshot.bytes - TRAILER_BYTES,
-    storedBytes: manifest.stored.bytes,
-    revision: revisionOf(manifest),
-    lineage: manifest.lineage,
-    lineageAccepted: isAccepted(lineages, manifest) ?? null,
-    proof: describeProof(manifest),
-    quarantined: manifest.quarantine !== undefined,
-    verifiedAt: each.verification?.verifiedAt ?? null,
+    takenAt: each.startedAt,
+    databaseBytes: each.databaseBytes,
+    storedBytes: each.storedBytes,
+    revision: each.revision,
+    lineage: each.lineage,
+    lineageAccepted: isAccepted(lineages, each) ?? null,
+    proof: describeProof(each),
+    quarantined: each.quarantined,
+    verifiedAt: each.verifiedAt ?? null,
     ...goodJson(each.lacks),
-    createdAt: manifest.createdAt,
-    manifestDigest: digest,
+    createdAt: each.createdAt,
+    manifestDigest: each.manifestDigest,
     error: null,
   };
 }

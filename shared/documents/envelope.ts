@@ -47,10 +47,12 @@ export function decodeEnvelope(bytes: Uint8Array, name: string): Envelope {
   return { payloadType, payload: Buffer.from(payload, "base64"), keyId: keyid, signature: Buffer.from(sig, "base64") };
 }
 
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
 /** Throws `verify/format` where the bytes are not UTF-8 JSON. */
 export function parseJson(bytes: Uint8Array, name: string): unknown {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return JSON.parse(decoder.decode(bytes));
   } catch (error) {
     throw new LifeboatError("verify/format", `${name} is not JSON: ${messageOf(error)}`, { cause: error });
   }

@@ -32,4 +32,6 @@ export const proofSchema = z.discriminatedUnion("status", [
 
 export type Agreement = (typeof AGREEMENTS)[number];
 export type Proof = z.infer<typeof proofSchema>;
+/** A proof without its votes. */
+export type ProofOutcome = { readonly status: "proven" } | { readonly status: "unproven"; readonly reason: string };
 export type Vote = z.infer<typeof vote>;

@@ -115,6 +115,9 @@ function isPlaceOf({ cluster, id, number }: z.infer<typeof laterSchema>, key: st
   return key.startsWith(`clusters/${cluster}/`) && begins.some((each) => name.startsWith(each));
 }
 
+/** Made once: a schema costs more to make than to use. */
+const newerSchema = z.looseObject({ formatVersion: z.int().min(2) });
+
 /** Signs `document` with the key of its kind's purpose: see `signAs`. */
 export function signDocument<K extends KindOfOneSigner>(keys: KeyRing, kind: K, document: Unsigned<K>): Promise<StoredDocument> {
   return signAs(keys, KINDS[kind].purposes[0], kind, document);
@@ -157,7 +160,7 @@ export function openDocument<K extends Kind>(kind: K, bytes: Uint8Array, trusted
     throw new LifeboatError("verify/format", `${name} is of type ${JSON.stringify(envelope.payloadType)}, not ${payloadTypeOf(kind)}`);
   }
   const json = parseJson(envelope.payload, name);
-  const newer = z.looseObject({ formatVersion: z.int().min(2) }).safeParse(json);
+  const newer = newerSchema.safeParse(json);
   if (newer.success) {
     throw new LifeboatError("verify/format", `${name} has format version ${newer.data.formatVersion}; this lifeboat reads version 1`, {
       hint: "use a newer lifeboat",

@@ -1,20 +1,34 @@
 import { LifeboatError } from "../errors.ts";
-import type { Verification } from "../documents/verification.ts";
+import { revisionOf } from "../documents/content.ts";
+import type { Lack } from "../documents/good.ts";
+import type { ProofOutcome } from "../documents/proof.ts";
 import { parseId } from "../documents/slot.ts";
 import { mapConcurrently, PARALLEL_READS } from "../map-concurrently.ts";
-import { listIds, readCountersignatures, tryManifest } from "../vault/catalog.ts";
-import type { FoundManifest } from "../vault/catalog.ts";
+import { TRAILER_BYTES } from "../snapshot/trailer.ts";
+import { listIds, readCountersignatureTimes, tryManifest } from "../vault/catalog.ts";
+import type { CountersignatureTime, FoundManifest } from "../vault/catalog.ts";
 import { judge } from "../vault/judge.ts";
-import type { Judged, JudgePorts } from "../vault/judge.ts";
+import type { JudgePorts } from "../vault/judge.ts";
 
-/** A snapshot as it is listed: with its manifest and what it lacks to be good, or with what is wrong with its manifest. */
-export type Listed = { readonly cluster: string; readonly id: string } & (
-  | ({
-      readonly found: FoundManifest;
-      /** The newest countersignature of exactly this manifest. */ readonly verification: Verification | undefined;
-    } & Pick<Judged, "lacks">)
-  | { readonly error: LifeboatError }
-);
+/** A snapshot as it is listed, or what is wrong with its manifest. A row and no manifest, of which ten thousand would fill the memory. */
+export type Listed = { readonly cluster: string; readonly id: string } & (SnapshotRow | { readonly error: LifeboatError });
+
+export interface SnapshotRow {
+  readonly startedAt: string;
+  readonly createdAt: string;
+  /** Of etcd's database, without its trailer; and as it is stored. */
+  readonly databaseBytes: number;
+  readonly storedBytes: number;
+  readonly revision: number;
+  readonly lineage: number;
+  readonly proof: ProofOutcome;
+  readonly quarantined: boolean;
+  readonly manifestDigest: string;
+  /** When the newest countersignature of exactly this manifest was made. */
+  readonly verifiedAt: string | undefined;
+  /** What it lacks to be good. */
+  readonly lacks: readonly Lack[];
+}
 
 export interface Listing {
   readonly snapshots: readonly Listed[];
@@ -36,16 +50,36 @@ export async function listSnapshots(ports: JudgePorts, cluster: string, { limit,
   const all = await listIds(ports.blobs, cluster);
   const late = since === undefined ? all : all.filter((id) => (parseId(id)?.slot ?? since) >= since);
   const ids = limit === undefined ? late : late.slice(-limit);
-  const countersignatures = await readCountersignatures(ports, cluster, ids.length === all.length ? undefined : new Set(ids));
+  const countersignatures = await readCountersignatureTimes(ports, cluster, ids.length === all.length ? undefined : new Set(ids));
   const snapshots: Listed[] = [];
   const listed = mapConcurrently(ids, PARALLEL_READS, (id) => listOne(ports, cluster, id, countersignatures.good.get(id) ?? []));
   for await (const each of listed) snapshots.push(each);
   return { snapshots, badCountersignatures: countersignatures.bad, refs: new Set(all.map((id) => `${cluster}/${id}`)) };
 }
 
-async function listOne(ports: JudgePorts, cluster: string, id: string, countersignatures: readonly Verification[]): Promise<Listed> {
+async function listOne(
+  ports: JudgePorts,
+  cluster: string,
+  id: string,
+  countersignatures: readonly CountersignatureTime[],
+): Promise<Listed> {
   const found = await tryManifest(ports, cluster, id);
   if (found instanceof LifeboatError) return { cluster, id, error: found };
-  const verification = countersignatures.findLast((each) => each.manifestDigest === found.digest);
-  return { cluster, id, found, verification, lacks: judge(ports, found, countersignatures) };
+  return { cluster, id, ...rowOf(found, countersignatures), lacks: judge(ports, found, countersignatures) };
+}
+
+function rowOf({ manifest, digest }: FoundManifest, countersignatures: readonly CountersignatureTime[]): Omit<SnapshotRow, "lacks"> {
+  const { proof } = manifest;
+  return {
+    startedAt: manifest.startedAt,
+    createdAt: manifest.createdAt,
+    databaseBytes: manifest.snapshot.bytes - TRAILER_BYTES,
+    storedBytes: manifest.stored.bytes,
+    revision: revisionOf(manifest),
+    lineage: manifest.lineage,
+    proof: proof.status === "proven" ? { status: proof.status } : { status: proof.status, reason: proof.reason },
+    quarantined: manifest.quarantine !== undefined,
+    manifestDigest: digest,
+    verifiedAt: countersignatures.findLast(({ manifestDigest }) => manifestDigest === digest)?.verifiedAt,
+  };
 }

@@ -4,7 +4,12 @@ import { isLifeboatError } from "../errors.ts";
 import type { LifeboatError } from "../errors.ts";
 import { rewrapKey } from "../documents/layout.ts";
 import { publish } from "../vault/publish.ts";
+import { listCountersignatureKeys, listRewrapKeys } from "../vault/keys-by-id.ts";
+import type { KeysById } from "../vault/keys-by-id.ts";
 import { readRewraps } from "../vault/rewraps.ts";
+import type { Rewraps } from "../vault/rewraps.ts";
+import type { Verification } from "../documents/verification.ts";
+import { mapConcurrently, PARALLEL_READS } from "../map-concurrently.ts";
 import { FORMAT_VERSION } from "../documents/parts.ts";
 import { wrappingsOf } from "../documents/stored.ts";
 import type { Progress } from "../progress.ts";
@@ -12,7 +17,7 @@ import { throwIfAborted } from "../store/body-reader.ts";
 import { readUntil } from "../store/read-until.ts";
 import type { SnapshotStore } from "../store/snapshot-store.ts";
 import { TOOL } from "../version.ts";
-import { listClusters, listIds, readCountersignatures, readManifest, subjectOf } from "../vault/catalog.ts";
+import { listClusters, listIds, readListedCountersignatures, readManifest, subjectOf } from "../vault/catalog.ts";
 import type { FoundManifest } from "../vault/catalog.ts";
 import type { Vault } from "../vault/vault.ts";
 import { requireTrustedKey } from "../vault/require-trusted-key.ts";
@@ -69,31 +74,24 @@ export async function rewrap(ports: RewrapPorts, { cluster, dryRun, signal }: Re
   const snapshots: Rewrapped[] = [];
   const bad: { key: string; error: LifeboatError }[] = [];
   for (const name of cluster === undefined ? await listClusters(vault.blobs) : [cluster]) {
-    for (const id of await listIds(vault.blobs, name)) {
+    const listed = { rewraps: await listRewrapKeys(vault.blobs, name), verified: await listCountersignatureKeys(vault.blobs, name) };
+    // Looked at side by side; what is written is written one after the other.
+    const looks = mapConcurrently(await listIds(vault.blobs, name), PARALLEL_READS, (id) => lookAt(vault, name, id, listed));
+    for await (const look of looks) {
       throwIfAborted("the rewrap", signal);
-      const found = await readManifest(vault, name, id).catch(passOver);
-      if (isLifeboatError(found)) {
-        snapshots.push({ cluster: name, id, under: [], outcome: "failed", error: found });
+      if ("outcome" in look) {
+        snapshots.push(look);
         continue;
       }
-      const inManifest = wrappingsOf(found.manifest.stored);
-      if (inManifest === undefined) {
-        snapshots.push({ cluster: name, id, under: [], outcome: "not-sealed" });
-        continue;
-      }
-      const rewraps = await readRewraps(vault, name, id);
+      const { found, rewraps, under, proven } = look;
+      const { id } = found.manifest;
       bad.push(...rewraps.bad);
-      const wrappings = [...inManifest, ...rewraps.good.flatMap((each) => each.wrappings)];
-      const under = wrappings.map(({ key }) => key);
       const common = { cluster: name, id, under };
-      const key = rewrapKey(name, id, rewraps.last + 1);
-      const rewrapped = rewraps.good.flatMap((each) => each.wrappings.map((wrapping) => wrapping.key));
-      const proven = [...rewrapped, ...(await provenKeys(vault, found))];
       const unproven = wrappingKeys.filter((each) => !proven.includes(each));
       // A dry run opens nothing: of the store's own key it takes the manifest's word.
       const isMissing = (each: string): boolean => each !== wrappingKeys[0] || !under.includes(each);
       if (unproven.length === 0 || (dryRun && !unproven.some(isMissing))) snapshots.push({ ...common, outcome: "already" });
-      else if (dryRun) snapshots.push({ ...common, outcome: "would-rewrap", key });
+      else if (dryRun) snapshots.push({ ...common, outcome: "would-rewrap", key: rewrapKey(name, id, rewraps.last + 1) });
       else snapshots.push({ ...common, ...(await addWrappings(ports, found, { first: rewraps.last + 1, proven })) });
     }
   }
@@ -101,9 +99,39 @@ export async function rewrap(ports: RewrapPorts, { cluster, dryRun, signal }: Re
   return { wrappingKey, replicaKeys, snapshots, bad };
 }
 
+/** A snapshot and by which keys it opens. */
+interface Look {
+  readonly found: FoundManifest;
+  readonly rewraps: Rewraps;
+  /** The keys of every wrapping that it has. */
+  readonly under: readonly string[];
+  /** Those by which it is known to open. */
+  readonly proven: readonly string[];
+}
+
+async function lookAt(
+  vault: Vault,
+  cluster: string,
+  id: string,
+  listed: { readonly rewraps: KeysById; readonly verified: KeysById },
+): Promise<Look | Rewrapped> {
+  const found = await readManifest(vault, cluster, id).catch(passOver);
+  if (isLifeboatError(found)) return { cluster, id, under: [], outcome: "failed", error: found };
+  const inManifest = wrappingsOf(found.manifest.stored);
+  if (inManifest === undefined) return { cluster, id, under: [], outcome: "not-sealed" };
+  const rewraps = await readRewraps(vault, cluster, id, listed.rewraps);
+  const rewrapped = rewraps.good.flatMap((each) => each.wrappings.map(({ key }) => key));
+  const verifications = await readListedCountersignatures(vault, cluster, id, listed.verified);
+  return {
+    found,
+    rewraps,
+    under: [...inManifest.map(({ key }) => key), ...rewrapped],
+    proven: [...rewrapped, ...provenKeys(found, verifications)],
+  };
+}
+
 /** The keys under which a verifier opened, or wrapped, exactly this one. Those that a manifest names besides are the word of whoever wrote it. */
-async function provenKeys(vault: Vault, { manifest: { cluster, id }, digest }: FoundManifest): Promise<readonly string[]> {
-  const verifications = (await readCountersignatures(vault, cluster, id)).good.get(id) ?? [];
+function provenKeys({ digest }: FoundManifest, verifications: readonly Verification[]): readonly string[] {
   return verifications
     .filter(({ manifestDigest }) => manifestDigest === digest)
     .flatMap(({ opened = [], wrappings = [] }) => [...opened, ...wrappings.map(({ key }) => key)]);

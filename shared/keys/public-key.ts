@@ -14,6 +14,9 @@ export function publicKeyOf(spki: Uint8Array): PublicKey {
  * `name` is for the message: "the signer of ...".
  */
 export function parsePublicKey(spki: Uint8Array, name: string, code: ErrorCode = "verify/format"): PublicKey {
+  const text = Buffer.from(spki).toString("latin1");
+  const known = parsed.get(text);
+  if (known !== undefined) return known.publicKey;
   let key: KeyObject;
   try {
     key = keyObject(spki);
@@ -24,8 +27,16 @@ export function parsePublicKey(spki: Uint8Array, name: string, code: ErrorCode =
   // One key, one encoding: trailing bytes or a compressed point would give the same key another fingerprint.
   const canonical = spkiOf(key);
   if (!Buffer.from(canonical).equals(spki)) throw new LifeboatError(code, `${name} is not a public key in plain DER`);
-  return publicKeyOf(canonical);
+  const publicKey = publicKeyOf(canonical);
+  if (parsed.size < MOST_PARSED) parsed.set(text, { publicKey, key });
+  return publicKey;
 }
+
+/** By their bytes. To parse a key takes several times as long as to check a signature, and thousands of documents are signed with one of a few. */
+const parsed = new Map<string, { readonly publicKey: PublicKey; readonly key: KeyObject }>();
+
+/** A store has a key or two for each purpose. Who fills it with documents by thousands of keys makes it slow, and no more. */
+const MOST_PARSED = 64;
 
 /** Throws `code` unless `key` (public or private) is an ECDSA key on P-256. */
 export function requireP256(key: KeyObject, name: string, code: ErrorCode): void {
@@ -45,7 +56,8 @@ export function spkiOf(key: KeyObject): Uint8Array {
 
 /** Whether `signature` (ASN.1 DER) over SHA-256 of `bytes` is by `publicKey`. False for bytes that are no signature at all. */
 export function verifySignature(publicKey: PublicKey, bytes: Uint8Array, signature: Uint8Array): boolean {
-  return verify("sha256", bytes, { key: keyObject(publicKey.spki), dsaEncoding: "der" }, signature);
+  const known = parsed.get(Buffer.from(publicKey.spki).toString("latin1"))?.key;
+  return verify("sha256", bytes, { key: known ?? keyObject(publicKey.spki), dsaEncoding: "der" }, signature);
 }
 
 function keyObject(spki: Uint8Array): KeyObject {

@@ -14,6 +14,7 @@ import type { Verification } from "../documents/verification.ts";
 import { digestOf, MAX_DOCUMENT_BYTES } from "../documents/signed-document.ts";
 import { mapConcurrently, PARALLEL_READS } from "../map-concurrently.ts";
 import { compareIds } from "../documents/slot.ts";
+import type { KeysById } from "./keys-by-id.ts";
 import { misplaced, openAt, readDocument } from "./read-document.ts";
 import type { Vault } from "./vault.ts";
 import { readSmall } from "../store/blob-store.ts";
@@ -84,33 +85,73 @@ export async function tryManifest(vault: Vault, cluster: string, id: string): Pr
   }
 }
 
-export interface Countersignatures {
+/** What a countersignature says of which manifest: enough to list ten thousand. */
+export type CountersignatureTime = Pick<Verification, "manifestDigest" | "verifiedAt">;
+
+export interface Countersignatures<Kept = Verification> {
   /** By snapshot id, oldest first. */
-  readonly good: ReadonlyMap<string, readonly Verification[]>;
+  readonly good: ReadonlyMap<string, readonly Kept[]>;
   /** Those that are not believed, with the reason. */
   readonly bad: readonly { readonly key: string; readonly error: LifeboatError }[];
 }
 
 /** The countersignatures of one snapshot, of some, or of the whole cluster's. They still have to be compared with the manifest's digest. */
-export async function readCountersignatures(vault: Vault, cluster: string, ids?: string | ReadonlySet<string>): Promise<Countersignatures> {
-  const good = new Map<string, Verification[]>();
+export function readCountersignatures(vault: Vault, cluster: string, ids?: string | ReadonlySet<string>): Promise<Countersignatures> {
+  return collectCountersignatures(vault, cluster, listVerified(vault.blobs, cluster, ids), (document) => document);
+}
+
+/** Those of one snapshot, which were listed before. */
+export async function readListedCountersignatures(
+  vault: Vault,
+  cluster: string,
+  id: string,
+  listed: KeysById,
+): Promise<readonly Verification[]> {
+  const keys = (listed.get(id) ?? []).map((key) => ({ key, id }));
+  return (await collectCountersignatures(vault, cluster, keys, (document) => document)).good.get(id) ?? [];
+}
+
+/** The same, and of each only when it was made and of what. */
+export function readCountersignatureTimes(
+  vault: Vault,
+  cluster: string,
+  ids?: ReadonlySet<string>,
+): Promise<Countersignatures<CountersignatureTime>> {
+  return collectCountersignatures(vault, cluster, listVerified(vault.blobs, cluster, ids), ({ manifestDigest, verifiedAt }) => ({
+    manifestDigest,
+    verifiedAt,
+  }));
+}
+
+async function collectCountersignatures<Kept>(
+  vault: Vault,
+  cluster: string,
+  listed: AsyncIterable<VerifiedKey> | Iterable<VerifiedKey>,
+  keep: (document: Verification) => Kept,
+): Promise<Countersignatures<Kept>> {
+  const good = new Map<string, Kept[]>();
   const bad: { key: string; error: LifeboatError }[] = [];
-  const found = mapConcurrently(listVerified(vault.blobs, cluster, ids), PARALLEL_READS, async ({ key, id }) => {
+  const found = mapConcurrently(listed, PARALLEL_READS, async ({ key, id }) => {
     const read = await readDocument(vault, "verification", cluster, key);
     return { id, read: read?.state === "opened" && read.document.id !== id ? misplacedAt(key, `snapshot ${read.document.id}`) : read };
   });
   for await (const { id, read } of found) {
     if (read?.state === "bad") bad.push({ key: read.key, error: read.error });
-    else if (read?.state === "opened") good.set(id, [...(good.get(id) ?? []), read.document]);
+    else if (read?.state === "opened") good.set(id, [...(good.get(id) ?? []), keep(read.document)]);
   }
   return { good, bad };
+}
+
+interface VerifiedKey {
+  readonly key: string;
+  readonly id: string;
 }
 
 async function* listVerified(
   blobs: BlobStore,
   cluster: string,
   ids: string | ReadonlySet<string> | undefined,
-): AsyncGenerator<{ readonly key: string; readonly id: string }, void, undefined> {
+): AsyncGenerator<VerifiedKey, void, undefined> {
   const one = typeof ids === "string" ? ids : undefined;
   for await (const { key } of blobs.list(verifiedPrefix(cluster, one))) {
     const id = partsOfVerifiedKey(cluster, key)?.id;

@@ -1,5 +1,4 @@
-import { partsOfVerifiedKey, verifiedPrefix } from "../documents/layout.ts";
-import type { BlobStore } from "../store/blob-store.ts";
+import { listCountersignatureKeys } from "./keys-by-id.ts";
 import { listIds } from "./catalog.ts";
 import { IN_THE_FUTURE, readJudged } from "./judge.ts";
 import type { Judged, JudgePorts } from "./judge.ts";
@@ -24,7 +23,7 @@ export interface NewestGood {
  * name, from the newest on.
  */
 export async function newestGood(ports: JudgePorts, cluster: string, until?: Date): Promise<NewestGood> {
-  const [ids, countersigned] = await Promise.all([listIds(ports.blobs, cluster), listCountersigned(ports.blobs, cluster)]);
+  const [ids, countersigned] = await Promise.all([listIds(ports.blobs, cluster), listCountersignatureKeys(ports.blobs, cluster)]);
   const candidates = ids.filter((id) => countersigned.has(id));
   const now = ports.clock.now();
   const passedOver: PassedOver[] =
@@ -38,14 +37,4 @@ export async function newestGood(ports: JudgePorts, cluster: string, until?: Dat
     if (judged.lacks.length === 0) return { good: judged, passedOver };
   }
   return { good: undefined, passedOver };
-}
-
-/** The ids that a countersignature stands for by its name: it still has to be read. */
-export async function listCountersigned(blobs: BlobStore, cluster: string): Promise<ReadonlySet<string>> {
-  const ids = new Set<string>();
-  for await (const { key } of blobs.list(verifiedPrefix(cluster))) {
-    const id = partsOfVerifiedKey(cluster, key)?.id;
-    if (id !== undefined) ids.add(id);
-  }
-  return ids;
 }

@@ -1,4 +1,5 @@
 import { mapConcurrently, PARALLEL_READS } from "../map-concurrently.ts";
+import type { KeysById } from "./keys-by-id.ts";
 import { readDocument } from "./read-document.ts";
 import type { Vault } from "./vault.ts";
 import { LifeboatError } from "../errors.ts";
@@ -18,14 +19,11 @@ export interface Rewraps {
 /** The lowest numbers are read: who plants thousands behind them hides none. A snapshot gets one where keys change. */
 const MAX_REWRAPS = 64;
 
-/** Reads the rewraps of one snapshot. */
-export async function readRewraps(vault: Vault, cluster: string, id: string): Promise<Rewraps> {
-  const found: { readonly key: string; readonly number: number }[] = [];
-  for await (const { key } of vault.blobs.list(rewrapsPrefix(cluster, id))) {
-    const parts = partsOfRewrapKey(cluster, key);
-    if (parts?.id === id) found.push({ key, number: parts.number });
-  }
-  found.sort((a, b) => a.number - b.number);
+/** Reads the rewraps of one snapshot; `listed` are their keys, where they were listed before. */
+export async function readRewraps(vault: Vault, cluster: string, id: string, listed?: KeysById): Promise<Rewraps> {
+  const found = (listed === undefined ? await keysOf(vault, cluster, id) : (listed.get(id) ?? []))
+    .map((key) => ({ key, number: partsOfRewrapKey(cluster, key)?.number ?? 0 }))
+    .toSorted((a, b) => a.number - b.number);
   const good: Rewrap[] = [];
   const bad: { key: string; error: LifeboatError }[] = [];
   for await (const read of mapConcurrently(found.slice(0, MAX_REWRAPS), PARALLEL_READS, ({ key }) =>
@@ -38,6 +36,12 @@ export async function readRewraps(vault: Vault, cluster: string, id: string): Pr
   const [unread] = found.slice(MAX_REWRAPS);
   if (unread !== undefined) bad.push({ key: unread.key, error: tooMany(found.length, `${cluster}/${id}`) });
   return { good, bad, last: found.at(-1)?.number ?? 0 };
+}
+
+async function keysOf({ blobs }: Vault, cluster: string, id: string): Promise<readonly string[]> {
+  const keys: string[] = [];
+  for await (const { key } of blobs.list(rewrapsPrefix(cluster, id))) if (partsOfRewrapKey(cluster, key)?.id === id) keys.push(key);
+  return keys;
 }
 
 function tooMany(count: number, snapshot: string): LifeboatError {

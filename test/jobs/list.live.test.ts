@@ -40,7 +40,7 @@ const corrupt = (key: string): void => plant(vault, key, flipped(bytesAt(vault, 
 
 /** Which snapshots count as verified. */
 function verified({ snapshots }: Listing): readonly string[] {
-  return snapshots.flatMap((each) => ("found" in each && each.verification !== undefined ? [each.id] : []));
+  return snapshots.flatMap((each) => (!("error" in each) && each.verifiedAt !== undefined ? [each.id] : []));
 }
 
 function idAndTrouble(each: Listed): readonly [string, string | undefined] {
@@ -53,7 +53,7 @@ describe("ls", () => {
     vault.blobs.calls.get = 0;
     const { snapshots, badCountersignatures } = await list();
     expect(snapshots.map(idAndTrouble)).toEqual(IDS.map((id) => [id, undefined]));
-    expect(snapshots[1]).toMatchObject({ cluster: "prod", found: { manifest: { id: IDS[1], cluster: "prod" } }, verification: undefined });
+    expect(snapshots[1]).toMatchObject({ cluster: "prod", id: IDS[1], verifiedAt: undefined });
     expect(badCountersignatures).toEqual([]);
     expect(vault.blobs.calls.get).toBe(3);
   });
@@ -67,7 +67,7 @@ describe("ls", () => {
     for (const id of IDS) await verifyDeep(vault, `${CLUSTER}/${id}`);
     vault.blobs.calls.get = 0;
     const newest = await listSnapshots(vault, CLUSTER, { limit: 1 });
-    expect(newest.snapshots).toMatchObject([{ id: IDS[2], verification: { id: IDS[2] } }]);
+    expect(newest.snapshots).toMatchObject([{ id: IDS[2], lacks: [] }]);
     expect(newest.refs).toEqual(new Set(IDS.map((id) => `prod/${id}`)));
     // A manifest and a countersignature.
     expect(vault.blobs.calls.get).toBe(2);
@@ -126,7 +126,7 @@ describe("a countersignature", () => {
     await verifyDeep(vault, `prod/${IDS[1]}`);
     const listing = await list();
     expect(verified(listing)).toEqual([IDS[1]]);
-    expect(listing.snapshots[1]).toMatchObject({ verification: { verifiedAt: "2026-11-21T10:04:00.000Z" } });
+    expect(listing.snapshots[1]).toMatchObject({ verifiedAt: "2026-11-21T10:04:00.000Z" });
     expect(listing.badCountersignatures).toEqual([]);
   });
 

@@ -3,9 +3,10 @@ import { isAhead, parseId } from "../../documents/slot.ts";
 import { throwIfAborted } from "../../store/body-reader.ts";
 import { readUntil } from "../../store/read-until.ts";
 import { mapConcurrently, PARALLEL_READS } from "../../map-concurrently.ts";
-import { listIds, readCountersignatures, tryManifest } from "../../vault/catalog.ts";
+import { listIds, readListedCountersignatures, tryManifest } from "../../vault/catalog.ts";
 import type { FoundManifest } from "../../vault/catalog.ts";
-import { listCountersigned } from "../../vault/good.ts";
+import { listCountersignatureKeys } from "../../vault/keys-by-id.ts";
+import type { KeysById } from "../../vault/keys-by-id.ts";
 import type { JudgePorts } from "../../vault/judge.ts";
 import type { Unbelieved } from "../../vault/newest-first.ts";
 import { requireTrustedKey } from "../../vault/require-trusted-key.ts";
@@ -54,10 +55,10 @@ async function findMissing(
   withinMs = Number.POSITIVE_INFINITY,
 ): Promise<readonly (FoundManifest | Unbelieved)[]> {
   const now = ports.clock.now();
-  const [ids, countersigned] = await Promise.all([listIds(ports.blobs, cluster), listCountersigned(ports.blobs, cluster)]);
+  const [ids, countersigned] = await Promise.all([listIds(ports.blobs, cluster), listCountersignatureKeys(ports.blobs, cluster)]);
   const wanted = ids.filter((id) => !isAhead(id, now) && now.getTime() - (parseId(id)?.slot.getTime() ?? 0) <= withinMs).toReversed();
   const missing: (FoundManifest | Unbelieved)[] = [];
-  const read = mapConcurrently(wanted, PARALLEL_READS, (id) => readMissing(ports, cluster, id, countersigned.has(id)));
+  const read = mapConcurrently(wanted, PARALLEL_READS, (id) => readMissing(ports, cluster, id, countersigned));
   for await (const each of read) missing.push(...each);
   return missing;
 }
@@ -67,11 +68,11 @@ async function readMissing(
   ports: JudgePorts,
   cluster: string,
   id: string,
-  isNamed: boolean,
+  listed: KeysById,
 ): Promise<readonly (FoundManifest | Unbelieved)[]> {
   const found = await tryManifest(ports, cluster, id);
   if (found instanceof LifeboatError) return [{ id, error: found }];
-  if (!isNamed) return [found];
-  const { good } = await readCountersignatures(ports, cluster, id);
-  return (good.get(id) ?? []).some(({ manifestDigest }) => manifestDigest === found.digest) ? [] : [found];
+  return (await readListedCountersignatures(ports, cluster, id, listed)).some(({ manifestDigest }) => manifestDigest === found.digest)
+    ? []
+    : [found];
 }

@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import type { Stats } from "node:fs";
 import { lstat, open, readdir, unlink } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import type { RandomBytes } from "../../clock.ts";
 import { LifeboatError } from "../../errors.ts";
@@ -20,11 +21,12 @@ import type {
 } from "../blob-store.ts";
 import { BodyReader, throwIfAborted } from "../body-reader.ts";
 import { requireRange } from "../byte-range.ts";
-import { diskError } from "./disk-errors.ts";
+import { diskError, linkError } from "./disk-errors.ts";
 import { discard, INCOMING, publish, publishIfAbsent, receive, type Incoming } from "./incoming.ts";
 import type { HeldFolder } from "./held-folder.ts";
 import { findObject, findPlace, makePlace, modesBelow, rootIsThere, split } from "./places.ts";
 import { readFile } from "./read-file.ts";
+import { SharedFolders } from "./shared-folders.ts";
 import { foldersBelow, walk } from "./walk.ts";
 
 /** What #receive calls a file: the mark of its writer, and 32 random digits; an older lifeboat wrote only those. */
@@ -38,6 +40,7 @@ export class DirectoryBlobStore implements BlobStore {
   readonly location: string;
   readonly #root: string;
   readonly #random: RandomBytes;
+  readonly #folders: SharedFolders;
   #mark: Promise<string> | undefined;
 
   /** `random` names unfinished files, so that writers on several hosts do not meet. */
@@ -45,6 +48,7 @@ export class DirectoryBlobStore implements BlobStore {
     this.location = root;
     this.#root = root;
     this.#random = random;
+    this.#folders = new SharedFolders(root);
   }
 
   async put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions = {}): Promise<PutReceipt> {
@@ -74,15 +78,13 @@ export class DirectoryBlobStore implements BlobStore {
     requireKey(key, this.location);
     if (options.range !== undefined) requireRange(options.range, key, this.location);
     throwIfAborted(`reading ${what}`, options.signal);
-    const handle = await this.#onDisk(`open ${key}`, async () => {
-      const object = await findObject(this.#root, key);
-      if (object === undefined) return undefined;
-      await using _folder = object.folder;
-      return await unlessGone(open(object.path, constants.O_RDONLY | constants.O_NOFOLLOW));
-    });
+    const handle = await this.#onDisk(`open ${key}`, () => this.#open(key));
     if (handle === undefined) throw this.#missing(key);
     try {
-      const { size } = await handle.stat();
+      const stats = await handle.stat();
+      // A folder is no object, nor is anything else that only looks like a file's name.
+      if (!stats.isFile()) throw this.#missing(key);
+      const { size } = stats;
       const chunks = readFile(handle, options.range?.start ?? 0, Math.min(size, options.range?.end ?? size), what);
       for await (const chunk of chunks) {
         yield chunk;
@@ -203,6 +205,21 @@ export class DirectoryBlobStore implements BlobStore {
         if (stats?.isFile() === true) found.push({ name, stats });
       }
       return found;
+    });
+  }
+
+  /** The file at `key`, whatever it is; undefined where nothing is there. */
+  #open(key: string): Promise<FileHandle | undefined> {
+    const { folders, name } = split(key);
+    return this.#folders.use(folders, async (folder) => {
+      if (folder === undefined) return undefined;
+      try {
+        return await unlessGone(open(`${folder.path}/${name}`, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK));
+      } catch (error) {
+        // A pipe that nobody writes to would wait for ever, but for O_NONBLOCK.
+        if (errnoOf(error) === "ELOOP") throw linkError(key, this.#root);
+        throw error;
+      }
     });
   }
 

@@ -1,0 +1,105 @@
+import { startCluster } from "../tools/lab/etcd-cluster.ts";
+import { runProgram } from "../tools/lab/run-program.ts";
+import { fillStore } from "./large-store.ts";
+import { measure } from "./measure.ts";
+import type { Command, Usage } from "./measure.ts";
+import { median, rotated } from "./statistics.ts";
+import { markdownTable } from "./table.ts";
+
+/** Two builds of lifeboat beside each other on one store of many snapshots. */
+export interface ScaleContest {
+  /** Paths of built programs, for Node, by the name that the table shows. */
+  readonly builds: readonly { readonly name: string; readonly program: string }[];
+  readonly snapshots: number;
+  readonly runs: number;
+  /** An empty folder. */
+  readonly folder: string;
+  readonly signal: AbortSignal;
+  progress(text: string): void;
+}
+
+export interface ScaleResult {
+  readonly command: string;
+  readonly build: string;
+  readonly runs: readonly Usage[];
+}
+
+/** What is timed, and what of its output all builds must agree on. Where that is no number of snapshots, the store is not as it should be. */
+const COMMANDS = [
+  { name: "ls", args: ["ls", "prod", "--json"], counted: (out: unknown) => countIn(out, "snapshots", (each) => each["good"] === true) },
+  {
+    name: "custody --verify",
+    args: ["custody", "prod", "--verify", "--limit", "1", "--json"],
+    counted: (out: unknown) => {
+      const { holds, documents } = (out as Row)["verification"] as Row;
+      return holds === true ? Number(documents) : -1;
+    },
+  },
+  {
+    name: "rewrap --dry-run",
+    args: ["rewrap", "--dry-run", "--json"],
+    counted: (out: unknown) => countIn(out, "snapshots", (each) => each["outcome"] === "already"),
+  },
+] as const;
+
+/** Once each to check the output, then in turns. Throws where a build does not tell of every snapshot as good. */
+export async function holdScale(contest: ScaleContest): Promise<readonly ScaleResult[]> {
+  const { builds, snapshots, runs, folder, signal } = contest;
+  const [first] = builds;
+  if (first === undefined) throw new Error("there is no build to measure");
+  const env = { PATH: process.env["PATH"], HOME: folder };
+  const lifeboat = (args: readonly string[]): Promise<string> =>
+    runProgram(process.execPath, [first.program, ...args], { env, cwd: folder });
+  {
+    await using etcd = await startCluster({ version: "3.6" });
+    await lifeboat(["init", "--cluster", "prod", ...etcd.endpoints.flatMap((each) => ["--endpoint", each])]);
+    await lifeboat(["backup", "prod", "--quiet"]);
+  }
+  contest.progress(`scale: signing the documents of ${snapshots} snapshots`);
+  await fillStore({ folder, cluster: "prod", snapshots });
+  const results: { command: string; build: string; expected: number; run: Command; runs: Usage[] }[] = [];
+  for (const { name, args, counted } of COMMANDS) {
+    for (const build of builds) {
+      const run = { program: process.execPath, args: [build.program, ...args], cwd: folder, env };
+      contest.progress(`scale: ${name} by ${build.name}, checked`);
+      const count = counted(JSON.parse((await measure(run, signal)).stdout));
+      // A lineage besides.
+      const expected = name === "custody --verify" ? 2 * snapshots + 1 : snapshots;
+      if (count !== expected) throw new Error(`${name} by ${build.name} tells of ${count} in place of ${expected}`);
+      results.push({ command: name, build: build.name, expected, run, runs: [] });
+    }
+  }
+  for (let round = 0; round < runs; round++) {
+    for (const entrant of rotated(results, round)) {
+      contest.progress(`scale: round ${round + 1} of ${runs}: ${entrant.command} by ${entrant.build}`);
+      entrant.runs.push((await measure(entrant.run, signal)).usage);
+    }
+  }
+  return results.map(({ command, build, runs: usages }) => ({ command, build, runs: usages }));
+}
+
+/** Medians; the ratio is to the last build in the list, which is the one that others are held against. */
+export function scaleReport(snapshots: number, results: readonly ScaleResult[]): string {
+  const of = ({ runs }: ScaleResult, figure: (usage: Usage) => number): number => median(runs.map(figure));
+  const rows = results.map((result) => {
+    const base = results.findLast(({ command }) => command === result.command) ?? result;
+    const wall = of(result, ({ wallSeconds }) => wallSeconds);
+    return [
+      result.command,
+      result.build,
+      wall.toFixed(2),
+      (of(base, ({ wallSeconds }) => wallSeconds) / wall).toFixed(1),
+      of(result, ({ cpuSeconds }) => cpuSeconds).toFixed(2),
+      (of(result, ({ peakRssKib }) => peakRssKib * 1024) / 1e6).toFixed(0),
+    ];
+  });
+  return markdownTable([`${snapshots} snapshots`, "build", "wall", "times as fast", "CPU", "peak RSS"], rows);
+}
+
+type Row = Readonly<Record<string, unknown>>;
+
+function countIn(out: unknown, field: string, counts: (row: Row) => boolean): number {
+  const rows = (out as Row)[field];
+  if (!Array.isArray(rows)) throw new Error(`there is no ${field} in the output`);
+  return (rows as readonly Row[]).filter(counts).length;
+}
