@@ -3,7 +3,7 @@ import { findCluster } from "../shared/config/find-cluster.ts";
 import { LifeboatError } from "../shared/errors.ts";
 import { invokeBackup } from "../shared/jobs/invoke.ts";
 import type { InvokeResult } from "../shared/jobs/invoke.ts";
-import type { ExecutionOutcome } from "../shared/service.ts";
+import type { ExecutionOutcome } from "../shared/contract/outcomes.ts";
 import type { Register, Session } from "./command.ts";
 import { print, printJson, tell } from "./console.ts";
 import type { ExitCode } from "./exit-codes.ts";

@@ -1,10 +1,10 @@
 import { findCluster } from "../shared/config/find-cluster.ts";
+import { backupEvent } from "../shared/contract/events.ts";
 import { backup } from "../shared/jobs/backup/backup.ts";
-import { backupEvent } from "./events.ts";
 import { measure, outcomeOf } from "./outcome.ts";
 import { serve } from "./serve.ts";
 
-/** Backs a cluster up: BackupEvent in, BackupOutcome out (shared/service.ts). */
+/** Backs a cluster up: BackupEvent in, BackupOutcome out (shared/contract/outcomes.ts). */
 export const handler = serve({
   schema: backupEvent,
   failed: "backupFailed",

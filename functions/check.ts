@@ -1,14 +1,14 @@
 import { findCluster } from "../shared/config/find-cluster.ts";
+import { checkEvent } from "../shared/contract/events.ts";
 import { LifeboatError } from "../shared/errors.ts";
 import { checkRpo } from "../shared/jobs/audit/check.ts";
-import type { CheckOutcome } from "../shared/service.ts";
+import type { CheckOutcome } from "../shared/contract/outcomes.ts";
 import { readUntil } from "../shared/store/read-until.ts";
-import { checkEvent } from "./events.ts";
 import type { Measured } from "./metrics.ts";
 import { serve } from "./serve.ts";
 
 /**
- * Looks whether the newest good snapshot is within the rpo: CheckEvent in, CheckOutcome out (shared/service.ts). Fails with `ref/not-good` where it is not, since the alarm rests on what Lambda counts
+ * Looks whether the newest good snapshot is within the rpo: CheckEvent in, CheckOutcome out (shared/contract/outcomes.ts). Fails with `ref/not-good` where it is not, since the alarm rests on what Lambda counts
  * of its failures.
  */
 export const handler = serve({

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { resolve } from "node:path";
 import { loadConfig } from "../shared/config/load.ts";
 import type { LoadedConfig } from "../shared/config/load.ts";
-import { CONFIG_FILE, ENVIRONMENT } from "../shared/service.ts";
+import { CONFIG_FILE, ENVIRONMENT } from "../shared/contract/service.ts";
 import { systemClock } from "../shared/system-clock.ts";
 import { wire } from "../shared/wire/ports.ts";
 import type { Ports, Surroundings } from "../shared/wire/ports.ts";

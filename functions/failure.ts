@@ -1,6 +1,6 @@
 import { isLifeboatError } from "../shared/errors.ts";
 import type { LifeboatError } from "../shared/errors.ts";
-import { FAILURES } from "../shared/service.ts";
+import { FAILURES } from "../shared/contract/service.ts";
 
 /** What a function throws: Lambda gives `name` and `message` to the state machine and to the log, so that neither holds anything else. */
 export class FunctionFailure extends Error {

@@ -1,5 +1,5 @@
 import { Metrics, MetricUnit } from "@aws-lambda-powertools/metrics";
-import { METRIC_DIMENSIONS, METRIC_NAMESPACE, METRICS } from "../shared/service.ts";
+import { METRIC_DIMENSIONS, METRIC_NAMESPACE, METRICS } from "../shared/contract/service.ts";
 
 export type Measured = Readonly<Partial<Record<keyof typeof METRICS, number>>>;
 

@@ -3,7 +3,7 @@ import { attentionOf, dissentersOf } from "../shared/documents/attention.ts";
 import { howToAccept } from "../shared/documents/lineages.ts";
 import type { Manifest } from "../shared/documents/manifest.ts";
 import { SKEW_MS } from "../shared/documents/slot.ts";
-import type { BackupOutcome } from "../shared/service.ts";
+import type { BackupOutcome } from "../shared/contract/outcomes.ts";
 import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
 import type { Measured } from "./metrics.ts";
 

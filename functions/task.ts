@@ -1,5 +1,5 @@
 import { SendTaskFailureCommand, SendTaskSuccessCommand, SFNClient } from "@aws-sdk/client-sfn";
-import { TASK } from "../shared/service.ts";
+import { TASK } from "../shared/contract/service.ts";
 import { handler as backup } from "./backup.ts";
 import { handler as verify } from "./verify.ts";
 

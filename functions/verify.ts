@@ -1,8 +1,8 @@
 import { findCluster } from "../shared/config/find-cluster.ts";
+import { verifyEvent } from "../shared/contract/events.ts";
 import { copyToReplicas, headAfter } from "../shared/jobs/copy/to-replicas.ts";
 import { verifyDeep } from "../shared/jobs/verify/verify.ts";
-import type { VerifyOutcome } from "../shared/service.ts";
-import { verifyEvent } from "./events.ts";
+import type { VerifyOutcome } from "../shared/contract/outcomes.ts";
 import { makeUp } from "./make-up.ts";
 import type { Measured } from "./metrics.ts";
 import { isRecent } from "./outcome.ts";
@@ -10,7 +10,7 @@ import { countFailed, tellCopies } from "./replicas.ts";
 import { serve } from "./serve.ts";
 
 /**
- * Reads a snapshot back from the store, verifies and countersigns it: BackupOutcome in, VerifyOutcome out (shared/service.ts). Then it fills the replicas, since this is the role that may read: what
+ * Reads a snapshot back from the store, verifies and countersigns it: BackupOutcome in, VerifyOutcome out (shared/contract/outcomes.ts). Then it fills the replicas, since this is the role that may read: what
  * fails there is told, and fails no verification.
  */
 export const handler = serve({

@@ -1,3 +1,5 @@
+import type { BackupEvent } from "../shared/contract/events.ts";
+import type { BackupOutcome } from "../shared/contract/outcomes.ts";
 import { RETRYABLE_CODES } from "../shared/errors.ts";
 import { headingOfFamily, HEADINGS, runbookLink } from "./runbook.ts";
 
@@ -28,7 +30,13 @@ export interface Step {
  * What a step is called with, as JSONata: the state's input, and for a backup the execution's ARN besides, which the input cannot replace. Each retry of the execution has the same, and nobody knows it before it runs.
  */
 export function eventOf(name: "backup" | "verify"): string {
-  return name === "backup" ? '$merge([$states.input, {"execution": $states.context.Execution.Id}])' : "$states.input";
+  const execution: keyof BackupEvent = "execution";
+  return name === "backup" ? `$merge([$states.input, {"${execution}": $states.context.Execution.Id}])` : "$states.input";
+}
+
+/** A field of what the backup function returned, in the states after it. */
+function backed(field: keyof BackupOutcome): string {
+  return `$states.input.${field}`;
 }
 
 /** Beside what a function needs: Lambda ends it first, and says so. */
@@ -58,14 +66,14 @@ export function definitionOf({ cluster, partition, topicArn, backup, verify, run
       Backup: { ...step(backup, "backup"), Output: `{% ${backup.outcome} %}`, Next: "NeedsAttention" },
       NeedsAttention: {
         Type: "Choice",
-        Choices: [{ Condition: "{% $states.input.needsAttention %}", Next: "TellFindings" }],
+        Choices: [{ Condition: `{% ${backed("needsAttention")} %}`, Next: "TellFindings" }],
         Default: "Verify",
       },
       TellFindings: {
         ...tell(`etcd-lifeboat: the backup of ${shortened(cluster)} needs a person`, {
-          cluster: "$states.input.cluster",
-          snapshot: "$states.input.id",
-          findings: "$states.input.findings",
+          cluster: backed("cluster"),
+          snapshot: backed("id"),
+          findings: backed("findings"),
           runbook: JSON.stringify(runbookLink(runbook, HEADINGS.attention)),
           execution: "$states.context.Execution.Id",
         }),

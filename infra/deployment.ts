@@ -5,7 +5,7 @@ import type { ClusterConfig, Config } from "../shared/config/schema.ts";
 import { cloudReference } from "../shared/config/secrets.ts";
 import type { CloudReference } from "../shared/config/secrets.ts";
 import { LifeboatError } from "../shared/errors.ts";
-import { stateMachineName } from "../shared/service.ts";
+import { stateMachineName } from "../shared/contract/service.ts";
 import { readAuthorities } from "./authorities.ts";
 import { planCluster } from "./cluster-plan.ts";
 import type { ClusterDemands, ClusterPlan } from "./cluster-plan.ts";

@@ -4,7 +4,7 @@ import type { Role } from "aws-cdk-lib/aws-iam";
 import { Architecture, Function as LambdaFunction, Runtime } from "aws-cdk-lib/aws-lambda";
 import type { FunctionProps } from "aws-cdk-lib/aws-lambda";
 import { Construct } from "constructs";
-import { CONFIG_FILE, ENVIRONMENT, HANDLER } from "../../shared/service.ts";
+import { CONFIG_FILE, ENVIRONMENT, HANDLER } from "../../shared/contract/service.ts";
 import { acknowledge } from "../acknowledge.ts";
 import type { FunctionSizes } from "../sizes.ts";
 import { functionCode } from "./function-code.ts";

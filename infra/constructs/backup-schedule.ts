@@ -1,6 +1,6 @@
 import type { StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
-import type { BackupEvent } from "../../shared/service.ts";
+import type { BackupEvent } from "../../shared/contract/events.ts";
 import type { ClusterPlan } from "../cluster-plan.ts";
 import type { ServiceContext } from "./service-context.ts";
 import { ScheduledStart } from "./scheduled-start.ts";

@@ -2,7 +2,7 @@ import { Aws, Stack } from "aws-cdk-lib";
 import type { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import { DefinitionBody, LogLevel, StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
-import { stateMachineName } from "../../shared/service.ts";
+import { stateMachineName } from "../../shared/contract/service.ts";
 import { acknowledge } from "../acknowledge.ts";
 import { definitionOf } from "../definition.ts";
 import type { Step } from "../definition.ts";

@@ -3,7 +3,7 @@ import { CpuArchitecture, FargateTaskDefinition, LogDriver, OperatingSystemFamil
 import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { Role } from "aws-cdk-lib/aws-iam";
 import { Construct } from "constructs";
-import { ENVIRONMENT, stateMachineName, TASK } from "../../shared/service.ts";
+import { ENVIRONMENT, stateMachineName, TASK } from "../../shared/contract/service.ts";
 import { acknowledge } from "../acknowledge.ts";
 import { eventOf } from "../definition.ts";
 import type { Step } from "../definition.ts";

@@ -3,7 +3,7 @@ import { ComparisonOperator, Stats, TreatMissingData } from "aws-cdk-lib/aws-clo
 import type { IMetric } from "aws-cdk-lib/aws-cloudwatch";
 import type { StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
-import { METRICS } from "../../shared/service.ts";
+import { METRICS } from "../../shared/contract/service.ts";
 import type { AlarmWindow } from "../alarm-window.ts";
 import type { ClusterPlan } from "../cluster-plan.ts";
 import { HEADINGS } from "../runbook.ts";

@@ -8,7 +8,7 @@ import type { IParameter } from "aws-cdk-lib/aws-ssm";
 import type { StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
 import { LifeboatError } from "../../shared/errors.ts";
-import { METRICS } from "../../shared/service.ts";
+import { METRICS } from "../../shared/contract/service.ts";
 import { planCluster } from "../cluster-plan.ts";
 import type { ClusterPlan } from "../cluster-plan.ts";
 import { eventOf } from "../definition.ts";

@@ -3,7 +3,7 @@ import { Stats } from "aws-cdk-lib/aws-cloudwatch";
 import type { IMetric } from "aws-cdk-lib/aws-cloudwatch";
 import { EventInvokeConfig } from "aws-cdk-lib/aws-lambda";
 import { Construct } from "constructs";
-import type { CheckEvent } from "../../shared/service.ts";
+import type { CheckEvent } from "../../shared/contract/events.ts";
 import type { FunctionSizes } from "../sizes.ts";
 import { BackupFunction } from "./backup-function.ts";
 import { checkRole } from "./roles.ts";

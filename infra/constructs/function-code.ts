@@ -7,7 +7,7 @@ import type { BundlingOptions } from "aws-cdk-lib";
 import { Code } from "aws-cdk-lib/aws-lambda";
 import type { Construct } from "constructs";
 import { LifeboatError } from "../../shared/errors.ts";
-import { BUNDLES, CONFIG_FILE } from "../../shared/service.ts";
+import { BUNDLES, CONFIG_FILE } from "../../shared/contract/service.ts";
 import type { Configuration } from "../deployment.ts";
 
 export type FunctionName = "backup" | "verify" | "check";

@@ -1,6 +1,6 @@
 import { Metric } from "aws-cdk-lib/aws-cloudwatch";
 import type { Duration } from "aws-cdk-lib";
-import { METRIC_DIMENSIONS, METRIC_NAMESPACE } from "../../shared/service.ts";
+import { METRIC_DIMENSIONS, METRIC_NAMESPACE } from "../../shared/contract/service.ts";
 
 /** One of METRICS, as the functions write it for a cluster of a service. */
 export function lifeboatMetric(

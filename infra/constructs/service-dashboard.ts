@@ -10,7 +10,7 @@ import {
   TextWidget,
 } from "aws-cdk-lib/aws-cloudwatch";
 import { Construct } from "constructs";
-import { METRICS } from "../../shared/service.ts";
+import { METRICS } from "../../shared/contract/service.ts";
 import { lifeboatMetric } from "./lifeboat-metric.ts";
 
 const WIDTH = 24;

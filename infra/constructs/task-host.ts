@@ -1,7 +1,7 @@
 import { Cluster, ContainerImage, ContainerInsights } from "aws-cdk-lib/aws-ecs";
 import { DockerImageAsset, Platform } from "aws-cdk-lib/aws-ecr-assets";
 import { Construct } from "constructs";
-import { ENVIRONMENT, CONFIG_FILE } from "../../shared/service.ts";
+import { ENVIRONMENT, CONFIG_FILE } from "../../shared/contract/service.ts";
 import type { Configuration } from "../deployment.ts";
 import { imageFolder } from "./function-code.ts";
 import type { NetworkPlacement } from "./network.ts";

@@ -1,4 +1,4 @@
-import type { BackupEvent } from "../service.ts";
+import type { BackupEvent } from "../contract/events.ts";
 
 /** What became of an execution so far. */
 export type ExecutionState =

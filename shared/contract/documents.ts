@@ -9,6 +9,7 @@ import { lineageDocument } from "./lineage.ts";
 import { listDocument } from "./list.ts";
 import { orphansDocument } from "./orphans.ts";
 import { errorFields, object } from "./parts.ts";
+import type { ReadOnly } from "./parts.ts";
 import { preflightDocument } from "./preflight.ts";
 import { copyDocument, exportDocument, showDocument, verifyDocument, verifyMissingDocument } from "./snapshot.ts";
 import { statusDocument } from "./status.ts";
@@ -44,9 +45,3 @@ export type DocumentName = keyof typeof DOCUMENTS;
 
 /** What is printed under that name, as a command builds it. */
 export type JsonDocument<Name extends DocumentName> = ReadOnly<z.infer<(typeof DOCUMENTS)[Name]>>;
-
-export type ReadOnly<T> = T extends readonly (infer Item)[]
-  ? readonly ReadOnly<Item>[]
-  : T extends object
-    ? { readonly [Field in keyof T]: ReadOnly<T[Field]> }
-    : T;

@@ -1,32 +1,16 @@
 import { z } from "zod";
-import { bytes, cluster, digest, object, text } from "./parts.ts";
+import { backupOutcome, outcomeAttention, replicaOutcome, verifyOutcome } from "./outcomes.ts";
+import { object, text } from "./parts.ts";
 
-/** What the functions give: shared/service.ts. */
+/** What the functions returned. */
 export const invokeDocument = object({
   execution: text.describe("its ARN"),
   backup: object({
-    cluster,
-    id: text,
-    existing: z.boolean(),
-    committedBy: z.enum(["this-run", "another-run"]),
-    manifestDigest: digest,
-    proof: z.enum(["proven", "unproven", "off"]),
-    quarantined: z.boolean(),
-    dissenters: z.array(text),
-    lineage: z.int().positive(),
-    lineageAttention: object({ number: z.int().positive(), reason: text, message: text, since: text }).nullable(),
-    databaseBytes: bytes,
-    storedBytes: bytes,
-    custody: text.nullable().describe("`SEQ:DIGEST`"),
-    needsAttention: z.boolean(),
-    findings: z.array(text),
-  }),
+    ...backupOutcome.shape,
+    lineageAttention: outcomeAttention.strict().nullable().describe("why the cluster's lineage waits for a person; null where it does not"),
+  }).describe("what the backup function returned"),
   verify: object({
-    cluster,
-    id: text,
-    countersignature: text,
-    custody: text.describe("`SEQ:DIGEST`"),
-    replicas: z.array(object({ replica: text, outcome: z.enum(["copied", "existing", "failed"]) })),
-    findings: z.array(text).describe("what was found about the cluster's lineages"),
-  }),
+    ...verifyOutcome.shape,
+    replicas: z.array(replicaOutcome.strict()).describe("what became of the snapshot in each replica"),
+  }).describe("what the verify function returned"),
 });

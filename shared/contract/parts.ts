@@ -75,3 +75,10 @@ export const errorFields = object({
   hint: text.nullable().describe("what to do next"),
   exitCode: z.int(),
 });
+
+/** As what is parsed is handed on: nobody alters it. */
+export type ReadOnly<T> = T extends readonly (infer Item)[]
+  ? readonly ReadOnly<Item>[]
+  : T extends object
+    ? { readonly [Field in keyof T]: ReadOnly<T[Field]> }
+    : T;

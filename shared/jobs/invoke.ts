@@ -3,8 +3,9 @@ import { pause } from "../clock.ts";
 import type { Clock } from "../clock.ts";
 import { errorCodeOf, LifeboatError } from "../errors.ts";
 import type { Executions } from "../cloud/executions.ts";
-import { FAILURES, stateMachineName } from "../service.ts";
-import type { ExecutionOutcome } from "../service.ts";
+import { backupOutcome, verifyOutcome } from "../contract/outcomes.ts";
+import { FAILURES, stateMachineName } from "../contract/service.ts";
+import type { ExecutionOutcome } from "../contract/outcomes.ts";
 
 export interface InvokePorts {
   readonly executions: Executions;
@@ -65,39 +66,20 @@ export async function invokeBackup(ports: InvokePorts, request: InvokeRequest): 
   return { execution, outcome: undefined };
 }
 
-const custody = z.string();
-const outcomeSchema = z.object({
-  backup: z.object({
-    cluster: z.string(),
-    id: z.string(),
-    existing: z.boolean(),
+/** A service of an earlier version may answer without what came later. */
+const received = z.object({
+  backup: backupOutcome.extend({
     /** A service that was deployed before there was this field counted each. */
-    committedBy: z.enum(["this-run", "another-run"]).default("this-run"),
+    committedBy: backupOutcome.shape.committedBy.default("this-run"),
+    lineageAttention: backupOutcome.shape.lineageAttention.default(null),
+    // Shown as it is, and relied on for nothing.
     manifestDigest: z.string(),
-    proof: z.enum(["proven", "unproven", "off"]),
-    quarantined: z.boolean(),
-    dissenters: z.array(z.string()),
-    lineage: z.number(),
-    // Absent in what a service of an earlier version answers.
-    lineageAttention: z.object({ number: z.number(), reason: z.string(), message: z.string(), since: z.string() }).nullable().default(null),
-    databaseBytes: z.number(),
-    storedBytes: z.number(),
-    custody: custody.nullable(),
-    needsAttention: z.boolean(),
-    findings: z.array(z.string()),
   }),
-  verify: z.object({
-    cluster: z.string(),
-    id: z.string(),
-    countersignature: z.string(),
-    custody,
-    replicas: z.array(z.object({ replica: z.string(), outcome: z.enum(["copied", "existing", "failed"]) })),
-    findings: z.array(z.string()).default([]),
-  }),
+  verify: verifyOutcome.extend({ findings: verifyOutcome.shape.findings.default([]) }),
 });
 
 function parseOutcome(output: unknown, execution: string): ExecutionOutcome {
-  const parsed = outcomeSchema.safeParse(output);
+  const parsed = received.safeParse(output);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new LifeboatError(

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { measure, outcomeOf } from "../../functions/outcome.ts";
 import type { Measured } from "../../functions/metrics.ts";
-import type { BackupOutcome } from "../../shared/service.ts";
+import type { BackupOutcome } from "../../shared/contract/outcomes.ts";
 import { verifyDeep, verifyShallow } from "../../shared/jobs/verify/verify.ts";
 import type { Manifest } from "../../shared/documents/manifest.ts";
 import { ScriptedEtcd } from "../doubles/scripted-etcd.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { codeOf, fieldsOf } from "../../cli/invoke.ts";
-import type { ExecutionOutcome } from "../../shared/service.ts";
+import type { ExecutionOutcome } from "../../shared/contract/outcomes.ts";
 
 const OUTCOME: ExecutionOutcome = {
   backup: {

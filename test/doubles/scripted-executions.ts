@@ -1,5 +1,5 @@
 import type { EnteredState, Executions, ExecutionState } from "../../shared/cloud/executions.ts";
-import type { BackupEvent } from "../../shared/service.ts";
+import type { BackupEvent } from "../../shared/contract/events.ts";
 
 /** One state machine whose only execution goes through `states`, one at each look; the last stays. With each look it enters a further state, `Step1`, `Step2`, ... */
 export class ScriptedExecutions implements Executions {

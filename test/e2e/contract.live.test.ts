@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { COMMANDS } from "../../cli/program.ts";
 import { DOCUMENTS } from "../../shared/contract/documents.ts";
 import type { DocumentName } from "../../shared/contract/documents.ts";
-import type { ExecutionOutcome } from "../../shared/service.ts";
+import type { ExecutionOutcome } from "../../shared/contract/outcomes.ts";
 import { startCluster } from "../../tools/lab/etcd-cluster.ts";
 import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
 import { startMiniStack } from "../../tools/lab/ministack.ts";

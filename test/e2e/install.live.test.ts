@@ -6,7 +6,7 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import packageJson from "../../package.json" with { type: "json" };
-import { BUNDLES } from "../../shared/service.ts";
+import { BUNDLES } from "../../shared/contract/service.ts";
 import { startCluster, startFrom } from "../../tools/lab/etcd-cluster.ts";
 import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
 import { fillWithKubernetesData } from "../../tools/lab/kubernetes-data.ts";

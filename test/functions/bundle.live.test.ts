@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { ENVIRONMENT, HANDLER } from "../../shared/service.ts";
+import { ENVIRONMENT, HANDLER } from "../../shared/contract/service.ts";
 import { startCluster } from "../../tools/lab/etcd-cluster.ts";
 import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
 import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
-import { backupEvent, clusterIn, parseEvent, verifyEvent } from "../../functions/events.ts";
+import { clusterIn, parseEvent } from "../../functions/events.ts";
 import { deadlineOf, LAST_WORDS_MS } from "../../functions/deadline.ts";
 import { failureOf } from "../../functions/failure.ts";
+import { backupEvent, verifyEvent } from "../../shared/contract/events.ts";
 import { isLifeboatError, LifeboatError } from "../../shared/errors.ts";
 import { ManualClock } from "../doubles/manual-clock.ts";
 import { saying } from "../support/matchers.ts";

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { handler as backup } from "../../functions/backup.ts";
 import { forgetContainer } from "../../functions/container.ts";
 import { handler as verify } from "../../functions/verify.ts";
-import { METRIC_DIMENSIONS, METRIC_NAMESPACE } from "../../shared/service.ts";
+import { METRIC_DIMENSIONS, METRIC_NAMESPACE } from "../../shared/contract/service.ts";
 import { startCluster } from "../../tools/lab/etcd-cluster.ts";
 import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
 import { ROOT_PASSWORD } from "../../tools/lab/cluster-security.ts";

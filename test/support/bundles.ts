@@ -1,7 +1,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { BUNDLES } from "../../shared/service.ts";
+import { BUNDLES } from "../../shared/contract/service.ts";
 import { bundleFunctions } from "../../tools/pack/functions.ts";
 
 /** Global set-up of the integration tests: the bundles that a synthesis takes, made anew where something that goes into them is newer. */

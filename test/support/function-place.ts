@@ -1,5 +1,5 @@
 import { vi } from "vitest";
-import { ENVIRONMENT } from "../../shared/service.ts";
+import { ENVIRONMENT } from "../../shared/contract/service.ts";
 import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
 import type { VersityGateway } from "../../tools/lab/versitygw.ts";
 import { newPlace } from "./place.ts";

@@ -18,7 +18,7 @@ import { ListTopicsCommand, SNSClient, SubscribeCommand } from "@aws-sdk/client-
 import { CreateQueueCommand, DeleteMessageCommand, ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { SSMClient } from "@aws-sdk/client-ssm";
 import { z } from "zod";
-import type { BackupEvent } from "../../shared/service.ts";
+import type { BackupEvent } from "../../shared/contract/events.ts";
 import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
 import type { MiniStack } from "../../tools/lab/ministack.ts";
 import { until } from "../../tools/lab/until.ts";

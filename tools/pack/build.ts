@@ -2,7 +2,7 @@ import { chmod, mkdtemp, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import packageJson from "../../package.json" with { type: "json" };
-import { BUNDLES } from "../../shared/service.ts";
+import { BUNDLES } from "../../shared/contract/service.ts";
 import { runProgram } from "../lab/run-program.ts";
 import { bundleFunctions } from "./functions.ts";
 

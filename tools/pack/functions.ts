@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import type { Plugin } from "esbuild";
-import { BUNDLES } from "../../shared/service.ts";
+import { BUNDLES } from "../../shared/contract/service.ts";
 import { bundledLicences } from "./bundled-licences.ts";
 import { copyNativePackages } from "./native-packages.ts";
 
@@ -30,7 +30,7 @@ const etcd3Proto: Plugin = {
   },
 };
 
-/** Writes a folder for each function into `folder`, as shared/service.ts says. Built aside and put into place whole. */
+/** Writes a folder for each function into `folder`, as shared/contract/service.ts says. Built aside and put into place whole. */
 export async function bundleFunctions(folder: string): Promise<void> {
   await mkdir(CACHE, { recursive: true });
   const aside = await mkdtemp(join(CACHE, "functions-"));

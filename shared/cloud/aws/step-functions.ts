@@ -7,7 +7,7 @@ import {
 } from "@aws-sdk/client-sfn";
 import { faultOf, hintFor } from "../../aws-fault.ts";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
-import type { BackupEvent } from "../../service.ts";
+import type { BackupEvent } from "../../contract/events.ts";
 import type { EnteredState, Executions, ExecutionState } from "../executions.ts";
 
 /** AWS Step Functions. Credentials, and the region where none is given, come by the SDK's own default chain. */

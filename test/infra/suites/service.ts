@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { HEADINGS, runbookLink } from "../../../infra/runbook.ts";
-import { stateMachineName } from "../../../shared/service.ts";
+import { stateMachineName } from "../../../shared/contract/service.ts";
 import { statementsOf } from "../support/policies.ts";
 import type { Synthesized, Synths } from "../support/synthesized.ts";
 import { ofType, resolve, theOne } from "../support/template.ts";

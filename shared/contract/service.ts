@@ -1,5 +1,6 @@
 /**
- * What the CDK app and the functions agree on: names and shapes. Without imports, so that infra/ takes in no AWS client by it and functions/ no CDK.
+ * Names that the CDK app, the functions and the command line agree on. Without imports, so that infra/ takes in no AWS client by it, functions/ no CDK, and the command line no zod. Events and
+ * outcomes are in events.ts and outcomes.ts beside it.
  */
 
 /** Environment variables of a function, and of a task. */
@@ -38,73 +39,6 @@ export const HANDLER = "index.handler";
  */
 export function stateMachineName(service: string, cluster: string): string {
   return `${service}-${cluster.replaceAll(".", "_")}`;
-}
-
-/** What starts an execution of the state machine: a schedule or a person. */
-export interface BackupEvent {
-  readonly cluster: string;
-  /** The scheduled time (ISO 8601 in UTC); left out for a backup by hand. */
-  readonly slot?: string;
-  /** The ARN of the execution, which the state machine adds: a retry of it knows its own snapshot by this. */
-  readonly execution?: string;
-}
-
-/** What the check function is called with. */
-export interface CheckEvent {
-  readonly cluster: string;
-}
-
-/** What the backup function returns, and the verify function takes. */
-export interface BackupOutcome {
-  readonly cluster: string;
-  readonly id: string;
-  /** True where the slot was backed up before. */
-  readonly existing: boolean;
-  /** Whose snapshot it is: this execution's (also where a retry of it found it), or that of another run, which counts as no backup of this one. */
-  readonly committedBy: "this-run" | "another-run";
-  readonly manifestDigest: string;
-  readonly proof: "proven" | "unproven" | "off";
-  readonly quarantined: boolean;
-  readonly dissenters: readonly string[];
-  readonly lineage: number;
-  /** Where the lineage that the cluster is in waits for a person to accept it: since when (ISO 8601 in UTC), and why it was opened. */
-  readonly lineageAttention: { readonly number: number; readonly reason: string; readonly message: string; readonly since: string } | null;
-  readonly databaseBytes: number;
-  readonly storedBytes: number;
-  /** The head of the custody log, to be kept elsewhere: `SEQ:sha256:HEX`; null where the log could not be told. */
-  readonly custody: string | null;
-  /** True where a person should look: the finding that `lifeboat backup` ends with exit code 6 for. */
-  readonly needsAttention: boolean;
-  /** What that is, a sentence each; empty where nothing is. */
-  readonly findings: readonly string[];
-}
-
-export interface VerifyOutcome {
-  readonly cluster: string;
-  readonly id: string;
-  readonly countersignature: string;
-  /** The head of the custody log once the replicas were filled, to be kept elsewhere: `SEQ:sha256:HEX`. */
-  readonly custody: string;
-  /** What became of the snapshot in each replica; `failed` leaves what was verified as good as it is. */
-  readonly replicas: readonly { readonly replica: string; readonly outcome: "copied" | "existing" | "failed" }[];
-  /** What stands as a lineage of the cluster and no backup opened, a sentence each. It says nothing against the snapshot. */
-  readonly findings: readonly string[];
-}
-
-/** What the check function returns where all is well. */
-export interface CheckOutcome {
-  readonly cluster: string;
-  /** Of the newest good snapshot. */
-  readonly id: string;
-  /** ISO 8601 in UTC. */
-  readonly takenAt: string;
-  readonly ageSeconds: number;
-}
-
-/** The output of an execution that succeeded. */
-export interface ExecutionOutcome {
-  readonly backup: BackupOutcome;
-  readonly verify: VerifyOutcome;
 }
 
 /**

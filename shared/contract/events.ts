@@ -1,0 +1,46 @@
+import { z } from "zod";
+import { isClusterName } from "../documents/layout.ts";
+import { parseId, parseUtc } from "../documents/slot.ts";
+import type { ReadOnly } from "./parts.ts";
+
+/** What the functions are called with. An event may hold more than is read here: the verify function takes what the backup function returned. */
+
+const cluster = z.string().refine(isClusterName, "is not a cluster's name").describe("the cluster's name");
+
+/** What starts an execution of the state machine, a schedule or a person, and what the backup function is called with. */
+export const backupEvent = z.object({
+  cluster,
+  slot: z
+    .string()
+    .transform((text, context) => {
+      const slot = parseUtc(text);
+      if (slot !== undefined) return slot;
+      context.addIssue({ code: "custom", message: `"${text}" is not a UTC time such as 2026-11-21T10:00:00Z` });
+      return z.NEVER;
+    })
+    .optional()
+    .describe("the scheduled time (ISO 8601 in UTC); left out for a backup by hand"),
+  execution: z
+    .string()
+    .min(1)
+    .max(2048)
+    .optional()
+    .describe("the ARN of the execution, which the state machine adds: a retry of it knows its own snapshot by this"),
+});
+
+export const verifyEvent = z.object({
+  cluster,
+  id: z
+    .string()
+    .refine((id) => parseId(id) !== undefined, "is not a snapshot's id")
+    .describe("the snapshot's id"),
+});
+
+export const checkEvent = z.object({ cluster });
+
+/** Whose event it is, also where the rest of it is wrong. */
+export const anyEvent = z.object({ cluster });
+
+export type BackupEvent = ReadOnly<z.input<typeof backupEvent>>;
+export type VerifyEvent = ReadOnly<z.input<typeof verifyEvent>>;
+export type CheckEvent = ReadOnly<z.input<typeof checkEvent>>;

@@ -1,0 +1,73 @@
+import { z } from "zod";
+import { bytes, cluster, count, digest, text, time } from "./parts.ts";
+import type { ReadOnly } from "./parts.ts";
+
+/** What the functions return. */
+
+/** Why the cluster's lineage waits for a person. */
+export const outcomeAttention = z.object({
+  number: z.int().positive().describe("of the lineage"),
+  reason: text.describe("why it was opened: docs/format.md"),
+  message: text.describe("a sentence"),
+  since: text.describe("when it was opened (ISO 8601 in UTC)"),
+});
+
+/** What became of a snapshot in a replica. */
+export const replicaOutcome = z.object({
+  replica: text.describe("its name"),
+  outcome: z.enum(["copied", "existing", "failed"]).describe("`failed` leaves what was verified as good as it is"),
+});
+
+/** What the backup function returns, and the verify function takes. */
+export const backupOutcome = z.object({
+  cluster,
+  id: text.describe("the snapshot's id"),
+  existing: z.boolean().describe("whether the slot was backed up before"),
+  committedBy: z
+    .enum(["this-run", "another-run"])
+    .describe(
+      "whose snapshot it is: this execution's (also where a retry of it found it), or another run's, which counts as no backup of this one",
+    ),
+  manifestDigest: digest,
+  proof: z
+    .enum(["proven", "unproven", "off"])
+    .describe("whether a quorum confirmed the content; `off` where that is turned off for the cluster"),
+  quarantined: z.boolean().describe("whether the snapshot is in quarantine"),
+  dissenters: z.array(text).describe("names of members that contradict the others"),
+  lineage: z.int().positive().describe("number of the snapshot's lineage"),
+  lineageAttention: outcomeAttention.nullable().describe("why the cluster's lineage waits for a person; null where it does not"),
+  databaseBytes: bytes.describe("size of the database"),
+  storedBytes: bytes.describe("size of the stored object"),
+  custody: text
+    .nullable()
+    .describe(
+      "the head of the custody log, to be kept elsewhere: `SEQ:DIGEST`; null where the log could not be written or there was nothing to record",
+    ),
+  needsAttention: z.boolean().describe("whether a person should look: what `lifeboat backup` ends with exit code 6 for"),
+  findings: z.array(text).describe("what that is, a sentence each"),
+});
+
+export const verifyOutcome = z.object({
+  cluster,
+  id: text.describe("the snapshot's id"),
+  countersignature: text.describe("its key in the store"),
+  custody: text.describe("the head of the custody log once the replicas were filled, to be kept elsewhere: `SEQ:DIGEST`"),
+  replicas: z.array(replicaOutcome).describe("what became of the snapshot in each replica"),
+  findings: z.array(text).describe("what was found about the cluster's lineages, a sentence each; it says nothing against the snapshot"),
+});
+
+/** What the check function returns where all is well. */
+export const checkOutcome = z.object({
+  cluster,
+  id: text.describe("of the newest good snapshot"),
+  takenAt: time,
+  ageSeconds: count,
+});
+
+/** The output of an execution that succeeded. */
+export const executionOutcome = z.object({ backup: backupOutcome, verify: verifyOutcome });
+
+export type BackupOutcome = ReadOnly<z.infer<typeof backupOutcome>>;
+export type VerifyOutcome = ReadOnly<z.infer<typeof verifyOutcome>>;
+export type CheckOutcome = ReadOnly<z.infer<typeof checkOutcome>>;
+export type ExecutionOutcome = ReadOnly<z.infer<typeof executionOutcome>>;
