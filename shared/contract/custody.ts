@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { custodySchema } from "../documents/custody-record.ts";
-import { cluster, count, digest, fault, object, receipt, text, time } from "./parts.ts";
+import { cluster, count, digest, fault, object, receipt, signed, text, time } from "./parts.ts";
 
 const { subjects, details } = custodySchema.shape;
 
@@ -9,14 +9,14 @@ export const custodyDocument = object({
   records: z
     .array(
       object({
-        sequence: z.int().positive(),
+        sequence: z.int().positive().describe("its number in the log, from 1"),
         key: text.describe("of the object in the store"),
         digest: digest.describe("of its first 1 MiB, where it is larger than any record"),
         time: time.nullable().describe("null, as all that follows, where the record is not believed"),
-        event: text.nullable(),
-        actor: text.nullable(),
-        subjects: subjects.nullable().describe("docs/format.md"),
-        details: details.nullable().describe("docs/format.md"),
+        event: text.nullable().describe("what happened: docs/format.md has the events"),
+        actor: text.nullable().describe("who did it: user and host, or a role in AWS"),
+        subjects: signed(subjects).nullable().describe("what it is about: docs/format.md"),
+        details: signed(details).nullable().describe("what else there is to say, by event: docs/format.md"),
         purpose: z.enum(["snapshot", "audit", "bundle"]).nullable().describe("of the key that signed it"),
         fingerprint: digest.nullable().describe("of that key"),
         error: fault.nullable().describe("why it is not believed, or null"),
@@ -24,13 +24,22 @@ export const custodyDocument = object({
     )
     .describe("those shown, oldest first"),
   verification: object({
-    holds: z.boolean(),
-    head: receipt.nullable(),
-    findings: z.array(object({ code: text, subject: text, message: text, fix: text })),
-    records: count,
-    documents: count,
+    holds: z.boolean().describe("whether nothing was found"),
+    head: receipt.nullable().describe("the last record, to be kept elsewhere; null where there is none"),
+    findings: z
+      .array(
+        object({
+          code: text.describe("`custody/...`, see above"),
+          subject: text.describe("the record or object"),
+          message: text.describe("a sentence"),
+          fix: text.describe("what to do about it"),
+        }),
+      )
+      .describe("what does not hold or does not match"),
+    records: count.describe("how many were read"),
+    documents: count.describe("how many were held against them"),
     copied: object({
-      head: receipt.nullable(),
+      head: receipt.nullable().describe("the last record of the copied log"),
       notHere: count.describe("objects that the copied log tells of and that are not in the replica"),
     })
       .nullable()

@@ -38,7 +38,7 @@ export const DOCUMENTS = {
   doctor: doctorDocument,
   invoke: invokeDocument,
   /** What any of them prints where it fails. */
-  error: object({ error: errorFields }),
+  error: object({ error: errorFields.describe("why the command failed") }),
 } as const;
 
 export type DocumentName = keyof typeof DOCUMENTS;

@@ -42,5 +42,4 @@ export const checkEvent = z.object({ cluster });
 export const anyEvent = z.object({ cluster });
 
 export type BackupEvent = ReadOnly<z.input<typeof backupEvent>>;
-export type VerifyEvent = ReadOnly<z.input<typeof verifyEvent>>;
 export type CheckEvent = ReadOnly<z.input<typeof checkEvent>>;

@@ -3,53 +3,73 @@ import { digest, fault, object, ref, text } from "./parts.ts";
 
 /** The documents of `lifeboat init`, `keys` and `rewrap`. */
 
-const purpose = z.enum(["snapshot", "audit", "bundle"]);
+const purpose = z.enum(["snapshot", "audit", "bundle"]).describe("what the key signs");
 
 export const initDocument = object({
-  config: text.describe("path, as those that follow"),
-  keys: text,
-  store: text,
-  breakGlassIdentity: text,
-  breakGlassRecipient: text.describe("an age recipient"),
-  fingerprints: object({ snapshot: digest, audit: digest, bundle: digest }),
-  warnings: z.array(text),
+  config: text.describe("path of the configuration"),
+  keys: text.describe("path of the folder with the keys"),
+  store: text.describe("path of the store"),
+  breakGlassIdentity: text.describe("path of the identity that opens every snapshot: move it offline"),
+  breakGlassRecipient: text.describe("its age recipient"),
+  fingerprints: object({
+    snapshot: digest.describe("of the key that signs manifests"),
+    audit: digest.describe("of the key that countersigns"),
+    bundle: digest.describe("of the key that signs restore bundles"),
+  }).describe("of the new signing keys"),
+  warnings: z.array(text).describe("a sentence each"),
 });
 
 export const keysDocument = object({
-  location: text,
-  signing: z.array(object({ purpose, fingerprint: digest.nullable().describe("null where that key is not here"), trusted: z.boolean() })),
-  alsoTrusted: z.array(object({ purpose, fingerprint: digest })),
+  location: text.describe("where the keys are"),
+  signing: z
+    .array(
+      object({
+        purpose,
+        fingerprint: digest.nullable().describe("null where that key is not here"),
+        trusted: z.boolean().describe("whether `trustedKeys` has it"),
+      }),
+    )
+    .describe("the key of each purpose"),
+  alsoTrusted: z
+    .array(object({ purpose, fingerprint: digest.describe("as `trustedKeys` has it") }))
+    .describe("further keys of `trustedKeys`"),
   wrappingKey: text.nullable().describe("an age recipient or an ARN; null where it is not here"),
   unusable: z
-    .array(object({ key: z.enum(["snapshot", "audit", "bundle", "wrapping"]), ...fault.shape }))
+    .array(object({ key: z.enum(["snapshot", "audit", "bundle", "wrapping"]).describe("its purpose"), ...fault.shape }))
     .describe("keys that are there and may not or cannot be used by this role"),
-  breakGlass: z.array(text).describe("age recipients"),
+  breakGlass: z.array(text).describe("age recipients that can open every snapshot"),
   replicas: z
     .array(
       object({
-        name: text,
-        kind: z.enum(["local", "kms"]),
-        recipient: text.nullable().describe("of kind `local`"),
-        key: text.nullable().describe("of kind `kms`"),
+        name: text.describe("of the replica"),
+        kind: z.enum(["local", "kms"]).describe("where its key is"),
+        recipient: text.nullable().describe("the age recipient; of kind `local`"),
+        key: text.nullable().describe("its ARN or alias; of kind `kms`"),
         region: text.nullable().describe("of kind `kms`"),
-        endpoint: text.nullable().describe("of kind `kms`, where it is not AWS's own"),
+        endpoint: text.nullable().describe("of kind `kms`; null for AWS's own"),
       }),
     )
     .describe("the wrapping keys of replicas as the configuration names them"),
 });
 
 export const rewrapDocument = object({
-  wrappingKey: text,
+  wrappingKey: text.describe("the current wrapping key: an age recipient or an ARN"),
   replicaKeys: z.array(text).describe("the wrapping keys of replicas"),
-  dryRun: z.boolean(),
-  snapshots: z.array(
-    object({
-      ref,
-      under: z.array(text).describe("the keys that it was wrapped under"),
-      outcome: z.enum(["already", "would-rewrap", "rewrapped", "failed", "not-sealed"]),
-      key: text.nullable().describe("of the rewrap in the store; null where none is made"),
-      error: text.nullable(),
-    }),
-  ),
-  unbelieved: z.array(object({ key: text, reason: text })).describe("rewraps in the store"),
+  dryRun: z.boolean().describe("whether nothing was opened and written"),
+  snapshots: z
+    .array(
+      object({
+        ref,
+        under: z.array(text).describe("the keys that it was wrapped under"),
+        outcome: z
+          .enum(["already", "would-rewrap", "rewrapped", "failed", "not-sealed"])
+          .describe("`already`: it is under all of them; `would-rewrap`: of `--dry-run`; `not-sealed`: it has no key to wrap"),
+        key: text.nullable().describe("of the rewrap in the store; null where none is made"),
+        error: text.nullable().describe("why it failed, or null"),
+      }),
+    )
+    .describe("each stored snapshot"),
+  unbelieved: z
+    .array(object({ key: text.describe("of the object in the store"), reason: text.describe("a sentence") }))
+    .describe("rewraps in the store that are not believed"),
 });

@@ -28,7 +28,7 @@ export const backupOutcome = z.object({
     .describe(
       "whose snapshot it is: this execution's (also where a retry of it found it), or another run's, which counts as no backup of this one",
     ),
-  manifestDigest: digest,
+  manifestDigest: digest.describe("of the manifest as it is stored"),
   proof: z
     .enum(["proven", "unproven", "off"])
     .describe("whether a quorum confirmed the content; `off` where that is turned off for the cluster"),

@@ -12,6 +12,7 @@ import {
   object,
   receipt,
   ref,
+  signed,
   snapshotAttention,
   text,
   time,
@@ -20,91 +21,105 @@ import {
 
 /** The documents of commands about one snapshot. */
 
-const fromReplica = text.nullable().describe("the replica that was read in place of the store, or null");
+const fromReplica = text.nullable().describe("the replica that was read in place of the store (`--from`), or null");
+const manifestDigest = digest.describe("of the manifest as it is stored");
 
 export const showDocument = object({
   ref,
-  manifest: manifestSchema.describe("the signed payload: docs/format.md"),
-  manifestDigest: digest,
+  manifest: signed(manifestSchema).describe("the signed payload: docs/format.md"),
+  manifestDigest,
   ...goodness,
-  lineageAccepted: z.boolean().nullable().describe("null where that is not known"),
+  lineageAccepted: z
+    .boolean()
+    .nullable()
+    .describe("whether a person accepted its lineage, or it needs nobody; null where that is not known"),
   lineageAttention: snapshotAttention,
-  verifications: z.array(verificationSchema).describe("the countersignatures of exactly this manifest: docs/format.md"),
-  addedWrappings: z.array(wrappingSchema).nullable().describe("those of rewraps since; null where the caller may not read them"),
-  badCountersignatures: z.array(unbelieved),
-  replicas: z.array(
-    object({
-      name: text,
-      location: text,
-      state: z.enum(["present", "missing", "different", "incomplete", "unknown"]),
-      reason: text.nullable(),
-    }),
-  ),
+  verifications: z.array(signed(verificationSchema)).describe("the countersignatures of exactly this manifest: docs/format.md"),
+  addedWrappings: z.array(signed(wrappingSchema)).nullable().describe("those of rewraps since; null where the caller may not read them"),
+  badCountersignatures: z.array(unbelieved).describe("countersignatures of it that are not believed"),
+  replicas: z
+    .array(
+      object({
+        name: text.describe("as the configuration has it; `primary` is the store, with `--from`"),
+        location: text.describe("where it is"),
+        state: z
+          .enum(["present", "missing", "different", "incomplete", "unknown"])
+          .describe("`different`: another manifest is there; `incomplete`: the manifest without its data"),
+        reason: text.nullable().describe("why, a sentence; null where it is present"),
+      }),
+    )
+    .describe("where else it stands"),
   data: object({
     state: z
       .enum(["present", "missing", "wrong-size", "unknown"])
       .describe("of its own data, as metadata tells; unknown where the caller may not look"),
-    bytes: bytes.nullable().describe("that are there"),
-    reason: text.nullable(),
-  }),
+    bytes: bytes.nullable().describe("that are there; null where that is not known"),
+    reason: text.nullable().describe("why, a sentence; null where it is present"),
+  }).describe("its data, by metadata alone"),
   from: fromReplica,
 });
 
 export const verifyDocument = object({
   ref,
   ...goodness,
-  level: z.enum(["shallow", "deep"]),
+  level: z.enum(["shallow", "deep"]).describe("`deep` with `--deep`"),
   checks: z.array(text).describe("what holds, in order"),
-  manifestDigest: digest,
-  countersignature: text.nullable().describe("its key in the store; of `--deep` only"),
-  custody: receipt.nullable().describe("the record that tells of it; of `--deep` only"),
+  manifestDigest,
+  countersignature: text.nullable().describe("its key in the store; of `--deep` without `--from` only"),
+  custody: receipt.nullable().describe("the record that tells of it; of `--deep` without `--from` only"),
   lineageFindings: z
-    .array(object({ code: z.enum(["lineage/unannounced", "lineage/unbelieved", "lineage/unread"]), key: text, message: text }))
+    .array(
+      object({
+        code: z.enum(["lineage/unannounced", "lineage/unbelieved", "lineage/unread"]).describe("stable"),
+        key: text.describe("of the object in the store"),
+        message: text.describe("a sentence"),
+      }),
+    )
     .nullable()
-    .describe("what stands as a lineage of the cluster and no backup opened; of `--deep` only"),
+    .describe("what stands as a lineage of the cluster and no backup opened; of `--deep` without `--from` only"),
   opened: z
     .array(text)
     .nullable()
     .describe("the keys of those wrappings in its manifest that were opened; of `--deep` without `--from` only"),
   from: fromReplica,
-});
+}).meta({ title: "`verify <ref>`" });
 
 /** Of `--missing`. */
 export const verifyMissingDocument = object({
   cluster,
-  level: z.literal("deep"),
+  level: z.literal("deep").describe("always"),
   snapshots: z
     .array(
       object({
         ref,
         ...goodness,
-        checks: z.array(text),
-        manifestDigest: digest.nullable().describe("null, as all that follows, where it failed"),
-        countersignature: text.nullable(),
-        custody: receipt.nullable(),
+        checks: z.array(text).describe("what holds, in order"),
+        manifestDigest: digest.nullable().describe("null where it failed"),
+        countersignature: text.nullable().describe("its key in the store; null where it failed"),
+        custody: receipt.nullable().describe("the record that tells of it; null where it failed"),
         error: fault.nullable().describe("why it could not be verified, or null"),
       }),
     )
     .describe("those without a countersignature, newest first, as far as the run came"),
-});
+}).meta({ title: "`verify <cluster> --missing`" });
 
 export const copyDocument = object({
   ref,
-  replica: text,
-  location: text,
-  outcome: z.enum(["copied", "existing"]),
+  replica: text.describe("its name"),
+  location: text.describe("where it is"),
+  outcome: z.enum(["copied", "existing"]).describe("`existing`: it was there already"),
   documents: count.describe("how many came with it"),
-  conflicts: z.array(text).describe("sentences"),
-  manifestDigest: digest,
+  conflicts: z.array(text).describe("what differs there, a sentence each"),
+  manifestDigest,
   custody: receipt.nullable().describe("the record that tells of it, or null"),
 });
 
 export const exportDocument = object({
   ref,
   file: text.describe("absolute path"),
-  bytes,
-  sha256: digest,
-  etcdVersion: text,
+  bytes: bytes.describe("of the file, with etcd's trailer"),
+  sha256: digest.describe("of the file"),
+  etcdVersion: text.describe("of the member that sent it"),
   takenAt: time.describe("when its stream began"),
   ...goodness,
   lineageAttention: snapshotAttention,
