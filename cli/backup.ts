@@ -7,6 +7,7 @@ import type { ReplicaOutcome } from "../shared/jobs/copy/to-replicas.ts";
 import { attentionOf, dissentersOf } from "../shared/documents/attention.ts";
 import { revisionOf, storedAlarmsOf } from "../shared/documents/content.ts";
 import { howToAccept } from "../shared/documents/lineages.ts";
+import { outcomeOf } from "../shared/documents/proof.ts";
 import { parseUtc } from "../shared/documents/slot.ts";
 import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
 import { backUpAll } from "./backup-all.ts";
@@ -127,7 +128,7 @@ function documentOf(result: BackupResult, copies: readonly ReplicaOutcome[]): Js
     lineage: manifest.lineage,
     lineageAttention: lineageAttention ?? null,
     unbelievedLineages: lineageFaults.map(({ key, code, message }) => ({ key, code, message })),
-    proof: describeProof(manifest),
+    proof: describeProof({ proof: outcomeOf(manifest.proof) }),
     alarms: storedAlarmsOf(manifest) ?? null,
     dissenters: dissentersOf(manifest),
     quarantine: manifest.quarantine?.reasons ?? null,

@@ -1,6 +1,6 @@
 import type { JsonDocument } from "../shared/contract/documents.ts";
 import { isOfChain } from "../shared/vault/custody/finding.ts";
-import { isFault } from "../shared/vault/custody/records.ts";
+import { isFault, isOfLaterVersion } from "../shared/vault/custody/records.ts";
 import type { FoundRecord } from "../shared/vault/custody/records.ts";
 import { LifeboatError } from "../shared/errors.ts";
 import { hasCopiedLog, listCustody, verifyCustody } from "../shared/jobs/audit/custody.ts";
@@ -75,7 +75,8 @@ export const registerCustody: Register = (program, run) => {
         if (report !== undefined) print(session.console, `${shown.length > 0 ? "\n" : ""}${describeReport(cluster, report)}`);
       }
       tellLeftOut(session.console, leftOut, "records");
-      for (const line of summarize(report === undefined ? shown.flatMap(faultOf) : [])) tell(session.console, `warning: ${line}`);
+      for (const line of summarize(shown.filter(({ record }) => report === undefined || isOfLaterVersion(record)).flatMap(faultOf)))
+        tell(session.console, `warning: ${line}`);
       // Of what a person calls a replica it is asked either way: without the log that was copied it tells only half.
       const isCopied = isReplica || (report !== undefined && report.findings.length > 0) ? await hasCopiedLog(vault, cluster) : undefined;
       if (!isReplica && isCopied === true)
@@ -101,7 +102,8 @@ function requireSomething({ records, documents, findings }: CustodyReport, clust
 
 /** `isNoReplica`: a person said that it is one. */
 function exitCodeFor(shown: readonly FoundRecord[], report: CustodyReport | undefined, isNoReplica: boolean): ExitCode {
-  const isBroken = report === undefined ? shown.some(({ record }) => isFault(record)) : report.findings.some(isOfChain);
+  const isBroken =
+    report === undefined ? shown.some(({ record }) => isFault(record) && !isOfLaterVersion(record)) : report.findings.some(isOfChain);
   if (isBroken) return 4;
   return isNoReplica || (report !== undefined && report.findings.length > 0) ? 6 : 0;
 }

@@ -2,6 +2,7 @@ import { dissentersOf, labelOf } from "../shared/documents/attention.ts";
 import { UNKNOWN_MEMBER } from "../shared/etcd/cluster-facts.ts";
 import { isWhole, storedAlarmsOf } from "../shared/documents/content.ts";
 import type { Manifest } from "../shared/documents/manifest.ts";
+import { outcomeOf } from "../shared/documents/proof.ts";
 import type { ProofOutcome } from "../shared/documents/proof.ts";
 import type { CustodyReceipt } from "../shared/documents/parts.ts";
 
@@ -26,7 +27,8 @@ export function describeProof({ proof }: { readonly proof: ProofOutcome }): stri
 /** The same with whose word it is. */
 export function explainProof(manifest: Manifest): string {
   const { proof } = manifest;
-  if (proof.status === "unproven") return describeProof(manifest);
+  const outcome = outcomeOf(proof);
+  if (outcome.status === "unproven" || proof.status !== "proven") return describeProof({ proof: outcome });
   const agree = proof.members.filter(({ answer }) => answer === "agrees");
   const dissent = dissentersOf(manifest);
   const told = `proven: ${agree.map(labelOf).join(", ")} of ${proof.voters} voting members ${agree.length === 1 ? "agrees" : "agree"} at revision ${proof.revision}`;
@@ -38,7 +40,8 @@ export function explainVotes({ proof }: Manifest): [string, string][] {
   return proof.members.flatMap((vote): [string, string][] => {
     if (vote.answer === "agrees") return [];
     if (vote.answer === "dissents") return [[labelOf(vote), `DISSENTS: HashKV ${vote.hash} at revision ${vote.revision}`]];
-    return [[labelOf(vote), `${vote.answer}: ${vote.reason}`]];
+    if (vote.answer === "unavailable" || vote.answer === "broken") return [[labelOf(vote), `${vote.answer}: ${vote.reason}`]];
+    return [[labelOf(vote), `${vote.answer} (an answer of a later version, which agrees with nothing here)`]];
   });
 }
 

@@ -43,7 +43,7 @@ export const registerLineage: Register = (program, run) => {
           });
         list(session, cluster, lineages, snapshots);
         for (const { message } of lineages.faults) tell(session.console, `warning: ${printable(message)}`);
-        return lineages.faults.length > 0 ? 6 : 0;
+        return lineages.faults.some(({ isOfLaterVersion }) => isOfLaterVersion !== true) ? 6 : 0;
       }),
     );
   lineage

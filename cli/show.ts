@@ -6,6 +6,9 @@ import { showSnapshot } from "../shared/jobs/inspect/show.ts";
 import type { Shown } from "../shared/jobs/inspect/show.ts";
 import { UNKNOWN_MEMBER } from "../shared/etcd/cluster-facts.ts";
 import { restoreWarnings } from "../shared/documents/attention.ts";
+import { describeWord } from "../shared/later-words.ts";
+import { TRIGGERS } from "../shared/documents/manifest.ts";
+import { WRAPPING_KINDS } from "../shared/documents/parts.ts";
 import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register, Session } from "./command.ts";
@@ -87,6 +90,11 @@ function describeData({ stored }: Shown["manifest"], { state, bytes, reason }: S
   return reason === undefined ? state : `${state}: ${reason}`;
 }
 
+function describeElsewhere(stored: Exclude<Shown["manifest"]["stored"], { readonly kind: "sealed" }>): string {
+  if (stored.kind === "kopia") return `kopia repository ${stored.repository}, snapshot ${stored.snapshot}`;
+  return `${stored.kind} (of a later version, which alone can open it)`;
+}
+
 function fieldsOf(
   { manifest, digest, lacks, verifications, addedWrappings, data }: Shown,
   { accepted }: LineageStanding,
@@ -96,7 +104,7 @@ function fieldsOf(
     ["snapshot", `${manifest.cluster}/${manifest.id}`],
     ["good", explainGood(lacks)],
     ["taken", `${formatTime(manifest.startedAt)} by ${manifest.tool.name} ${manifest.tool.version}`],
-    ["slot", `${formatTime(manifest.slot.time)} (${manifest.slot.trigger})`],
+    ["slot", `${formatTime(manifest.slot.time)} (${describeWord(TRIGGERS, manifest.slot.trigger)})`],
     ["etcd cluster", `${etcd.clusterId}, lineage ${manifest.lineage}${accepted === false ? " (NOT ACCEPTED)" : ""}`],
     [
       "from",
@@ -117,13 +125,15 @@ function fieldsOf(
           [
             "opened by",
             [
-              ...[...stored.encryption.wrappings, ...(addedWrappings ?? [])].map((each) => `${each.kind} key ${each.key}`),
+              ...[...stored.encryption.wrappings, ...(addedWrappings ?? [])].map(
+                (each) => `${describeWord(WRAPPING_KINDS, each.kind)} key ${each.key}`,
+              ),
               ...stored.encryption.breakGlass.map((each) => `break-glass ${each}`),
               ...(addedWrappings === undefined ? ["keys that were added since, which this role may not see"] : []),
             ].join(", "),
           ],
         ] satisfies [string, string][])
-      : ([["stored", `kopia repository ${stored.repository}, snapshot ${stored.snapshot}`]] satisfies [string, string][])),
+      : ([["stored", describeElsewhere(stored)]] satisfies [string, string][])),
     ["proof", explainProof(manifest)],
     ...explainVotes(manifest),
     ...(manifest.quarantine === undefined ? [] : ([["quarantined", manifest.quarantine.reasons.join("; ")]] satisfies [string, string][])),

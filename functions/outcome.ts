@@ -2,6 +2,7 @@ import type { BackupResult } from "../shared/jobs/backup/backup.ts";
 import { attentionOf, dissentersOf } from "../shared/documents/attention.ts";
 import { howToAccept } from "../shared/documents/lineages.ts";
 import type { Manifest } from "../shared/documents/manifest.ts";
+import { outcomeOf as proofOutcomeOf } from "../shared/documents/proof.ts";
 import { SKEW_MS } from "../shared/documents/slot.ts";
 import type { BackupOutcome } from "../shared/contract/outcomes.ts";
 import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
@@ -24,7 +25,7 @@ export function outcomeOf(result: BackupResult): BackupOutcome {
     existing,
     committedBy,
     manifestDigest,
-    proof: proof.agreement === "off" ? "off" : proof.status,
+    proof: proof.agreement === "off" ? "off" : proofOutcomeOf(proof).status,
     quarantined: quarantine !== undefined,
     dissenters: dissentersOf(manifest),
     lineage,

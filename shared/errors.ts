@@ -11,6 +11,7 @@ const RETRYABLE = {
   "config/secret": false,
   "ref/not-found": false,
   "ref/not-good": false,
+  "ref/later": false,
   "input/not-found": false,
   "input/unusable": false,
   "input/changed": true,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { wordOf } from "../later-words.ts";
 import { LINEAGE_REASONS } from "../documents/lineage.ts";
 
 /**
@@ -48,7 +49,7 @@ export const receipt = object({
 
 const attentionFields = {
   number: z.int().positive().describe("of the lineage"),
-  reason: z.enum(LINEAGE_REASONS).describe("why it was opened"),
+  reason: wordOf(LINEAGE_REASONS).describe("why it was opened"),
   message: text.describe("a sentence"),
   since: time.describe("when it was opened"),
 };

@@ -1,5 +1,6 @@
 import { storedAlarmsOf } from "./content.ts";
 import type { Manifest } from "./manifest.ts";
+import { outcomeOf } from "./proof.ts";
 import type { Vote } from "./proof.ts";
 
 /** Members that hold something else than what the others agree on. */
@@ -11,7 +12,8 @@ export function dissentersOf({ proof }: Manifest): readonly string[] {
 export function attentionOf({ proof, quarantine }: Manifest): readonly string[] {
   const found: string[] = [];
   if (quarantine !== undefined) found.push(`in quarantine: ${quarantine.reasons.join("; ")}`);
-  if (proof.status === "unproven" && proof.agreement !== "off") found.push(`unproven: ${proof.reason}`);
+  const outcome = outcomeOf(proof);
+  if (outcome.status === "unproven" && proof.agreement !== "off") found.push(`unproven: ${outcome.reason}`);
   for (const vote of proof.members) {
     if (vote.answer === "dissents") found.push(`${labelOf(vote)} dissents: HashKV ${vote.hash} at revision ${vote.revision}`);
     if (vote.answer === "broken") found.push(`what ${labelOf(vote)} sent is broken: ${vote.reason}`);

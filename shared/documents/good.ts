@@ -1,4 +1,5 @@
 import type { Manifest } from "./manifest.ts";
+import { outcomeOf } from "./proof.ts";
 import type { Agreement } from "./proof.ts";
 import type { Verification } from "./verification.ts";
 
@@ -25,19 +26,17 @@ export function lacksOf(
   const lacks: Lack[] = [];
   if (!countersignatures.some(({ manifestDigest }) => manifestDigest === digest))
     lacks.push({ code: "not-countersigned", reason: "not countersigned" });
-  if (proof.status === "unproven" && !isProofOff(proof.agreement, configured))
-    lacks.push({ code: "unproven", reason: `unproven: ${unprovenReason(proof, configured)}` });
+  const outcome = outcomeOf(proof);
+  if (outcome.status === "unproven" && !isProofOff(proof, configured))
+    lacks.push({ code: "unproven", reason: `unproven: ${unprovenReason(proof.agreement, outcome.reason, configured)}` });
   if (quarantine !== undefined) lacks.push({ code: "quarantine", reason: `in quarantine: ${quarantine.reasons.join("; ")}` });
   return lacks;
 }
 
-function isProofOff(written: Agreement, configured: Agreement | undefined): boolean {
-  return written === "off" && (configured === undefined || configured === "off");
+function isProofOff({ status, agreement }: Manifest["proof"], configured: Agreement | undefined): boolean {
+  return status === "unproven" && agreement === "off" && (configured === undefined || configured === "off");
 }
 
-function unprovenReason(
-  { agreement, reason }: Extract<Manifest["proof"], { status: "unproven" }>,
-  configured: Agreement | undefined,
-): string {
+function unprovenReason(agreement: string, reason: string, configured: Agreement | undefined): string {
   return agreement === "off" ? `its manifest says agreement off, and the configuration asks for ${configured}` : reason;
 }

@@ -56,9 +56,42 @@ export function rewrapKey(cluster: string, id: string, number: number): string {
 
 /** The snapshot id and the number in a rewrap's key, or undefined. The id may itself end in an ordinal. */
 export function partsOfRewrapKey(cluster: string, key: string): { readonly id: string; readonly number: number } | undefined {
-  const prefix = rewrapsPrefix(cluster);
+  return idAndNumberIn(rewrapsPrefix(cluster), key);
+}
+
+/** Pins: of one snapshot, and maybe of some whose ids begin so, where `id` is given; else of all. */
+export function pinsPrefix(cluster: string, id?: string): string {
+  return `clusters/${cluster}/pins/${id === undefined ? "" : `${id}-`}`;
+}
+
+/** `number` counts from 1, and always stands there: without it the first of `ID-2` would have the name of the second of `ID`. */
+export function pinKey(cluster: string, id: string, number: number): string {
+  return `${pinsPrefix(cluster, id)}${number}.json`;
+}
+
+/** The snapshot id and the number in a pin's key, or undefined. The id may itself end in an ordinal. */
+export function partsOfPinKey(cluster: string, key: string): { readonly id: string; readonly number: number } | undefined {
+  return idAndNumberIn(pinsPrefix(cluster), key);
+}
+
+function idAndNumberIn(prefix: string, key: string): { readonly id: string; readonly number: number } | undefined {
   const match = key.startsWith(prefix) ? /^(\d{8}T\d{6}Z(?:-[1-9]\d{0,3})?)-([1-9]\d{0,5})\.json$/.exec(key.slice(prefix.length)) : null;
   return match?.[1] === undefined || match[2] === undefined ? undefined : { id: match[1], number: Number(match[2]) };
+}
+
+/** Evidence of drills: of one snapshot where `id` is given, else of all. */
+export function drillsPrefix(cluster: string, id?: string): string {
+  return `clusters/${cluster}/drills/${id === undefined ? "" : `${id}-`}`;
+}
+
+/** `time` in the form of an id. */
+export function drillKey(cluster: string, id: string, time: string): string {
+  return `${drillsPrefix(cluster, id)}${time}.json`;
+}
+
+/** The snapshot id and the time in a drill's key, or undefined. */
+export function partsOfDrillKey(cluster: string, key: string): { readonly id: string; readonly time: string } | undefined {
+  return idAndTimeIn(drillsPrefix(cluster), key);
 }
 
 export function lineagePrefix(cluster: string): string {
@@ -136,7 +169,10 @@ export function isOwnDataKey({ cluster, id }: { readonly cluster: string; readon
 
 /** The snapshot id and the time in a countersignature's key, or undefined. The id may itself end in an ordinal. */
 export function partsOfVerifiedKey(cluster: string, key: string): { readonly id: string; readonly time: string } | undefined {
-  const prefix = verifiedPrefix(cluster);
+  return idAndTimeIn(verifiedPrefix(cluster), key);
+}
+
+function idAndTimeIn(prefix: string, key: string): { readonly id: string; readonly time: string } | undefined {
   const match = key.startsWith(prefix)
     ? /^(\d{8}T\d{6}Z(?:-[1-9]\d{0,3})?)-(\d{8}T\d{6}Z(?:-[1-9]\d{0,3})?)\.json$/.exec(key.slice(prefix.length))
     : null;

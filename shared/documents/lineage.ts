@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { wordOf } from "../later-words.ts";
 import { custodyReceiptSchema, head, hexId, instant, signerSchema, snapshotId, tool } from "./parts.ts";
 
 export const LINEAGE_REASONS = ["first-backup", "cluster-id-changed", "revision-went-backwards", "key-count-collapsed"] as const;
@@ -9,7 +10,7 @@ export const lineageSchema = z.looseObject({
   number: z.int().positive(),
   clusterId: hexId,
   openedAt: instant,
-  reason: z.enum(LINEAGE_REASONS),
+  reason: wordOf(LINEAGE_REASONS),
   /** The revision that was seen when it was opened. */
   revision: z.int().nonnegative(),
   /** Keys alive then, where it was opened for their number. */

@@ -1,6 +1,7 @@
 import type { ErrorCode } from "../errors.ts";
 import type { Acceptance } from "./acceptance.ts";
-import type { Lineage, LineageReason } from "./lineage.ts";
+import { LINEAGE_REASONS } from "./lineage.ts";
+import type { Lineage } from "./lineage.ts";
 
 /** Which lineage of a cluster is the current one, from the documents that stand in its store. Pure: docs/format.md, "The lineage". */
 
@@ -23,6 +24,8 @@ export interface LineageFault {
   readonly code: ErrorCode;
   /** One sentence, lower case, no full stop. */
   readonly message: string;
+  /** It is signed, and of a kind that this version does not know: no sign of tampering. */
+  readonly isOfLaterVersion?: boolean;
 }
 
 export interface Chain {
@@ -87,7 +90,10 @@ function follows(lineage: Lineage, before: Lineage): boolean {
 /** A lineage whose own figures contradict its reason was not opened by a backup. */
 function isBorneOut({ reason, clusterId, revision, liveKeys }: Lineage, previous: NonNullable<Lineage["previous"]>): boolean {
   if (reason === "cluster-id-changed") return clusterId !== previous.clusterId;
-  if (reason === "first-backup" || clusterId !== previous.clusterId) return false;
+  if (reason === "first-backup") return false;
+  // One of a later version has no figures here to be held against: it is the next lineage, and waits for a person as any does.
+  if (!LINEAGE_REASONS.some((each) => each === reason)) return true;
+  if (clusterId !== previous.clusterId) return false;
   if (reason === "revision-went-backwards") return previous.revision !== undefined && revision < previous.revision;
   const keysBefore = previous.most?.liveKeys ?? previous.liveKeys;
   return liveKeys !== undefined && keysBefore !== undefined && liveKeys < keysBefore;
@@ -107,7 +113,7 @@ export function needsAcceptance({ lineage, acceptance }: Pick<KnownLineage, "lin
 /** Why a person should look at the lineage that a cluster is in. */
 export interface LineageAttention {
   readonly number: number;
-  readonly reason: LineageReason;
+  readonly reason: Lineage["reason"];
   /** One sentence, no full stop. */
   readonly message: string;
   /** ISO 8601 in UTC. */
@@ -123,6 +129,7 @@ export function whyOpened(
   if (reason === "cluster-id-changed")
     return `the endpoints of ${cluster} now answer as etcd cluster ${clusterId}, before it was ${previous?.clusterId}`;
   if (reason === "revision-went-backwards") return `the revision of ${cluster} went back from ${previous?.revision} to ${revision}`;
+  if (reason !== "key-count-collapsed") return `a later version of lifeboat opened it for a reason that this one does not know: ${reason}`;
   return previous?.most === undefined
     ? `${cluster} has ${liveKeys} keys, and the last snapshot had ${previous?.liveKeys}`
     : `${cluster} has ${liveKeys} keys, and ${cluster}/${previous.most.snapshot}, within 7 days before, had ${previous.most.liveKeys}`;

@@ -1,9 +1,14 @@
 import { z } from "zod";
+import { LifeboatError } from "../errors.ts";
 import { contentSchema } from "./content-schema.ts";
+import { wordOf } from "../later-words.ts";
 import { isOwnDataKey } from "./layout.ts";
 import { bytes, custodyReceiptSchema, digest, head, hexId, instant, signerSchema, snapshotId, tool } from "./parts.ts";
-import { proofSchema } from "./proof.ts";
-import { objectsOf, storedSchema } from "./stored.ts";
+import { isAgreement, proofSchema } from "./proof.ts";
+import { COMPRESSIONS, isStoredLater, objectsOf, storedSchema } from "./stored.ts";
+
+/** Why a run was started. */
+export const TRIGGERS = ["manual", "slot"] as const;
 
 const member = z.looseObject({
   id: hexId,
@@ -18,7 +23,7 @@ export const manifestSchema = z
     type: z.literal("snapshot"),
     ...head,
     id: snapshotId,
-    slot: z.looseObject({ time: instant, trigger: z.enum(["manual", "slot"]) }),
+    slot: z.looseObject({ time: instant, trigger: wordOf(TRIGGERS) }),
     /** When the stream began, and when the manifest was made. */
     startedAt: instant,
     createdAt: instant,
@@ -59,3 +64,25 @@ export const manifestSchema = z
   });
 
 export type Manifest = z.infer<typeof manifestSchema>;
+
+/** Why only a later version can judge a snapshot, lower case, no full stop; undefined where this one can. Words that change nothing of that, such as a trigger, are none. */
+export function whyLater({ stored, proof }: Manifest): string | undefined {
+  if (isStoredLater(stored)) return `it is stored as ${stored.kind}`;
+  if (stored.kind === "sealed" && !COMPRESSIONS.some((each) => each === stored.compression))
+    return `it is compressed by ${stored.compression}`;
+  if (!isAgreement(proof.agreement)) return `its proof is by agreement ${proof.agreement}`;
+  return proof.status === "proven" || proof.status === "unproven" ? undefined : `its proof is ${proof.status}`;
+}
+
+/** Throws `ref/later` for what only a later version can judge: this one must not say that it holds, nor that it does not. */
+export function requireKnown(manifest: Manifest): void {
+  const why = whyLater(manifest);
+  if (why === undefined) return;
+  throw new LifeboatError(
+    "ref/later",
+    `${manifest.cluster}/${manifest.id} is of a later version of lifeboat: ${why}, which this one does not know`,
+    {
+      hint: "use the version that wrote it, or a newer one",
+    },
+  );
+}

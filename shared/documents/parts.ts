@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { wordOf } from "../later-words.ts";
 
 /**
  * What the signed documents of format version 1 have in common, as docs/format.md specifies it. Objects are loose: a reader keeps and
@@ -31,7 +32,9 @@ export const custodyReceiptSchema = z.looseObject({ sequence: z.int().positive()
 
 /** Of one document. The store's own key and those of replicas make a few; each one that is listed may cost a call to a key service. */
 export const MAX_WRAPPINGS = 16;
-export const wrappingSchema = z.looseObject({ kind: z.enum(["local", "kms"]), key: z.string().min(1), ciphertext: base64 });
+export const WRAPPING_KINDS = ["local", "kms"] as const;
+/** One of a kind that is not known opens nothing here, and leaves the others. */
+export const wrappingSchema = z.looseObject({ kind: wordOf(WRAPPING_KINDS), key: z.string().min(1), ciphertext: base64 });
 
 /** What every document that belongs to a cluster begins with. */
 export const head = { formatVersion: z.literal(FORMAT_VERSION), cluster: clusterName };

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { compactRevision, crc32c, revision } from "./content-schema.ts";
+import { laterWord, orLater, wordOf } from "../later-words.ts";
 import { hexId } from "./parts.ts";
 
 /** Whose word a proof takes: see shared/etcd/agreement.ts. */
@@ -8,15 +9,18 @@ export const AGREEMENTS = ["quorum", "all", "one", "off"] as const;
 const voter = { id: hexId, name: z.string() };
 const said = { ...voter, revision, compactRevision, hash: crc32c };
 const saidNothing = { ...voter, reason: z.string() };
-const vote = z.discriminatedUnion("answer", [
+const ANSWERS = ["agrees", "dissents", "unavailable", "broken"] as const;
+const knownVote = z.discriminatedUnion("answer", [
   z.looseObject({ answer: z.literal("agrees"), ...said }),
   z.looseObject({ answer: z.literal("dissents"), ...said }),
   z.looseObject({ answer: z.literal("unavailable"), ...saidNothing }),
   /** It sent a snapshot that was not taken. */
   z.looseObject({ answer: z.literal("broken"), ...saidNothing }),
 ]);
+/** An answer of a later version agrees with nothing. */
+const vote = orLater(knownVote, z.looseObject({ answer: laterWord(ANSWERS), ...voter }));
 const asked = {
-  agreement: z.enum(AGREEMENTS),
+  agreement: wordOf(AGREEMENTS),
   /** Voting members of the cluster, and how many of them had to agree. */
   voters: z.int().nonnegative(),
   needed: z.int().nonnegative(),
@@ -24,14 +28,31 @@ const asked = {
   members: z.array(vote),
 };
 
-export const proofSchema = z.discriminatedUnion("status", [
-  /** Bucket `key` up to `revision`. */
-  z.looseObject({ status: z.literal("proven"), revision, ...asked }),
-  z.looseObject({ status: z.literal("unproven"), reason: z.string(), ...asked }),
-]);
+export const proofSchema = orLater(
+  z.discriminatedUnion("status", [
+    /** Bucket `key` up to `revision`. */
+    z.looseObject({ status: z.literal("proven"), revision, ...asked }),
+    z.looseObject({ status: z.literal("unproven"), reason: z.string(), ...asked }),
+  ]),
+  z.looseObject({ status: laterWord(["proven", "unproven"]), ...asked }),
+);
 
 export type Agreement = (typeof AGREEMENTS)[number];
 export type Proof = z.infer<typeof proofSchema>;
 /** A proof without its votes. */
 export type ProofOutcome = { readonly status: "proven" } | { readonly status: "unproven"; readonly reason: string };
 export type Vote = z.infer<typeof vote>;
+
+/** What a proof comes to here. One whose status or agreement this version does not know proves nothing to it. */
+export function outcomeOf(proof: Proof): ProofOutcome {
+  const { status, agreement } = proof;
+  if (!isAgreement(agreement))
+    return { status: "unproven", reason: `a later version asked for an agreement that this one does not know: ${agreement}` };
+  if (proof.status === "proven") return { status: "proven" };
+  if (proof.status === "unproven") return { status: "unproven", reason: proof.reason };
+  return { status: "unproven", reason: `its proof is one of a later version: ${status}` };
+}
+
+export function isAgreement(word: string): word is Agreement {
+  return AGREEMENTS.some((each) => each === word);
+}

@@ -7,9 +7,12 @@ import { parsePublicKey, verifySignature } from "../keys/public-key.ts";
 import { decodeEnvelope, encodeEnvelope, parseJson, preAuthEncoding } from "./envelope.ts";
 import { acceptanceSchema } from "./acceptance.ts";
 import { custodySchema } from "./custody-record.ts";
+import { drillSchema } from "./drill.ts";
+import { wordOf } from "../later-words.ts";
 import { lineageSchema } from "./lineage.ts";
 import { manifestSchema } from "./manifest.ts";
 import { custodyReceiptSchema, signerSchema } from "./parts.ts";
+import { pinSchema } from "./pin.ts";
 import { placeholderSchema } from "./placeholder.ts";
 import { rewrapSchema } from "./rewrap.ts";
 import { storeSchema } from "./store-marker.ts";
@@ -29,6 +32,8 @@ const KINDS = {
   lineage: { purposes: ["snapshot"], schema: lineageSchema },
   acceptance: { purposes: ["audit"], schema: acceptanceSchema },
   rewrap: { purposes: ["audit"], schema: rewrapSchema },
+  pin: { purposes: ["audit"], schema: pinSchema },
+  drill: { purposes: ["audit"], schema: drillSchema },
   /** By whoever puts the first thing there: into a replica that is the role that verifies. */
   store: { purposes: ["snapshot", "audit"], schema: storeSchema },
   /** By whoever copies. */
@@ -41,7 +46,7 @@ export type Kind = keyof typeof KINDS;
 /** The kinds that keys of one purpose alone sign. */
 export type KindOfOneSigner = { [K in Kind]: (typeof KINDS)[K]["purposes"] extends readonly [Purpose] ? K : never }[Kind];
 /** The kinds that a record of the custody log announces, and that name it. */
-export type AnnouncedKind = "snapshot" | "verification" | "rewrap" | "lineage" | "acceptance";
+export type AnnouncedKind = "snapshot" | "verification" | "rewrap" | "lineage" | "acceptance" | "pin" | "drill";
 export type DocumentOf<K extends Kind> = z.infer<(typeof KINDS)[K]["schema"]>;
 
 /** A document before it is signed. (Omit would forget every field of a loose object's type: its keys are any text.) */
@@ -69,6 +74,8 @@ function payloadTypeOf(kind: Kind): string {
   return `application/vnd.etcd-lifeboat.${kind}.v1+json`;
 }
 
+const laterSigner = z.looseObject({ ...signerSchema.shape, purpose: wordOf(PURPOSES) });
+
 /** A document of a kind that this version does not know, as far as a reader of today can check it: docs/format.md, "Later kinds". */
 const laterSchema = z.looseObject({
   type: z.string(),
@@ -78,31 +85,55 @@ const laterSchema = z.looseObject({
   id: z.string().optional(),
   number: z.int().positive().optional(),
   custody: custodyReceiptSchema.optional(),
-  signer: signerSchema,
+  signer: laterSigner,
 });
 
+const laterSignerSchema = z.looseObject({ signer: laterSigner });
+
 export interface LaterDocument {
+  /** The record that announced it; undefined also where nobody is trusted to say so. */
   readonly custody: CustodyReceipt | undefined;
 }
 
 /**
- * What `bytes` at `key` say, where they are a document of ours of a kind that this version does not know, which later versions put beside those that it does: signed by a trusted key, for this very
- * place. Undefined for anything else, which is then opened as what it should be, and refused as such.
+ * What `bytes` at `key` say, where they are a document that only later versions know, which they put beside those that this one does. It is for this very place, and either of a kind that is not known and signed by a
+ * trusted key, or signed for a purpose that is not known. No key is trusted for such a purpose: that document is passed over, and settles nothing. Undefined for anything else, which is then opened as what it should be,
+ * and refused as such.
  */
 export function openLaterKind(bytes: Uint8Array, trusted: TrustedKeys, key: string): LaterDocument | undefined {
   try {
     const envelope = decodeEnvelope(bytes, key);
     const kind = /^application\/vnd\.etcd-lifeboat\.([a-z-]+)\.v\d+\+json$/.exec(envelope.payloadType)?.[1];
-    if (kind === undefined || Object.hasOwn(KINDS, kind)) return undefined;
+    if (kind === undefined) return undefined;
     const { success, data } = laterSchema.safeParse(parseJson(envelope.payload, key));
     if (!success || data.type !== kind || !isPlaceOf(data, key)) return undefined;
     const signedBy = parsePublicKey(Buffer.from(data.signer.publicKey, "base64"), key);
     const isSigned = verifySignature(signedBy, preAuthEncoding(envelope.payloadType, envelope.payload), envelope.signature);
     const { purpose, fingerprint } = data.signer;
+    if (!isSigned || signedBy.fingerprint !== fingerprint) return undefined;
+    if (!isPurpose(purpose)) return { custody: undefined };
+    if (Object.hasOwn(KINDS, kind)) return undefined;
     // Whether the log announced it cannot be told of a kind that is not known.
     const isOfToday = trusted.ends?.[fingerprint] === undefined;
-    const isTrusted = signedBy.fingerprint === fingerprint && trusted[purpose].includes(fingerprint) && isOfToday;
-    return isSigned && isTrusted ? { custody: data.custody } : undefined;
+    return trusted[purpose].includes(fingerprint) && isOfToday ? { custody: data.custody } : undefined;
+  } catch (error) {
+    if (isLifeboatError(error)) return undefined;
+    throw error;
+  }
+}
+
+function isPurpose(word: string): word is Purpose {
+  return PURPOSES.some((each) => each === word);
+}
+
+/** The fingerprint of whoever signed a document for a purpose that is not known; undefined for any other document. Nothing in it is believed. */
+export function signerOfLaterPurpose(bytes: Uint8Array, name: string): string | undefined {
+  try {
+    const envelope = decodeEnvelope(bytes, name);
+    const { data } = laterSignerSchema.safeParse(parseJson(envelope.payload, name));
+    if (data === undefined || isPurpose(data.signer.purpose)) return undefined;
+    const key = parsePublicKey(Buffer.from(data.signer.publicKey, "base64"), name);
+    return verifySignature(key, preAuthEncoding(envelope.payloadType, envelope.payload), envelope.signature) ? key.fingerprint : undefined;
   } catch (error) {
     if (isLifeboatError(error)) return undefined;
     throw error;
@@ -166,6 +197,17 @@ export function openDocument<K extends Kind>(kind: K, bytes: Uint8Array, trusted
       hint: "use a newer lifeboat",
     });
   }
+  const later = laterSignerSchema.safeParse(json).data?.signer.purpose;
+  if (later !== undefined && !isPurpose(later)) {
+    if (signerOfLaterPurpose(bytes, name) === undefined) throw wronglySigned(name);
+    throw new LifeboatError(
+      "verify/untrusted",
+      `${name} is signed for the purpose ${later}, which this version of lifeboat does not know`,
+      {
+        hint: "see with the version that wrote it, or a newer one; no key is trusted here for a purpose that is not known",
+      },
+    );
+  }
   const parsed = schema.safeParse(json);
   if (!parsed.success)
     throw new LifeboatError("verify/format", `${name} is not a valid ${kind} document: ${z.prettifyError(parsed.error)}`);
@@ -173,9 +215,7 @@ export function openDocument<K extends Kind>(kind: K, bytes: Uint8Array, trusted
   const document = parsed.data as DocumentOf<K>;
   const key = parsePublicKey(Buffer.from(document.signer.publicKey, "base64"), `the signer of ${name}`);
   if (!verifySignature(key, preAuthEncoding(envelope.payloadType, envelope.payload), envelope.signature)) {
-    throw new LifeboatError("verify/signature", `the signature of ${name} is wrong: its content is not what was signed`, {
-      hint: "do not restore from it; use an older snapshot and find out who changed the store",
-    });
+    throw wronglySigned(name);
   }
   // The purpose that it names is signed. Where that one may not sign the kind, the kind's own is what the key is held against.
   const purpose = purposes.find((each) => each === document.signer.purpose) ?? purposes[0];
@@ -193,4 +233,10 @@ export function openDocument<K extends Kind>(kind: K, bytes: Uint8Array, trusted
     );
   }
   return document;
+}
+
+function wronglySigned(name: string): LifeboatError {
+  return new LifeboatError("verify/signature", `the signature of ${name} is wrong: its content is not what was signed`, {
+    hint: "do not restore from it; use an older snapshot and find out who changed the store",
+  });
 }

@@ -1,6 +1,10 @@
 import { z } from "zod";
+import { laterWord, orLater, wordOf } from "../later-words.ts";
 import { bytes, digest, MAX_WRAPPINGS, wrappingSchema } from "./parts.ts";
 import type { WrappingRecord } from "./parts.ts";
+
+export const COMPRESSIONS = ["zstd"] as const;
+const KINDS = ["sealed", "kopia"] as const;
 
 const sealed = z.looseObject({
   kind: z.literal("sealed"),
@@ -11,7 +15,7 @@ const sealed = z.looseObject({
   crc32: z.string().regex(/^[0-9a-f]{8}$/),
   /** The object's version id where the store has versions. */
   version: z.string().optional(),
-  compression: z.literal("zstd"),
+  compression: wordOf(COMPRESSIONS),
   encryption: z.looseObject({
     format: z.literal("age-encryption.org/v1"),
     recipient: z.string().startsWith("age1"),
@@ -23,7 +27,7 @@ const sealed = z.looseObject({
 const kopia = z.looseObject({ kind: z.literal("kopia"), repository: z.string(), snapshot: z.string(), object: z.string(), bytes });
 
 /** Where the data of a snapshot is, and how it is kept there. */
-export const storedSchema = z.discriminatedUnion("kind", [sealed, kopia]);
+export const storedSchema = orLater(z.discriminatedUnion("kind", [sealed, kopia]), z.looseObject({ kind: laterWord(KINDS), bytes }));
 
 export type Stored = z.infer<typeof storedSchema>;
 export type SealedObject = z.infer<typeof sealed>;
@@ -31,7 +35,12 @@ export type SealedObject = z.infer<typeof sealed>;
 /** One object of a store that holds data of a snapshot, as its manifest describes it. */
 export type StoredObject = Pick<SealedObject, "key" | "bytes" | "sha256" | "crc32" | "version">;
 
-/** The objects beside the manifest that hold the snapshot's data; none where another repository keeps it. */
+/** Whether a later version stored it in a way that this one does not know: where its data is, and what belongs to it, cannot be told. */
+export function isStoredLater({ kind }: Stored): boolean {
+  return !KINDS.some((each) => each === kind);
+}
+
+/** The objects beside the manifest that hold the snapshot's data; none where another repository keeps it, or a later version stored it. */
 export function objectsOf(stored: Stored): readonly StoredObject[] {
   return stored.kind === "sealed" ? [stored] : [];
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { wordOf } from "../later-words.ts";
 import {
   base64,
   bytes,
@@ -22,7 +23,8 @@ export const verificationSchema = z.looseObject({
   /** SHA-256 of the manifest object's bytes, the envelope as stored. */
   manifestDigest: digest,
   verifiedAt: instant,
-  level: z.literal("deep"),
+  /** Any other speaks for nothing here. */
+  level: wordOf(["deep"]),
   /** What was read back, and equal to what the manifest says. */
   snapshot: z.looseObject({ bytes, sha256: digest }),
   /** The keys of those wrappings in the manifest that were opened, and hold the snapshot's identity. */

@@ -1,6 +1,7 @@
 import { LifeboatError } from "../errors.ts";
 import { revisionOf } from "../documents/content.ts";
 import type { Lack } from "../documents/good.ts";
+import { outcomeOf } from "../documents/proof.ts";
 import type { ProofOutcome } from "../documents/proof.ts";
 import { parseId } from "../documents/slot.ts";
 import { mapConcurrently, PARALLEL_READS } from "../map-concurrently.ts";
@@ -77,7 +78,7 @@ function rowOf({ manifest, digest }: FoundManifest, countersignatures: readonly 
     storedBytes: manifest.stored.bytes,
     revision: revisionOf(manifest),
     lineage: manifest.lineage,
-    proof: proof.status === "proven" ? { status: proof.status } : { status: proof.status, reason: proof.reason },
+    proof: outcomeOf(proof),
     quarantined: manifest.quarantine !== undefined,
     manifestDigest: digest,
     verifiedAt: countersignatures.findLast(({ manifestDigest }) => manifestDigest === digest)?.verifiedAt,

@@ -1,3 +1,5 @@
+import type { LaterWord } from "../later-words.ts";
+
 /** The port to keys: local files, AWS KMS. Contract suite: test/contract/key-ring.ts. */
 
 /** What a signature is for. Each purpose has a key of its own, so that no role can sign in another's name. */
@@ -26,7 +28,7 @@ export interface WrapContext {
 /** An identity, encrypted under a wrapping key. */
 export interface Wrapping {
   /** The kind of key ring that wrapped it. */
-  readonly kind: "local" | "kms";
+  readonly kind: "local" | "kms" | LaterWord;
   /** Which wrapping key: for `local` its age recipient, for `kms` the key's ARN. */
   readonly key: string;
   readonly ciphertext: Uint8Array;

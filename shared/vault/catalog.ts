@@ -137,7 +137,8 @@ async function collectCountersignatures<Kept>(
   });
   for await (const { id, read } of found) {
     if (read?.state === "bad") bad.push({ key: read.key, error: read.error });
-    else if (read?.state === "opened") good.set(id, [...(good.get(id) ?? []), keep(read.document)]);
+    // What another level is worth only a later version knows.
+    else if (read?.state === "opened" && read.document.level === "deep") good.set(id, [...(good.get(id) ?? []), keep(read.document)]);
   }
   return { good, bad };
 }

@@ -82,7 +82,7 @@ describe("a stub of a kind that nobody knows, in the place of what was removed",
       "another snapshot's",
       () => signedBy(keys.ring, "audit", { type: "later", formatVersion: 1, cluster: CLUSTER, id: "20261121T090000Z" }, "later"),
     ],
-    ["another kind's payload", () => signedBy(keys.ring, "audit", { type: "drill", formatVersion: 1, cluster: CLUSTER, id }, "later")],
+    ["another kind's payload", () => signedBy(keys.ring, "audit", { type: "rehearsal", formatVersion: 1, cluster: CLUSTER, id }, "later")],
     ["no place of its own", () => signedBy(keys.ring, "audit", { type: "later", formatVersion: 1, cluster: CLUSTER }, "later")],
   ])("is not taken with a signature that is %s", async (_what, sign) => {
     const key = countersignature.replace(/\w+Z\.json$/, "20261121T235959Z.json");
@@ -104,7 +104,11 @@ describe("a stub of a kind that nobody knows, in the place of what was removed",
     const key = countersignature.replace(/\w+Z\.json$/, "20261121T235959Z.json");
     const custody = await appendRecord(vault, CLUSTER, "audit", { event: "drill", subjects: [{ key }] });
     expect(await findings()).toEqual([["custody/announced-absence", key]]);
-    plant(vault, key, await signedBy(keys.ring, "audit", { type: "drill", formatVersion: 1, cluster: CLUSTER, id, custody }, "drill"));
+    plant(
+      vault,
+      key,
+      await signedBy(keys.ring, "audit", { type: "rehearsal", formatVersion: 1, cluster: CLUSTER, id, custody }, "rehearsal"),
+    );
     expect(await findings()).toEqual([]);
   });
 });

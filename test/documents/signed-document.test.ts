@@ -241,7 +241,7 @@ describe("a right signature is not enough", () => {
     ["a cluster that leads elsewhere", { cluster: "../prod" }],
     ["format version 0", { formatVersion: 0 }],
     ["format version 1 as text", { formatVersion: "1" }],
-    ["a reason that is none", { reason: "because" }],
+    ["a reason that is no word", { reason: "because of \u001b[31m" }],
     ["a time that is none", { openedAt: "yesterday" }],
   ])("for a document with %s", async (_what, change) => {
     expect(refusal(await signedBy(keys.ring, "snapshot", { ...LINEAGE, ...change }, "lineage"))).toMatchObject({

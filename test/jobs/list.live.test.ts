@@ -238,7 +238,7 @@ test("the clusters are those that have anything in the store, in order", async (
 test("a document of a kind that later versions leave beside countersignatures is passed over", async () => {
   const { manifest } = await backUp(vault);
   const { id } = manifest;
-  const drill = await signedBy(vault.keys, "audit", { type: "drill", formatVersion: 1, cluster: CLUSTER, id }, "drill");
+  const drill = await signedBy(vault.keys, "audit", { type: "rehearsal", formatVersion: 1, cluster: CLUSTER, id }, "rehearsal");
   plant(vault, verifiedKey(CLUSTER, id, "20261121T110000Z"), drill);
   expect((await listSnapshots(vault, CLUSTER)).badCountersignatures).toEqual([]);
   plant(

@@ -185,7 +185,8 @@ async function findLostData(
   for await (const { key } of vault.blobs.list(dataPrefix(cluster))) there.add(key);
   return [...documents].flatMap(([manifest, { data, custody }]): CustodyFinding[] => {
     const lost = data.filter(
-      (object) => !there.has(object.key) && !logs.some(({ announcements }) => announcements.isRemoved(object.key, custody?.sequence ?? 0)),
+      ({ key, sha256: digest, version }) =>
+        !there.has(key) && !logs.some(({ announcements }) => announcements.isRemoved({ key, digest, version }, custody?.sequence ?? 0)),
     );
     const message = `${manifest} names it as its data, and it is gone; no record tells of its removal`;
     return lost.map((object) => ({ code: "custody/gone", subject: object.key, message, fix: LOST_DATA }));

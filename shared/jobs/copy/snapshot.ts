@@ -4,7 +4,7 @@ import { isLifeboatError, LifeboatError, messageOf } from "../../errors.ts";
 import { manifestKey } from "../../documents/layout.ts";
 import type { Manifest } from "../../documents/manifest.ts";
 import type { CustodyReceipt } from "../../documents/parts.ts";
-import { objectsOf } from "../../documents/stored.ts";
+import { isStoredLater, objectsOf } from "../../documents/stored.ts";
 import type { StoredObject } from "../../documents/stored.ts";
 import type { Progress } from "../../progress.ts";
 import type { BlobStore } from "../../store/blob-store.ts";
@@ -87,6 +87,10 @@ function objectsToCopy({ cluster, id, stored }: Manifest): readonly StoredObject
   const objects = objectsOf(stored);
   for (const { key } of objects) requireOwnData({ cluster, id }, key);
   if (objects.length > 0) return objects;
+  if (isStoredLater(stored))
+    throw new LifeboatError("ref/later", `${cluster}/${id} is stored as ${stored.kind}: what belongs to it only a later version knows`, {
+      hint: "copy it with the version that wrote it, or a newer one",
+    });
   throw new LifeboatError("config/invalid", `${cluster}/${id} is in a Kopia repository, which lifeboat does not copy`, {
     hint: "let Kopia do it: kopia repository sync-to",
   });

@@ -1,6 +1,6 @@
 import type { Clock } from "../../clock.ts";
 import { dataPrefix, idInDataKey, manifestKey, snapshotsPrefix } from "../../documents/layout.ts";
-import { objectsOf } from "../../documents/stored.ts";
+import { isStoredLater, objectsOf } from "../../documents/stored.ts";
 import { isLifeboatError } from "../../errors.ts";
 import type { ErrorCode } from "../../errors.ts";
 import type { BlobLock, BlobStore, BlobVersion } from "../../store/blob-store.ts";
@@ -151,6 +151,7 @@ export async function neededBy(
     if (found.state === "bad") return { unclear: found.error.message };
     if (found.state === "later" || found.document.id !== id)
       return { unclear: `${at} holds another document than this snapshot's manifest` };
+    if (isStoredLater(found.document.stored)) return { unclear: `${at} is of a later version, which alone knows what data belongs to it` };
     if (!objectsOf(found.document.stored).some((each) => each.key === key)) continue;
     return isLatest
       ? "needed"

@@ -3,6 +3,7 @@ import { judge } from "../../etcd/agreement.ts";
 import { isWhole } from "../../documents/content.ts";
 import type { Content } from "../../documents/content-schema.ts";
 import type { Manifest } from "../../documents/manifest.ts";
+import { isAgreement } from "../../documents/proof.ts";
 import type { ScanResult } from "../../snapshot/scan-result.ts";
 import { contentOf } from "../backup/draft-manifest.ts";
 
@@ -48,7 +49,8 @@ function isConfirmed({ proof, etcd }: Manifest): boolean {
   const listed = etcd.members.filter(({ isLearner }) => !isLearner).length;
   // Where nobody could list them their number is the configuration's, which the proof says.
   const voters = listed > 0 ? listed : proof.voters > 0 ? proof.voters : undefined;
-  return judge(proof.members, { agreement: proof.agreement, voters, sourceId: etcd.source.memberId }).kind === "proven";
+  const { agreement } = proof;
+  return isAgreement(agreement) && judge(proof.members, { agreement, voters, sourceId: etcd.source.memberId }).kind === "proven";
 }
 
 /** The fields of a content record by their names. */

@@ -3,6 +3,7 @@ import { Custodian } from "../../vault/custody/custodian.ts";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
 import { verifiedKey } from "../../documents/layout.ts";
 import { FORMAT_VERSION } from "../../documents/parts.ts";
+import { requireKnown } from "../../documents/manifest.ts";
 import type { Manifest } from "../../documents/manifest.ts";
 import type { CustodyReceipt } from "../../documents/parts.ts";
 import { idOfSlot } from "../../documents/slot.ts";
@@ -82,6 +83,7 @@ export async function verifyShallow(ports: VerifyPorts, ref: string, signal?: Ab
 /** The same as `verifyDeep` checks, and nothing is left: for a copy, of which no countersignature of the store's own may speak. */
 export async function readBack(ports: VerifyPorts, ref: string, signal?: AbortSignal): Promise<VerifyResult> {
   const found = await resolveRef(ports, ref, signal);
+  requireKnown(found.manifest);
   await requireWhole(ports, found.manifest, signal);
   const { lacks } = await readJudged({ ...ports, blobs: readUntil(ports.blobs, signal) }, found);
   return { ...found, lacks, checks: DEEP };
@@ -100,6 +102,7 @@ export async function verifyDeep(ports: VerifyPorts, ref: string, signal?: Abort
 
 /** The same for a manifest that was read, by an audit key that is known to be trusted. */
 export async function verifyFound(ports: VerifyPorts, found: FoundManifest, signal?: AbortSignal): Promise<DeepVerification> {
+  requireKnown(found.manifest);
   const custodian = new Custodian(ports, found.manifest.cluster, "audit");
   try {
     await requireNew(ports, found, signal);

@@ -115,6 +115,7 @@ export class SealedStore implements SnapshotStore {
 
   async *open(name: SnapshotName, stored: Stored, options: OpenOptions): AsyncGenerator<Uint8Array, void, undefined> {
     const object = sealedOnly(stored);
+    if (object.compression !== "zstd") throw ofLaterVersion(`${object.key} is compressed by ${object.compression}`);
     this.#requireBelowMost(name, options.bytes);
     const identities =
       options.identities === undefined
@@ -392,8 +393,15 @@ function contextOf(name: SnapshotName): WrapContext {
   return { cluster: name.cluster, snapshot: name.id };
 }
 
+function ofLaterVersion(what: string): LifeboatError {
+  return new LifeboatError("ref/later", `${what}, which this version of lifeboat does not know`, {
+    hint: "use the version that wrote it, or a newer one",
+  });
+}
+
 function sealedOnly(stored: Stored): SealedObject {
   if (stored.kind === "sealed") return stored;
+  if (stored.kind !== "kopia") throw ofLaterVersion(`the snapshot is stored as ${stored.kind}`);
   throw new LifeboatError("config/invalid", "the snapshot is in a Kopia repository, and the configured store is not one", {
     hint: "use the configuration of the store that it was made with",
   });

@@ -4,6 +4,8 @@ import type { CustodyReceipt } from "../../documents/parts.ts";
 import { announcedBy } from "./events.ts";
 import type { CustodyFinding } from "./finding.ts";
 import { isFault } from "./records.ts";
+import { Removals } from "./removals.ts";
+import type { Lost } from "./removals.ts";
 import type { FoundRecord } from "./records.ts";
 
 /** A signed document of the store, as far as the log is concerned. */
@@ -14,7 +16,7 @@ export interface Stored {
   /** Of a kind that later versions have: events that this one does not know may have announced it. */
   readonly isOfLaterKind?: boolean;
   /** The objects that hold a manifest's data. */
-  readonly data: readonly { readonly key: string; readonly sha256: string }[];
+  readonly data: readonly { readonly key: string; readonly sha256: string; readonly version?: string | undefined }[];
 }
 
 interface Announcement extends CustodyReceipt {
@@ -31,10 +33,7 @@ export class Announcements {
   readonly #open = new Map<string, Announcement[]>();
   /** By the number of an announcement, the purposes whose keys said that nothing came of it. */
   readonly #explained = new Map<number, Set<Purpose>>();
-  /** By key, the digests that records saw there. */
-  readonly #seen = new Map<string, Set<string>>();
-  /** By key, the last record that tells of its removal. */
-  readonly #removed = new Map<string, number>();
+  readonly #removals = new Removals();
   /** By the key of a document that stands, the record that announced it. */
   readonly #announced = new Map<string, Announcement>();
 
@@ -52,12 +51,9 @@ export class Announcements {
       if (this.#names(key, announcement)) this.#announced.set(key, announcement);
       else this.#open.set(key, [...(this.#open.get(key) ?? []), announcement]);
     }
-    if (event === "removed") for (const { key } of subjects) this.#removed.set(key, sequence);
+    this.#removals.add(sequence, record);
     if ((event === "skipped" || event === "failed") && details.of !== undefined)
       this.#explained.set(details.of, (this.#explained.get(details.of) ?? new Set()).add(by));
-    for (const { key, digest: seen } of [...subjects, ...(details.seen === undefined ? [] : [details.seen])]) {
-      if (seen !== undefined) this.#seen.set(key, (this.#seen.get(key) ?? new Set()).add(seen));
-    }
   }
 
   #names(key: string, { sequence, digest }: CustodyReceipt): boolean {
@@ -70,8 +66,9 @@ export class Announcements {
     return this.#announced.get(key);
   }
 
-  isRemoved(key: string, after: number): boolean {
-    return (this.#removed.get(key) ?? 0) > after;
+  /** Whether a record behind `after` tells of the removal of exactly this. */
+  isRemoved(lost: Lost, after: number): boolean {
+    return this.#removals.excuses(lost, after);
   }
 
   /** What was announced and is not there, without a word why. */
@@ -79,25 +76,29 @@ export class Announcements {
     return [...this.#open].flatMap(([key, announcements]) => this.#findingsAt(key, announcements));
   }
 
+  /** Of what nobody saw at its own key: by the removal of its data, which the record names, or where it has none by any removal there. */
+  #isUnseenRemoved(key: string, { sequence, withIt }: Announcement): boolean {
+    const data = withIt.flatMap((each) => (each.digest === undefined ? [] : [{ ...each, digest: each.digest }]));
+    const known = this.#removals.seenAt(key);
+    if (known.length > 0) return known.every((digest) => this.#removals.excuses({ key, digest }, sequence));
+    return data.length === 0 ? this.#removals.tellsOf(key, sequence) : data.some((each) => this.#removals.excuses(each, sequence));
+  }
+
   #findingsAt(key: string, announcements: readonly Announcement[]): readonly CustodyFinding[] {
-    const left = announcements.filter(
-      ({ sequence, digest, withIt }) =>
-        // One that came while the log was read.
-        !this.#names(key, { sequence, digest }) &&
-        !this.isRemoved(key, sequence) &&
-        !withIt.some((each) => this.isRemoved(each.key, sequence)),
-    );
-    const stands = this.#stored.get(key)?.digest;
+    // One that came while the log was read is there.
+    const left = announcements.filter(({ sequence, digest }) => !this.#names(key, { sequence, digest }));
     const [first] = left;
     if (first === undefined) return [];
-    const seen = [...(this.#seen.get(key) ?? [])].find((digest) => digest !== stands);
-    if (seen !== undefined) {
+    const stands = this.#stored.get(key)?.digest;
+    const seen = this.#removals.seenAt(key).filter((digest) => digest !== stands);
+    const gone = seen.find((digest) => !this.#removals.excuses({ key, digest }, first.sequence));
+    if (gone !== undefined) {
       const now = stands === undefined ? "is gone" : `is gone, and ${stands} stands in its place`;
-      const message = `record ${first.sequence} announced it, a later one saw it as ${seen}, and it ${now}; no record tells of its removal`;
+      const message = `record ${first.sequence} announced it, a later one saw it as ${gone}, and it ${now}; no record tells of its removal`;
       return [{ code: "custody/gone", subject: key, message, fix: GONE }];
     }
     return left
-      .filter(({ sequence, by }) => this.#explained.get(sequence)?.has(by) !== true)
+      .filter((each) => this.#explained.get(each.sequence)?.has(each.by) !== true && !this.#isUnseenRemoved(key, each))
       .map(({ sequence }) => ({
         code: "custody/announced-absence",
         subject: key,

@@ -3,7 +3,7 @@ import type { CustodyLog } from "../../documents/layout.ts";
 import type { CustodyRecord } from "../../documents/custody-record.ts";
 import type { CustodyReceipt } from "../../documents/parts.ts";
 import type { CustodyFinding } from "./finding.ts";
-import { isFault } from "./records.ts";
+import { isFault, isOfLaterVersion } from "./records.ts";
 import type { FoundRecord } from "./records.ts";
 
 /** Somebody who has seen a record: a document that names it, or a person who wrote a head down. */
@@ -38,8 +38,9 @@ export class ChainCheck {
     const before = this.#last;
     const expected = (before?.sequence ?? 0) + 1;
     if (sequence > expected) findings.push(this.#missing(expected, sequence - 1));
+    // What a record of a later version says is not looked at; the next one has to name its bytes.
     if (isFault(record)) {
-      findings.push({ code: record.code, subject: key, message: record.message, fix: TAMPERED });
+      if (record.code !== "custody/later") findings.push({ code: record.code, subject: key, message: record.message, fix: TAMPERED });
     } else if (sequence === expected && before !== undefined && !follows(record, before)) {
       findings.push({
         code: "custody/broken-chain",
@@ -48,7 +49,7 @@ export class ChainCheck {
         fix: STOLEN,
       });
     }
-    this.#last = { sequence, digest, isGood: !isFault(record), bytes: oversizedBytes };
+    this.#last = { sequence, digest, isGood: !isFault(record) || isOfLaterVersion(record), bytes: oversizedBytes };
     this.#digests.set(sequence, digest);
     return findings;
   }

@@ -3,7 +3,8 @@ import { isLifeboatError } from "../../errors.ts";
 import { custodyKey, custodyPrefix, sequenceInCustodyKey } from "../../documents/layout.ts";
 import type { CustodyLog } from "../../documents/layout.ts";
 import type { CustodyRecord } from "../../documents/custody-record.ts";
-import { digestOf, openDocument } from "../../documents/signed-document.ts";
+import { digestOf, openDocument, signerOfLaterPurpose } from "../../documents/signed-document.ts";
+import { PURPOSES } from "../../keys/key-ring.ts";
 import type { TrustedKeys } from "../../documents/signed-document.ts";
 import type { BlobStore } from "../../store/blob-store.ts";
 import { mayTell } from "./events.ts";
@@ -12,8 +13,13 @@ import { openPlaceholder } from "./placeholder.ts";
 
 /** What is wrong with one object of the log. */
 export interface RecordFault {
-  readonly code: "custody/altered" | "custody/forged" | "custody/misplaced";
+  readonly code: "custody/altered" | "custody/forged" | "custody/misplaced" | "custody/later";
   readonly message: string;
+}
+
+/** Whether a record is one of a later version, by a key of ours: it is not believed, and no sign of tampering. */
+export function isOfLaterVersion(record: CustodyRecord | RecordFault): boolean {
+  return isFault(record) && record.code === "custody/later";
 }
 
 /** An object of the log as it was found under its number. */
@@ -129,6 +135,10 @@ function openRecord(bytes: Uint8Array, trusted: TrustedKeys, key: string, cluste
     record = openDocument("custody", bytes, trusted, key);
   } catch (error) {
     if (!isLifeboatError(error, "verify/")) throw error;
+    // Only a key that is trusted for something: else whoever can put could have any record passed over in its place.
+    const signer = signerOfLaterPurpose(bytes, key);
+    if (signer !== undefined && PURPOSES.some((each) => trusted[each].includes(signer)))
+      return { code: "custody/later", message: `${error.message}; it is passed over` };
     return { code: error.code === "verify/untrusted" ? "custody/forged" : "custody/altered", message: error.message };
   }
   if (record.cluster !== cluster || record.sequence !== sequence)

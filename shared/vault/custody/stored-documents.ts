@@ -1,4 +1,12 @@
-import { acceptancesPrefix, lineagePrefix, rewrapsPrefix, snapshotsPrefix, verifiedPrefix } from "../../documents/layout.ts";
+import {
+  acceptancesPrefix,
+  drillsPrefix,
+  lineagePrefix,
+  pinsPrefix,
+  rewrapsPrefix,
+  snapshotsPrefix,
+  verifiedPrefix,
+} from "../../documents/layout.ts";
 import type { AnnouncedKind } from "../../documents/signed-document.ts";
 import { objectsOf } from "../../documents/stored.ts";
 import { mapConcurrently, PARALLEL_READS } from "../../map-concurrently.ts";
@@ -24,9 +32,12 @@ const PLACES: readonly { readonly kind: AnnouncedKind; readonly prefix: (cluster
   { kind: "rewrap", prefix: rewrapsPrefix },
   { kind: "lineage", prefix: lineagePrefix },
   { kind: "acceptance", prefix: acceptancesPrefix },
+  // Written by later versions, and specified.
+  { kind: "pin", prefix: pinsPrefix },
+  { kind: "drill", prefix: drillsPrefix },
 ];
 
-/** The manifests, countersignatures, rewraps, lineages and acceptances of a cluster. Holds what the log is held against, not the documents. */
+/** The manifests, countersignatures, rewraps, lineages, acceptances, pins and drills of a cluster. Holds what the log is held against, not the documents. */
 export async function readStoredDocuments(vault: Vault, cluster: string): Promise<StoredDocuments> {
   const documents = new Map<string, Stored>();
   const findings: CustodyFinding[] = [];

@@ -82,7 +82,7 @@ export async function readLineages(vault: Vault, cluster: string, signal?: Abort
 /** Those that a person has not settled by accepting a later lineage. */
 export function openFaults({ links, faults }: Lineages): readonly LineageFault[] {
   const settled = links.findLast(({ acceptance }) => acceptance !== undefined)?.lineage.number ?? 0;
-  return faults.filter(({ number }) => number > settled);
+  return faults.filter(({ number, isOfLaterVersion }) => number > settled && isOfLaterVersion !== true);
 }
 
 interface Listed {
@@ -165,7 +165,8 @@ async function readNumbered<K extends "lineage" | "acceptance">(
     const read = await readDocument(vault, kind, cluster, key, { maxBytes: LARGEST, signal });
     if (read === undefined) return undefined;
     if (read.state === "bad") return fault(read.error.code, read.error.message);
-    if (read.state === "later") return fault("verify/format", `${key} is of a kind that this version does not know`);
+    if (read.state === "later")
+      return { ...fault("verify/format", `${key} is of a kind of a later version, and is passed over`), isOfLaterVersion: true };
     const { document, digest } = read;
     if (document.number !== number)
       return fault("verify/format", `${key} holds a document of lineage ${document.number}: it was put in another's place`);

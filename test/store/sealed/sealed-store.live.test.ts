@@ -371,7 +371,7 @@ function put(key: string, bytes: Uint8Array): void {
 }
 
 interface RawWrapping {
-  readonly kind: "local" | "kms";
+  readonly kind: Wrapping["kind"];
   readonly key: string;
   readonly ciphertext: Uint8Array;
 }
