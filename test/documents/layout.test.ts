@@ -1,11 +1,17 @@
 import { expect, test } from "vitest";
 import {
   dataKey,
+  drillKey,
   idInManifestKey,
   isClusterName,
   lineageKey,
   manifestKey,
+  partsOfDrillKey,
+  partsOfPinKey,
+  partsOfRewrapKey,
   partsOfVerifiedKey,
+  pinKey,
+  rewrapKey,
   verifiedKey,
   verifiedPrefix,
 } from "../../shared/documents/layout.ts";
@@ -20,11 +26,44 @@ test("objects stand where docs/format.md says", () => {
   expect(lineageKey("prod", 12)).toBe("clusters/prod/lineage/12.json");
 });
 
+test("the pins of a snapshot and of its second number never share a name, and neither do their rewraps", () => {
+  const keys = [ID, `${ID}-2`].flatMap((id) => [1, 2].flatMap((number) => [pinKey("prod", id, number), rewrapKey("prod", id, number)]));
+  expect(new Set(keys).size).toBe(8);
+  expect(pinKey("prod", ID, 2)).toBe("clusters/prod/pins/20261121T100000Z-2.json");
+  for (const id of [ID, `${ID}-2`, `${ID}-9999`]) {
+    for (const number of [1, 2, 999_999]) {
+      expect(partsOfPinKey("prod", pinKey("prod", id, number))).toEqual({ id, number });
+      expect(partsOfRewrapKey("prod", rewrapKey("prod", id, number))).toEqual({ id, number });
+    }
+  }
+});
+
+test.each([
+  "clusters/prod/pins/20261121T100000Z.json",
+  "clusters/prod/pins/20261121T100000Z-0.json",
+  "clusters/prod/pins/20261121T100000Z-1.json.bak",
+  "clusters/staging/pins/20261121T100000Z-1.json",
+  "clusters/prod/rewraps/20261121T100000Z-1.json",
+])("%s is no pin of prod", (key) => expect(partsOfPinKey("prod", key)).toBeUndefined());
+
+test("drills stand under a prefix of their own", () => {
+  const key = drillKey("prod", `${ID}-2`, "20261122T000000Z-17");
+  expect(key).toBe("clusters/prod/drills/20261121T100000Z-2-20261122T000000Z-17.json");
+  expect(partsOfDrillKey("prod", key)).toEqual({ id: `${ID}-2`, time: "20261122T000000Z-17" });
+  expect(partsOfVerifiedKey("prod", key)).toBeUndefined();
+});
+
 test("every key of the longest cluster name and id can be stored", () => {
   const cluster = `a${".".repeat(62)}`;
   expect(isClusterName(cluster)).toBe(true);
   const longest = `${ID}-9999`;
-  for (const key of [manifestKey(cluster, longest), dataKey(cluster, longest, "0badcafe"), verifiedKey(cluster, longest, longest)]) {
+  for (const key of [
+    manifestKey(cluster, longest),
+    dataKey(cluster, longest, "0badcafe"),
+    verifiedKey(cluster, longest, longest),
+    drillKey(cluster, longest, longest),
+    pinKey(cluster, longest, 999_999),
+  ]) {
     expect(isKey(key), key).toBe(true);
   }
 });
