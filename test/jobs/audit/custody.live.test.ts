@@ -322,7 +322,8 @@ describe("the store", () => {
   });
 
   test("a snapshot that is gone with a record of its removal", async () => {
-    await appendRecord(vault, CLUSTER, "audit", { event: "removed", subjects: [{ key: FIRST }], details: { reason: "retention" } });
+    const subjects = [{ key: FIRST, digest: digestOf(bytesAt(vault, FIRST)) }];
+    await appendRecord(vault, CLUSTER, "audit", { event: "removed", subjects, details: { reason: "retention" } });
     remove(FIRST);
     expect(await findings()).toEqual([]);
   });
