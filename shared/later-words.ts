@@ -11,13 +11,13 @@ import { z } from "zod";
 export type LaterWord = "a word of a later version";
 
 /** Short, and of characters that a terminal shows. */
-const WORD = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}$/;
+export const LATER_WORD = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}$/;
 
 /** A word that is none of `known`: what begins as a known one has to be that. */
 export function laterWord(known: readonly string[]): z.ZodType<LaterWord> {
   const schema = z
     .string()
-    .regex(WORD, "expected a word")
+    .regex(LATER_WORD, "expected a word")
     .refine((word) => !known.includes(word), { abort: true });
   // The parse boundary of the stand-in above.
   return schema as unknown as z.ZodType<LaterWord>;

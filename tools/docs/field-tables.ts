@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { LATER_WORD } from "../../shared/later-words.ts";
 import { DOCUMENTS } from "../../shared/contract/documents.ts";
 import type { DocumentName } from "../../shared/contract/documents.ts";
 
@@ -160,6 +161,7 @@ function recordOf({ additionalProperties }: Node): string {
 function textOf({ format, pattern = "" }: Node): string {
   if (format === "date-time") return "time";
   if (pattern.includes("sha256:")) return "digest";
+  if (pattern === LATER_WORD.source) return "a word of a later version";
   return pattern === "" ? "text" : "ref";
 }
 
