@@ -15,6 +15,12 @@ const MAX_BLOCK_BYTES = 128 * 1024;
  */
 export const MAX_FRAME_BYTES = MAX_CONTENT_BYTES + 32 * 1024;
 const CHECKSUM_BYTES = 4;
+/** Of a skippable frame: magic number and size. */
+const SKIPPABLE_HEADER_BYTES = 8;
+/**
+ * 8 MiB of a whole stream, headers counted: far above what tools put there (the seek table of a snapshot of 8 GB is some 25 KB), and so few that what holds nothing costs no time either.
+ */
+export const MAX_SKIPPED_BYTES = 8 * 1024 * 1024;
 
 export interface ZstdFrame {
   /** The whole frame: magic number to checksum. */
@@ -29,8 +35,8 @@ interface FrameHeader {
 }
 
 /**
- * Splits a stream, given in chunks of any size, into frames. Holds one frame at most. `verify/sealed` for what is no frame, and
- * for frames larger than lifeboat makes.
+ * Splits a stream, given in chunks of any size, into frames, and passes over skippable ones (section 3.1.2), which `zstd -d` does too: they hold nothing of the content. Holds one frame at most, and nothing
+ * of a skippable one. `verify/sealed` for what is no frame, for frames larger than lifeboat makes, and for more than MAX_SKIPPED_BYTES to pass over.
  */
 export class ZstdFrameReader {
   #buffer = Buffer.allocUnsafe(MAX_BLOCK_BYTES);
@@ -38,7 +44,10 @@ export class ZstdFrameReader {
   /** How much of the frame must be there before its next part can be told. */
   #needed = 5;
   #header: FrameHeader | undefined;
-  #state: "descriptor" | "header" | "block" | "end" = "descriptor";
+  #state: "descriptor" | "header" | "block" | "end" | "skippable" = "descriptor";
+  /** Bytes of a skippable frame that are still to come, and of all of them together. */
+  #toSkip = 0;
+  #skipped = 0;
   /** Of the stream, where the present frame begins. */
   #offset = 0;
   #frames = 0;
@@ -47,6 +56,13 @@ export class ZstdFrameReader {
   *push(chunk: Uint8Array): Generator<ZstdFrame, void, undefined> {
     let at = 0;
     while (at < chunk.length) {
+      if (this.#toSkip > 0) {
+        const passed = Math.min(this.#toSkip, chunk.length - at);
+        this.#toSkip -= passed;
+        this.#offset += passed;
+        at += passed;
+        continue;
+      }
       const part = Math.min(chunk.length - at, this.#needed - this.#filled);
       this.#reserve(this.#needed);
       this.#buffer.set(chunk.subarray(at, at + part), this.#filled);
@@ -60,12 +76,18 @@ export class ZstdFrameReader {
 
   /** To be called when the stream is at its end: throws where that is not the end of a frame, or where there was none. */
   end(): void {
-    if (this.#filled > 0) throw this.#broken("is cut short");
+    if (this.#filled > 0 || this.#toSkip > 0) throw this.#broken("is cut short");
     if (this.#frames === 0) throw new LifeboatError("verify/sealed", "the compressed data is empty: not even an empty frame is there");
   }
 
   #advance(): ZstdFrame | undefined {
+    if (this.#state === "skippable") return this.#skip();
     if (this.#state === "descriptor") {
+      if ((this.#buffer.readUInt32LE(0) & 0xfffffff0) >>> 0 === SKIPPABLE_MAGIC) {
+        this.#needed = SKIPPABLE_HEADER_BYTES;
+        this.#state = "skippable";
+        return undefined;
+      }
       this.#needed = this.#headerBytes();
       this.#state = "header";
       return undefined;
@@ -79,10 +101,21 @@ export class ZstdFrameReader {
     return this.#state === "block" ? this.#nextBlock() : this.#finish();
   }
 
+  /** Section 3.1.2: the size, and then so many bytes of anything. */
+  #skip(): undefined {
+    this.#toSkip = this.#buffer.readUInt32LE(4);
+    this.#skipped += SKIPPABLE_HEADER_BYTES + this.#toSkip;
+    if (this.#skipped > MAX_SKIPPED_BYTES)
+      throw this.#broken(`comes after ${this.#skipped} bytes that hold nothing, and the most that are passed over is ${MAX_SKIPPED_BYTES}`);
+    this.#offset += this.#filled;
+    this.#filled = 0;
+    this.#needed = 5;
+    this.#state = "descriptor";
+  }
+
   /** Section 3.1.1.1: the descriptor says which fields follow it. */
   #headerBytes(): number {
     const magic = this.#buffer.readUInt32LE(0);
-    if ((magic & 0xfffffff0) >>> 0 === SKIPPABLE_MAGIC) throw this.#broken("is a skippable one, which lifeboat never writes");
     if (magic !== MAGIC) throw this.#broken("does not begin as a zstd frame does");
     const descriptor = this.#buffer.readUInt8(4);
     if ((descriptor & 0x08) !== 0) throw this.#broken("uses a reserved bit");

@@ -96,6 +96,22 @@ describe.skipIf(needs("zstd"))("zstd", () => {
     ).toBe(true);
   });
 
+  test("passes over skippable frames where we do", async () => {
+    const frames = await whole(compressFrames(inBlocks(inChunksOf(plain, 100_000))));
+    const skip = Buffer.from([0x5f, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3]);
+    const some = await run("zstd", ["-c"], plain.subarray(0, MIB));
+    for (const [stream, content] of [
+      [Buffer.concat([skip, frames, skip, skip]), plain],
+      [Buffer.concat([some, skip, some]), Buffer.concat([plain.subarray(0, MIB), plain.subarray(0, MIB)])],
+    ] as const) {
+      expect((await run("zstd", ["-dc"], stream)).equals(content)).toBe(true);
+      expect((await whole(decompressFrames(inChunksOf(stream, 10_000)))).equals(content)).toBe(true);
+    }
+    const cut = Buffer.concat([some, skip.subarray(0, 9)]);
+    await expect(run("zstd", ["-dc"], cut)).rejects.toMatchObject({ exitCode: 1 });
+    expect((await drain(decompressFrames(inChunksOf(cut, 10_000)))).error).toMatchObject({ code: "verify/sealed" });
+  });
+
   test("may write frames larger than we take, which are refused with the bound", async () => {
     const large = await drain(decompressFrames(inChunksOf(await run("zstd", ["-c"], plain), 100_000)));
     expect(large.error).toMatchObject({

@@ -6,7 +6,8 @@ import { type Block, BLOCK_BYTES } from "../../shared/blocks.ts";
 import { inBlocks } from "../support/in-blocks.ts";
 import { isLifeboatError } from "../../shared/errors.ts";
 import { compressFrames, decompressFrames } from "../../shared/seal/zstd-frames.ts";
-import { ZstdFrameReader } from "../../shared/seal/zstd-frame-reader.ts";
+import { MAX_SKIPPED_BYTES, ZstdFrameReader } from "../../shared/seal/zstd-frame-reader.ts";
+import { saying } from "../support/matchers.ts";
 import { drain, inChunksOf, noise, whole } from "./streams.ts";
 
 const compress = promisify(zstdCompress);
@@ -153,6 +154,73 @@ describe("blocks", () => {
   });
 });
 
+describe("skippable frames", () => {
+  const skippable = (bytes: number, kind = 0): Buffer => {
+    const header = Buffer.alloc(8);
+    header.writeUInt32LE(0x18_4d_2a_50 + kind, 0);
+    header.writeUInt32LE(bytes, 4);
+    return Buffer.concat([header, noise(bytes, kind + 1)]);
+  };
+
+  test("are passed over anywhere between frames, of any kind, size and chunking", async () => {
+    const plain = noise(100_000);
+    const [first = plain, second = plain] = [plain.subarray(0, 60_000), plain.subarray(60_000)];
+    const frames = [await compress(first), await compress(second)] as const;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.integer({ min: 0, max: 2 }), fc.integer({ min: 0, max: 15 }), fc.integer({ min: 0, max: 3000 })), {
+          maxLength: 8,
+        }),
+        chunking,
+        async (skips, reading) => {
+          const at = (place: number): Buffer[] =>
+            skips.filter(([where]) => where === place).map(([, kind, bytes]) => skippable(bytes, kind));
+          const stream = Buffer.concat([...at(0), frames[0], ...at(1), frames[1], ...at(2)]);
+          expect((await whole(decompressFrames(inChunksOf(stream, ...reading)))).equals(plain)).toBe(true);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test("are no content: alone they are no data", async () => {
+    expect((await drain(decompressFrames(inChunksOf(skippable(10), 3)))).error).toMatchObject({
+      code: "verify/sealed",
+      message: "the compressed data is empty: not even an empty frame is there",
+    });
+  });
+
+  test("that are cut are refused, at any byte", async () => {
+    const one = await compress(Buffer.from("x"));
+    const skip = skippable(4);
+    for (let length = 1; length < skip.length; length += 1)
+      expect((await drain(decompressFrames(inChunksOf(Buffer.concat([one, skip.subarray(0, length)]), 5)))).error).toMatchObject({
+        message: saying("is cut short"),
+      });
+  });
+
+  test("are held by nobody, and of more than 8 MiB in all no more is read", async () => {
+    const one = await compress(Buffer.from("x"));
+    const most = Buffer.concat([one, skippable(MAX_SKIPPED_BYTES - 16), skippable(0), one]);
+    expect((await whole(decompressFrames(inChunksOf(most, 65_536)))).toString()).toBe("xx");
+    let taken = 0;
+    async function* endless(): AsyncGenerator<Uint8Array, void, undefined> {
+      yield one;
+      for (;;) {
+        taken += 1;
+        yield skippable(1000);
+      }
+    }
+    expect((await drain(decompressFrames(endless()))).error).toMatchObject({ code: "verify/sealed", message: saying("that hold nothing") });
+    expect(taken).toBeLessThan(9000);
+    const header = skippable(0);
+    header.writeUInt32LE(0xffff_ffff, 4);
+    expect((await drain(decompressFrames(inChunksOf(Buffer.concat([one, header]), 100)))).error).toMatchObject({
+      message: `zstd frame 2, at byte ${one.length} of the compressed data, comes after 4294967303 bytes that hold nothing, and the most that are passed over is 8388608`,
+    });
+  });
+});
+
 describe("decompression refuses", () => {
   async function refusal(stream: Uint8Array, chunkBytes = 5): Promise<string> {
     const { error } = await drain(decompressFrames(inChunksOf(stream, chunkBytes)));
@@ -195,10 +263,6 @@ describe("decompression refuses", () => {
     const one = await compress(Buffer.from("x"));
     expect(await refusal(Buffer.concat([one, Buffer.from("trailing garbage")]))).toBe(
       `zstd frame 2, at byte ${one.length} of the compressed data, does not begin as a zstd frame does`,
-    );
-    const skippable = Buffer.from([0x53, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 1, 2]);
-    expect(await refusal(Buffer.concat([one, skippable, one]))).toBe(
-      `zstd frame 2, at byte ${one.length} of the compressed data, is a skippable one, which lifeboat never writes`,
     );
     expect(await refusal(Buffer.from([0x1f, 0x8b, 8, 0, 0, 0]))).toContain(
       "zstd frame 1, at byte 0 of the compressed data, does not begin as a zstd frame does",
