@@ -164,7 +164,7 @@ describe("skippable frames", () => {
 
   test("are passed over anywhere between frames, of any kind, size and chunking", async () => {
     const plain = noise(100_000);
-    const [first = plain, second = plain] = [plain.subarray(0, 60_000), plain.subarray(60_000)];
+    const [first, second] = [plain.subarray(0, 60_000), plain.subarray(60_000)];
     const frames = [await compress(first), await compress(second)] as const;
     await fc.assert(
       fc.asyncProperty(
