@@ -40,7 +40,7 @@ import type { MiniStack } from "../../tools/lab/ministack.ts";
 import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { answerTo } from "../support/answer-to.ts";
-import { clientConfig, newUser, policyInDocs } from "../support/iam-users.ts";
+import { clientConfig, newUser, policyInDocs, together } from "../support/iam-users.ts";
 import type { Credentials } from "../support/iam-users.ts";
 import { initialise } from "../support/initialise.ts";
 import { createKmsKeys, newKey, WRAPPING_KEY } from "../support/kms-keys.ts";
@@ -67,6 +67,7 @@ let writer: Clients;
 let verifier: Clients;
 let desk: Clients;
 let reader: Clients;
+let sweeper: Clients;
 let dataKey: string;
 
 interface Clients {
@@ -101,6 +102,8 @@ beforeAll(async () => {
   writer = await clientsOf(await newUser(iam, "writer", await policyInDocs("writer", places)));
   verifier = await clientsOf(await newUser(iam, "verifier", await policyInDocs("verifier", places)));
   reader = await clientsOf(await newUser(iam, "reader", await policyInDocs("reader", places)));
+  const sweeps = together(await policyInDocs("verifier", places), await policyInDocs("sweeper", places));
+  sweeper = await clientsOf(await newUser(iam, "sweeper", sweeps));
   await rm(join(cwd, "keys"), { recursive: true });
   await rm(join(cwd, "vault"), { recursive: true });
   const store = `store: { kind: s3, bucket: ${Bucket}, region: ${stack.region}, endpoint: "${stack.endpoint}", pathStyle: true }`;
@@ -387,6 +390,24 @@ describe("the reader", () => {
       "put a record": () => s3.send(put("clusters/prod/custody/0000000099.json")),
       ...above(reader),
     };
+    expect(await answersTo(denied)).toEqual(every(Object.keys(denied), "denied"));
+  });
+});
+
+describe("who sweeps", () => {
+  const left = "clusters/prod/data/20260101T000000Z-0000000a.age";
+  const sweep = ["orphans", "prod", "--older-than", "1ms", "--sweep"];
+
+  test("removes data that nothing needs; the others do not", async () => {
+    await account.s3.send(put(left));
+    for (const { options } of [reader, verifier]) expect((await lifeboat(sweep, options)).code).toBe(5);
+    expect(await answerTo(account.s3.send(get(left)))).toBe("allowed");
+    expect(await lifeboat(sweep, sweeper.options)).toMatchObject({ code: 0, stderr: "", stdout: saying("swept") });
+    expect(await answerTo(account.s3.send(get(left)))).toBe("NoSuchKey");
+  });
+
+  test("removes nothing else", async () => {
+    const { "delete data": _, ...denied } = above(sweeper);
     expect(await answersTo(denied)).toEqual(every(Object.keys(denied), "denied"));
   });
 });

@@ -24,12 +24,18 @@ export async function newUser(iam: IAMClient, name: string, policy: string): Pro
   return { accessKeyId: AccessKey.AccessKeyId, secretAccessKey: AccessKey.SecretAccessKey };
 }
 
+/** What several policies allow together. */
+export function together(...policies: readonly string[]): string {
+  const statements = policies.flatMap((policy) => (JSON.parse(policy) as { readonly Statement: readonly unknown[] }).Statement);
+  return JSON.stringify({ Version: "2012-10-17", Statement: statements });
+}
+
 /**
  * A policy that docs/threat-model.md prints, for the bucket and keys at hand, without conditions that the emulator cannot judge: what is bound to the cluster's own context is held by the test
  * of the templates.
  */
 export async function policyInDocs(
-  role: "writer" | "verifier" | "desk" | "reader",
+  role: "writer" | "verifier" | "desk" | "reader" | "sweeper",
   places: Readonly<Record<string, string>>,
 ): Promise<string> {
   const docs = await readFile(new URL("../../docs/threat-model.md", import.meta.url), "utf8");
@@ -39,7 +45,7 @@ export async function policyInDocs(
   const leftOut = new Set<string>();
   const judged = withoutUnknownConditions(JSON.parse(policy), leftOut);
   const isBound = leftOut.has("kms:EncryptionContext:cluster");
-  if (isBound !== (role !== "reader"))
+  if (isBound !== (role !== "reader" && role !== "sweeper"))
     throw new Error(`the policy for the ${role} does not bind the wrapping key to the cluster's context`);
   return JSON.stringify(judged);
 }

@@ -146,8 +146,9 @@ export async function neededBy(
 ): Promise<"needed" | { reason: string } | { unclear: string }> {
   const standing = manifests.filter(({ isDeleteMarker }) => !isDeleteMarker);
   for (const { key: at, version, isLatest } of standing) {
-    const found = await readDocument(vault, "snapshot", cluster, at, { version });
-    if (found === undefined) continue;
+    // The latest is read as any reader does: it takes no further right in a bucket without versions.
+    const found = await readDocument(vault, "snapshot", cluster, at, isLatest ? {} : { version });
+    if (found === undefined) return { unclear: `${at} was there a moment ago, and is gone` };
     if (found.state === "bad") return { unclear: found.error.message };
     if (found.state === "later" || found.document.id !== id)
       return { unclear: `${at} holds another document than this snapshot's manifest` };
