@@ -135,16 +135,36 @@ export function custodyPrefix(cluster: string, log: CustodyLog = "custody"): str
   return `clusters/${cluster}/${log}/`;
 }
 
+/** A thousand records share a folder, which is one page of a listing of S3: so the end of a long log is found in two requests. */
+export const RECORDS_IN_FOLDER = 1000;
+
+export function folderOfSequence(sequence: number): number {
+  return Math.floor(sequence / RECORDS_IN_FOLDER);
+}
+
+/** `folder` counts from 0, and has seven digits in the key: it is the beginning of each sequence number in it. */
+export function custodyFolder(cluster: string, folder: number, log: CustodyLog = "custody"): string {
+  return `${custodyPrefix(cluster, log)}${String(folder).padStart(7, "0")}/`;
+}
+
+/** The number of a folder of the log, or undefined where `prefix` is not one's. */
+export function numberInCustodyFolder(cluster: string, prefix: string, log: CustodyLog = "custody"): number | undefined {
+  const start = custodyPrefix(cluster, log);
+  const digits = prefix.startsWith(start) ? /^(\d{7})\/$/.exec(prefix.slice(start.length))?.[1] : undefined;
+  return digits === undefined ? undefined : Number(digits);
+}
+
 /** `sequence` counts from 1, and has ten digits in the key: sorted as text they are in order. */
 export function custodyKey(cluster: string, sequence: number, log: CustodyLog = "custody"): string {
-  return `${custodyPrefix(cluster, log)}${String(sequence).padStart(10, "0")}.json`;
+  return `${custodyFolder(cluster, folderOfSequence(sequence), log)}${String(sequence).padStart(10, "0")}.json`;
 }
 
 /** The sequence number in a custody record's key, or undefined where the key is not one's. */
 export function sequenceInCustodyKey(cluster: string, key: string, log: CustodyLog = "custody"): number | undefined {
   const prefix = custodyPrefix(cluster, log);
-  const digits = key.startsWith(prefix) ? /^(\d{10})\.json$/.exec(key.slice(prefix.length))?.[1] : undefined;
-  return digits === undefined || Number(digits) === 0 ? undefined : Number(digits);
+  const digits = key.startsWith(prefix) ? /^\d{7}\/(\d{10})\.json$/.exec(key.slice(prefix.length))?.[1] : undefined;
+  const sequence = digits === undefined ? 0 : Number(digits);
+  return sequence === 0 || custodyKey(cluster, sequence, log) !== key ? undefined : sequence;
 }
 
 /** The snapshot id in a manifest's key, or undefined where the key is not a manifest's. */

@@ -157,7 +157,7 @@ describe("the command", () => {
     expect(missing).toMatchObject({
       code: 4,
       stdout: saying(
-        "custody/missing: clusters/prod/custody/0000000002.json: record 2 is not there, and later ones are\n  fix: find out who",
+        "custody/missing: clusters/prod/custody/0000000/0000000002.json: record 2 is not there, and later ones are\n  fix: find out who",
       ),
     });
     const flip = async (path: string): Promise<void> => writeFile(path, flipped(await readFile(path), 700));
@@ -166,7 +166,7 @@ describe("the command", () => {
       flip,
       async () => [await place.here("custody", "prod", "--verify"), await place.here("custody", "prod")] as const,
     );
-    expect(altered[0]).toMatchObject({ code: 4, stdout: saying("custody/altered: clusters/prod/custody/0000000002.json: ") });
+    expect(altered[0]).toMatchObject({ code: 4, stdout: saying("custody/altered: clusters/prod/custody/0000000/0000000002.json: ") });
     expect(altered[1]).toMatchObject({ code: 4, stdout: saying("custody/altered"), stderr: saying("lifeboat: warning: ") });
     expect(await place.here("custody", "prod", "--verify")).toMatchObject({ code: 0 });
   });

@@ -1,3 +1,4 @@
+import { custodyKey } from "../../shared/documents/layout.ts";
 import { createHash, randomBytes } from "node:crypto";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -160,7 +161,7 @@ const above = ({ kms, s3 }: Clients): Readonly<Record<string, () => Promise<unkn
   CreateAlias: () => kms.send(new CreateAliasCommand({ AliasName: "alias/mine", TargetKeyId: keys.wrap })),
   "delete a manifest": () => s3.send(new DeleteObjectCommand({ Bucket, Key: MANIFEST })),
   "delete data": () => s3.send(new DeleteObjectCommand({ Bucket, Key: dataKey })),
-  "delete custody": () => s3.send(new DeleteObjectCommand({ Bucket, Key: "clusters/prod/custody/0000000001.json" })),
+  "delete custody": () => s3.send(new DeleteObjectCommand({ Bucket, Key: "clusters/prod/custody/0000000/0000000001.json" })),
   DeleteBucket: () => s3.send(new DeleteBucketCommand({ Bucket })),
   PutBucketPolicy: () => s3.send(new PutBucketPolicyCommand({ Bucket, Policy: '{"Version":"2012-10-17","Statement":[]}' })),
   "sign a bundle": () => kms.send(sign(keys.sign.bundle)),
@@ -206,7 +207,7 @@ describe("the writer", () => {
   });
 
   test("is named by its ARN in the custody log", async () => {
-    const { Body } = await account.s3.send(get("clusters/prod/custody/0000000001.json"));
+    const { Body } = await account.s3.send(get("clusters/prod/custody/0000000/0000000001.json"));
     const { payload } = z.object({ payload: z.base64() }).parse(JSON.parse((await Body?.transformToString()) ?? ""));
     expect(JSON.parse(Buffer.from(payload, "base64").toString())).toMatchObject({ actor: "arn:aws:iam::000000000000:user/writer" });
   });
@@ -303,7 +304,7 @@ describe("the verifier", () => {
     const copied = await lifeboatJson(["copy", REF, "--to", "shelf", "--config", "replica.yaml"], verifier.options);
     expect(copied).toMatchObject({ ref: REF, replica: "shelf", outcome: "copied", conflicts: [] });
     const { custody } = z.object({ custody: z.object({ sequence: z.number() }) }).parse(copied);
-    const { Body } = await account.s3.send(get(`clusters/prod/custody/${String(custody.sequence).padStart(10, "0")}.json`));
+    const { Body } = await account.s3.send(get(custodyKey("prod", custody.sequence)));
     const { payload } = z.object({ payload: z.base64() }).parse(JSON.parse((await Body?.transformToString()) ?? ""));
     expect(JSON.parse(Buffer.from(payload, "base64").toString())).toMatchObject({ event: "copied", signer: { purpose: "audit" } });
     expect((await readFile(join(cwd, "shelf", MANIFEST))).length).toBeGreaterThan(1000);
@@ -387,7 +388,7 @@ describe("the reader", () => {
       "sign a verification": () => kms.send(sign(keys.sign.audit)),
       "read data": () => s3.send(get(dataKey)),
       "put a manifest": () => s3.send(put("clusters/prod/snapshots/x.json")),
-      "put a record": () => s3.send(put("clusters/prod/custody/0000000099.json")),
+      "put a record": () => s3.send(put("clusters/prod/custody/0000000/0000000099.json")),
       ...above(reader),
     };
     expect(await answersTo(denied)).toEqual(every(Object.keys(denied), "denied"));

@@ -350,7 +350,7 @@ describe("what is not as it should be", () => {
     const record = bytesAt(vault, last);
     vault.blobs.objects.delete(last);
     const cut = await copy();
-    expect(cut).toMatchObject({ outcome: "copied", conflicts: [saying("primary-custody/0000000004.json in memory is sha256:")] });
+    expect(cut).toMatchObject({ outcome: "copied", conflicts: [saying("primary-custody/0000000/0000000004.json in memory is sha256:")] });
     expect(cut.conflicts[0]).toContain("and is not in memory any more");
     // Another record has taken the number.
     expect(custodyOf(vault)).toHaveLength(4);

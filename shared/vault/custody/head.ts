@@ -1,9 +1,13 @@
-import { custodyKey, custodyPrefix, sequenceInCustodyKey } from "../../documents/layout.ts";
+import {
+  custodyFolder,
+  custodyPrefix,
+  folderOfSequence,
+  numberInCustodyFolder,
+  RECORDS_IN_FOLDER,
+  sequenceInCustodyKey,
+} from "../../documents/layout.ts";
 import type { CustodyLog } from "../../documents/layout.ts";
 import type { BlobStore } from "../../store/blob-store.ts";
-
-/** As many numbers share all but their last two digits, and so the prefix of a listing. */
-const BLOCK = 100;
 
 export interface HeadOptions {
   /** A record that is known to be there. */
@@ -13,52 +17,53 @@ export interface HeadOptions {
 }
 
 /**
- * The highest sequence number of a log, 0 where there is none. Asks for single keys in growing steps and then by halves, since a listing of a hundred
- * thousand records takes a hundred calls of S3: some 35 calls for those. Then it lists the hundred at least that would follow, so that records which stand after a gap
- * count: the next one goes behind them, and the gap stays to be seen. Records after a wider gap may not be found; then the next one goes into the gap, and does not close it,
- * since what stands behind it does not name it.
+ * The highest sequence number of a log, 0 where there is none. Lists the log's folders and then the last of them: two requests of S3 for up to a million records, or one where `from` says where to look. So
+ * records which stand after a gap count: the next one goes behind them, and the gap stays to be seen. Where more than one folder in a row is missing, those behind it do not count; then the next one goes into the
+ * gap, and does not close it, since what stands behind it does not name it.
  */
-export async function findHead(blobs: BlobStore, cluster: string, options: HeadOptions = {}): Promise<number> {
-  const { from = 0, signal, log } = options;
-  const isThere = async (sequence: number): Promise<boolean> =>
-    (await blobs.head(custodyKey(cluster, sequence, log), { signal })) !== undefined;
-  let last = from;
-  for (;;) {
-    last = await lastInARow(isThere, last);
-    const further = await lastListed(blobs, cluster, last + 1, log);
-    if (further <= last) return last;
-    last = further;
+export async function findHead(blobs: BlobStore, cluster: string, { from = 0, signal, log }: HeadOptions = {}): Promise<number> {
+  for (const folder of from === 0 ? await foldersBackwards(blobs, cluster, log, signal) : [folderOfSequence(from)]) {
+    let last = Math.max(from, await lastIn(blobs, cluster, folder, log, signal));
+    // The next one may have been begun since the list of folders.
+    for (let full = folder; isLastOf(full, last); full++) last = Math.max(last, await lastIn(blobs, cluster, full + 1, log, signal));
+    if (last > 0) return last;
   }
+  return 0;
 }
 
-/** A number that is there, and the next one is not. */
-async function lastInARow(isThere: (sequence: number) => Promise<boolean>, from: number): Promise<number> {
-  let [low, step] = [from, 1];
-  while (await isThere(low + step)) {
-    low += step;
-    step *= 2;
+/** The numbers of the folders that belong to a log, the last one first. */
+async function foldersBackwards(
+  blobs: BlobStore,
+  cluster: string,
+  log: CustodyLog | undefined,
+  signal: AbortSignal | undefined,
+): Promise<readonly number[]> {
+  const folders: number[] = [];
+  for await (const name of blobs.listFolders(custodyPrefix(cluster, log), { signal })) {
+    const folder = numberInCustodyFolder(cluster, name, log);
+    if (folder === undefined) continue;
+    // One may be gone. What somebody planted far behind is not the log.
+    if (folder > (folders.at(-1) ?? 0) + 2) break;
+    folders.push(folder);
   }
-  for (let high = low + step; high - low > 1;) {
-    const middle = low + Math.floor((high - low) / 2);
-    if (await isThere(middle)) low = middle;
-    else high = middle;
-  }
-  return low;
+  return folders.toReversed();
 }
 
-/** The highest number in the block of a hundred that `sequence` is in and in the one after, or further; 0 where there is none. */
-async function lastListed(blobs: BlobStore, cluster: string, sequence: number, log: CustodyLog | undefined): Promise<number> {
+/** Whether no record after `sequence` fits into the folder. */
+function isLastOf(folder: number, sequence: number): boolean {
+  return sequence === (folder + 1) * RECORDS_IN_FOLDER - 1;
+}
+
+/** The highest number in a folder; 0 where there is none. */
+async function lastIn(
+  blobs: BlobStore,
+  cluster: string,
+  folder: number,
+  log: CustodyLog | undefined,
+  signal: AbortSignal | undefined,
+): Promise<number> {
   let last = 0;
-  for (const digits of prefixesFrom(sequence)) {
-    for await (const { key } of blobs.list(`${custodyPrefix(cluster, log)}${digits}`))
-      last = Math.max(last, sequenceInCustodyKey(cluster, key, log) ?? 0);
-  }
+  for await (const { key } of blobs.list(custodyFolder(cluster, folder, log), { signal }))
+    last = Math.max(last, sequenceInCustodyKey(cluster, key, log) ?? 0);
   return last;
-}
-
-/** Nine times in ten both blocks are of one thousand, which is one listing, and one page of S3's. */
-function prefixesFrom(sequence: number): readonly string[] {
-  const [block, next] = [sequence, sequence + BLOCK].map((each) => String(Math.floor(each / BLOCK)).padStart(8, "0"));
-  if (block === undefined || next === undefined) return [];
-  return block.slice(0, -1) === next.slice(0, -1) ? [block.slice(0, -1)] : [block, next];
 }

@@ -442,7 +442,7 @@ describe("jobs tell the log", () => {
     vault.blobs.inject({ call: "put", key: /custody/, fault: { kind: "error" }, times: 2 });
     expect(await failureOf(backUp(vault))).toMatchObject({
       code: "store/failed",
-      message: saying("put of clusters/prod/custody/0000000005.json"),
+      message: saying("put of clusters/prod/custody/0000000/0000000005.json"),
     });
     expect(vault.progress.warnings).toEqual([saying("the custody log could not be told that the run failed")]);
     expect(custodyOf(vault)).toHaveLength(4);

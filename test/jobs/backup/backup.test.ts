@@ -53,9 +53,9 @@ describe("a backup", () => {
     await backUp(vault, { slot: SLOT });
     expect([...vault.blobs.objects.keys()]).toEqual([
       expect.stringMatching(/^clusters\/prod\/data\/20261121T100000Z-[0-9a-f]{8}\.age$/),
-      "clusters/prod/custody/0000000001.json",
+      "clusters/prod/custody/0000000/0000000001.json",
       "clusters/prod/lineage/1.json",
-      "clusters/prod/custody/0000000002.json",
+      "clusters/prod/custody/0000000/0000000002.json",
       "clusters/prod/snapshots/20261121T100000Z.json",
     ]);
     expect(vault.blobs.calls.put).toBe(5);

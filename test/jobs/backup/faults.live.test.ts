@@ -59,7 +59,7 @@ describe("nothing is visible, the error is the store's, and the next backup work
   test.each<[string, Injected]>([
     ["looking for the slot", { call: "head", key: /snapshots/, fault: { kind: "error" } }],
     ["listing the lineages", { call: "list", key: /lineage/, fault: { kind: "error" } }],
-    ["looking for the end of the custody log", { call: "head", key: /custody/, fault: { kind: "error" } }],
+    ["looking for the end of the custody log", { call: "listFolders", key: /custody/, fault: { kind: "error" } }],
     ["listing the end of the custody log", { call: "list", key: /custody/, fault: { kind: "error" } }],
     ["telling of the data", { call: "put", key: /data/, fault: { kind: "lost-acknowledgement" } }],
   ])("where %s fails", async (_what, fault) => {

@@ -129,7 +129,7 @@ describe("a slot whose snapshot was removed does not come back", () => {
 
 test("a slot that was announced by a run that died is taken up again", async () => {
   vault.blobs.inject({ call: "put", key: /snapshots/, fault: { kind: "error" } });
-  vault.blobs.inject({ call: "put", key: /custody\/0000000003/, times: 9, fault: { kind: "error" } });
+  vault.blobs.inject({ call: "put", key: /custody\/0000000\/0000000003/, times: 9, fault: { kind: "error" } });
   await failureOf(backUp(vault, { slot: SLOT }));
   expect(custodyOf(vault).map(({ event }) => event)).toEqual(["lineage-opened", "backup"]);
   const again = newVault(keys);

@@ -33,8 +33,8 @@ describe("a record", () => {
     const first = await append();
     vault.clock.advance(60_000);
     const second = await append({ event: "backup", subjects: [{ key: "clusters/prod/snapshots/x.json" }] });
-    expect(first).toEqual({ sequence: 1, digest: digestOf(bytesAt(vault, "clusters/prod/custody/0000000001.json")) });
-    expect(second).toEqual({ sequence: 2, digest: digestOf(bytesAt(vault, "clusters/prod/custody/0000000002.json")) });
+    expect(first).toEqual({ sequence: 1, digest: digestOf(bytesAt(vault, "clusters/prod/custody/0000000/0000000001.json")) });
+    expect(second).toEqual({ sequence: 2, digest: digestOf(bytesAt(vault, "clusters/prod/custody/0000000/0000000002.json")) });
     const common = {
       type: "custody",
       formatVersion: 1,
@@ -169,7 +169,7 @@ describe("eight writers at once", () => {
 });
 
 describe("a store that fails", () => {
-  test.each(["put", "head", "list"] as const)("in a %s: the error is the store's, and there is no record", async (call) => {
+  test.each(["put", "listFolders", "list"] as const)("in a %s: the error is the store's, and there is no record", async (call) => {
     await append();
     vault.blobs.inject({ call, key: /custody/, fault: { kind: "error" } });
     expect(await failureOf(append())).toMatchObject({ code: "store/failed" });
@@ -224,18 +224,33 @@ describe("the end of the log", () => {
   test("of a hundred thousand is found in a few calls", async () => {
     plantAll(upTo(100_000));
     expect(await findHead(vault.blobs, CLUSTER)).toBe(100_000);
-    expect(vault.blobs.calls.head).toBeLessThanOrEqual(36);
-    expect(vault.blobs.calls.list).toBe(1);
-    expect(vault.blobs.calls.get).toBe(0);
+    expect(vault.blobs.calls).toMatchObject({ head: 0, listFolders: 1, list: 1, get: 0 });
   });
 
-  test("is behind a gap of up to a hundred, so that the gap stays", async () => {
+  test("an append to a log of twenty thousand costs five calls at most", async () => {
+    plantAll(upTo(20_000));
+    for (const call of Object.keys(vault.blobs.calls) as (keyof typeof vault.blobs.calls)[]) vault.blobs.calls[call] = 0;
+    expect(await append()).toMatchObject({ sequence: 20_001 });
+    expect(Object.values(vault.blobs.calls).reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(5);
+  });
+
+  test("is in the folder that was begun since the folders were listed", async () => {
+    plantAll(upTo(999));
+    const { list } = vault.blobs;
+    vault.blobs.list = (prefix, options) => {
+      plantAll([1000]);
+      return list.call(vault.blobs, prefix, options);
+    };
+    expect(await findHead(vault.blobs, CLUSTER)).toBe(1000);
+  });
+
+  test("is behind a gap of up to a thousand, so that the gap stays", async () => {
     plantAll([...upTo(40), 141, 142, 243]);
     expect(await findHead(vault.blobs, CLUSTER)).toBe(243);
     // Across the end of a thousand as well.
     vault.blobs.objects.clear();
-    plantAll([...upTo(949), 1050]);
-    expect(await findHead(vault.blobs, CLUSTER)).toBe(1050);
+    plantAll([...upTo(949), 1950]);
+    expect(await findHead(vault.blobs, CLUSTER)).toBe(1950);
     vault.blobs.objects.clear();
     for (let turn = 0; turn < 5; turn += 1) await append();
     vault.blobs.objects.delete(custodyKey(CLUSTER, 3));
@@ -247,13 +262,21 @@ describe("the end of the log", () => {
     for (let turn = 0; turn < 3; turn += 1) await append();
     const far = bytesAt(vault, custodyKey(CLUSTER, 3));
     vault.blobs.objects.delete(custodyKey(CLUSTER, 3));
-    plant(vault, custodyKey(CLUSTER, 1700), far);
+    plant(vault, custodyKey(CLUSTER, 3700), far);
     expect(await append()).toMatchObject({ sequence: 3 });
     expect(await findings()).toEqual(["custody/missing", "custody/misplaced"]);
   });
 
   test("is not disturbed by other objects there", async () => {
-    for (const name of ["1.json", "0000000001.json.bak", "00000000012.json", "0000000000.json", "x.json"])
+    for (const name of [
+      "1.json",
+      "0000000/0000000001.json.bak",
+      "0000000/00000000012.json",
+      "0000000/0000000000.json",
+      "x.json",
+      "0000000001.json",
+      "0000001/0000000001.json",
+    ])
       plant(vault, `clusters/prod/custody/${name}`, "{}");
     expect(await append()).toMatchObject({ sequence: 1 });
     expect(await findings()).toEqual([]);

@@ -72,14 +72,14 @@ test("a fault of lifeboat itself is told without its words, and a long message i
   ]);
 });
 
-test.each(["put", "head", "list"] as const)("a store that fails in a %s is a warning, never an error", async (call) => {
+test.each(["put", "listFolders"] as const)("a store that fails in a %s is a warning, never an error", async (call) => {
   vault.blobs.inject({ call, key: /custody/, fault: { kind: "error" } });
   await custodian.fail(ERROR);
   expect(vault.progress.warnings).toEqual([saying("the custody log could not be told that the run failed: ")]);
   expect(custodyOf(vault)).toEqual([]);
 });
 
-test.each(["put", "head", "list"] as const)("a store that is dead in a %s is waited for three seconds", async (call) => {
+test.each(["put", "listFolders"] as const)("a store that is dead in a %s is waited for three seconds", async (call) => {
   vault.blobs.inject({ call, key: /custody/, fault: { kind: "delay", ms: 3_600_000 } });
   const over = custodian.fail(ERROR);
   await expect.poll(() => vault.clock.waiting, { timeout: 10_000 }).toBe(2);

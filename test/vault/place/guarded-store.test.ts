@@ -44,7 +44,7 @@ async function* body(): AsyncGenerator<Uint8Array, void, undefined> {
   yield Buffer.from("x");
 }
 
-const put = (store: BlobStore, key = "clusters/prod/custody/0000000001.json"): Promise<unknown> =>
+const put = (store: BlobStore, key = "clusters/prod/custody/0000000/0000000001.json"): Promise<unknown> =>
   store.put(key, body(), { ifAbsent: true });
 const idOf = async (): Promise<unknown> => readMarker(plain(), keys.trusted);
 
@@ -157,7 +157,7 @@ describe("a disk that is not mounted", () => {
     expect(await failureOf(keysIn(store, ""))).toMatchObject({ code: "store/missing" });
     await rm(join(folder, "disk"), { recursive: true });
     await rename(join(folder, "away"), join(folder, "disk"));
-    expect(await keysIn(store, "clusters/")).toEqual(["clusters/prod/custody/0000000001.json"]);
+    expect(await keysIn(store, "clusters/")).toEqual(["clusters/prod/custody/0000000/0000000001.json"]);
   });
 
   test("or is another one: a host that only reads remembers, too", async () => {
