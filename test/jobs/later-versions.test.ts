@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { drillKey, lineageKey, manifestKey, pinKey, verifiedKey } from "../../shared/documents/layout.ts";
+import { custodyKey, drillKey, lineageKey, manifestKey, pinKey, verifiedKey } from "../../shared/documents/layout.ts";
 import type { Manifest } from "../../shared/documents/manifest.ts";
 import { digestOf, signDocument } from "../../shared/documents/signed-document.ts";
 import { verifyCustody } from "../../shared/jobs/audit/custody.ts";
@@ -199,7 +199,7 @@ describe("documents for a purpose that is not known", () => {
   const record = (ring: TestKeys["ring"]): Promise<Uint8Array> => {
     const [last] = custodyOf(vault).toReversed();
     if (last === undefined) throw new Error("no record");
-    const previous = digestOf(bytesAt(vault, `clusters/${CLUSTER}/custody/${String(last.sequence).padStart(10, "0")}.json`));
+    const previous = digestOf(bytesAt(vault, custodyKey(CLUSTER, last.sequence)));
     const next = {
       ...last,
       sequence: last.sequence + 1,
@@ -209,7 +209,7 @@ describe("documents for a purpose that is not known", () => {
     };
     return signedBy(ring, "audit", next, "custody", { signer });
   };
-  const next = (): string => `clusters/${CLUSTER}/custody/${String(custodyOf(vault).length + 1).padStart(10, "0")}.json`;
+  const next = (): string => custodyKey(CLUSTER, custodyOf(vault).length + 1);
 
   test("a record by a key of ours is passed over: it excuses nothing, and the next one has to follow it", async () => {
     const [key, bytes] = [next(), await record(keys.ring)];
