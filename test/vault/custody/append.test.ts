@@ -236,10 +236,10 @@ describe("the end of the log", () => {
 
   test("is in the folder that was begun since the folders were listed", async () => {
     plantAll(upTo(999));
-    const { list } = vault.blobs;
+    const list = vault.blobs.list.bind(vault.blobs);
     vault.blobs.list = (prefix, options) => {
       plantAll([1000]);
-      return list.call(vault.blobs, prefix, options);
+      return list(prefix, options);
     };
     expect(await findHead(vault.blobs, CLUSTER)).toBe(1000);
   });
