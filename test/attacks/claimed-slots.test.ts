@@ -1,15 +1,14 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { measure, outcomeOf } from "../../functions/outcome.ts";
 import type { Measured } from "../../functions/metrics.ts";
 import type { BackupOutcome } from "../../shared/contract/outcomes.ts";
 import { verifyDeep, verifyShallow } from "../../shared/jobs/verify/verify.ts";
-import type { Manifest } from "../../shared/documents/manifest.ts";
 import { ScriptedEtcd } from "../doubles/scripted-etcd.ts";
 import { failureOf, keys as keysIn } from "../support/blobs.ts";
 import { saying } from "../support/matchers.ts";
 import { randomSnapshot } from "../support/snapshots.ts";
-import { backUp, custodyOf, makeTestKeys, newVault, oneMember, RPO_MS } from "../support/vaults.ts";
-import type { TestKeys, TestVault } from "../support/vaults.ts";
+import { useBuiltVault } from "../support/use-vault.ts";
+import { backUp, custodyOf, oneMember, RPO_MS } from "../support/vaults.ts";
 import { claimSlot } from "./thief.ts";
 
 /** A stolen writer signs manifests for coming slots, so that each run finds its slot taken. The clock begins at 10:00 on 21 November. */
@@ -17,19 +16,11 @@ import { claimSlot } from "./thief.ts";
 const HOUR_MS = 3_600_000;
 const EXECUTION = "arn:aws:states:eu-central-1:111122223333:execution:lifeboat-prod:8f1e";
 
-let keys: TestKeys;
-let vault: TestVault;
-let bytes: Buffer;
-let real: Manifest;
-beforeAll(async () => {
-  keys = await makeTestKeys();
-});
-afterAll(() => keys.remove());
-beforeEach(async () => {
-  vault = newVault(keys);
-  bytes = randomSnapshot(3000);
-  real = (await backUp(vault, { slot: "2026-11-21T10:00:00Z", etcd: new ScriptedEtcd([{ number: 1, snapshots: [[{ send: bytes }]] }]) }))
-    .manifest;
+const { vault, built } = useBuiltVault(async (first) => {
+  const bytes = randomSnapshot(3000);
+  const etcd = new ScriptedEtcd([{ number: 1, snapshots: [[{ send: bytes }]] }]);
+  const { manifest } = await backUp(first, { slot: "2026-11-21T10:00:00Z", etcd });
+  return { bytes, real: manifest };
 });
 
 /** A run of the service in the slot of now, and what CloudWatch is told of it. */
@@ -41,7 +32,7 @@ async function run(execution = EXECUTION): Promise<{ readonly outcome: BackupOut
 
 describe("a slot that was claimed ahead", () => {
   test("is another run's, counts as no backup, and needs a person: silence is told", async () => {
-    for (const at of ["2026-11-21T11:00:00Z", "2026-11-21T12:00:00Z", "2026-11-21T13:00:00Z"]) await claimSlot(vault, { real, bytes, at });
+    for (const at of ["2026-11-21T11:00:00Z", "2026-11-21T12:00:00Z", "2026-11-21T13:00:00Z"]) await claimSlot(vault, { ...built, at });
     for (const hour of ["11", "12", "13"]) {
       vault.clock.advance(HOUR_MS);
       const { outcome, measured } = await run();
@@ -57,7 +48,7 @@ describe("a slot that was claimed ahead", () => {
 
   test("with times of the day on which it was claimed was begun before its slot", async () => {
     const says = { startedAt: "2026-11-21T10:00:00.000Z", createdAt: "2026-11-21T10:00:00.000Z" };
-    await claimSlot(vault, { real, bytes, at: "2026-11-21T11:00:00Z", says });
+    await claimSlot(vault, { ...built, at: "2026-11-21T11:00:00Z", says });
     vault.clock.advance(HOUR_MS);
     const { outcome, measured } = await run();
     expect(outcome.findings).toEqual([saying("it was begun at 2026-11-21T10:00:00.000Z, before its slot, 2026-11-21T11:00:00.000Z")]);
@@ -66,7 +57,7 @@ describe("a slot that was claimed ahead", () => {
 
   test("in the very minute of the run, with times that can be, counts as no backup all the same", async () => {
     vault.clock.advance(HOUR_MS);
-    await claimSlot(vault, { real, bytes: randomSnapshot(3000), at: "2026-11-21T11:00:00Z" });
+    await claimSlot(vault, { real: built.real, bytes: randomSnapshot(3000), at: "2026-11-21T11:00:00Z" });
     const { outcome, measured } = await run();
     expect(outcome).toMatchObject({ existing: true, committedBy: "another-run", needsAttention: false, findings: [] });
     expect(measured).toMatchObject({ backupCommitted: 0, backupProven: 0 });
@@ -74,14 +65,13 @@ describe("a slot that was claimed ahead", () => {
 
   test("under the name of an execution that was, is not taken for this one's", async () => {
     vault.clock.advance(HOUR_MS);
-    await claimSlot(vault, { real, bytes, at: "2026-11-21T11:00:00Z", says: { run: { execution: EXECUTION } } });
+    await claimSlot(vault, { ...built, at: "2026-11-21T11:00:00Z", says: { run: { execution: EXECUTION } } });
     expect((await run(`${EXECUTION}2`)).outcome.committedBy).toBe("another-run");
   });
 
   test("is no recent backup where it says that it was made later than now, whoever asks", async () => {
     await claimSlot(vault, {
-      real,
-      bytes,
+      ...built,
       at: "2026-11-21T10:10:00Z",
       says: { createdAt: "2026-11-22T10:00:00.000Z", run: { execution: EXECUTION } },
     });
@@ -92,7 +82,7 @@ describe("a slot that was claimed ahead", () => {
   });
 
   test("is refused by the verifier, before and after its time, and the log is told", async () => {
-    const id = await claimSlot(vault, { real, bytes, at: "2026-11-21T12:00:00Z" });
+    const id = await claimSlot(vault, { ...built, at: "2026-11-21T12:00:00Z" });
     expect(await failureOf(verifyDeep(vault, `prod/${id}`))).toMatchObject({
       code: "verify/times",
       message: saying(`the times of prod/${id} cannot be: it stands for 2026-11-21T12:00:00.000Z, which is in the future; it was begun at`),
@@ -113,7 +103,7 @@ describe("a slot that was claimed ahead", () => {
 describe("a manifest that is dated back", () => {
   test("is refused by the verifier: the store has it from later", async () => {
     vault.clock.advance(3 * HOUR_MS);
-    const id = await claimSlot(vault, { real, bytes: randomSnapshot(3000), at: "2026-11-21T11:00:00Z" });
+    const id = await claimSlot(vault, { real: built.real, bytes: randomSnapshot(3000), at: "2026-11-21T11:00:00Z" });
     expect(await failureOf(verifyDeep(vault, `prod/${id}`))).toMatchObject({
       code: "verify/times",
       message: saying(
@@ -123,10 +113,10 @@ describe("a manifest that is dated back", () => {
   });
 
   test("but one that was countersigned in time stays good in a store that was moved since", async () => {
-    await verifyDeep(vault, `prod/${real.id}`);
+    await verifyDeep(vault, `prod/${built.real.id}`);
     vault.clock.advance(30 * 24 * HOUR_MS);
     for (const [key, { bytes: kept }] of vault.blobs.objects) vault.blobs.objects.set(key, { bytes: kept, modified: vault.clock.now() });
-    expect((await verifyDeep(vault, `prod/${real.id}`)).checks).toContain("times");
+    expect((await verifyDeep(vault, `prod/${built.real.id}`)).checks).toContain("times");
     expect((await backUp(vault, { slot: "2026-11-21T10:00:00Z" })).doubts).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { verifyCustody } from "../../shared/jobs/audit/custody.ts";
 import { exportSnapshot } from "../../shared/jobs/inspect/export.ts";
 import { listSnapshots } from "../../shared/jobs/list.ts";
@@ -9,8 +9,8 @@ import { manifestKey } from "../../shared/documents/layout.ts";
 import { ManualClock } from "../doubles/manual-clock.ts";
 import { collect, failureOf } from "../support/blobs.ts";
 import { saying } from "../support/matchers.ts";
-import { backUp, CLUSTER, countersignAs, makeTestKeys, newVault } from "../support/vaults.ts";
-import type { TestKeys, TestVault } from "../support/vaults.ts";
+import { useVault } from "../support/use-vault.ts";
+import { backUp, CLUSTER, countersignAs } from "../support/vaults.ts";
 
 /**
  * W, who has the writer's role, commits a snapshot whose id is in the year 9999: sealed and signed as any other, logged, and with whatever content W likes. Before, `latest` named it
@@ -20,14 +20,8 @@ const FAR = "99991231T235959Z";
 const GOOD = "20261121T100000Z";
 const NEWEST = "20261121T110000Z";
 
-let keys: TestKeys;
-let vault: TestVault;
-beforeAll(async () => {
-  keys = await makeTestKeys();
-});
-afterAll(() => keys.remove());
+const { vault } = useVault();
 beforeEach(async () => {
-  vault = newVault(keys);
   await backUp(vault);
   await verifyDeep(vault, `prod/${GOOD}`);
   vault.clock.advance(3_600_000);

@@ -1,5 +1,5 @@
 import { DecryptCommand, KMSClient } from "@aws-sdk/client-kms";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { exportSnapshot } from "../../shared/jobs/inspect/export.ts";
 import type { KeyRing } from "../../shared/keys/key-ring.ts";
 import { KmsKeyRing } from "../../shared/keys/kms/kms-key-ring.ts";
@@ -9,8 +9,8 @@ import { openDocument } from "../../shared/documents/signed-document.ts";
 import { SealedStore } from "../../shared/store/sealed/sealed-store.ts";
 import { failureOf } from "../support/blobs.ts";
 import { signedBy } from "../support/envelopes.ts";
-import { backUp, bytesAt, CLUSTER, makeTestKeys, newVault, plant, sealedObject } from "../support/vaults.ts";
-import type { TestKeys, TestVault } from "../support/vaults.ts";
+import { useVault } from "../support/use-vault.ts";
+import { backUp, bytesAt, CLUSTER, plant, sealedObject } from "../support/vaults.ts";
 
 /**
  * Issue 6a.10. A stolen writer names keys of KMS as it likes in a manifest's wrappings: keys of an account of its own (whose owner then sees each restore, and answers
@@ -20,14 +20,8 @@ import type { TestKeys, TestVault } from "../support/vaults.ts";
 const ID = "20261121T100000Z";
 const THEIRS = "arn:aws:kms:us-west-2:666666666666:key/00000000-0000-4000-8000-000000000000";
 
-let keys: TestKeys;
-let vault: TestVault;
-beforeAll(async () => {
-  keys = await makeTestKeys();
-});
-afterAll(() => keys.remove());
+const { vault } = useVault();
 beforeEach(async () => {
-  vault = newVault(keys);
   await backUp(vault);
 });
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { measure, outcomeOf } from "../../functions/outcome.ts";
 import { LifeboatError } from "../../shared/errors.ts";
 import type { EndpointStatus } from "../../shared/etcd/etcd-source.ts";
@@ -18,23 +18,15 @@ import { ScriptedEtcd } from "../doubles/scripted-etcd.ts";
 import { failureOf, keys as keysIn } from "../support/blobs.ts";
 import { saying } from "../support/matchers.ts";
 import { randomSnapshot } from "../support/snapshots.ts";
-import { backUp, bytesAt, CLUSTER, makeTestKeys, newVault, plant, rewrite } from "../support/vaults.ts";
-import type { TestKeys, TestVault } from "../support/vaults.ts";
+import { useVault } from "../support/use-vault.ts";
+import { backUp, bytesAt, CLUSTER, plant, rewrite } from "../support/vaults.ts";
 
 /**
  * What somebody who can put objects (P), or who stole the writer's key too (W), can do by way of a cluster's lineages. Each of these succeeded before: junk and a
  * huge number stopped every backup, a signed lineage or manifest had the next backup compared with nothing, and copies carried all of it.
  */
 
-let keys: TestKeys;
-let vault: TestVault;
-beforeAll(async () => {
-  keys = await makeTestKeys();
-});
-afterAll(() => keys.remove());
-beforeEach(() => {
-  vault = newVault(keys);
-});
+const { vault } = useVault();
 
 /** A backup in the next minute, of a cluster with so many keys. */
 async function run(

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import type { Block } from "../../shared/blocks.ts";
 import type { LifeboatError } from "../../shared/errors.ts";
 import { exportSnapshot } from "../../shared/jobs/inspect/export.ts";
@@ -15,8 +15,9 @@ import { encryptAge } from "../../shared/seal/age.ts";
 import { seal } from "../../shared/seal/seal.ts";
 import type { BlobStore } from "../../shared/store/blob-store.ts";
 import { collect, failureOf } from "../support/blobs.ts";
-import { backUp, bytesAt, CLUSTER, makeTestKeys, newVault, plant, rewrite, sealedObject } from "../support/vaults.ts";
-import type { TestKeys, TestVault } from "../support/vaults.ts";
+import { useBuiltVault } from "../support/use-vault.ts";
+import { backUp, bytesAt, CLUSTER, plant, rewrite, sealedObject } from "../support/vaults.ts";
+import type { TestVault } from "../support/vaults.ts";
 
 /**
  * Issue 6a.9. A stolen writer (W) signs a manifest of a few bytes over an object that decompresses without end, or somebody who may put objects (P) lays one without
@@ -28,30 +29,23 @@ const FRAME = 4 * MIB;
 const ID = "20261121T100000Z";
 const REF = `${CLUSTER}/${ID}`;
 
-let keys: TestKeys;
-let vault: TestVault;
-let manifest: Manifest;
-beforeAll(async () => {
-  keys = await makeTestKeys();
-});
-afterAll(() => keys.remove());
-beforeEach(async () => {
-  vault = newVault(keys);
-  ({ manifest } = await backUp(vault));
+const { keys, vault, built } = useBuiltVault(async (first) => {
+  const { manifest } = await backUp(first);
+  return { manifest, bomb: await bomb(manifest, 100) };
 });
 
 /** An object that opens for the snapshot's key, to so many frames of zeros: a few hundred bytes each. */
-async function bomb(frames: number): Promise<Buffer> {
+async function bomb({ stored }: Manifest, frames: number): Promise<Buffer> {
   async function* blocks(): AsyncGenerator<Block, void, undefined> {
     for (let index = 0; index < frames; index++) yield { bytes: new Uint8Array(FRAME), release: () => undefined };
   }
-  const { encryption } = sealedObject(manifest.stored);
+  const { encryption } = sealedObject(stored);
   return Buffer.concat((await collect(seal(blocks(), [encryption.recipient]))).map((piece) => Uint8Array.from(piece)));
 }
 
 /** W's work: the manifest names the bomb rightly, and claims that it opens to `bytes`. */
-async function signOver(object: Buffer, bytes = manifest.snapshot.bytes): Promise<void> {
-  plant(vault, sealedObject(manifest.stored).key, object);
+async function signOver(object: Buffer, bytes = built.manifest.snapshot.bytes): Promise<void> {
+  plant(vault, sealedObject(built.manifest.stored).key, object);
   await rewrite(vault, "snapshot", manifestKey(CLUSTER, ID), (document) => ({
     ...document,
     snapshot: { ...document.snapshot, bytes },
@@ -85,26 +79,26 @@ async function exported(ports: TestVault = vault): Promise<Came> {
 }
 
 describe("an object of a few KiB that decompresses to 400 MiB, under a manifest that says 20,512 bytes", () => {
-  beforeEach(async () => signOver(await bomb(100)));
+  beforeEach(async () => signOver(built.bomb));
 
   test("export hands out no more than the manifest says", async () => {
     const { bytes, error } = await exported();
     expect(error.code).toBe("verify/size");
-    expect(bytes).toBeLessThanOrEqual(manifest.snapshot.bytes);
+    expect(bytes).toBeLessThanOrEqual(built.manifest.snapshot.bytes);
   });
 
   test("a deep verification and status stop there, too", async () => {
     expect(await failureOf(verifyDeep(vault, REF))).toMatchObject({ code: "verify/size" });
-    expect(vault.progress.bytes).toBeLessThanOrEqual(manifest.snapshot.bytes);
+    expect(vault.progress.bytes).toBeLessThanOrEqual(built.manifest.snapshot.bytes);
     const { manifest: signed } = { manifest: openDocument("snapshot", bytesAt(vault, manifestKey(CLUSTER, ID)), vault.trusted, ID) };
     const status = snapshotStatus(new StoredInput(vault.snapshots, signed), vault.progress, new AbortController().signal);
     expect(await failureOf(status)).toMatchObject({ code: "verify/size" });
-    expect(vault.progress.bytes).toBeLessThanOrEqual(manifest.snapshot.bytes);
+    expect(vault.progress.bytes).toBeLessThanOrEqual(built.manifest.snapshot.bytes);
   });
 });
 
 test("a manifest that claims more than the configuration allows is refused before anything is read", async () => {
-  await signOver(await bomb(100), 5_000 * 1024 * MIB);
+  await signOver(built.bomb, 5_000 * 1024 * MIB);
   const { bytes, error } = await exported({ ...vault, snapshots: storeOver(vault.blobs) });
   expect(error.hint).toContain("raise maxDatabaseSize");
   expect({ bytes, code: error.code }).toEqual({ bytes: 0, code: "verify/size" });
@@ -113,7 +107,7 @@ test("a manifest that claims more than the configuration allows is refused befor
 test("an object without an end in the place of a signed one is read as far as it was signed, and no further", async () => {
   let served = 0;
   // Whoever may put need not put bytes: here the store itself serves what P laid there.
-  const { encryption, key } = sealedObject(manifest.stored);
+  const { encryption, key } = sealedObject(built.manifest.stored);
   async function* zeros(): AsyncGenerator<Uint8Array, void, undefined> {
     // An empty frame of zstd, over and over: nothing ever comes out.
     const empty = Buffer.from("28b52ffd2000010000", "hex");

@@ -1,55 +1,48 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { readManifest } from "../../shared/vault/catalog.ts";
 import { copySnapshot } from "../../shared/jobs/copy/snapshot.ts";
 import { sweepOrphans } from "../../shared/jobs/orphans/sweep.ts";
 import { verifyShallow } from "../../shared/jobs/verify/verify.ts";
 import { custodyKey, dataKey, manifestKey, verifiedKey } from "../../shared/documents/layout.ts";
-import type { Manifest } from "../../shared/documents/manifest.ts";
 import { MemoryBlobStore } from "../doubles/memory-blob-store.ts";
 import { failureOf } from "../support/blobs.ts";
 import { saying } from "../support/matchers.ts";
-import { backUp, bytesAt, CLUSTER, makeTestKeys, newVault, plant, rewrite, sealedObject } from "../support/vaults.ts";
-import type { TestKeys, TestVault } from "../support/vaults.ts";
+import { useBuiltVault } from "../support/use-vault.ts";
+import { backUp, bytesAt, CLUSTER, plant, rewrite, sealedObject } from "../support/vaults.ts";
 
 /** A stolen writer signs a manifest whose data is an object that is not its own: another snapshot's, or one of the custody log. */
 
-let keys: TestKeys;
-let vault: TestVault;
 /** The victim, and the snapshot whose manifest the thief signs anew. */
-let victim: Manifest;
-let own: Manifest;
-beforeAll(async () => {
-  keys = await makeTestKeys();
-});
-afterAll(() => keys.remove());
-beforeEach(async () => {
-  vault = newVault(keys);
-  await backUp(vault, { cluster: "staging" });
-  victim = (await backUp(vault)).manifest;
-  vault.clock.advance(1000);
-  own = (await backUp(vault)).manifest;
+const { vault, built } = useBuiltVault(async (first) => {
+  await backUp(first, { cluster: "staging" });
+  const victim = (await backUp(first)).manifest;
+  first.clock.advance(1000);
+  return { victim, own: (await backUp(first)).manifest };
 });
 
 const name = (key: string): Promise<void> =>
-  rewrite(vault, "snapshot", manifestKey(CLUSTER, own.id), (each) => ({ ...each, stored: { ...sealedObject(own.stored), key } }));
+  rewrite(vault, "snapshot", manifestKey(CLUSTER, built.own.id), (each) => ({
+    ...each,
+    stored: { ...sealedObject(built.own.stored), key },
+  }));
 
 const others: readonly [string, () => string][] = [
-  ["another snapshot's data", () => sealedObject(victim.stored).key],
+  ["another snapshot's data", () => sealedObject(built.victim.stored).key],
   ["another cluster's data", () => [...vault.blobs.objects.keys()].find((key) => key.startsWith("clusters/staging/data/")) ?? ""],
-  ["data of another ordinal of its own second", () => dataKey(CLUSTER, `${own.id}-2`, "0badcafe")],
+  ["data of another ordinal of its own second", () => dataKey(CLUSTER, `${built.own.id}-2`, "0badcafe")],
   ["a record of the custody log", () => custodyKey(CLUSTER, 7)],
-  ["a countersignature", () => verifiedKey(CLUSTER, own.id, own.id)],
-  ["a manifest", () => manifestKey(CLUSTER, victim.id)],
-  ["something outside of data", () => `clusters/prod/database/${own.id}-0badcafe.age`],
-  ["something below another folder of data", () => `clusters/prod/data/x/${own.id}-0badcafe.age`],
+  ["a countersignature", () => verifiedKey(CLUSTER, built.own.id, built.own.id)],
+  ["a manifest", () => manifestKey(CLUSTER, built.victim.id)],
+  ["something outside of data", () => `clusters/prod/database/${built.own.id}-0badcafe.age`],
+  ["something below another folder of data", () => `clusters/prod/data/x/${built.own.id}-0badcafe.age`],
 ];
 
 describe("a manifest that names", () => {
   test.each(others)("%s is not believed, rightly signed though it is", async (_what, key) => {
     await name(key());
     const refusal = { code: "verify/format", message: saying("it is not the key of this snapshot's own data") };
-    expect(await failureOf(readManifest(vault, CLUSTER, own.id))).toMatchObject(refusal);
-    expect(await failureOf(verifyShallow(vault, `${CLUSTER}/${own.id}`))).toMatchObject(refusal);
+    expect(await failureOf(readManifest(vault, CLUSTER, built.own.id))).toMatchObject(refusal);
+    expect(await failureOf(verifyShallow(vault, `${CLUSTER}/${built.own.id}`))).toMatchObject(refusal);
   });
 });
 
@@ -58,23 +51,23 @@ describe("what holds such a manifest all the same", () => {
 
   test.each(others)("does not remove %s", async (_what, key) => {
     const before = [...vault.blobs.objects.keys()];
-    expect(await failureOf(vault.snapshots.remove(own, { ...sealedObject(own.stored), key: key() }))).toMatchObject(refusal);
+    expect(await failureOf(vault.snapshots.remove(built.own, { ...sealedObject(built.own.stored), key: key() }))).toMatchObject(refusal);
     expect([...vault.blobs.objects.keys()]).toEqual(before);
   });
 
   test.each(others)("does not copy to the place of %s in a replica", async (_what, key) => {
-    const forged = { ...own, stored: { ...sealedObject(own.stored), key: key() } };
-    plant(vault, key(), bytesAt(vault, sealedObject(own.stored).key));
+    const forged = { ...built.own, stored: { ...sealedObject(built.own.stored), key: key() } };
+    plant(vault, key(), bytesAt(vault, sealedObject(built.own.stored).key));
     const blobs = new MemoryBlobStore(vault.clock);
-    const found = { manifest: forged, digest: (await readManifest(vault, CLUSTER, own.id)).digest };
+    const found = { manifest: forged, digest: (await readManifest(vault, CLUSTER, built.own.id)).digest };
     expect(await failureOf(copySnapshot(vault, found, { name: "far", blobs }, { purpose: "audit" }))).toMatchObject(refusal);
     expect([...blobs.objects.keys()]).toEqual([]);
   });
 });
 
 test("its own data is removed as ever", async () => {
-  await vault.snapshots.remove(own, own.stored);
-  expect(vault.blobs.objects.has(sealedObject(own.stored).key)).toBe(false);
+  await vault.snapshots.remove(built.own, built.own.stored);
+  expect(vault.blobs.objects.has(sealedObject(built.own.stored).key)).toBe(false);
 });
 
 test("a sweep removes nothing but data", async () => {

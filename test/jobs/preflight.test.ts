@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { LifeboatError } from "../../shared/errors.ts";
 import { acceptLineage } from "../../shared/jobs/accept-lineage.ts";
 import { preflight } from "../../shared/jobs/preflight.ts";
@@ -9,18 +9,10 @@ import type { ScriptedMember } from "../doubles/scripted-etcd.ts";
 import { failureOf } from "../support/blobs.ts";
 import { saying } from "../support/matchers.ts";
 import { randomSnapshot } from "../support/snapshots.ts";
-import { backUp, CLUSTER, makeTestKeys, newVault, plant, POLICY } from "../support/vaults.ts";
-import type { TestKeys, TestVault } from "../support/vaults.ts";
+import { useVault } from "../support/use-vault.ts";
+import { backUp, CLUSTER, plant, POLICY } from "../support/vaults.ts";
 
-let keys: TestKeys;
-let vault: TestVault;
-beforeAll(async () => {
-  keys = await makeTestKeys();
-});
-afterAll(() => keys.remove());
-beforeEach(() => {
-  vault = newVault(keys);
-});
+const { vault } = useVault();
 
 const look = (members: readonly ScriptedMember[], signal?: AbortSignal): ReturnType<typeof preflight> =>
   preflight({ ...vault, etcd: new ScriptedEtcd(members), policy: POLICY }, CLUSTER, signal);

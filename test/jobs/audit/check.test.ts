@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { checkRpo } from "../../../shared/jobs/audit/check.ts";
 import { verifyDeep } from "../../../shared/jobs/verify/verify.ts";
 import { manifestKey } from "../../../shared/documents/layout.ts";
@@ -7,23 +7,17 @@ import { ScriptedEtcd } from "../../doubles/scripted-etcd.ts";
 import { failureOf } from "../../support/blobs.ts";
 import { saying } from "../../support/matchers.ts";
 import { randomSnapshot } from "../../support/snapshots.ts";
-import { backUp, CLUSTER, countersignAs, makeTestKeys, newVault, plant } from "../../support/vaults.ts";
-import type { TestKeys, TestVault } from "../../support/vaults.ts";
+import { useBuiltVault } from "../../support/use-vault.ts";
+import { backUp, CLUSTER, countersignAs, plant } from "../../support/vaults.ts";
 
 const FIRST = "20261121T100000Z";
 const SECOND = "20261121T110000Z";
 const RPO_MS = 7_200_000;
 
-let keys: TestKeys;
-let vault: TestVault;
-beforeAll(async () => {
-  keys = await makeTestKeys();
-});
-afterAll(() => keys.remove());
-beforeEach(async () => {
-  vault = newVault(keys);
-  await backUp(vault);
-  await verifyDeep(vault, `prod/${FIRST}`);
+const { vault } = useBuiltVault(async (first) => {
+  await backUp(first);
+  await verifyDeep(first, `prod/${FIRST}`);
+  return {};
 });
 
 const check = () => checkRpo(vault, CLUSTER, RPO_MS);

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { systemClock } from "../../../shared/system-clock.ts";
 import { BLOCK_BYTES } from "../../../shared/blocks.ts";
 import { LifeboatError } from "../../../shared/errors.ts";
@@ -14,6 +14,7 @@ import type { SnapshotStep } from "../../doubles/scripted-etcd.ts";
 import { failureOf, keys as keysIn } from "../../support/blobs.ts";
 import { anyText, saying } from "../../support/matchers.ts";
 import { randomSnapshot } from "../../support/snapshots.ts";
+import { useVault } from "../../support/use-vault.ts";
 import {
   apartFromCustody,
   backUp,
@@ -23,26 +24,16 @@ import {
   LIMITS,
   POLICY,
   RPO_MS,
-  makeTestKeys,
   newVault,
   oneMember,
   plant,
   visible,
 } from "../../support/vaults.ts";
-import type { TestKeys, TestVault } from "../../support/vaults.ts";
 
 const SLOT = "2026-11-21T10:00:00Z";
 const ID = "20261121T100000Z";
 
-let keys: TestKeys;
-let vault: TestVault;
-beforeAll(async () => {
-  keys = await makeTestKeys();
-});
-afterAll(() => keys.remove());
-beforeEach(() => {
-  vault = newVault(keys);
-});
+const { keys, vault } = useVault();
 
 const whole = (bytes: Uint8Array): readonly SnapshotStep[] => [{ send: bytes.subarray(0, 700) }, { send: bytes.subarray(700) }];
 const lost = (number: number): LifeboatError =>

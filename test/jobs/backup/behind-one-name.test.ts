@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { LifeboatError } from "../../../shared/errors.ts";
 import { preflight } from "../../../shared/jobs/preflight.ts";
 import type { PreflightResult } from "../../../shared/jobs/preflight.ts";
@@ -10,20 +10,12 @@ import { ScriptedEtcd } from "../../doubles/scripted-etcd.ts";
 import type { HashKvAnswer, ScriptedMember } from "../../doubles/scripted-etcd.ts";
 import { saying } from "../../support/matchers.ts";
 import { hashKvOf, randomSnapshot } from "../../support/snapshots.ts";
-import { backUp, CLUSTER, makeTestKeys, newVault, POLICY } from "../../support/vaults.ts";
-import type { TestKeys, TestVault } from "../../support/vaults.ts";
+import { useVault } from "../../support/use-vault.ts";
+import { backUp, CLUSTER, newVault, POLICY } from "../../support/vaults.ts";
 
 /** Several members at one endpoint: an etcd grpc-proxy, a proxy of calls, a balancer of connections. m1 is the leader. */
 
-let keys: TestKeys;
-let vault: TestVault;
-beforeAll(async () => {
-  keys = await makeTestKeys();
-});
-afterAll(() => keys.remove());
-beforeEach(() => {
-  vault = newVault(keys);
-});
+const { keys, vault } = useVault();
 
 const good = randomSnapshot(1000);
 const other = randomSnapshot(1000);

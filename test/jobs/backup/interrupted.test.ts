@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { systemClock } from "../../../shared/system-clock.ts";
 import { LifeboatError } from "../../../shared/errors.ts";
 import { FileLock } from "../../../shared/host/files/file-lock.ts";
@@ -10,18 +10,10 @@ import { ScriptedEtcd } from "../../doubles/scripted-etcd.ts";
 import { failureOf } from "../../support/blobs.ts";
 import { saying } from "../../support/matchers.ts";
 import { randomSnapshot } from "../../support/snapshots.ts";
-import { apartFromCustody, backUp, makeTestKeys, newVault, oneMember, visible } from "../../support/vaults.ts";
-import type { TestKeys, TestVault } from "../../support/vaults.ts";
+import { useVault } from "../../support/use-vault.ts";
+import { apartFromCustody, backUp, oneMember, visible } from "../../support/vaults.ts";
 
-let keys: TestKeys;
-let vault: TestVault;
-beforeAll(async () => {
-  keys = await makeTestKeys();
-});
-afterAll(() => keys.remove());
-beforeEach(() => {
-  vault = newVault(keys);
-});
+const { keys, vault } = useVault();
 
 async function expectTheNextOneWorks(): Promise<void> {
   const next = { ...vault, progress: new RecordedProgress() };

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { LifeboatError } from "../../../shared/errors.ts";
 import { LocalKeyRing } from "../../../shared/keys/local/local-key-ring.ts";
 import { endpointOf, ScriptedEtcd } from "../../doubles/scripted-etcd.ts";
@@ -8,21 +8,13 @@ import type { ScriptedMember, SnapshotStep } from "../../doubles/scripted-etcd.t
 import { failureOf, keys as keysIn } from "../../support/blobs.ts";
 import { anyText, saying } from "../../support/matchers.ts";
 import { flipped, randomSnapshot } from "../../support/snapshots.ts";
-import { apartFromCustody, backUp, contentOf, makeTestKeys, newVault, oneMember, sealedObject } from "../../support/vaults.ts";
-import type { TestKeys, TestVault } from "../../support/vaults.ts";
+import { useVault } from "../../support/use-vault.ts";
+import { apartFromCustody, backUp, contentOf, oneMember, sealedObject } from "../../support/vaults.ts";
 
 const SLOT = "2026-11-21T10:00:00Z";
 const ID = "20261121T100000Z";
 
-let keys: TestKeys;
-let vault: TestVault;
-beforeAll(async () => {
-  keys = await makeTestKeys();
-});
-afterAll(() => keys.remove());
-beforeEach(() => {
-  vault = newVault(keys);
-});
+const { keys, vault } = useVault();
 
 const whole = (bytes: Uint8Array): readonly SnapshotStep[] => [{ send: bytes.subarray(0, 700) }, { send: bytes.subarray(700) }];
 const lost = (number: number): LifeboatError =>

@@ -1,11 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { appendRecord } from "../../../shared/vault/custody/append.ts";
 import { verifyDeep } from "../../../shared/jobs/verify/verify.ts";
 import { custodyKey, manifestKey } from "../../../shared/documents/layout.ts";
 import { failureOf } from "../../support/blobs.ts";
 import { saying } from "../../support/matchers.ts";
-import { backUp, bytesAt, CLUSTER, custodyOf, makeTestKeys, newVault, oneMember, plant, visible } from "../../support/vaults.ts";
-import type { TestKeys, TestVault } from "../../support/vaults.ts";
+import { useVault } from "../../support/use-vault.ts";
+import { backUp, bytesAt, CLUSTER, custodyOf, newVault, oneMember, plant, visible } from "../../support/vaults.ts";
 
 /** The clock says 10:00 on 21 November. */
 const SLOT = "2026-11-21T10:00:00Z";
@@ -13,15 +13,7 @@ const ID = "20261121T100000Z";
 const KEY = manifestKey(CLUSTER, ID);
 const DAY_MS = 86_400_000;
 
-let keys: TestKeys;
-let vault: TestVault;
-beforeAll(async () => {
-  keys = await makeTestKeys();
-});
-afterAll(() => keys.remove());
-beforeEach(() => {
-  vault = newVault(keys);
-});
+const { keys, vault } = useVault();
 
 const hint = saying("back up without a slot");
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { LifeboatError } from "../../../shared/errors.ts";
 import { RecordedProgress } from "../../doubles/recorded-progress.ts";
 import { HEALTHY, endpointOf, ScriptedEtcd } from "../../doubles/scripted-etcd.ts";
@@ -6,20 +6,12 @@ import type { HashKvAnswer, ScriptedMember } from "../../doubles/scripted-etcd.t
 import { failureOf } from "../../support/blobs.ts";
 import { saying } from "../../support/matchers.ts";
 import { asSent, hashKvOf, randomSnapshot } from "../../support/snapshots.ts";
-import { apartFromCustody, backUp, contentOf, makeTestKeys, newVault, visible } from "../../support/vaults.ts";
-import type { TestKeys, TestVault } from "../../support/vaults.ts";
+import { useVault } from "../../support/use-vault.ts";
+import { apartFromCustody, backUp, contentOf, visible } from "../../support/vaults.ts";
 
 /** What a backup does with what the members say of its content. m1 is the leader; m3 is asked for the snapshot first, then m2, then m1. */
 
-let keys: TestKeys;
-let vault: TestVault;
-beforeAll(async () => {
-  keys = await makeTestKeys();
-});
-afterAll(() => keys.remove());
-beforeEach(() => {
-  vault = newVault(keys);
-});
+const { vault } = useVault();
 
 const good = randomSnapshot(1000);
 const other = randomSnapshot(1000);

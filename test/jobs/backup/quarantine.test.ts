@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { LifeboatError } from "../../../shared/errors.ts";
 import { preflight } from "../../../shared/jobs/preflight.ts";
 import { listSnapshots } from "../../../shared/jobs/list.ts";
@@ -9,20 +9,12 @@ import type { ScriptedMember } from "../../doubles/scripted-etcd.ts";
 import { failureOf } from "../../support/blobs.ts";
 import { saying } from "../../support/matchers.ts";
 import { randomSnapshot } from "../../support/snapshots.ts";
-import { backUp, CLUSTER, makeTestKeys, newVault, POLICY } from "../../support/vaults.ts";
-import type { TestKeys, TestVault } from "../../support/vaults.ts";
+import { useVault } from "../../support/use-vault.ts";
+import { backUp, CLUSTER, newVault, POLICY } from "../../support/vaults.ts";
 
 /** A cluster in a bad way still gives a copy, which is kept and not believed. */
 
-let keys: TestKeys;
-let vault: TestVault;
-beforeAll(async () => {
-  keys = await makeTestKeys();
-});
-afterAll(() => keys.remove());
-beforeEach(() => {
-  vault = newVault(keys);
-});
+const { keys, vault } = useVault();
 
 const gives = (): Pick<ScriptedMember, "snapshots"> => ({ snapshots: [[{ send: randomSnapshot(1000) }]] });
 const NO_LEADER = { leaderId: undefined, errors: ["etcdserver: no leader"] };

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { snapshotStatus } from "../../../shared/jobs/inspect/status.ts";
 import type { SnapshotStatus } from "../../../shared/jobs/inspect/status.ts";
 import { StoredInput } from "../../../shared/jobs/inspect/stored-input.ts";
@@ -8,8 +8,8 @@ import { boltFile, keyValue, revisionKey } from "../../snapshot/support/bolt-fil
 import { failureOf } from "../../support/blobs.ts";
 import { saying } from "../../support/matchers.ts";
 import { asSent, flipped } from "../../support/snapshots.ts";
-import { backUp, bytesAt, makeTestKeys, newVault, plant, sealedObject } from "../../support/vaults.ts";
-import type { TestKeys, TestVault } from "../../support/vaults.ts";
+import { useBuiltVault } from "../../support/use-vault.ts";
+import { backUp, bytesAt, plant, sealedObject } from "../../support/vaults.ts";
 
 const { signal } = new AbortController();
 
@@ -23,17 +23,13 @@ const DATABASE = boltFile(
 ).bytes;
 const SNAPSHOT = asSent(DATABASE);
 
-let keys: TestKeys;
-let vault: TestVault;
+const { vault, built } = useBuiltVault((first) =>
+  backUp(first, { etcd: new ScriptedEtcd([{ number: 1, snapshots: [[{ send: SNAPSHOT }]] }]) }),
+);
 let input: StoredInput;
 let dataKey: string;
-beforeAll(async () => {
-  keys = await makeTestKeys();
-});
-afterAll(() => keys.remove());
-beforeEach(async () => {
-  vault = newVault(keys);
-  const { manifest } = await backUp(vault, { etcd: new ScriptedEtcd([{ number: 1, snapshots: [[{ send: SNAPSHOT }]] }]) });
+beforeEach(() => {
+  const { manifest } = built;
   input = new StoredInput(vault.snapshots, manifest);
   dataKey = sealedObject(manifest.stored).key;
 });

@@ -1,6 +1,6 @@
 import { copyFile, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { verifyDeep, verifyShallow } from "../../../shared/jobs/verify/verify.ts";
 import type { DeepVerification } from "../../../shared/jobs/verify/verify.ts";
 import { LocalKeyRing } from "../../../shared/keys/local/local-key-ring.ts";
@@ -10,24 +10,15 @@ import { SealedStore } from "../../../shared/store/sealed/sealed-store.ts";
 import { RecordedProgress } from "../../doubles/recorded-progress.ts";
 import { failureOf, keys as keysIn } from "../../support/blobs.ts";
 import { anyText, saying } from "../../support/matchers.ts";
-import { backUp, bytesAt, CLUSTER, makeTestKeys, newVault, oneMember } from "../../support/vaults.ts";
-import type { TestKeys, TestVault } from "../../support/vaults.ts";
-import type { BackupResult } from "../../../shared/jobs/backup/backup.ts";
+import { useBuiltVault } from "../../support/use-vault.ts";
+import { backUp, bytesAt, CLUSTER, oneMember } from "../../support/vaults.ts";
 
 const REF = "prod/20261121T100000Z";
 
-let keys: TestKeys;
-let vault: TestVault;
-let backedUp: BackupResult;
-beforeAll(async () => {
-  keys = await makeTestKeys();
-});
-afterAll(() => keys.remove());
-beforeEach(async () => {
-  vault = newVault(keys);
-  backedUp = await backUp(vault, { etcd: oneMember(50_000) });
-  vault.blobs.calls.get = 0;
-  vault.clock.advance(3_600_000);
+const { keys, vault, built } = useBuiltVault(async (first) => {
+  const backedUp = await backUp(first, { etcd: oneMember(50_000) });
+  first.clock.advance(3_600_000);
+  return { backedUp };
 });
 
 const countersignatures = (): Promise<readonly string[]> => keysIn(vault.blobs, "clusters/prod/verified/");
@@ -40,8 +31,8 @@ describe("a shallow verification", () => {
   test("says what it checked, opens nothing and leaves nothing", async () => {
     const result = await verifyShallow(vault, REF);
     expect(result).toEqual({
-      manifest: backedUp.manifest,
-      digest: backedUp.manifestDigest,
+      manifest: built.backedUp.manifest,
+      digest: built.backedUp.manifestDigest,
       checks: ["signature", "trust", "times", "presence", "size", "checksum"],
       lacks: [{ code: "not-countersigned", reason: "not countersigned" }],
     });
@@ -52,12 +43,12 @@ describe("a shallow verification", () => {
   test("needs no private key at all", async () => {
     const keyless = new LocalKeyRing(join(keys.folder, "nowhere"));
     const snapshots = new SealedStore({ blobs: vault.blobs, keys: keyless, breakGlass: [], randomBytes: () => Buffer.alloc(4) });
-    expect((await verifyShallow({ ...vault, keys: keyless, snapshots }, REF)).digest).toBe(backedUp.manifestDigest);
+    expect((await verifyShallow({ ...vault, keys: keyless, snapshots }, REF)).digest).toBe(built.backedUp.manifestDigest);
   });
 
   test("takes any form of ref", async () => {
     for (const ref of ["prod/latest", "prod@2026-11-21T10:00:00Z"])
-      expect((await verifyShallow(vault, ref)).digest).toBe(backedUp.manifestDigest);
+      expect((await verifyShallow(vault, ref)).digest).toBe(built.backedUp.manifestDigest);
     expect(await failureOf(verifyShallow(vault, "prod@2026-11-21T09:59:59Z"))).toMatchObject({ code: "ref/not-found" });
   });
 
@@ -99,16 +90,19 @@ describe("a deep verification", () => {
       manifestDigest: digestOf(bytesAt(vault, "clusters/prod/snapshots/20261121T100000Z.json")),
       verifiedAt: "2026-11-21T11:00:00.000Z",
       level: "deep",
-      snapshot: { bytes: backedUp.manifest.snapshot.bytes, sha256: backedUp.manifest.snapshot.sha256 },
+      snapshot: { bytes: built.backedUp.manifest.snapshot.bytes, sha256: built.backedUp.manifest.snapshot.sha256 },
       opened: [await keys.ring.wrappingKey()],
       wrappings: [],
       breakGlass: { recipients: [keys.breakGlass.recipient], ciphertext: anyText },
-      tool: backedUp.manifest.tool,
+      tool: built.backedUp.manifest.tool,
       custody: result.custody,
       signer: { ...read(result.countersignature).signer, purpose: "audit", fingerprint: keys.trusted.audit[0] },
     });
     expect(vault.progress.phases.at(-1)).toBe("verify");
-    expect(vault.progress).toMatchObject({ bytes: backedUp.manifest.snapshot.bytes, totalBytes: backedUp.manifest.snapshot.bytes });
+    expect(vault.progress).toMatchObject({
+      bytes: built.backedUp.manifest.snapshot.bytes,
+      totalBytes: built.backedUp.manifest.snapshot.bytes,
+    });
   });
 
   test("may be repeated: each leaves a countersignature of its own, also within a second", async () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { appendRecord } from "../../../shared/vault/custody/append.ts";
 import type { CustodyDraft } from "../../../shared/vault/custody/append.ts";
 import { findHead } from "../../../shared/vault/custody/head.ts";
@@ -8,18 +8,10 @@ import type { CustodyReceipt } from "../../../shared/documents/parts.ts";
 import { digestOf } from "../../../shared/documents/signed-document.ts";
 import { failureOf } from "../../support/blobs.ts";
 import { anyText, saying } from "../../support/matchers.ts";
-import { bytesAt, CLUSTER, custodyOf, makeTestKeys, newVault, plant } from "../../support/vaults.ts";
-import type { TestKeys, TestVault } from "../../support/vaults.ts";
+import { useVault } from "../../support/use-vault.ts";
+import { bytesAt, CLUSTER, custodyOf, plant } from "../../support/vaults.ts";
 
-let keys: TestKeys;
-let vault: TestVault;
-beforeAll(async () => {
-  keys = await makeTestKeys();
-});
-afterAll(() => keys.remove());
-beforeEach(() => {
-  vault = newVault(keys);
-});
+const { keys, vault } = useVault();
 
 const FAILED: CustodyDraft = { event: "failed", subjects: [], details: { code: "etcd/unreachable", reason: "m1 refused" } };
 const append = (draft = FAILED): Promise<CustodyReceipt> => appendRecord(vault, CLUSTER, "snapshot", draft);

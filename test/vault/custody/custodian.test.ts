@@ -1,23 +1,17 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { Custodian } from "../../../shared/vault/custody/custodian.ts";
 import { LifeboatError } from "../../../shared/errors.ts";
 import { failureOf } from "../../support/blobs.ts";
 import { saying } from "../../support/matchers.ts";
-import { CLUSTER, custodyOf, makeTestKeys, newVault } from "../../support/vaults.ts";
-import type { TestKeys, TestVault } from "../../support/vaults.ts";
+import { useVault } from "../../support/use-vault.ts";
+import { CLUSTER, custodyOf } from "../../support/vaults.ts";
 
 const SUBJECTS = [{ key: "clusters/prod/snapshots/20261121T100000Z.json" }];
 const ERROR = new LifeboatError("store/full", "no space left on the disk");
 
-let keys: TestKeys;
-let vault: TestVault;
+const { vault } = useVault();
 let custodian: Custodian;
-beforeAll(async () => {
-  keys = await makeTestKeys();
-});
-afterAll(() => keys.remove());
 beforeEach(() => {
-  vault = newVault(keys);
   custodian = new Custodian(vault, CLUSTER, "snapshot");
 });
 

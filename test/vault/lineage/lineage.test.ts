@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Custodian } from "../../../shared/vault/custody/custodian.ts";
 import type { EndpointStatus } from "../../../shared/etcd/etcd-source.ts";
 import { decideLineage } from "../../../shared/etcd/lineage.ts";
@@ -15,18 +15,10 @@ import { ScriptedEtcd } from "../../doubles/scripted-etcd.ts";
 import { failureOf, keys as keysIn } from "../../support/blobs.ts";
 import { saying } from "../../support/matchers.ts";
 import { flipped, randomSnapshot } from "../../support/snapshots.ts";
-import { backUp, bytesAt, CLUSTER, custodyOf, makeTestKeys, newVault, plant, quarantine, rewrite, visible } from "../../support/vaults.ts";
-import type { TestKeys, TestVault } from "../../support/vaults.ts";
+import { useVault } from "../../support/use-vault.ts";
+import { backUp, bytesAt, CLUSTER, custodyOf, makeTestKeys, plant, quarantine, rewrite, visible } from "../../support/vaults.ts";
 
-let keys: TestKeys;
-let vault: TestVault;
-beforeAll(async () => {
-  keys = await makeTestKeys();
-});
-afterAll(() => keys.remove());
-beforeEach(() => {
-  vault = newVault(keys);
-});
+const { vault } = useVault();
 
 /** A backup in the next minute from a member with this status; the number of its lineage, of which the result says whether it is new. */
 async function backUpFrom(status: Partial<EndpointStatus> = {}): Promise<number> {
