@@ -132,7 +132,7 @@ describe("a copy", () => {
     await copy();
     const there = atReplica();
     const { snapshots } = await listSnapshots(there, CLUSTER);
-    expect(snapshots).toMatchObject([{ id: ID, found: { digest: found.digest }, verification: { manifestDigest: found.digest } }]);
+    expect(snapshots).toMatchObject([{ id: ID, manifestDigest: found.digest, lacks: [] }]);
     expect(await verifyDeep(there, "prod/latest")).toMatchObject({ digest: found.digest });
     const parts: Uint8Array[] = [];
     await exportSnapshot(there, {
@@ -245,8 +245,8 @@ describe("a replica that fails: nothing of the snapshot is visible there, and th
     ["looking for the manifest", { call: "get", key: /snapshots/, fault: { kind: "error" } }],
     ["looking for the data", { call: "head", key: /data/, fault: { kind: "error" } }],
     ["asking for the checksum of what arrived", { call: "checksum", key: /data/, fault: { kind: "error" } }],
-    ["looking for the end of the log", { call: "head", key: /primary-custody/, fault: { kind: "error" } }],
-    ["listing the end of the log", { call: "list", key: /primary-custody/, fault: { kind: "error" } }],
+    ["looking for the end of the log", { call: "listFolders", key: /primary-custody/, fault: { kind: "error" } }],
+    ["putting a record", { call: "put", key: /primary-custody/, fault: { kind: "error" } }],
     ["reading the lineage back", { call: "get", key: /lineage/, fault: { kind: "error" } }],
     ["telling that the data came", { call: "put", key: /data/, fault: { kind: "lost-acknowledgement" } }],
   ])("%s", async (_what, fault) => {

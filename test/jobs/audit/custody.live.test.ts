@@ -113,7 +113,7 @@ describe("a log that nobody touched", () => {
   });
 
   test("passes a store's failure on, and opens no more than it closes", async () => {
-    vault.blobs.inject({ call: "get", key: /custody\/0000000003/, fault: { kind: "error" } });
+    vault.blobs.inject({ call: "get", key: /custody\/0000000\/0000000003/, fault: { kind: "error" } });
     expect(await failureOf(verify())).toMatchObject({ code: "store/failed" });
     expect(vault.blobs.openReads).toBe(0);
   });
