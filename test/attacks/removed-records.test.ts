@@ -52,6 +52,25 @@ test("a record of what was removed excuses exactly that", async () => {
   expect(await findings()).toEqual([]);
 });
 
+test("a run that was killed, and whose slot another took since, is settled by the sweep of its data", async () => {
+  vault.clock.advance(3_600_000);
+  const put = vault.blobs.put.bind(vault.blobs);
+  vault.blobs.put = async (key, ...rest) => {
+    if (key.includes("/snapshots/") || custodyOf(vault).at(-1)?.event === "backup") throw new Error("killed");
+    return put(key, ...rest);
+  };
+  await backUp(vault).catch(() => undefined);
+  vault.blobs.put = put;
+  const taken = await backUp(vault);
+  await verifyDeep(vault, "prod/latest");
+  const key = manifestKey(CLUSTER, taken.manifest.id);
+  expect(await findings()).toEqual([["custody/announced-absence", key]]);
+  vault.clock.advance(1000);
+  const { orphans } = await findOrphans(vault, { olderThanMs: 0 });
+  await sweepOrphans(vault, orphans, { swept: () => undefined, locked: () => undefined });
+  expect([orphans.length, await findings()]).toEqual([1, []]);
+});
+
 describe("it does not excuse", () => {
   test("a manifest with other content at the same key", async () => {
     await removed({ key: manifest, digest: OTHER, version: "v0" });

@@ -76,11 +76,13 @@ export class Announcements {
     return [...this.#open].flatMap(([key, announcements]) => this.#findingsAt(key, announcements));
   }
 
-  /** Of what nobody saw at its own key: by the removal of its data, which the record names, or where it has none by any removal there. */
-  #isUnseenRemoved(key: string, { sequence, withIt }: Announcement): boolean {
+  /**
+   * `seen`: what records saw at the key and that does not stand there. Of what nobody saw there, by the removal of its data, which the record names, or where it has none by any removal at
+   * the key.
+   */
+  #isRemovedUnseen(key: string, { sequence, withIt }: Announcement, seen: readonly string[]): boolean {
+    if (seen.length > 0) return seen.every((digest) => this.#removals.excuses({ key, digest }, sequence));
     const data = withIt.flatMap((each) => (each.digest === undefined ? [] : [{ ...each, digest: each.digest }]));
-    const known = this.#removals.seenAt(key);
-    if (known.length > 0) return known.every((digest) => this.#removals.excuses({ key, digest }, sequence));
     return data.length === 0 ? this.#removals.tellsOf(key, sequence) : data.some((each) => this.#removals.excuses(each, sequence));
   }
 
@@ -98,7 +100,7 @@ export class Announcements {
       return [{ code: "custody/gone", subject: key, message, fix: GONE }];
     }
     return left
-      .filter((each) => this.#explained.get(each.sequence)?.has(each.by) !== true && !this.#isUnseenRemoved(key, each))
+      .filter((each) => this.#explained.get(each.sequence)?.has(each.by) !== true && !this.#isRemovedUnseen(key, each, seen))
       .map(({ sequence }) => ({
         code: "custody/announced-absence",
         subject: key,
