@@ -12,6 +12,7 @@ import { parseOptions, USAGE } from "./options.ts";
 import type { Options } from "./options.ts";
 import { holdStatus, statusReport } from "./status.ts";
 import type { StatusResult } from "./status.ts";
+import { holdScale, scaleReport } from "./scale.ts";
 import { reportOf } from "./report.ts";
 
 /** `npm run bench`: backups and a status by lifeboat beside what people use without it, on one machine in turns. Linux only: it reads /proc. */
@@ -49,7 +50,16 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
   const lifeboat = await buildLifeboat(folder.path);
   const contests: { readonly size: string; readonly way: string; readonly results: readonly Result[] }[] = [];
   const statuses: { readonly size: string; readonly results: readonly StatusResult[] }[] = [];
-  for (const size of options.sizes) {
+  const { scale } = options;
+  if (scale !== undefined) {
+    const builds = [{ name: "this", program: lifeboat }];
+    if (options.base !== undefined) builds.push({ name: "base", program: join(resolve(from, options.base), "dist/cli/main.js") });
+    const arena = join(folder.path, "scale");
+    await mkdir(arena);
+    const results = await holdScale({ builds, snapshots: scale, runs: options.runs, folder: arena, signal, progress });
+    console.log(`\n${scaleReport(scale, results)}`);
+  }
+  for (const size of options.backups || options.status ? options.sizes : []) {
     const etcdFolder = join(folder.path, `etcd-${size}`);
     await mkdir(etcdFolder);
     const etcd = await startLoadedEtcd({ size, folder: etcdFolder, dataFolder, signal, progress });

@@ -10,6 +10,8 @@ export type Way = (typeof WAYS)[number];
 
 /** The contest that is no backup: `lifeboat status` of a file. */
 const STATUS = "status";
+/** And that of two builds on a store of many snapshots. */
+const SCALE = "scale";
 
 export interface Options {
   readonly sizes: readonly Size[];
@@ -18,14 +20,20 @@ export interface Options {
   /** Whether backups are timed, and whether the status of a file is. */
   readonly backups: boolean;
   readonly status: boolean;
+  /** How many snapshots the large store has; undefined where it is not asked for, which it is by name only. */
+  readonly scale: number | undefined;
+  /** The folder of another build, with its dist/ in it. */
+  readonly base: string | undefined;
   readonly runs: number;
   readonly json: string | undefined;
   readonly keep: string | undefined;
 }
 
-export const USAGE = `npm run bench -- [--size 200|1600] [--only NAME,...] [--runs N] [--json FILE] [--keep DIR]
+export const USAGE = `npm run bench -- [--size 200|1600] [--only NAME,...] [--base DIR] [--runs N] [--json FILE] [--keep DIR]
     --size   megabytes of database (default: both, one after the other); may be given more than once
-    --only   of ${WAYS.join(", ")}, of ${Object.keys(CONTESTANTS).join(", ")}, or ${STATUS} (default: all); s3 takes lifeboat with it
+    --only   of ${WAYS.join(", ")}, of ${Object.keys(CONTESTANTS).join(", ")}, or ${STATUS} (default: all); s3 takes lifeboat with it. By name only: ${SCALE}, which lists a store of many snapshots
+    --snapshots  so many for ${SCALE} (default: 10000)
+    --base   a checkout of another commit in which npm run build was run, for ${SCALE}: it is timed beside this one
     --runs   timed runs of each, of which the median is shown (default: 3)
     --json   write every run's figures to FILE
     --keep   fill the databases in DIR and leave them there, or use those that are there`;
@@ -38,6 +46,8 @@ export function parseOptions(args: readonly string[]): Options | undefined {
       size: { type: "string", multiple: true },
       only: { type: "string", multiple: true },
       runs: { type: "string" },
+      base: { type: "string" },
+      snapshots: { type: "string" },
       json: { type: "string" },
       keep: { type: "string" },
       help: { type: "boolean" },
@@ -46,21 +56,25 @@ export function parseOptions(args: readonly string[]): Options | undefined {
   if (values.help === true) return undefined;
   const runs = Number(values.runs ?? 3);
   if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs ${values.runs} is not a number of runs`);
+  const snapshots = Number(values.snapshots ?? 10_000);
+  if (!Number.isInteger(snapshots) || snapshots < 1) throw new Error(`--snapshots ${values.snapshots} is not a number of snapshots`);
   const names = (values.only ?? []).flatMap((list) => list.split(","));
   // What it costs is told beside the same into a folder.
   if (names.includes("s3")) names.push("lifeboat");
   const contestants = chosen(Object.keys(CONTESTANTS) as ContestantName[], names);
   const ways = chosen(WAYS, names);
-  const strange = names.find((name) => ![...WAYS, ...Object.keys(CONTESTANTS), STATUS].includes(name));
-  if (strange !== undefined) throw new Error(`--only ${strange} is neither a way nor a contestant nor ${STATUS}`);
+  const strange = names.find((name) => ![...WAYS, ...Object.keys(CONTESTANTS), STATUS, SCALE].includes(name));
+  if (strange !== undefined) throw new Error(`--only ${strange} is neither a way nor a contestant nor ${STATUS} nor ${SCALE}`);
   const strangeSize = values.size?.find((size) => !Object.hasOwn(SIZES, size));
   if (strangeSize !== undefined) throw new Error(`--size ${strangeSize} is none of ${Object.keys(SIZES).join(", ")}`);
   return {
     sizes: chosen(Object.keys(SIZES) as Size[], values.size ?? []),
     ways,
     contestants,
-    backups: names.length === 0 || names.some((name) => name !== STATUS),
+    backups: names.length === 0 || names.some((name) => name !== STATUS && name !== SCALE),
     status: names.length === 0 || names.includes(STATUS),
+    scale: names.includes(SCALE) ? snapshots : undefined,
+    base: values.base,
     runs,
     json: values.json,
     keep: values.keep,

@@ -47,6 +47,7 @@ test("the report has medians, and its ratio leaves out what only one contestant 
 
 test.each([
   [["--runs", "0"], "--runs 0 is not a number of runs"],
+  [["--snapshots", "none"], "--snapshots none is not a number of snapshots"],
   [["--runs", "two"], "--runs two is not a number of runs"],
   [["--only", "velero"], "--only velero is neither a way nor a contestant"],
   [["--size", "7"], "--size 7 is none of 200, 1600"],
