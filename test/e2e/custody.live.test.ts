@@ -1,10 +1,11 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { createLocalKeys } from "../../shared/keys/local/create-local-keys.ts";
+import { LocalKeyRing } from "../../shared/keys/local/local-key-ring.ts";
 import { verifyCustody } from "../../shared/jobs/audit/custody.ts";
 import { custodyKey } from "../../shared/documents/layout.ts";
 import { digestOf } from "../../shared/documents/signed-document.ts";
@@ -14,6 +15,7 @@ import { startCluster } from "../../tools/lab/etcd-cluster.ts";
 import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
 import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
+import { payloadOf, signedBy } from "../support/envelopes.ts";
 import { saying } from "../support/matchers.ts";
 import { flipped } from "../support/snapshots.ts";
 import { newPlace } from "../support/place.ts";
@@ -169,6 +171,35 @@ describe("the command", () => {
     expect(altered[0]).toMatchObject({ code: 4, stdout: saying("custody/altered: clusters/prod/custody/0000000/0000000002.json: ") });
     expect(altered[1]).toMatchObject({ code: 4, stdout: saying("custody/altered"), stderr: saying("lifeboat: warning: ") });
     expect(await place.here("custody", "prod", "--verify")).toMatchObject({ code: 0 });
+  });
+
+  test("says what later versions wrote, and goes on: exit code 0", async () => {
+    const keys = new LocalKeyRing(place.path("keys"));
+    const records = (await readdir(dirname(record(1)))).length;
+    const last = await readFile(record(records));
+    const id = (await readdir(place.path("vault/clusters/prod/snapshots")))[0]?.replace(".json", "") ?? "";
+    const signer = { purpose: "keeper" };
+    const next = { ...(JSON.parse(payloadOf(last)) as object), sequence: records + 1, previous: digestOf(last), event: "weighed" };
+    const note = { type: "note", formatVersion: 1, cluster: "prod", id };
+    const later: readonly (readonly [string, Uint8Array])[] = [
+      [record(records + 1), await signedBy(keys, "audit", next, "custody", { signer })],
+      [place.path(`vault/clusters/prod/verified/${id}-note.json`), await signedBy(keys, "audit", note, "note")],
+      [place.path(`vault/clusters/prod/pins/${id}-1.json`), await signedBy(keys, "audit", { ...note, type: "pin" }, "pin", { signer })],
+    ];
+    await mkdir(place.path("vault/clusters/prod/pins"));
+    try {
+      for (const [path, bytes] of later) await writeFile(path, bytes);
+      const told = {
+        code: 0,
+        stderr: saying("is signed for the purpose keeper, which this version of lifeboat does not know; it is passed over"),
+      };
+      expect(await place.here("custody", "prod", "--verify")).toMatchObject(told);
+      expect(await place.here("custody", "prod")).toMatchObject(told);
+      expect(await place.here("ls")).toMatchObject({ code: 0 });
+    } finally {
+      for (const [path] of later) await rm(path, { force: true });
+      await rm(place.path("vault/clusters/prod/pins"), { recursive: true });
+    }
   });
 
   test("has exit code 6 where the chain holds and the store does not match it", async () => {

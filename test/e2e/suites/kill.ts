@@ -55,7 +55,9 @@ async function expectHarmless(
   expect(ids).toEqual(expect.arrayContaining([...idsBefore]));
   const orphans = left.filter((file) => file.startsWith(".lifeboat/") || (file.includes("/data/") && !isCommitted));
   expect(
-    left.filter((file) => !orphans.includes(file) && !/\/(lineage\/1|snapshots\/\w+|custody\/\d{7}\/\d{10})\.json$/.test(file) && !isCommitted),
+    left.filter(
+      (file) => !orphans.includes(file) && !/\/(lineage\/1|snapshots\/\w+|custody\/\d{7}\/\d{10})\.json$/.test(file) && !isCommitted,
+    ),
   ).toEqual([]);
   expect(await orphansIn(place)).toEqual(orphans);
   const { findings } = await custodyIn(place);
