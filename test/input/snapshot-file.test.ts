@@ -46,8 +46,10 @@ function hashing(atFirst: () => void = () => undefined): SnapshotReader<Snapshot
 }
 
 describe.each(SIZES)("a file of about %i bytes", (size) => {
+  const database = randomBytes(size);
+
   test("is read through, and hashed beside it", async () => {
-    const content = asSent(randomBytes(size));
+    const content = asSent(database);
     await using file = await openSnapshotFile(await made(`whole-${size}`, content), "whole");
     const { digests, result } = await file.readAll(hashing(), signal);
     expect(digests).toEqual(result);
@@ -58,9 +60,9 @@ describe.each(SIZES)("a file of about %i bytes", (size) => {
   test.each<readonly [string, (path: string) => void]>([
     ["grew", (path) => appendFileSync(path, "more")],
     ["was cut", (path) => truncateSync(path, 1000)],
-    ["was overwritten", (path) => writeFileSync(path, randomBytes(size))],
+    ["was overwritten", (path) => writeFileSync(path, database.toReversed())],
   ])("that %s while it was read is not believed", async (name, change) => {
-    const path = await made(`${name}-${size}`, randomBytes(size));
+    const path = await made(`${name}-${size}`, database);
     await using file = await openSnapshotFile(path, "the file");
     expect(
       await failureOf(
@@ -77,7 +79,7 @@ describe.each(SIZES)("a file of about %i bytes", (size) => {
   });
 
   test("is let go of when the signal comes", async () => {
-    await using file = await openSnapshotFile(await made(`stopped-${size}`, randomBytes(size)), "stopped");
+    await using file = await openSnapshotFile(await made(`stopped-${size}`, database), "stopped");
     const stop = new AbortController();
     const reader = hashing(() => stop.abort(new Error("that is enough")));
     await expect(file.readAll(reader, stop.signal)).rejects.toThrow("that is enough");
