@@ -23,6 +23,8 @@ export default defineConfig({
           isolate: false,
           // A backup in a test leaves 6 MiB of buffers. In a small heap V8 takes that for a reason to collect all of it, every second backup.
           execArgv: [...EXEC_ARGV, "--initial-heap-size=512"],
+          // Node loads the modules and strips types itself, as where lifeboat runs from a checkout: nothing is transformed first.
+          experimental: { viteModuleRunner: false },
         },
       },
       { test: { name: "integration", include: INTEGRATION, ...REAL } },
