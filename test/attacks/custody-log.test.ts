@@ -15,28 +15,26 @@ import { MemoryBlobStore } from "../doubles/memory-blob-store.ts";
 import { failureOf } from "../support/blobs.ts";
 import { signedBy } from "../support/envelopes.ts";
 import { saying } from "../support/matchers.ts";
-import { backUp, bytesAt, CLUSTER, custodyOf, makeTestKeys, newVault, plant, sealedObject } from "../support/vaults.ts";
-import type { TestKeys, TestVault } from "../support/vaults.ts";
+import { useBuiltVault } from "../support/use-vault.ts";
+import { backUp, bytesAt, CLUSTER, custodyOf, makeTestKeys, plant, sealedObject } from "../support/vaults.ts";
+import type { TestKeys } from "../support/vaults.ts";
 
 /** Objects that somebody without a key (or with a stolen one) puts into the store, so that the custody log tells less than it knows. */
 
-let keys: TestKeys;
+const { keys, vault, built } = useBuiltVault(async (first) => {
+  const { id: taken } = (await backUp(first)).manifest;
+  first.clock.advance(60_000);
+  return { id: taken, countersignature: (await verifyDeep(first, `${CLUSTER}/${taken}`)).countersignature };
+});
 let strangers: TestKeys;
-let vault: TestVault;
 let id: string;
 let countersignature: string;
 beforeAll(async () => {
-  [keys, strangers] = [await makeTestKeys(), await makeTestKeys()];
+  strangers = await makeTestKeys();
 });
-afterAll(async () => {
-  await keys.remove();
-  await strangers.remove();
-});
-beforeEach(async () => {
-  vault = newVault(keys);
-  ({ id } = (await backUp(vault)).manifest);
-  vault.clock.advance(60_000);
-  countersignature = (await verifyDeep(vault, `${CLUSTER}/${id}`)).countersignature;
+afterAll(() => strangers.remove());
+beforeEach(() => {
+  ({ id, countersignature } = built);
 });
 
 async function findings(isReplica = false): Promise<readonly (readonly [string, string])[]> {
@@ -150,7 +148,7 @@ describe("an object larger than any record, in the place of the next one", () =>
     // A second copy says nothing new, and goes on.
     await appendRecord(vault, CLUSTER, "bundle", { event: "bundle", subjects: [] });
     expect(await copyTo(blobs)).toMatchObject({ outcome: "existing", conflicts: [] });
-    vault = { ...vault, blobs };
+    Object.assign(vault, { blobs });
     expect(await findings(true)).toEqual([["custody/altered", placeholder]]);
   });
 

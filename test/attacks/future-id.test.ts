@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { verifyCustody } from "../../shared/jobs/audit/custody.ts";
 import { exportSnapshot } from "../../shared/jobs/inspect/export.ts";
 import { listSnapshots } from "../../shared/jobs/list.ts";
@@ -9,7 +9,7 @@ import { manifestKey } from "../../shared/documents/layout.ts";
 import { ManualClock } from "../doubles/manual-clock.ts";
 import { collect, failureOf } from "../support/blobs.ts";
 import { saying } from "../support/matchers.ts";
-import { useVault } from "../support/use-vault.ts";
+import { useBuiltVault } from "../support/use-vault.ts";
 import { backUp, CLUSTER, countersignAs } from "../support/vaults.ts";
 
 /**
@@ -20,15 +20,15 @@ const FAR = "99991231T235959Z";
 const GOOD = "20261121T100000Z";
 const NEWEST = "20261121T110000Z";
 
-const { vault } = useVault();
-beforeEach(async () => {
-  await backUp(vault);
-  await verifyDeep(vault, `prod/${GOOD}`);
-  vault.clock.advance(3_600_000);
-  await backUp(vault);
-  vault.clock.advance(60_000);
-  const { manifest } = await backUp({ ...vault, clock: new ManualClock("9999-12-31T23:59:59Z") });
+const { vault } = useBuiltVault(async (first) => {
+  await backUp(first);
+  await verifyDeep(first, `prod/${GOOD}`);
+  first.clock.advance(3_600_000);
+  await backUp(first);
+  first.clock.advance(60_000);
+  const { manifest } = await backUp({ ...first, clock: new ManualClock("9999-12-31T23:59:59Z") });
   expect(manifest.id).toBe(FAR);
+  return {};
 });
 
 const handOut = (ref: string, unverified = false): ReturnType<typeof exportSnapshot> =>

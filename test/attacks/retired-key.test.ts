@@ -13,33 +13,35 @@ import { MemoryBlobStore } from "../doubles/memory-blob-store.ts";
 import { failureOf } from "../support/blobs.ts";
 import { signedBy } from "../support/envelopes.ts";
 import { saying } from "../support/matchers.ts";
-import { backUp, bytesAt, CLUSTER, custodyOf, makeTestKeys, newVault, plant, sealedObject } from "../support/vaults.ts";
+import { useBuiltVault } from "../support/use-vault.ts";
+import { backUp, bytesAt, CLUSTER, custodyOf, makeTestKeys, plant, sealedObject } from "../support/vaults.ts";
 import type { TestKeys, TestVault } from "../support/vaults.ts";
 
 /** A key that was replaced because it may be stolen, and stays trusted for what it signed before. The thief signs on with it, and dates back. */
 
-let old: TestKeys;
+/** A backup at 10:00, its deep verification at 10:01. */
+const {
+  keys: old,
+  vault: thief,
+  built,
+} = useBuiltVault(async (first) => {
+  const { id: taken } = (await backUp(first)).manifest;
+  first.clock.advance(60_000);
+  await verifyDeep(first, `${CLUSTER}/${taken}`);
+  return { id: taken };
+});
 let next: TestKeys;
-/** All the keys of before the rotation: what a test trusts says which of them was stolen. */
-let thief: TestVault;
 let id: string;
-beforeAll(async () => {
-  [old, next] = [await makeTestKeys(), await makeTestKeys()];
-});
-afterAll(async () => {
-  await old.remove();
-  await next.remove();
-});
 
 const NOT_AFTER = "2026-11-21T12:00:00.000Z";
 const FORGED = "20261121T080000Z";
 
-/** A backup at 10:00, its deep verification at 10:01. */
-beforeEach(async () => {
-  thief = newVault(old);
-  ({ id } = (await backUp(thief)).manifest);
-  thief.clock.advance(60_000);
-  await verifyDeep(thief, `${CLUSTER}/${id}`);
+beforeAll(async () => {
+  next = await makeTestKeys();
+});
+afterAll(() => next.remove());
+beforeEach(() => {
+  ({ id } = built);
 });
 
 /** Who reads after the rotation of the keys for one purpose, or for both. */

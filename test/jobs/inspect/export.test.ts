@@ -1,6 +1,6 @@
 import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { exportSnapshot } from "../../../shared/jobs/inspect/export.ts";
 import { verifyDeep } from "../../../shared/jobs/verify/verify.ts";
 import { LocalKeyRing } from "../../../shared/keys/local/local-key-ring.ts";
@@ -12,28 +12,24 @@ import { ScriptedEtcd } from "../../doubles/scripted-etcd.ts";
 import { collect, failureOf } from "../../support/blobs.ts";
 import { saying } from "../../support/matchers.ts";
 import { flipped, randomSnapshot } from "../../support/snapshots.ts";
-import { backUp, bytesAt, CLUSTER, makeTestKeys, newVault, plant, rewrite, sealedObject } from "../../support/vaults.ts";
-import type { TestKeys, TestVault } from "../../support/vaults.ts";
+import { useBuiltVault } from "../../support/use-vault.ts";
+import { backUp, bytesAt, CLUSTER, plant, rewrite, sealedObject } from "../../support/vaults.ts";
 
 const REF = "prod/20261121T100000Z";
 /** What is tried here is content, not who said that it is good. */
 const ANY = { ref: REF, unverified: true };
 
-let keys: TestKeys;
-let vault: TestVault;
+const { keys, vault, built } = useBuiltVault(async (first) => {
+  const bytes = randomSnapshot(1_500_000);
+  const { manifest } = await backUp(first, { etcd: new ScriptedEtcd([{ number: 1, snapshots: [[{ send: bytes }]] }]) });
+  return { snapshot: bytes, dataKey: sealedObject(manifest.stored).key };
+});
 let snapshot: Buffer;
 let dataKey: string;
 let out: string;
-beforeAll(async () => {
-  keys = await makeTestKeys();
-  snapshot = randomSnapshot(1_500_000);
-});
-afterAll(() => keys.remove());
-beforeEach(async () => {
+beforeEach(() => {
   out = join(keys.folder, "out.db");
-  vault = newVault(keys);
-  const { manifest } = await backUp(vault, { etcd: new ScriptedEtcd([{ number: 1, snapshots: [[{ send: snapshot }]] }]) });
-  dataKey = sealedObject(manifest.stored).key;
+  ({ snapshot, dataKey } = built);
 });
 afterEach(() => rm(out, { force: true }));
 
