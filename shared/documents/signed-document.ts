@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { isLifeboatError, LifeboatError } from "../errors.ts";
 import { PURPOSES } from "../keys/key-ring.ts";
-import type { KeyRing, Purpose } from "../keys/key-ring.ts";
-import { parsePublicKey, verifySignature } from "../keys/public-key.ts";
+import type { KeyRing, PublicKey, Purpose } from "../keys/key-ring.ts";
+import { parsePublicKey, verifySignature, verifySignatureAside } from "../keys/public-key.ts";
 import { decodeEnvelope, encodeEnvelope, parseJson, preAuthEncoding } from "./envelope.ts";
 import { acceptanceSchema } from "./acceptance.ts";
 import { custodySchema } from "./custody-record.ts";
@@ -184,13 +184,53 @@ export async function signAs<K extends Kind>(
  * are not what was signed) or `verify/untrusted` (signed by a key that the configuration does not trust for the purpose).
  */
 export function openDocument<K extends Kind>(kind: K, bytes: Uint8Array, trusted: TrustedKeys, name: string): DocumentOf<K> {
-  const { schema } = KINDS[kind];
-  const purposes: readonly [Purpose, ...Purpose[]] = KINDS[kind].purposes;
+  const claim = parseDocument(kind, bytes, name);
+  return believe(claim, verifySignature(claim.key, claim.signed, claim.signature), trusted);
+}
+
+/** The same, with the signature checked on another thread: for whoever reads many. */
+export async function openDocumentAside<K extends Kind>(
+  kind: K,
+  bytes: Uint8Array,
+  trusted: TrustedKeys,
+  name: string,
+): Promise<DocumentOf<K>> {
+  const claim = parseDocument(kind, bytes, name);
+  return believe(claim, await verifySignatureAside(claim.key, claim.signed, claim.signature), trusted);
+}
+
+/** A document whose signature and signer are still to be checked. */
+interface Claim<K extends Kind> {
+  readonly kind: K;
+  readonly name: string;
+  readonly document: DocumentOf<K>;
+  readonly key: PublicKey;
+  /** What the envelope calls that key: a hint. */
+  readonly keyId: string;
+  readonly signed: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+function parseDocument<K extends Kind>(kind: K, bytes: Uint8Array, name: string): Claim<K> {
   const envelope = decodeEnvelope(bytes, name);
   if (envelope.payloadType !== payloadTypeOf(kind)) {
     throw new LifeboatError("verify/format", `${name} is of type ${JSON.stringify(envelope.payloadType)}, not ${payloadTypeOf(kind)}`);
   }
   const json = parseJson(envelope.payload, name);
+  const parsed = KINDS[kind].schema.safeParse(json);
+  if (!parsed.success) {
+    refuseLater(json, bytes, name);
+    throw new LifeboatError("verify/format", `${name} is not a valid ${kind} document: ${z.prettifyError(parsed.error)}`);
+  }
+  // The schema in KINDS belongs to K; TypeScript cannot follow the lookup through a generic index.
+  const document = parsed.data as DocumentOf<K>;
+  const key = parsePublicKey(Buffer.from(document.signer.publicKey, "base64"), `the signer of ${name}`);
+  const signed = preAuthEncoding(envelope.payloadType, envelope.payload);
+  return { kind, name, document, key, keyId: envelope.keyId, signed, signature: envelope.signature };
+}
+
+/** Throws for a document that only a newer lifeboat reads, so that nobody takes it for a damaged one. */
+function refuseLater(json: unknown, bytes: Uint8Array, name: string): void {
   const newer = newerSchema.safeParse(json);
   if (newer.success) {
     throw new LifeboatError("verify/format", `${name} has format version ${newer.data.formatVersion}; this lifeboat reads version 1`, {
@@ -198,35 +238,26 @@ export function openDocument<K extends Kind>(kind: K, bytes: Uint8Array, trusted
     });
   }
   const later = laterSignerSchema.safeParse(json).data?.signer.purpose;
-  if (later !== undefined && !isPurpose(later)) {
-    if (signerOfLaterPurpose(bytes, name) === undefined) throw wronglySigned(name);
-    throw new LifeboatError(
-      "verify/untrusted",
-      `${name} is signed for the purpose ${later}, which this version of lifeboat does not know`,
-      {
-        hint: "see with the version that wrote it, or a newer one; no key is trusted here for a purpose that is not known",
-      },
-    );
-  }
-  const parsed = schema.safeParse(json);
-  if (!parsed.success)
-    throw new LifeboatError("verify/format", `${name} is not a valid ${kind} document: ${z.prettifyError(parsed.error)}`);
-  // The schema in KINDS belongs to K; TypeScript cannot follow the lookup through a generic index.
-  const document = parsed.data as DocumentOf<K>;
-  const key = parsePublicKey(Buffer.from(document.signer.publicKey, "base64"), `the signer of ${name}`);
-  if (!verifySignature(key, preAuthEncoding(envelope.payloadType, envelope.payload), envelope.signature)) {
-    throw wronglySigned(name);
-  }
+  if (later === undefined || isPurpose(later)) return;
+  if (signerOfLaterPurpose(bytes, name) === undefined) throw wronglySigned(name);
+  throw new LifeboatError("verify/untrusted", `${name} is signed for the purpose ${later}, which this version of lifeboat does not know`, {
+    hint: "see with the version that wrote it, or a newer one; no key is trusted here for a purpose that is not known",
+  });
+}
+
+function believe<K extends Kind>({ kind, name, document, key, keyId }: Claim<K>, isSigned: boolean, trusted: TrustedKeys): DocumentOf<K> {
+  if (!isSigned) throw wronglySigned(name);
+  const purposes: readonly [Purpose, ...Purpose[]] = KINDS[kind].purposes;
+  const { signer } = document;
   // The purpose that it names is signed. Where that one may not sign the kind, the kind's own is what the key is held against.
-  const purpose = purposes.find((each) => each === document.signer.purpose) ?? purposes[0];
+  const purpose = purposes.find((each) => each === signer.purpose) ?? purposes[0];
   if (!trusted[purpose].includes(key.fingerprint)) {
     throw new LifeboatError("verify/untrusted", `${name} is signed by ${key.fingerprint}, which is not trusted for purpose ${purpose}`, {
       hint: `if that key is yours, add its fingerprint to trustedKeys.${purpose} in the configuration`,
     });
   }
   // One key, however a reader looks it up.
-  const { signer } = document;
-  if (signer.purpose !== purpose || signer.fingerprint !== key.fingerprint || envelope.keyId !== key.fingerprint) {
+  if (signer.purpose !== purpose || signer.fingerprint !== key.fingerprint || keyId !== key.fingerprint) {
     throw new LifeboatError(
       "verify/format",
       `${name} names another key or purpose than those of its signature, ${key.fingerprint} for ${purpose}`,

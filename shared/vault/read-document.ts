@@ -1,6 +1,6 @@
 import { isLifeboatError, LifeboatError } from "../errors.ts";
 import type { CustodyReceipt } from "../documents/parts.ts";
-import { digestOf, MAX_DOCUMENT_BYTES, openDocument, openLaterKind } from "../documents/signed-document.ts";
+import { digestOf, MAX_DOCUMENT_BYTES, openDocumentAside, openLaterKind } from "../documents/signed-document.ts";
 import type { AnnouncedKind, DocumentOf } from "../documents/signed-document.ts";
 import { readSmall } from "../store/blob-store.ts";
 import { requireWitness } from "./custody/witness.ts";
@@ -32,16 +32,18 @@ export async function readDocument<K extends AnnouncedKind>(
   key: string,
   { maxBytes = MAX_DOCUMENT_BYTES, signal, version }: ReadDocumentOptions = {},
 ): Promise<FoundDocument<K> | undefined> {
+  let bytes: Uint8Array | undefined;
   try {
-    const bytes = await readSmall(vault.blobs, key, maxBytes, signal, version);
-    // A manifest's place is for manifests: nothing of a later kind is put there.
-    const later = kind === "snapshot" ? undefined : openLaterKind(bytes, vault.trusted, key);
-    if (later !== undefined) return { state: "later", key, custody: later.custody, digest: digestOf(bytes) };
+    bytes = await readSmall(vault.blobs, key, maxBytes, signal, version);
     return { state: "opened", key, document: await openAt(kind, vault, key, cluster, bytes), digest: digestOf(bytes) };
   } catch (error) {
     if (isLifeboatError(error, "verify/missing")) return undefined;
     if (!isLifeboatError(error, "verify/")) throw error;
-    return { state: "bad", key, error };
+    // A manifest's place is for manifests: nothing of a later kind is put there.
+    const later = kind === "snapshot" || bytes === undefined ? undefined : openLaterKind(bytes, vault.trusted, key);
+    return later === undefined || bytes === undefined
+      ? { state: "bad", key, error }
+      : { state: "later", key, custody: later.custody, digest: digestOf(bytes) };
   }
 }
 
@@ -55,7 +57,7 @@ export async function openAt<K extends AnnouncedKind>(
   cluster: string,
   bytes: Uint8Array,
 ): Promise<DocumentOf<K>> {
-  const document = openDocument(kind, bytes, vault.trusted, key);
+  const document = await openDocumentAside(kind, bytes, vault.trusted, key);
   if (document.cluster !== cluster) throw misplaced(key, `cluster ${document.cluster}`);
   await requireWitness(vault, cluster, key, document);
   return document;

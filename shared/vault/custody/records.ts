@@ -3,7 +3,7 @@ import { isLifeboatError } from "../../errors.ts";
 import { custodyKey, custodyPrefix, sequenceInCustodyKey } from "../../documents/layout.ts";
 import type { CustodyLog } from "../../documents/layout.ts";
 import type { CustodyRecord } from "../../documents/custody-record.ts";
-import { digestOf, openDocument, signerOfLaterPurpose } from "../../documents/signed-document.ts";
+import { digestOf, openDocumentAside, signerOfLaterPurpose } from "../../documents/signed-document.ts";
 import { PURPOSES } from "../../keys/key-ring.ts";
 import type { TrustedKeys } from "../../documents/signed-document.ts";
 import type { BlobStore } from "../../store/blob-store.ts";
@@ -122,17 +122,23 @@ export async function readRecord(
       const message = `${key} stands for an object of ${bytes} bytes in the place of record ${sequence} of the log that was copied: no record is so large, and it was not copied`;
       return { sequence, key, digest: beginning, oversizedBytes: bytes, record: { code: "custody/altered", message } };
     }
-    return { sequence, key, digest: digestOf(object), record: openRecord(object, trusted, key, cluster, sequence) };
+    return { sequence, key, digest: digestOf(object), record: await openRecord(object, trusted, key, cluster, sequence) };
   } catch (error) {
     if (isLifeboatError(error, "verify/missing")) return undefined;
     throw error;
   }
 }
 
-function openRecord(bytes: Uint8Array, trusted: TrustedKeys, key: string, cluster: string, sequence: number): CustodyRecord | RecordFault {
+async function openRecord(
+  bytes: Uint8Array,
+  trusted: TrustedKeys,
+  key: string,
+  cluster: string,
+  sequence: number,
+): Promise<CustodyRecord | RecordFault> {
   let record: CustodyRecord;
   try {
-    record = openDocument("custody", bytes, trusted, key);
+    record = await openDocumentAside("custody", bytes, trusted, key);
   } catch (error) {
     if (!isLifeboatError(error, "verify/")) throw error;
     // Only a key that is trusted for something: else whoever can put could have any record passed over in its place.
