@@ -19,6 +19,8 @@ const reference = z
   .regex(REFERENCE, "expected a reference: file:PATH, env:NAME, secretsmanager:NAME#FIELD or ssm:NAME, never the value itself");
 
 const timeZone = z.string().refine((zone) => {
+  // The default, for which ICU need not be loaded: that takes some 20 ms of every start.
+  if (zone === "UTC") return true;
   try {
     return new Intl.DateTimeFormat("en", { timeZone: zone }).resolvedOptions().timeZone.length > 0;
   } catch {
