@@ -1,4 +1,5 @@
 import type { Clock } from "../shared/clock.ts";
+import type { DebugLog } from "../shared/debug-log.ts";
 import type { DocumentName, JsonDocument } from "../shared/contract/documents.ts";
 import { wrapText } from "./format.ts";
 
@@ -15,6 +16,8 @@ export interface Console {
   readonly clock: Clock;
   /** Whether commands that do something, rather than answer a question, say nothing where all is well: no progress, and no report. */
   readonly quiet?: boolean;
+  /** The debug log that --verbose or LIFEBOAT_DEBUG asked for. */
+  readonly debug?: DebugLog | undefined;
   /** Aborts with a LifeboatError `interrupted`. */
   readonly signal: AbortSignal;
 }

@@ -1,4 +1,6 @@
+import { causesOf } from "../shared/debug-log.ts";
 import { isLifeboatError, LifeboatError, messageOf } from "../shared/errors.ts";
+import { redact } from "../shared/redact.ts";
 import { tell } from "./console.ts";
 import type { Console } from "./console.ts";
 import { exitCodeOf } from "./exit-codes.ts";
@@ -22,6 +24,7 @@ export function tellFailure(console: Console, error: unknown, about = ""): Failu
   const hint = isOurs ? (told.hint ?? null) : "this is a fault of lifeboat: please report it";
   tell(console, printable(`${about}${told.message}`));
   if (hint !== null) tell(console, `hint: ${printable(hint)}`);
-  if (!isOurs && told.stack !== undefined) tell(console, told.stack);
+  if (console.debug !== undefined) console.debug.tell("cause", causesOf(error));
+  else if (!isOurs && told.stack !== undefined) tell(console, redact(told.stack));
   return { code: isOurs ? told.code : "unexpected", message: told.message, hint, exitCode: exitCodeOf(told) };
 }

@@ -1,3 +1,4 @@
+import type { DebugLog } from "../shared/debug-log.ts";
 import type { Lack } from "../shared/documents/good.ts";
 
 /** What a person reads, and what JSON has, of whether a snapshot is good. */
@@ -22,4 +23,9 @@ export function reasonsIn(lacks: readonly Lack[]): string {
 
 export function goodJson(lacks: readonly Lack[]): { readonly good: boolean; readonly lacks: readonly string[] } {
   return { good: lacks.length === 0, lacks: lacks.map(({ reason }) => reason) };
+}
+
+/** Why a snapshot is good or not, for the debug log. */
+export function tellLacks(debug: DebugLog | undefined, name: string, lacks: readonly Lack[]): void {
+  debug?.tell("decision", `${name} is ${lacks.length === 0 ? "good" : `not good: ${reasonsIn(lacks)}`}`);
 }

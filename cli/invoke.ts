@@ -38,7 +38,7 @@ export const registerInvoke: Register = (program, run) => {
         const stateMachine = parseArn(options.stateMachine);
         const { openExecutions } = await import("../shared/wire/executions.ts");
         const ports = {
-          executions: await openExecutions(loaded, stateMachine),
+          executions: await openExecutions(loaded, stateMachine, session.surroundings),
           clock: console.clock,
           onStart: (execution: string) => tell(console, `started ${execution}`),
           onState: (name: string) => tell(console, `entered ${name}`),

@@ -12,7 +12,7 @@ import type { Register } from "./command.ts";
 import { print, printJson, tell, widthOf } from "./console.ts";
 import { describeProof } from "./describe.ts";
 import { formatBytes, formatFields, formatTable, formatTime } from "./format.ts";
-import { goodJson, wordFor } from "./goodness.ts";
+import { goodJson, wordFor, tellLacks } from "./goodness.ts";
 import { attentionIn, isAccepted, standings, warningsIn } from "./lineages.ts";
 import type { ClusterLineages } from "./lineages.ts";
 import { alsoIn, placesOf, presenceFields } from "./replicas.ts";
@@ -97,6 +97,7 @@ export const registerLs: Register = (program, run) => {
         const also = alsoIn(each, all);
         if (also.length > 0) tell(console, `the replica ${each.name} also has ${nameAll(also)}`);
       }
+      if (console.debug !== undefined) for (const each of snapshots) if ("lacks" in each) tellLacks(console.debug, refOf(each), each.lacks);
       const future = snapshots.filter(isInFuture);
       for (const each of future) tell(console, `warning: ${refOf(each)}: ${IN_THE_FUTURE}: it is never the latest; find out who wrote it`);
       return bad.length > 0 || faults.length > 0 || future.length > 0 ? 6 : 0;

@@ -1,4 +1,6 @@
 import { Command, CommanderError } from "commander";
+import { isDebugOn } from "../shared/debug-log.ts";
+import type { DebugLog } from "../shared/debug-log.ts";
 import { LifeboatError } from "../shared/errors.ts";
 import { TOOL } from "../shared/version.ts";
 import type { Surroundings } from "../shared/wire/ports.ts";
@@ -49,12 +51,14 @@ function withoutHelpCommand(args: readonly string[]): readonly string[] {
 export async function runProgram(line: readonly string[], console: Console, surroundings: Surroundings): Promise<ExitCode> {
   const args = withoutHelpCommand(line);
   let exitCode: ExitCode = 0;
+  let debug: DebugLog | undefined;
   const program = new Command("lifeboat");
   program
     .description("Scheduled, encrypted, signed backups of etcd, and the way back from a disaster.")
     .version(TOOL.version)
     .option("--config <file>", "the configuration (default: lifeboat.yaml in the current folder)")
     .option("--json", "print one JSON document on standard output")
+    .option("--verbose", "tell each request, retry and decision on standard error")
     .option("--quiet", "backup, verify, copy, export: print nothing where all is well")
     .helpCommand("help [command]", "show what a command takes")
     .addHelpText(
@@ -72,8 +76,12 @@ export async function runProgram(line: readonly string[], console: Console, surr
     });
   for (const register of await commandsFor(args)) {
     register(program, async (action) => {
-      const { json, quiet, config } = program.opts<{ json?: boolean; quiet?: boolean; config?: string }>();
-      exitCode = await action(newSession({ ...console, quiet: quiet === true }, surroundings, { json: json === true, config }));
+      const { json, quiet, verbose, config } = program.opts<{ json?: boolean; quiet?: boolean; verbose?: boolean; config?: string }>();
+      // The hidden command behind Tab talks to a shell, whatever the person's environment says.
+      const isAsked = verbose === true || isDebugOn(console.environment["LIFEBOAT_DEBUG"]);
+      if (isAsked && args[0] !== "__complete") debug = (await import("./debug.ts")).debugOn(console);
+      const told = { ...console, quiet: quiet === true, debug };
+      exitCode = await action(newSession(told, { ...surroundings, debug }, { json: json === true, config }));
     });
   }
   for (const command of program.commands) command.exitOverride().configureOutput(program.configureOutput());
@@ -81,7 +89,7 @@ export async function runProgram(line: readonly string[], console: Console, surr
     await program.parseAsync(args, { from: "user" });
     return exitCode;
   } catch (error) {
-    return report(error, console, args.includes("--json"));
+    return report(error, { ...console, debug }, args.includes("--json"));
   }
 }
 

@@ -6,6 +6,7 @@ import { formatBytes, formatMilliseconds, printable } from "./format.ts";
 
 /** Progress for a person: a bar while bytes move on a terminal, a line per phase that moved bytes in a pipe. To be closed before anything else is printed. */
 export class ConsoleProgress implements Progress {
+  readonly debug: Progress["debug"];
   readonly #console: Console;
   #bar: SingleBar | undefined;
   #phase = "";
@@ -15,6 +16,7 @@ export class ConsoleProgress implements Progress {
 
   constructor(console: Console) {
     this.#console = console;
+    this.debug = console.debug;
   }
 
   phase(name: string, totalBytes?: number): void {
@@ -24,6 +26,8 @@ export class ConsoleProgress implements Progress {
     this.#total = totalBytes ?? 0;
     this.#started = this.#console.clock.monotonicMs();
     if (totalBytes === undefined || this.#console.stderr.isTTY !== true || this.#console.quiet === true) return;
+    // Lines of the debug log would tear the bar apart.
+    if (this.#console.debug !== undefined) return;
     this.#bar = new SingleBar(
       {
         stream: this.#console.stderr,

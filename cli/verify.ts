@@ -7,6 +7,7 @@ import { printDone, printJson, tell } from "./console.ts";
 import { FROM_FLAG, FROM_HELP, orPointToReplica } from "./from-replica.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
 import { requireCluster } from "./require-cluster.ts";
+import { tellLacks } from "./goodness.ts";
 import { checkedJson, nameOf, notGood, textOf } from "./verified.ts";
 import type { Verified } from "./verified.ts";
 import { verifyAllMissing } from "./verify-missing.ts";
@@ -48,6 +49,7 @@ export const registerVerify: Register = (program, run) => {
           verify({ ...ports, progress }, ref, signal),
         ).finally(() => progress.close());
         const { countersignature, custody, opened, lineageFindings = [] } = result;
+        tellLacks(session.console.debug, nameOf(result), result.lacks);
         if (session.json) {
           printJson(session.console, "verify", {
             ...checkedJson(result),

@@ -7,6 +7,7 @@ import { CONFIG_FILE, ENVIRONMENT } from "../shared/contract/service.ts";
 import { systemClock } from "../shared/system-clock.ts";
 import { wire } from "../shared/wire/ports.ts";
 import type { Ports, Surroundings } from "../shared/wire/ports.ts";
+import { debug } from "./log.ts";
 
 /** Whose function this is: what deployed it says so, also where the configuration cannot be read. */
 export function serviceName(): string {
@@ -26,6 +27,7 @@ export const surroundings: Surroundings = {
   // A function has no XDG_RUNTIME_DIR: this is the one folder that it may write to, and no other container sees it.
   runtimeFolder: tmpdir(),
   stateFolder: undefined,
+  debug,
 };
 
 let opened: Promise<Container> | undefined;

@@ -1,4 +1,7 @@
 import { Logger } from "@aws-lambda-powertools/logger";
+import { ENVIRONMENT } from "../shared/contract/service.ts";
+import { isDebugOn, openDebugLog } from "../shared/debug-log.ts";
+import type { DebugLog } from "../shared/debug-log.ts";
 import type { Progress } from "../shared/progress.ts";
 
 /** What Lambda hands to a handler beside the event, as far as it is used. */
@@ -12,12 +15,20 @@ export interface LambdaContext {
   getRemainingTimeInMillis(): number;
 }
 
+const isDebug = isDebugOn(process.env[ENVIRONMENT.debug]);
+
+/** Ports outlive an invocation, so their lines go to the log of the one that runs. */
+let current: Logger | undefined;
+
+/** The debug log, as lines at level debug; undefined where the environment does not ask for it. */
+export const debug: DebugLog | undefined = isDebug ? openDebugLog((kind, line) => current?.debug(line, { kind })) : undefined;
+
 /** Of a process, only the first. */
 let isFirst = true;
 
 class InvocationLogger extends Logger {
   constructor() {
-    super({ serviceName: "etcd-lifeboat" });
+    super({ serviceName: "etcd-lifeboat", ...(isDebug ? { logLevel: "DEBUG" } : {}) });
     // Each logger takes its own first invocation for the first of the process.
     this.coldStart &&= isFirst;
     isFirst = false;
@@ -28,12 +39,14 @@ class InvocationLogger extends Logger {
 export function openLog(context: LambdaContext): Logger {
   const logger = new InvocationLogger();
   logger.addContext(context);
+  current = logger;
   return logger;
 }
 
 /** Phases and notes of a job as lines of the log. */
 export function progressIn(logger: Logger): Progress {
   return {
+    debug,
     phase: (phase) => logger.info("phase", { phase }),
     advance: () => undefined,
     note: (level, message) => (level === "warn" ? logger.warn(message) : logger.info(message)),

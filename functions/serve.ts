@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { LoadedConfig } from "../shared/config/load.ts";
+import { causesOf } from "../shared/debug-log.ts";
 import { isLifeboatError } from "../shared/errors.ts";
 import type { Progress } from "../shared/progress.ts";
 import { connectCluster } from "../shared/wire/cluster.ts";
@@ -9,7 +10,7 @@ import { forgetContainer, openContainer, serviceName, surroundings } from "./con
 import { deadlineOf } from "./deadline.ts";
 import { clusterIn, parseEvent } from "./events.ts";
 import { failureOf } from "./failure.ts";
-import { openLog, progressIn } from "./log.ts";
+import { debug, openLog, progressIn } from "./log.ts";
 import type { LambdaContext } from "./log.ts";
 import { writeMetrics } from "./metrics.ts";
 import type { Measured } from "./metrics.ts";
@@ -71,6 +72,7 @@ export function serve<S extends z.ZodType<{ readonly cluster: string }>, Outcome
       forgetContainer();
       const { failure, logged } = failureOf(error, deadline.signal);
       logger.error("failed", logged);
+      debug?.tell("cause", causesOf(error));
       measure({ [job.failed]: 1, keyUnusable: isLifeboatError(error, ...KEY_UNUSABLE) ? 1 : 0 });
       throw failure;
     } finally {

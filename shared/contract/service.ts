@@ -9,6 +9,8 @@ export const ENVIRONMENT = {
   config: "LIFEBOAT_CONFIG",
   /** `service.name`, which metrics need also where the file cannot be read. */
   service: "LIFEBOAT_SERVICE",
+  /** `1`: each request, retry and decision goes to the log at level debug. Set by a person, for a while. */
+  debug: "LIFEBOAT_DEBUG",
 } as const;
 
 /** Environment variables of a task besides: what runs in a container in place of a function where 15 minutes are not enough. */

@@ -1,6 +1,7 @@
 import { hostname, userInfo } from "node:os";
 import type { IdentitySettings } from "../cloud/aws/caller-identity.ts";
 import type { Config } from "../config/schema.ts";
+import type { Told } from "./stores.ts";
 import type { Actor } from "../vault/custody/append.ts";
 
 /** The part of the composition root that says who runs this. */
@@ -9,17 +10,19 @@ import type { Actor } from "../vault/custody/append.ts";
  * With keys or a store in AWS the caller's ARN, asked for once, when it is first needed; else `user@host`. Where AWS does not say, `user@host` with the reason:
  * a backup is worth more than a name.
  */
-export function actorOf(config: Config): Actor {
+export function actorOf(config: Config, told?: Told): Actor {
   const local = `${userName()}@${hostname()}`;
   let asked: Promise<string> | undefined;
-  return () => (asked ??= identify(config, local));
+  return () => (asked ??= identify(config, local, told));
 }
 
-async function identify(config: Config, local: string): Promise<string> {
+async function identify(config: Config, local: string, told: Told | undefined): Promise<string> {
   const settings = inAws(config);
   if (settings === undefined) return local;
   const { callerIdentity, openClient } = await import("../cloud/aws/caller-identity.ts");
-  const answer = await callerIdentity(openClient(settings));
+  const client = openClient(settings);
+  if (told?.debug !== undefined) (await import("./debug/aws.ts")).watchAws(told.debug, told.clock)(client);
+  const answer = await callerIdentity(client);
   return "arn" in answer ? answer.arn : `${local} (no identity from STS: ${answer.reason})`;
 }
 

@@ -22,11 +22,14 @@ export interface ConnectedCluster {
 }
 
 /** Secrets that AWS keeps, in the region of the keys where these are in KMS; the SDK is loaded at the first one. */
-function cloudSecrets({ keys }: Config): SecretSource {
+function cloudSecrets({ keys }: Config, { debug, clock }: Surroundings): SecretSource {
   let source: Promise<SecretSource> | undefined;
   return {
     async read(reference, setting) {
-      source ??= import("../cloud/aws/secrets.ts").then(({ AwsSecrets }) => new AwsSecrets(keys.kind === "kms" ? keys.region : undefined));
+      source ??= import("../cloud/aws/secrets.ts").then(async ({ AwsSecrets }) => {
+        const watch = debug === undefined ? undefined : (await import("./debug/aws.ts")).watchAws(debug, clock);
+        return new AwsSecrets(keys.kind === "kms" ? keys.region : undefined, watch);
+      });
       return (await source).read(reference, setting);
     },
   };
@@ -36,22 +39,26 @@ function cloudSecrets({ keys }: Config): SecretSource {
 export async function connectCluster(loaded: LoadedConfig, name: string, surroundings: Surroundings): Promise<ConnectedCluster> {
   const { config, directory } = loaded;
   const cluster = findCluster(loaded, name);
-  const sources = { directory, environment: surroundings.environment, cloud: cloudSecrets(config) };
+  const sources = { directory, environment: surroundings.environment, cloud: cloudSecrets(config, surroundings) };
   const read = (reference: string | undefined, setting: string): Promise<string> | undefined =>
     reference === undefined ? undefined : resolveReference(reference, `clusters.${name}.${setting}`, sources);
   const { connect, call, idle, total, hashKv } = cluster.timeouts;
   // Loaded when needed: most commands never speak to etcd, and its client takes longest to load.
   const { openEtcd } = await import("../etcd/grpc/source.ts");
-  const etcd = openEtcd(
+  const auth = await readAuth(cluster, read);
+  const { debug, clock } = surroundings;
+  if (auth !== undefined) debug?.hide(auth.password);
+  const opened = openEtcd(
     {
       endpoints: cluster.endpoints,
       tls: await readTls(cluster, name, read),
-      auth: await readAuth(cluster, read),
+      auth,
       connectMs: connect,
       callMs: call,
     },
-    surroundings.clock,
+    clock,
   );
+  const etcd = debug === undefined ? opened : (await import("./debug/etcd.ts")).tellEtcd(opened, debug, clock);
   return {
     etcd,
     limits: { idleMs: idle, totalMs: total },

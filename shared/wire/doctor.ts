@@ -7,7 +7,8 @@ import { lookAtPlace } from "../vault/place/guarded-store.ts";
 import type { PlaceFacts } from "../vault/place/judge-place.ts";
 import { DirectoryInspector } from "../store/directory/directory-inspector.ts";
 import type { StoreInspector } from "../store/store-inspector.ts";
-import { openStore } from "./stores.ts";
+import { openStore, watchedClient, watchedKms } from "./stores.ts";
+import type { Told } from "./stores.ts";
 import type { Surroundings } from "./ports.ts";
 
 /** The part of the composition root that only `lifeboat doctor` needs. */
@@ -30,29 +31,35 @@ export async function openInspectors({ config, directory }: LoadedConfig, surrou
     const inspector = await inspectorOf(store, directory, surroundings);
     return { name, inspector, place: (signal: AbortSignal) => lookAtPlace(blobs, guard, signal) };
   });
-  const replicaKeys = await Promise.all(config.replicas.map(replicaKeysOf));
+  const replicaKeys = await Promise.all(config.replicas.map((each) => replicaKeysOf(each, surroundings)));
   return {
     stores: await Promise.all(stores),
-    keys: [{ name: "keys", inspector: await keyInspector(config.keys, directory) }, ...replicaKeys.flat()],
+    keys: [{ name: "keys", inspector: await keyInspector(config.keys, directory, surroundings) }, ...replicaKeys.flat()],
   };
 }
 
-async function inspectorOf(store: Config["store"], directory: string, { clock, randomBytes }: Surroundings): Promise<StoreInspector> {
+async function inspectorOf(
+  store: Config["store"],
+  directory: string,
+  { clock, randomBytes, debug }: Surroundings,
+): Promise<StoreInspector> {
   if (store.kind === "directory") return new DirectoryInspector(resolve(directory, store.path), clock, randomBytes);
-  const { S3Inspector } = await import("../store/s3/s3-inspector.ts");
-  return new S3Inspector(store, clock, randomBytes);
+  const { PACE, S3Inspector } = await import("../store/s3/s3-inspector.ts");
+  return new S3Inspector(store, clock, randomBytes, debug === undefined ? undefined : await watchedClient(store, debug, clock, PACE));
 }
 
-async function keyInspector(keys: Config["keys"], directory: string): Promise<KeyInspector> {
+async function keyInspector(keys: Config["keys"], directory: string, told: Told): Promise<KeyInspector> {
   if (keys.kind === "local") return new LocalInspector(resolve(directory, keys.path));
   const { KmsInspector, usedKeys } = await import("../keys/kms/kms-inspector.ts");
-  return new KmsInspector(keys, usedKeys(keys));
+  return new KmsInspector(keys, usedKeys(keys), (await watchedKms(told))?.(keys, keys.region));
 }
 
 /** Of a key in a file nothing is here but its recipient. */
-async function replicaKeysOf({ name, wrap }: Config["replicas"][number]): Promise<Inspectors["keys"]> {
+async function replicaKeysOf({ name, wrap }: Config["replicas"][number], told: Told): Promise<Inspectors["keys"]> {
   if (wrap?.kind !== "kms") return [];
   const { KmsInspector } = await import("../keys/kms/kms-inspector.ts");
   const key = { id: wrap.key, setting: `replicas.${name}.wrap`, use: "encrypts the keys of snapshots for a replica" };
-  return [{ name: `replica ${name}`, inspector: new KmsInspector(wrap, [{ use: "wrap", key }]) }];
+  return [
+    { name: `replica ${name}`, inspector: new KmsInspector(wrap, [{ use: "wrap", key }], (await watchedKms(told))?.(wrap, wrap.region)) },
+  ];
 }

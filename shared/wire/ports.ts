@@ -3,6 +3,7 @@ import type { Clock, RandomBytes } from "../clock.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { policyDigests } from "../config/policy-digests.ts";
 import type { Config } from "../config/schema.ts";
+import type { DebugLog } from "../debug-log.ts";
 import type { Environment } from "../config/secrets.ts";
 import type { TrustedKeys } from "../documents/signed-document.ts";
 import { FileLock } from "../host/files/file-lock.ts";
@@ -30,6 +31,8 @@ export interface Surroundings {
   readonly runtimeFolder: string;
   /** A folder that outlives the process, for what this host remembers; undefined where there is none. */
   readonly stateFolder: string | undefined;
+  /** Where requests and decisions are told; undefined where nobody asked for it. */
+  readonly debug?: DebugLog | undefined;
 }
 
 export interface Ports {
@@ -52,7 +55,7 @@ export interface Ports {
  */
 export async function wire(loaded: LoadedConfig, surroundings: Surroundings, makes: Makes = "nothing", from?: string): Promise<Ports> {
   const { config, directory } = loaded;
-  const keys = await openKeys(config.keys, directory);
+  const keys = await openKeys(config.keys, directory, surroundings);
   const { blobs, replicas } = await openStores(loaded, surroundings, { keys, makes, from });
   return {
     blobs,
@@ -61,7 +64,7 @@ export async function wire(loaded: LoadedConfig, surroundings: Surroundings, mak
     snapshots: new SealedStore({
       blobs,
       keys,
-      ...(await openReplicaKeys(config, from)),
+      ...(await openReplicaKeys(config, from, surroundings)),
       breakGlass: config.breakGlass,
       randomBytes: surroundings.randomBytes,
       maxBytes: config.maxDatabaseSize,
@@ -70,7 +73,7 @@ export async function wire(loaded: LoadedConfig, surroundings: Surroundings, mak
     trusted: config.trustedKeys,
     lock: new FileLock(join(surroundings.runtimeFolder, "etcd-lifeboat"), surroundings.clock),
     clock: surroundings.clock,
-    actor: actorOf(config),
+    actor: actorOf(config, surroundings),
     configuration: (cluster) => policyDigests(config, cluster),
     policyOf: (cluster) => policyIn(config, cluster),
   };

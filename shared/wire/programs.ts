@@ -7,13 +7,14 @@ import { InstalledPrograms, requireToolsFolder } from "../host/programs/installe
 import type { Surroundings } from "./ports.ts";
 
 /** Finds helper programs, also where there is no configuration. Throws `config/invalid` for a `tools.dir` that cannot be one. */
-export async function findPrograms(loaded: LoadedConfig | undefined, { clock, environment }: Surroundings): Promise<ProgramFinder> {
+export async function findPrograms(loaded: LoadedConfig | undefined, { clock, environment, debug }: Surroundings): Promise<ProgramFinder> {
   const dir = loaded?.config.tools.dir;
   const toolsDir = loaded === undefined || dir === undefined ? undefined : resolve(loaded.directory, dir);
   if (toolsDir !== undefined) await requireToolsFolder(toolsDir, `tools.dir in ${loaded?.file}`);
   // From dist/ this leads to a folder that is never there.
   const checkoutFolder = fileURLToPath(new URL("../../tools/bin", import.meta.url));
-  return new InstalledPrograms({ toolsDir, packageFolder: programsPackage(), checkoutFolder, path: environment["PATH"] }, clock);
+  const programs = new InstalledPrograms({ toolsDir, packageFolder: programsPackage(), checkoutFolder, path: environment["PATH"] }, clock);
+  return debug === undefined ? programs : (await import("./debug/programs.ts")).tellPrograms(programs, debug, clock);
 }
 
 /** Where npm put the optional package for this system, if it did. */

@@ -3,6 +3,8 @@ import type { Clock, RandomBytes } from "../clock.ts";
 import { findReplica } from "../config/find-replica.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
+import type { DebugLog } from "../debug-log.ts";
+import type { openClient as openKms } from "../keys/kms/client.ts";
 import type { KeyRing, ReplicaKey } from "../keys/key-ring.ts";
 import { LocalKeyRing } from "../keys/local/local-key-ring.ts";
 import { LocalWrappingKey } from "../keys/local/local-wrapping-key.ts";
@@ -14,6 +16,8 @@ import type { BlobStore } from "../store/blob-store.ts";
 import { isStoreThere } from "../store/directory/places.ts";
 import { DirectoryBlobStore } from "../store/directory/directory-store.ts";
 import type { Replica } from "../store/replica.ts";
+import type { openClient as openS3 } from "../store/s3/client.ts";
+import type { S3Pace, S3Settings } from "../store/s3/settings.ts";
 
 /** The part of the composition root that opens stores and keys. Adapters that take long to load are loaded only where one is asked for. */
 
@@ -22,7 +26,11 @@ export interface Lent {
   readonly randomBytes: RandomBytes;
   /** Undefined where this host keeps nothing, such as in a function. */
   readonly stateFolder: string | undefined;
+  readonly debug?: DebugLog | undefined;
 }
+
+/** What keys are opened with. */
+export type Told = Pick<Lent, "clock" | "debug">;
 
 /** Which stores a command may make where there is none: a backup all, a copy the replicas. */
 export type Makes = "nothing" | "replicas" | "all";
@@ -34,6 +42,13 @@ interface Opened {
 
 /** A store, and what tells whether it is the right one. */
 export async function openStore(store: Config["store"], directory: string, lent: Lent, trusted: TrustedKeys): Promise<Opened> {
+  const { blobs, guard } = await openUntold(store, directory, lent, trusted);
+  if (lent.debug === undefined) return { blobs, guard };
+  const { tellBlobs } = await import("./debug/blobs.ts");
+  return { blobs: tellBlobs(blobs, lent.debug, lent.clock), guard };
+}
+
+async function openUntold(store: Config["store"], directory: string, lent: Lent, trusted: TrustedKeys): Promise<Opened> {
   const { clock, randomBytes, stateFolder } = lent;
   const records = stateFolder === undefined ? undefined : new StateFolder(stateFolder);
   const guard = { mustExist: store.mustExist === true, records, trusted, clock };
@@ -42,7 +57,25 @@ export async function openStore(store: Config["store"], directory: string, lent:
     return { blobs: new DirectoryBlobStore(root, randomBytes), guard: { ...guard, isThere: () => isStoreThere(root) } };
   }
   const { S3BlobStore } = await import("../store/s3/s3-store.ts");
-  return { blobs: new S3BlobStore(store, clock, randomBytes), guard: { ...guard, isThere: () => Promise.resolve(true) } };
+  const open = lent.debug === undefined ? undefined : await watchedS3(store, lent.debug, clock);
+  return {
+    blobs: new S3BlobStore(store, clock, randomBytes, open?.pace, open?.client),
+    guard: { ...guard, isThere: () => Promise.resolve(true) },
+  };
+}
+
+/** What S3BlobStore else makes by itself, telling of its requests and retries. */
+async function watchedS3(store: S3Settings, debug: DebugLog, clock: Clock): Promise<{ pace: S3Pace; client: ReturnType<typeof openS3> }> {
+  const { DEFAULT_PACE } = await import("../store/s3/settings.ts");
+  const pace = { ...DEFAULT_PACE, onRetry: (text: string) => debug.tell("retry", text) };
+  return { pace, client: await watchedClient(store, debug, clock, pace) };
+}
+
+export async function watchedClient(store: S3Settings, debug: DebugLog, clock: Clock, pace: S3Pace): Promise<ReturnType<typeof openS3>> {
+  const [{ openClient }, { watchAws }] = await Promise.all([import("../store/s3/client.ts"), import("./debug/aws.ts")]);
+  const client = openClient(store, pace);
+  watchAws(debug, clock)(client);
+  return client;
 }
 
 /** The store of the configuration. With `maker`, the keys that mark a new one, it may be made. */
@@ -56,10 +89,22 @@ export async function openGuarded(
   return new GuardedStore(blobs, guard, maker);
 }
 
-export async function openKeys(keys: Config["keys"], directory: string): Promise<KeyRing> {
+export async function openKeys(keys: Config["keys"], directory: string, told: Told): Promise<KeyRing> {
+  const ring = await openUntoldKeys(keys, directory, told);
+  if (told.debug === undefined) return ring;
+  const { tellKeys } = await import("./debug/keys.ts");
+  return tellKeys(ring, told.debug, told.clock);
+}
+
+/** Undefined where nobody asked: the adapter then opens its clients itself. */
+export async function watchedKms({ debug, clock }: Told): Promise<typeof openKms | undefined> {
+  return debug === undefined ? undefined : (await import("./debug/aws.ts")).watchedKms(debug, clock);
+}
+
+async function openUntoldKeys(keys: Config["keys"], directory: string, told: Told): Promise<KeyRing> {
   if (keys.kind === "local") return new LocalKeyRing(resolve(directory, keys.path));
   const { KmsKeyRing } = await import("../keys/kms/kms-key-ring.ts");
-  return new KmsKeyRing(keys);
+  return new KmsKeyRing(keys, await watchedKms(told));
 }
 
 /** The store, and its replicas in the order of the configuration; or the replica `from` in its place, and the store as `primary` among the others. */
@@ -83,20 +128,30 @@ export async function openStores(
 export async function openReplicaKeys(
   { replicas }: Config,
   from: string | undefined,
+  told: Told,
 ): Promise<{ readonly replicaKeys: readonly ReplicaKey[]; readonly firstKey?: ReplicaKey }> {
   const replicaKeys: ReplicaKey[] = [];
   let firstKey: ReplicaKey | undefined;
   for (const { name, wrap } of replicas) {
     if (wrap === undefined) continue;
-    const key = await openReplicaKey(name, wrap);
+    const key = await openReplicaKey(name, wrap, told);
     replicaKeys.push(key);
     if (name === from) firstKey = key;
   }
   return { replicaKeys, ...(firstKey === undefined ? {} : { firstKey }) };
 }
 
-async function openReplicaKey(name: string, wrap: NonNullable<Config["replicas"][number]["wrap"]>): Promise<ReplicaKey> {
+type WrapSettings = NonNullable<Config["replicas"][number]["wrap"]>;
+
+async function openReplicaKey(name: string, wrap: WrapSettings, told: Told): Promise<ReplicaKey> {
+  const key = await openUntoldReplicaKey(name, wrap, told);
+  if (told.debug === undefined) return key;
+  const { tellReplicaKey } = await import("./debug/keys.ts");
+  return tellReplicaKey(key, told.debug, told.clock);
+}
+
+async function openUntoldReplicaKey(name: string, wrap: WrapSettings, told: Told): Promise<ReplicaKey> {
   if (wrap.kind === "local") return new LocalWrappingKey(wrap.recipient);
   const { KmsWrappingKey } = await import("../keys/kms/kms-wrapping-key.ts");
-  return new KmsWrappingKey(wrap, `replicas.${name}.wrap`);
+  return new KmsWrappingKey(wrap, `replicas.${name}.wrap`, await watchedKms(told));
 }

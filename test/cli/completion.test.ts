@@ -65,9 +65,11 @@ describe("Tab completes", () => {
   });
 
   test("flags of the command and of every command", async () => {
-    expect(await tab("verify --")).toEqual(words("--deep", "--missing", "--within", "--from", "--help", "--config", "--json", "--quiet"));
+    expect(await tab("verify --")).toEqual(
+      words("--deep", "--missing", "--within", "--from", "--help", "--config", "--json", "--verbose", "--quiet"),
+    );
     expect(await tab("verify prod/latest --d")).toEqual(words("--deep"));
-    expect(await tab("--v")).toEqual(words("--version"));
+    expect(await tab("--v")).toEqual(words("--version", "--verbose"));
   });
 
   test("clusters of the configuration, also of one that is named", async () => {

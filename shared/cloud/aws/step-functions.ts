@@ -6,6 +6,7 @@ import {
   StartExecutionCommand,
 } from "@aws-sdk/client-sfn";
 import { faultOf, hintFor } from "../../aws-fault.ts";
+import type { Watch } from "../../debug-log.ts";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
 import type { BackupEvent } from "../../contract/events.ts";
 import type { EnteredState, Executions, ExecutionState } from "../executions.ts";
@@ -15,11 +16,12 @@ export class StepFunctions implements Executions {
   readonly #client: SFNClient;
   readonly #place: string;
 
-  constructor(region: string | undefined) {
+  constructor(region: string | undefined, watch?: Watch) {
     this.#client = new SFNClient({
       ...(region === undefined ? {} : { region }),
       requestHandler: { connectionTimeout: 5_000, requestTimeout: 15_000 },
     });
+    watch?.(this.#client);
     this.#place = region === undefined ? "Step Functions" : `Step Functions in ${region}`;
   }
 

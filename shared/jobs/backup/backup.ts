@@ -19,6 +19,7 @@ import type { Progress } from "../../progress.ts";
 import { throwIfAborted } from "../../store/body-reader.ts";
 import type { SnapshotName, SnapshotStore } from "../../store/snapshot-store.ts";
 import type { AgreementPolicy } from "./ask-agreement.ts";
+import { tellDecision, tellPlan, tellProof } from "./explain.ts";
 import { planBackup } from "./plan.ts";
 import type { BackupPlan } from "./plan.ts";
 import { freeId, requireSlotInTime, takeSlot, warnIfBehind } from "./slot.ts";
@@ -127,6 +128,10 @@ async function backupLocked(ports: BackupPorts, request: BackupRequest, begun: B
     if (!found.taken) await warnIfBehind(ports, cluster, startedAt);
     return found;
   });
+  ports.progress.debug?.tell(
+    "decision",
+    `slot: ${cluster}/${place.id}, ${place.taken ? "which was backed up before" : request.slot === undefined ? "by hand, the present second" : "which is free"}`,
+  );
   if (place.taken) {
     const found = await readManifest(ports, cluster, place.id);
     await custodian.skip([subjectOf(found)], "the slot was backed up before");
@@ -135,11 +140,13 @@ async function backupLocked(ports: BackupPorts, request: BackupRequest, begun: B
 
   const survey = await phases.run("preflight", () => surveyCluster(ports.etcd, ports.clock, request.policy, signal));
   const plan = planBackup(cluster, survey);
+  tellPlan(ports.progress.debug, plan, survey);
   for (const finding of survey.findings.filter(({ severity }) => severity !== "info"))
     ports.progress.note("warn", `${finding.subject}: ${finding.message}; ${finding.fix}`);
   const history = await phases.run("lineage", () => readHistory(ports, cluster, startedAt, signal));
   for (const { message } of openFaults(history.lineages)) ports.progress.note("warn", message);
   const expected = decideLineage(history, plan);
+  tellDecision(ports.progress.debug, expected);
   tellLineage(ports.progress, cluster, expected);
 
   const run: Run = { ports, request, ...begun, survey, plan, history, expected };
@@ -240,6 +247,7 @@ async function commit(run: Run, name: SnapshotName, taken: Taken): Promise<Commi
     if (lineage.opens !== undefined && opened.length === 0)
       opened.push(await openLineage(ports, custodian, name.cluster, lineage.opens, signal));
   });
+  tellProof(ports.progress.debug, taken.proof);
   const number = opened[0]?.number ?? lineage.number;
   const createdAt = ports.clock.now();
   return commitManifest(ports, custodian, {
@@ -280,6 +288,7 @@ function seenBy({ history: { last } }: Run, cluster: string): Pick<CustodyRecord
 function settleLineage({ ports, plan, history, expected }: Run, cluster: string, { streamed, quarantine }: Taken): LineageDecision {
   if (quarantine !== undefined || streamed.scan.tree !== "whole") return expected;
   const settled = decideLineage(history, { ...plan, liveKeys: streamed.scan.keys.live });
+  tellDecision(ports.progress.debug, settled);
   if (settled.number !== expected.number) tellLineage(ports.progress, cluster, settled);
   return settled;
 }

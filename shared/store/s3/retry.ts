@@ -1,4 +1,5 @@
 import { pause, type Clock, type RandomBytes } from "../../clock.ts";
+import { messageOf } from "../../errors.ts";
 import { interrupted, throwIfAborted } from "../body-reader.ts";
 import { isTransient, s3Error } from "./errors.ts";
 import type { S3Pace } from "./settings.ts";
@@ -35,15 +36,17 @@ export class Retry {
   async call<T>(doing: string, work: (signal: AbortSignal | undefined) => Promise<T>, options: CallOptions = {}): Promise<T> {
     const { signal, attempts = this.#pace.attempts, except = () => false } = options;
     for (let attempt = 1; ; attempt += 1) {
+      let reason: unknown;
       throwIfAborted(`${doing} in ${this.location}`, signal);
       try {
         return await work(signal);
       } catch (error) {
         if (signal?.aborted === true) throw interrupted(`${doing} in ${this.location}`, signal);
         if (except(error)) throw error;
+        reason = error;
         if (attempt >= attempts || !isTransient(error)) throw this.failure(error, doing);
       }
-      await this.pause(attempt, signal);
+      await this.pause(attempt, signal, `${doing} in ${this.location}`, reason);
     }
   }
 
@@ -53,9 +56,13 @@ export class Retry {
   }
 
   /** Waits before try `attempt` + 1; a signal ends it. */
-  async pause(attempt: number, signal: AbortSignal | undefined): Promise<void> {
+  async pause(attempt: number, signal: AbortSignal | undefined, doing = this.location, reason?: unknown): Promise<void> {
     const ms = Math.min(this.#pace.pauseMs * 2 ** (attempt - 1), LONGEST_PAUSE_MS);
     // Between half and the whole of it.
-    await pause(this.#clock, ms * (0.5 + (this.#random(1)[0] ?? 0) / 512), signal);
+    const waitMs = ms * (0.5 + (this.#random(1)[0] ?? 0) / 512);
+    this.#pace.onRetry?.(
+      `${doing}: try ${attempt + 1} in ${Math.round(waitMs)} ms${reason === undefined ? "" : `, because of ${messageOf(reason)}`}`,
+    );
+    await pause(this.#clock, waitMs, signal);
   }
 }

@@ -21,7 +21,7 @@ import { readBucket } from "./read-bucket.ts";
 import { DEFAULT_PACE, type S3Pace, type S3Settings } from "./settings.ts";
 
 /** A person waits: what does not answer now is told. */
-const PACE: S3Pace = { ...DEFAULT_PACE, idleMs: 10_000, attempts: 2 };
+export const PACE: S3Pace = { ...DEFAULT_PACE, idleMs: 10_000, attempts: 2 };
 
 /** No object has this name: questions about it say what is allowed and touch nothing. */
 const NOBODY = "lifeboat-doctor";

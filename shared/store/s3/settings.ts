@@ -30,6 +30,8 @@ export interface S3Pace {
   /** Size of the first parts of an upload, and how many of them are on their way at once: see part-plan.ts. */
   readonly partBytes: number;
   readonly inFlight: number;
+  /** Told of each pause before a further try, and why. */
+  readonly onRetry?: (text: string) => void;
 }
 
 export const DEFAULT_PACE: S3Pace = {
