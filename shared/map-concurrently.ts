@@ -1,5 +1,5 @@
-/** 16 documents are read at a time: enough to hide the latency of an object store, and far from what one process may have open. */
-export const PARALLEL_READS = 16;
+/** 32 documents are read at a time: enough to hide the latency of an object store, and fewer than the 50 connections that the AWS SDK opens. */
+export const PARALLEL_READS = 32;
 
 /**
  * `work` on each item of `source`, up to `limit` at once, with the outcomes in the order of the items. Back-pressure: no more than

@@ -50,22 +50,29 @@ export interface VersityGatewayOptions {
   readonly tls?: boolean;
   /** What it makes ETags of: an MD5 of its own of all bytes, as by default, or the checksum that the client sent. */
   readonly etags?: "md5" | "checksum";
+  /** As AWS does it: a connection serves many requests. By default it closes each after one. */
+  readonly keepAlive?: boolean;
 }
 
-export async function startVersityGateway({ tls = false, etags = "md5" }: VersityGatewayOptions = {}): Promise<VersityGateway> {
+export async function startVersityGateway({ tls = false, etags = "md5", keepAlive = false }: VersityGatewayOptions = {}): Promise<VersityGateway> {
   await access(PROGRAM).catch(() => {
     throw new Error("versitygw is not here: run npm run setup");
   });
   const folder = await temporaryFolder();
   try {
-    return await start(folder, tls ? await serverTls(folder.path, "versitygw") : undefined, etags);
+    return await start(folder, tls ? await serverTls(folder.path, "versitygw") : undefined, etags, keepAlive);
   } catch (error) {
     await folder.remove();
     throw error;
   }
 }
 
-async function start(folder: TemporaryFolder, tls: ServerTls | undefined, etags: VersityGatewayOptions["etags"]): Promise<VersityGateway> {
+async function start(
+  folder: TemporaryFolder,
+  tls: ServerTls | undefined,
+  etags: VersityGatewayOptions["etags"],
+  keepAlive: boolean,
+): Promise<VersityGateway> {
   const port = await freePort();
   const dataFolder = join(folder.path, "data");
   const versions = join(folder.path, "versions");
@@ -76,6 +83,7 @@ async function start(folder: TemporaryFolder, tls: ServerTls | undefined, etags:
     args: [
       `--port=127.0.0.1:${port}`,
       `--region=${REGION}`,
+      ...(keepAlive ? ["--keep-alive"] : []),
       ...(tls === undefined ? [] : ["--cert", tls.cert, "--key", tls.key]),
       "posix",
       `--versioning-dir=${versions}`,

@@ -15,6 +15,8 @@ export function openClient(settings: S3Settings, pace: S3Pace, credentials?: Aws
     ...(settings.profile === undefined ? {} : { profile: settings.profile, logger: SILENT }),
     ...(credentials === undefined ? {} : { credentials }),
     forcePathStyle: settings.pathStyle,
+    // Nothing is added to the stack after the first call: to put it together again for each one takes longer than all that it does.
+    cacheMiddleware: true,
     // retry.ts tries again: by the injected clock, and so that a signal ends it.
     maxAttempts: 1,
     // Ours are computed natively, and reads are held against the manifest's SHA-256.
@@ -28,6 +30,8 @@ export function openClient(settings: S3Settings, pace: S3Pace, credentials?: Aws
       socketTimeout: pace.idleMs,
     },
   });
+  // It goes through every input and output for a log that nobody reads.
+  client.middlewareStack.remove("loggerMiddleware");
   client.middlewareStack.add(
     (next) => (args) => {
       const { request } = args;
