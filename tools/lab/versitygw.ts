@@ -54,7 +54,11 @@ export interface VersityGatewayOptions {
   readonly keepAlive?: boolean;
 }
 
-export async function startVersityGateway({ tls = false, etags = "md5", keepAlive = false }: VersityGatewayOptions = {}): Promise<VersityGateway> {
+export async function startVersityGateway({
+  tls = false,
+  etags = "md5",
+  keepAlive = false,
+}: VersityGatewayOptions = {}): Promise<VersityGateway> {
   await access(PROGRAM).catch(() => {
     throw new Error("versitygw is not here: run npm run setup");
   });

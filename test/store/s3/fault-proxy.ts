@@ -146,5 +146,6 @@ function operationOf({ method, url }: IncomingMessage): string {
   if (method === "PUT") return has("partNumber") ? "UploadPart" : "PutObject";
   if (method === "DELETE") return has("uploadId") ? "AbortMultipartUpload" : "DeleteObject";
   if (method === "HEAD") return "HeadObject";
+  if (has("versions")) return "ListObjectVersions";
   return has("list-type") ? "ListObjectsV2" : has("uploads") ? "ListMultipartUploads" : has("uploadId") ? "ListParts" : "GetObject";
 }

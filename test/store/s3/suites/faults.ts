@@ -82,6 +82,7 @@ const CALLS: Readonly<Record<string, number>> = {
   HeadObject: 3,
   GetObject: 2,
   ListObjectsV2: 2,
+  ListObjectVersions: 1,
   DeleteObject: 1,
 };
 
