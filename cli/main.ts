@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 import { randomBytes } from "node:crypto";
+import { extname } from "node:path";
+import { keepCompiledCode } from "./compile-cache.ts";
 import { Interruption } from "./interruption.ts";
 import { refusalOf } from "./node-version.ts";
 import { runtimeFolderIn, stateFolderIn } from "./own-folders.ts";
@@ -38,6 +40,9 @@ const cwd =
   env["npm_lifecycle_event"] === "lifeboat" && env["npm_package_name"] === "etcd-lifeboat"
     ? (env["INIT_CWD"] ?? process.cwd())
     : process.cwd();
+
+// Not of a checkout's sources, which change.
+if (extname(import.meta.url) === ".js") keepCompiledCode(env);
 
 // Loaded only now: it takes a second or two on a busy machine, in which a signal would otherwise end the process without a word.
 const [{ runProgram }, { systemClock }] = await Promise.all([import("./program.ts"), import("../shared/system-clock.ts")]);

@@ -17,6 +17,19 @@ export function stateFolderIn(environment: Environment): string | undefined {
   return isAbsolute(home) ? join(home, ".local", "state", "etcd-lifeboat") : undefined;
 }
 
+/**
+ * Where compiled code may be kept (see compile-cache.ts): in the unit's own folder under systemd (CacheDirectory=), else in the user's cache folder. `base` is somebody else's to make,
+ * what is `below` it is ours. Undefined where the user has no home.
+ */
+export function cacheFolderIn(environment: Environment): { readonly base: string; readonly below: readonly string[] } | undefined {
+  const [unit = ""] = (environment["CACHE_DIRECTORY"] ?? "").split(":");
+  if (isAbsolute(unit)) return { base: unit, below: ["compiled"] };
+  const cache = environment["XDG_CACHE_HOME"] ?? "";
+  if (isAbsolute(cache)) return { base: cache, below: ["etcd-lifeboat"] };
+  const home = environment["HOME"] ?? homeOf();
+  return isAbsolute(home) ? { base: home, below: [".cache", "etcd-lifeboat"] } : undefined;
+}
+
 function homeOf(): string {
   try {
     return homedir();

@@ -1,14 +1,15 @@
-import { chmod, mkdtemp, mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import packageJson from "../../package.json" with { type: "json" };
 import { BUNDLES } from "../../shared/contract/service.ts";
 import { runProgram } from "../lab/run-program.ts";
+import { bundleCommand } from "./command.ts";
 import { bundleFunctions } from "./functions.ts";
 
 /**
- * `npm run build`: cli/ and shared/ as plain JavaScript with types and the bundles of the functions, in dist/. Built aside and put into place whole, so that a build that fails
- * leaves the former one and none leaves files of what is no longer there.
+ * `npm run build`: the command as one bundle, infra/ and what it takes of shared/ as plain JavaScript with types, and the bundles of the functions, in dist/. Built
+ * aside and put into place whole, so that a build that fails leaves the former one and none leaves files of what is no longer there.
  */
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -20,7 +21,7 @@ try {
   const dist = join(aside, "new");
   const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
   await runProgram(process.execPath, [tsc, "-p", join(ROOT, "tsconfig.build.json"), "--outDir", dist], { env: process.env, cwd: ROOT });
-  await chmod(join(dist, "cli/main.js"), 0o755);
+  await bundleCommand(ROOT, join(dist, "cli"));
   await bundleFunctions(join(dist, BUNDLES));
   // The compiler copies the whole manifest for shared/version.ts. Here it says no more than that reads, and that these are modules.
   const { name, version, type } = packageJson;
