@@ -1,4 +1,4 @@
-import { chmod, chown, copyFile, cp, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { access, chmod, chown, copyFile, cp, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { createHash } from "node:crypto";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -105,22 +105,26 @@ async function npx(node: string, cwd: string, args: readonly string[]): Promise<
 describe("the package", () => {
   test("holds what a user needs and nothing else", async () => {
     const files = await filesIn(tarballs.main);
-    const sources = await Promise.all(
-      ["cli", "infra", "shared"].map(async (name) =>
-        (await readdir(join(ROOT, name), { recursive: true })).map((path) => join(name, path)),
-      ),
-    );
-    const built = sources
-      .flat()
-      .filter((path) => path.endsWith(".ts"))
-      .flatMap((path) => [".js", ".d.ts"].map((suffix) => join("dist", path.replace(/\.ts$/, suffix))));
     const docs = (await readdir(join(ROOT, "docs"))).filter((name) => name.endsWith(".md")).map((name) => join("docs", name));
     expect(docs).toEqual(expect.arrayContaining(["docs/cli.md", "docs/format.md", "docs/runbook.md"]));
     const rest = ["CHANGELOG.md", "LICENSE", "README.md", "dist/package.json", "package.json"];
     const bundles = files.filter((path) => path.startsWith(`dist/${BUNDLES}/`));
     for (const name of ["backup", "verify", "task"])
-      for (const path of ["index.mjs", "etcd3-proto/rpc.proto", ...NATIVE]) expect(bundles).toContain(`dist/${BUNDLES}/${name}/${path}`);
-    expect(files.filter((path) => !bundles.includes(path))).toEqual([...built, ...docs, ...rest].toSorted());
+      for (const path of ["index.mjs", "THIRD-PARTY-LICENSES.txt", ...NATIVE]) expect(bundles).toContain(`dist/${BUNDLES}/${name}/${path}`);
+    // The command is main.js with its parts, the thread of `lifeboat status`, and the licences of what is in them.
+    const command = files.filter((path) => path.startsWith("dist/cli/"));
+    expect(command).toEqual(
+      expect.arrayContaining(["main.js", "digest-worker.js", "THIRD-PARTY-LICENSES.txt"].map((name) => `dist/cli/${name}`)),
+    );
+    expect(command.filter((path) => !/^dist\/cli\/(?:[\w-]+\.js|THIRD-PARTY-LICENSES\.txt)$/.test(path))).toEqual([]);
+    // The constructs are modules with types, and so is what they take of shared/; each is of a source that is there.
+    const modules = files.filter((path) => /^dist\/(?:infra|shared)\//.test(path));
+    const infra = (await readdir(join(ROOT, "infra"), { recursive: true })).filter((path) => path.endsWith(".ts"));
+    for (const path of infra)
+      for (const suffix of [".js", ".d.ts"]) expect(modules).toContain(join("dist/infra", path.replace(/\.ts$/, suffix)));
+    for (const path of modules) await access(join(ROOT, path.replace(/^dist\//, "").replace(/(?:\.d\.ts|\.js)$/, ".ts")));
+    const known = new Set([...bundles, ...command, ...modules]);
+    expect(files.filter((path) => !known.has(path))).toEqual([...docs, ...rest].toSorted());
   });
 
   test("is what npm pack packs in a checkout", async () => {

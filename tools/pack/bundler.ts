@@ -21,7 +21,7 @@ const zodNamespace: Plugin = {
 
 /**
  * etcd3 parses its .proto files each time it is loaded, and makes code for every message in them: 0.1 s of CPU. In a bundle it is given tables that were
- * made of the same files (docs/decisions/0016).
+ * made of the same files (docs/decisions/0018).
  */
 function preparedEtcd3(root: string): Plugin {
   return {
@@ -32,9 +32,13 @@ function preparedEtcd3(root: string): Plugin {
         const codec = JSON.stringify(join(root, "tools/pack/etcd3/codec.ts"));
         const text = await readFile(path, "utf8");
         const contents = text
-          .replace('const proto_loader_1 = require("@grpc/proto-loader");\n', `const { packageDefinition: prepared } = require(${codec});\n`)
+          .replace(
+            'const proto_loader_1 = require("@grpc/proto-loader");\n',
+            `const { packageDefinition: prepared } = require(${codec});\n`,
+          )
           .replace(/\(0, proto_loader_1\.loadSync\)\(`\$\{__dirname\}\/\.\.\/proto\/rpc\.proto`, \{[^}]*\}\)/, `prepared(${tables})`);
-        if (contents.includes("proto_loader") || !contents.includes("prepared({")) throw new Error("etcd3 no longer reads its .proto files as it did: look at connection-pool.js");
+        if (contents.includes("proto_loader") || !contents.includes("prepared({"))
+          throw new Error("etcd3 no longer reads its .proto files as it did: look at connection-pool.js");
         return { contents, loader: "js" };
       });
     },

@@ -19,7 +19,9 @@ const lazyParts: Plugin = {
       const text = await readFile(path, "utf8");
       const contents = text
         .replace(/^import \{ z \} from "zod";$/m, 'import * as z from "zod";')
-        .replace(/(?<!typeof )\bimport\(("\.[^"]*")\)/g, (whole, name: string) => (APART.test(name) ? whole : `Promise.resolve(require(${name}))`));
+        .replace(/(?<!typeof )\bimport\(("\.[^"]*")\)/g, (whole, name: string) =>
+          APART.test(name) ? whole : `Promise.resolve(require(${name}))`,
+        );
       return { contents, loader: "ts" };
     });
   },

@@ -1,7 +1,7 @@
 /**
  * The protobuf messages of etcd's calls, written and read by tables that tools/pack/etcd3/tables.ts makes of etcd3's own .proto files when a bundle is made. What
  * comes out is what etcd3 gets of @grpc/proto-loader with its options (names as they are, 64-bit numbers and enums as strings, absent fields at their defaults),
- * which test/pack/etcd3.test.ts compares. Wire format: https://protobuf.dev/programming-guides/encoding/.
+ * which test/tools/etcd3-codec.test.ts compares. Wire format: https://protobuf.dev/programming-guides/encoding/.
  */
 
 export type Scalar = "bool" | "bytes" | "int64" | "string" | "uint32" | "uint64";

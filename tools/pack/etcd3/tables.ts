@@ -1,5 +1,5 @@
 import protobuf from "protobufjs";
-import type { Field, Tables } from "./codec.ts";
+import type { Field, Method, Tables } from "./codec.ts";
 
 /** The services of etcd3 that shared/etcd/grpc calls. */
 const SERVICES = ["Auth", "Cluster", "Maintenance"] as const;
@@ -21,13 +21,16 @@ export async function etcd3Tables(rpcProto: string): Promise<Tables> {
   };
   const services = SERVICES.map((service) => {
     const full = `etcdserverpb.${service}`;
-    const unary = root.lookupService(full).methodsArray.filter(({ requestStream, responseStream }) => requestStream !== true && responseStream !== true);
-    const methods = unary.map((method) => {
-      const { name, resolvedRequestType, resolvedResponseType } = method.resolve();
+    const unary = root
+      .lookupService(full)
+      .methodsArray.filter(({ requestStream, responseStream }) => requestStream !== true && responseStream !== true);
+    const methods = unary.map((method): [string, Method] => {
+      method.resolve();
+      const { name, resolvedRequestType, resolvedResponseType } = method;
       if (resolvedRequestType === null || resolvedResponseType === null) throw new Error(`${full}/${name} has no messages`);
       return [name, { request: add(resolvedRequestType), response: add(resolvedResponseType) }];
     });
-    return [full, Object.fromEntries(methods)];
+    return [full, Object.fromEntries(methods)] as const;
   });
   return { messages, services: Object.fromEntries(services) };
 }
@@ -37,7 +40,8 @@ function fieldOf(field: protobuf.Field, add: (type: protobuf.Type) => string): F
   if (field.map || field.partOf !== null) throw new Error(`${field.fullName} is a map or one of several, which the codec does not know`);
   const common = { number: id, name, repeated };
   if (resolvedType instanceof protobuf.Type) return { ...common, type: { message: add(resolvedType) } };
-  if (repeated && field.type !== "string" && field.type !== "bytes") throw new Error(`${field.fullName} is packed, which the codec does not know`);
+  if (repeated && field.type !== "string" && field.type !== "bytes")
+    throw new Error(`${field.fullName} is packed, which the codec does not know`);
   if (resolvedType instanceof protobuf.Enum) return { ...common, type: "enum", values: resolvedType.valuesById };
   const type = SCALARS.find((known) => known === field.type);
   if (type === undefined) throw new Error(`${field.fullName} is ${field.type}, which the codec does not know`);
