@@ -11,7 +11,7 @@ export async function findPrograms(loaded: LoadedConfig | undefined, { clock, en
   const dir = loaded?.config.tools.dir;
   const toolsDir = loaded === undefined || dir === undefined ? undefined : resolve(loaded.directory, dir);
   if (toolsDir !== undefined) await requireToolsFolder(toolsDir, `tools.dir in ${loaded?.file}`);
-  // From dist/ this leads to a folder that is never there.
+  // From the bundle in dist/cli/ too; an installed package has no such folder.
   const checkoutFolder = fileURLToPath(new URL("../../tools/bin", import.meta.url));
   const programs = new InstalledPrograms({ toolsDir, packageFolder: programsPackage(), checkoutFolder, path: environment["PATH"] }, clock);
   return debug === undefined ? programs : (await import("./debug/programs.ts")).tellPrograms(programs, debug, clock);

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { packageDefinition } from "../../tools/pack/etcd3/codec.ts";
-import type { Field, Messages } from "../../tools/pack/etcd3/codec.ts";
+import type { Field, Messages, Scalar } from "../../tools/pack/etcd3/codec.ts";
 import { etcd3Tables } from "../../tools/pack/etcd3/tables.ts";
 
 /** The prepared tables beside what etcd3 loads without them: its own @grpc/proto-loader on its own files with its own options. */
@@ -20,9 +20,9 @@ interface Call {
 type Calls = Readonly<Record<string, Readonly<Record<string, Call>>>>;
 
 const etcd3 = createRequire(createRequire(import.meta.url).resolve("etcd3/package.json"));
-const { loadSync } = etcd3("@grpc/proto-loader") as { loadSync(file: string, options: object): Calls };
+const loader = etcd3("@grpc/proto-loader") as { loadSync(file: string, options: object): Calls };
 const PROTO = fileURLToPath(new URL("../../node_modules/etcd3/proto/rpc.proto", import.meta.url));
-const loaded = loadSync(PROTO, { keepCase: true, longs: String, enums: String, defaults: true, oneofs: true });
+const loaded = loader.loadSync(PROTO, { keepCase: true, longs: String, enums: String, defaults: true, oneofs: true });
 const tables = await etcd3Tables(PROTO);
 const prepared = packageDefinition(tables) as unknown as Calls;
 
@@ -36,22 +36,18 @@ function messageOf(messages: Messages, name: string, depth = 0): fc.Arbitrary<ob
 
 function valueOf(messages: Messages, { type, values = {} }: Field, depth: number): fc.Arbitrary<unknown> {
   if (typeof type === "object") return depth > 3 ? fc.constant({}) : messageOf(messages, type.message, depth + 1);
-  switch (type) {
-    case "string":
-      return fc.string({ unit: "grapheme" });
-    case "bytes":
-      return fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes));
-    case "bool":
-      return fc.boolean();
-    case "enum":
-      return fc.constantFrom(...Object.values(values));
-    case "uint32":
-      return fc.nat(0xffff_ffff);
-    case "int64":
-      return fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n).map(String);
-    case "uint64":
-      return fc.bigInt(0n, 2n ** 64n - 1n).map(String);
-  }
+  return type === "enum" ? fc.constantFrom(...Object.values(values)) : scalarOf(type);
+}
+
+function scalarOf(type: Scalar): fc.Arbitrary<unknown> {
+  return {
+    string: fc.string({ unit: "grapheme" }),
+    bytes: fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
+    bool: fc.boolean(),
+    uint32: fc.nat(0xffff_ffff),
+    int64: fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n).map(String),
+    uint64: fc.bigInt(0n, 2n ** 64n - 1n).map(String),
+  }[type];
 }
 
 const CALLS = Object.entries(tables.services).flatMap(([service, methods]) =>

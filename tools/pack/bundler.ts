@@ -45,6 +45,22 @@ function preparedEtcd3(root: string): Plugin {
   };
 }
 
+/**
+ * Native code is looked for at run time, by the architecture, and only where it is needed: an `import` of it at the top of the bundle would end every command on a
+ * machine that has none (`npm install --omit=optional`).
+ */
+const nativeCrc32: Plugin = {
+  name: "native-crc32",
+  setup(bundler) {
+    bundler.onResolve({ filter: /^@node-rs\/crc32$/ }, ({ path, kind }) =>
+      kind === "require-call" ? { path, external: true } : { path, namespace: "native" },
+    );
+    bundler.onLoad({ filter: /.*/, namespace: "native" }, ({ path }) => ({
+      contents: `module.exports = require(${JSON.stringify(path)});`,
+    }));
+  },
+};
+
 /** Options of esbuild for code that runs on Node, from the sources in the checkout `root`. What it makes can be read: names, lines and comments stay. */
 export function bundlerOptions(root: string, plugins: readonly Plugin[] = []): BuildOptions & { readonly metafile: true } {
   return {
@@ -58,9 +74,7 @@ export function bundlerOptions(root: string, plugins: readonly Plugin[] = []): B
     mainFields: ["module", "main"],
     legalComments: "none",
     banner: { js: BANNER },
-    // Its native code is looked for at run time, by the architecture.
-    external: ["@node-rs/crc32"],
-    plugins: [...plugins, zodNamespace, preparedEtcd3(root)],
+    plugins: [...plugins, nativeCrc32, zodNamespace, preparedEtcd3(root)],
     logLevel: "warning",
   };
 }
