@@ -56,7 +56,7 @@ const nativeCrc32: Plugin = {
       kind === "require-call" ? { path, external: true } : { path, namespace: "native" },
     );
     bundler.onLoad({ filter: /.*/, namespace: "native" }, ({ path }) => ({
-      contents: `module.exports = require(${JSON.stringify(path)});`,
+      contents: `let native;\nexports.crc32c = (bytes, before) => (native ??= require(${JSON.stringify(path)})).crc32c(bytes, before);\n`,
     }));
   },
 };
