@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { BuildOptions, Plugin } from "esbuild";
-import { etcd3Tables } from "./etcd3/tables.ts";
+import protobuf from "protobufjs";
 
 /** What the bundles of the command and of the functions have in common. */
 
@@ -9,36 +9,39 @@ import { etcd3Tables } from "./etcd3/tables.ts";
 const BANNER = `import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url); const __filename = import.meta.filename; const __dirname = import.meta.dirname;`;
 
 /** zod's `z` holds all that zod has, its words in fifty languages too; of a namespace the bundler takes what is used. */
-const zodNamespace: Plugin = {
-  name: "zod-namespace",
-  setup(bundler) {
-    bundler.onLoad({ filter: /[\\/](?:cli|shared|functions)[\\/].*\.ts$/ }, async ({ path }) => ({
-      contents: (await readFile(path, "utf8")).replace(/^import \{ z \} from "zod";$/m, 'import * as z from "zod";'),
-      loader: "ts",
-    }));
-  },
-};
+function withZodNamespace(text: string): string {
+  return text.replace(/^import \{ z \} from "zod";$/m, 'import * as z from "zod";');
+}
+
+/** Our own sources, each with what `rewrite` makes of it. */
+function ownSources(rewrite: (text: string) => string): Plugin {
+  return {
+    name: "own-sources",
+    setup(bundler) {
+      bundler.onLoad({ filter: /[\\/](?:cli|shared|functions)[\\/].*\.ts$/ }, async ({ path }) => ({
+        contents: rewrite(withZodNamespace(await readFile(path, "utf8"))),
+        loader: "ts",
+      }));
+    },
+  };
+}
 
 /**
- * etcd3 parses its .proto files each time it is loaded, and makes code for every message in them: 0.1 s of CPU. In a bundle it is given tables that were
- * made of the same files (docs/decisions/0018).
+ * etcd3 parses its .proto files each time it is loaded. In a bundle it is given what protobufjs makes of the same files, as JSON, which proto-loader takes
+ * as well (docs/decisions/0018).
  */
 function preparedEtcd3(root: string): Plugin {
   return {
     name: "prepared-etcd3",
     setup(bundler) {
       bundler.onLoad({ filter: /etcd3[\\/]lib[\\/]connection-pool\.js$/ }, async ({ path }) => {
-        const tables = JSON.stringify(await etcd3Tables(join(root, "node_modules/etcd3/proto/rpc.proto")));
-        const codec = JSON.stringify(join(root, "tools/pack/etcd3/codec.ts"));
+        const parsed = await new protobuf.Root().load(join(root, "node_modules/etcd3/proto/rpc.proto"), { keepCase: true });
         const text = await readFile(path, "utf8");
-        const contents = text
-          .replace(
-            'const proto_loader_1 = require("@grpc/proto-loader");\n',
-            `const { packageDefinition: prepared } = require(${codec});\n`,
-          )
-          .replace(/\(0, proto_loader_1\.loadSync\)\(`\$\{__dirname\}\/\.\.\/proto\/rpc\.proto`, \{[^}]*\}\)/, `prepared(${tables})`);
-        if (contents.includes("proto_loader") || !contents.includes("prepared({"))
-          throw new Error("etcd3 no longer reads its .proto files as it did: look at connection-pool.js");
+        const contents = text.replace(
+          "loadSync)(`${__dirname}/../proto/rpc.proto`,",
+          () => `fromJSON)(${JSON.stringify(parsed.toJSON())},`,
+        );
+        if (contents === text) throw new Error("etcd3 no longer reads its .proto files as it did: look at connection-pool.js");
         return { contents, loader: "js" };
       });
     },
@@ -61,8 +64,11 @@ const nativeCrc32: Plugin = {
   },
 };
 
-/** Options of esbuild for code that runs on Node, from the sources in the checkout `root`. What it makes can be read: names, lines and comments stay. */
-export function bundlerOptions(root: string, plugins: readonly Plugin[] = []): BuildOptions & { readonly metafile: true } {
+/** Options of esbuild for code that runs on Node, from the sources in the checkout `root`. What it makes can be read: names and lines stay. `rewrite` is applied to each source of ours. */
+export function bundlerOptions(
+  root: string,
+  rewrite: (text: string) => string = (text) => text,
+): BuildOptions & { readonly metafile: true } {
   return {
     absWorkingDir: root,
     metafile: true,
@@ -74,7 +80,7 @@ export function bundlerOptions(root: string, plugins: readonly Plugin[] = []): B
     mainFields: ["module", "main"],
     legalComments: "none",
     banner: { js: BANNER },
-    plugins: [...plugins, nativeCrc32, zodNamespace, preparedEtcd3(root)],
+    plugins: [nativeCrc32, ownSources(rewrite), preparedEtcd3(root)],
     logLevel: "warning",
   };
 }

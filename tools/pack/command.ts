@@ -1,7 +1,6 @@
-import { chmod, readFile, writeFile } from "node:fs/promises";
+import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
-import type { Plugin } from "esbuild";
 import { bundledLicences } from "./bundled-licences.ts";
 import { bundlerOptions } from "./bundler.ts";
 
@@ -12,25 +11,16 @@ const APART = /\/(?:program\.ts|system-clock\.ts|s3\/|kms\/|aws\/|grpc\/)/;
  * Every other `import()` of ours becomes a part of the same file that runs when it is asked for: to find, read and link a hundred files takes longer than to run what is in
  * them. `require` of an ES module is what esbuild has for that; nothing of it is left at run time.
  */
-const lazyParts: Plugin = {
-  name: "lazy-parts",
-  setup(bundler) {
-    bundler.onLoad({ filter: /[\\/](?:cli|shared)[\\/].*\.ts$/ }, async ({ path }) => {
-      const text = await readFile(path, "utf8");
-      const contents = text
-        .replace(/^import \{ z \} from "zod";$/m, 'import * as z from "zod";')
-        .replace(/(?<!typeof )\bimport\(("\.[^"]*")\)/g, (whole, name: string) =>
-          APART.test(name) ? whole : `Promise.resolve(require(${name}))`,
-        );
-      return { contents, loader: "ts" };
-    });
-  },
-};
+function lazyParts(text: string): string {
+  return text.replace(/(?<!typeof )\bimport\(("\.[^"]*")\)/g, (whole, name: string) =>
+    APART.test(name) ? whole : `Promise.resolve(require(${name}))`,
+  );
+}
 
 /** Writes the command into `folder`: main.js and the files that it loads, with the licences of what is in them. */
 export async function bundleCommand(root: string, folder: string): Promise<void> {
   const { metafile } = await build({
-    ...bundlerOptions(root, [lazyParts]),
+    ...bundlerOptions(root, lazyParts),
     // The thread of `lifeboat status` looks for its file beside the one that starts it.
     entryPoints: { main: join(root, "cli/main.ts"), "digest-worker": join(root, "shared/input/file/digest-worker.ts") },
     outdir: folder,
