@@ -91,7 +91,7 @@ const MAKE_ONE = "make one with lifeboat init, or name one with --config FILE";
 
 function noConfiguration(checks: readonly string[]): LifeboatError {
   const flags = checks.map((name) => `--${name}`).join(" ");
-  return new LifeboatError("config/not-found", `there is no configuration lifeboat.yaml, and ${flags} cannot do without`, {
+  return new LifeboatError("config/not-found", `configuration lifeboat.yaml not found, and ${flags} cannot do without`, {
     hint: MAKE_ONE,
   });
 }

@@ -3,7 +3,7 @@ import { LifeboatError } from "../shared/errors.ts";
 /** The contract with scripts: docs/cli.md and `lifeboat --help` print this table. */
 export const EXIT_CODES = {
   0: "done",
-  1: "unexpected: a fault of lifeboat, or another process was in the way",
+  1: "unexpected: internal error (a bug), or another process was in the way",
   2: "usage or configuration is wrong, or names something that is not there",
   3: "etcd could not be reached, or refused",
   4: "verification failed: content is not what was signed",

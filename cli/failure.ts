@@ -21,7 +21,7 @@ export function tellFailure(console: Console, error: unknown, about = ""): Failu
   const reason: unknown = console.signal.aborted && isLifeboatError(error, "interrupted") ? console.signal.reason : error;
   const told = reason instanceof Error ? reason : new Error(messageOf(reason));
   const isOurs = told instanceof LifeboatError;
-  const hint = isOurs ? (told.hint ?? null) : "this is a fault of lifeboat: please report it";
+  const hint = isOurs ? (told.hint ?? null) : "this is a bug in lifeboat: run it again with --verbose, and report what it prints";
   tell(console, printable(`${about}${told.message}`));
   if (hint !== null) tell(console, `hint: ${printable(hint)}`);
   if (console.debug !== undefined) console.debug.tell("cause", causesOf(error));

@@ -22,7 +22,7 @@ export function failureOf(
     if (isLifeboatError(error, "interrupted") && isLifeboatError(stopped)) return told(FAILURES.deadline, stopped);
     return told(error.code, error);
   }
-  const failure = new FunctionFailure(FAILURES.unexpected, "a fault of lifeboat", "see the function's log, and report it");
+  const failure = new FunctionFailure(FAILURES.unexpected, "internal error (a bug)", "see the function's log, and report it");
   // The message of an error that nobody foresaw may hold anything: where it was thrown is enough to find it.
   const kind = error instanceof Error ? error.constructor.name : typeof error;
   return { failure, logged: { code: FAILURES.unexpected, kind, frames: error instanceof Error ? framesOf(error) : [] } };

@@ -34,7 +34,7 @@ export async function loadConfig(path: string, file: string = path): Promise<Loa
     const absent = error instanceof Error && "code" in error && error.code === "ENOENT";
     throw new LifeboatError(
       "config/not-found",
-      absent ? `there is no configuration ${file}` : `cannot read the configuration ${file}: ${messageOf(error)}`,
+      absent ? `configuration ${file} not found` : `cannot read the configuration ${file}: ${messageOf(error)}`,
       {
         hint: absent ? "make one with lifeboat init, or name one with --config FILE" : "check the path and its permissions",
         cause: error,

@@ -26,12 +26,12 @@ export interface EndpointStatus {
   readonly raftIndex: number;
   readonly raftAppliedIndex: number;
   readonly raftTerm: number;
-  /** Undefined where the member knows of no leader. */
+  /** Undefined where the member reports no leader. */
   readonly leaderId: string | undefined;
   readonly isLearner: boolean;
   /** Those of the whole cluster as this member knows them, also without a quorum. */
   readonly alarms: readonly Alarm[];
-  /** What else etcd finds wrong, in its own words; that it knows of no leader is said by `leaderId`. */
+  /** What else etcd finds wrong, in its own words; that it reports no leader is said by `leaderId`. */
   readonly errors: readonly string[];
   /** Of the status call on a connection that stands. */
   readonly latencyMs: number;

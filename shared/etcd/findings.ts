@@ -53,7 +53,12 @@ function endpointFindings(facts: EndpointFacts, now: Date): readonly Finding[] {
     }
     if (statusesAt(facts).every(({ leaderId }) => leaderId === undefined)) {
       found.push(
-        problem("no-leader", endpoint, "it knows of no leader", "bring its cluster back to a quorum: `etcdctl endpoint status --cluster`"),
+        problem(
+          "no-leader",
+          endpoint,
+          "the member reports no leader",
+          "bring its cluster back to a quorum: `etcdctl endpoint status --cluster`",
+        ),
       );
     }
     for (const words of new Set(statusesAt(facts).flatMap(({ errors }) => errors)))

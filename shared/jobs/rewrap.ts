@@ -41,7 +41,7 @@ export interface Rewrapped {
   /** The keys that it is wrapped under without this run. */
   readonly under: readonly string[];
   /**
-   * `already`: under every wrapping key of now; `would-rewrap`: in a dry run; `rewrapped`; `failed`: it could not be read or opened, and was passed over;
+   * `already`: under every current wrapping key; `would-rewrap`: in a dry run; `rewrapped`; `failed`: it could not be read or opened, and was passed over;
    * `not-sealed`: another store's, which wraps no keys.
    */
   readonly outcome: "already" | "would-rewrap" | "rewrapped" | "failed" | "not-sealed";
@@ -62,7 +62,7 @@ export interface RewrapResult {
 }
 
 /**
- * Wraps the key of every snapshot that is not known to be wrapped under the wrapping key of now, or of a replica, once more under it, in a signed document beside the manifest, which stays as it is. The data is neither read nor written. A
+ * Wraps the key of every snapshot that is not known to be wrapped under the current wrapping key, or of a replica, once more under it, in a signed document beside the manifest, which stays as it is. The data is neither read nor written. A
  * run that ended early is taken up where it stood: what is wrapped already is passed over. A snapshot that cannot be opened is told and passed over; a store or
  * a key service that fails ends the run with its error.
  */

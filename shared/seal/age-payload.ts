@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync } from "nod
 import type { KeyObject } from "node:crypto";
 import { LifeboatError } from "../errors.ts";
 import { inChunks } from "./age-chunks.ts";
-import { setFree } from "./set-free.ts";
+import { releaseBuffer } from "./release-buffer.ts";
 
 // The payload of an age v1 file: https://c2sp.org/age#payload. By node:crypto, which runs at ten times the speed of typage's own.
 
@@ -31,7 +31,7 @@ export async function* encryptPayload(key: Uint8Array, plaintext: AsyncIterable<
     const cipher = createCipheriv(CIPHER, secret, chunkNonce(index++, last), TAG);
     const sealed = cipher.update(bytes);
     piece.set(sealed, filled);
-    setFree(sealed);
+    releaseBuffer(sealed);
     cipher.final();
     piece.set(cipher.getAuthTag(), filled + bytes.length);
     filled += bytes.length + TAG_BYTES;

@@ -1,6 +1,6 @@
 import { finished } from "node:stream/promises";
 import { constants, createZstdCompress } from "node:zlib";
-import { setFree } from "./set-free.ts";
+import { releaseBuffer } from "./release-buffer.ts";
 
 /** What a block mostly becomes fits into one buffer. */
 const OUTPUT_CHUNK_BYTES = 1024 * 1024;
@@ -41,6 +41,6 @@ function joined(pieces: readonly Uint8Array[]): Uint8Array {
 
 function copied(pieces: readonly Uint8Array[]): Uint8Array {
   const whole = Buffer.concat(pieces);
-  for (const piece of pieces) setFree(piece);
+  for (const piece of pieces) releaseBuffer(piece);
   return whole;
 }

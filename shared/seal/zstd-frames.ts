@@ -3,7 +3,7 @@ import { zstdDecompress } from "node:zlib";
 import type { Block } from "../blocks.ts";
 import { LifeboatError } from "../errors.ts";
 import { mapConcurrently } from "../map-concurrently.ts";
-import { setFree } from "./set-free.ts";
+import { releaseBuffer } from "./release-buffer.ts";
 import { compressFrame } from "./zstd-compress.ts";
 import { MAX_CONTENT_BYTES, type ZstdFrame, ZstdFrameReader } from "./zstd-frame-reader.ts";
 
@@ -39,7 +39,7 @@ export async function* compressFrames(
   )) {
     any = true;
     yield frame;
-    setFree(frame);
+    releaseBuffer(frame);
   }
   if (!any) yield await frameOf(new Uint8Array(0), level);
 }

@@ -61,11 +61,11 @@ export interface SnapshotStore {
    */
   open(name: SnapshotName, stored: Stored, options: OpenOptions): AsyncIterable<Uint8Array>;
 
-  /** The wrapping keys of now: the store's own, then those of replicas. Throws where one cannot be known, or used. */
+  /** The current wrapping keys: the store's own, then those of replicas. Throws where one cannot be known, or used. */
   wrappingKeys(): Promise<readonly [own: string, ...replicas: string[]]>;
 
   /**
-   * The snapshot's key wrapped once more, under each of those wrapping keys of now that `under` does not name and by which no wrapping of its manifest opens: to be kept in a document beside the manifest. Opens it with the key ring,
+   * The snapshot's key wrapped once more, under each of those current wrapping keys that `under` does not name and by which no wrapping of its manifest opens: to be kept in a document beside the manifest. Opens it with the key ring,
    * as `open` does, and throws the same; the data is not read.
    */
   rewrap(name: SnapshotName, stored: Stored, under: readonly string[]): Promise<readonly WrappingRecord[]>;

@@ -65,7 +65,7 @@ describe("a configuration file", () => {
   test("that is not there is told as such", async () => {
     expect(await failureOf(loadConfig(join(folder, "lifeboat.yaml"), "lifeboat.yaml"))).toMatchObject({
       code: "config/not-found",
-      message: "there is no configuration lifeboat.yaml",
+      message: "configuration lifeboat.yaml not found",
       hint: saying("lifeboat init"),
     });
   });

@@ -84,7 +84,7 @@ describe("kill -9 in the middle of init leaves nothing that a command takes for 
       expect(await readdir(options.cwd)).not.toContain("lifeboat.yaml");
       const used = await lifeboatHere(["backup", "prod"], options);
       expect(used).toMatchObject({ code: 2, stdout: "" });
-      expect(used.stderr).toContain("there is no configuration lifeboat.yaml");
+      expect(used.stderr).toContain("configuration lifeboat.yaml not found");
 
       let again = await lifeboatHere(line, options);
       const aside: string[] = [];

@@ -252,7 +252,7 @@ describe("with a store beside it", () => {
     await mkdir(join(folder.path, "bare"), { recursive: true });
     const { code, stderr } = await lifeboatHere(["status", "prod/latest"], { cwd: join(folder.path, "bare") });
     expect(code).toBe(2);
-    expect(stderr).toMatch(/prod\/latest is no file here, and as a ref it needs a configuration: there is no configuration lifeboat\.yaml/);
+    expect(stderr).toMatch(/prod\/latest is no file here, and as a ref it needs a configuration: configuration lifeboat\.yaml not found/);
   });
 
   test("a stored snapshot that is not what was signed is exit code 4 before anything is told", async () => {

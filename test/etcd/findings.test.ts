@@ -118,7 +118,7 @@ test("without a quorum: who has no leader, how many are needed, and that there i
   const down = (number: 2 | 3): ReturnType<typeof endpointFacts> =>
     endpointFacts(number, { status: new LifeboatError("etcd/unreachable", "down") });
   const found = told({ endpoints: [endpointFacts(1, { status }), down(2), down(3)] });
-  expect(found).toContainEqual(["problem", "no-leader", "https://m1:2379", "it knows of no leader"]);
+  expect(found).toContainEqual(["problem", "no-leader", "https://m1:2379", "the member reports no leader"]);
   expect(found).toContainEqual(["problem", "no-quorum", "cluster", "0 of 3 voting members have a leader, and 2 are needed"]);
   expect(found.map(([, code]) => code)).toContain("no-member");
 });

@@ -19,7 +19,7 @@ test("an error of lifeboat goes by its code, with the hint on a second line, and
 
 test("of an error that nobody foresaw only its kind and its place are told", () => {
   const { failure, logged } = failureOf(new TypeError(`cannot read ${SECRET}\n    at ${SECRET}`), undefined);
-  expect(failure).toMatchObject({ name: "unexpected", message: saying("a fault of lifeboat\nhint: ") });
+  expect(failure).toMatchObject({ name: "unexpected", message: saying("internal error (a bug)\nhint: ") });
   expect(logged).toEqual({ code: "unexpected", kind: "TypeError", frames: expect.arrayContaining([saying("failure.test.ts")]) as unknown });
   expect([failure.stack, JSON.stringify(logged)].join(" ")).not.toContain(SECRET);
   expect(failureOf(SECRET, undefined).logged).toEqual({ code: "unexpected", kind: "string", frames: [] });

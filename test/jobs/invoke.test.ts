@@ -87,7 +87,7 @@ test("what a function failed with is thrown again by its own code, with its hint
 
 test.each([
   ["deadline", "the time was up\nhint: raise it", "the execution failed: deadline: the time was up", "raise it"],
-  ["unexpected", "a fault of lifeboat", "the execution failed: unexpected: a fault of lifeboat", "report it"],
+  ["unexpected", "internal error (a bug)", "the execution failed: unexpected: internal error (a bug)", "report it"],
   ["States.Timeout", "", "the execution failed: States.Timeout", "see what it did: arn:execution"],
   ["", "", "the execution failed", "see what it did: arn:execution"],
   // Codes that objects have by themselves.

@@ -2,7 +2,7 @@ import type { X509Certificate } from "node:crypto";
 
 import { LifeboatError } from "../../errors.ts";
 import type { Certificate } from "../etcd-source.ts";
-import { dialUnverified, type Line } from "./dial.ts";
+import { dialUnverified, type DialTarget } from "./dial.ts";
 import { explain, oneLine } from "./explain.ts";
 
 /** What a person needs to know of `certificate`. */
@@ -11,7 +11,7 @@ export function factsOf(certificate: X509Certificate): Certificate {
 }
 
 /** The certificate that the endpoint shows, whether it verifies or not: an expired one is what the question is for. Undefined for plain http. */
-export async function serverCertificate(line: Line, signal?: AbortSignal): Promise<Certificate | undefined> {
+export async function serverCertificate(line: DialTarget, signal?: AbortSignal): Promise<Certificate | undefined> {
   if (!line.endpoint.secure) return undefined;
   let shown: X509Certificate | undefined;
   try {

@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 
 import { CallCredentials, ChannelCredentials } from "@grpc/grpc-js";
 
-import { secured, type Line } from "./dial.ts";
+import { secured, type DialTarget } from "./dial.ts";
 
 type Connector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
 
@@ -11,9 +11,9 @@ type Connector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
  * ciphers and CAs from the environment. Members whose names begin with an underscore are grpc-js's own, of the version that is pinned.
  */
 export class LineCredentials extends ChannelCredentials {
-  readonly #line: Line;
+  readonly #line: DialTarget;
 
-  constructor(line: Line) {
+  constructor(line: DialTarget) {
     super();
     this.#line = line;
   }

@@ -3,7 +3,7 @@ import { ConnectionPool } from "etcd3/lib/connection-pool.js";
 
 import { LifeboatError, isLifeboatError } from "../../errors.ts";
 import { LineCredentials } from "./channel-credentials.ts";
-import { noConnection, type Line } from "./dial.ts";
+import { noConnection, type DialTarget } from "./dial.ts";
 import { GRPC, isAuthOff, isFromEtcd, isStaleToken, printable, refusal, type CallAbout, type CallStatus } from "./errors.ts";
 import { oneLine, probe } from "./explain.ts";
 import type { EtcdSettings } from "./settings.ts";
@@ -49,7 +49,7 @@ interface Connection {
  * - it does not send the token with Snapshot, and HashKV throws: see snapshot-stream.ts, and the call by method name below.
  */
 export class MemberClient {
-  readonly #line: Line;
+  readonly #line: DialTarget;
   readonly #callMs: number;
   readonly #auth: EtcdSettings["auth"];
   #connection: Connection | undefined;
@@ -58,7 +58,7 @@ export class MemberClient {
   #renewed = false;
   #closed = false;
 
-  constructor(line: Line, settings: Pick<EtcdSettings, "callMs" | "auth">) {
+  constructor(line: DialTarget, settings: Pick<EtcdSettings, "callMs" | "auth">) {
     this.#line = line;
     this.#callMs = settings.callMs;
     this.#auth = settings.auth;
@@ -210,7 +210,7 @@ export class MemberClient {
   }
 }
 
-function connectionTo(line: Line): Connection {
+function connectionTo(line: DialTarget): Connection {
   const { endpoint, tls } = line;
   const channel = new Channel(endpoint.authority, endpoint.secure ? new LineCredentials(line) : credentials.createInsecure(), {
     // A proxy from the environment has no say in the way to etcd.

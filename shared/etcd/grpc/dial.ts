@@ -8,7 +8,7 @@ import type { TlsIdentity } from "./identity.ts";
 import { within } from "../../within.ts";
 
 /** What every connection to one endpoint needs. */
-export interface Line {
+export interface DialTarget {
   readonly endpoint: Endpoint;
   readonly tls: TlsIdentity;
   readonly clock: Clock;
@@ -19,7 +19,7 @@ export interface Line {
  * A connection to the endpoint; over TLS one whose server is known, for HTTP/2. Rejects with what node:net or node:tls threw (see explain.ts),
  * with `etcd/timeout` or with `interrupted`. `onread` takes what comes in place of the socket's readable side.
  */
-export async function dial(line: Line, signal?: AbortSignal, onread?: OnReadOpts): Promise<Socket> {
+export async function dial(line: DialTarget, signal?: AbortSignal, onread?: OnReadOpts): Promise<Socket> {
   if (!line.endpoint.secure)
     return within(
       patience(line, signal),
@@ -31,27 +31,32 @@ export async function dial(line: Line, signal?: AbortSignal, onread?: OnReadOpts
 }
 
 /** The same without asking who the server is, to look at what it shows. Nothing is ever written to it. */
-export async function dialUnverified(line: Line, signal?: AbortSignal): Promise<TLSSocket> {
+export async function dialUnverified(line: DialTarget, signal?: AbortSignal): Promise<TLSSocket> {
   return dialTls(line, false, signal);
 }
 
 /** The error of a connection that did not stand in time. */
-export function noConnection(line: Line): LifeboatError {
+export function noConnection(line: DialTarget): LifeboatError {
   return new LifeboatError("etcd/timeout", `${line.endpoint.url} took no connection within ${line.connectMs} ms`, {
     hint: "check that the member is alive and that no firewall drops the packets on the way",
   });
 }
 
-function patience(line: Line, signal: AbortSignal | undefined): { clock: Clock; ms: number; signal: AbortSignal | undefined } {
+function patience(line: DialTarget, signal: AbortSignal | undefined): { clock: Clock; ms: number; signal: AbortSignal | undefined } {
   return { clock: line.clock, ms: line.connectMs, signal };
 }
 
-async function dialTcp({ endpoint }: Line, stop: AbortSignal, onread: OnReadOpts | undefined): Promise<Socket> {
+async function dialTcp({ endpoint }: DialTarget, stop: AbortSignal, onread: OnReadOpts | undefined): Promise<Socket> {
   const socket = connectTcp({ host: endpoint.host, port: endpoint.port, noDelay: true, onread });
   return standing(socket, "connect", stop);
 }
 
-async function dialTls(line: Line, rejectUnauthorized: boolean, signal: AbortSignal | undefined, onread?: OnReadOpts): Promise<TLSSocket> {
+async function dialTls(
+  line: DialTarget,
+  rejectUnauthorized: boolean,
+  signal: AbortSignal | undefined,
+  onread?: OnReadOpts,
+): Promise<TLSSocket> {
   return within(
     patience(line, signal),
     `connecting to ${line.endpoint.url}`,
@@ -61,7 +66,7 @@ async function dialTls(line: Line, rejectUnauthorized: boolean, signal: AbortSig
 }
 
 /** TLS on a connection that stands already, as `dial` would have it. */
-export async function secured(line: Line, socket: Socket): Promise<TLSSocket> {
+export async function secured(line: DialTarget, socket: Socket): Promise<TLSSocket> {
   return within(
     patience(line, undefined),
     `connecting to ${line.endpoint.url}`,
@@ -73,7 +78,7 @@ export async function secured(line: Line, socket: Socket): Promise<TLSSocket> {
 /** A connection of its own, or one over a socket that stands. @types/node does not know that tls.connect takes `onread` as net.connect does. */
 type Under = { readonly port: number; readonly onread: OnReadOpts | undefined } | { readonly socket: Socket };
 
-function startTls({ endpoint, tls }: Line, rejectUnauthorized: boolean, under: Under): TLSSocket {
+function startTls({ endpoint, tls }: DialTarget, rejectUnauthorized: boolean, under: Under): TLSSocket {
   const options: ConnectionOptions & Under = {
     ...under,
     host: endpoint.host,

@@ -1,7 +1,7 @@
 import type { X509Certificate } from "node:crypto";
 
 import { LifeboatError, isLifeboatError, messageOf } from "../../errors.ts";
-import { dialUnverified, type Line } from "./dial.ts";
+import { dialUnverified, type DialTarget } from "./dial.ts";
 import { printable } from "./errors.ts";
 import { speaksHttp2, speaksPlainHttp2, speaksTls } from "./sniff.ts";
 
@@ -43,7 +43,7 @@ const NETWORK: Record<string, string> = {
 };
 
 /** What node:net, node:tls or node:http2 threw on a connection to `line`, as the error of the port. Looks again at the server where the reason is not in it. */
-export async function explain(line: Line, error: unknown, signal?: AbortSignal): Promise<LifeboatError> {
+export async function explain(line: DialTarget, error: unknown, signal?: AbortSignal): Promise<LifeboatError> {
   if (isLifeboatError(error)) return error;
   const code = codeOf(error);
   const { url, secure } = line.endpoint;
@@ -93,7 +93,7 @@ export async function explain(line: Line, error: unknown, signal?: AbortSignal):
 }
 
 /** What is wrong with the way to the endpoint, where a library hides the reason; undefined where nothing is, up to its answering in HTTP/2. */
-export async function probe(line: Line, signal?: AbortSignal): Promise<LifeboatError | undefined> {
+export async function probe(line: DialTarget, signal?: AbortSignal): Promise<LifeboatError | undefined> {
   try {
     if (await speaksHttp2(line, signal)) return undefined;
     return new LifeboatError("etcd/unreachable", `${line.endpoint.url} speaks no HTTP/2, so it is not etcd`, {
@@ -105,7 +105,7 @@ export async function probe(line: Line, signal?: AbortSignal): Promise<LifeboatE
 }
 
 /** The error of a server's certificate that did not verify. */
-async function aboutServer(line: Line, code: string, error: unknown, signal?: AbortSignal): Promise<LifeboatError | undefined> {
+async function aboutServer(line: DialTarget, code: string, error: unknown, signal?: AbortSignal): Promise<LifeboatError | undefined> {
   const { url } = line.endpoint;
   if (UNTRUSTED.has(code)) {
     const shown = await shownCertificate(line, signal);
@@ -154,7 +154,7 @@ async function aboutServer(line: Line, code: string, error: unknown, signal?: Ab
 }
 
 /** The error of a server that does not take our certificate, or misses it. It tells by an alert, in TLS 1.3 after the handshake. */
-function aboutClient(line: Line, code: string, error: unknown): LifeboatError | undefined {
+function aboutClient(line: DialTarget, code: string, error: unknown): LifeboatError | undefined {
   const alert =
     /_ALERT_(CERTIFICATE_REQUIRED|BAD_CERTIFICATE|CERTIFICATE_EXPIRED|CERTIFICATE_UNKNOWN|UNSUPPORTED_CERTIFICATE|CERTIFICATE_REVOKED|UNKNOWN_CA|HANDSHAKE_FAILURE|ACCESS_DENIED)$/.exec(
       code,
@@ -206,7 +206,7 @@ function aboutClient(line: Line, code: string, error: unknown): LifeboatError | 
   });
 }
 
-async function shownCertificate(line: Line, signal?: AbortSignal): Promise<X509Certificate | undefined> {
+async function shownCertificate(line: DialTarget, signal?: AbortSignal): Promise<X509Certificate | undefined> {
   try {
     const socket = await dialUnverified(line, signal);
     const certificate = socket.getPeerX509Certificate();

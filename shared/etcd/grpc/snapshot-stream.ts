@@ -6,7 +6,7 @@ import { LifeboatError, messageOf } from "../../errors.ts";
 import type { StreamLimits } from "../etcd-source.ts";
 import { BlockQueue } from "./block-queue.ts";
 import { DataTap } from "./data-tap.ts";
-import { dial, type Line } from "./dial.ts";
+import { dial, type DialTarget } from "./dial.ts";
 import { printable, refusal, type CallAbout, type CallStatus } from "./errors.ts";
 import { explain, probe } from "./explain.ts";
 import { SnapshotFrames } from "./grpc-frames.ts";
@@ -23,7 +23,7 @@ const WINDOW_BYTES = 32 * 1024 * 1024;
 const EMPTY_MESSAGE = Buffer.alloc(5);
 
 export interface SnapshotRequest {
-  readonly line: Line;
+  readonly line: DialTarget;
   readonly about: CallAbout;
   readonly token: string | undefined;
   readonly limits: StreamLimits;

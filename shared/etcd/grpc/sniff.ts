@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 
 import { LifeboatError, isLifeboatError } from "../../errors.ts";
-import { dial, dialUnverified, type Line } from "./dial.ts";
+import { dial, dialUnverified, type DialTarget } from "./dial.ts";
 import { within } from "../../within.ts";
 
 /** Looking at what a server speaks, by a connection made for it. */
@@ -12,12 +12,12 @@ const FRAME_HEADER_BYTES = 9;
 const SETTINGS_FRAME = 4;
 
 /** Whether the server of a connection that stands speaks HTTP/2. Rejects as `dial` does, also where it refuses our certificate after the handshake. */
-export async function speaksHttp2(line: Line, signal?: AbortSignal): Promise<boolean> {
+export async function speaksHttp2(line: DialTarget, signal?: AbortSignal): Promise<boolean> {
   return answersHttp2(line, await dial(line, signal), signal);
 }
 
 /** Whether a server that is configured as https answers plain HTTP/2. */
-export async function speaksPlainHttp2(line: Line, signal?: AbortSignal): Promise<boolean> {
+export async function speaksPlainHttp2(line: DialTarget, signal?: AbortSignal): Promise<boolean> {
   const plain = { ...line, endpoint: { ...line.endpoint, secure: false } };
   try {
     return await speaksHttp2(plain, signal);
@@ -27,7 +27,7 @@ export async function speaksPlainHttp2(line: Line, signal?: AbortSignal): Promis
 }
 
 /** Whether a server that is configured as http answers a TLS handshake, be it by refusing it in TLS's own words. */
-export async function speaksTls(line: Line, signal?: AbortSignal): Promise<boolean> {
+export async function speaksTls(line: DialTarget, signal?: AbortSignal): Promise<boolean> {
   try {
     const socket = await dialUnverified({ ...line, endpoint: { ...line.endpoint, secure: true } }, signal);
     socket.destroy();
@@ -37,7 +37,7 @@ export async function speaksTls(line: Line, signal?: AbortSignal): Promise<boole
   }
 }
 
-async function answersHttp2(line: Line, socket: Socket, signal: AbortSignal | undefined): Promise<boolean> {
+async function answersHttp2(line: DialTarget, socket: Socket, signal: AbortSignal | undefined): Promise<boolean> {
   const { endpoint, clock, connectMs } = line;
   const silent = (): LifeboatError =>
     new LifeboatError("etcd/timeout", `${endpoint.url} takes connections and then does not answer within ${connectMs} ms`, {

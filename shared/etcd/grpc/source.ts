@@ -5,7 +5,7 @@ import type { Certificate, EndpointStatus, EtcdSource, HashKv, Member, StreamLim
 import { hashKvOf, membersOf, statusOf } from "./answers.ts";
 import { factsOf, serverCertificate } from "./certificates.ts";
 import { MemberClient } from "./client.ts";
-import type { Line } from "./dial.ts";
+import type { DialTarget } from "./dial.ts";
 import { parseEndpoint } from "./endpoint.ts";
 import { isStaleToken, refusal } from "./errors.ts";
 import { tlsIdentity } from "./identity.ts";
@@ -17,8 +17,8 @@ export function openEtcd(settings: EtcdSettings, clock: Clock): EtcdSource {
   return new Source(settings, clock);
 }
 
-interface Way {
-  readonly line: Line;
+interface MemberConnection {
+  readonly line: DialTarget;
   readonly client: MemberClient;
 }
 
@@ -30,7 +30,7 @@ const FUTURE_REVISION = "9223372036854775807";
 
 class Source implements EtcdSource {
   readonly endpoints: readonly string[];
-  readonly #ways = new Map<string, Way>();
+  readonly #connections = new Map<string, MemberConnection>();
   readonly #clientCertificate: Certificate | undefined;
 
   constructor(settings: EtcdSettings, clock: Clock) {
@@ -39,25 +39,25 @@ class Source implements EtcdSource {
     const tls = tlsIdentity(settings.tls);
     this.endpoints = [...new Set(settings.endpoints)];
     for (const url of this.endpoints) {
-      const line: Line = { endpoint: parseEndpoint(url), tls, clock, connectMs: settings.connectMs };
-      this.#ways.set(url, { line, client: new MemberClient(line, settings) });
+      const line: DialTarget = { endpoint: parseEndpoint(url), tls, clock, connectMs: settings.connectMs };
+      this.#connections.set(url, { line, client: new MemberClient(line, settings) });
     }
     this.#clientCertificate = tls.client === undefined ? undefined : factsOf(tls.client);
   }
 
   async status(endpoint: string, signal?: AbortSignal): Promise<EndpointStatus> {
     const question = { service: "Maintenance", method: "Status", request: {}, doing: "tell its status" } as const;
-    const { message, latencyMs } = await this.#way(endpoint).client.ask(question, signal);
+    const { message, latencyMs } = await this.#connection(endpoint).client.ask(question, signal);
     return statusOf(endpoint, message, latencyMs);
   }
 
   async members(endpoint: string, signal?: AbortSignal): Promise<readonly Member[]> {
     const question = { service: "Cluster", method: "MemberList", request: { linearizable: false }, doing: "list its members" } as const;
-    return membersOf(endpoint, (await this.#way(endpoint).client.ask(question, signal)).message);
+    return membersOf(endpoint, (await this.#connection(endpoint).client.ask(question, signal)).message);
   }
 
   async checkPermission(endpoint: string, signal?: AbortSignal): Promise<void> {
-    const { client } = this.#way(endpoint);
+    const { client } = this.#connection(endpoint);
     const doing = "send a snapshot";
     const outcome = await client.askFor(
       { service: "Maintenance", method: "HashKV", request: { revision: FUTURE_REVISION }, doing },
@@ -81,11 +81,11 @@ class Source implements EtcdSource {
       doing: `hash its keys at ${revision === "latest" ? "its latest revision" : `revision ${revision}`} (HashKV)`,
       callMs: timeoutMs,
     } as const;
-    return hashKvOf(endpoint, revision, (await this.#way(endpoint).client.ask(question, signal)).message);
+    return hashKvOf(endpoint, revision, (await this.#connection(endpoint).client.ask(question, signal)).message);
   }
 
   async serverCertificate(endpoint: string, signal?: AbortSignal): Promise<Certificate | undefined> {
-    return serverCertificate(this.#way(endpoint).line, signal);
+    return serverCertificate(this.#connection(endpoint).line, signal);
   }
 
   clientCertificate(): Certificate | undefined {
@@ -93,7 +93,7 @@ class Source implements EtcdSource {
   }
 
   async *snapshot(endpoint: string, limits: StreamLimits, signal?: AbortSignal): AsyncGenerator<Block, void, undefined> {
-    const { line, client } = this.#way(endpoint);
+    const { line, client } = this.#connection(endpoint);
     const about = client.about("send a snapshot");
     for (let tries = 1; ; tries += 1) {
       const token = await client.token(signal);
@@ -112,15 +112,15 @@ class Source implements EtcdSource {
   }
 
   renew(endpoint: string): void {
-    this.#way(endpoint).client.renew();
+    this.#connection(endpoint).client.renew();
   }
 
   close(): void {
-    for (const { client } of this.#ways.values()) client.close();
+    for (const { client } of this.#connections.values()) client.close();
   }
 
-  #way(endpoint: string): Way {
-    const way = this.#ways.get(endpoint);
+  #connection(endpoint: string): MemberConnection {
+    const way = this.#connections.get(endpoint);
     if (way === undefined) throw new Error(`${endpoint} is not an endpoint of this source`);
     return way;
   }

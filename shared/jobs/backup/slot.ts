@@ -27,7 +27,7 @@ export async function requireSlotInTime(
   if (now.getTime() - slot.getTime() <= longestMs || (await isTaken(ports, cluster, idOfSlot(slot)))) return;
   throw new LifeboatError(
     "usage",
-    `the slot ${slot.toISOString()} of ${cluster} is older than ${rpoMs > MAKE_UP_MS ? "the rpo" : "a day"}, and was not backed up then: a snapshot of now must not stand for it`,
+    `the slot ${slot.toISOString()} of ${cluster} is older than ${rpoMs > MAKE_UP_MS ? "the rpo" : "a day"}, and was not backed up then: a snapshot that is taken now must not stand for it`,
     { hint: WITHOUT_SLOT },
   );
 }

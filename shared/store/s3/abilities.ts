@@ -11,7 +11,7 @@ import type { PutReceipt } from "../blob-store.ts";
 import { versionOf, type Bucket } from "./bucket.ts";
 import { faultOf, isMissing, isNoSuchUpload, isPreconditionFailed } from "./errors.ts";
 import { retentionOf } from "./locks.ts";
-import type { OwnPut } from "./own-put.ts";
+import type { PutAttempt } from "./put-attempt.ts";
 
 /** What a store said that it does, and does not: each is looked at once in the life of a process, at the first put that relies on it. */
 export class Abilities {
@@ -25,14 +25,14 @@ export class Abilities {
   }
 
   /** Before the first byte is taken. Throws `store/failed` where the store would not encrypt or lock as the configuration says. */
-  async beforePut(put: OwnPut): Promise<void> {
+  async beforePut(put: PutAttempt): Promise<void> {
     const { sse, lock } = this.#bucket.settings;
     if (sse !== undefined) await (this.#encrypts ??= this.#requireEncryption(put).catch(forgetting(() => (this.#encrypts = undefined))));
     if (lock !== undefined) await (this.#locks ??= this.#requireLock().catch(forgetting(() => (this.#locks = undefined))));
   }
 
   /** After a put that succeeded. Throws `store/failed` where the store let it replace what was there, or did not lock it. */
-  async afterPut(put: OwnPut, receipt: PutReceipt): Promise<void> {
+  async afterPut(put: PutAttempt, receipt: PutReceipt): Promise<void> {
     if (put.ifAbsent)
       await (this.#heedsConditions ??= this.#requireConditions(put).catch(forgetting(() => (this.#heedsConditions = undefined))));
     if (this.#bucket.settings.lock !== undefined) await this.#requireRetention(put, receipt);
@@ -44,7 +44,7 @@ export class Abilities {
   }
 
   /** An upload that is begun and thrown away leaves nothing, and its answer says how its object would have been encrypted. */
-  async #requireEncryption(put: OwnPut): Promise<void> {
+  async #requireEncryption(put: PutAttempt): Promise<void> {
     const { client, retry, where, location } = this.#bucket;
     const { IfNoneMatch: _, ...target } = put.target;
     const doing = `see whether ${location} encrypts`;
@@ -79,7 +79,7 @@ export class Abilities {
   }
 
   /** Some stores take a retention with an upload and forget it: it is then set by itself. */
-  async #requireRetention(put: OwnPut, { version }: PutReceipt): Promise<void> {
+  async #requireRetention(put: PutAttempt, { version }: PutReceipt): Promise<void> {
     const { client, retry, where, clock } = this.#bucket;
     try {
       const retention = await retentionOf(this.#bucket, put.key, { version });
@@ -99,7 +99,7 @@ export class Abilities {
    * Asked for the same key once more, the store must refuse. One that does not has let an empty object replace what this put has just brought, which nothing names yet: it is
    * taken away, and the store is of no use, since two backups could take one slot.
    */
-  async #requireConditions(put: OwnPut): Promise<void> {
+  async #requireConditions(put: PutAttempt): Promise<void> {
     const { client, retry, where, location } = this.#bucket;
     const again = new PutObjectCommand({ ...put.target, ...put.properties, Body: new Uint8Array(), ContentLength: 0 });
     const doing = `see whether ${location} heeds If-None-Match`;

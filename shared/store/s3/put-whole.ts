@@ -2,10 +2,15 @@ import { PutObjectCommand } from "@aws-sdk/client-s3";
 import type { PutReceipt } from "../blob-store.ts";
 import type { Part } from "./body-parts.ts";
 import { crcToBase64, versionOf, type Bucket } from "./bucket.ts";
-import type { OwnPut } from "./own-put.ts";
+import type { PutAttempt } from "./put-attempt.ts";
 
 /** Puts what fits into one part by one request, tried again as a whole. */
-export async function putWhole(bucket: Bucket, put: OwnPut, { bytes, crc }: Part, signal: AbortSignal | undefined): Promise<PutReceipt> {
+export async function putWhole(
+  bucket: Bucket,
+  put: PutAttempt,
+  { bytes, crc }: Part,
+  signal: AbortSignal | undefined,
+): Promise<PutReceipt> {
   const { client, retry, pace } = bucket;
   const command = new PutObjectCommand({
     ...put.target,

@@ -16,7 +16,7 @@ import type { Access, BucketFacts, ClockReading, EncryptionKey, StoreInspector }
 import { bucketOf, type Bucket } from "./bucket.ts";
 import { openClient } from "./client.ts";
 import { describeFault, faultOf, isCallersFault, isMissing, isNoSuchUpload } from "./errors.ts";
-import { OwnPut } from "./own-put.ts";
+import { PutAttempt } from "./put-attempt.ts";
 import { readBucket } from "./read-bucket.ts";
 import { DEFAULT_PACE, type S3Pace, type S3Settings } from "./settings.ts";
 
@@ -81,7 +81,7 @@ export class S3Inspector implements StoreInspector {
 
   async access(prefix: string, signal: AbortSignal): Promise<Access> {
     const { client } = this.#bucket;
-    const put = new OwnPut(this.#bucket, `${prefix}${NOBODY}`, false);
+    const put = new PutAttempt(this.#bucket, `${prefix}${NOBODY}`, false);
     const head = new HeadObjectCommand(put.target);
     const remove = new DeleteObjectCommand({ ...put.target, ...((await this.#hasNoVersions(signal)) ? {} : { VersionId: "null" }) });
     const [mayRead, mayPut, mayRemove] = await Promise.all([
@@ -151,7 +151,7 @@ export class S3Inspector implements StoreInspector {
   }
 
   /** An upload that is begun and thrown away leaves nothing, and takes the permissions of a put. */
-  async #beginAndAbort({ target, properties }: OwnPut, abortSignal: AbortSignal | undefined): Promise<void> {
+  async #beginAndAbort({ target, properties }: PutAttempt, abortSignal: AbortSignal | undefined): Promise<void> {
     const { client, where } = this.#bucket;
     const { UploadId } = await client.send(new CreateMultipartUploadCommand({ ...target, ...properties }), { abortSignal });
     // Not stopped by a signal: it would be left behind.

@@ -24,7 +24,7 @@ import { openClient } from "./client.ts";
 import { isMissing, isMissingVersion } from "./errors.ts";
 import { listFolders, listObjects } from "./list.ts";
 import { extendLock, lockOf } from "./locks.ts";
-import { OwnPut } from "./own-put.ts";
+import { PutAttempt } from "./put-attempt.ts";
 import { putWhole } from "./put-whole.ts";
 import { readObject } from "./read.ts";
 import { DEFAULT_PACE, type S3Pace, type S3Settings } from "./settings.ts";
@@ -55,7 +55,7 @@ export class S3BlobStore implements BlobStore {
     try {
       requireKey(key, this.location);
       throwIfAborted(doing, signal);
-      const put = new OwnPut(this.#bucket, key, ifAbsent);
+      const put = new PutAttempt(this.#bucket, key, ifAbsent);
       await this.#abilities.beforePut(put);
       const parts = new BodyParts(reader);
       const first = await parts.gather(new Uint8Array(this.#bucket.pace.partBytes));

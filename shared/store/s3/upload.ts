@@ -11,7 +11,7 @@ import type { BodyParts, Part } from "./body-parts.ts";
 import { crcToBase64, versionOf, type Bucket } from "./bucket.ts";
 import { combineCrc32 } from "./crc32.ts";
 import { isNoSuchUpload, isTransient } from "./errors.ts";
-import type { OwnPut } from "./own-put.ts";
+import type { PutAttempt } from "./put-attempt.ts";
 import { MAX_OBJECT_BYTES, MAX_PARTS, partBytes, partsInFlight } from "./part-plan.ts";
 
 /**
@@ -20,7 +20,7 @@ import { MAX_OBJECT_BYTES, MAX_PARTS, partBytes, partsInFlight } from "./part-pl
  */
 export class Upload {
   readonly #bucket: Bucket;
-  readonly #put: OwnPut;
+  readonly #put: PutAttempt;
   readonly #signal: AbortSignal | undefined;
   readonly #parts: CompletedPart[] = [];
   readonly #running = new Set<Promise<unknown>>();
@@ -35,7 +35,7 @@ export class Upload {
   #bytes = 0;
   #crc = 0;
 
-  constructor(bucket: Bucket, put: OwnPut, signal: AbortSignal | undefined) {
+  constructor(bucket: Bucket, put: PutAttempt, signal: AbortSignal | undefined) {
     this.#bucket = bucket;
     this.#put = put;
     this.#signal = signal;

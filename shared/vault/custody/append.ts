@@ -10,7 +10,7 @@ import { openDocument, signAs } from "../../documents/signed-document.ts";
 import type { StoredDocument, TrustedKeys } from "../../documents/signed-document.ts";
 import type { BlobStore } from "../../store/blob-store.ts";
 import { TOOL } from "../../version.ts";
-import { mayTell } from "./events.ts";
+import { mayRecord } from "./events.ts";
 import { findHead } from "./head.ts";
 import { describeChange, readRecordBefore } from "./record-before.ts";
 import type { RecordBefore } from "./record-before.ts";
@@ -58,7 +58,7 @@ export async function appendRecord(
   draft: CustodyDraft,
   options: AppendOptions = {},
 ): Promise<CustodyReceipt> {
-  if (!mayTell(purpose, draft.event)) throw new Error(`a record of ${draft.event} is not signed by the ${purpose} key`);
+  if (!mayRecord(purpose, draft.event)) throw new Error(`a record of ${draft.event} is not signed by the ${purpose} key`);
   const actor = await ports.actor();
   let last = 0;
   let cause: unknown;

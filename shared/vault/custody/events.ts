@@ -30,7 +30,7 @@ const RULES: Readonly<Record<CustodyEvent, Rule>> = {
 };
 
 /** Whether a key of `purpose` may sign a record of `event`. An event that this version does not know may come from any role. */
-export function mayTell(purpose: Purpose, event: string): boolean {
+export function mayRecord(purpose: Purpose, event: string): boolean {
   return ruleOf(event)?.signedBy.includes(purpose) ?? true;
 }
 

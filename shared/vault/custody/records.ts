@@ -7,7 +7,7 @@ import { digestOf, openDocumentAside, signerOfLaterPurpose } from "../../documen
 import { PURPOSES } from "../../keys/key-ring.ts";
 import type { TrustedKeys } from "../../documents/signed-document.ts";
 import type { BlobStore } from "../../store/blob-store.ts";
-import { mayTell } from "./events.ts";
+import { mayRecord } from "./events.ts";
 import { isOversized, readLogObject } from "./log-object.ts";
 import { openPlaceholder } from "./placeholder.ts";
 
@@ -153,7 +153,7 @@ async function openRecord(
       message: `${key} holds record ${record.sequence} of ${record.cluster}: it was put in another's place`,
     };
   const { purpose } = record.signer;
-  if (!mayTell(purpose, record.event))
+  if (!mayRecord(purpose, record.event))
     return { code: "custody/forged", message: `${key} tells of ${record.event}, and is signed by the ${purpose} key, which may not` };
   return record;
 }

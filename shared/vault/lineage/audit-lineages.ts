@@ -1,4 +1,4 @@
-import { announcedBy, mayTell } from "../custody/events.ts";
+import { announcedBy, mayRecord } from "../custody/events.ts";
 import { isLifeboatError } from "../../errors.ts";
 import { custodyKey, lineagePrefix } from "../../documents/layout.ts";
 import type { FoundLineage } from "../../documents/lineages.ts";
@@ -64,7 +64,7 @@ async function whyUnannounced(
       }
       const record = openDocument("custody", bytes, vault.trusted, at);
       const tells = record.event === "lineage-opened" && record.cluster === cluster && record.sequence === custody.sequence;
-      if (tells && mayTell(record.signer.purpose, record.event) && announcedBy(record).includes(key)) return undefined;
+      if (tells && mayRecord(record.signer.purpose, record.event) && announcedBy(record).includes(key)) return undefined;
       return `record ${custody.sequence} tells of something else`;
     } catch (error) {
       if (!isLifeboatError(error, "verify/")) throw error;

@@ -91,7 +91,12 @@ class Manifests {
   }
 
   async #newestOf(lineage: number): Promise<FoundManifest | undefined> {
-    for await (const each of this.#each(this.#ids.slice(-MOST_LOOKED_AT).toReversed())) if (isOf(lineage, each)) return each;
+    const [newest, ...older] = this.#ids.slice(-MOST_LOOKED_AT).toReversed();
+    if (newest === undefined) return undefined;
+    // Most often it is the one, and nothing is read ahead.
+    const first = await this.#manifest(newest);
+    if (first !== undefined && isOf(lineage, first)) return first;
+    for await (const each of this.#each(older)) if (isOf(lineage, each)) return each;
     return undefined;
   }
 

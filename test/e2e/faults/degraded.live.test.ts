@@ -109,7 +109,7 @@ test("no quorum: a copy of the member that is left in quarantine and exit code 6
   await until("no leader", 30_000, async () => (await source.status(left?.endpoint ?? "")).leaderId === undefined);
   const { code, stdout, stderr } = await lifeboat(["backup", "prod", "--json"], place.options);
   expect(code).toBe(6);
-  expect(stderr).toContain(`${left?.endpoint}: it knows of no leader; bring its cluster back to a quorum`);
+  expect(stderr).toContain(`${left?.endpoint}: the member reports no leader; bring its cluster back to a quorum`);
   for (const { endpoint } of lost) expect(stderr).toContain(`warning: ${endpoint}: ${endpoint} refused the connection`);
   expect(JSON.parse(stdout)).toMatchObject({ member: { name: left?.name }, furtherCopies: [], quarantine: [saying("know of no leader")] });
   expect(await expectTruth(place)).toEqual([good.id, tookSchema.parse(JSON.parse(stdout)).id]);

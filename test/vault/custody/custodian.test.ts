@@ -57,7 +57,7 @@ test("an announcement that was not written is not explained", async () => {
   expect(told()).toEqual([["failed", { code: "store/failed", reason: saying("injected") }]]);
 });
 
-test("a fault of lifeboat itself is told without its words, and a long message is cut", async () => {
+test("an internal error is recorded without its words, and a long message is cut", async () => {
   await custodian.fail(new TypeError("cannot read secret of undefined"));
   await custodian.fail(new LifeboatError("etcd/stream", "x".repeat(5000)));
   expect(told()).toEqual([

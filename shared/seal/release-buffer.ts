@@ -3,7 +3,7 @@
  * empty has nothing to free. For the large buffers that node:zlib and node:crypto make at every call: the garbage collector
  * takes them for small objects, and lets some 64 MB of them gather.
  */
-export function setFree(bytes: Uint8Array): void {
+export function releaseBuffer(bytes: Uint8Array): void {
   if (bytes.length === 0) return;
   const { buffer } = bytes;
   // Small ones may lie in a pool that all of Node's buffers share, where each has less than half.

@@ -9,7 +9,7 @@ import { isDenied, isMissing, isPreconditionFailed, isTransient, s3Error } from 
 const LOOK_MS = 5000;
 
 /** One put under way: what it sends with every object, and how its object is told from another's under the same key. */
-export class OwnPut {
+export class PutAttempt {
   readonly key: string;
   readonly ifAbsent: boolean;
   readonly doing: string;
