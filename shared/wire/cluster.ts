@@ -45,13 +45,14 @@ export async function connectCluster(loaded: LoadedConfig, name: string, surroun
   const { connect, call, idle, total, hashKv } = cluster.timeouts;
   // Loaded when needed: most commands never speak to etcd, and its client takes longest to load.
   const { openEtcd } = await import("../etcd/grpc/source.ts");
+  const tls = await readTls(cluster, name, read);
   const auth = await readAuth(cluster, read);
   const { debug, clock } = surroundings;
   if (auth !== undefined) debug?.hide(auth.password);
   const opened = openEtcd(
     {
       endpoints: cluster.endpoints,
-      tls: await readTls(cluster, name, read),
+      tls,
       auth,
       connectMs: connect,
       callMs: call,
