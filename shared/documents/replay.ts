@@ -19,7 +19,7 @@ export interface Replay {
 /**
  * Whether `manifest`, which nobody has countersigned yet, is an older snapshot once more, as far as one neighbour can tell:
  *
- * - the same bytes, as etcd sent them or as they are stored: etcd gives no two snapshots with one SHA-256. The one that is countersigned, or else the one that was made first, is the real one.
+ * - the same bytes, as etcd sent them or as they are stored: a member gives no two snapshots with one SHA-256, since each counts up its transactions. (Two members of an idle cluster may, where both wrote their files in the same steps: then one backup more is what it takes.) The one that is countersigned, or else the one that was made first, is the real one.
  * - content that is older than what was countersigned before it was begun: in one lineage the revision never goes back. The same revision is an idle cluster. Copies in quarantine, on either side, prove nothing,
  *   nor does one that was taken at the same time.
  */
@@ -27,7 +27,7 @@ export async function replayOf(manifest: Manifest, { manifest: other, isCounters
   if (isSame(manifest, other) && (isBefore(other, manifest) || (await isCountersigned())))
     return {
       code: "verify/replayed",
-      message: `it is ${other.cluster}/${other.id} once more: both have the same bytes, which etcd sends once`,
+      message: `it is ${other.cluster}/${other.id} once more: both have the same bytes, which no member sends twice`,
     };
   if (!isOlder(manifest, other) || !(await isCountersigned())) return undefined;
   return {

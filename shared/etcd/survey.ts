@@ -192,7 +192,8 @@ function sourcesBehind({ endpoint, behind }: EndpointFacts): readonly SnapshotSo
   if (furthest === undefined) return [];
   const what = behind.kind === "grpc-proxy" ? "the grpc-proxy" : "the load balancer";
   const reason = `whichever member ${what} asks: it cannot be chosen`;
-  return voting.slice(0, TRIES_BEHIND).map(() => ({ status: { ...furthest, endpoint, memberId: UNKNOWN_MEMBER }, reason, name: "" }));
+  // Not only as many as were heard: a balancer may lead to a dead one again and again, as the connections that ask why it failed take their turns too.
+  return Array.from({ length: TRIES_BEHIND }, () => ({ status: { ...furthest, endpoint, memberId: UNKNOWN_MEMBER }, reason, name: "" }));
 }
 
 function isDenial(permission: EndpointFacts["permission"]): permission is LifeboatError {

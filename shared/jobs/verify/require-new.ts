@@ -11,6 +11,12 @@ import { doubtTimes, isCountersigned } from "../../vault/doubt-times.ts";
 /** On either side of when a snapshot was begun: four days of hourly backups. More would make a verification of thousands read all of them each time. */
 const NEIGHBOURS = 100;
 
+const HINTS = {
+  "verify/replayed":
+    "take a backup now. If that is verified, two members of an idle cluster sent the same bytes, which may happen; if this comes again, find out who can sign with the snapshot key: lifeboat custody shows who says to have made it",
+  "verify/stale": "take a backup now, and find out who can sign with the snapshot key: lifeboat custody shows who says to have made it",
+} as const;
+
 /**
  * Throws where a manifest claims a time that cannot be (`verify/times`), or is an older snapshot once more (`verify/replayed`, `verify/stale`), which whoever stole the writer's key can sign. One that is
  * countersigned was held against its neighbours when it was new: what comes later takes nothing from it.
@@ -24,7 +30,7 @@ export async function requireNew(ports: Vault & { readonly clock: Clock }, found
     const replay = await replayOf(manifest, { manifest: neighbour.manifest, isCountersigned: () => isCountersigned(ports, neighbour) });
     if (replay === undefined) continue;
     throw new LifeboatError(replay.code, `${manifest.cluster}/${manifest.id} is not believed: ${replay.message}`, {
-      hint: "take a backup now, and find out who can sign with the snapshot key: lifeboat custody shows who says to have made it",
+      hint: HINTS[replay.code],
     });
   }
 }
