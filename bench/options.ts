@@ -33,7 +33,7 @@ export const USAGE = `npm run bench -- [--size 200|1600] [--only NAME,...] [--ba
     --size   megabytes of database (default: both, one after the other); may be given more than once
     --only   of ${WAYS.join(", ")}, of ${Object.keys(CONTESTANTS).join(", ")}, or ${STATUS} (default: all); s3 takes lifeboat with it. By name only: ${SCALE}, which lists a store of many snapshots
     --snapshots  so many for ${SCALE} (default: 10000)
-    --base   a checkout of another commit in which npm run build was run, for ${SCALE}: it is timed beside this one
+    --base   a checkout of another commit in which npm run build was run, and which reads the same formats: for ${SCALE} it is timed beside this one
     --runs   timed runs of each, of which the median is shown (default: 3)
     --json   write every run's figures to FILE
     --keep   fill the databases in DIR and leave them there, or use those that are there`;

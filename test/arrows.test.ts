@@ -88,7 +88,7 @@ const ALLOWED: typeof FORBIDDEN = [
   ["cli/x.ts", "../shared/jobs/backup/backup.ts"],
   ["functions/job.ts", "../shared/jobs/backup/backup.ts"],
   ["infra/config.ts", "../shared/config/load.ts"],
-  ["infra/constructs/names.ts", "../../shared/service.ts"],
+  ["infra/constructs/names.ts", "../../shared/contract/service.ts"],
   ["test/y.ts", "../shared/store/directory/directory-store.ts"],
 ];
 
