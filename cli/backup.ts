@@ -40,7 +40,7 @@ export const registerBackup: Register = (program, run) => {
       "--slot <time>",
       "the scheduled time (UTC) that it stands for; a slot is backed up once, and a second run returns the first one's snapshot",
     )
-    .option("--no-copy", "leave the replicas to lifeboat copy, by a role that may read what is stored")
+    .option("--no-copy", "do not fill the replicas; a role that may read what is stored does, with lifeboat copy")
     .addHelpText("after", "\nExample:\n  $ lifeboat backup prod --slot 2026-11-21T10:00:00Z")
     .action((cluster: string | undefined, options: Options) =>
       run(async (session) => {

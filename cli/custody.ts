@@ -28,21 +28,15 @@ export const registerCustody: Register = (program, run) => {
     .command("custody")
     .summary("show and verify the log of all that happened to snapshots")
     .description(
-      "Show a cluster's custody log: every backup, verification and removal, each record signed and naming the one before. With --verify hold the log against itself and against what is stored.",
+      "Show a cluster's custody log: every backup, verification and removal, each record signed and naming the one before. With --verify check the log itself, and compare it with what is stored.",
     )
     .argument("<cluster>", "whose log")
-    .option("--verify", "find what is missing, altered, forged, not logged, or gone without a word")
-    .option(
-      "--head <seq:digest>",
-      "a record that was written down elsewhere, which the log must have: finds a log that was cut off (verifies, too)",
-    )
-    .option(
-      "--replica",
-      "the store is a replica: show and verify also the log of the store that it was copied from, and miss nothing that was never copied",
-    )
+    .option("--verify", "find what is missing, altered, forged, not logged, or removed without a record")
+    .option("--head <seq:digest>", "a record noted elsewhere, which the log must contain: finds a log that was cut off; implies --verify")
+    .option("--replica", "the store is a replica: show and verify the copied log too, and do not report what was never copied")
     .addHelpText(
       "after",
-      "\nThe exit code is 4 where the log itself does not hold, and 6 where it does and\nsomething stored does not match it.\n\nExample:\n  $ lifeboat custody prod --verify --since 2026-11-21",
+      "\nThe exit code is 4 where the log itself is damaged or forged, and 6 where it is\nintact and something stored does not match it.\n\nExample:\n  $ lifeboat custody prod --verify --since 2026-11-21",
     );
   addWindow(command, "records").action((cluster: string, options: Options) =>
     run(async (session) => {
@@ -70,7 +64,10 @@ export const registerCustody: Register = (program, run) => {
           const layout = { width: widthOf(session.console.stdout), dispensable: ["BY", "ACTOR", "WHY"] };
           print(session.console, formatTable(HEAD, shown.map(toRow), layout));
         } else if (report === undefined) {
-          tell(session.console, `there is no record of ${cluster} ${since === undefined ? "" : "of that time "}in ${vault.blobs.location}`);
+          tell(
+            session.console,
+            `there is no record of ${cluster} ${since === undefined ? "" : "since that time "}in ${vault.blobs.location}`,
+          );
         }
         if (report !== undefined) print(session.console, `${shown.length > 0 ? "\n" : ""}${describeReport(cluster, report)}`);
       }
@@ -80,12 +77,12 @@ export const registerCustody: Register = (program, run) => {
       // Of what a person calls a replica it is asked either way: without the log that was copied it tells only half.
       const isCopied = isReplica || (report !== undefined && report.findings.length > 0) ? await hasCopiedLog(vault, cluster) : undefined;
       if (!isReplica && isCopied === true)
-        tell(session.console, `hint: the store has the custody log of another store; if it is a replica of that, say --replica`);
+        tell(session.console, `hint: the store also has the custody log of another store; if it is a replica of that store, add --replica`);
       const isNoReplica = isReplica && isCopied === false;
       if (isNoReplica)
         tell(
           session.console,
-          "warning: no log of another store is here: it is no replica, nothing was copied yet, or that log was removed",
+          "warning: there is no copied log here: this is not a replica, nothing was copied yet, or that log was removed",
         );
       return exitCodeFor(shown, report, isNoReplica);
     }),
@@ -95,7 +92,7 @@ export const registerCustody: Register = (program, run) => {
 /** Of a name that was mistyped, or a cluster of which all was removed, it must not be said that all is well. */
 function requireSomething({ records, documents, findings }: CustodyReport, cluster: string, location: string): void {
   if (records > 0 || documents > 0 || findings.length > 0) return;
-  throw new LifeboatError("ref/not-found", `there is nothing of ${cluster} in ${location}: no record, no snapshot`, {
+  throw new LifeboatError("ref/not-found", `nothing of ${cluster} found in ${location}: no record, no snapshot`, {
     hint: "lifeboat ls shows which clusters there are; if this one was backed up there, all of it was removed: look in a replica, and give --head what a backup printed after custody:",
   });
 }
@@ -161,10 +158,10 @@ function describeSubject(key: string): string {
 }
 
 function describeReport(cluster: string, { head, findings, records, documents, copied }: CustodyReport): string {
-  const looked = `${records} records, held against ${documents} documents (manifests, countersignatures, lineages, acceptances, rewraps)`;
+  const looked = `${records} records, compared with ${documents} documents (manifests, countersignatures, lineages, acceptances, rewraps)`;
   const own = head === undefined ? "there is no log" : `head ${describeReceipt(head)}`;
   const last = copied === undefined ? own : `${own}\n${describeCopied(copied)}`;
-  if (findings.length === 0) return `the custody log of ${cluster} holds: ${looked}\n${last}`;
+  if (findings.length === 0) return `the custody log of ${cluster} is intact: ${looked}\n${last}`;
   const told = byCause(findings, ({ subject }) => [subject]).flatMap((together) => {
     const [first] = together;
     return first === undefined
@@ -176,7 +173,7 @@ function describeReport(cluster: string, { head, findings, records, documents, c
 
 function describeCopied({ head, notHere }: NonNullable<CustodyReport["copied"]>): string {
   if (head === undefined) return "there is no log of a store that it was copied from";
-  return `head of the copied log ${describeReceipt(head)}; ${notHere} of the objects that it tells of are not here`;
+  return `head of the copied log ${describeReceipt(head)}; ${notHere} of the objects that it names are not here`;
 }
 
 function toJson(cluster: string, shown: readonly FoundRecord[], report: CustodyReport | undefined): JsonDocument<"custody"> {

@@ -91,12 +91,12 @@ const MAKE_ONE = "make one with lifeboat init, or name one with --config FILE";
 
 function noConfiguration(checks: readonly string[]): LifeboatError {
   const flags = checks.map((name) => `--${name}`).join(" ");
-  return new LifeboatError("config/not-found", `configuration lifeboat.yaml not found, and ${flags} cannot do without`, {
+  return new LifeboatError("config/not-found", `configuration lifeboat.yaml not found, and ${flags} needs it`, {
     hint: MAKE_ONE,
   });
 }
 
 function notRun(checks: readonly string[]): DoctorFinding {
-  const message = `there is none here, so these were not looked at: ${checks.join(", ")}`;
+  const message = `not found, so these checks did not run: ${checks.join(", ")}`;
   return { code: "no-configuration", severity: "info", subject: "configuration", message, fix: MAKE_ONE };
 }

@@ -23,7 +23,7 @@ export const registerExport: Register = (program, run) => {
     )
     .argument("<ref>", "which snapshot")
     .requiredOption("--out <file>", "the file to make; - for standard output, whose bytes count only when the exit code is 0")
-    .option("--unverified", "take a snapshot that is not good, too, where it is named by its id")
+    .option("--unverified", "also accept a snapshot that is not good; name it by its id")
     .option("--identity <file>", "open it with the identities in this age identity file (break-glass) in place of the configured keys")
     .option(FROM_FLAG, FROM_HELP)
     .addHelpText(
@@ -74,7 +74,7 @@ export const registerExport: Register = (program, run) => {
             });
           else printDone(session.console, `wrote ${options.out}: ${told}`);
           for (const { id, reason } of passedOver)
-            tell(session.console, `warning: ${manifest.cluster}/${id} was passed over: ${printable(reason)}`);
+            tell(session.console, `warning: ${manifest.cluster}/${id} was skipped: ${printable(reason)}`);
           if (lacks.length > 0) tell(session.console, `warning: ${name} is not good: ${printable(reasonsIn(lacks))}`);
           if (standing.warning !== undefined) tell(session.console, `warning: ${standing.warning}`);
           return 0;
@@ -95,12 +95,12 @@ async function toFile(session: Session, path: string): Promise<Output> {
   await requireFree(file);
   for (const left of await unfinishedOutputs(file, console.clock.now())) {
     const name = printable(left.path);
-    if (left.isDead === true && (await removeUnfinished(left))) tell(console, `removed ${name}, which an export that was killed had left`);
+    if (left.isDead === true && (await removeUnfinished(left))) tell(console, `removed ${name}, left by a killed export`);
     else if (left.isDead === false) tell(console, `${name} is being written by another export`);
     else
       tell(
         console,
-        `warning: ${name} is left of an export that was killed, unless that still runs: it holds secrets of a cluster unencrypted; delete it`,
+        `warning: ${name} was left by a killed export, unless that export still runs: it holds secrets of a cluster unencrypted; delete it`,
       );
   }
   return { file, write: (bytes) => writeOutput(file, bytes) };
@@ -127,7 +127,7 @@ async function toStdout({ console, json }: Session): Promise<Output> {
     try {
       await writeStream(console.stdout, noticed(), { name: "standard output", signal: console.signal });
     } catch (error) {
-      if (isBegun) tell(console, "what was written to standard output is not a whole snapshot: throw it away");
+      if (isBegun) tell(console, "standard output got only part of the snapshot: delete it");
       throw error;
     }
   };

@@ -48,9 +48,9 @@ export const registerLineage: Register = (program, run) => {
     );
   lineage
     .command("accept")
-    .summary("say that a lineage is what it should be")
+    .summary("accept a lineage as expected")
     .description(
-      "Say that a lineage is what it should be: the endpoints are the right cluster's, or the keys were meant to go. Signed by the audit key and told to the custody log; backups of the cluster end with exit code 0 again.",
+      "Accept a lineage as expected: the endpoints are those of the right cluster, or the keys were deleted on purpose. The acceptance is signed with the audit key and recorded in the custody log. Backups of the cluster then end with exit code 0 again.",
     )
     .argument("<cluster>", "whose")
     .argument("<number>", "the lineage's, as lifeboat lineage ls shows it")

@@ -139,7 +139,7 @@ function toRow(each: Listed, lineages: ClusterLineages): string[] {
 
 function toJson(each: Listed, lineages: ClusterLineages): Omit<JsonDocument<"ls">["snapshots"][number], "replicas"> {
   const slot = parseId(each.id)?.slot;
-  if (slot === undefined) throw new Error(`${each.id} was listed, and is no id`);
+  if (slot === undefined) throw new Error(`${each.id} was listed, and is not a snapshot id`);
   const head = { ref: refOf(each), cluster: each.cluster, id: each.id, slot: slot.toISOString() };
   if ("error" in each)
     return { ...head, ...NOTHING_KNOWN, lacks: [each.error.message], error: { code: each.error.code, message: each.error.message } };

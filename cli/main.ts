@@ -30,7 +30,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   // A reader that leaves early, such as head, is no fault.
   if (error.code === "EPIPE") process.exit(0);
   // A terminal that is gone says so here before its signal comes.
-  interruption.receive(error.code === "EIO" ? "SIGHUP" : `a fault of standard output (${error.message})`);
+  interruption.receive(error.code === "EIO" ? "SIGHUP" : `standard output failed (${error.message})`);
 });
 // Nobody is left to be told; what the run made is still to be cleaned up.
 process.stderr.on("error", () => undefined);

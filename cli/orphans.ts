@@ -16,7 +16,7 @@ import { requireCluster } from "./require-cluster.ts";
 export const registerOrphans: Register = (program, run) => {
   program
     .command("orphans")
-    .summary("list what killed runs left, and sweep it")
+    .summary("list what killed runs left, and remove it")
     .description("List data that no manifest names and uploads that were never finished. Nothing uses them. With --sweep remove them.")
     .argument("[cluster]", "only this cluster's data (unfinished uploads belong to no cluster)")
     .option("--sweep", "remove what is listed, in all its versions; what is locked stays and is named")
@@ -68,7 +68,7 @@ export const registerOrphans: Register = (program, run) => {
           ]);
           print(session.console, formatTable(["ORPHAN", "SIZE", "SINCE", "", "WHY"], rows, { width: widthOf(session.console.stdout) }));
         }
-        for (const { key, reason } of unclear) tell(session.console, `warning: ${key} is left alone, since it may be needed: ${reason}`);
+        for (const { key, reason } of unclear) tell(session.console, `warning: ${key} was kept, since it may be needed: ${reason}`);
         for (const { key, lock } of kept) tell(session.console, `warning: ${key} was not removed: it is ${describeLock(lock)}`);
         return unclear.length > 0 || kept.length > 0 ? 6 : 0;
       }),

@@ -14,9 +14,9 @@ import { formatBytes, formatFields, formatFinding, formatTable, formatTime } fro
 export const registerPreflight: Register = (program, run) => {
   program
     .command("preflight")
-    .summary("look at a cluster before a backup")
+    .summary("check a cluster before a backup")
     .description(
-      "Ask every endpoint of a cluster, change nothing, and say what stands in the way of a backup, each problem with its fix. The exit code is 6 with problems, 3 where no member could give a snapshot.",
+      "Check every endpoint of a cluster, and print what prevents a backup, each problem with its fix. Nothing is changed. The exit code is 6 with problems, 3 where no member could give a snapshot.",
     )
     .argument("<cluster>", "a cluster of the configuration")
     .addHelpText("after", "\nExample:\n  $ lifeboat preflight prod")

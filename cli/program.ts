@@ -58,7 +58,7 @@ export async function runProgram(line: readonly string[], console: Console, surr
     .version(TOOL.version)
     .option("--config <file>", "the configuration (default: lifeboat.yaml in the current folder)")
     .option("--json", "print one JSON document on standard output")
-    .option("--verbose", "tell each request, retry and decision on standard error")
+    .option("--verbose", "print each request, retry and decision on standard error")
     .option("--quiet", "backup, verify, copy, export: print nothing where all is well")
     .helpCommand("help [command]", "show what a command takes")
     .addHelpText(

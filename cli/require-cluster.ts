@@ -21,7 +21,7 @@ export async function requireCluster(session: Session, blobs: BlobStore, cluster
   const store = readUntil(blobs, session.console.signal);
   if (configured.includes(cluster) || (await holdsCluster(store, cluster))) return;
   const known = new Set([...configured, ...(await listClusters(store))]);
-  throw new LifeboatError("ref/not-found", `there is no cluster ${cluster}: neither in ${file} nor in ${store.location}`, {
+  throw new LifeboatError("ref/not-found", `cluster ${cluster} not found: neither in ${file} nor in ${store.location}`, {
     hint: namesHint(cluster, [...known].toSorted()) ?? `add it under clusters in ${file}`,
   });
 }

@@ -20,7 +20,7 @@ const OUTCOMES: Readonly<Record<Rewrapped["outcome"], string>> = {
 export const registerRewrap: Register = (program, run) => {
   program
     .command("rewrap")
-    .summary("wrap the keys of stored snapshots under the present wrapping key")
+    .summary("wrap the keys of stored snapshots under the current wrapping key")
     .description(
       "Wrap the key of each stored snapshot once more, under the current wrapping key and those of replicas, in a signed document beside its manifest: after the wrapping key was replaced, and before the old one goes, or after a replica with a key of its own was added. Data and manifests stay as they are. A run that was stopped goes on where it stood. Needs the audit key, and a key that opens what was wrapped before. The exit code is 6 where a snapshot could not be opened.",
     )

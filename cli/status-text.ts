@@ -15,7 +15,7 @@ export function statusText({ name, trailer, scan, contents }: SnapshotStatus, wi
     formatFields([...head, ["tree", "whole"], ...fieldsOf(scan)]),
     bucketTable(scan, width),
     ...(contents === undefined
-      ? ["There are more entries than are kept a record of: what bucket key is made of is not told."]
+      ? ["There are too many entries to break down bucket key by resource and prefix."]
       : contentTables(contents, width)),
   ];
   return sections.join("\n\n");
@@ -46,7 +46,7 @@ function fieldsOf(scan: WholeScan): [string, string][] {
     ],
     ["alarms", scan.alarms.map(({ alarm, memberId }) => `${alarm} on ${memberId}`).join(", ") || "none"],
     ["encryption", encryption(scan)],
-    ...(scan.validMetas === 2 ? [] : ([["meta pages", "one of two is damaged, which etcd passes over"]] satisfies [string, string][])),
+    ...(scan.validMetas === 2 ? [] : ([["meta pages", "one of two is damaged; etcd uses the other"]] satisfies [string, string][])),
   ];
 }
 

@@ -23,7 +23,7 @@ export const registerStatus: Register = (program, run) => {
     .option(FROM_FLAG, FROM_HELP)
     .addHelpText(
       "after",
-      `${REF_HELP}\nWhere there is a file of that name it is the file that is meant.\n\nExample:\n  $ lifeboat status snapshot.db\n  $ lifeboat status prod/latest`,
+      `${REF_HELP}\nIf a file of that name exists, the file is read.\n\nExample:\n  $ lifeboat status snapshot.db\n  $ lifeboat status prod/latest`,
     )
     .action((what: string, { from }: { readonly from?: string }) =>
       run(async (session) => {
@@ -61,7 +61,7 @@ async function statusOfFile(session: Session, name: string, progress: Progress):
 async function statusOfStored(session: Session, ref: string, from: string | undefined, progress: Progress): Promise<SnapshotStatus> {
   const ports = await session.openPorts("nothing", from).catch((error: unknown) => {
     if (!isLifeboatError(error, "config/not-found") || from !== undefined) throw error;
-    const message = `${ref} is no file here, and as a ref it needs a configuration: ${error.message}`;
+    const message = `file ${ref} not found, and to read it as a ref lifeboat needs a configuration: ${error.message}`;
     throw new LifeboatError(error.code, message, { hint: error.hint, cause: error });
   });
   const [{ resolveRef }, { snapshotStatus }, { StoredInput }] = await Promise.all([
@@ -103,8 +103,8 @@ function faultsOf({ trailer, scan }: SnapshotStatus): Fault[] {
 }
 
 const TREE_HINTS: Readonly<Partial<Record<SnapshotStatus["scan"]["tree"], string>>> = {
-  "tree/empty": "whatever wrote it did not get far: take another snapshot",
+  "tree/empty": "it was cut short: take another snapshot",
   "tree/meta": "it is no snapshot, or its first pages are damaged",
   "tree/limit":
-    "it is larger than this reader takes on, or made to seem so: etcdutl snapshot restore into an empty folder shows whether etcd takes it",
+    "it is larger than lifeboat reads, or was made to look so: run etcdutl snapshot restore into an empty folder to check whether etcd accepts it",
 };

@@ -44,7 +44,7 @@ export async function verifyAllMissing(
     tell(console, console.signal.aborted ? messageOf(console.signal.reason) : interruption.message);
     return 130;
   }
-  if (outcomes.length === 0 && !json) printDone(console, `nothing of ${cluster} is missing a countersignature`);
+  if (outcomes.length === 0 && !json) printDone(console, `no snapshot of ${cluster} lacks a countersignature`);
   const codes = new Set(outcomes.map((each) => ("error" in each ? exitCodeOf(each.error) : each.verified.lacks.length === 0 ? 0 : 6)));
   return GRAVEST.find((code) => codes.has(code)) ?? 0;
 }

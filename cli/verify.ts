@@ -25,11 +25,11 @@ export const registerVerify: Register = (program, run) => {
     .command("verify")
     .summary("check that a snapshot is what was signed")
     .description(
-      "Check a snapshot's signature, trust, presence, size and the store's checksum. With --deep read all of it, decrypt it, check every digest and etcd's trailer, and countersign it: without that it is not good. The exit code of --deep is 6 where all holds and the snapshot is not good all the same: unproven, or in quarantine.",
+      "Check a snapshot's signature, trust, presence, size and the store's checksum. With --deep read all of it, decrypt it, check every digest and etcd's trailer, and countersign it: without that it is not good. With --deep the exit code is 6 where every check passes and the snapshot is still not good: unproven, or in quarantine.",
     )
     .argument("<ref>", "which snapshot; with --missing which cluster")
     .option("--deep", "read, decrypt and countersign")
-    .option("--missing", "take a cluster, and verify all of it deep that is not countersigned, newest first")
+    .option("--missing", "verify, as --deep does, every snapshot of a cluster that is not countersigned, newest first")
     .option("--within <duration>", "with --missing: only snapshots whose slot is no older, such as 7d")
     .option(FROM_FLAG, `${FROM_HELP}: nothing is countersigned then`)
     .addHelpText("after", `${REF_HELP}\n\nExample:\n  $ lifeboat verify prod/latest --deep\n  $ lifeboat verify prod --missing --within 7d`)
@@ -80,7 +80,7 @@ function howToRead(result: Verified, { deep, from }: Options): string {
 
 function parseWithin({ missing, within, from }: Options): number | undefined {
   if (missing === true && from !== undefined)
-    throw new LifeboatError("usage", "--missing countersigns, and with --from nothing is countersigned", {
+    throw new LifeboatError("usage", "--missing and --from exclude each other: what is read from a replica is not countersigned", {
       hint: "leave one of the two out",
     });
   if (within === undefined) return undefined;

@@ -55,7 +55,7 @@ const HINTS: Readonly<Partial<Record<AwsFault["kind"], string>>> = {
   region: "set AWS_REGION, or a region in the profile that AWS_PROFILE names",
   credentials: "give credentials as the AWS SDK takes them: the environment, a profile, or the role of the machine or function",
   throttled: "too many calls of the account or role: try again later, or ask AWS for a higher quota",
-  unreachable: "see that the endpoint and region are right and can be reached from here, then try again",
+  unreachable: "check that the endpoint and region are right and can be reached from here, then try again",
 };
 
 /** What to do where the service could not be asked; undefined where it gave an answer of its own. */

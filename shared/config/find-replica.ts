@@ -6,7 +6,7 @@ export function findReplica<T extends { readonly name: string }>(replicas: reado
   const found = replicas.find((each) => each.name === name);
   if (found !== undefined) return found;
   const names = replicas.map((each) => each.name);
-  throw new LifeboatError("config/not-found", `there is no replica ${name} in the configuration`, {
+  throw new LifeboatError("config/not-found", `replica ${name} not found in the configuration`, {
     hint: namesHint(name, names) ?? "there is none at all; name one under replicas (docs/cli.md)",
   });
 }

@@ -10,7 +10,7 @@ const kmsKey = z
   .string()
   .regex(
     /^(alias\/[A-Za-z0-9/_-]+|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key|alias)\/[A-Za-z0-9/_-]+|(mrk-)?[0-9a-f-]{32,36})$/,
-    "expected a key of KMS: alias/NAME, the ARN of a key or alias, or a key's id",
+    "expected a KMS key: alias/NAME, the ARN of a key or alias, or a key's id",
   );
 const REGION = "expected a region such as eu-central-1";
 const kmsPlace = {

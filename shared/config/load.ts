@@ -27,7 +27,7 @@ export async function loadConfig(path: string, file: string = path): Promise<Loa
     text = await readFile(path, "utf8");
   } catch (error) {
     if (errnoOf(error) === "EISDIR")
-      throw new LifeboatError("config/not-found", `${file} is a folder, and no configuration`, {
+      throw new LifeboatError("config/not-found", `${file} is a folder, not a configuration file`, {
         hint: "name the file in it with --config FILE",
         cause: error,
       });

@@ -48,7 +48,7 @@ export function replicaProblems({
     const place = placeOf(each.store);
     const other = places.get(place);
     if (other !== undefined)
-      problems.push({ path: ["replicas", index, "store"], message: `it is the same place as ${other}: a copy there is none` });
+      problems.push({ path: ["replicas", index, "store"], message: `it is the same place as ${other}, so it protects nothing` });
     else places.set(place, `replica ${each.name}`);
   }
   return problems;

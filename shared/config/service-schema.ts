@@ -33,7 +33,7 @@ export const serviceSchema = settings({
   runbook: z.url({ protocol: /^https?$/, error: "expected the address where docs/runbook.md is published" }).optional(),
   logDays: z.literal([...LOG_DAYS], `expected one of the retentions of CloudWatch Logs: ${LOG_DAYS.join(", ")}`).default(90),
   secretKeys: z
-    .array(z.string().regex(/^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[a-z0-9-]+$/, "expected the ARN of a key of KMS"))
+    .array(z.string().regex(/^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[a-z0-9-]+$/, "expected the ARN of a KMS key"))
     .default([]),
 });
 

@@ -10,7 +10,7 @@ export interface Fault {
 
 /** The first fault of a document that was parsed from `text`: what comes after it only follows from it. Undefined where there is none. */
 export function firstFault(document: Document, text: string, lines: LineCounter): Fault | undefined {
-  if (text.includes("\0")) return { line: 1, message: "this is no text file" };
+  if (text.includes("\0")) return { line: 1, message: "this is not a text file" };
   const [error] = document.errors;
   const lineAt = (offset: number): number => lines.linePos(offset).line;
   if (error !== undefined) {
@@ -78,9 +78,9 @@ const WORDS: Readonly<Partial<Record<ErrorCode, string>>> = {
   TAB_AS_INDENT: "a tab is at the beginning of the line, where YAML takes spaces only",
   BAD_INDENT: "the line does not begin at the same column as the settings beside it",
   BLOCK_AS_IMPLICIT_KEY: "there is a second colon or a wrong indentation; put a value that holds a colon and a space in quotes",
-  MULTILINE_IMPLICIT_KEY: "this is no setting; one is a name, a colon, a space and a value",
+  MULTILINE_IMPLICIT_KEY: "this is not a setting: a setting is a name, a colon, a space and a value",
   BAD_DQ_ESCAPE: "a backslash within double quotes begins an escape; put the value in single quotes",
-  UNEXPECTED_TOKEN: "this is not expected here; see whether a bracket or quote before it is closed twice or too early",
+  UNEXPECTED_TOKEN: "this is not expected here; check whether a bracket or quote before it is closed twice or too early",
   BAD_DIRECTIVE: "a line that begins with % has no place here",
 };
 

@@ -39,7 +39,7 @@ export const backupDocument = object({
   }).describe("the member that gave the snapshot"),
   lineage: z.int().positive().describe("number of the snapshot's [lineage](#lifeboat-lineage)"),
   lineageAttention,
-  unbelievedLineages: z.array(unbelieved).describe("what stands in the place of a lineage or an acceptance"),
+  unbelievedLineages: z.array(unbelieved).describe("what is stored as a lineage or an acceptance and is not believed"),
   proof: text.describe("`proven`, or `unproven: ` and the reason"),
   alarms: z
     .array(object({ memberId: text.describe("in hexadecimal"), alarm: text.describe("such as `NOSPACE`") }))
@@ -52,7 +52,7 @@ export const backupDocument = object({
   manifestDigest: digest.describe("of the manifest as it is stored"),
   custody: receipt
     .nullable()
-    .describe("the last record of this run in the custody log; null where there was nothing to tell, or the log could not be told"),
+    .describe("the last record of this run in the custody log; null where there was nothing to record, or the log could not be written"),
   replicas: z
     .array(
       object({

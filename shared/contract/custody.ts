@@ -40,7 +40,7 @@ export const custodyDocument = object({
     documents: count.describe("how many were held against them"),
     copied: object({
       head: receipt.nullable().describe("the last record of the copied log"),
-      notHere: count.describe("objects that the copied log tells of and that are not in the replica"),
+      notHere: count.describe("objects that the copied log names and that are not in the replica"),
     })
       .nullable()
       .describe("of a replica (`--replica`), else null"),

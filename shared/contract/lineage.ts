@@ -29,7 +29,7 @@ const lineageListDocument = object({
       }),
     )
     .describe("in order"),
-  unbelieved: z.array(unbelieved).describe("what stands in the place of a lineage or an acceptance"),
+  unbelieved: z.array(unbelieved).describe("what is stored as a lineage or an acceptance and is not believed"),
 }).meta({ title: "`lineage ls`" });
 
 const lineageAcceptDocument = object({
@@ -37,7 +37,7 @@ const lineageAcceptDocument = object({
   outcome: z.enum(["accepted", "already", "not-needed"]).describe("`not-needed`: the first lineage waits for nobody"),
   ...lineage,
   key: text.nullable().describe("of the acceptance in the store; null where nothing was written"),
-  custody: receipt.nullable().describe("the record that tells of it; null where nothing was written"),
+  custody: receipt.nullable().describe("the record of it; null where nothing was written"),
 }).meta({ title: "`lineage accept`" });
 
 /** Of `lineage ls`, and of `lineage accept`. */

@@ -52,7 +52,7 @@ export const showDocument = object({
   data: object({
     state: z
       .enum(["present", "missing", "wrong-size", "unknown"])
-      .describe("of its own data, as metadata tells; unknown where the caller may not look"),
+      .describe("of its own data, from metadata; unknown where the caller may not look"),
     bytes: bytes.nullable().describe("that are there; null where that is not known"),
     reason: text.nullable().describe("why, a sentence; null where it is present"),
   }).describe("its data, by metadata alone"),
@@ -66,7 +66,7 @@ export const verifyDocument = object({
   checks: z.array(text).describe("what holds, in order"),
   manifestDigest,
   countersignature: text.nullable().describe("its key in the store; of `--deep` without `--from` only"),
-  custody: receipt.nullable().describe("the record that tells of it; of `--deep` without `--from` only"),
+  custody: receipt.nullable().describe("the record of it; of `--deep` without `--from` only"),
   lineageFindings: z
     .array(
       object({
@@ -76,7 +76,7 @@ export const verifyDocument = object({
       }),
     )
     .nullable()
-    .describe("what stands as a lineage of the cluster and no backup opened; of `--deep` without `--from` only"),
+    .describe("what is stored as a lineage of the cluster and was opened by no backup; of `--deep` without `--from` only"),
   opened: z
     .array(text)
     .nullable()
@@ -96,7 +96,7 @@ export const verifyMissingDocument = object({
         checks: z.array(text).describe("what holds, in order"),
         manifestDigest: digest.nullable().describe("null where it failed"),
         countersignature: text.nullable().describe("its key in the store; null where it failed"),
-        custody: receipt.nullable().describe("the record that tells of it; null where it failed"),
+        custody: receipt.nullable().describe("the record of it; null where it failed"),
         error: fault.nullable().describe("why it could not be verified, or null"),
       }),
     )
@@ -111,7 +111,7 @@ export const copyDocument = object({
   documents: count.describe("how many came with it"),
   conflicts: z.array(text).describe("what differs there, a sentence each"),
   manifestDigest,
-  custody: receipt.nullable().describe("the record that tells of it, or null"),
+  custody: receipt.nullable().describe("the record of it, or null"),
 });
 
 export const exportDocument = object({

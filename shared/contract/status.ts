@@ -40,10 +40,10 @@ export const statusDocument = object({
     hash: z
       .int()
       .nullable()
-      .describe("as a member at `revision` that is compacted to `compactRevision` answers; null where it cannot be told"),
+      .describe("as a member at `revision` that is compacted to `compactRevision` answers; null where it is not known"),
     revision: revision.describe("the last one"),
     compactRevision: z.int().min(-1).describe("-1: never compacted"),
-    unavailable: text.nullable().describe("why the hash cannot be told, or null"),
+    unavailable: text.nullable().describe("why the hash is not known, or null"),
   })
     .nullable()
     .describe("etcd's hash of keys and values"),
@@ -58,7 +58,7 @@ export const statusDocument = object({
     .nullable()
     .describe("revisions that were compacted to"),
   pageSize: bytes.nullable().describe("of the database file"),
-  validMetaPages: count.nullable().describe("2, or 1 where one of the two is damaged, which etcd passes over"),
+  validMetaPages: count.nullable().describe("2, or 1 where one of the two is damaged; etcd uses the other"),
   consistentIndex: count.nullable().describe("of raft; null where it is not stored"),
   term: count.nullable().describe("of raft; null where it is not stored (before etcd 3.5)"),
   clusterVersion: text.nullable().describe("as stored"),

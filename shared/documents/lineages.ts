@@ -148,5 +148,5 @@ export function attentionOfLineage(
 
 /** What a person does about it. */
 export function howToAccept(cluster: string, number: number): string {
-  return `see whether the endpoints are the right cluster's, and who restored or emptied it; if it is right: lifeboat lineage accept ${cluster} ${number} --reason TEXT`;
+  return `check whether the endpoints are the right cluster's, and who restored or emptied it; if it is right: lifeboat lineage accept ${cluster} ${number} --reason TEXT`;
 }

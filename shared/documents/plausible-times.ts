@@ -35,9 +35,9 @@ export function implausibleTimes(manifest: Pick<Manifest, "id" | "slot" | "start
   if (createdMs < startedMs - SKEW_MS) found.push(`it was made at ${iso(createdMs)}, before it was begun, at ${iso(startedMs)}`);
   const modifiedMs = seen.modified.getTime();
   if (modifiedMs < createdMs - SKEW_MS)
-    found.push(`the store has it since ${iso(modifiedMs)}, before it was made by its own word, at ${iso(createdMs)}`);
+    found.push(`the store has it since ${iso(modifiedMs)}, before the time at which its manifest says it was made, ${iso(createdMs)}`);
   if (!seen.isCopy && modifiedMs > createdMs + SKEW_MS)
-    found.push(`the store has it since ${iso(modifiedMs)}, and by its own word it was made long before, at ${iso(createdMs)}`);
+    found.push(`the store has it since ${iso(modifiedMs)}, and its manifest says it was made long before, at ${iso(createdMs)}`);
   return found;
 }
 

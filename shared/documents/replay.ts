@@ -27,7 +27,7 @@ export async function replayOf(manifest: Manifest, { manifest: other, isCounters
   if (isSame(manifest, other) && (isBefore(other, manifest) || (await isCountersigned())))
     return {
       code: "verify/replayed",
-      message: `it is ${other.cluster}/${other.id} once more: both have the same bytes, which no member sends twice`,
+      message: `it repeats ${other.cluster}/${other.id}: both have the same bytes, which no member sends twice`,
     };
   if (!isOlder(manifest, other) || !(await isCountersigned())) return undefined;
   return {

@@ -67,7 +67,7 @@ function setAside(status: EndpointStatus, members: readonly Member[], alarms: re
   if (alarms.some((alarm) => alarm.alarm === "CORRUPT" && alarm.memberId === memberId))
     return { endpoint, memberId, why: "corrupt", reason: "it has a CORRUPT alarm" };
   if (status.leaderId === undefined)
-    return { endpoint, memberId, why: "no-leader", reason: "it reports no leader, so what it has may be old" };
+    return { endpoint, memberId, why: "no-leader", reason: "it reports no leader, so its data may be old" };
   return undefined;
 }
 

@@ -38,7 +38,7 @@ function endpointFindings(facts: EndpointFacts, now: Date): readonly Finding[] {
   const found: Finding[] = [];
   if (status instanceof Error) {
     found.push(
-      problem(SILENCE[status.code] ?? "endpoint-unreachable", endpoint, status.message, status.hint ?? "see whether etcd runs there"),
+      problem(SILENCE[status.code] ?? "endpoint-unreachable", endpoint, status.message, status.hint ?? "check whether etcd runs there"),
     );
   } else {
     if (status.latencyMs > SLOW_MS) {
@@ -219,7 +219,7 @@ function memberFindings({ endpoints, members }: ClusterFacts): readonly Finding[
       const url = urlToAdd(member, configured);
       const fix =
         url === undefined
-          ? "see whether it is up, and give an endpoint that leads to it alone: the one that it tells clients to use led to others"
+          ? "check whether it is up, and give an endpoint that leads to it alone: the one that it tells clients to use led to others"
           : `add ${url} to endpoints`;
       found.push(warning("member-without-endpoint", name === "" ? id : name, "no configured endpoint leads to this member", fix));
     }

@@ -72,13 +72,9 @@ function isCollapse(before: number | undefined, now: number | undefined): boolea
 
 function open(number: number | undefined, reason: LineageReason, observed: Observed, previous?: Lineage["previous"]): LineageDecision {
   if (number === undefined)
-    throw new LifeboatError(
-      "verify/format",
-      "a new lineage must be opened, and something else stands under every number that it could have",
-      {
-        hint: "find out who put it there, and remove it: lifeboat lineage ls CLUSTER shows what is no lineage",
-      },
-    );
+    throw new LifeboatError("verify/format", "cannot open a new lineage: something else is stored under every number that it could have", {
+      hint: "find out who put it there, and remove it: lifeboat lineage ls CLUSTER shows what is not a lineage",
+    });
   return {
     number,
     opens: {

@@ -40,7 +40,7 @@ function fixOf({ endpoints, members }: ClusterFacts, askable: ReadonlySet<string
   const configured = new Set(endpoints.map(({ endpoint }) => endpoint));
   const missing = members instanceof Error ? [] : members.filter(({ id, isLearner }) => !isLearner && !askable.has(id));
   const addable = missing.flatMap((member) => urlToAdd(member, configured) ?? []);
-  const first = addable.length > 0 ? `add ${addable.join(" and ")} to endpoints` : "mend what keeps the others from being asked";
+  const first = addable.length > 0 ? `add ${addable.join(" and ")} to endpoints` : "fix what prevents the others from being asked";
   return `${first}, or set agreement: one, which takes one member's word`;
 }
 

@@ -191,7 +191,7 @@ function sourcesBehind({ endpoint, behind }: EndpointFacts): readonly SnapshotSo
   const [furthest] = (led.length > 0 ? led : voting).toSorted((one, other) => other.revision - one.revision);
   if (furthest === undefined) return [];
   const what = behind.kind === "grpc-proxy" ? "the grpc-proxy" : "the load balancer";
-  const reason = `whichever member ${what} asks: it cannot be chosen`;
+  const reason = `whichever member ${what} picks: it cannot be chosen`;
   // Not only as many as were heard: a balancer may lead to a dead one again and again, as the connections that ask why it failed take their turns too.
   return Array.from({ length: TRIES_BEHIND }, () => ({ status: { ...furthest, endpoint, memberId: UNKNOWN_MEMBER }, reason, name: "" }));
 }

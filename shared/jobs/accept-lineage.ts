@@ -48,7 +48,7 @@ export async function acceptLineage(ports: AcceptPorts, { cluster, number, reaso
   const known = lineageOf(lineages, number);
   if (known === undefined) {
     const numbers = lineages.links.map(({ lineage }) => lineage.number);
-    throw new LifeboatError("ref/not-found", `there is no lineage ${number} of ${cluster} in ${ports.blobs.location}`, {
+    throw new LifeboatError("ref/not-found", `lineage ${number} of ${cluster} not found in ${ports.blobs.location}`, {
       hint:
         numbers.length === 0
           ? "lifeboat ls shows which clusters there are"

@@ -86,7 +86,7 @@ function parseOutcome(output: unknown, execution: string): ExecutionOutcome {
     "service/failed",
     `what ${execution} gave is no outcome of a backup (${issue?.path.join(".")}: ${issue?.message})`,
     {
-      hint: "see that the state machine is this service's, and that it was deployed from this version",
+      hint: "check that the state machine is this service's, and that it was deployed from this version",
     },
   );
 }

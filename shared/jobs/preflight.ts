@@ -70,7 +70,7 @@ function unaccepted(cluster: string, { number, message, since }: LineageAttentio
 }
 
 function unbelieved(cluster: string, { message }: LineageFault): Finding {
-  const fix = "find out who put it there, and remove it; until then it is passed over";
+  const fix = "find out who put it there, and remove it; until then it is ignored";
   return { code: "lineage-unbelieved", severity: "problem", subject: cluster, message, fix };
 }
 
@@ -90,6 +90,6 @@ function planOf(cluster: string, survey: Survey): BackupPlan | undefined {
 }
 
 function newLineage(cluster: string, message: string): Finding {
-  const fix = "see whether the endpoints are the right cluster's, and who restored it; the next backup opens the lineage";
+  const fix = "check whether the endpoints are the right cluster's, and who restored it; the next backup opens the lineage";
   return { code: "new-lineage", severity: "problem", subject: cluster, message, fix };
 }

@@ -123,7 +123,7 @@ export async function openHeader(header: Uint8Array, identities: readonly AgeIde
       });
     }
     throw new LifeboatError("verify/sealed", "the age header is malformed or was altered", {
-      hint: "take another copy: this one is not what was stored",
+      hint: "fetch it again, or use another snapshot: this is not what was stored",
       cause: error,
     });
   }

@@ -13,7 +13,7 @@ const CHUNK_BYTES = 64 * 1024;
 const SEALED_CHUNK_BYTES = CHUNK_BYTES + TAG_BYTES;
 /** Chunks handed out in one piece: 1 MiB, so that a store is not called for every chunk. */
 const PIECE_CHUNKS = 16;
-const HINT = "take another copy: this one is not what was stored";
+const HINT = "fetch it again, or use another snapshot: this is not what was stored";
 
 /** The key of the payload, from the header's file key and the 16 bytes before the first chunk. */
 export function payloadKey(fileKey: Uint8Array, nonce: Uint8Array): Uint8Array {

@@ -106,7 +106,7 @@ export class ZstdFrameReader {
     this.#toSkip = this.#buffer.readUInt32LE(4);
     this.#skipped += SKIPPABLE_HEADER_BYTES + this.#toSkip;
     if (this.#skipped > MAX_SKIPPED_BYTES)
-      throw this.#broken(`comes after ${this.#skipped} bytes that hold nothing, and the most that are passed over is ${MAX_SKIPPED_BYTES}`);
+      throw this.#broken(`comes after ${this.#skipped} skippable bytes, and at most ${MAX_SKIPPED_BYTES} are skipped`);
     this.#offset += this.#filled;
     this.#filled = 0;
     this.#needed = 5;

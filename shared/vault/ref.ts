@@ -62,7 +62,7 @@ export async function resolveRef(ports: JudgePorts, text: string, signal?: Abort
   const ids = await listIds(vault.blobs, cluster);
   const { location } = vault.blobs;
   if ("id" in ref) {
-    if (!ids.includes(ref.id)) throw await notFound(vault.blobs, cluster, `there is no snapshot ${text} in ${location}`, ids);
+    if (!ids.includes(ref.id)) throw await notFound(vault.blobs, cluster, `snapshot ${text} not found in ${location}`, ids);
     return readManifest(vault, cluster, ref.id);
   }
   const found = await newestOf(newestFirst(vault, cluster, ids, "at" in ref ? ref.at : undefined), cluster);

@@ -12,7 +12,7 @@ export async function readIdentityFile(path: string, name: string): Promise<read
     const isAbsent = errnoOf(error) === "ENOENT";
     throw new LifeboatError(
       isAbsent ? "input/not-found" : "input/unusable",
-      isAbsent ? `there is no identity file ${name}` : `cannot read the identity file ${name}: ${messageOf(error)}`,
+      isAbsent ? `identity file ${name} not found` : `cannot read the identity file ${name}: ${messageOf(error)}`,
       { hint: "name a file with a line AGE-SECRET-KEY-1...", cause: error },
     );
   }

@@ -32,7 +32,7 @@ export const initPorts: InitPorts = {
     );
     await makeFolders(path).catch((error: unknown) => {
       throw new LifeboatError("output/failed", `cannot make the folder ${path}: ${messageOf(error)}`, {
-        hint: "name another folder with --dir, or mend what stands in the way",
+        hint: "name another folder with --dir, or fix what prevents it",
         cause: error,
       });
     });

@@ -39,7 +39,7 @@ describe("a slot that was claimed ahead", () => {
       expect(outcome).toMatchObject({ id: `20261121T${hour}0000Z`, existing: true, committedBy: "another-run", needsAttention: true });
       expect(outcome.findings).toEqual([
         saying(
-          `prod/20261121T${hour}0000Z stood in the slot of this run, which took no snapshot, and its times cannot be: the store has it since 2026-11-21T10:00:00.000Z`,
+          `prod/20261121T${hour}0000Z was already in the slot of this run, which took no snapshot, and its times are impossible: the store has it since 2026-11-21T10:00:00.000Z`,
         ),
       ]);
       expect(measured).toMatchObject({ backupCommitted: 0, backupProven: 0 });
@@ -85,13 +85,15 @@ describe("a slot that was claimed ahead", () => {
     const id = await claimSlot(vault, { ...built, at: "2026-11-21T12:00:00Z" });
     expect(await failureOf(verifyDeep(vault, `prod/${id}`))).toMatchObject({
       code: "verify/times",
-      message: saying(`the times of prod/${id} cannot be: it stands for 2026-11-21T12:00:00.000Z, which is in the future; it was begun at`),
+      message: saying(
+        `the times of prod/${id} are impossible: it stands for 2026-11-21T12:00:00.000Z, which is in the future; it was begun at`,
+      ),
       hint: saying("find out who can sign with the snapshot key"),
     });
     vault.clock.advance(3 * HOUR_MS);
     const refusal = {
       code: "verify/times",
-      message: saying("the store has it since 2026-11-21T10:00:00.000Z, before it was made by its own word"),
+      message: saying("the store has it since 2026-11-21T10:00:00.000Z, before the time at which its manifest says it was made"),
     };
     expect(await failureOf(verifyDeep(vault, `prod/${id}`))).toMatchObject(refusal);
     expect(await failureOf(verifyShallow(vault, `prod/${id}`))).toMatchObject(refusal);
@@ -107,7 +109,7 @@ describe("a manifest that is dated back", () => {
     expect(await failureOf(verifyDeep(vault, `prod/${id}`))).toMatchObject({
       code: "verify/times",
       message: saying(
-        "the store has it since 2026-11-21T13:00:00.000Z, and by its own word it was made long before, at 2026-11-21T11:00:00.000Z",
+        "the store has it since 2026-11-21T13:00:00.000Z, and its manifest says it was made long before, at 2026-11-21T11:00:00.000Z",
       ),
     });
   });

@@ -117,7 +117,7 @@ describe("junk in the place of a lineage", () => {
     // Only where a new one has to be opened, and every number is taken, a run fails, and says so.
     expect(await failureOf(run({ clusterId: "c2" }))).toMatchObject({
       code: "verify/format",
-      message: saying("something else stands under every number that it could have"),
+      message: saying("something else is stored under every number that it could have"),
       hint: saying("lifeboat lineage ls"),
     });
   });
@@ -137,7 +137,10 @@ describe("a signed lineage that no backup opened", () => {
   test("whose figures do not bear its reason out is no link", async () => {
     await run();
     await sign(2, { previous: AFTER_FIRST });
-    expect(await run()).toMatchObject({ manifest: { lineage: 1 }, lineageFaults: [{ message: saying("no link of the chain") }] });
+    expect(await run()).toMatchObject({
+      manifest: { lineage: 1 },
+      lineageFaults: [{ message: saying("is not part of the chain of lineages") }],
+    });
   });
 
   test("with the same cluster id does not have the next run compared with nothing", async () => {
@@ -173,7 +176,7 @@ describe("a signed lineage that no backup opened", () => {
 
   test.each([
     ["a record that is not there", { sequence: 99, digest: `sha256:${"0".repeat(64)}` }, "record 99 is not in the log"],
-    ["another record", { sequence: 1, digest: `sha256:${"0".repeat(64)}` }, "record 1 is another than it names"],
+    ["another record", { sequence: 1, digest: `sha256:${"0".repeat(64)}` }, "record 1 is not the record that it names"],
   ])("is told also where it names %s", async (_, custody, why) => {
     await run();
     await sign(2, { reason: "key-count-collapsed", liveKeys: 0, previous: { ...AFTER_FIRST, liveKeys: 400 }, custody });
@@ -186,7 +189,7 @@ describe("a signed lineage that no backup opened", () => {
     if (custody === undefined) throw new Error("no record");
     await sign(2, { reason: "key-count-collapsed", liveKeys: 0, previous: { ...AFTER_FIRST, liveKeys: 400 }, custody });
     await run();
-    expect((await verifyDeep(vault, "prod/latest")).lineageFindings).toMatchObject([{ message: saying("tells of something else") }]);
+    expect((await verifyDeep(vault, "prod/latest")).lineageFindings).toMatchObject([{ message: saying("is about something else") }]);
   });
 });
 

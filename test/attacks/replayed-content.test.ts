@@ -39,7 +39,7 @@ describe("the bytes of an earlier snapshot", () => {
     const id = await claimSlot(vault, { real, bytes, at: now() });
     expect(await failureOf(verifyDeep(vault, `prod/${id}`))).toMatchObject({
       code: "verify/replayed",
-      message: `prod/${id} is not believed: it is prod/${real.id} once more: both have the same bytes, which no member sends twice`,
+      message: `prod/${id} is not believed: it repeats prod/${real.id}: both have the same bytes, which no member sends twice`,
       hint: saying("take a backup now"),
     });
     expect(await countersigned()).toHaveLength(Number(isVerified));

@@ -28,8 +28,8 @@ test.each([
   ["backup prod --all", "a cluster (prod) and --all exclude each other"],
   ["orphans --older-than soon", '--older-than "soon" is not a duration'],
   ["custody prod --verify --head garbage", '--head "garbage" does not name a record'],
-  ["copy prod/latest --to nowhere", "there is no replica nowhere in the configuration"],
-  ["show prod/latest --from nowhere", "there is no replica nowhere in the configuration"],
+  ["copy prod/latest --to nowhere", "replica nowhere not found in the configuration"],
+  ["show prod/latest --from nowhere", "replica nowhere not found in the configuration"],
   ["export prod/good --out x.db --identity garbage", "garbage: line 1 of the identity file is not an age identity"],
   ["lineage accept prod two --reason why", '"two" is not a lineage\'s number'],
   ["show prod", '"prod" is not a ref'],
@@ -39,7 +39,7 @@ test.each([
   ["keys all", "keys takes no argument, and got 1"],
   ["ls prod again", "ls takes 1 argument, and got 2"],
   ["completion fish", "'fish' is not a shell: give bash, zsh"],
-  ["--config a-folder ls", "a-folder is a folder, and no configuration"],
+  ["--config a-folder ls", "a-folder is a folder, not a configuration file"],
 ])("%s", async (line, message) => {
   const { code, stdout, stderr } = await lifeboatHere(line.split(" "), { cwd: folder.path });
   const [first, hint] = stderr.split("\n");

@@ -135,7 +135,7 @@ test.each([
   [
     "a key that is named by nothing KMS knows",
     withKeys(KMS.replace("alias/wrap", "wrap")),
-    /^lifeboat\.yaml:3: keys\.wrap: expected a key of KMS/m,
+    /^lifeboat\.yaml:3: keys\.wrap: expected a KMS key/m,
   ],
   [
     "an address of KMS that is none",
@@ -205,7 +205,7 @@ test.each([
   ["a setting that stands twice", `${MINIMAL}version: 1\n`, /^lifeboat\.yaml:7: version is set twice in the same place$/],
   ["an empty file", "", /^lifeboat\.yaml:1: the file is empty$/],
   ["a file of comments", "# nothing\n", /^lifeboat\.yaml:1: the file is empty$/],
-  ["a file that is no text", "\0\u0001PNG", /^lifeboat\.yaml:1: this is no text file$/],
+  ["a file that is no text", "\0\u0001PNG", /^lifeboat\.yaml:1: this is not a text file$/],
   ["a list", "- a\n", /^lifeboat\.yaml:1: expected settings \(name: value\), found a list$/],
   ["two documents", `${MINIMAL}---\n${MINIMAL}`, /^lifeboat\.yaml:7: a second document begins here \(---\)/],
   [
@@ -231,7 +231,7 @@ test.each([
   [
     "no space after a colon",
     MINIMAL.replace("version: 1", "version:1"),
-    /^lifeboat\.yaml:1: this is no setting; one is a name, a colon, a space/,
+    /^lifeboat\.yaml:1: this is not a setting: a setting is a name, a colon, a space/,
   ],
   ["two colons", `${MINIMAL}    rpo: 2h: 3\n`, /^lifeboat\.yaml:7: there is a second colon/],
   ["a value that begins with @", `${MINIMAL}    rpo: @2h\n`, /^lifeboat\.yaml:7: a value that begins with @ must stand in quotes$/],

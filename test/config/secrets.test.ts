@@ -73,7 +73,7 @@ describe("a configuration file", () => {
   test("that cannot be read is told as such", async () => {
     expect(await failureOf(loadConfig(folder, "here"))).toMatchObject({
       code: "config/not-found",
-      message: "here is a folder, and no configuration",
+      message: "here is a folder, not a configuration file",
     });
   });
 

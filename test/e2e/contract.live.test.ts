@@ -141,7 +141,8 @@ test("the head that a backup prints is the log's last record, that of its copies
 });
 
 test("a store that a person calls a replica, and has no copied log, is exit code 6, verified or not", async () => {
-  const warning = "lifeboat: warning: no log of another store is here: it is no replica, nothing was copied yet, or that log was removed\n";
+  const warning =
+    "lifeboat: warning: there is no copied log here: this is not a replica, nothing was copied yet, or that log was removed\n";
   for (const verify of [[], ["--verify"]])
     expect(await place.here("custody", "prod", "--replica", ...verify)).toMatchObject({ code: 6, stderr: warning });
   expect(await place.here("custody", "prod", "--replica", "--config", "replica.yaml")).toMatchObject({ code: 0, stderr: "" });

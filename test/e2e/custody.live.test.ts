@@ -121,14 +121,14 @@ describe("the command", () => {
     expect(await place.here("custody", "prod", "--since", "2100-01-01")).toMatchObject({
       code: 0,
       stdout: "",
-      stderr: saying("there is no record of prod of that time"),
+      stderr: saying("there is no record of prod since that time"),
     });
     // It said that the log held, so a name that was mistyped looked well.
     for (const flags of [[], ["--verify"]])
       expect(await place.here("custody", "staging", ...flags)).toMatchObject({
         code: 2,
         stdout: "",
-        stderr: saying("there is no cluster staging: "),
+        stderr: saying("cluster staging not found: "),
       });
   });
 
@@ -136,7 +136,7 @@ describe("the command", () => {
     const { code, stdout } = await place.here("custody", "prod", "--verify");
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /\nthe custody log of prod holds: 4 records, held against 4 documents \(manifests, countersignatures, lineages, acceptances, rewraps\)\nhead 4:sha256:[0-9a-f]{64}\n$/,
+      /\nthe custody log of prod is intact: 4 records, compared with 4 documents \(manifests, countersignatures, lineages, acceptances, rewraps\)\nhead 4:sha256:[0-9a-f]{64}\n$/,
     );
     expect(await place.here("custody", "prod", "--head", head)).toMatchObject({ code: 0 });
     expect(await place.here("custody", "prod", "--verify", "--replica")).toMatchObject({
@@ -191,7 +191,7 @@ describe("the command", () => {
       for (const [path, bytes] of later) await writeFile(path, bytes);
       const told = {
         code: 0,
-        stderr: saying("is signed for the purpose keeper, which this version of lifeboat does not know; it is passed over"),
+        stderr: saying("is signed for the purpose keeper, which this version of lifeboat does not know; it is skipped"),
       };
       expect(await place.here("custody", "prod", "--verify")).toMatchObject(told);
       expect(await place.here("custody", "prod")).toMatchObject(told);

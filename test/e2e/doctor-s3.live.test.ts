@@ -186,7 +186,7 @@ describe("a bucket", () => {
       },
     ]);
     expect(await findingsOf(emulated, "nobodys-bucket")).toMatchObject([
-      { code: "not-checked", message: saying("there is no bucket nobodys-bucket") },
+      { code: "not-checked", message: saying("bucket nobodys-bucket not found") },
     ]);
     expect(await findingsOf({ ...emulated, endpoint: "http://127.0.0.1:1" }, bucket)).toMatchObject([
       { code: "not-checked", severity: "problem", message: saying("ECONNREFUSED"), fix: saying("store.endpoint") },

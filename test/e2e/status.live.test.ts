@@ -228,7 +228,7 @@ describe("with a store beside it", () => {
   });
 
   test.each<readonly [string, string, RegExp]>([
-    ["no such file", "nothing.db", /there is no file nothing\.db\nlifeboat: hint: .*a ref such as/],
+    ["no such file", "nothing.db", /file nothing\.db not found\nlifeboat: hint: .*a ref such as/],
     ["a folder", "vault", /vault is a folder/],
     [
       "a stored snapshot as it lies in the store",
@@ -236,7 +236,7 @@ describe("with a store beside it", () => {
       /sealed\.age is a file encrypted with age\nlifeboat: hint: lifeboat status REF/,
     ],
     ["a compressed snapshot", "snapshot.db.zst", /compressed with zstd\nlifeboat: hint: zstd -d/],
-    ["a ref to nothing", "prod/20200101T000000Z", /there is no snapshot prod\/20200101T000000Z/],
+    ["a ref to nothing", "prod/20200101T000000Z", /snapshot prod\/20200101T000000Z not found/],
   ])("%s is exit code 2", async (_name, what, told) => {
     await runProgram(requireProgram("zstd"), ["-qf", "snapshot.db"], { env: { PATH: process.env["PATH"] }, cwd: folder.path });
     const manifest = z
@@ -252,7 +252,9 @@ describe("with a store beside it", () => {
     await mkdir(join(folder.path, "bare"), { recursive: true });
     const { code, stderr } = await lifeboatHere(["status", "prod/latest"], { cwd: join(folder.path, "bare") });
     expect(code).toBe(2);
-    expect(stderr).toMatch(/prod\/latest is no file here, and as a ref it needs a configuration: configuration lifeboat\.yaml not found/);
+    expect(stderr).toMatch(
+      /file prod\/latest not found, and to read it as a ref lifeboat needs a configuration: configuration lifeboat\.yaml not found/,
+    );
   });
 
   test("a stored snapshot that is not what was signed is exit code 4 before anything is told", async () => {

@@ -49,7 +49,7 @@ describe.each(ETCD_VERSIONS)("etcd %s with users and passwords", (version) => {
 
   test.skipIf(isMissing)("no user where one is asked for", async () => {
     using source = sourceOf({ endpoints: cluster.endpoints, tls: cluster.connection.tls });
-    const expected = { code: "etcd/auth", message: `${url} asks who we are, and no user is configured` };
+    const expected = { code: "etcd/auth", message: `${url} requires authentication, and no user is configured` };
     expect(await failureOf(source.checkPermission(url))).toMatchObject(expected);
     expect(await failureOf(drain(source.snapshot(url, LIMITS)))).toMatchObject(expected);
   });

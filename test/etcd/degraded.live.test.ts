@@ -154,8 +154,8 @@ describe.each(["plain", "tls"] as const)("a member that hangs, %s", (security) =
       expect(error.code).toBe("etcd/timeout");
       expect(error.message).toBe(
         security === "plain"
-          ? `${url} takes connections and then does not answer within 400 ms`
-          : `${url} took no connection within 400 ms`,
+          ? `${url} accepts connections and then does not answer within 400 ms`
+          : `${url} did not accept a connection within 400 ms`,
       );
       const stream = await failureOf(drain(source.snapshot(url, { idleMs: 300, totalMs: 60_000 })));
       expect(stream.code).toBe(security === "plain" ? "etcd/stalled" : "etcd/timeout");

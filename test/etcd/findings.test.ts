@@ -214,10 +214,10 @@ describe("an unproven backup is foreseen", () => {
   test("where members are down: not as long as a quorum answers, but where all must agree", () => {
     expect(foreseen({ endpoints: two })).toEqual([]);
     expect(foreseen({ endpoints: two, ...wanting("all") })).toEqual([
-      [saying("agreement all needs 3 of 3 voting members, and the configured endpoints lead to 2"), saying("mend what keeps the others")],
+      [saying("agreement all needs 3 of 3 voting members, and the configured endpoints lead to 2"), saying("fix what prevents the others")],
     ]);
     const one = [endpointFacts(1), endpointFacts(2, { status: down }), endpointFacts(3, { status: down })];
-    expect(foreseen({ endpoints: one })).toEqual([[saying("lead to 1 that can be asked"), saying("mend what keeps the others")]]);
+    expect(foreseen({ endpoints: one })).toEqual([[saying("lead to 1 that can be asked"), saying("fix what prevents the others")]]);
   });
 
   test("where members are learners, or deny HashKV", () => {

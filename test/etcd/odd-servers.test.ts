@@ -87,7 +87,7 @@ test.each([
   [
     "no trailers",
     (stream: ServerHttp2Stream) => void (stream.respond(GRPC), stream.end(message("abc"))),
-    "it ended without etcd's closing word",
+    "it ended without etcd's final status",
   ],
   [
     "bytes still to come",
@@ -108,7 +108,7 @@ test.each([
   [
     "an odd status",
     (stream: ServerHttp2Stream) => send(stream, [message("abc")], { "grpc-status": "fine" }),
-    "it ended without etcd's closing word",
+    "it ended without etcd's final status",
   ],
   [
     "a status of its own in mid-stream",
@@ -178,7 +178,7 @@ test("an answer whose bytes never come has stalled, and one that trickles is too
   const silent = await http2((stream) => stream.respond(GRPC));
   expect(await failureOf(snapshot(silent, { idleMs: 100, totalMs: 60_000 }))).toMatchObject({
     code: "etcd/stalled",
-    message: `the snapshot from ${silent} stalled: nothing came for 100 ms, after 0 bytes`,
+    message: `the snapshot from ${silent} stalled: nothing was received for 100 ms, after 0 bytes`,
   });
   const trickling = await http2((stream) => {
     stream.respond(GRPC);
@@ -195,7 +195,7 @@ test("what speaks no HTTP/2 is not etcd, for either way", async () => {
   using source = sourceOf({ endpoints: [url] });
   expect(await failureOf(source.status(url))).toMatchObject({
     code: "etcd/unreachable",
-    message: `${url} speaks no HTTP/2, so it is not etcd`,
+    message: `${url} does not speak HTTP/2, so it is not etcd`,
   });
   expect(await failureOf(snapshot(url))).toMatchObject({ code: "etcd/unreachable" });
 });
@@ -213,7 +213,7 @@ test("what takes the connection and says nothing is given up in time, for either
   using source = sourceOf({ endpoints: [url], connectMs: 200 });
   expect(await failureOf(source.status(url))).toMatchObject({
     code: "etcd/timeout",
-    message: `${url} takes connections and then does not answer within 200 ms`,
+    message: `${url} accepts connections and then does not answer within 200 ms`,
   });
   expect(await failureOf(drain(source.snapshot(url, { idleMs: 200, totalMs: 60_000 })))).toMatchObject({ code: "etcd/stalled" });
 });

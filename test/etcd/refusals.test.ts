@@ -12,7 +12,7 @@ test.each([
     "etcd/auth",
     "https://m1:2379 refused user name or password of user backup",
   ],
-  [3, "etcdserver: user name is empty", "etcd/auth", "https://m1:2379 asks who we are, and no user is configured"],
+  [3, "etcdserver: user name is empty", "etcd/auth", "https://m1:2379 requires authentication, and no user is configured"],
   [9, "etcdserver: user name not found", "etcd/auth", "https://m1:2379 does not know user backup"],
   [2, "auth: user not found", "etcd/auth", "https://m1:2379 does not know user backup"],
   [

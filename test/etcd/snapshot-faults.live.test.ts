@@ -60,7 +60,7 @@ describe.each(["plain", "tls"] as const)("a snapshot of 64 MB, %s", (security) =
     try {
       const { error, got } = await faultAfter(source.snapshot(url, { idleMs: 300, totalMs: 60_000 }), MIB, () => member.pause());
       expect(error).toMatchObject({ code: "etcd/stalled", retryable: true });
-      expect(error.message).toMatch(new RegExp(`^the snapshot from ${url} stalled: nothing came for 300 ms, after \\d+ bytes$`));
+      expect(error.message).toMatch(new RegExp(`^the snapshot from ${url} stalled: nothing was received for 300 ms, after \\d+ bytes$`));
       expect(got).toBeGreaterThanOrEqual(MIB);
       expect(got).toBeLessThan(MEGABYTES * 1_000_000);
     } finally {
@@ -105,7 +105,7 @@ describe.each(["plain", "tls"] as const)("a snapshot of 64 MB, %s", (security) =
     using source = sourceOf({ ...cluster.connection, endpoints: [proxy.url] });
     const late = await failureOf(drain(source.snapshot(proxy.url, { idleMs: 60_000, totalMs: 500 })));
     expect(late).toMatchObject({ code: "etcd/timeout", retryable: true });
-    expect(late.message).toMatch(new RegExp(`^the snapshot from ${proxy.url} was not done within 500 ms: \\d+ bytes came$`));
+    expect(late.message).toMatch(new RegExp(`^the snapshot from ${proxy.url} did not finish within 500 ms: \\d+ bytes were received$`));
     await until("no connection", ATTEMPT_MS, () => proxy.connections() === 0);
   });
 

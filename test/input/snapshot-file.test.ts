@@ -111,12 +111,8 @@ test("a link to a file is the file", async () => {
 
 describe("what is no snapshot file is told for what it is", () => {
   test.each<readonly [string, () => Promise<string>, object]>([
-    ["nothing", async () => join(folder.path, "nothing"), { code: "input/not-found", message: "there is no file X", hint: saying("ref") }],
-    [
-      "below a file",
-      async () => join(await made("a-file", randomBytes(9)), "b"),
-      { code: "input/not-found", message: "there is no file X" },
-    ],
+    ["nothing", async () => join(folder.path, "nothing"), { code: "input/not-found", message: "file X not found", hint: saying("ref") }],
+    ["below a file", async () => join(await made("a-file", randomBytes(9)), "b"), { code: "input/not-found", message: "file X not found" }],
     [
       "a folder",
       async () => {

@@ -381,7 +381,7 @@ describe("what is not as it should be", () => {
     vault.blobs.inject({ call: "put", key: /\/custody\//, fault: { kind: "error" } });
     expect(await copy()).toMatchObject({
       outcome: "copied",
-      conflicts: [saying("the custody log could not be told of the copy: put of")],
+      conflicts: [saying("cannot record the copy in the custody log: put of")],
       custody: undefined,
     });
     expect(await manifestsThere()).toEqual([MANIFEST]);
@@ -393,7 +393,7 @@ test("a backup whose key cannot be wrapped for a replica is committed, and says 
   const replicaKeys = [{ location: "elsewhere", wrap: () => Promise.reject(error), wrappingKey: () => Promise.reject(error) }];
   const snapshots = new SealedStore({ blobs: vault.blobs, keys: keys.ring, replicaKeys, breakGlass: [], randomBytes });
   const { manifest, notWrapped } = await backUp({ ...vault, snapshots }, { slot: "2026-11-21T09:00:00Z" });
-  expect(notWrapped).toEqual([`prod/${manifest.id} does not open by the key of a replica: ${error.message}`]);
+  expect(notWrapped).toEqual([`prod/${manifest.id} cannot be opened by the key of a replica: ${error.message}`]);
   await verifyDeep(vault, `prod/${manifest.id}`);
 });
 

@@ -74,7 +74,10 @@ describe("words that change nothing of what a snapshot is worth", () => {
   test("an answer that is not known agrees with nothing", async () => {
     const members = manifest.proof.members.map((vote) => ({ ...vote, answer: "concurs" }));
     await rewrite({ proof: { ...manifest.proof, members } });
-    expect(await failureOf(verifyDeep(vault, ref()))).toMatchObject({ code: "verify/content", message: saying("does not bear it out") });
+    expect(await failureOf(verifyDeep(vault, ref()))).toMatchObject({
+      code: "verify/content",
+      message: saying("the votes in its manifest do not show that"),
+    });
   });
 
   test("where every wrapping is of a later kind nothing opens it, and that is no damage", async () => {

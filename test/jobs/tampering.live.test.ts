@@ -281,7 +281,7 @@ const ATTACKS: readonly Attack[] = [
     name: "a rightly signed manifest that is called proven without votes",
     attack: () => rewritten(({ proof }) => ({ proof: { ...proof, members: [] } })),
     code: "verify/content",
-    message: "is called proven, and its own record does not bear it out",
+    message: "says that it is proven, and the votes in its manifest do not show that",
     shallow: null,
   },
   {

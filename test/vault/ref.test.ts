@@ -162,7 +162,7 @@ describe("a ref is resolved to the manifest that it names", () => {
   test("what is not there is told with what is", async () => {
     expect(await failureOf(resolveRef(vault, "prod/20261121T120000Z"))).toMatchObject({
       code: "ref/not-found",
-      message: "there is no snapshot prod/20261121T120000Z in memory",
+      message: "snapshot prod/20261121T120000Z not found in memory",
       hint: `there are 4, from prod/${idAt("08")} to prod/${idAt("11")}; lifeboat ls prod shows them`,
     });
     expect(await failureOf(resolveRef(vault, "prod@2026-11-21"))).toMatchObject({

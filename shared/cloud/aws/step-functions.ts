@@ -99,7 +99,7 @@ export class StepFunctions implements Executions {
   }
 
   #missing(stateMachine: string, cause?: unknown): LifeboatError {
-    return new LifeboatError("config/not-found", `there is no state machine ${stateMachine} in ${this.#place}`, {
+    return new LifeboatError("config/not-found", `state machine ${stateMachine} not found in ${this.#place}`, {
       hint: "deploy the service, use credentials of the account that it is in, or name the state machine with --state-machine ARN",
       cause,
     });

@@ -178,7 +178,7 @@ export class MemberClient {
 
   #noAnswer({ doing }: Question, callMs: number): LifeboatError {
     return new LifeboatError("etcd/timeout", `${this.#line.endpoint.url} did not ${doing} within ${callMs} ms`, {
-      hint: "see whether the member hangs or its cluster lost its quorum: `etcdctl endpoint status --cluster`",
+      hint: "check whether the member hangs or its cluster lost its quorum: `etcdctl endpoint status --cluster`",
     });
   }
 

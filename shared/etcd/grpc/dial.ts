@@ -37,7 +37,7 @@ export async function dialUnverified(line: DialTarget, signal?: AbortSignal): Pr
 
 /** The error of a connection that did not stand in time. */
 export function noConnection(line: DialTarget): LifeboatError {
-  return new LifeboatError("etcd/timeout", `${line.endpoint.url} took no connection within ${line.connectMs} ms`, {
+  return new LifeboatError("etcd/timeout", `${line.endpoint.url} did not accept a connection within ${line.connectMs} ms`, {
     hint: "check that the member is alive and that no firewall drops the packets on the way",
   });
 }

@@ -76,7 +76,7 @@ export function refusal(answer: CallStatus, about: CallAbout): LifeboatError {
     });
   }
   if (words.includes("user name is empty")) {
-    return new LifeboatError("etcd/auth", `${url} asks who we are, and no user is configured`, {
+    return new LifeboatError("etcd/auth", `${url} requires authentication, and no user is configured`, {
       cause,
       hint: "set auth.username and auth.password, or a client certificate (tls.cert, tls.key) whose CN is a user with the role root",
     });
@@ -96,7 +96,7 @@ export function refusal(answer: CallStatus, about: CallAbout): LifeboatError {
   if (answer.code === GRPC.DEADLINE_EXCEEDED || /etcdserver: (request timed out|no leader|leader changed)/.test(words)) {
     return new LifeboatError("etcd/timeout", `${url} did not ${doing}: ${words}`, {
       cause,
-      hint: "see whether the cluster has a leader and a quorum: `etcdctl endpoint status --cluster`",
+      hint: "check whether the cluster has a leader and a quorum: `etcdctl endpoint status --cluster`",
     });
   }
   if (words.includes("not supported for learner")) {

@@ -35,10 +35,10 @@ const NETWORK: Record<string, string> = {
   ECONNRESET: "the connection was closed",
   EPIPE: "the connection was closed",
   ERR_STREAM_PREMATURE_CLOSE: "the connection was closed",
-  ENOTFOUND: "there is no host of that name",
-  EAI_AGAIN: "the name server does not answer",
-  EHOSTUNREACH: "there is no way to that host",
-  ENETUNREACH: "there is no way to that network",
+  ENOTFOUND: "host not found",
+  EAI_AGAIN: "the DNS server does not answer",
+  EHOSTUNREACH: "no route to that host",
+  ENETUNREACH: "no route to that network",
   ETIMEDOUT: "the host does not answer",
 };
 
@@ -96,7 +96,7 @@ export async function explain(line: DialTarget, error: unknown, signal?: AbortSi
 export async function probe(line: DialTarget, signal?: AbortSignal): Promise<LifeboatError | undefined> {
   try {
     if (await speaksHttp2(line, signal)) return undefined;
-    return new LifeboatError("etcd/unreachable", `${line.endpoint.url} speaks no HTTP/2, so it is not etcd`, {
+    return new LifeboatError("etcd/unreachable", `${line.endpoint.url} does not speak HTTP/2, so it is not etcd`, {
       hint: "check host and port: this must be etcd's address for clients",
     });
   } catch (error) {
@@ -164,7 +164,7 @@ function aboutClient(line: DialTarget, code: string, error: unknown): LifeboatEr
   const { client } = line.tls;
   if (client === undefined) {
     // Go says no more than this in TLS 1.2, whatever it missed.
-    const asks = alert === "HANDSHAKE_FAILURE" ? "ended the TLS handshake, most likely for want of" : "asks for";
+    const asks = alert === "HANDSHAKE_FAILURE" ? "ended the TLS handshake, most likely because it requires" : "asks for";
     return new LifeboatError("etcd/tls", `${url} ${asks} a client certificate, and none is configured`, {
       cause: error,
       hint: "set tls.cert and tls.key to one signed by the CA of etcd's --trusted-ca-file",

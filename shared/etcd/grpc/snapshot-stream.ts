@@ -143,7 +143,7 @@ export class SnapshotCall {
     stream.resume();
     stream.once("end", () => this.#end());
     stream.on("error", (error: Error) => this.#lost(error));
-    stream.once("close", () => this.#cutShort(stream.readableEnded ? "it ended without etcd's closing word" : "the connection was closed"));
+    stream.once("close", () => this.#cutShort(stream.readableEnded ? "it ended without etcd's final status" : "the connection was closed"));
   }
 
   #response(headers: IncomingHttpHeaders & { ":status"?: number }): void {
@@ -254,13 +254,17 @@ function cut(url: string, bytes: number, why: string, cause: unknown): LifeboatE
 }
 
 function stalled(url: string, idleMs: number, bytes: number): LifeboatError {
-  return new LifeboatError("etcd/stalled", `the snapshot from ${url} stalled: nothing came for ${idleMs} ms, after ${bytes} bytes`, {
-    hint: "check the member and the network to it, or allow more idle time",
-  });
+  return new LifeboatError(
+    "etcd/stalled",
+    `the snapshot from ${url} stalled: nothing was received for ${idleMs} ms, after ${bytes} bytes`,
+    {
+      hint: "check the member and the network to it, or allow more idle time",
+    },
+  );
 }
 
 function overdue(url: string, totalMs: number, bytes: number): LifeboatError {
-  return new LifeboatError("etcd/timeout", `the snapshot from ${url} was not done within ${totalMs} ms: ${bytes} bytes came`, {
+  return new LifeboatError("etcd/timeout", `the snapshot from ${url} did not finish within ${totalMs} ms: ${bytes} bytes were received`, {
     hint: "allow more time in total, or use a member that is nearer",
   });
 }

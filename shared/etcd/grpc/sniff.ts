@@ -40,7 +40,7 @@ export async function speaksTls(line: DialTarget, signal?: AbortSignal): Promise
 async function answersHttp2(line: DialTarget, socket: Socket, signal: AbortSignal | undefined): Promise<boolean> {
   const { endpoint, clock, connectMs } = line;
   const silent = (): LifeboatError =>
-    new LifeboatError("etcd/timeout", `${endpoint.url} takes connections and then does not answer within ${connectMs} ms`, {
+    new LifeboatError("etcd/timeout", `${endpoint.url} accepts connections and then does not answer within ${connectMs} ms`, {
       hint: "check whether the member hangs",
     });
   try {

@@ -73,7 +73,7 @@ class Source implements EtcdSource {
     signal?: AbortSignal,
   ): Promise<HashKv> {
     if (revision !== "latest" && (!Number.isSafeInteger(revision) || revision < 1))
-      throw new TypeError(`${revision} is no revision to ask HashKV at`);
+      throw new TypeError(`HashKV cannot be asked at revision ${revision}`);
     const question = {
       service: "Maintenance",
       method: "HashKV",

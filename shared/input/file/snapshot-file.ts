@@ -143,13 +143,13 @@ function openFailure(error: unknown, name: string): Error {
   if (error instanceof LifeboatError) return error;
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   if (code === "ENOENT" || code === "ENOTDIR")
-    return new LifeboatError("input/not-found", `there is no file ${name}`, { hint: REFS, cause: error });
+    return new LifeboatError("input/not-found", `file ${name} not found`, { hint: REFS, cause: error });
   return readFailure(error, name);
 }
 
 function readFailure(error: unknown, name: string): LifeboatError {
   return new LifeboatError("input/unusable", `cannot read ${name}: ${messageOf(error)}`, {
-    hint: "see that the file may be read and its disk works",
+    hint: "check that the file may be read and its disk works",
     cause: error,
   });
 }

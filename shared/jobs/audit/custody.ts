@@ -188,12 +188,12 @@ async function findLostData(
       ({ key, sha256: digest, version }) =>
         !there.has(key) && !logs.some(({ announcements }) => announcements.isRemoved({ key, digest, version }, custody?.sequence ?? 0)),
     );
-    const message = `${manifest} names it as its data, and it is gone; no record tells of its removal`;
+    const message = `${manifest} names it as its data, and it is gone; its removal is not recorded`;
     return lost.map((object) => ({ code: "custody/gone", subject: object.key, message, fix: LOST_DATA }));
   });
 }
 
 const UNLOGGED = "find out who wrote it; it may be whole, and was put there past the log with a key that is trusted";
 const FUTURE =
-  "it is never the latest, and never good; see whether a machine's clock was wrong (lifeboat doctor --clock), else find out who wrote it: they have the key that signs snapshots";
+  "it is never the latest, and never good; check whether a machine's clock was wrong (lifeboat doctor --clock), else find out who wrote it: they have the key that signs snapshots";
 const LOST_DATA = "find out who can delete from the store; that snapshot cannot be restored from here, so look for it in a replica";

@@ -168,13 +168,10 @@ async function removeLeftOvers({ blobs, progress }: BackupPorts): Promise<void> 
   try {
     const removed = await blobs.removeAbandoned();
     if (removed > 0)
-      progress.note(
-        "info",
-        `removed ${removed} unfinished ${removed === 1 ? "file" : "files"} in ${blobs.location} that a run that was killed had left`,
-      );
+      progress.note("info", `removed ${removed} unfinished ${removed === 1 ? "file" : "files"} in ${blobs.location}, left by a killed run`);
   } catch (error) {
     if (!isLifeboatError(error, "store/")) throw error;
-    progress.note("warn", `what runs that were killed left in the store was not removed: ${error.message}`);
+    progress.note("warn", `what killed runs left in the store was not removed: ${error.message}`);
   }
 }
 
@@ -239,7 +236,7 @@ async function commit(run: Run, name: SnapshotName, taken: Taken): Promise<Commi
   const { signal } = request;
   const stored = await phases.run("store", () => taken.streamed.pending.commit());
   for (const { message } of taken.streamed.pending.notWrapped)
-    run.notWrapped.push(`${name.cluster}/${name.id} does not open by the key of a replica: ${message}`);
+    run.notWrapped.push(`${name.cluster}/${name.id} cannot be opened by the key of a replica: ${message}`);
   const lineage = settleLineage(run, name.cluster, taken);
   await phases.run("custody", async () => {
     throwIfAborted(`the backup of ${name.cluster}`, signal);

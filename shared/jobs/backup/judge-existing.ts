@@ -26,7 +26,7 @@ export async function judgeExisting(
     existing: true,
     committedBy,
     doubts: doubts.map(
-      (each) => `${cluster}/${id} stood in the slot of this run, which took no snapshot, and its times cannot be: ${each}`,
+      (each) => `${cluster}/${id} was already in the slot of this run, which took no snapshot, and its times are impossible: ${each}`,
     ),
   };
 }

@@ -24,7 +24,7 @@ export function planBackup(cluster: string, survey: Survey): BackupPlan {
     return plan(cluster, survey, [...survey.sources, ...survey.doubtful], { reasons, eachSource: true });
   }
   if (survey.sources.length > 0) return plan(cluster, survey, survey.sources);
-  const reasons = ["the members that answer know of no leader, so what they have may be old"];
+  const reasons = ["the members that answer report no leader, so their data may be old"];
   return plan(cluster, survey, survey.doubtful, { reasons, eachSource: false });
 }
 
@@ -46,7 +46,7 @@ function noSource(cluster: string, { endpoints, denials, findings }: Survey): Li
   if (first !== undefined && errors.length === endpoints.length) {
     if (errors.length === 1) return first;
     const message = `no endpoint of ${cluster} answers: ${errors.map((error) => error.message).join("; ")}`;
-    return new LifeboatError(first.code, message, { hint: first.hint ?? "see whether etcd runs there", cause: first });
+    return new LifeboatError(first.code, message, { hint: first.hint ?? "check whether etcd runs there", cause: first });
   }
   const [denial] = denials;
   if (denial !== undefined) return denial;
@@ -54,7 +54,7 @@ function noSource(cluster: string, { endpoints, denials, findings }: Survey): Li
   if (mixed !== undefined) return new LifeboatError("etcd/cluster-mismatch", `${cluster}: ${mixed.message}`, { hint: mixed.fix });
   const told = findings.filter(({ severity }) => severity !== "info").map(({ subject, message }) => `${subject}: ${message}`);
   return new LifeboatError("etcd/no-member", `no member of ${cluster} can give a snapshot: ${told.join("; ")}`, {
-    hint: `lifeboat preflight ${cluster} tells more, with a fix for each`,
+    hint: `run lifeboat preflight ${cluster}: it shows more, with a fix for each`,
     cause: first,
   });
 }

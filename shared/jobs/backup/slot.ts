@@ -52,7 +52,7 @@ export async function takeSlot(
   if (told === undefined) return { id, taken: false };
   // Another run may have committed it since it was looked for.
   if (await isTaken(ports, cluster, id)) return { id, taken: true };
-  throw new LifeboatError("usage", `${cluster}/${id} was removed: ${told}; a removed slot does not come back`, { hint: WITHOUT_SLOT });
+  throw new LifeboatError("usage", `${cluster}/${id} was removed: ${told}; a removed slot is not backed up again`, { hint: WITHOUT_SLOT });
 }
 
 /**
@@ -66,9 +66,9 @@ async function toldOf(vault: Vault, cluster: string, id: string, slot: Date, sig
     if (isFault(record)) continue;
     const { event, subjects, details } = record;
     const about = subjects.filter((each) => each.key === key);
-    if (event === "removed" && about.length > 0) return `record ${sequence} of the custody log tells of it`;
+    if (event === "removed" && about.length > 0) return `record ${sequence} of the custody log says so`;
     if (details.seen?.key === key || about.some(({ digest }) => digest !== undefined))
-      return `record ${sequence} of the custody log saw it, and it is gone`;
+      return `record ${sequence} of the custody log names it, and it is gone`;
   }
   return undefined;
 }
@@ -93,7 +93,7 @@ export async function warnIfBehind(
   if (newest === undefined || newest.slot <= now) return;
   progress.note(
     "warn",
-    `this machine's clock is behind the newest snapshot: it says ${now.toISOString()}, and there is ${cluster}/${newest.id}; see that the clock is set by NTP`,
+    `this machine's clock is behind the newest snapshot: it says ${now.toISOString()}, and there is ${cluster}/${newest.id}; check that the clock is set by NTP`,
   );
 }
 

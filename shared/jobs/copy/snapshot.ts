@@ -77,7 +77,7 @@ export async function copySnapshot(ports: CopyPorts, found: FoundManifest, repli
   }
   if (isVisible && !sentData) return { outcome: "existing", documents, conflicts, custody: undefined };
   const custody = await tell(ports, found, data, replica, request).catch((error: unknown) => {
-    conflicts.push(`the custody log could not be told of the copy: ${messageOf(error)}`);
+    conflicts.push(`cannot record the copy in the custody log: ${messageOf(error)}`);
     return undefined;
   });
   return { outcome: "copied", documents, conflicts, custody };

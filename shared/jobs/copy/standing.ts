@@ -100,7 +100,7 @@ export async function askReplica<T>(
 ): Promise<T | LifeboatError> {
   const late = (when: string): LifeboatError =>
     new LifeboatError("store/failed", `the replica ${name} (${blobs.location}) did not answer ${when}`, {
-      hint: "see that it can be reached from here",
+      hint: "check that it can be reached from here",
     });
   const ends = [signal, giveUp].filter((each) => each !== undefined);
   try {

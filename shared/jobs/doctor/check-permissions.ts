@@ -49,7 +49,7 @@ async function storePowers(store: StoreInspector, cluster: string, signal: Abort
   for (const [area, { read, put, remove }] of found) {
     // To whom may not list, S3 denies also that something is not there.
     const isTold = list.is === "allowed" || read.is === "allowed";
-    powers.set(`read ${area}`, isTold ? read : { is: "unknown", reason: "without the permission to list S3 does not tell" });
+    powers.set(`read ${area}`, isTold ? read : { is: "unknown", reason: "S3 does not say without the permission to list" });
     powers.set(`put ${area}`, put);
     powers.set(`remove ${area}`, remove);
   }
@@ -108,7 +108,7 @@ function unknownFindings(powers: ReadonlyMap<Power, Answer>): readonly DoctorFin
     code: "not-seen",
     severity: "info",
     subject: "permissions",
-    message: `it could not be told whether this caller may ${describePowers(of.map(([power]) => power))}: ${reason}`,
+    message: `cannot find out whether this caller may ${describePowers(of.map(([power]) => power))}: ${reason}`,
     fix: "",
   }));
 }

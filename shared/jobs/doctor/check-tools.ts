@@ -30,6 +30,6 @@ function findingsOf({ program, found, passedOver, neededBy, usedFor }: Search & 
   const [severity, message] =
     neededBy.length > 0
       ? (["problem", `not found; ${neededBy.map((command) => `lifeboat ${command}`).join(", ")} needs it`] as const)
-      : (["info", `not found; no command needs it, it serves for ${usedFor}`] as const);
+      : (["info", `not found; no command needs it, you can use it for ${usedFor}`] as const);
   return [...broken, { code: "program-missing", severity, subject, message, fix }];
 }

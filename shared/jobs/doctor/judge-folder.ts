@@ -16,7 +16,7 @@ export function judgeFolder(subject: string, { path, mode, isWritable, freeBytes
       severity: "info",
       subject,
       message,
-      fix: "see that store.path is right, and that its disk is mounted",
+      fix: "check that store.path is right, and that its disk is mounted",
     });
   }
   if (!isWritable) {
@@ -36,7 +36,7 @@ export function judgeFolder(subject: string, { path, mode, isWritable, freeBytes
       severity: "info",
       subject,
       message: `${path} is shared with its group (mode ${mode.toString(8)}), so new files are readable by it`,
-      fix: "see that only the users that back up and verify are in that group",
+      fix: "check that only the users that back up and verify are in that group",
     });
   } else if (mode !== undefined && (mode & 0o077) !== 0) {
     const others = (mode & 0o022) === 0 ? "read it" : "remove and replace what is in it";

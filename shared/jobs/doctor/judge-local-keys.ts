@@ -7,8 +7,8 @@ import { judgeTrust } from "./judge-trust.ts";
 /** What is wrong with a folder of keys. A file that is not there is none of it: each host has those of its role. */
 export function judgeLocalKeys({ folder, mode, keys }: LocalFacts, trusted: TrustedKeys): readonly DoctorFinding[] {
   if (mode === undefined) {
-    const fix = "see that keys.path is right, or make keys with lifeboat init";
-    return [{ code: "key-missing", severity: "problem", subject: "keys", message: `there is no folder ${folder}`, fix }];
+    const fix = "check that keys.path is right, or make keys with lifeboat init";
+    return [{ code: "key-missing", severity: "problem", subject: "keys", message: `folder ${folder} not found`, fix }];
   }
   const found: DoctorFinding[] = [];
   for (const { use, secret, public: published, name } of keys) {
@@ -16,7 +16,7 @@ export function judgeLocalKeys({ folder, mode, keys }: LocalFacts, trusted: Trus
     if (use !== "wrap" && name !== undefined) found.push(...judgeTrust(`${use}.key`, use, name, trusted));
   }
   if (keys.every(({ secret, public: published }) => secret.state === undefined && published.state === undefined)) {
-    const fix = "see that keys.path is right, copy the files of this host's role there, or make keys with lifeboat init";
+    const fix = "check that keys.path is right, copy the files of this host's role there, or make keys with lifeboat init";
     found.push({ code: "key-missing", severity: "problem", subject: "keys", message: `there is no key in ${folder}`, fix });
   }
   if ((mode & 0o022) !== 0) {
@@ -25,7 +25,7 @@ export function judgeLocalKeys({ folder, mode, keys }: LocalFacts, trusted: Trus
       severity: "problem",
       subject: "keys",
       message: `others than the owner of ${folder} may put their keys in the place of yours (mode ${mode.toString(8).padStart(4, "0")})`,
-      fix: `chmod 700 ${folder}, and see that the fingerprints are the ones in trustedKeys: lifeboat keys`,
+      fix: `chmod 700 ${folder}, and check that the fingerprints are the ones in trustedKeys: lifeboat keys`,
     });
   }
   return found;

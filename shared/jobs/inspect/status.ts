@@ -97,8 +97,8 @@ async function readPlaces(input: SnapshotInput, places: readonly EntryPlace[], s
       for (const place of pages[index] ?? []) {
         const entry = readEntry(bytes, place);
         if (entry === undefined)
-          throw new LifeboatError("input/changed", `${input.name} is not what it was when it was read a moment ago`, {
-            hint: "run the command again on something that nothing writes to",
+          throw new LifeboatError("input/changed", `${input.name} changed while it was read`, {
+            hint: "run the command again when nothing writes to it",
           });
         named.set(nameOf(place), entry);
       }

@@ -13,7 +13,7 @@ import { contentOf } from "../backup/draft-manifest.ts";
  */
 export function requireContentAsRecorded(manifest: Manifest, scan: ScanResult): void {
   const name = `${manifest.cluster}/${manifest.id}`;
-  const hint = "do not restore from it: what signed its manifest did not tell what it holds; use another snapshot";
+  const hint = "do not restore from it: its manifest does not describe what it holds; use another snapshot";
   const [recorded, found] = [fieldsOf(manifest.content), fieldsOf(contentOf(scan))];
   for (const [field, value] of found) {
     const told = recorded.get(field);
@@ -41,7 +41,7 @@ export function requireContentAsRecorded(manifest: Manifest, scan: ScanResult): 
       );
   }
   if (manifest.proof.status === "proven" && (scan.tree !== "whole" || !isConfirmed(manifest)))
-    throw new LifeboatError("verify/content", `${name} is called proven, and its own record does not bear it out`, { hint });
+    throw new LifeboatError("verify/content", `${name} says that it is proven, and the votes in its manifest do not show that`, { hint });
 }
 
 /** Whether the votes that are recorded make the proof that is claimed. */

@@ -44,7 +44,7 @@ export async function requirePlausible(
   const { cluster, id } = found.manifest;
   const doubts = await doubtTimes(ports, found, options);
   if (doubts.length === 0) return;
-  throw new LifeboatError("verify/times", `the times of ${cluster}/${id} cannot be: ${doubts.join("; ")}`, {
+  throw new LifeboatError("verify/times", `the times of ${cluster}/${id} are impossible: ${doubts.join("; ")}`, {
     hint: "if the clocks of the store, of this host and of the one that backs up are right, and the store was not copied since, find out who can sign with the snapshot key",
   });
 }

@@ -19,7 +19,7 @@ export function kmsError(error: unknown, { call, key, location }: KmsCall, signa
   const named = `the key ${key.id} (${key.setting})`;
   switch (fault.name) {
     case "NotFoundException":
-      return new LifeboatError("keys/missing", `there is no key ${key.id} in ${location}: it ${key.use}`, {
+      return new LifeboatError("keys/missing", `key ${key.id} not found in ${location}: it ${key.use}`, {
         hint: `see aws kms list-aliases, and correct ${key.setting} and ${key.setting.startsWith("keys.") ? "keys.region" : "the region beside it"} in the configuration`,
         cause: error,
       });
@@ -50,7 +50,7 @@ export function kmsError(error: unknown, { call, key, location }: KmsCall, signa
       cause: error,
     });
   }
-  const hint = hintFor(fault) ?? "see that KMS is well in this region, then try again";
+  const hint = hintFor(fault) ?? "check that KMS is well in this region, then try again";
   if (fault.kind === "throttled")
     return new LifeboatError("keys/throttled", `${location} takes no more calls for now: ${call} with ${named}`, { hint, cause: error });
   const code = fault.kind === "credentials" ? "keys/denied" : "keys/failed";

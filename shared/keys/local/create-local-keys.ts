@@ -45,7 +45,7 @@ export async function createLocalKeys(folder: string): Promise<LocalKeys> {
     for (const path of written) await unlink(path).catch(() => undefined);
     if (errnoOf(error) === "EEXIST") throw exists(folder, "a key file", error);
     throw new LifeboatError("output/failed", `cannot write keys to ${folder}: ${messageOf(error)}`, {
-      hint: "see that the folder can be written by this user and that its disk has room",
+      hint: "check that the folder can be written by this user and that its disk has room",
       cause: error,
     });
   }

@@ -54,7 +54,7 @@ export async function readPrivate(folder: string, file: string): Promise<string>
 }
 
 export function missingFile(folder: string, file: string): LifeboatError {
-  return new LifeboatError("keys/missing", `there is no ${file} in ${folder}: it ${useOf(file)}`, {
+  return new LifeboatError("keys/missing", `${file} not found in ${folder}: it ${useOf(file)}`, {
     hint: `copy ${file} to ${folder}, or run the command where that key is kept`,
   });
 }
@@ -82,7 +82,7 @@ async function read(folder: string, file: string, kind: "public" | "private"): P
       });
     }
     throw new LifeboatError("keys/failed", `cannot read ${path}: ${messageOf(error)}`, {
-      hint: "see that keys.path in the configuration is the folder of the keys, and that its disk is there",
+      hint: "check that keys.path in the configuration is the folder of the keys, and that its disk is there",
       cause: error,
     });
   }
@@ -91,7 +91,7 @@ async function read(folder: string, file: string, kind: "public" | "private"): P
 /** A key that somebody else chose: with a recipient of theirs they could read every snapshot to come. */
 function notOurs(path: string, problem: string): LifeboatError {
   return new LifeboatError("keys/invalid", `${path} ${problem}, so it is not taken`, {
-    hint: "see that it is the right key, then give it and its folder to this user or root (chown) and to nobody else to change (chmod go-w)",
+    hint: "check that it is the right key, then give it and its folder to this user or root (chown) and to nobody else to change (chmod go-w)",
   });
 }
 

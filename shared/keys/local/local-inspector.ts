@@ -49,7 +49,7 @@ export class LocalInspector implements KeyInspector {
     } catch (error) {
       if (errnoOf(error) === "ENOENT") return undefined;
       throw new LifeboatError("keys/failed", `cannot look at the key folder ${this.#folder}`, {
-        hint: "see that keys.path in the configuration is the folder of the keys, and that this user may enter it",
+        hint: "check that keys.path in the configuration is the folder of the keys, and that this user may enter it",
         cause: error,
       });
     }

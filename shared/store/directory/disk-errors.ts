@@ -34,7 +34,7 @@ export function diskError(error: unknown, doing: string, location: string): unkn
   const errno = errnoOf(error);
   if (error instanceof LifeboatError || errno === undefined) return error;
   return new LifeboatError(CODES[errno] ?? "store/failed", `cannot ${doing} in ${location}: ${reason(error)} (${errno})`, {
-    hint: HINTS[errno] ?? "see that the disk is there and mounted, then try again",
+    hint: HINTS[errno] ?? "check that the disk is there and mounted, then try again",
     cause: error,
   });
 }

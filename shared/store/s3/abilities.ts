@@ -47,7 +47,7 @@ export class Abilities {
   async #requireEncryption(put: PutAttempt): Promise<void> {
     const { client, retry, where, location } = this.#bucket;
     const { IfNoneMatch: _, ...target } = put.target;
-    const doing = `see whether ${location} encrypts`;
+    const doing = `check whether ${location} encrypts`;
     const begin = new CreateMultipartUploadCommand({ ...target, ...put.properties });
     const begun = await retry.call(doing, (abortSignal) => client.send(begin, { abortSignal }));
     const end = new AbortMultipartUploadCommand({ ...where, Key: target.Key, UploadId: begun.UploadId });
@@ -102,7 +102,7 @@ export class Abilities {
   async #requireConditions(put: PutAttempt): Promise<void> {
     const { client, retry, where, location } = this.#bucket;
     const again = new PutObjectCommand({ ...put.target, ...put.properties, Body: new Uint8Array(), ContentLength: 0 });
-    const doing = `see whether ${location} heeds If-None-Match`;
+    const doing = `check whether ${location} heeds If-None-Match`;
     try {
       const answer = await retry.call(doing, (abortSignal) => client.send(again, { abortSignal }), { except: isPreconditionFailed });
       const { version } = versionOf(answer);

@@ -111,11 +111,11 @@ export function isNoSuchUpload(error: unknown): boolean {
 
 const UNKNOWN_CA =
   "where the store has a CA of your own, set NODE_EXTRA_CA_CERTS to a PEM file with it before lifeboat starts, such as NODE_EXTRA_CA_CERTS=/etc/lifeboat/store-ca.pem (docs/cli.md, A store or KMS with a certificate of your own CA)";
-const NO_TLS = "see that store.endpoint speaks TLS on that port; a store without TLS has an endpoint with http://";
+const NO_TLS = "check that store.endpoint speaks TLS on that port; a store without TLS has an endpoint with http://";
 
 const HINTS: Readonly<Record<string, string>> = {
   AccessDenied:
-    "give the role that runs lifeboat the permission that docs/threat-model.md lists for it, on this bucket and prefix, and see that no policy or retention denies it",
+    "give the role that runs lifeboat the permission that docs/threat-model.md lists for it, on this bucket and prefix, and check that no policy or retention denies it",
   InvalidAccessKeyId: "check the access key that the AWS SDK finds (environment, profile or role), and that it is this store's",
   SignatureDoesNotMatch: "check the secret key that the AWS SDK finds, and that nothing between here and the store changes requests",
   ExpiredToken: "renew the credentials and try again",
@@ -129,7 +129,7 @@ const HINTS: Readonly<Record<string, string>> = {
   AuthorizationHeaderMalformed: "set store.region to the region of the bucket",
   IllegalLocationConstraintException: "set store.region to the region of the bucket",
   SlowDown: "the store asks for fewer requests: try again later",
-  ECONNREFUSED: "see that the store runs, and that store.endpoint is right",
+  ECONNREFUSED: "check that the store runs, and that store.endpoint is right",
   ENOTFOUND: "check store.endpoint, store.bucket and store.region; a store that has no host names for buckets needs pathStyle: true",
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_CA,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_CA,
@@ -167,7 +167,7 @@ export function s3Error(error: unknown, doing: string, location: string): unknow
           : HINTS["AccessDenied"]
         : code === "store/full"
           ? FULL_HINT
-          : "see that the store can be reached and is well, then try again"),
+          : "check that the store can be reached and is well, then try again"),
     cause: error,
   });
 }

@@ -144,7 +144,7 @@ export class S3Inspector implements StoreInspector {
   }
 
   #noBucket(cause: unknown): LifeboatError {
-    return new LifeboatError("store/failed", `there is no bucket ${this.#bucket.settings.bucket} for ${this.location}`, {
+    return new LifeboatError("store/failed", `bucket ${this.#bucket.settings.bucket} not found for ${this.location}`, {
       hint: `check store.bucket, store.region and store.endpoint in the configuration. lifeboat makes no bucket: where there is to be a new one, ${createBucket(this.#bucket.settings)}, then lifeboat doctor --store again for the rest; docs/cli.md (A bucket for the store) has all commands`,
       cause,
     });

@@ -186,7 +186,7 @@ export class Upload {
       "store/failed",
       `the upload of ${this.#put.key} to ${this.#bucket.location} was thrown away before it was done`,
       {
-        hint: "somebody swept it, or a lifecycle rule of the bucket did: see that neither is quicker than a backup",
+        hint: "somebody swept it, or a lifecycle rule of the bucket did: both must wait longer than a backup takes",
         cause,
       },
     );

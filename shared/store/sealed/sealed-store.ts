@@ -177,7 +177,9 @@ export class SealedStore implements SnapshotStore {
         if (!opened.some((each) => each.key === record.key)) wrappings.push(record);
       } catch (error) {
         if (!isLifeboatError(error, "keys/")) throw error;
-        notes.push(`that ${name.cluster}/${name.id} opens by the key of ${key.location} is only the writer's word: ${error.message}`);
+        notes.push(
+          `nobody has checked that the key of ${key.location} opens ${name.cluster}/${name.id}, only its writer says so: ${error.message}`,
+        );
       }
     }
     const unlisted = breakGlass.filter((each) => !object.encryption.breakGlass.includes(each));

@@ -96,7 +96,7 @@ export class Announcements {
     const gone = seen.find((digest) => !this.#removals.excuses({ key, digest }, first.sequence));
     if (gone !== undefined) {
       const now = stands === undefined ? "is gone" : `is gone, and ${stands} stands in its place`;
-      const message = `record ${first.sequence} announced it, a later one saw it as ${gone}, and it ${now}; no record tells of its removal`;
+      const message = `record ${first.sequence} announced it, a later one saw it as ${gone}, and it ${now}; its removal is not recorded`;
       return [{ code: "custody/gone", subject: key, message, fix: GONE }];
     }
     return left
@@ -104,7 +104,7 @@ export class Announcements {
       .map(({ sequence }) => ({
         code: "custody/announced-absence",
         subject: key,
-        message: `record ${sequence} announced it, and it is not there: the run ended between the two, or it was removed before anybody had seen it`,
+        message: `record ${sequence} announced it, and it is not there: the run ended before it was written, or it was removed before another record named it`,
         fix: ABSENT,
       }));
   }
@@ -112,4 +112,4 @@ export class Announcements {
 
 const GONE = "find out who can delete from the store; look for it in a replica, or among older versions where the store has them";
 const ABSENT =
-  "if no run is just now between the two, see what became of the one whose record it is; what it left, lifeboat orphans --sweep removes, and says so in the log";
+  "if no run is active now, find out how the run that wrote the record ended; lifeboat orphans --sweep removes what it left, and records that";

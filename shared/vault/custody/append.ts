@@ -84,8 +84,8 @@ export async function appendRecord(
       last = sequence;
     }
   }
-  throw new LifeboatError("busy", `the custody log of ${cluster} got a record from others at each of ${ATTEMPTS} tries to append one`, {
-    hint: "run the command again when less is going on",
+  throw new LifeboatError("busy", `other runs wrote to the custody log of ${cluster} at each of ${ATTEMPTS} attempts to append a record`, {
+    hint: "run the command again when fewer runs are active",
     cause,
   });
 }

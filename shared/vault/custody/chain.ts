@@ -45,7 +45,7 @@ export class ChainCheck {
       findings.push({
         code: "custody/broken-chain",
         subject: key,
-        message: `record ${sequence} follows another record ${before.sequence} than the one that is there: one of the two was written anew with a key that is trusted`,
+        message: `record ${sequence} names another record ${before.sequence} than the one that is stored: one of the two was rewritten with a trusted key`,
         fix: STOLEN,
       });
     }

@@ -86,7 +86,7 @@ export class Custodian {
     } catch (error) {
       progress.note(
         "warn",
-        `the custody log could not be told that the run ${draft.event === "failed" ? "failed" : "was skipped"}: ${messageOf(error)}`,
+        `cannot record in the custody log that the run ${draft.event === "failed" ? "failed" : "was skipped"}: ${messageOf(error)}`,
       );
     } finally {
       cancel();

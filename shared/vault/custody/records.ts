@@ -144,7 +144,7 @@ async function openRecord(
     // Only a key that is trusted for something: else whoever can put could have any record passed over in its place.
     const signer = signerOfLaterPurpose(bytes, key);
     if (signer !== undefined && PURPOSES.some((each) => trusted[each].includes(signer)))
-      return { code: "custody/later", message: `${error.message}; it is passed over` };
+      return { code: "custody/later", message: `${error.message}; it is skipped` };
     return { code: error.code === "verify/untrusted" ? "custody/forged" : "custody/altered", message: error.message };
   }
   if (record.cluster !== cluster || record.sequence !== sequence)
@@ -154,6 +154,9 @@ async function openRecord(
     };
   const { purpose } = record.signer;
   if (!mayRecord(purpose, record.event))
-    return { code: "custody/forged", message: `${key} tells of ${record.event}, and is signed by the ${purpose} key, which may not` };
+    return {
+      code: "custody/forged",
+      message: `${key} records ${record.event}, and is signed by the ${purpose} key, which may not record that`,
+    };
   return record;
 }

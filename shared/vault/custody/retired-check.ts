@@ -54,4 +54,4 @@ export class RetiredCheck {
 }
 
 const FIX =
-  "believe nothing that it tells: whoever wrote it has the key that was replaced; if it is yours, move notAfter of that key behind the next record of another key";
+  "do not believe it: whoever wrote it has the key that was replaced; if it is yours, set notAfter of that key to a time after the next record of another key";

@@ -89,7 +89,7 @@ export async function requireWitness(vault: RecordVault, cluster: string, key: s
     "verify/untrusted",
     `${key} is signed by the ${purpose} key ${fingerprint}, which is trusted only for what was in the custody log by ${end}: ${why}`,
     {
-      hint: `if it was there by then, move notAfter in trustedKeys.${purpose} behind the next record of another key; if not, somebody has that key`,
+      hint: `if it was there by then, set notAfter in trustedKeys.${purpose} to a time after the next record of another key; if not, somebody has that key`,
     },
   );
 }
@@ -108,7 +108,7 @@ async function whyNotInTime(
     if (found?.digest !== custody.digest) continue;
     const link = linkOf(found);
     if (link === undefined || isFault(found.record) || !tellsOf(found.record, key, document))
-      return `record ${custody.sequence} tells of something else`;
+      return `record ${custody.sequence} is about something else`;
     return whyNotWitnessed(link, end, ends, (sequence) => readLink(vault, cluster, log, sequence));
   }
   return `its record ${custody.sequence} is not in the log`;

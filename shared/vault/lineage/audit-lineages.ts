@@ -59,13 +59,13 @@ async function whyUnannounced(
     try {
       const bytes = await readSmall(vault.blobs, at, MAX_DOCUMENT_BYTES, signal);
       if (digestOf(bytes) !== custody.digest) {
-        why = `record ${custody.sequence} is another than it names`;
+        why = `record ${custody.sequence} is not the record that it names`;
         continue;
       }
       const record = openDocument("custody", bytes, vault.trusted, at);
       const tells = record.event === "lineage-opened" && record.cluster === cluster && record.sequence === custody.sequence;
       if (tells && mayRecord(record.signer.purpose, record.event) && announcedBy(record).includes(key)) return undefined;
-      return `record ${custody.sequence} tells of something else`;
+      return `record ${custody.sequence} is about something else`;
     } catch (error) {
       if (!isLifeboatError(error, "verify/")) throw error;
       if (error.code !== "verify/missing") why = `record ${custody.sequence} is not believed: ${error.message}`;

@@ -68,7 +68,7 @@ export async function readLineages(vault: Vault, cluster: string, signal?: Abort
       key,
       number: lineage.number,
       code: "verify/format",
-      message: `${key} is signed and no link of the chain of lineages: it ${after}`,
+      message: `${key} is signed, and is not part of the chain of lineages: it ${after}`,
     };
   });
   return {
@@ -103,7 +103,7 @@ async function listSmall(
   for await (const { key, bytes } of blobs.list(prefix, { signal })) {
     if (++names > MOST_NAMES)
       throw new LifeboatError("verify/format", `there are more than ${MOST_NAMES} objects under ${prefix} in ${blobs.location}`, {
-        hint: "somebody fills it: find out who, and remove what is no lineage; lifeboat custody --verify says which are",
+        hint: "somebody fills it: find out who, and remove what is not a lineage; lifeboat custody --verify says which are",
       });
     const number = numberIn(key);
     if (number !== undefined) listed.push({ key, number, bytes });
@@ -166,7 +166,7 @@ async function readNumbered<K extends "lineage" | "acceptance">(
     if (read === undefined) return undefined;
     if (read.state === "bad") return fault(read.error.code, read.error.message);
     if (read.state === "later")
-      return { ...fault("verify/format", `${key} is of a kind of a later version, and is passed over`), isOfLaterVersion: true };
+      return { ...fault("verify/format", `${key} is of a kind that only a later version knows, and is skipped`), isOfLaterVersion: true };
     const { document, digest } = read;
     if (document.number !== number)
       return fault("verify/format", `${key} holds a document of lineage ${document.number}: it was put in another's place`);

@@ -24,14 +24,14 @@ export function judgePlace(facts: PlaceFacts, makes: boolean): LifeboatError | u
   const { location, isThere, marker, known, mustExist } = facts;
   if (isLifeboatError(marker)) return mustExist ? unseen(location, marker) : undefined;
   if (marker === "absent") {
-    const found = isThere ? `${location} is not marked as a store (it has no ${STORE_KEY})` : `there is no ${location}`;
+    const found = isThere ? `${location} is not marked as a store (it has no ${STORE_KEY})` : `${location} not found`;
     if (known !== undefined) return missing(`${found}, and this host knew the store ${known.store} there`, wayOut(known));
     if (mustExist) return missing(`${found}, and mustExist is set for it`, `${MOUNTED}; a new store is made by a backup without mustExist`);
     if (!isThere && !makes) return missing(found, `${MOUNTED}; lifeboat init and the first backup make a new store`);
     return undefined;
   }
   if (known !== undefined && marker.store !== known.store) {
-    const other = marker.store === undefined ? `what marks it does not hold: ${marker.doubt?.message}` : `it is the store ${marker.store}`;
+    const other = marker.store === undefined ? `its marker is not valid: ${marker.doubt?.message}` : `it is the store ${marker.store}`;
     return new LifeboatError("store/other", `another store is at ${location}: ${other}, and this host knew ${known.store} there`, {
       hint: wayOut(known),
     });
@@ -51,7 +51,7 @@ function missing(message: string, hint: string): LifeboatError {
 }
 
 function unseen(location: string, cause: LifeboatError): LifeboatError {
-  return new LifeboatError("store/missing", `mustExist is set for ${location}, and what marks it cannot be believed: ${cause.message}`, {
+  return new LifeboatError("store/missing", `mustExist is set for ${location}, and its marker cannot be trusted: ${cause.message}`, {
     ...(cause.hint === undefined ? {} : { hint: cause.hint }),
     cause,
   });

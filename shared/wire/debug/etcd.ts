@@ -13,7 +13,7 @@ export function tellEtcd(etcd: EtcdSource, debug: DebugLog, clock: Clock): EtcdS
         `Status of ${endpoint}`,
         () => etcd.status(endpoint, signal),
         ({ memberId, version, revision, leaderId }) => {
-          const role = leaderId === undefined ? "knows no leader" : leaderId === memberId ? "leader" : "not the leader";
+          const role = leaderId === undefined ? "reports no leader" : leaderId === memberId ? "leader" : "not the leader";
           return `member ${memberId}, etcd ${version}, revision ${revision}, ${role}`;
         },
       ),

@@ -49,7 +49,7 @@ test("only learners are configured: exit code 3, and which endpoint to give", as
   expect({ code, stdout }).toEqual({ code: 3, stdout: "" });
   expect(stderr).toContain("lifeboat: no member of prod can give a snapshot: ");
   expect(stderr).toContain(`${learner?.endpoint}: this member is a learner, and no snapshot is taken from it`);
-  expect(stderr).toContain("lifeboat: hint: lifeboat preflight prod tells more, with a fix for each");
+  expect(stderr).toContain("lifeboat: hint: run lifeboat preflight prod: it shows more, with a fix for each");
   const looked = await place.here("preflight", "prod");
   expect(looked.code).toBe(3);
   expect(looked.stdout).toContain("give the endpoint of a voting member");
@@ -111,7 +111,7 @@ test("no quorum: a copy of the member that is left in quarantine and exit code 6
   expect(code).toBe(6);
   expect(stderr).toContain(`${left?.endpoint}: the member reports no leader; bring its cluster back to a quorum`);
   for (const { endpoint } of lost) expect(stderr).toContain(`warning: ${endpoint}: ${endpoint} refused the connection`);
-  expect(JSON.parse(stdout)).toMatchObject({ member: { name: left?.name }, furtherCopies: [], quarantine: [saying("know of no leader")] });
+  expect(JSON.parse(stdout)).toMatchObject({ member: { name: left?.name }, furtherCopies: [], quarantine: [saying("report no leader")] });
   expect(await expectTruth(place)).toEqual([good.id, tookSchema.parse(JSON.parse(stdout)).id]);
   expect((await place.here("verify", "prod/latest")).stdout).toContain(`prod/${good.id} is good`);
 

@@ -88,7 +88,7 @@ describe("in mid-stream", () => {
     const outcome = await lifeboat(["backup", "prod", "--json"], place.options);
     const { endpoint } = await ways.struck;
     expect(outcome.stderr).toMatch(
-      new RegExp(`warning: the snapshot from ${endpoint} stalled: nothing came for 3000 ms, after \\d+ bytes`),
+      new RegExp(`warning: the snapshot from ${endpoint} stalled: nothing was received for 3000 ms, after \\d+ bytes`),
     );
     expect((await expectOneFrom(place, outcome)).endpoint).not.toBe(endpoint);
   });
@@ -128,7 +128,7 @@ describe("in mid-stream", () => {
     const place = await newPlace(cluster, folder.path, "overdue", { endpoints: [endpoint], timeouts: { total: "2s" } });
     const { code, stdout, stderr } = await lifeboat(["backup", "prod"], place.options);
     expect({ code, stdout }).toEqual({ code: 3, stdout: "" });
-    expect(stderr).toMatch(new RegExp(`lifeboat: the snapshot from ${endpoint} was not done within 2000 ms: \\d+ bytes came`));
+    expect(stderr).toMatch(new RegExp(`lifeboat: the snapshot from ${endpoint} did not finish within 2000 ms: \\d+ bytes were received`));
     expect(stderr).toContain("lifeboat: hint: allow more time in total, or use a member that is nearer");
     await expectNothing(place);
     ways.mend();

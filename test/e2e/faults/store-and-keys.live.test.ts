@@ -90,7 +90,7 @@ describe("keys that cannot be used are told before a byte is read from etcd", ()
     [
       "no snapshot.key",
       (place) => rm(place.path("keys/snapshot.key")),
-      /there is no snapshot\.key in \S+: it signs the manifests of backups/,
+      /snapshot\.key not found in \S+: it signs the manifests of backups/,
       /copy snapshot\.key to/,
     ],
     [
@@ -123,7 +123,7 @@ describe("keys that cannot be used are told before a byte is read from etcd", ()
       /wrapping\.pub is not one age recipient/,
       /age-keygen -y/,
     ],
-    ["no keys at all", (place) => rm(place.path("keys"), { recursive: true }), /there is no snapshot\.key in/, /copy snapshot\.key to/],
+    ["no keys at all", (place) => rm(place.path("keys"), { recursive: true }), /snapshot\.key not found in/, /copy snapshot\.key to/],
   ])("%s", async (name, damage, message, hint) => {
     const place = await newPlace(cluster, folder.path, name);
     await damage(place);

@@ -444,7 +444,7 @@ describe("jobs tell the log", () => {
       code: "store/failed",
       message: saying("put of clusters/prod/custody/0000000/0000000005.json"),
     });
-    expect(vault.progress.warnings).toEqual([saying("the custody log could not be told that the run failed")]);
+    expect(vault.progress.warnings).toEqual([saying("cannot record in the custody log that the run failed")]);
     expect(custodyOf(vault)).toHaveLength(4);
   });
 

@@ -252,7 +252,7 @@ describe("a clock", () => {
     const behind = { ...later, clock: vault.clock };
     const { manifest } = await backUp(behind);
     expect(manifest.id).toBe(ID);
-    expect(later.progress.warnings).toEqual([saying(`${TOLD}20261122T100000Z; see that`)]);
+    expect(later.progress.warnings).toEqual([saying(`${TOLD}20261122T100000Z; check that`)]);
     expect((await resolveRef(later, "prod/latest")).manifest.id).toBe("20261122T100000Z");
     vault.clock.advance(2 * 86_400_000);
     expect((await resolveRef(behind, `prod/${(await backUp(behind)).manifest.id}`)).digest).toBe(
@@ -290,7 +290,7 @@ test("a key that cannot sign is told before anything is asked of etcd or stored"
   const failure = await failureOf(
     backup({ ...vault, keys: ring, etcd: nothing }, { cluster: CLUSTER, rpoMs: RPO_MS, limits: LIMITS, policy: POLICY }),
   );
-  expect(failure).toMatchObject({ code: "keys/missing", message: saying("there is no snapshot.key") });
+  expect(failure).toMatchObject({ code: "keys/missing", message: saying("snapshot.key not found") });
   expect(nothing.asked).toEqual([]);
   expect(apartFromCustody(vault)).toEqual([]);
 });

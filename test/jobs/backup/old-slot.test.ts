@@ -72,14 +72,14 @@ describe("a slot whose snapshot was removed does not come back", () => {
     const etcd = oneMember();
     expect(await failureOf(backUp(vault, { slot: SLOT, etcd }))).toMatchObject({
       code: "usage",
-      message: `prod/${ID} was removed: record 3 of the custody log tells of it; a removed slot does not come back`,
+      message: `prod/${ID} was removed: record 3 of the custody log says so; a removed slot is not backed up again`,
       hint,
     });
     expect(etcd.asked).toEqual([]);
     expect(await visible(vault)).toEqual([]);
     expect(custodyOf(vault).at(-1)).toMatchObject({ event: "failed", details: { code: "usage" } });
     // Nor does the record of that refusal, which names the slot, change the answer.
-    expect(await failureOf(backUp(vault, { slot: SLOT }))).toMatchObject({ message: saying("record 3 of the custody log tells of it") });
+    expect(await failureOf(backUp(vault, { slot: SLOT }))).toMatchObject({ message: saying("record 3 of the custody log says so") });
   });
 
   test("where somebody had seen it, and it is gone without a word", async () => {
@@ -88,7 +88,7 @@ describe("a slot whose snapshot was removed does not come back", () => {
     vault.blobs.objects.delete(KEY);
     expect(await failureOf(backUp(vault, { slot: SLOT }))).toMatchObject({
       code: "usage",
-      message: saying("record 3 of the custody log saw it, and it is gone"),
+      message: saying("record 3 of the custody log names it, and it is gone"),
     });
   });
 

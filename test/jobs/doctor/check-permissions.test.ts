@@ -118,11 +118,11 @@ test("without the permission to list nothing is concluded from a denied look", a
   const report = await check(needs("writer").filter((power) => power !== "list" && !power.startsWith("read ")));
   expect(report.powers.get("read data")).toMatchObject({ is: "unknown" });
   expect(report.findings.map(({ code }) => code)).toEqual(["no-role", "not-seen"]);
-  expect(report.findings[1]?.message).toContain("whether this caller may read everything: without the permission to list S3 does not tell");
+  expect(report.findings[1]?.message).toContain("whether this caller may read everything: S3 does not say without the permission to list");
 });
 
 test("a store that does not answer is told, and no role is concluded from the keys alone", async () => {
-  const failure = new LifeboatError("store/failed", "cannot list", { hint: "see that the store runs" });
+  const failure = new LifeboatError("store/failed", "cannot list", { hint: "check that the store runs" });
   const store: StoreInspector = {
     location: "s3://vault/",
     facts: unasked,
@@ -142,7 +142,7 @@ test("a store that does not answer is told, and no role is concluded from the ke
     new AbortController().signal,
   );
   expect(findings).toEqual([
-    { code: "not-checked", severity: "problem", subject: "store", message: "cannot list", fix: "see that the store runs" },
+    { code: "not-checked", severity: "problem", subject: "store", message: "cannot list", fix: "check that the store runs" },
   ]);
 });
 

@@ -68,7 +68,7 @@ describe("keys in KMS", () => {
     expect(judge([{ ...wrap, rotates: false }])).toMatchObject([
       { code: "key-not-rotated", severity: "info", fix: saying("enable-key-rotation") },
     ]);
-    const error = new LifeboatError("keys/missing", "there is no key alias/audit in KMS in eu-central-1", {
+    const error = new LifeboatError("keys/missing", "key alias/audit not found in KMS in eu-central-1", {
       hint: "see aws kms list-aliases",
     });
     expect(judge([{ ...audit, error }])).toEqual([
@@ -141,7 +141,7 @@ describe("keys in files", () => {
   test("are told where none is there, or no folder", () => {
     expect(codes(judge([none("wrap"), none("snapshot")]))).toEqual(["problem key-missing keys"]);
     expect(judgeLocalKeys({ kind: "local", folder: "/keys", mode: undefined, keys: [] }, TRUSTED)).toMatchObject([
-      { code: "key-missing", message: "there is no folder /keys", fix: saying("lifeboat init") },
+      { code: "key-missing", message: "folder /keys not found", fix: saying("lifeboat init") },
     ]);
   });
 

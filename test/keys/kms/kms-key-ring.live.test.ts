@@ -172,7 +172,7 @@ describe("keys that cannot be used", () => {
     const failure = await failureOf(ring.wrap(identity, CONTEXT));
     expect(failure).toMatchObject({
       code: "keys/missing",
-      message: "there is no key alias/nowhere in KMS in eu-central-1: it encrypts the keys of snapshots",
+      message: "key alias/nowhere not found in KMS in eu-central-1: it encrypts the keys of snapshots",
       hint: "see aws kms list-aliases, and correct keys.wrap and keys.region in the configuration",
     });
     expectNoSecret(failure, identity);
@@ -182,7 +182,7 @@ describe("keys that cannot be used", () => {
       ["audit", "alias/y", "signs verifications"],
       ["bundle", "alias/z", "signs restore bundles"],
     ] as const) {
-      const message = `there is no key ${alias} in KMS in eu-central-1: it ${use}`;
+      const message = `key ${alias} not found in KMS in eu-central-1: it ${use}`;
       await expect(ring.sign(purpose, Buffer.from("x"))).rejects.toMatchObject({ code: "keys/missing", message });
       await expect(ring.publicKey(purpose)).rejects.toMatchObject({ code: "keys/missing", message });
     }

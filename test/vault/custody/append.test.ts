@@ -153,7 +153,7 @@ describe("eight writers at once", () => {
     expect(await failureOf(append())).toMatchObject({
       code: "busy",
       retryable: true,
-      message: "the custody log of prod got a record from others at each of 100 tries to append one",
+      message: "other runs wrote to the custody log of prod at each of 100 attempts to append a record",
       hint: anyText,
     });
     expect(vault.blobs.objects.size).toBe(101);

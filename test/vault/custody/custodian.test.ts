@@ -69,7 +69,7 @@ test("an internal error is recorded without its words, and a long message is cut
 test.each(["put", "listFolders"] as const)("a store that fails in a %s is a warning, never an error", async (call) => {
   vault.blobs.inject({ call, key: /custody/, fault: { kind: "error" } });
   await custodian.fail(ERROR);
-  expect(vault.progress.warnings).toEqual([saying("the custody log could not be told that the run failed: ")]);
+  expect(vault.progress.warnings).toEqual([saying("cannot record in the custody log that the run failed: ")]);
   expect(custodyOf(vault)).toEqual([]);
 });
 
@@ -79,7 +79,7 @@ test.each(["put", "listFolders"] as const)("a store that is dead in a %s is wait
   await expect.poll(() => vault.clock.waiting, { timeout: 10_000 }).toBe(2);
   vault.clock.advance(3000);
   await over;
-  expect(vault.progress.warnings).toEqual(["the custody log could not be told that the run failed: it took longer than 3 s"]);
+  expect(vault.progress.warnings).toEqual(["cannot record in the custody log that the run failed: it took longer than 3 s"]);
   expect(custodian.last).toBeUndefined();
   // What is still asked is not written when it comes back to life.
   vault.clock.advance(3_600_000);

@@ -41,15 +41,15 @@ describe("a place is refused", () => {
     [
       "with a marker that says nothing",
       { marker: marked(undefined, untrusted) },
-      `store/other: another store is at /vault: what marks it does not hold: store.json is signed by another, and this host knew ${A} there`,
+      `store/other: another store is at /vault: its marker is not valid: store.json is signed by another, and this host knew ${A} there`,
     ],
     [
       "without the marker that it had: the empty folder that a disk is mounted on",
       { marker: "absent" },
       `store/missing: /vault is not marked as a store (it has no store.json), and this host knew the store ${A} there`,
     ],
-    ["that is gone", { isThere: false, marker: "absent" }, `store/missing: there is no /vault, and this host knew the store ${A} there`],
-    ["that must exist and does not", { ...NOTHING, mustExist: true }, "store/missing: there is no /vault, and mustExist is set for it"],
+    ["that is gone", { isThere: false, marker: "absent" }, `store/missing: /vault not found, and this host knew the store ${A} there`],
+    ["that must exist and does not", { ...NOTHING, mustExist: true }, "store/missing: /vault not found, and mustExist is set for it"],
     [
       "that must have a marker and has none",
       { marker: "absent", known: undefined, mustExist: true },
@@ -58,16 +58,16 @@ describe("a place is refused", () => {
     [
       "that must have a marker, of which nobody knows",
       { marker: denied, mustExist: true },
-      "store/missing: mustExist is set for /vault, and what marks it cannot be believed: may not read store.json",
+      "store/missing: mustExist is set for /vault, and its marker cannot be trusted: may not read store.json",
     ],
     [
       "that must have a marker, which is not believed",
       { marker: marked(A, untrusted), mustExist: true },
-      "store/missing: mustExist is set for /vault, and what marks it cannot be believed: store.json is signed by another",
+      "store/missing: mustExist is set for /vault, and its marker cannot be trusted: store.json is signed by another",
     ],
   ])("%s, also by a backup", (_, change, message) => expect([judge(change), judge(change, true)]).toEqual([message, message]));
 
-  test("that is not there, by a command that only reads", () => expect(judge(NOTHING)).toBe("store/missing: there is no /vault"));
+  test("that is not there, by a command that only reads", () => expect(judge(NOTHING)).toBe("store/missing: /vault not found"));
 
   test("with what to do next, which names what this host remembers", () => {
     expect(judgePlace({ ...FACTS, marker: "absent" }, true)?.hint).toBe(
