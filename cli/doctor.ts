@@ -91,7 +91,7 @@ const MAKE_ONE = "make one with lifeboat init, or name one with --config FILE";
 
 function noConfiguration(checks: readonly string[]): LifeboatError {
   const flags = checks.map((name) => `--${name}`).join(" ");
-  return new LifeboatError("config/not-found", `configuration lifeboat.yaml not found, and ${flags} needs it`, {
+  return new LifeboatError("config/not-found", `configuration lifeboat.yaml not found; ${flags} cannot run without it`, {
     hint: MAKE_ONE,
   });
 }

@@ -178,7 +178,7 @@ describe("wrong input is told in one line with the next step, and exit code 2", 
     [
       "an identity file that is not there",
       ["export", "prod/latest", "--out", "new", "--identity", "no.key"],
-      /there is no identity file no\.key/,
+      /identity file no\.key not found/,
     ],
     [
       "an identity file that is a folder",
@@ -248,7 +248,7 @@ describe("a cluster that is in one place only is known", () => {
       expect(await lifeboatHere([command, "prod"], copy)).toMatchObject({ code: 0 });
     // That its log holds must not be said of a cluster whose every object was removed.
     const verified = await lifeboatHere(["custody", "prod", "--verify"], copy);
-    expect(verified).toMatchObject({ code: 2, stdout: "", stderr: saying("there is nothing of prod in ") });
+    expect(verified).toMatchObject({ code: 2, stdout: "", stderr: saying("nothing of prod found in ") });
   });
 
   test("in the store: what was taken of it is listed", async () => {

@@ -141,7 +141,7 @@ describe("the command", () => {
     expect(await place.here("custody", "prod", "--head", head)).toMatchObject({ code: 0 });
     expect(await place.here("custody", "prod", "--verify", "--replica")).toMatchObject({
       code: 6,
-      stderr: saying("warning: no log of another store is here"),
+      stderr: saying("warning: there is no copied log here"),
     });
     const cut = await without(record(4), rm, () => place.here("custody", "prod", "--head", `4:sha256:${"0".repeat(64)}`, "--json"));
     expect(cut.code).toBe(4);

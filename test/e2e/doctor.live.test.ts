@@ -52,7 +52,7 @@ test("needs no configuration, and finds what set-up built", async () => {
   // What was named must be done.
   const { code, stdout, stderr } = await lifeboatHere(["doctor", "--tools", "--clock", "--etcd"], { cwd: folder.path });
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-  expect(stderr).toContain("configuration lifeboat.yaml not found, and --clock --etcd cannot do without");
+  expect(stderr).toContain("configuration lifeboat.yaml not found; --clock --etcd cannot run without it");
 });
 
 test("takes tools.dir, relative to the configuration, before everything else", async () => {

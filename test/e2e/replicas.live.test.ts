@@ -150,7 +150,7 @@ describe("from a folder", () => {
       stdout: saying("head of the copied log 2:sha256:"),
     });
     const unaware = await here("custody", "prod", "--verify");
-    expect(unaware).toMatchObject({ code: 4, stderr: saying("if it is a replica of that, say --replica") });
+    expect(unaware).toMatchObject({ code: 4, stderr: saying("if it is a replica of that store, add --replica") });
     expect((await here("orphans", "--older-than", "0s")).stdout).toBe("no orphans\n");
   });
 

@@ -176,7 +176,7 @@ test("lifeboat invoke starts it and watches it to its end; Ctrl-C ends the watch
   // Of another region than the configuration's.
   const elsewhere = lab.stateMachine("prod").replace("eu-central-1", "us-east-1");
   const other = await lifeboatHere(["invoke", "backup", "prod", "--state-machine", elsewhere], lab.options);
-  expect(other).toMatchObject({ code: 2, stderr: saying(`there is no state machine ${elsewhere} in Step Functions in us-east-1`) });
+  expect(other).toMatchObject({ code: 2, stderr: saying(`state machine ${elsewhere} not found in Step Functions in us-east-1`) });
   expect((await lifeboatHere(["invoke", "backup", "staging"], lab.options)).stderr).toContain("has no cluster staging");
   vi.stubEnv("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
   const nowhere = await lifeboatHere(["invoke", "backup", "prod"], lab.options).finally(() =>

@@ -83,7 +83,7 @@ describe.each(ETCD_VERSIONS)("HashKV of etcd %s", (version) => {
     });
     // etcd would take 0 for the latest, which has a word of its own here.
     for (const none of [0, -1, 1.5, Number.NaN]) {
-      await expect(source.hashKv(url, none, NO_HURRY)).rejects.toThrow(new TypeError(`${none} is no revision to ask HashKV at`));
+      await expect(source.hashKv(url, none, NO_HURRY)).rejects.toThrow(new TypeError(`HashKV cannot be asked at revision ${none}`));
     }
   });
 });

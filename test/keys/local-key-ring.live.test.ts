@@ -94,16 +94,16 @@ describe("a host with the keys of its role only", () => {
     expect(await ring.publicKey("snapshot")).toEqual(keys.publicKeys.snapshot);
     await expect(ring.unwrap(wrapping, CONTEXT)).rejects.toMatchObject({
       code: "keys/missing",
-      message: `there is no wrapping.key in ${folder}: it opens the keys of snapshots`,
+      message: `wrapping.key not found in ${folder}: it opens the keys of snapshots`,
       hint: saying("copy wrapping.key"),
     });
     await expect(ring.sign("audit", Buffer.from("x"))).rejects.toMatchObject({
       code: "keys/missing",
-      message: `there is no audit.key in ${folder}: it signs verifications`,
+      message: `audit.key not found in ${folder}: it signs verifications`,
     });
     await expect(ring.publicKey("bundle")).rejects.toMatchObject({
       code: "keys/missing",
-      message: `there is no bundle.pub in ${folder}: it names the key that signs restore bundles`,
+      message: `bundle.pub not found in ${folder}: it names the key that signs restore bundles`,
     });
   });
 
@@ -112,7 +112,7 @@ describe("a host with the keys of its role only", () => {
     expect(await ring.publicKey("audit")).toEqual(keys.publicKeys.audit);
     await expect(ring.signingKey("audit")).rejects.toMatchObject({
       code: "keys/missing",
-      message: `there is no audit.key in ${folder}: it signs verifications`,
+      message: `audit.key not found in ${folder}: it signs verifications`,
     });
     await writeFile(join(folder, "snapshot.key"), "garbage", { mode: 0o600 });
     await expect(ring.signingKey("snapshot")).rejects.toMatchObject({ code: "keys/invalid" });
@@ -122,7 +122,7 @@ describe("a host with the keys of its role only", () => {
     const nowhere = new LocalKeyRing(join(above, "nowhere"));
     await expect(nowhere.wrappingKey()).rejects.toMatchObject({
       code: "keys/missing",
-      message: `there is no wrapping.pub in ${join(above, "nowhere")}: it encrypts the keys of snapshots`,
+      message: `wrapping.pub not found in ${join(above, "nowhere")}: it encrypts the keys of snapshots`,
     });
   });
 

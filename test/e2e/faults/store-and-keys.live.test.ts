@@ -114,7 +114,7 @@ describe("keys that cannot be used are told before a byte is read from etcd", ()
     [
       "no wrapping.pub",
       (place) => rm(place.path("keys/wrapping.pub")),
-      /there is no wrapping\.pub in \S+: it encrypts the keys of snapshots/,
+      /wrapping\.pub not found in \S+: it encrypts the keys of snapshots/,
       /copy wrapping\.pub to/,
     ],
     [
