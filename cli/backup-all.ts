@@ -4,7 +4,7 @@ import type { Session } from "./command.ts";
 import { print, printJson } from "./console.ts";
 import { worstOf } from "./exit-codes.ts";
 import type { ExitCode } from "./exit-codes.ts";
-import { tellFailure } from "./failure.ts";
+import { noteFailure } from "./failure.ts";
 
 export interface BackupOutcome {
   readonly exitCode: ExitCode;
@@ -29,7 +29,7 @@ export async function backUpAll(session: Session, backUp: (cluster: string) => P
       codes.push(exitCode);
       clusters.push({ cluster, exitCode, backup: document, error: null });
     } catch (error) {
-      const failure = tellFailure(console, error, `${cluster}: `);
+      const failure = noteFailure(console, error, `${cluster}: `);
       codes.push(failure.exitCode);
       clusters.push({ cluster, exitCode: failure.exitCode, backup: null, error: failure });
     }

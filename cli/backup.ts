@@ -13,7 +13,7 @@ import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
 import { backUpAll } from "./backup-all.ts";
 import type { BackupOutcome } from "./backup-all.ts";
 import type { Register, Session } from "./command.ts";
-import { print, printJson, tell } from "./console.ts";
+import { print, printJson, note } from "./console.ts";
 import {
   describeAlarms,
   describeKeys,
@@ -79,13 +79,13 @@ async function backUp(session: Session, cluster: string, slot: Date | undefined,
   const snapshots = [{ manifest: result.manifest, digest: result.manifestDigest }, ...result.furtherCopies];
   const copies = copy ? await copyToReplicas(ports, snapshots, { purpose: "snapshot", signal }) : [];
   progress.close();
-  for (const problem of result.notWrapped) tell(session.console, `warning: ${problem}`);
+  for (const problem of result.notWrapped) note(session.console, `warning: ${problem}`);
   for (const doubt of result.doubts)
-    tell(session.console, `warning: ${doubt}\nhint: back up without --slot, and find out who can sign with the snapshot key`);
+    note(session.console, `warning: ${doubt}\nhint: back up without --slot, and find out who can sign with the snapshot key`);
   warnOf(session.console, copies);
   const exitCode = exitCodeFor(result, copies);
-  const isTold = session.console.quiet !== true || exitCode !== 0;
-  return { exitCode, document: documentOf(result, copies), text: isTold ? textOf(result, copies) : undefined };
+  const isReported = session.console.quiet !== true || exitCode !== 0;
+  return { exitCode, document: documentOf(result, copies), text: isReported ? textOf(result, copies) : undefined };
 }
 
 function exitCodeFor(

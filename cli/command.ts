@@ -4,7 +4,7 @@ import type { LoadedConfig } from "../shared/config/load.ts";
 import { readUntil } from "../shared/store/read-until.ts";
 import type { ConnectedCluster } from "../shared/wire/cluster.ts";
 import type { Ports, Surroundings } from "../shared/wire/ports.ts";
-import type { Makes } from "../shared/wire/stores.ts";
+import type { CreatableStores } from "../shared/wire/stores.ts";
 import type { Console } from "./console.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
 import type { ExitCode } from "./exit-codes.ts";
@@ -21,7 +21,7 @@ export interface Session {
   resolvePath(path: string): string;
   loadConfig(): Promise<LoadedConfig>;
   /** `from`, the name of a replica: that is read in place of the store, see `wire`. */
-  openPorts(makes?: Makes, from?: string): Promise<Ports>;
+  openPorts(makes?: CreatableStores, from?: string): Promise<Ports>;
   /** The same for a command that writes nothing: every read of the store ends with the signal. */
   openToRead(from?: string): Promise<Ports & { readonly signal: AbortSignal }>;
   /** Ports of a store that may be made, and a connection to `cluster`, for as long as `action` runs. */
@@ -50,7 +50,7 @@ export function newSession(
     );
     return loading;
   };
-  const openPorts = async (makes?: Makes, from?: string): Promise<Ports> => {
+  const openPorts = async (makes?: CreatableStores, from?: string): Promise<Ports> => {
     const [loaded, { wire }] = await Promise.all([load(), import("../shared/wire/ports.ts")]);
     return wire(loaded, surroundings, makes, from);
   };

@@ -46,7 +46,7 @@ export function printDone(console: Console, text: string): void {
 const HEAD = "lifeboat: ";
 
 /** A line for the person on standard error, headed by the program's name. */
-export function tell({ stderr }: Console, text: string): void {
+export function note({ stderr }: Console, text: string): void {
   const width = widthOf(stderr);
   const wrapped = wrapText(text, width === undefined ? undefined : width - HEAD.length);
   for (const line of wrapped.split("\n")) stderr.write(`${HEAD}${line}\n`);

@@ -4,7 +4,7 @@ import { copyingPurpose } from "../shared/jobs/copy/purpose.ts";
 import { resolveRef } from "../shared/vault/ref.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register } from "./command.ts";
-import { printDone, printJson, tell } from "./console.ts";
+import { printDone, printJson, note } from "./console.ts";
 import { describeReceipt } from "./describe.ts";
 import { formatBytes } from "./format.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
@@ -42,7 +42,7 @@ export const registerCopy: Register = (program, run) => {
           printDone(session.console, `${name} is in ${replica.name}: ${what}, with ${documents} more documents, in ${location}`);
           if (custody !== undefined) printDone(session.console, `custody: ${describeReceipt(custody)}`);
         }
-        for (const conflict of conflicts) tell(session.console, `warning: ${conflict}`);
+        for (const conflict of conflicts) note(session.console, `warning: ${conflict}`);
         return conflicts.length > 0 ? 6 : 0;
       }),
     );

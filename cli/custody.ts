@@ -7,13 +7,13 @@ import { hasCopiedLog, listCustody, verifyCustody } from "../shared/jobs/audit/c
 import type { CustodyReport } from "../shared/jobs/audit/custody.ts";
 import type { CustodyReceipt } from "../shared/documents/parts.ts";
 import type { Register } from "./command.ts";
-import { print, printJson, tell, widthOf } from "./console.ts";
+import { print, printJson, note, widthOf } from "./console.ts";
 import { describeReceipt } from "./describe.ts";
 import type { ExitCode } from "./exit-codes.ts";
 import { formatFinding, formatTable, formatTime } from "./format.ts";
 import { requireCluster } from "./require-cluster.ts";
 import { byCause, nameAll, summarize } from "./summary.ts";
-import { addWindow, parseWindow, tellLeftOut } from "./window.ts";
+import { addWindow, parseWindow, noteLeftOut } from "./window.ts";
 import type { WindowOptions } from "./window.ts";
 
 interface Options extends WindowOptions {
@@ -64,23 +64,23 @@ export const registerCustody: Register = (program, run) => {
           const layout = { width: widthOf(session.console.stdout), dispensable: ["BY", "ACTOR", "WHY"] };
           print(session.console, formatTable(HEAD, shown.map(toRow), layout));
         } else if (report === undefined) {
-          tell(
+          note(
             session.console,
             `there is no record of ${cluster} ${since === undefined ? "" : "since that time "}in ${vault.blobs.location}`,
           );
         }
         if (report !== undefined) print(session.console, `${shown.length > 0 ? "\n" : ""}${describeReport(cluster, report)}`);
       }
-      tellLeftOut(session.console, leftOut, "records");
+      noteLeftOut(session.console, leftOut, "records");
       for (const line of summarize(shown.filter(({ record }) => report === undefined || isOfLaterVersion(record)).flatMap(faultOf)))
-        tell(session.console, `warning: ${line}`);
+        note(session.console, `warning: ${line}`);
       // Of what a person calls a replica it is asked either way: without the log that was copied it tells only half.
       const isCopied = isReplica || (report !== undefined && report.findings.length > 0) ? await hasCopiedLog(vault, cluster) : undefined;
       if (!isReplica && isCopied === true)
-        tell(session.console, `hint: the store also has the custody log of another store; if it is a replica of that store, add --replica`);
+        note(session.console, `hint: the store also has the custody log of another store; if it is a replica of that store, add --replica`);
       const isNoReplica = isReplica && isCopied === false;
       if (isNoReplica)
-        tell(
+        note(
           session.console,
           "warning: there is no copied log here: this is not a replica, nothing was copied yet, or that log was removed",
         );

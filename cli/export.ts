@@ -7,7 +7,7 @@ import { removeUnfinished, requireFree, unfinishedOutputs, writeOutput, writeStr
 import { FROM_FLAG, FROM_HELP, orPointToReplica } from "./from-replica.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register, Session } from "./command.ts";
-import { printDone, printJson, tell } from "./console.ts";
+import { printDone, printJson, note } from "./console.ts";
 import { formatBytes, formatTime, printable } from "./format.ts";
 import { goodJson, reasonsIn } from "./goodness.ts";
 import { attentionJson } from "./lineages.ts";
@@ -51,7 +51,7 @@ export const registerExport: Register = (program, run) => {
           const standing = await standingOf(ports, manifest.cluster, manifest.lineage, session.console.signal);
           const { bytes, sha256 } = manifest.snapshot;
           const name = `${manifest.cluster}/${manifest.id}`;
-          for (const warning of restoreWarnings(manifest)) tell(session.console, `warning: ${warning}`);
+          for (const warning of restoreWarnings(manifest)) note(session.console, `warning: ${warning}`);
           const { version: etcdVersion } = manifest.etcd.source;
           const takenAt = manifest.startedAt;
           const lineageAttention = attentionJson(manifest.cluster, standing);
@@ -59,7 +59,7 @@ export const registerExport: Register = (program, run) => {
           const from = options.from ?? null;
           const goodness = goodJson(lacks);
           if (output.file === undefined) {
-            if (session.console.quiet !== true) tell(session.console, `wrote to standard output: ${told}`);
+            if (session.console.quiet !== true) note(session.console, `wrote to standard output: ${told}`);
           } else if (session.json)
             printJson(session.console, "export", {
               ref: name,
@@ -74,9 +74,9 @@ export const registerExport: Register = (program, run) => {
             });
           else printDone(session.console, `wrote ${options.out}: ${told}`);
           for (const { id, reason } of passedOver)
-            tell(session.console, `warning: ${manifest.cluster}/${id} was skipped: ${printable(reason)}`);
-          if (lacks.length > 0) tell(session.console, `warning: ${name} is not good: ${printable(reasonsIn(lacks))}`);
-          if (standing.warning !== undefined) tell(session.console, `warning: ${standing.warning}`);
+            note(session.console, `warning: ${manifest.cluster}/${id} was skipped: ${printable(reason)}`);
+          if (lacks.length > 0) note(session.console, `warning: ${name} is not good: ${printable(reasonsIn(lacks))}`);
+          if (standing.warning !== undefined) note(session.console, `warning: ${standing.warning}`);
           return 0;
         }),
     );
@@ -95,10 +95,10 @@ async function toFile(session: Session, path: string): Promise<Output> {
   await requireFree(file);
   for (const left of await unfinishedOutputs(file, console.clock.now())) {
     const name = printable(left.path);
-    if (left.isDead === true && (await removeUnfinished(left))) tell(console, `removed ${name}, left by a killed export`);
-    else if (left.isDead === false) tell(console, `${name} is being written by another export`);
+    if (left.isDead === true && (await removeUnfinished(left))) note(console, `removed ${name}, left by a killed export`);
+    else if (left.isDead === false) note(console, `${name} is being written by another export`);
     else
-      tell(
+      note(
         console,
         `warning: ${name} was left by a killed export, unless that export still runs: it holds secrets of a cluster unencrypted; delete it`,
       );
@@ -127,7 +127,7 @@ async function toStdout({ console, json }: Session): Promise<Output> {
     try {
       await writeStream(console.stdout, noticed(), { name: "standard output", signal: console.signal });
     } catch (error) {
-      if (isBegun) tell(console, "standard output got only part of the snapshot: delete it");
+      if (isBegun) note(console, "standard output got only part of the snapshot: delete it");
       throw error;
     }
   };

@@ -1,7 +1,7 @@
 import { causesOf } from "../shared/debug-log.ts";
 import { isLifeboatError, LifeboatError, messageOf } from "../shared/errors.ts";
 import { redact } from "../shared/redact.ts";
-import { tell } from "./console.ts";
+import { note } from "./console.ts";
 import type { Console } from "./console.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import type { ExitCode } from "./exit-codes.ts";
@@ -16,15 +16,15 @@ export interface Failure {
 }
 
 /** Tells the person what failed, headed by `about`, and gives the same for `--json`. */
-export function tellFailure(console: Console, error: unknown, about = ""): Failure {
+export function noteFailure(console: Console, error: unknown, about = ""): Failure {
   // Whatever an interruption cut off has words of its own; the person is told of the signal.
   const reason: unknown = console.signal.aborted && isLifeboatError(error, "interrupted") ? console.signal.reason : error;
   const told = reason instanceof Error ? reason : new Error(messageOf(reason));
   const isOurs = told instanceof LifeboatError;
   const hint = isOurs ? (told.hint ?? null) : "this is a bug in lifeboat: run it again with --verbose, and report what it prints";
-  tell(console, printable(`${about}${told.message}`));
-  if (hint !== null) tell(console, `hint: ${printable(hint)}`);
-  if (console.debug !== undefined) console.debug.tell("cause", causesOf(error));
-  else if (!isOurs && told.stack !== undefined) tell(console, redact(told.stack));
+  note(console, printable(`${about}${told.message}`));
+  if (hint !== null) note(console, `hint: ${printable(hint)}`);
+  if (console.debug !== undefined) console.debug.log("cause", causesOf(error));
+  else if (!isOurs && told.stack !== undefined) note(console, redact(told.stack));
   return { code: isOurs ? told.code : "unexpected", message: told.message, hint, exitCode: exitCodeOf(told) };
 }

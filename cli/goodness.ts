@@ -26,6 +26,6 @@ export function goodJson(lacks: readonly Lack[]): { readonly good: boolean; read
 }
 
 /** Why a snapshot is good or not, for the debug log. */
-export function tellLacks(debug: DebugLog | undefined, name: string, lacks: readonly Lack[]): void {
-  debug?.tell("decision", `${name} is ${lacks.length === 0 ? "good" : `not good: ${reasonsIn(lacks)}`}`);
+export function debugLacks(debug: DebugLog | undefined, name: string, lacks: readonly Lack[]): void {
+  debug?.log("decision", `${name} is ${lacks.length === 0 ? "good" : `not good: ${reasonsIn(lacks)}`}`);
 }

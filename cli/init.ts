@@ -5,7 +5,7 @@ import type { InitResult } from "../shared/jobs/init.ts";
 import { initPorts } from "../shared/wire/init.ts";
 import { DEFAULT_CONFIG } from "./command.ts";
 import type { Register, Session } from "./command.ts";
-import { print, printJson, tell } from "./console.ts";
+import { print, printJson, note } from "./console.ts";
 
 interface Options {
   readonly dir?: string;
@@ -73,7 +73,7 @@ function clusterOf(session: Session, options: Options): Parameters<typeof init>[
 
 function report(session: Session, result: InitResult): void {
   const { console, json } = session;
-  for (const warning of result.warnings) tell(console, `warning: ${warning}`);
+  for (const warning of result.warnings) note(console, `warning: ${warning}`);
   if (json) return printJson(console, "init", result);
   print(
     console,

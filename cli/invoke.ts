@@ -5,7 +5,7 @@ import { invokeBackup } from "../shared/jobs/invoke.ts";
 import type { InvokeResult } from "../shared/jobs/invoke.ts";
 import type { ExecutionOutcome } from "../shared/contract/outcomes.ts";
 import type { Register, Session } from "./command.ts";
-import { print, printJson, tell } from "./console.ts";
+import { print, printJson, note } from "./console.ts";
 import type { ExitCode } from "./exit-codes.ts";
 import { formatBytes, formatFields } from "./format.ts";
 
@@ -40,8 +40,8 @@ export const registerInvoke: Register = (program, run) => {
         const ports = {
           executions: await openExecutions(loaded, stateMachine, session.surroundings),
           clock: console.clock,
-          onStart: (execution: string) => tell(console, `started ${execution}`),
-          onState: (name: string) => tell(console, `entered ${name}`),
+          onStart: (execution: string) => note(console, `started ${execution}`),
+          onState: (name: string) => note(console, `entered ${name}`),
         };
         const service = loaded.config.service.name;
         return report(session, await invokeBackup(ports, { cluster, service, stateMachine, signal: console.signal }));
@@ -59,8 +59,8 @@ function parseArn(text: string | undefined): string | undefined {
 function report(session: Session, { execution, outcome }: InvokeResult): ExitCode {
   const { console, json } = session;
   if (outcome === undefined) {
-    tell(console, `no longer watching; the execution goes on: ${execution}`);
-    tell(console, `hint: to stop it: aws stepfunctions stop-execution --execution-arn ${execution}`);
+    note(console, `no longer watching; the execution goes on: ${execution}`);
+    note(console, `hint: to stop it: aws stepfunctions stop-execution --execution-arn ${execution}`);
     return 130;
   }
   if (json) printJson(console, "invoke", { execution, ...outcome });

@@ -1,7 +1,7 @@
 import { describeKeys } from "../shared/jobs/describe-keys.ts";
 import { wire } from "../shared/wire/ports.ts";
 import type { Register } from "./command.ts";
-import { print, printJson, tell, widthOf } from "./console.ts";
+import { print, printJson, note, widthOf } from "./console.ts";
 import { formatTable } from "./format.ts";
 
 /** `lifeboat keys`. */
@@ -49,7 +49,7 @@ export const registerKeys: Register = (program, run) => {
           ];
           print(session.console, formatTable(["PURPOSE", "KEY", "TRUST"], rows, { width: widthOf(session.console.stdout) }));
         }
-        for (const { error } of unusable) tell(session.console, `warning: ${error.message}`);
+        for (const { error } of unusable) note(session.console, `warning: ${error.message}`);
         return signing.some((each) => each.fingerprint !== undefined && !each.trusted) ? 6 : 0;
       }),
     );

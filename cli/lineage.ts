@@ -7,7 +7,7 @@ import { attentionOfLineage, needsAcceptance } from "../shared/documents/lineage
 import type { KnownLineage } from "../shared/documents/lineages.ts";
 import type { JsonDocument } from "../shared/contract/documents.ts";
 import type { Register, Session } from "./command.ts";
-import { print, printJson, tell, widthOf } from "./console.ts";
+import { print, printJson, note, widthOf } from "./console.ts";
 import { describeReceipt } from "./describe.ts";
 import { formatTable, formatTime, printable } from "./format.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
@@ -42,7 +42,7 @@ export const registerLineage: Register = (program, run) => {
             hint: "lifeboat ls shows which clusters there are",
           });
         list(session, cluster, lineages, snapshots);
-        for (const { message } of lineages.faults) tell(session.console, `warning: ${printable(message)}`);
+        for (const { message } of lineages.faults) note(session.console, `warning: ${printable(message)}`);
         return lineages.faults.some(({ isOfLaterVersion }) => isOfLaterVersion !== true) ? 6 : 0;
       }),
     );
@@ -104,7 +104,7 @@ function list({ console, json }: Session, cluster: string, { links, faults }: Li
       unbelieved: faults.map(({ key, code, message }) => ({ key, code, message })),
     });
   }
-  if (links.length === 0) return tell(console, `no lineage of ${cluster} is believed`);
+  if (links.length === 0) return note(console, `no lineage of ${cluster} is believed`);
   const rows = links.map((each) => {
     const { lineage, acceptance } = each;
     return [

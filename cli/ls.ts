@@ -9,16 +9,16 @@ import type { Listed } from "../shared/jobs/list.ts";
 import { manifestKey } from "../shared/documents/layout.ts";
 import { parseId } from "../shared/documents/slot.ts";
 import type { Register } from "./command.ts";
-import { print, printJson, tell, widthOf } from "./console.ts";
+import { print, printJson, note, widthOf } from "./console.ts";
 import { describeProof } from "./describe.ts";
 import { formatBytes, formatFields, formatTable, formatTime } from "./format.ts";
-import { goodJson, wordFor, tellLacks } from "./goodness.ts";
+import { goodJson, wordFor, debugLacks } from "./goodness.ts";
 import { attentionIn, isAccepted, standings, warningsIn } from "./lineages.ts";
 import type { ClusterLineages } from "./lineages.ts";
 import { alsoIn, placesOf, presenceFields } from "./replicas.ts";
 import { requireCluster } from "./require-cluster.ts";
 import { nameAll, summarize } from "./summary.ts";
-import { addWindow, parseWindow, tellLeftOut } from "./window.ts";
+import { addWindow, parseWindow, noteLeftOut } from "./window.ts";
 import type { WindowOptions } from "./window.ts";
 
 /** `lifeboat ls`. */
@@ -68,7 +68,7 @@ export const registerLs: Register = (program, run) => {
       } else {
         if (snapshots.length === 0) {
           const which = `${cluster === undefined ? "" : `of ${cluster} `}${window.since === undefined ? "" : "of that time "}`;
-          tell(console, `there are no snapshots ${which}in ${vault.blobs.location}`);
+          note(console, `there are no snapshots ${which}in ${vault.blobs.location}`);
         } else {
           const layout = { width: widthOf(console.stdout), dispensable: ["TAKEN", "LINEAGE", "REVISION", "STORED", "DATABASE"] };
           print(
@@ -85,21 +85,22 @@ export const registerLs: Register = (program, run) => {
         if (snapshots.length > 0 && replicas.length > 0)
           print(console, `\n${formatFields(presenceFields(snapshots.map(refOf), replicas))}`);
       }
-      tellLeftOut(console, all.size - snapshots.length, "snapshots");
+      noteLeftOut(console, all.size - snapshots.length, "snapshots");
       const faults = snapshots.flatMap((each) =>
         "error" in each ? [faultOf(refOf(each), manifestKey(each.cluster, each.id), each.error)] : [],
       );
       for (const line of summarize([...faults, ...bad.map(({ key, error }) => faultOf(key, key, error))]))
-        tell(console, `warning: ${line}`);
-      for (const warning of warningsIn(lineages)) tell(console, `warning: ${warning}`);
+        note(console, `warning: ${line}`);
+      for (const warning of warningsIn(lineages)) note(console, `warning: ${warning}`);
       for (const each of replicas) {
-        if (each.error !== undefined) tell(console, `warning: replica ${each.name}: ${each.error.message}`);
+        if (each.error !== undefined) note(console, `warning: replica ${each.name}: ${each.error.message}`);
         const also = alsoIn(each, all);
-        if (also.length > 0) tell(console, `the replica ${each.name} also has ${nameAll(also)}`);
+        if (also.length > 0) note(console, `the replica ${each.name} also has ${nameAll(also)}`);
       }
-      if (console.debug !== undefined) for (const each of snapshots) if ("lacks" in each) tellLacks(console.debug, refOf(each), each.lacks);
+      if (console.debug !== undefined)
+        for (const each of snapshots) if ("lacks" in each) debugLacks(console.debug, refOf(each), each.lacks);
       const future = snapshots.filter(isInFuture);
-      for (const each of future) tell(console, `warning: ${refOf(each)}: ${IN_THE_FUTURE}: it is never the latest; find out who wrote it`);
+      for (const each of future) note(console, `warning: ${refOf(each)}: ${IN_THE_FUTURE}: it is never the latest; find out who wrote it`);
       return bad.length > 0 || faults.length > 0 || future.length > 0 ? 6 : 0;
     }),
   );

@@ -8,7 +8,7 @@ import type { BlobLock } from "../shared/store/blob-store.ts";
 import { readUntil } from "../shared/store/read-until.ts";
 import { wire } from "../shared/wire/ports.ts";
 import type { Register } from "./command.ts";
-import { print, printJson, tell, widthOf } from "./console.ts";
+import { print, printJson, note, widthOf } from "./console.ts";
 import { formatBytes, formatTable, formatTime } from "./format.ts";
 import { requireCluster } from "./require-cluster.ts";
 
@@ -68,8 +68,8 @@ export const registerOrphans: Register = (program, run) => {
           ]);
           print(session.console, formatTable(["ORPHAN", "SIZE", "SINCE", "", "WHY"], rows, { width: widthOf(session.console.stdout) }));
         }
-        for (const { key, reason } of unclear) tell(session.console, `warning: ${key} was kept, since it may be needed: ${reason}`);
-        for (const { key, lock } of kept) tell(session.console, `warning: ${key} was not removed: it is ${describeLock(lock)}`);
+        for (const { key, reason } of unclear) note(session.console, `warning: ${key} was kept, since it may be needed: ${reason}`);
+        for (const { key, lock } of kept) note(session.console, `warning: ${key} was not removed: it is ${describeLock(lock)}`);
         return unclear.length > 0 || kept.length > 0 ? 6 : 0;
       }),
     );

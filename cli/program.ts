@@ -9,7 +9,7 @@ import type { Register } from "./command.ts";
 import { printJson, widthOf } from "./console.ts";
 import type { Console } from "./console.ts";
 import type { ExitCode } from "./exit-codes.ts";
-import { tellFailure } from "./failure.ts";
+import { noteFailure } from "./failure.ts";
 
 /** In the order of a first use, which is the order of the help. */
 export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
@@ -95,7 +95,7 @@ export async function runProgram(line: readonly string[], console: Console, surr
 
 function report(error: unknown, console: Console, json: boolean): ExitCode {
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
-  const failure = tellFailure(console, error instanceof CommanderError ? usageError(error) : error);
+  const failure = noteFailure(console, error instanceof CommanderError ? usageError(error) : error);
   if (json) printJson(console, "error", { error: failure });
   return failure.exitCode;
 }

@@ -1,6 +1,6 @@
 import { Presets, SingleBar } from "cli-progress";
 import type { Progress } from "../shared/progress.ts";
-import { tell, widthOf } from "./console.ts";
+import { note, widthOf } from "./console.ts";
 import type { Console } from "./console.ts";
 import { formatBytes, formatMilliseconds, printable } from "./format.ts";
 
@@ -51,7 +51,7 @@ export class ConsoleProgress implements Progress {
     if (level === "info" && this.#console.quiet === true) return;
     const running = this.#bar !== undefined;
     this.#bar?.stop();
-    tell(this.#console, printable(level === "warn" ? `warning: ${message}` : message));
+    note(this.#console, printable(level === "warn" ? `warning: ${message}` : message));
     if (running) this.#bar?.start(this.#total, Math.min(this.#bytes, this.#total));
   }
 
@@ -61,7 +61,7 @@ export class ConsoleProgress implements Progress {
     this.#bar = undefined;
     if (this.#bytes > 0 && this.#console.quiet !== true) {
       const ms = Math.max(1, this.#console.clock.monotonicMs() - this.#started);
-      tell(
+      note(
         this.#console,
         `${this.#phase}: ${formatBytes(this.#bytes)} in ${formatMilliseconds(ms)} (${formatBytes((this.#bytes * 1000) / ms)}/s)`,
       );

@@ -1,7 +1,7 @@
 import type { JsonDocument } from "../shared/contract/documents.ts";
 import type { ReplicaOutcome } from "../shared/jobs/copy/to-replicas.ts";
 import type { ReplicaListing, Standing } from "../shared/jobs/copy/standing.ts";
-import { tell } from "./console.ts";
+import { note } from "./console.ts";
 import type { Console } from "./console.ts";
 import { nameAll } from "./summary.ts";
 
@@ -59,11 +59,11 @@ export function outcomesToJson(outcomes: readonly ReplicaOutcome[]): JsonDocumen
 export function warnOf(console: Console, outcomes: readonly ReplicaOutcome[]): void {
   for (const each of outcomes) {
     const ref = `${each.cluster}/${each.id}`;
-    for (const conflict of each.conflicts) tell(console, `warning: replica ${each.replica}: ${conflict}`);
+    for (const conflict of each.conflicts) note(console, `warning: replica ${each.replica}: ${conflict}`);
     if (each.outcome !== "failed") continue;
-    tell(console, `warning: ${ref} is stored, and is not in the replica ${each.replica}: ${each.error.message}`);
+    note(console, `warning: ${ref} is stored, and is not in the replica ${each.replica}: ${each.error.message}`);
     const copy = `lifeboat copy ${ref} --to ${each.replica}`;
     const { hint } = each.error;
-    tell(console, `hint: ${hint === undefined ? copy : hint.includes(copy) ? hint : `${hint}; then ${copy}`}`);
+    note(console, `hint: ${hint === undefined ? copy : hint.includes(copy) ? hint : `${hint}; then ${copy}`}`);
   }
 }

@@ -2,7 +2,7 @@ import { rewrap } from "../shared/jobs/rewrap.ts";
 import type { Rewrapped } from "../shared/jobs/rewrap.ts";
 import { manifestKey } from "../shared/documents/layout.ts";
 import type { Register } from "./command.ts";
-import { print, printJson, tell, widthOf } from "./console.ts";
+import { print, printJson, note, widthOf } from "./console.ts";
 import { formatTable } from "./format.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
 import { summarize } from "./summary.ts";
@@ -69,7 +69,7 @@ export const registerRewrap: Register = (program, run) => {
           code: error.code,
           message: `not believed: ${error.message}`,
         }));
-        for (const line of summarize([...passedOver, ...unbelieved])) tell(session.console, `warning: ${line}`);
+        for (const line of summarize([...passedOver, ...unbelieved])) note(session.console, `warning: ${line}`);
         return bad.length > 0 || snapshots.some(({ outcome }) => outcome === "failed") ? 6 : 0;
       }),
     );

@@ -12,7 +12,7 @@ import { WRAPPING_KINDS } from "../shared/documents/parts.ts";
 import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register, Session } from "./command.ts";
-import { print, printJson, tell } from "./console.ts";
+import { print, printJson, note } from "./console.ts";
 import {
   describeAlarms,
   describeContent,
@@ -62,11 +62,11 @@ export const registerShow: Register = (program, run) => {
             from: from ?? null,
           });
         else print(session.console, formatFields([...fieldsOf(shown, standing), ...standingFields(replicas)]));
-        if (standing.warning !== undefined) tell(session.console, `warning: ${standing.warning}`);
-        for (const words of restoreWarnings(shown.manifest)) tell(session.console, `warning: ${words}`);
-        for (const { key, error } of shown.badCountersignatures) tell(session.console, `warning: ${key}: ${error.message}`);
+        if (standing.warning !== undefined) note(session.console, `warning: ${standing.warning}`);
+        for (const words of restoreWarnings(shown.manifest)) note(session.console, `warning: ${words}`);
+        for (const { key, error } of shown.badCountersignatures) note(session.console, `warning: ${key}: ${error.message}`);
         const isDamaged = shown.data.state === "missing" || shown.data.state === "wrong-size";
-        if (isDamaged) tellOfDamage(session, shown, from === undefined ? replicas : []);
+        if (isDamaged) warnOfDamage(session, shown, from === undefined ? replicas : []);
         return isDamaged ||
           shown.badCountersignatures.length > 0 ||
           replicas.some(({ state }) => state === "different" || state === "incomplete")
@@ -76,12 +76,12 @@ export const registerShow: Register = (program, run) => {
     );
 };
 
-function tellOfDamage(session: Session, { manifest, data }: Shown, replicas: readonly Standing[]): void {
+function warnOfDamage(session: Session, { manifest, data }: Shown, replicas: readonly Standing[]): void {
   const name = `${manifest.cluster}/${manifest.id}`;
-  tell(session.console, `warning: the data of ${name} is ${describeData(manifest, data)}: it cannot be restored from here`);
+  note(session.console, `warning: the data of ${name} is ${describeData(manifest, data)}: it cannot be restored from here`);
   for (const { name: replica, state } of replicas)
     if (state === "present")
-      tell(session.console, `hint: the replica ${replica} has a copy: ${commandLine(session, ["verify", name, "--from", replica])}`);
+      note(session.console, `hint: the replica ${replica} has a copy: ${commandLine(session, ["verify", name, "--from", replica])}`);
 }
 
 /** `missing`; `of the wrong size: 12 bytes in place of 34`. */

@@ -5,7 +5,7 @@ import { isFileThere, openSnapshotFile } from "../shared/wire/files.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register, Session } from "./command.ts";
 import { FROM_FLAG, FROM_HELP, orPointToReplica } from "./from-replica.ts";
-import { print, printJson, tell, widthOf } from "./console.ts";
+import { print, printJson, note, widthOf } from "./console.ts";
 import { printable } from "./format.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
 import { statusJson } from "./status-json.ts";
@@ -33,8 +33,8 @@ export const registerStatus: Register = (program, run) => {
         else print(session.console, statusText(status, widthOf(session.console.stdout)));
         const faults = faultsOf(status);
         for (const { message, hint } of faults) {
-          tell(session.console, printable(`${status.name}: ${message}`));
-          tell(session.console, `hint: ${hint}`);
+          note(session.console, printable(`${status.name}: ${message}`));
+          note(session.console, `hint: ${hint}`);
         }
         return faults.length === 0 ? 0 : 4;
       }),

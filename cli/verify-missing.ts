@@ -4,7 +4,7 @@ import type { LifeboatError } from "../shared/errors.ts";
 import { verifyMissing } from "../shared/jobs/verify/verify-missing.ts";
 import type { MissingOutcome } from "../shared/jobs/verify/verify-missing.ts";
 import type { Session } from "./command.ts";
-import { printDone, printJson, tell } from "./console.ts";
+import { printDone, printJson, note } from "./console.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import type { ExitCode } from "./exit-codes.ts";
 import { printable } from "./format.ts";
@@ -29,10 +29,10 @@ export async function verifyAllMissing(
       if ("verified" in outcome) {
         const { verified } = outcome;
         if (!json) printDone(console, textOf(verified));
-        if (verified.lacks.length > 0 && console.quiet === true) tell(console, `warning: ${notGood(verified)}`);
+        if (verified.lacks.length > 0 && console.quiet === true) note(console, `warning: ${notGood(verified)}`);
       } else {
-        tell(console, `${cluster}/${outcome.id}: ${printable(outcome.error.message)}`);
-        if (outcome.error.hint !== undefined) tell(console, `hint: ${printable(outcome.error.hint)}`);
+        note(console, `${cluster}/${outcome.id}: ${printable(outcome.error.message)}`);
+        if (outcome.error.hint !== undefined) note(console, `hint: ${printable(outcome.error.hint)}`);
       }
     }
   } catch (error) {
@@ -41,7 +41,7 @@ export async function verifyAllMissing(
   }
   if (json) printJson(console, "verify", { cluster, level: "deep", snapshots: outcomes.map((each) => missingJson(cluster, each)) });
   if (interruption !== undefined) {
-    tell(console, console.signal.aborted ? messageOf(console.signal.reason) : interruption.message);
+    note(console, console.signal.aborted ? messageOf(console.signal.reason) : interruption.message);
     return 130;
   }
   if (outcomes.length === 0 && !json) printDone(console, `no snapshot of ${cluster} lacks a countersignature`);

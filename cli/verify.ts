@@ -3,11 +3,11 @@ import { LifeboatError } from "../shared/errors.ts";
 import { readBack, verifyDeep, verifyShallow } from "../shared/jobs/verify/verify.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register } from "./command.ts";
-import { printDone, printJson, tell } from "./console.ts";
+import { printDone, printJson, note } from "./console.ts";
 import { FROM_FLAG, FROM_HELP, orPointToReplica } from "./from-replica.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
 import { requireCluster } from "./require-cluster.ts";
-import { tellLacks } from "./goodness.ts";
+import { debugLacks } from "./goodness.ts";
 import { checkedJson, nameOf, notGood, textOf } from "./verified.ts";
 import type { Verified } from "./verified.ts";
 import { verifyAllMissing } from "./verify-missing.ts";
@@ -49,7 +49,7 @@ export const registerVerify: Register = (program, run) => {
           verify({ ...ports, progress }, ref, signal),
         ).finally(() => progress.close());
         const { countersignature, custody, opened, lineageFindings = [] } = result;
-        tellLacks(session.console.debug, nameOf(result), result.lacks);
+        debugLacks(session.console.debug, nameOf(result), result.lacks);
         if (session.json) {
           printJson(session.console, "verify", {
             ...checkedJson(result),
@@ -63,9 +63,9 @@ export const registerVerify: Register = (program, run) => {
         } else {
           printDone(session.console, textOf(result, howToRead(result, options)));
         }
-        for (const { message } of lineageFindings) tell(session.console, `warning: ${message}`);
+        for (const { message } of lineageFindings) note(session.console, `warning: ${message}`);
         const isBad = countersignature !== undefined && result.lacks.length > 0;
-        if (isBad && session.console.quiet === true) tell(session.console, `warning: ${notGood(result)}`);
+        if (isBad && session.console.quiet === true) note(session.console, `warning: ${notGood(result)}`);
         return isBad || lineageFindings.length > 0 ? 6 : 0;
       }),
     );

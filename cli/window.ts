@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { LifeboatError } from "../shared/errors.ts";
 import { parseUtc } from "../shared/documents/slot.ts";
-import { tell } from "./console.ts";
+import { note } from "./console.ts";
 import type { Console } from "./console.ts";
 
 /** `--limit` and `--since`: which part of a list is shown. Its newest is last either way. */
@@ -44,6 +44,6 @@ function parseSince(text: string | undefined): Date | undefined {
 }
 
 /** So that nobody takes a part for the whole. */
-export function tellLeftOut(console: Console, leftOut: number, what: string): void {
-  if (leftOut > 0) tell(console, `${leftOut} older ${what} ${leftOut === 1 ? "is" : "are"} not shown`);
+export function noteLeftOut(console: Console, leftOut: number, what: string): void {
+  if (leftOut > 0) note(console, `${leftOut} older ${what} ${leftOut === 1 ? "is" : "are"} not shown`);
 }

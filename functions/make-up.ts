@@ -7,7 +7,7 @@ import type { CustodyReceipt } from "../shared/documents/parts.ts";
 /** A long weekend, and the days until somebody looked. */
 const WITHIN_MS = 7 * 86_400_000;
 
-export interface Leisure {
+export interface TimeLeft {
   readonly signal: AbortSignal;
   /** Until the signal. */
   readonly remainingMs: () => number;
@@ -28,7 +28,7 @@ export interface MadeUp {
  * Verifies what earlier runs missed within a week, newest first, in half of the time that the run has left: another one is begun only while twice the time that one takes is left of it. Never
  * throws: what goes wrong is told in the log, and the run's own snapshot is verified all the same.
  */
-export async function makeUp(ports: VerifyPorts & JudgePorts, cluster: string, { signal, remainingMs, tookMs }: Leisure): Promise<MadeUp> {
+export async function makeUp(ports: VerifyPorts & JudgePorts, cluster: string, { signal, remainingMs, tookMs }: TimeLeft): Promise<MadeUp> {
   const { clock, progress } = ports;
   const endMs = clock.monotonicMs() + remainingMs() / 2;
   const isEnough = (): boolean => endMs - clock.monotonicMs() > 2 * tookMs;

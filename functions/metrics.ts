@@ -4,10 +4,10 @@ import { METRIC_DIMENSIONS, METRIC_NAMESPACE, METRICS } from "../shared/contract
 export type Measured = Readonly<Partial<Record<keyof typeof METRICS, number>>>;
 
 /** Whose metrics they are. */
-export type Whose = Readonly<Record<keyof typeof METRIC_DIMENSIONS, string>>;
+export type MetricDimensions = Readonly<Record<keyof typeof METRIC_DIMENSIONS, string>>;
 
 /** Writes metrics of one cluster to the log, from where CloudWatch takes them: Embedded Metric Format, without a call. */
-export function writeMetrics(whose: Whose, measured: Measured): void {
+export function writeMetrics(whose: MetricDimensions, measured: Measured): void {
   const metrics = new Metrics({ namespace: METRIC_NAMESPACE });
   // Powertools' own dimension `service` is a name of its own choice, and the alarms look at ours.
   metrics.clearDefaultDimensions();

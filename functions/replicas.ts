@@ -3,7 +3,7 @@ import { replicasNeedAttention } from "../shared/jobs/copy/to-replicas.ts";
 import type { Progress } from "../shared/progress.ts";
 
 /** Says in the log what became of each copy. */
-export function tellCopies(progress: Progress, copies: readonly ReplicaOutcome[]): void {
+export function logCopies(progress: Progress, copies: readonly ReplicaOutcome[]): void {
   for (const copy of copies) {
     const name = `${copy.cluster}/${copy.id} in the replica ${copy.replica}`;
     if (copy.outcome !== "failed") progress.note("info", `${name}: ${copy.outcome}`);

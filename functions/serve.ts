@@ -72,7 +72,7 @@ export function serve<S extends z.ZodType<{ readonly cluster: string }>, Outcome
       forgetContainer();
       const { failure, logged } = failureOf(error, deadline.signal);
       logger.error("failed", logged);
-      debug?.tell("cause", causesOf(error));
+      debug?.log("cause", causesOf(error));
       measure({ [job.failed]: 1, keyUnusable: isLifeboatError(error, ...KEY_UNUSABLE) ? 1 : 0 });
       throw failure;
     } finally {

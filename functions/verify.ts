@@ -6,7 +6,7 @@ import type { VerifyOutcome } from "../shared/contract/outcomes.ts";
 import { makeUp } from "./make-up.ts";
 import type { Measured } from "./metrics.ts";
 import { isRecent } from "./outcome.ts";
-import { countFailed, tellCopies } from "./replicas.ts";
+import { countFailed, logCopies } from "./replicas.ts";
 import { serve } from "./serve.ts";
 
 /**
@@ -24,7 +24,7 @@ export const handler = serve({
     for (const { message } of lineageFindings) ports.progress.note("warn", message);
     const tookMs = ports.clock.monotonicMs() - beganMs;
     const copies = await copyToReplicas(ports, [verified], { purpose: "audit", signal });
-    tellCopies(ports.progress, copies);
+    logCopies(ports.progress, copies);
     const madeUp = await makeUp(ports, cluster, { signal, remainingMs, tookMs });
     const custody = madeUp.custody ?? headAfter(verified.custody, copies) ?? verified.custody;
     return {

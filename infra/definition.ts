@@ -51,7 +51,7 @@ const STARTS = { interval: 10, retries: 8, longest: 120 };
 const AWS_CODES = ["Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException", "Lambda.TooManyRequestsException"];
 
 export function definitionOf({ cluster, partition, topicArn, backup, verify, runbook }: DefinitionProps): object {
-  const tell = (subject: string, message: object): object => ({
+  const publish = (subject: string, message: object): object => ({
     Type: "Task",
     Resource: `arn:${partition}:states:::sns:publish`,
     Arguments: { TopicArn: topicArn, Subject: subject, Message: `{% $string(${write(message)}, true) %}` },
@@ -70,7 +70,7 @@ export function definitionOf({ cluster, partition, topicArn, backup, verify, run
         Default: "Verify",
       },
       TellFindings: {
-        ...tell(`etcd-lifeboat: the backup of ${shortened(cluster)} needs a person`, {
+        ...publish(`etcd-lifeboat: the backup of ${shortened(cluster)} needs a person`, {
           cluster: backed("cluster"),
           snapshot: backed("id"),
           findings: backed("findings"),
@@ -88,7 +88,7 @@ export function definitionOf({ cluster, partition, topicArn, backup, verify, run
         End: true,
       },
       TellFailure: {
-        ...tell(`etcd-lifeboat: ${shortened(cluster)} has no new verified backup`, {
+        ...publish(`etcd-lifeboat: ${shortened(cluster)} has no new verified backup`, {
           cluster: JSON.stringify(cluster),
           step: "$states.input.step",
           code: "$states.input.code",

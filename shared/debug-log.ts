@@ -1,15 +1,15 @@
 import { redact } from "./redact.ts";
 
-/** Of what a line of the debug log tells. docs/debugging.md has a line of each. */
+/** What a line of the debug log is about. docs/debugging.md has a line of each. */
 export const DEBUG_KINDS = ["aws", "store", "keys", "etcd", "program", "retry", "decision", "cause"] as const;
 export type DebugKind = (typeof DEBUG_KINDS)[number];
 
 /**
- * Where each request, retry and decision is told, with `--verbose`. Undefined everywhere else: written `debug?.tell(...)`, a line that nobody asked for is not even built.
+ * Where each request, retry and decision is logged, with `--verbose`. Undefined everywhere else: written `debug?.log(...)`, a line that nobody asked for is not even built.
  */
 export interface DebugLog {
   /** Each line of `text` becomes one line of the log, without the secrets that are known by their form or were given to `hide`. */
-  tell(kind: DebugKind, text: string): void;
+  log(kind: DebugKind, text: string): void;
   /** A secret that this process has read, such as a password: it never stands in a later line, also where it has no form to be known by. */
   hide(secret: string): void;
 }
@@ -23,7 +23,7 @@ const SHORTEST_SECRET = 4;
 export function openDebugLog(write: (kind: DebugKind, line: string) => void): DebugLog {
   const hidden = new Set<string>();
   return {
-    tell(kind, text) {
+    log(kind, text) {
       let told = redact(text);
       for (const secret of hidden) told = told.replaceAll(secret, "***");
       for (const line of told.split("\n")) write(kind, line);

@@ -9,13 +9,13 @@ function collected(): { readonly lines: string[]; readonly debug: ReturnType<typ
 
 test("a text of several lines is as many lines of the log", () => {
   const { lines, debug } = collected();
-  debug.tell("cause", "one\ntwo");
+  debug.log("cause", "one\ntwo");
   expect(lines).toEqual(["cause: one", "cause: two"]);
 });
 
 test("a private key over several lines is taken out before they are parted", () => {
   const { lines, debug } = collected();
-  debug.tell("cause", "bad: -----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY----- at 3");
+  debug.log("cause", "bad: -----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY----- at 3");
   expect(lines).toEqual(["cause: bad: *** (a private key) at 3"]);
 });
 
@@ -23,7 +23,7 @@ test("what was hidden never stands in a later line", () => {
   const { lines, debug } = collected();
   debug.hide("correct horse");
   debug.hide("abc");
-  debug.tell("etcd", "login of root with correct horse failed: abc");
+  debug.log("etcd", "login of root with correct horse failed: abc");
   expect(lines).toEqual(["etcd: login of root with *** failed: abc"]);
 });
 

@@ -56,14 +56,17 @@ function fieldsOf(facts: StoreFacts): [string, string][] {
 function bucketFields(facts: BucketFacts): [string, string][] {
   const { ownLock } = facts;
   return [
-    ["versioning", tell(facts.versioning, (status) => status)],
-    ["Object Lock", tell(facts.objectLock, (lock) => (lock === undefined ? "off" : describeRetention(lock.retention)))],
+    ["versioning", describeFact(facts.versioning, (status) => status)],
+    ["Object Lock", describeFact(facts.objectLock, (lock) => (lock === undefined ? "off" : describeRetention(lock.retention)))],
     ["store.lock", ownLock === undefined ? "not set" : `${ownLock.mode}, ${describeDays(ownLock.days)}`],
-    ["public access", tell(facts.publicAccessBlock, (on) => (on.length === 0 ? "not blocked" : `blocked by ${on.join(", ")}`))],
-    ["policy", tell(facts.policy, (policy) => (policy === undefined ? "none" : "see the findings"))],
-    ["lifecycle", tell(facts.lifecycle, (rules) => (rules.length === 0 ? "no rules" : rules.map(({ id }) => id).join(", ")))],
-    ["encryption", tell(facts.encryption, (rule) => (rule === undefined ? "none" : [rule.algorithm, rule.key ?? ""].join(" ").trim()))],
-    ["ownership", tell(facts.ownership, (ownership) => ownership ?? "not set")],
+    ["public access", describeFact(facts.publicAccessBlock, (on) => (on.length === 0 ? "not blocked" : `blocked by ${on.join(", ")}`))],
+    ["policy", describeFact(facts.policy, (policy) => (policy === undefined ? "none" : "see the findings"))],
+    ["lifecycle", describeFact(facts.lifecycle, (rules) => (rules.length === 0 ? "no rules" : rules.map(({ id }) => id).join(", ")))],
+    [
+      "encryption",
+      describeFact(facts.encryption, (rule) => (rule === undefined ? "none" : [rule.algorithm, rule.key ?? ""].join(" ").trim())),
+    ],
+    ["ownership", describeFact(facts.ownership, (ownership) => ownership ?? "not set")],
   ];
 }
 
@@ -85,6 +88,6 @@ function describeDays(days: number): string {
   return days === 1 ? "1 day" : `${days} days`;
 }
 
-function tell<T>(fact: Seen<T>, say: (value: T) => string): string {
+function describeFact<T>(fact: Seen<T>, say: (value: T) => string): string {
   return isUnseen(fact) ? `not seen (${fact.unseen})` : say(fact);
 }

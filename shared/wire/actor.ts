@@ -1,7 +1,7 @@
 import { hostname, userInfo } from "node:os";
 import type { IdentitySettings } from "../cloud/aws/caller-identity.ts";
 import type { Config } from "../config/schema.ts";
-import type { Told } from "./stores.ts";
+import type { KeyDependencies } from "./stores.ts";
 import type { Actor } from "../vault/custody/append.ts";
 
 /** The part of the composition root that says who runs this. */
@@ -10,18 +10,18 @@ import type { Actor } from "../vault/custody/append.ts";
  * With keys or a store in AWS the caller's ARN, asked for once, when it is first needed; else `user@host`. Where AWS does not say, `user@host` with the reason:
  * a backup is worth more than a name.
  */
-export function actorOf(config: Config, told?: Told): Actor {
+export function actorOf(config: Config, dependencies?: KeyDependencies): Actor {
   const local = `${userName()}@${hostname()}`;
   let asked: Promise<string> | undefined;
-  return () => (asked ??= identify(config, local, told));
+  return () => (asked ??= identify(config, local, dependencies));
 }
 
-async function identify(config: Config, local: string, told: Told | undefined): Promise<string> {
+async function identify(config: Config, local: string, dependencies: KeyDependencies | undefined): Promise<string> {
   const settings = inAws(config);
   if (settings === undefined) return local;
   const { callerIdentity, openClient } = await import("../cloud/aws/caller-identity.ts");
   const client = openClient(settings);
-  if (told?.debug !== undefined) (await import("./debug/aws.ts")).watchAws(told.debug, told.clock)(client);
+  if (dependencies?.debug !== undefined) (await import("./debug/aws.ts")).traceAws(dependencies.debug, dependencies.clock)(client);
   const answer = await callerIdentity(client);
   return "arn" in answer ? answer.arn : `${local} (no identity from STS: ${answer.reason})`;
 }

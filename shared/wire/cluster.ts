@@ -27,7 +27,7 @@ function cloudSecrets({ keys }: Config, { debug, clock }: Surroundings): SecretS
   return {
     async read(reference, setting) {
       source ??= import("../cloud/aws/secrets.ts").then(async ({ AwsSecrets }) => {
-        const watch = debug === undefined ? undefined : (await import("./debug/aws.ts")).watchAws(debug, clock);
+        const watch = debug === undefined ? undefined : (await import("./debug/aws.ts")).traceAws(debug, clock);
         return new AwsSecrets(keys.kind === "kms" ? keys.region : undefined, watch);
       });
       return (await source).read(reference, setting);
@@ -59,7 +59,7 @@ export async function connectCluster(loaded: LoadedConfig, name: string, surroun
     },
     clock,
   );
-  const etcd = debug === undefined ? opened : (await import("./debug/etcd.ts")).tellEtcd(opened, debug, clock);
+  const etcd = debug === undefined ? opened : (await import("./debug/etcd.ts")).traceEtcd(opened, debug, clock);
   return {
     etcd,
     limits: { idleMs: idle, totalMs: total },

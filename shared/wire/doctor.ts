@@ -7,8 +7,8 @@ import { lookAtPlace } from "../vault/place/guarded-store.ts";
 import type { PlaceFacts } from "../vault/place/judge-place.ts";
 import { DirectoryInspector } from "../store/directory/directory-inspector.ts";
 import type { StoreInspector } from "../store/store-inspector.ts";
-import { openStore, watchedClient, watchedKms } from "./stores.ts";
-import type { Told } from "./stores.ts";
+import { openStore, tracedClient, tracedKms } from "./stores.ts";
+import type { KeyDependencies } from "./stores.ts";
 import type { Surroundings } from "./ports.ts";
 
 /** The part of the composition root that only `lifeboat doctor` needs. */
@@ -45,21 +45,24 @@ async function inspectorOf(
 ): Promise<StoreInspector> {
   if (store.kind === "directory") return new DirectoryInspector(resolve(directory, store.path), clock, randomBytes);
   const { PACE, S3Inspector } = await import("../store/s3/s3-inspector.ts");
-  return new S3Inspector(store, clock, randomBytes, debug === undefined ? undefined : await watchedClient(store, debug, clock, PACE));
+  return new S3Inspector(store, clock, randomBytes, debug === undefined ? undefined : await tracedClient(store, debug, clock, PACE));
 }
 
-async function keyInspector(keys: Config["keys"], directory: string, told: Told): Promise<KeyInspector> {
+async function keyInspector(keys: Config["keys"], directory: string, dependencies: KeyDependencies): Promise<KeyInspector> {
   if (keys.kind === "local") return new LocalInspector(resolve(directory, keys.path));
   const { KmsInspector, usedKeys } = await import("../keys/kms/kms-inspector.ts");
-  return new KmsInspector(keys, usedKeys(keys), (await watchedKms(told))?.(keys, keys.region));
+  return new KmsInspector(keys, usedKeys(keys), (await tracedKms(dependencies))?.(keys, keys.region));
 }
 
 /** Of a key in a file nothing is here but its recipient. */
-async function replicaKeysOf({ name, wrap }: Config["replicas"][number], told: Told): Promise<Inspectors["keys"]> {
+async function replicaKeysOf({ name, wrap }: Config["replicas"][number], dependencies: KeyDependencies): Promise<Inspectors["keys"]> {
   if (wrap?.kind !== "kms") return [];
   const { KmsInspector } = await import("../keys/kms/kms-inspector.ts");
   const key = { id: wrap.key, setting: `replicas.${name}.wrap`, use: "encrypts the keys of snapshots for a replica" };
   return [
-    { name: `replica ${name}`, inspector: new KmsInspector(wrap, [{ use: "wrap", key }], (await watchedKms(told))?.(wrap, wrap.region)) },
+    {
+      name: `replica ${name}`,
+      inspector: new KmsInspector(wrap, [{ use: "wrap", key }], (await tracedKms(dependencies))?.(wrap, wrap.region)),
+    },
   ];
 }

@@ -18,7 +18,7 @@ import type { Actor } from "../vault/custody/append.ts";
 import type { ClusterPolicy } from "../vault/judge.ts";
 import { actorOf } from "./actor.ts";
 import { openKeys, openReplicaKeys, openStores } from "./stores.ts";
-import type { Makes } from "./stores.ts";
+import type { CreatableStores } from "./stores.ts";
 
 /** The composition root: configuration in, ports out. Nothing else knows the adapters. */
 
@@ -53,7 +53,12 @@ export interface Ports {
  * `from`, the name of a replica, the store is that replica, its wrapping key is tried first, and `primary` stands among the replicas. Throws `config/not-found`
  * for a name that is not there.
  */
-export async function wire(loaded: LoadedConfig, surroundings: Surroundings, makes: Makes = "nothing", from?: string): Promise<Ports> {
+export async function wire(
+  loaded: LoadedConfig,
+  surroundings: Surroundings,
+  makes: CreatableStores = "nothing",
+  from?: string,
+): Promise<Ports> {
   const { config, directory } = loaded;
   const keys = await openKeys(config.keys, directory, surroundings);
   const { blobs, replicas } = await openStores(loaded, surroundings, { keys, makes, from });

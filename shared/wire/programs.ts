@@ -14,7 +14,7 @@ export async function findPrograms(loaded: LoadedConfig | undefined, { clock, en
   // From the bundle in dist/cli/ too; an installed package has no such folder.
   const checkoutFolder = fileURLToPath(new URL("../../tools/bin", import.meta.url));
   const programs = new InstalledPrograms({ toolsDir, packageFolder: programsPackage(), checkoutFolder, path: environment["PATH"] }, clock);
-  return debug === undefined ? programs : (await import("./debug/programs.ts")).tellPrograms(programs, debug, clock);
+  return debug === undefined ? programs : (await import("./debug/programs.ts")).tracePrograms(programs, debug, clock);
 }
 
 /** Where npm put the optional package for this system, if it did. */

@@ -21,7 +21,7 @@ import type { S3Pace, S3Settings } from "../store/s3/settings.ts";
 
 /** The part of the composition root that opens stores and keys. Adapters that take long to load are loaded only where one is asked for. */
 
-export interface Lent {
+export interface StoreDependencies {
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
   /** Undefined where this host keeps nothing, such as in a function. */
@@ -30,10 +30,10 @@ export interface Lent {
 }
 
 /** What keys are opened with. */
-export type Told = Pick<Lent, "clock" | "debug">;
+export type KeyDependencies = Pick<StoreDependencies, "clock" | "debug">;
 
 /** Which stores a command may make where there is none: a backup all, a copy the replicas. */
-export type Makes = "nothing" | "replicas" | "all";
+export type CreatableStores = "nothing" | "replicas" | "all";
 
 interface Opened {
   readonly blobs: BlobStore;
@@ -41,15 +41,25 @@ interface Opened {
 }
 
 /** A store, and what tells whether it is the right one. */
-export async function openStore(store: Config["store"], directory: string, lent: Lent, trusted: TrustedKeys): Promise<Opened> {
-  const { blobs, guard } = await openUntold(store, directory, lent, trusted);
-  if (lent.debug === undefined) return { blobs, guard };
-  const { tellBlobs } = await import("./debug/blobs.ts");
-  return { blobs: tellBlobs(blobs, lent.debug, lent.clock), guard };
+export async function openStore(
+  store: Config["store"],
+  directory: string,
+  dependencies: StoreDependencies,
+  trusted: TrustedKeys,
+): Promise<Opened> {
+  const { blobs, guard } = await openUntraced(store, directory, dependencies, trusted);
+  if (dependencies.debug === undefined) return { blobs, guard };
+  const { traceBlobs } = await import("./debug/blobs.ts");
+  return { blobs: traceBlobs(blobs, dependencies.debug, dependencies.clock), guard };
 }
 
-async function openUntold(store: Config["store"], directory: string, lent: Lent, trusted: TrustedKeys): Promise<Opened> {
-  const { clock, randomBytes, stateFolder } = lent;
+async function openUntraced(
+  store: Config["store"],
+  directory: string,
+  dependencies: StoreDependencies,
+  trusted: TrustedKeys,
+): Promise<Opened> {
+  const { clock, randomBytes, stateFolder } = dependencies;
   const records = stateFolder === undefined ? undefined : new StateFolder(stateFolder);
   const guard = { mustExist: store.mustExist === true, records, trusted, clock };
   if (store.kind === "directory") {
@@ -57,7 +67,7 @@ async function openUntold(store: Config["store"], directory: string, lent: Lent,
     return { blobs: new DirectoryBlobStore(root, randomBytes), guard: { ...guard, isThere: () => isStoreThere(root) } };
   }
   const { S3BlobStore } = await import("../store/s3/s3-store.ts");
-  const open = lent.debug === undefined ? undefined : await watchedS3(store, lent.debug, clock);
+  const open = dependencies.debug === undefined ? undefined : await tracedS3(store, dependencies.debug, clock);
   return {
     blobs: new S3BlobStore(store, clock, randomBytes, open?.pace, open?.client),
     guard: { ...guard, isThere: () => Promise.resolve(true) },
@@ -65,16 +75,16 @@ async function openUntold(store: Config["store"], directory: string, lent: Lent,
 }
 
 /** What S3BlobStore else makes by itself, telling of its requests and retries. */
-async function watchedS3(store: S3Settings, debug: DebugLog, clock: Clock): Promise<{ pace: S3Pace; client: ReturnType<typeof openS3> }> {
+async function tracedS3(store: S3Settings, debug: DebugLog, clock: Clock): Promise<{ pace: S3Pace; client: ReturnType<typeof openS3> }> {
   const { DEFAULT_PACE } = await import("../store/s3/settings.ts");
-  const pace = { ...DEFAULT_PACE, onRetry: (text: string) => debug.tell("retry", text) };
-  return { pace, client: await watchedClient(store, debug, clock, pace) };
+  const pace = { ...DEFAULT_PACE, onRetry: (text: string) => debug.log("retry", text) };
+  return { pace, client: await tracedClient(store, debug, clock, pace) };
 }
 
-export async function watchedClient(store: S3Settings, debug: DebugLog, clock: Clock, pace: S3Pace): Promise<ReturnType<typeof openS3>> {
-  const [{ openClient }, { watchAws }] = await Promise.all([import("../store/s3/client.ts"), import("./debug/aws.ts")]);
+export async function tracedClient(store: S3Settings, debug: DebugLog, clock: Clock, pace: S3Pace): Promise<ReturnType<typeof openS3>> {
+  const [{ openClient }, { traceAws }] = await Promise.all([import("../store/s3/client.ts"), import("./debug/aws.ts")]);
   const client = openClient(store, pace);
-  watchAws(debug, clock)(client);
+  traceAws(debug, clock)(client);
   return client;
 }
 
@@ -82,41 +92,41 @@ export async function watchedClient(store: S3Settings, debug: DebugLog, clock: C
 export async function openGuarded(
   store: Config["store"],
   { config, directory }: LoadedConfig,
-  lent: Lent,
+  dependencies: StoreDependencies,
   maker: KeyRing | undefined,
 ): Promise<BlobStore> {
-  const { blobs, guard } = await openStore(store, directory, lent, config.trustedKeys);
+  const { blobs, guard } = await openStore(store, directory, dependencies, config.trustedKeys);
   return new GuardedStore(blobs, guard, maker);
 }
 
-export async function openKeys(keys: Config["keys"], directory: string, told: Told): Promise<KeyRing> {
-  const ring = await openUntoldKeys(keys, directory, told);
-  if (told.debug === undefined) return ring;
-  const { tellKeys } = await import("./debug/keys.ts");
-  return tellKeys(ring, told.debug, told.clock);
+export async function openKeys(keys: Config["keys"], directory: string, dependencies: KeyDependencies): Promise<KeyRing> {
+  const ring = await openUntracedKeys(keys, directory, dependencies);
+  if (dependencies.debug === undefined) return ring;
+  const { traceKeys } = await import("./debug/keys.ts");
+  return traceKeys(ring, dependencies.debug, dependencies.clock);
 }
 
 /** Undefined where nobody asked: the adapter then opens its clients itself. */
-export async function watchedKms({ debug, clock }: Told): Promise<typeof openKms | undefined> {
-  return debug === undefined ? undefined : (await import("./debug/aws.ts")).watchedKms(debug, clock);
+export async function tracedKms({ debug, clock }: KeyDependencies): Promise<typeof openKms | undefined> {
+  return debug === undefined ? undefined : (await import("./debug/aws.ts")).tracedKms(debug, clock);
 }
 
-async function openUntoldKeys(keys: Config["keys"], directory: string, told: Told): Promise<KeyRing> {
+async function openUntracedKeys(keys: Config["keys"], directory: string, dependencies: KeyDependencies): Promise<KeyRing> {
   if (keys.kind === "local") return new LocalKeyRing(resolve(directory, keys.path));
   const { KmsKeyRing } = await import("../keys/kms/kms-key-ring.ts");
-  return new KmsKeyRing(keys, await watchedKms(told));
+  return new KmsKeyRing(keys, await tracedKms(dependencies));
 }
 
 /** The store, and its replicas in the order of the configuration; or the replica `from` in its place, and the store as `primary` among the others. */
 export async function openStores(
   loaded: LoadedConfig,
-  lent: Lent,
-  { keys, makes, from }: { readonly keys: KeyRing; readonly makes: Makes; readonly from: string | undefined },
+  dependencies: StoreDependencies,
+  { keys, makes, from }: { readonly keys: KeyRing; readonly makes: CreatableStores; readonly from: string | undefined },
 ): Promise<{ readonly blobs: BlobStore; readonly replicas: readonly Replica[] }> {
   const { store, replicas } = loaded.config;
   const chosen = from === undefined ? undefined : findReplica(replicas, from);
   const open = async (place: Config["store"], mayMake: boolean): Promise<BlobStore> =>
-    openGuarded(place, loaded, lent, mayMake ? keys : undefined);
+    openGuarded(place, loaded, dependencies, mayMake ? keys : undefined);
   const primary = await open(store, makes === "all");
   const opened = await Promise.all(replicas.map(async (each) => ({ name: each.name, blobs: await open(each.store, makes !== "nothing") })));
   const read = opened.find(({ name }) => name === chosen?.name);
@@ -128,13 +138,13 @@ export async function openStores(
 export async function openReplicaKeys(
   { replicas }: Config,
   from: string | undefined,
-  told: Told,
+  dependencies: KeyDependencies,
 ): Promise<{ readonly replicaKeys: readonly ReplicaKey[]; readonly firstKey?: ReplicaKey }> {
   const replicaKeys: ReplicaKey[] = [];
   let firstKey: ReplicaKey | undefined;
   for (const { name, wrap } of replicas) {
     if (wrap === undefined) continue;
-    const key = await openReplicaKey(name, wrap, told);
+    const key = await openReplicaKey(name, wrap, dependencies);
     replicaKeys.push(key);
     if (name === from) firstKey = key;
   }
@@ -143,15 +153,15 @@ export async function openReplicaKeys(
 
 type WrapSettings = NonNullable<Config["replicas"][number]["wrap"]>;
 
-async function openReplicaKey(name: string, wrap: WrapSettings, told: Told): Promise<ReplicaKey> {
-  const key = await openUntoldReplicaKey(name, wrap, told);
-  if (told.debug === undefined) return key;
-  const { tellReplicaKey } = await import("./debug/keys.ts");
-  return tellReplicaKey(key, told.debug, told.clock);
+async function openReplicaKey(name: string, wrap: WrapSettings, dependencies: KeyDependencies): Promise<ReplicaKey> {
+  const key = await openUntracedReplicaKey(name, wrap, dependencies);
+  if (dependencies.debug === undefined) return key;
+  const { traceReplicaKey } = await import("./debug/keys.ts");
+  return traceReplicaKey(key, dependencies.debug, dependencies.clock);
 }
 
-async function openUntoldReplicaKey(name: string, wrap: WrapSettings, told: Told): Promise<ReplicaKey> {
+async function openUntracedReplicaKey(name: string, wrap: WrapSettings, dependencies: KeyDependencies): Promise<ReplicaKey> {
   if (wrap.kind === "local") return new LocalWrappingKey(wrap.recipient);
   const { KmsWrappingKey } = await import("../keys/kms/kms-wrapping-key.ts");
-  return new KmsWrappingKey(wrap, `replicas.${name}.wrap`, await watchedKms(told));
+  return new KmsWrappingKey(wrap, `replicas.${name}.wrap`, await tracedKms(dependencies));
 }

@@ -8,10 +8,10 @@ const LOG = fileURLToPath(new URL("../../functions/log.ts", import.meta.url));
 const CONTEXT = { functionName: "backup", functionVersion: "1", invokedFunctionArn: "", memoryLimitInMB: "512", awsRequestId: "id-1" };
 const SCRIPT = `
   const { debug, openLog, progressIn } = await import(${JSON.stringify(LOG)});
-  debug?.tell("store", "before any invocation");
+  debug?.log("store", "before any invocation");
   const progress = progressIn(openLog(${JSON.stringify(CONTEXT)}));
-  debug?.tell("etcd", "Authorization: Bearer s3cret-Wort9");
-  progress.debug?.tell("decision", "lineage 1: goes on");
+  debug?.log("etcd", "Authorization: Bearer s3cret-Wort9");
+  progress.debug?.log("decision", "lineage 1: goes on");
 `;
 
 async function linesWith(value: string | undefined): Promise<readonly unknown[]> {

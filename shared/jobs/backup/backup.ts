@@ -19,7 +19,7 @@ import type { Progress } from "../../progress.ts";
 import { throwIfAborted } from "../../store/body-reader.ts";
 import type { SnapshotName, SnapshotStore } from "../../store/snapshot-store.ts";
 import type { AgreementPolicy } from "./ask-agreement.ts";
-import { tellDecision, tellPlan, tellProof } from "./explain.ts";
+import { debugDecision, debugPlan, debugProof } from "./explain.ts";
 import { planBackup } from "./plan.ts";
 import type { BackupPlan } from "./plan.ts";
 import { freeId, requireSlotInTime, takeSlot, warnIfBehind } from "./slot.ts";
@@ -38,7 +38,7 @@ import { Phases } from "./phases.ts";
 import { requireTrustedKey } from "../../vault/require-trusted-key.ts";
 import { certificatesEnd, surveyCluster } from "../../etcd/survey.ts";
 import type { SnapshotSource, Survey } from "../../etcd/survey.ts";
-import { takeCopy, takeSnapshot } from "./take-snapshot.ts";
+import { takeQuarantined, takeSnapshot } from "./take-snapshot.ts";
 import type { Taken, TakeRequest } from "./take-snapshot.ts";
 
 /** The steps of a backup, in order: docs/cli.md names them as the phases of the JSON output. */
@@ -128,7 +128,7 @@ async function backupLocked(ports: BackupPorts, request: BackupRequest, begun: B
     if (!found.taken) await warnIfBehind(ports, cluster, startedAt);
     return found;
   });
-  ports.progress.debug?.tell(
+  ports.progress.debug?.log(
     "decision",
     `slot: ${cluster}/${place.id}, ${place.taken ? "which was backed up before" : request.slot === undefined ? "by hand, the present second" : "which is free"}`,
   );
@@ -140,26 +140,30 @@ async function backupLocked(ports: BackupPorts, request: BackupRequest, begun: B
 
   const survey = await phases.run("preflight", () => surveyCluster(ports.etcd, ports.clock, request.policy, signal));
   const plan = planBackup(cluster, survey);
-  tellPlan(ports.progress.debug, plan, survey);
+  debugPlan(ports.progress.debug, plan, survey);
   for (const finding of survey.findings.filter(({ severity }) => severity !== "info"))
     ports.progress.note("warn", `${finding.subject}: ${finding.message}; ${finding.fix}`);
   const history = await phases.run("lineage", () => readHistory(ports, cluster, startedAt, signal));
   for (const { message } of openFaults(history.lineages)) ports.progress.note("warn", message);
   const expected = decideLineage(history, plan);
-  tellDecision(ports.progress.debug, expected);
-  tellLineage(ports.progress, cluster, expected);
+  debugDecision(ports.progress.debug, expected);
+  noteLineage(ports.progress, cluster, expected);
 
   const run: Run = { ports, request, ...begun, survey, plan, history, expected };
   const first = { cluster, id: place.id };
   if (plan.quarantine !== undefined) {
-    const [one, ...others] = await copyEach(run, first, plan.quarantine.eachSource ? plan.sources.map((each) => [each]) : [plan.sources]);
+    const [one, ...others] = await quarantineEach(
+      run,
+      first,
+      plan.quarantine.eachSource ? plan.sources.map((each) => [each]) : [plan.sources],
+    );
     return { ...asResult(one, begun, history.lineages, survey), furtherCopies: others };
   }
   const taken = await takeSnapshot(ports, takeRequest(run, first));
   const { found, existing } = await commit(run, first, taken);
   if (existing) return { ...asResult(found, begun, history.lineages, survey), ...(await judgeExisting(ports, found, request)) };
   if (taken.alsoFrom.length === 0) return asResult(found, begun, history.lineages, survey);
-  const furtherCopies = await copyOthers(run, first, taken);
+  const furtherCopies = await quarantineOthers(run, first, taken);
   return { ...asResult(found, begun, history.lineages, survey), furtherCopies };
 }
 
@@ -240,11 +244,11 @@ async function commit(run: Run, name: SnapshotName, taken: Taken): Promise<Commi
   const lineage = settleLineage(run, name.cluster, taken);
   await phases.run("custody", async () => {
     throwIfAborted(`the backup of ${name.cluster}`, signal);
-    // Once for all the copies of a run.
+    // Once for all the snapshots of a run.
     if (lineage.opens !== undefined && opened.length === 0)
       opened.push(await openLineage(ports, custodian, name.cluster, lineage.opens, signal));
   });
-  tellProof(ports.progress.debug, taken.proof);
+  debugProof(ports.progress.debug, taken.proof);
   const number = opened[0]?.number ?? lineage.number;
   const createdAt = ports.clock.now();
   return commitManifest(ports, custodian, {
@@ -285,47 +289,47 @@ function seenBy({ history: { last } }: Run, cluster: string): Pick<CustodyRecord
 function settleLineage({ ports, plan, history, expected }: Run, cluster: string, { streamed, quarantine }: Taken): LineageDecision {
   if (quarantine !== undefined || streamed.scan.tree !== "whole") return expected;
   const settled = decideLineage(history, { ...plan, liveKeys: streamed.scan.keys.live });
-  tellDecision(ports.progress.debug, settled);
-  if (settled.number !== expected.number) tellLineage(ports.progress, cluster, settled);
+  debugDecision(ports.progress.debug, settled);
+  if (settled.number !== expected.number) noteLineage(ports.progress, cluster, settled);
   return settled;
 }
 
-function tellLineage(progress: Progress, cluster: string, lineage: LineageDecision): void {
+function noteLineage(progress: Progress, cluster: string, lineage: LineageDecision): void {
   const change = explainLineage(cluster, lineage);
   if (change !== undefined) progress.note("warn", change);
 }
 
-/** A copy from each of `groups`, under ids of one slot: of each group from the first member that gives one. */
-async function copyEach(
+/** A snapshot in quarantine from each of `groups`, under ids of one slot: of each group from the first member that gives one. */
+async function quarantineEach(
   run: Run,
   first: SnapshotName,
   groups: readonly (readonly SnapshotSource[])[],
 ): Promise<readonly [FoundManifest, ...FoundManifest[]]> {
   const { reasons } = run.plan.quarantine ?? { reasons: [] };
-  const copies: FoundManifest[] = [];
+  const snapshots: FoundManifest[] = [];
   const failures: LifeboatError[] = [];
   for (const sources of groups) {
-    const copy = await copyFrom(run, first, sources, reasons, copies.length > 0);
-    if (copy instanceof LifeboatError) failures.push(copy);
-    else copies.push(copy);
+    const snapshot = await quarantineFrom(run, first, sources, reasons, snapshots.length > 0);
+    if (snapshot instanceof LifeboatError) failures.push(snapshot);
+    else snapshots.push(snapshot);
   }
-  const [one, ...others] = copies;
+  const [one, ...others] = snapshots;
   if (one !== undefined) return [one, ...others];
   throw failures[0] ?? new Error("a backup was planned without a source");
 }
 
-/** Beside a snapshot that members contradict: a copy of each other member, so that whoever is right is kept. */
-async function copyOthers(run: Run, first: SnapshotName, { alsoFrom, quarantine }: Taken): Promise<readonly FoundManifest[]> {
-  const copies: FoundManifest[] = [];
+/** Beside a snapshot that members contradict: one of each other member, so that whoever is right is kept. */
+async function quarantineOthers(run: Run, first: SnapshotName, { alsoFrom, quarantine }: Taken): Promise<readonly FoundManifest[]> {
+  const snapshots: FoundManifest[] = [];
   for (const source of alsoFrom) {
-    const copy = await copyFrom(run, first, [source], quarantine?.reasons ?? [], true);
-    if (!(copy instanceof LifeboatError)) copies.push(copy);
+    const snapshot = await quarantineFrom(run, first, [source], quarantine?.reasons ?? [], true);
+    if (!(snapshot instanceof LifeboatError)) snapshots.push(snapshot);
   }
-  return copies;
+  return snapshots;
 }
 
-/** One copy in quarantine, or etcd's error in its place, which streamFromFirstThatCan has told where others can be asked. */
-async function copyFrom(
+/** One snapshot in quarantine, or etcd's error in its place, which streamFromFirstThatCan has logged where others can be asked. */
+async function quarantineFrom(
   run: Run,
   first: SnapshotName,
   sources: readonly SnapshotSource[],
@@ -336,7 +340,7 @@ async function copyFrom(
   const id = isFurther ? await freeId(ports, first.cluster, request.slot ?? startedAt) : first.id;
   const name = { cluster: first.cluster, id };
   try {
-    return (await commit(run, name, await takeCopy(ports, takeRequest(run, name), sources, { reasons }))).found;
+    return (await commit(run, name, await takeQuarantined(ports, takeRequest(run, name), sources, { reasons }))).found;
   } catch (error) {
     if (!isLifeboatError(error, "etcd/")) throw error;
     return error;

@@ -48,7 +48,7 @@ export async function takeSlot(
   if (slot === undefined) return { id: await freeId(ports, cluster, now), taken: false };
   const id = idOfSlot(slot);
   if (await isTaken(ports, cluster, id)) return { id, taken: true };
-  const told = await toldOf(ports, cluster, id, slot, signal);
+  const told = await whyRemoved(ports, cluster, id, slot, signal);
   if (told === undefined) return { id, taken: false };
   // Another run may have committed it since it was looked for.
   if (await isTaken(ports, cluster, id)) return { id, taken: true };
@@ -59,7 +59,13 @@ export async function takeSlot(
  * What the log knows of a snapshot that is not there; undefined where it knows nothing, or only of a run that announced it and died before it was there. Of a manifest nothing is told
  * before its slot, apart from two clocks that differ.
  */
-async function toldOf(vault: Vault, cluster: string, id: string, slot: Date, signal: AbortSignal | undefined): Promise<string | undefined> {
+async function whyRemoved(
+  vault: Vault,
+  cluster: string,
+  id: string,
+  slot: Date,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
   const key = manifestKey(cluster, id);
   const since = new Date(slot.getTime() - SKEW_MS);
   for await (const { sequence, record } of readRecordsBack(vault, cluster, since, signal)) {

@@ -51,8 +51,8 @@ export async function takeSnapshot(ports: StreamPorts & AgreementPorts, request:
   }
 }
 
-/** A copy of a cluster that is known to be in a bad way: nobody is asked to confirm it. */
-export async function takeCopy(
+/** A snapshot of a cluster that is known to be in a bad way: nobody is asked to confirm it. */
+export async function takeQuarantined(
   ports: StreamPorts & AgreementPorts,
   request: TakeRequest,
   sources: readonly SnapshotSource[],

@@ -76,7 +76,7 @@ export async function copySnapshot(ports: CopyPorts, found: FoundManifest, repli
     if (conflict !== undefined) throw anotherThere(found, replica, conflict);
   }
   if (isVisible && !sentData) return { outcome: "existing", documents, conflicts, custody: undefined };
-  const custody = await tell(ports, found, data, replica, request).catch((error: unknown) => {
+  const custody = await record(ports, found, data, replica, request).catch((error: unknown) => {
     conflicts.push(`cannot record the copy in the custody log: ${messageOf(error)}`);
     return undefined;
   });
@@ -165,7 +165,7 @@ function mayNotRead({ cluster, id }: Manifest, { location }: BlobStore, replica:
 
 const CRC_ONLY = "crc only: the data stood there already, with the size and CRC-32 of the manifest, and was not read";
 
-function tell(
+function record(
   ports: CopyPorts,
   { manifest: { cluster, id }, digest }: FoundManifest,
   data: readonly SentObject[],

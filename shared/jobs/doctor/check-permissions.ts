@@ -48,8 +48,8 @@ async function storePowers(store: StoreInspector, cluster: string, signal: Abort
   );
   for (const [area, { read, put, remove }] of found) {
     // To whom may not list, S3 denies also that something is not there.
-    const isTold = list.is === "allowed" || read.is === "allowed";
-    powers.set(`read ${area}`, isTold ? read : { is: "unknown", reason: "S3 does not say without the permission to list" });
+    const isKnown = list.is === "allowed" || read.is === "allowed";
+    powers.set(`read ${area}`, isKnown ? read : { is: "unknown", reason: "S3 does not say without the permission to list" });
     powers.set(`put ${area}`, put);
     powers.set(`remove ${area}`, remove);
   }

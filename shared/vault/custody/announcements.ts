@@ -83,7 +83,7 @@ export class Announcements {
   #isRemovedUnseen(key: string, { sequence, withIt }: Announcement, seen: readonly string[]): boolean {
     if (seen.length > 0) return seen.every((digest) => this.#removals.excuses({ key, digest }, sequence));
     const data = withIt.flatMap((each) => (each.digest === undefined ? [] : [{ ...each, digest: each.digest }]));
-    return data.length === 0 ? this.#removals.tellsOf(key, sequence) : data.some((each) => this.#removals.excuses(each, sequence));
+    return data.length === 0 ? this.#removals.hasRemovalOf(key, sequence) : data.some((each) => this.#removals.excuses(each, sequence));
   }
 
   #findingsAt(key: string, announcements: readonly Announcement[]): readonly CustodyFinding[] {

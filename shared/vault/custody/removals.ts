@@ -49,7 +49,7 @@ export class Removals {
   }
 
   /** Whether a record behind `after` tells of a removal at this key: of what nobody else saw there, nothing more can be known. */
-  tellsOf(key: string, after: number): boolean {
+  hasRemovalOf(key: string, after: number): boolean {
     return this.#of(key).some(({ sequence }) => sequence > after);
   }
 

@@ -107,7 +107,7 @@ async function whyNotInTime(
     const found = await readRecord(vault, cluster, custody.sequence, { log });
     if (found?.digest !== custody.digest) continue;
     const link = linkOf(found);
-    if (link === undefined || isFault(found.record) || !tellsOf(found.record, key, document))
+    if (link === undefined || isFault(found.record) || !isRecordOf(found.record, key, document))
       return `record ${custody.sequence} is about something else`;
     return whyNotWitnessed(link, end, ends, (sequence) => readLink(vault, cluster, log, sequence));
   }
@@ -115,7 +115,7 @@ async function whyNotInTime(
 }
 
 /** Whether a record announces this document. What it cannot bind is the rest: it was written before the document was. */
-function tellsOf(record: CustodyRecord, key: string, document: Announced): boolean {
+function isRecordOf(record: CustodyRecord, key: string, document: Announced): boolean {
   if (!announcedBy(record).includes(key)) return false;
   const saw = (digest: string): boolean => record.subjects.some((each) => each.digest === digest);
   if (document.type === "snapshot") {

@@ -41,7 +41,7 @@ interface Result {
 }
 
 /** Tells each request that a client of the SDK sends, every try of its own with its status. */
-export function watchAws(debug: DebugLog, clock: Clock): Watch {
+export function traceAws(debug: DebugLog, clock: Clock): Watch {
   return (client) => {
     /** Of a request that failed: the SDK keeps one context for all its tries. */
     const failed = new WeakMap<Context, { readonly atMs: number; readonly reason: string }>();
@@ -54,22 +54,22 @@ export function watchAws(debug: DebugLog, clock: Clock): Watch {
         const started = clock.monotonicMs();
         const before = failed.get(context);
         if (before !== undefined)
-          debug.tell("retry", `${what}: try ${attempt} after ${Math.round(started - before.atMs)} ms, because of ${before.reason}`);
-        const tell = (outcome: string, { requestId }: Metadata): void => {
+          debug.log("retry", `${what}: try ${attempt} after ${Math.round(started - before.atMs)} ms, because of ${before.reason}`);
+        const log = (outcome: string, { requestId }: Metadata): void => {
           const tries = max === undefined ? `try ${attempt}` : `try ${attempt} of ${max}`;
           const id = requestId === undefined ? "" : `, request ${requestId}`;
-          debug.tell("aws", `${what}: ${outcome}, ${Math.round(clock.monotonicMs() - started)} ms, ${tries}${id}`);
+          debug.log("aws", `${what}: ${outcome}, ${Math.round(clock.monotonicMs() - started)} ms, ${tries}${id}`);
         };
         try {
           const result = await next(args);
           const metadata = result.output?.$metadata ?? {};
-          tell(`status ${metadata.httpStatusCode ?? result.response?.statusCode ?? "unknown"}`, metadata);
+          log(`status ${metadata.httpStatusCode ?? result.response?.statusCode ?? "unknown"}`, metadata);
           return result;
         } catch (error) {
           const { $metadata = {} } = error as { readonly $metadata?: Metadata };
           const reason = `${error instanceof Error ? error.name : "an error"}: ${messageOf(error).replaceAll("\n", " ")}`;
           failed.set(context, { atMs: clock.monotonicMs(), reason });
-          tell($metadata.httpStatusCode === undefined ? reason : `status ${$metadata.httpStatusCode}, ${reason}`, $metadata);
+          log($metadata.httpStatusCode === undefined ? reason : `status ${$metadata.httpStatusCode}, ${reason}`, $metadata);
           throw error;
         }
       },
@@ -89,9 +89,9 @@ function requestOf({ commandName = "request" }: Context, input: object): string 
 }
 
 /** What opens the clients of KMS, so that each is watched. */
-export async function watchedKms(debug: DebugLog, clock: Clock): Promise<typeof openKms> {
+export async function tracedKms(debug: DebugLog, clock: Clock): Promise<typeof openKms> {
   const { openClient } = await import("../../keys/kms/client.ts");
-  const watch = watchAws(debug, clock);
+  const watch = traceAws(debug, clock);
   return (settings, region) => {
     const client = openClient(settings, region);
     watch(client);

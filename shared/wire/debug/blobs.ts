@@ -4,7 +4,7 @@ import type { BlobStore } from "../../store/blob-store.ts";
 import { Timed } from "./timed.ts";
 
 /** The same store, whose calls are told with key, version, bytes and time. */
-export function tellBlobs(blobs: BlobStore, debug: DebugLog, clock: Clock): BlobStore {
+export function traceBlobs(blobs: BlobStore, debug: DebugLog, clock: Clock): BlobStore {
   const timed = new Timed(debug, "store", clock);
   const at = (doing: string, key: string, version?: string): string =>
     `${doing} ${key}${version === undefined ? "" : ` version ${version}`} in ${blobs.location}`;

@@ -4,7 +4,7 @@ import type { EtcdSource } from "../../etcd/etcd-source.ts";
 import { Timed } from "./timed.ts";
 
 /** The same cluster, whose calls are told with endpoint, outcome and time. */
-export function tellEtcd(etcd: EtcdSource, debug: DebugLog, clock: Clock): EtcdSource {
+export function traceEtcd(etcd: EtcdSource, debug: DebugLog, clock: Clock): EtcdSource {
   const timed = new Timed(debug, "etcd", clock);
   return {
     endpoints: etcd.endpoints,
@@ -50,7 +50,7 @@ export function tellEtcd(etcd: EtcdSource, debug: DebugLog, clock: Clock): EtcdS
         (sum) => `${sum} bytes`,
       ),
     renew: (endpoint) => {
-      debug.tell("etcd", `connection to ${endpoint}: the next call makes a new one`);
+      debug.log("etcd", `connection to ${endpoint}: the next call makes a new one`);
       etcd.renew(endpoint);
     },
     close: () => etcd.close(),

@@ -4,12 +4,12 @@ import type { KeyRing, ReplicaKey, Unwrapper, WrappingKey } from "../../keys/key
 import { Timed } from "./timed.ts";
 
 /** The same keys, whose calls are told by the names of keys: never what they hold, sign or open. */
-export function tellKeys(keys: KeyRing, debug: DebugLog, clock: Clock): KeyRing {
+export function traceKeys(keys: KeyRing, debug: DebugLog, clock: Clock): KeyRing {
   const timed = new Timed(debug, "keys", clock);
   const at = (doing: string): string => `${doing} by ${keys.location}`;
   return {
-    ...tellWrapping(keys, timed),
-    ...tellUnwrapping(keys, keys.location, timed),
+    ...traceWrapping(keys, timed),
+    ...traceUnwrapping(keys, keys.location, timed),
     sign: (purpose, bytes) =>
       timed.call(
         at(`sign for ${purpose}`),
@@ -32,15 +32,15 @@ export function tellKeys(keys: KeyRing, debug: DebugLog, clock: Clock): KeyRing 
 }
 
 /** The same of a replica's wrapping key. */
-export function tellReplicaKey(key: ReplicaKey, debug: DebugLog, clock: Clock): ReplicaKey {
+export function traceReplicaKey(key: ReplicaKey, debug: DebugLog, clock: Clock): ReplicaKey {
   const timed = new Timed(debug, "keys", clock);
   const { isAtHand, unwrap } = key;
-  if (isAtHand === undefined || unwrap === undefined) return tellWrapping(key, timed);
+  if (isAtHand === undefined || unwrap === undefined) return traceWrapping(key, timed);
   const unwrapper = { isAtHand: isAtHand.bind(key), unwrap: unwrap.bind(key) };
-  return { ...tellWrapping(key, timed), ...tellUnwrapping(unwrapper, key.location, timed) };
+  return { ...traceWrapping(key, timed), ...traceUnwrapping(unwrapper, key.location, timed) };
 }
 
-function tellWrapping(key: WrappingKey, timed: Timed): WrappingKey {
+function traceWrapping(key: WrappingKey, timed: Timed): WrappingKey {
   const { location } = key;
   return {
     location,
@@ -59,7 +59,7 @@ function tellWrapping(key: WrappingKey, timed: Timed): WrappingKey {
   };
 }
 
-function tellUnwrapping(key: Unwrapper, location: string, timed: Timed): Unwrapper {
+function traceUnwrapping(key: Unwrapper, location: string, timed: Timed): Unwrapper {
   return {
     isAtHand: (wrapping) => key.isAtHand(wrapping),
     unwrap: (wrapping, context, signal) =>

@@ -5,7 +5,7 @@ import type { ProgramFinder } from "../../host/program-finder.ts";
 import { Timed } from "./timed.ts";
 
 /** The same search, told with each program that was run to ask for its version. */
-export function tellPrograms(programs: ProgramFinder, debug: DebugLog, clock: Clock): ProgramFinder {
+export function tracePrograms(programs: ProgramFinder, debug: DebugLog, clock: Clock): ProgramFinder {
   const timed = new Timed(debug, "program", clock);
   return {
     find: (program, signal) =>

@@ -19,10 +19,10 @@ export class Timed {
     const started = this.#clock.monotonicMs();
     try {
       const result = await work();
-      this.#tell(what, outcome(result), started);
+      this.#log(what, outcome(result), started);
       return result;
     } catch (error) {
-      this.#tell(what, failed(error), started);
+      this.#log(what, failed(error), started);
       throw error;
     }
   }
@@ -47,12 +47,12 @@ export class Timed {
       outcome = failed(error);
       throw error;
     } finally {
-      this.#tell(what, `${outcome}, ${total(sum)}`, started);
+      this.#log(what, `${outcome}, ${total(sum)}`, started);
     }
   }
 
-  #tell(what: string, outcome: string, started: number): void {
-    this.#debug.tell(this.#kind, `${what}: ${outcome}, ${Math.round(this.#clock.monotonicMs() - started)} ms`);
+  #log(what: string, outcome: string, started: number): void {
+    this.#debug.log(this.#kind, `${what}: ${outcome}, ${Math.round(this.#clock.monotonicMs() - started)} ms`);
   }
 }
 

@@ -7,7 +7,7 @@ import { openClient as openS3 } from "../../../shared/store/s3/client.ts";
 import { DEFAULT_PACE } from "../../../shared/store/s3/settings.ts";
 import { S3BlobStore } from "../../../shared/store/s3/s3-store.ts";
 import { systemClock } from "../../../shared/system-clock.ts";
-import { watchAws } from "../../../shared/wire/debug/aws.ts";
+import { traceAws } from "../../../shared/wire/debug/aws.ts";
 import { DecryptCommand } from "@aws-sdk/client-kms";
 import { failureOf } from "../../support/blobs.ts";
 
@@ -50,7 +50,7 @@ test("each try of a request to KMS is told, with its status, its id and what it 
   ]);
   const client = openKms({ endpoint: service.url }, "eu-central-1");
   client.config.credentials = () => Promise.resolve(credentials);
-  watchAws(debug, systemClock)(client);
+  traceAws(debug, systemClock)(client);
   const ciphertext = Buffer.from(`sealed ${SECRET}`);
   await failureOf(client.send(new DecryptCommand({ KeyId: "alias/wrap", CiphertextBlob: ciphertext, EncryptionContext: { c: SECRET } })));
   expect(lines).toEqual([
@@ -71,9 +71,9 @@ test("requests to S3 and our own retries of them are told", async () => {
     { status: 404, body: "" },
   ]);
   const settings = { bucket: "vault", prefix: "", region: "eu-central-1", endpoint: service.url, pathStyle: true };
-  const pace = { ...DEFAULT_PACE, pauseMs: 1, onRetry: (text: string) => debug.tell("retry", text) };
+  const pace = { ...DEFAULT_PACE, pauseMs: 1, onRetry: (text: string) => debug.log("retry", text) };
   const client = openS3(settings, pace, () => Promise.resolve(credentials));
-  watchAws(debug, systemClock)(client);
+  traceAws(debug, systemClock)(client);
   const store = new S3BlobStore(settings, systemClock, (bytes) => new Uint8Array(bytes), pace, client);
   expect(await store.head("a/1")).toBeUndefined();
   expect(lines).toEqual([

@@ -3,9 +3,9 @@ import { openDebugLog } from "../../../shared/debug-log.ts";
 import type { DebugLog } from "../../../shared/debug-log.ts";
 import { LifeboatError } from "../../../shared/errors.ts";
 import { newIdentity } from "../../../shared/seal/age.ts";
-import { tellBlobs } from "../../../shared/wire/debug/blobs.ts";
-import { tellEtcd } from "../../../shared/wire/debug/etcd.ts";
-import { tellKeys } from "../../../shared/wire/debug/keys.ts";
+import { traceBlobs } from "../../../shared/wire/debug/blobs.ts";
+import { traceEtcd } from "../../../shared/wire/debug/etcd.ts";
+import { traceKeys } from "../../../shared/wire/debug/keys.ts";
 import { blobStoreContract } from "../../contract/blob-store.ts";
 import { ManualClock } from "../../doubles/manual-clock.ts";
 import { RecordedProgress } from "../../doubles/recorded-progress.ts";
@@ -23,7 +23,7 @@ blobStoreContract("a store that is told of", () => {
   const clock = new ManualClock();
   const store = new MemoryBlobStore(clock, { versions: false });
   return Promise.resolve({
-    store: tellBlobs(store, log().debug, clock),
+    store: traceBlobs(store, log().debug, clock),
     aheadBytes: 0,
     unheardBytes: 1,
     written: () => Promise.resolve(store.receivedBytes),
@@ -35,7 +35,7 @@ blobStoreContract("a store that is told of", () => {
 
 test("calls to a store are told with key, bytes and outcome, and never with contents", async () => {
   const { lines, debug } = log();
-  const store = tellBlobs(new MemoryBlobStore(new ManualClock()), debug, new ManualClock());
+  const store = traceBlobs(new MemoryBlobStore(new ManualClock()), debug, new ManualClock());
   await store.put("a/1", once("content"), { ifAbsent: true });
   await text(store, "a/1");
   await store.head("a/2");
@@ -56,7 +56,7 @@ test("calls to keys are told by name, and never with an identity or a ciphertext
   const { lines, debug } = log();
   const made = await makeTestKeys();
   try {
-    const keys = tellKeys(made.ring, debug, new ManualClock());
+    const keys = traceKeys(made.ring, debug, new ManualClock());
     const { identity } = await newIdentity();
     const context = { cluster: "prod", snapshot: "20261121T100000Z" };
     const wrapping = await keys.wrap(identity, context);
@@ -82,7 +82,7 @@ test("calls to etcd, and what a backup decides, are told", async () => {
     const vault = newVault(keys);
     const etcd = new ScriptedEtcd([{ number: 1, snapshots: [[{ fail: new LifeboatError("etcd/stream", `${endpointOf(1)}: cut`) }]] }]);
     await failureOf(
-      backUp({ ...vault, progress: Object.assign(new RecordedProgress(), { debug }) }, { etcd: tellEtcd(etcd, debug, vault.clock) }),
+      backUp({ ...vault, progress: Object.assign(new RecordedProgress(), { debug }) }, { etcd: traceEtcd(etcd, debug, vault.clock) }),
     );
     const told = lines.join("\n");
     expect(told).toMatch(new RegExp(`etcd: Status of ${endpointOf(1)}: member \\S+, etcd `));
