@@ -374,7 +374,7 @@ describe("the units of examples/systemd, as two users who share a group and the 
       const own = join(root, "run/lifeboat-backup-prod/lifeboat.yaml");
       const out = join(root, "run/lifeboat-backup-prod/out.db");
       for (const [config2, message] of [
-        [own, "there is no wrapping.key"],
+        [own, "wrapping.key not found"],
         [join(verifiers, "lifeboat.yaml"), "EACCES"],
       ] as const)
         expect(await attempt(WRITER, backup, ["lifeboat", "--config", config2, "export", "prod/latest", "--out", out])).toMatchObject({
