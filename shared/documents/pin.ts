@@ -20,3 +20,5 @@ export const pinSchema = z.looseObject({
   custody: custodyReceiptSchema.optional(),
   signer: signerSchema,
 });
+
+export type Pin = z.infer<typeof pinSchema>;
