@@ -1,3 +1,4 @@
+import { isLifeboatError } from "../errors.ts";
 import type { ErrorCode } from "../errors.ts";
 import { partsOfPinKey, pinsPrefix } from "../documents/layout.ts";
 import type { Pin } from "../documents/pin.ts";
@@ -11,7 +12,7 @@ export interface FoundPin {
   readonly pin: Pin;
 }
 
-/** Something in the place of a pin that is not believed. */
+/** Something in the place of a pin that is not believed, or that the caller may not read (`store/denied`). */
 export interface PinFault {
   readonly key: string;
   /** The snapshot's id and the number, by the name of the object. */
@@ -39,8 +40,8 @@ export interface PinState {
   readonly counts: FoundPin | undefined;
   /** The highest number that something stands under, believed or not; 0 where nothing does. */
   readonly last: number;
-  /** What a person should look at, one sentence each, lower case, no full stop. */
-  readonly doubts: readonly string[];
+  /** Above the one that counts, what is not believed or is of another manifest; a pin that counts stands all the same. */
+  readonly doubts: readonly PinFault[];
 }
 
 /** The highest numbers of a snapshot are read: no person pins one so often, and who plants thousands makes nobody read them. */
@@ -70,18 +71,20 @@ export function pinOf({ byId, faults }: Pins, { id, digest }: { readonly id: str
   const found = byId.get(id) ?? [];
   const counts = found.find(({ pin }) => pin.manifestDigest === digest);
   const above = counts?.pin.number ?? 0;
-  const unread = faults.filter((each) => each.id === id && each.number > above);
+  const bad = faults.filter((each) => each.id === id);
+  const unread = bad.filter(({ number }) => number > above);
   const others = found.filter(({ pin }) => pin.number > above && pin.manifestDigest !== digest);
   const isUnknown = unread.length > 0 || others.some(({ pin }) => pin.pinned);
   return {
     isPinned: counts?.pin.pinned === true ? true : isUnknown ? undefined : false,
     counts,
-    last: Math.max(0, ...found.map(({ pin }) => pin.number), ...faults.filter((each) => each.id === id).map(({ number }) => number)),
+    last: Math.max(0, ...found.map(({ pin }) => pin.number), ...bad.map(({ number }) => number)),
     doubts: [
-      ...unread.map(({ message }) => message),
-      ...others.map(
-        ({ key, pin }) => `${key} ${pin.pinned ? "pins" : "unpins"} another manifest, ${pin.manifestDigest}; this one is ${digest}`,
-      ),
+      ...unread,
+      ...others.map(({ key, pin: { number, pinned, manifestDigest } }): PinFault => {
+        const message = `${key} ${pinned ? "pins" : "unpins"} another manifest, ${manifestDigest}; this one is ${digest}`;
+        return { key, id, number, code: "verify/digest", message };
+      }),
     ],
   };
 }
@@ -121,8 +124,11 @@ async function readPin(
 ): Promise<FoundPin | PinFault | undefined> {
   const fault = (code: ErrorCode, message: string): PinFault => ({ key, id, number, code, message });
   if (bytes > LARGEST) return fault("verify/size", `${key} is larger than any pin`);
-  const read = await readDocument(vault, "pin", cluster, key, { maxBytes: LARGEST, signal });
-  if (read === undefined) return undefined;
+  const read = await readDocument(vault, "pin", cluster, key, { maxBytes: LARGEST, signal }).catch((error: unknown) => {
+    if (!isLifeboatError(error, "store/denied")) throw error;
+    return fault(error.code, error.message);
+  });
+  if (read === undefined || "message" in read) return read;
   if (read.state === "bad") return fault(read.error.code, read.error.message);
   if (read.state === "later") return { ...fault("verify/format", `only a later version knows what ${key} says`), isOfLaterVersion: true };
   const { document } = read;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { pinKey } from "../../shared/documents/layout.ts";
+import { LifeboatError } from "../../shared/errors.ts";
 import { signDocument } from "../../shared/documents/signed-document.ts";
 import type { Unsigned } from "../../shared/documents/signed-document.ts";
 import { pinOf, readPins } from "../../shared/vault/pins.ts";
@@ -82,21 +83,31 @@ describe("what is not believed keeps the snapshot, and unpins nothing", () => {
   test("an unpin by a stranger's key", async () => {
     await put(1);
     plant(vault, pinKey(CLUSTER, ID, 2), (await signDocument(strangers.ring, "pin", draft(2, { pinned: false }))).bytes);
-    expect(await state()).toMatchObject({ isPinned: true, counts: { pin: { number: 1 } }, last: 2, doubts: [saying("not trusted")] });
+    expect(await state()).toMatchObject({
+      isPinned: true,
+      counts: { pin: { number: 1 } },
+      last: 2,
+      doubts: [{ message: saying("not trusted") }],
+    });
   });
 
   test("an unpin by the key of the writer", async () => {
     await put(1);
     const unpin = draft(2, { pinned: false });
     plant(vault, pinKey(CLUSTER, ID, 2), await signedBy(vault.keys, "snapshot", unpin, "pin"));
-    expect(await state()).toMatchObject({ isPinned: true, doubts: [saying("not trusted for purpose audit")] });
+    expect(await state()).toMatchObject({ isPinned: true, doubts: [{ message: saying("not trusted for purpose audit") }] });
   });
 
   test("junk, also above an unpin: then it is not known", async () => {
     await put(1, { pinned: false });
     expect(await state()).toMatchObject({ isPinned: false });
     plant(vault, pinKey(CLUSTER, ID, 2), "junk");
-    expect(await state()).toMatchObject({ isPinned: undefined, counts: { pin: { number: 1 } }, last: 2, doubts: [saying("not JSON")] });
+    expect(await state()).toMatchObject({
+      isPinned: undefined,
+      counts: { pin: { number: 1 } },
+      last: 2,
+      doubts: [{ message: saying("not JSON") }],
+    });
     // A person's next word settles it.
     await put(3, { pinned: false });
     expect(await state()).toMatchObject({ isPinned: false, doubts: [] });
@@ -105,17 +116,21 @@ describe("what is not believed keeps the snapshot, and unpins nothing", () => {
   test("another snapshot's unpin, moved here, and an older one of this snapshot under a higher number", async () => {
     await put(1);
     await put(2, { id: "20261121T110000Z", pinned: false }, pinKey(CLUSTER, ID, 2));
-    expect(await state()).toMatchObject({ isPinned: true, doubts: [saying("pin 2 of snapshot 20261121T110000Z")] });
+    expect(await state()).toMatchObject({ isPinned: true, doubts: [{ message: saying("pin 2 of snapshot 20261121T110000Z") }] });
     plant(vault, pinKey(CLUSTER, ID, 2), "gone");
     await put(2, { pinned: false });
     await put(3);
     plant(vault, pinKey(CLUSTER, ID, 4), bytesAt(vault, pinKey(CLUSTER, ID, 2)));
-    expect(await state()).toMatchObject({ isPinned: true, counts: { pin: { number: 3 } }, doubts: [saying("pin 2 of snapshot")] });
+    expect(await state()).toMatchObject({
+      isPinned: true,
+      counts: { pin: { number: 3 } },
+      doubts: [{ message: saying("pin 2 of snapshot") }],
+    });
   });
 
   test("another cluster's", async () => {
     await put(1, { cluster: "staging" }, pinKey(CLUSTER, ID, 1));
-    expect(await state()).toMatchObject({ isPinned: undefined, doubts: [saying("cluster staging")] });
+    expect(await state()).toMatchObject({ isPinned: undefined, doubts: [{ message: saying("cluster staging") }] });
   });
 
   test("a word of a later version", async () => {
@@ -125,15 +140,23 @@ describe("what is not believed keeps the snapshot, and unpins nothing", () => {
       pinKey(CLUSTER, ID, 2),
       await signedBy(vault.keys, "audit", { type: "hold", formatVersion: 1, cluster: CLUSTER, id: ID, number: 2 }, "hold"),
     );
-    expect(await state()).toMatchObject({ isPinned: undefined, doubts: [saying("only a later version")] });
+    expect(await state()).toMatchObject({ isPinned: undefined, doubts: [{ message: saying("only a later version") }] });
     expect((await readPins(vault, CLUSTER)).faults).toMatchObject([{ id: ID, number: 2, isOfLaterVersion: true }]);
     plant(vault, pinKey(CLUSTER, ID, 3), await signedBy(vault.keys, "audit", { ...draft(3), formatVersion: 2 }));
     expect(await state()).toMatchObject({ isPinned: undefined, last: 3 });
   });
 
+  test("what the caller may not read", async () => {
+    await put(1, { pinned: false });
+    const error = new LifeboatError("store/denied", "access denied");
+    vault.blobs.inject({ call: "get", key: /pins/, fault: { kind: "error", error } });
+    const pins = await readPins(vault, CLUSTER);
+    expect(pinOf(pins, { id: ID, digest: MANIFEST })).toMatchObject({ isPinned: undefined, doubts: [{ code: "store/denied" }] });
+  });
+
   test("what is too large is not read", async () => {
     plant(vault, pinKey(CLUSTER, ID, 1), Buffer.alloc(70_000));
-    expect(await state()).toMatchObject({ isPinned: undefined, doubts: [saying("larger than any pin")] });
+    expect(await state()).toMatchObject({ isPinned: undefined, doubts: [{ message: saying("larger than any pin") }] });
   });
 
   test("thousands of them make nobody read them", async () => {
@@ -147,7 +170,7 @@ describe("what is not believed keeps the snapshot, and unpins nothing", () => {
 describe("a pin of another manifest", () => {
   test("is none of this one, and is told; while it pins, this one stays", async () => {
     await put(1, { manifestDigest: OTHER });
-    expect(await state()).toMatchObject({ isPinned: undefined, counts: undefined, doubts: [saying("pins another manifest")] });
+    expect(await state()).toMatchObject({ isPinned: undefined, counts: undefined, doubts: [{ message: saying("pins another manifest") }] });
     expect(await state(ID, OTHER)).toMatchObject({ isPinned: true, doubts: [] });
     await put(2);
     expect(await state()).toMatchObject({ isPinned: true, doubts: [] });
@@ -156,6 +179,10 @@ describe("a pin of another manifest", () => {
   test("unpins nothing here", async () => {
     await put(1);
     await put(2, { manifestDigest: OTHER, pinned: false });
-    expect(await state()).toMatchObject({ isPinned: true, counts: { pin: { number: 1 } }, doubts: [saying("unpins another manifest")] });
+    expect(await state()).toMatchObject({
+      isPinned: true,
+      counts: { pin: { number: 1 } },
+      doubts: [{ message: saying("unpins another manifest") }],
+    });
   });
 });
