@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { RETENTION_DEFAULTS } from "../retention/policy.ts";
 import type { Config } from "./schema.ts";
 
 export const POLICY_SECTIONS = ["breakGlass", "trustedKeys", "replicas", "cluster", "store", "keys"] as const;
@@ -22,9 +23,20 @@ export function policyDigests(config: Config, cluster: string): Readonly<Partial
     replicas: replicas.toSorted((one, other) => (one.name < other.name ? -1 : 1)),
     store: withoutPlace(config.store),
     keys: withoutPlace(config.keys),
-    ...(settings && { cluster: { ...settings, endpoints: settings.endpoints.toSorted() } }),
+    ...(settings && {
+      cluster: {
+        ...settings,
+        endpoints: settings.endpoints.toSorted(),
+        retention: withoutDefaults(settings.retention, RETENTION_DEFAULTS),
+      },
+    }),
   };
   return Object.fromEntries(Object.entries(sections).map(([name, section]) => [name, digestOf(section)]));
+}
+
+/** Settings that earlier versions did not know count only where they are not at their defaults, for the same reason. */
+function withoutDefaults(section: object, defaults: Readonly<Record<string, unknown>>): unknown {
+  return Object.fromEntries(Object.entries(section).filter(([name, value]) => defaults[name] !== value));
 }
 
 /** Without what differs from host to host and role to role: folders, and profiles of credentials. */

@@ -2,6 +2,7 @@ import { PURPOSES } from "../keys/key-ring.ts";
 import { z } from "zod";
 import { isClusterName } from "../documents/layout.ts";
 import { AGREEMENTS } from "../documents/proof.ts";
+import { keepsNothing, RETENTION_DEFAULTS, RULES } from "../retention/policy.ts";
 import { duration } from "./duration-schema.ts";
 import { keysSchema } from "./keys-schema.ts";
 import { replicaProblems, replicasSchema } from "./replica-schema.ts";
@@ -73,7 +74,12 @@ const retention = settings({
   weekly: count.default(4),
   monthly: count.default(12),
   annual: count.default(1),
-});
+  minAge: duration.default(RETENTION_DEFAULTS.minAge),
+  keepUnverified: duration.default(RETENTION_DEFAULTS.keepUnverified),
+}).refine(
+  (value) => !keepsNothing(value),
+  `every count is 0, and nothing would be kept but the newest good snapshot: set at least one of ${RULES.join(", ")} to 1 or more`,
+);
 
 const schedule = z.union([settings({ rate: duration }), settings({ cron: z.string().min(9), timeZone: timeZone.default("UTC") })], {
   error: 'expected { rate: 1h } or { cron: "0 2 * * *", timeZone: Europe/Berlin }',

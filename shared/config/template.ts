@@ -113,7 +113,9 @@ ${indent(cluster.endpoints.map((each) => `- ${yaml(each)}\n`).join(""), 4)}${ren
   schedule:
     rate: 1h
 
-  # How many snapshots to keep of each kind. (Nothing is removed yet: this version only keeps.)
+  # How many good snapshots to keep: the last 3, and the newest of each of the last 24 hours, 7 days and so on that have
+  # any. Nothing goes that is less than minAge older than the newest good one. What is not good is kept until a good one is
+  # newer by keepUnverified.
   retention:
     latest: 3
     hourly: 24
@@ -121,6 +123,8 @@ ${indent(cluster.endpoints.map((each) => `- ${yaml(each)}\n`).join(""), 4)}${ren
     weekly: 4
     monthly: 12
     annual: 1
+    minAge: 1d
+    keepUnverified: 7d
 
   # The greatest loss, in time, that is acceptable: the service in AWS has an alarm for it.
   rpo: 2h

@@ -57,7 +57,7 @@ test("the defaults are the documented ones", () => {
     timeouts: { connect: 5000, call: 10_000, idle: 30_000, total: 3_600_000, hashKv: 120_000 },
     agreement: "quorum",
     schedule: { rate: 3_600_000 },
-    retention: { latest: 3, hourly: 24, daily: 7, weekly: 4, monthly: 12, annual: 1 },
+    retention: { latest: 3, hourly: 24, daily: 7, weekly: 4, monthly: 12, annual: 1, minAge: 86_400_000, keepUnverified: 604_800_000 },
     rpo: 7_200_000,
     service: { databaseSize: 2 ** 31, megabytesPerSecond: 40, grace: 900_000 },
     timeZone: "UTC",
@@ -184,6 +184,16 @@ test.each([
   ["a duration of nothing", `${MINIMAL}    rpo: 0s\n`, /"0s" is not a duration/],
   ["an unknown time zone", `${MINIMAL}    timeZone: Mars/Olympus\n`, /expected a time zone/],
   ["a negative count", `${MINIMAL}    retention: { daily: -1 }\n`, /^lifeboat\.yaml:7: clusters\.prod\.retention\.daily: /m],
+  [
+    "a retention that keeps nothing",
+    `${MINIMAL}    retention: { latest: 0, hourly: 0, daily: 0, weekly: 0, monthly: 0, annual: 0 }\n`,
+    /^lifeboat\.yaml:7: clusters\.prod\.retention: every count is 0, and nothing would be kept but the newest good snapshot: set at least one of latest, hourly, daily, weekly, monthly, annual to 1 or more$/m,
+  ],
+  [
+    "a least age that is none",
+    `${MINIMAL}    retention: { minAge: 1 }\n`,
+    /^lifeboat\.yaml:7: clusters\.prod\.retention\.minAge: 1 is not a duration such as/m,
+  ],
   ["a cluster's name with a slash", MINIMAL.replace("prod:", "a/b:"), /^lifeboat\.yaml:5: clusters\.a\/b: a cluster's name has/m],
   ["a recipient that is none", `${MINIMAL}breakGlass: [age1foo]\n`, /^lifeboat\.yaml:7: breakGlass: .*age1foo/m],
   [

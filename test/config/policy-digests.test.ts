@@ -56,3 +56,15 @@ test("a configuration without the cluster says nothing of it", () => {
     "keys",
   ]);
 });
+
+test("settings of retention that earlier versions did not know count only where they are not at their defaults", () => {
+  const withRetention = (retention: string): string | undefined =>
+    digests((text) => text.replace("rpo: 2h", `rpo: 2h, retention: { ${retention} }`))["cluster"];
+  expect(withRetention("minAge: 1d, keepUnverified: 7d")).toBe(digests()["cluster"]);
+  const changed = ["minAge: 2d", "keepUnverified: 8d", "daily: 8"].map(withRetention);
+  expect(new Set([...changed, digests()["cluster"]]).size).toBe(4);
+});
+
+test("the digest of a cluster is the one that earlier versions put in their logs", () => {
+  expect(digests()["cluster"]).toBe("sha256:1658ec58c08fddeb6ed44d4b2200e17e47a4c4677de9a0d69e4c1d06d6233d9f");
+});
