@@ -93,17 +93,19 @@ const plainFacts = fc.record({
   good: fc.constantFrom(true, true, true, false),
 });
 
-function historyOf(facts: typeof anyFacts | typeof plainFacts, maxLength: number): fc.Arbitrary<readonly SnapshotFacts[]> {
+function historyOf(
+  facts: fc.Arbitrary<Partial<SnapshotFacts> & { readonly time: number; readonly ordinal: number }>,
+): fc.Arbitrary<readonly SnapshotFacts[]> {
   return fc
-    .array(facts, { maxLength })
+    .array(facts, { maxLength: 60 })
     .map((list) => list.map(({ time, ...more }) => snapshot(time, { ...more, lacks: more.good === false ? ["not countersigned"] : [] })))
     .map((list) => [...new Map(list.map((each) => [each.id, each])).values()]);
 }
 
-export const anyHistory = historyOf(anyFacts, 60);
-export const plainHistory = historyOf(plainFacts, 60);
+const anyHistory = historyOf(anyFacts);
+export const plainHistory = historyOf(plainFacts);
 
-export const anyLineages = fc.constantFrom(
+const anyLineages = fc.constantFrom(
   [
     { number: 1, frozen: false },
     { number: 2, frozen: false },

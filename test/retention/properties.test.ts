@@ -5,7 +5,7 @@ import type { DecideInput } from "../../shared/retention/decide.ts";
 import type { SnapshotFacts } from "../../shared/retention/facts.ts";
 import { RULES } from "../../shared/retention/policy.ts";
 import { SKEW_MS } from "../../shared/documents/slot.ts";
-import { anyInput, anyLineages, anyPolicy, DAY_MS, NOW, plainHistory, policy, removedBy, snapshot } from "./histories.ts";
+import { anyInput, anyPolicy, DAY_MS, NOW, plainHistory, policy, removedBy, snapshot } from "./histories.ts";
 
 const RUNS = { numRuns: 500 };
 
