@@ -182,7 +182,7 @@ test("pruned after each backup or once at the end: the same is kept", () => {
       const inTurn = input.snapshots.toSorted((one, other) => one.time - other.time);
       let kept: readonly SnapshotFacts[] = [];
       for (const each of inTurn) {
-        kept = [...kept, each];
+        kept = kept.concat(each);
         const removed = removedBy({ ...input, snapshots: kept });
         kept = kept.filter(({ id }) => !removed.includes(id));
       }
