@@ -18,6 +18,17 @@ export const CUSTODY_EVENTS = [
   "configuration-changed",
 ] as const;
 
+/** An order to remove what its records name: docs/format.md, "Orders". */
+const orderSchema = z.looseObject({
+  /** Digest of all that it names: what two runs order alike has one id. */
+  id: digest,
+  /** Counts from 1; the parts of an order stand in the log in that order, others' records maybe between them. */
+  part: z.int().positive(),
+  parts: z.int().positive(),
+  /** The brakes that a person took off, by name. */
+  although: z.array(z.string().min(1)).optional(),
+});
+
 export const custodySchema = z
   .looseObject({
     type: z.literal("custody"),
@@ -40,6 +51,8 @@ export const custodySchema = z
         /** Its version, where the store has versions, and its size: of what is removed. */
         version: z.string().min(1).optional(),
         bytes: bytes.optional(),
+        /** Why it is to be removed, where that is of each subject: in an order. */
+        reason: z.string().min(1).max(300).optional(),
       }),
     ),
     /** Digests of the sections of the configuration that matter (config/policy-digests.ts), as far as this run or one before it knew them. */
@@ -55,6 +68,8 @@ export const custodySchema = z
       seen: z.looseObject({ key: z.string().min(1), digest }).optional(),
       /** The replica that a snapshot was copied to: what the configuration calls it, and where it was. */
       to: z.looseObject({ name: z.string().min(1), location: z.string().min(1) }).optional(),
+      /** Of `removed`: the record is an order to the keeper, or a part of one. */
+      order: orderSchema.optional(),
     }),
     tool,
     signer: signerSchema,

@@ -1,9 +1,9 @@
-import { createHash } from "node:crypto";
 import { idInDataKey, manifestKey } from "../../documents/layout.ts";
 import type { CustodyReceipt } from "../../documents/parts.ts";
 import { isLifeboatError } from "../../errors.ts";
 import type { BlobLock, BlobStore, BlobVersion } from "../../store/blob-store.ts";
 import { throwIfAborted } from "../../store/body-reader.ts";
+import { digestOfBlob } from "../../store/digest-of-blob.ts";
 import { appendRecord } from "../../vault/custody/append.ts";
 import type { CustodyPorts, Subjects } from "../../vault/custody/append.ts";
 import { requireTrustedKey } from "../../vault/require-trusted-key.ts";
@@ -97,11 +97,5 @@ async function removeInTurn(
 
 /** Read once more before it goes: nobody can say later what it was. */
 async function subjectOf(blobs: BlobStore, { key, version }: BlobVersion, signal: AbortSignal | undefined): Promise<Subjects[number]> {
-  const hash = createHash("sha256");
-  let bytes = 0;
-  for await (const chunk of blobs.get(key, { version, signal })) {
-    hash.update(chunk);
-    bytes += chunk.length;
-  }
-  return { key, digest: `sha256:${hash.digest("hex")}`, ...(version === undefined ? {} : { version }), bytes };
+  return { key, ...(version === undefined ? {} : { version }), ...(await digestOfBlob(blobs, key, { version, signal })) };
 }

@@ -1,0 +1,172 @@
+import { attentionOfLineage, needsAcceptance } from "../../documents/lineages.ts";
+import type { LineageAttention } from "../../documents/lineages.ts";
+import { whyLater } from "../../documents/manifest.ts";
+import { compareIds } from "../../documents/slot.ts";
+import { objectsOf } from "../../documents/stored.ts";
+import type { Pin } from "../../documents/pin.ts";
+import type { StoredObject } from "../../documents/stored.ts";
+import type { Verification } from "../../documents/verification.ts";
+import { LifeboatError } from "../../errors.ts";
+import { mapConcurrently, PARALLEL_READS } from "../../map-concurrently.ts";
+import { tryManifest } from "../../vault/catalog.ts";
+import { judge } from "../../vault/judge.ts";
+import type { JudgePorts } from "../../vault/judge.ts";
+import { openFaults, readLineages } from "../../vault/lineage/lineages.ts";
+import type { Lineages } from "../../vault/lineage/lineages.ts";
+import { readDocument } from "../../vault/read-document.ts";
+import type { FoundDocument } from "../../vault/read-document.ts";
+import type { Vault } from "../../vault/vault.ts";
+import { takeInventory } from "./inventory.ts";
+import type { Holding, Inventory, Sidecar } from "./inventory.ts";
+
+/** What retention has to know of a snapshot, read from the store and checked: a row and no manifest, since there may be ten thousand. */
+export interface SnapshotRow {
+  readonly id: string;
+  /** Undefined where its manifest does not hold. */
+  readonly manifest: ManifestRow | undefined;
+  readonly pin: { readonly reason: string } | undefined;
+  /** Facts that could not be learned, a sentence each: then it is kept. */
+  readonly unknown: readonly string[];
+}
+
+export interface ManifestRow {
+  /** Of the manifest object's bytes. */
+  readonly digest: string;
+  readonly lineage: number;
+  readonly objects: readonly Pick<StoredObject, "key" | "bytes" | "sha256" | "version">[];
+  /** What it lacks to be good, a sentence each. */
+  readonly lacks: readonly string[];
+  /** Of the manifest and the documents beside it, by key: the digest of the bytes. */
+  readonly digests: ReadonlyMap<string, string>;
+}
+
+export interface PruneFacts {
+  readonly inventory: Inventory;
+  /** Of each snapshot that has a manifest in the store, by id, oldest first. */
+  readonly rows: ReadonlyMap<string, SnapshotRow>;
+  readonly lineages: Lineages;
+  /** Why the cluster's lineage waits for a person. */
+  readonly attention: LineageAttention | undefined;
+  /** Whether anything stands in the place of a lineage that is not believed and that nobody has settled. */
+  readonly hasOpenFaults: boolean;
+}
+
+export interface FactsOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Reads what a cluster has in the store: one listing, each manifest, and the documents beside it. Changes nothing. */
+export async function readFacts(ports: JudgePorts, cluster: string, { signal }: FactsOptions = {}): Promise<PruneFacts> {
+  const inventory = await takeInventory(ports.blobs, cluster, signal);
+  const lineages = await readLineages(ports, cluster, signal);
+  const rows = new Map<string, SnapshotRow>();
+  const listed = [...inventory.holdings.values()]
+    .filter(({ manifest }) => manifest.some(({ isDeleteMarker }) => !isDeleteMarker))
+    .toSorted((one, other) => compareIds(one.id, other.id));
+  for await (const row of mapConcurrently(listed, PARALLEL_READS, (holding) => readRow(ports, cluster, holding, signal))) {
+    signal?.throwIfAborted();
+    rows.set(row.id, row);
+  }
+  return {
+    inventory,
+    rows,
+    lineages,
+    attention: attentionOfLineage(cluster, lineages.links.at(-1)),
+    hasOpenFaults: openFaults(lineages).length > 0,
+  };
+}
+
+/** Whether nothing of a lineage may go: a later one waits for a person's word, or something in the place of one is not believed. */
+export function freezeOf(
+  { lineages: { links }, hasOpenFaults }: Pick<PruneFacts, "lineages" | "hasOpenFaults">,
+  number: number,
+): { readonly frozen: boolean; readonly reason?: string } {
+  if (hasOpenFaults) return { frozen: true, reason: "something in the place of a lineage is not believed" };
+  const waiting = links.find((each) => each.lineage.number > number && needsAcceptance(each));
+  return waiting === undefined ? { frozen: false } : { frozen: true, reason: `lineage ${waiting.lineage.number} is not accepted` };
+}
+
+async function readRow(ports: JudgePorts, cluster: string, holding: Holding, signal: AbortSignal | undefined): Promise<SnapshotRow> {
+  const { id, manifest: versions, sidecars } = holding;
+  const unknown: string[] = [];
+  const shown = versions.find(({ isLatest }) => isLatest);
+  if (shown === undefined || shown.isDeleteMarker) {
+    unknown.push("its manifest is hidden behind a delete marker, which lifeboat never makes");
+    return { id, manifest: undefined, pin: undefined, unknown };
+  }
+  if (versions.length > 1) unknown.push("its manifest was written more than once, which lifeboat never does");
+  const [found, documents] = await Promise.all([tryManifest(ports, cluster, id), readSidecars(ports, cluster, holding, signal)]);
+  unknown.push(...documents.unknown);
+  if (sidecars.some(({ isDeleteMarker }) => isDeleteMarker)) unknown.push("a document beside it is hidden behind a delete marker");
+  if (found instanceof LifeboatError) return { id, manifest: undefined, pin: undefined, unknown: [found.message, ...unknown] };
+  const { manifest, digest } = found;
+  const later = whyLater(manifest);
+  if (later !== undefined) unknown.push(`it is of a later version of lifeboat: ${later}`);
+  const pin = documents.pins.at(-1);
+  if (pin !== undefined && pin.manifestDigest !== digest) unknown.push("its newest pin is of another manifest than the one that stands there");
+  return {
+    id,
+    manifest: {
+      digest,
+      lineage: manifest.lineage,
+      objects: objectsOf(manifest.stored).map(({ key, bytes, sha256, version }) => ({
+        key,
+        bytes,
+        sha256,
+        ...(version === undefined ? {} : { version }),
+      })),
+      lacks: judge(ports, found, documents.countersignatures).map(({ reason }) => reason),
+      digests: new Map([[shown.key, digest], ...documents.digests]),
+    },
+    pin: pin?.pinned === true ? { reason: pin.reason } : undefined,
+    unknown,
+  };
+}
+
+interface SidecarFacts {
+  readonly countersignatures: readonly Pick<Verification, "manifestDigest">[];
+  /** By their numbers. */
+  readonly pins: readonly Pin[];
+  readonly digests: ReadonlyMap<string, string>;
+  readonly unknown: readonly string[];
+}
+
+/** Far above what a snapshot gets in ten years. Whoever plants more keeps the snapshot, and is noticed. */
+const MOST_SIDECARS = 256;
+
+async function readSidecars(
+  vault: Vault,
+  cluster: string,
+  { id, sidecars }: Holding,
+  signal: AbortSignal | undefined,
+): Promise<SidecarFacts> {
+  const countersignatures: Verification[] = [];
+  const pins: Pin[] = [];
+  const digests = new Map<string, string>();
+  const unknown: string[] = [];
+  const shown = sidecars.filter(({ isLatest, isDeleteMarker }) => isLatest && !isDeleteMarker);
+  if (shown.length > MOST_SIDECARS) unknown.push(`more than ${MOST_SIDECARS} documents are beside it`);
+  for (const sidecar of shown.slice(0, MOST_SIDECARS)) {
+    const read = await readSidecar(vault, cluster, sidecar, signal);
+    // Removed since the listing, by another run.
+    if (read === undefined) continue;
+    if (read.state !== "opened" || read.document.id !== id) {
+      unknown.push(read.state === "bad" ? read.error.message : `${sidecar.key} cannot be judged by this version of lifeboat`);
+      continue;
+    }
+    digests.set(read.key, read.digest);
+    const { document } = read;
+    if (document.type === "verification" && document.level === "deep") countersignatures.push(document);
+    if (document.type === "pin") pins.push(document);
+  }
+  return { countersignatures, pins: pins.toSorted((one, other) => one.number - other.number), digests, unknown };
+}
+
+function readSidecar(
+  vault: Vault,
+  cluster: string,
+  { kind, key }: Sidecar,
+  signal: AbortSignal | undefined,
+): Promise<FoundDocument<"verification" | "rewrap" | "pin" | "drill"> | undefined> {
+  return readDocument(vault, kind, cluster, key, { signal });
+}

@@ -1,0 +1,65 @@
+import { clusterPrefix, kindOfKey } from "../../documents/layout.ts";
+import type { SidecarKind } from "../../documents/layout.ts";
+import type { BlobStore, BlobVersion } from "../../store/blob-store.ts";
+
+/** All that stands in the store about one snapshot, every version and delete marker of it. Of one key the latest comes first. */
+export interface Holding {
+  readonly id: string;
+  readonly manifest: readonly BlobVersion[];
+  readonly sidecars: readonly Sidecar[];
+  readonly data: readonly BlobVersion[];
+}
+
+export interface Sidecar extends BlobVersion {
+  readonly kind: SidecarKind;
+}
+
+export interface Inventory {
+  readonly holdings: ReadonlyMap<string, Holding>;
+  /** The keys of objects that lifeboat does not write, at most 20 of them, and how many there are. */
+  readonly foreign: { readonly keys: readonly string[]; readonly count: number };
+  /** Of all versions of everything that the cluster has in the store. */
+  readonly bytes: number;
+}
+
+const MOST_FOREIGN = 20;
+
+interface MutableHolding {
+  readonly id: string;
+  readonly manifest: BlobVersion[];
+  readonly sidecars: Sidecar[];
+  readonly data: BlobVersion[];
+}
+
+/** One listing of everything of a cluster, by snapshot. Reads no object. */
+export async function takeInventory(blobs: BlobStore, cluster: string, signal?: AbortSignal): Promise<Inventory> {
+  const holdings = new Map<string, MutableHolding>();
+  const foreign = new Set<string>();
+  let bytes = 0;
+  for await (const version of blobs.listVersions(clusterPrefix(cluster), { signal })) {
+    bytes += version.bytes;
+    const kind = kindOfKey(cluster, version.key);
+    if (kind.kind === "foreign") foreign.add(version.key);
+    if (!("id" in kind)) continue;
+    const holding = holdings.get(kind.id) ?? { id: kind.id, manifest: [], sidecars: [], data: [] };
+    holdings.set(kind.id, holding);
+    if (kind.kind === "manifest") holding.manifest.push(version);
+    else if (kind.kind === "data") holding.data.push(version);
+    else holding.sidecars.push({ ...version, kind: kind.kind });
+  }
+  return { holdings, foreign: { keys: [...foreign].slice(0, MOST_FOREIGN), count: foreign.size }, bytes };
+}
+
+/** Every object about a snapshot in the order in which it is removed: the manifest first, so that nothing half-removed is visible as a snapshot. */
+export function objectsInTurn({ manifest, sidecars, data }: Holding): readonly BlobVersion[] {
+  return [...oldestFirst(manifest), ...oldestFirst(sidecars), ...oldestFirst(data)];
+}
+
+/** Of one key the oldest version goes first: until the last one what stands under it is what stood there. */
+function oldestFirst(versions: readonly BlobVersion[]): readonly BlobVersion[] {
+  return versions.toReversed();
+}
+
+export function bytesOf(holding: Holding): number {
+  return objectsInTurn(holding).reduce((sum, { bytes }) => sum + bytes, 0);
+}

@@ -1,0 +1,143 @@
+import type { Clock } from "../../clock.ts";
+import { parseId } from "../../documents/slot.ts";
+import { isLifeboatError } from "../../errors.ts";
+import { mapConcurrently, PARALLEL_READS } from "../../map-concurrently.ts";
+import { decide } from "../../retention/decide.ts";
+import type { Decision } from "../../retention/decision.ts";
+import type { SnapshotFacts } from "../../retention/facts.ts";
+import type { RetentionPolicy } from "../../retention/policy.ts";
+import type { BlobStore } from "../../store/blob-store.ts";
+import type { Replica } from "../../store/replica.ts";
+import type { JudgePorts } from "../../vault/judge.ts";
+import { findBrakes } from "./brakes.ts";
+import type { Brake } from "./brakes.ts";
+import { freezeOf, readFacts } from "./facts.ts";
+import type { PruneFacts, SnapshotRow } from "./facts.ts";
+import { bytesOf, objectsInTurn } from "./inventory.ts";
+import type { Holding } from "./inventory.ts";
+import { findLeftovers } from "./leftovers.ts";
+import type { Leftover, Unclear } from "./leftovers.ts";
+import { keepUntilReplicated } from "./successors.ts";
+import type { JudgedSnapshot } from "./successors.ts";
+
+/** How a cluster's snapshots are kept: retention in lifeboat.yaml, and what else bears on it. */
+export interface PrunePolicy {
+  readonly retention: RetentionPolicy;
+  /** Replicas that must have what displaces a snapshot before it goes. */
+  readonly requireReplica: readonly string[];
+  readonly rpoMs: number;
+  /** What nothing needs is left alone until it is so old: see SWEEP_AFTER_MS. */
+  readonly orphansAfterMs: number;
+}
+
+export interface PlanPorts extends JudgePorts {
+  readonly clock: Clock;
+  readonly replicas: readonly Replica[];
+}
+
+/** What goes and what stays, with the reasons. Nothing is changed by it. */
+export interface RemovalPlan {
+  readonly facts: PruneFacts;
+  /** Of each snapshot that has a manifest, newest first. */
+  readonly decisions: readonly PlannedSnapshot[];
+  /** What no snapshot needs, and is old enough. */
+  readonly leftovers: readonly Leftover[];
+  /** What may be left over, and is kept since that cannot be told. */
+  readonly unclear: readonly Unclear[];
+  /** What a person has to look at before anything is removed. */
+  readonly brakes: readonly Brake[];
+}
+
+export interface PlannedSnapshot extends JudgedSnapshot {
+  readonly row: SnapshotRow;
+  readonly holding: Holding;
+  /** Of all its objects in all versions. */
+  readonly bytes: number;
+  readonly good: boolean | undefined;
+}
+
+/** Reads what is stored, and decides. Throws `store/...`. */
+export async function planRemovals(
+  ports: PlanPorts,
+  cluster: string,
+  policy: PrunePolicy,
+  signal?: AbortSignal,
+): Promise<RemovalPlan> {
+  const facts = await readFacts(ports, cluster, { signal });
+  const now = ports.clock.now();
+  const snapshots = [...facts.rows.values()].map((row) => factsOf(row, facts));
+  const lineages = facts.lineages.links.map(({ lineage: { number } }) => ({ number, ...freezeOf(facts, number) }));
+  const decideOn = (these: readonly SnapshotFacts[]): readonly Decision[] =>
+    decide({ snapshots: these, lineages, policy: policy.retention, now: now.getTime() });
+  // Locks are asked for only where it matters, since each takes requests of its own.
+  const wouldGo = new Set(decideOn(snapshots).flatMap(({ id, verdict }) => (verdict === "remove" ? [id] : [])));
+  const locked = await withLocks(ports.blobs, snapshots, { wouldGo, facts, signal });
+  const decided = await keepUntilReplicated({ ...ports, signal }, cluster, decideOn(locked), policy.requireReplica);
+  const { leftovers, unclear } = await findLeftovers(ports, cluster, facts, { olderThanMs: policy.orphansAfterMs, signal });
+  const decisions = decided.map((decision) => plannedOf(decision, facts));
+  return { facts, decisions, leftovers, unclear, brakes: findBrakes({ cluster, facts, decisions, now, rpoMs: policy.rpoMs }) };
+}
+
+function plannedOf(decision: JudgedSnapshot, { rows, inventory }: PruneFacts): PlannedSnapshot {
+  const [row, holding] = [rows.get(decision.id), inventory.holdings.get(decision.id)];
+  if (row === undefined || holding === undefined) throw new Error(`a decision on ${decision.id}, which is not there`);
+  return { ...decision, row, holding, bytes: bytesOf(holding), good: goodOf(row) };
+}
+
+function goodOf({ manifest, unknown }: SnapshotRow): boolean | undefined {
+  if (manifest === undefined || unknown.length > 0) return undefined;
+  return manifest.lacks.length === 0;
+}
+
+function factsOf(row: SnapshotRow, { inventory }: PruneFacts): SnapshotFacts {
+  const { id, manifest, pin, unknown } = row;
+  const holding = inventory.holdings.get(id);
+  return {
+    id,
+    time: parseId(id)?.slot.getTime() ?? 0,
+    lineage: manifest?.lineage,
+    good: goodOf(row),
+    lacks: manifest?.lacks ?? [],
+    bytes: holding === undefined ? undefined : bytesOf(holding),
+    pinned: pin,
+    lockedUntil: undefined,
+    unknown,
+  };
+}
+
+async function withLocks(
+  blobs: BlobStore,
+  snapshots: readonly SnapshotFacts[],
+  { wouldGo, facts, signal }: { readonly wouldGo: ReadonlySet<string>; readonly facts: PruneFacts; readonly signal: AbortSignal | undefined },
+): Promise<readonly SnapshotFacts[]> {
+  const found: SnapshotFacts[] = [];
+  const asked = mapConcurrently(snapshots, PARALLEL_READS, async (snapshot) => {
+    const holding = wouldGo.has(snapshot.id) ? facts.inventory.holdings.get(snapshot.id) : undefined;
+    return holding === undefined ? snapshot : { ...snapshot, ...(await lockOn(blobs, holding, signal)) };
+  });
+  for await (const each of asked) {
+    signal?.throwIfAborted();
+    found.push(each);
+  }
+  return found;
+}
+
+/** Every object is locked for as long when it is put, so the one that came last is locked the longest. Which of the others is locked for longer, the store says when it is to be removed. */
+export async function lockOn(
+  blobs: BlobStore,
+  holding: Holding,
+  signal: AbortSignal | undefined,
+): Promise<Partial<Pick<SnapshotFacts, "lockedUntil">>> {
+  let last = undefined as ReturnType<typeof objectsInTurn>[number] | undefined;
+  for (const each of objectsInTurn(holding)) if (!each.isDeleteMarker && (last === undefined || each.modified >= last.modified)) last = each;
+  if (last === undefined) return {};
+  try {
+    const lock = await blobs.lockOf(last.key, { version: last.version, signal });
+    if (lock === undefined) return {};
+    return { lockedUntil: lock.legalHold ? Number.POSITIVE_INFINITY : (lock.until?.getTime() ?? Number.POSITIVE_INFINITY) };
+  } catch (error) {
+    // A role that may not ask finds out by the removal.
+    if (!isLifeboatError(error, "store/denied")) throw error;
+    return {};
+  }
+}

@@ -1,0 +1,54 @@
+import { digestOf, MAX_DOCUMENT_BYTES } from "../../documents/signed-document.ts";
+import { readSmall } from "../../store/blob-store.ts";
+import type { BlobStore, BlobVersion } from "../../store/blob-store.ts";
+import { digestOfBlob } from "../../store/digest-of-blob.ts";
+import type { OrderSubject } from "../../vault/custody/orders.ts";
+import type { ManifestRow } from "./facts.ts";
+import { objectsInTurn } from "./inventory.ts";
+import type { Holding } from "./inventory.ts";
+
+/**
+ * What an order names of one snapshot: every version and delete marker of its manifest, of the documents beside it and of its data, in the order in which they go. Each by its digest where that is known
+ * without reading the data; else its version names it.
+ */
+export async function subjectsOf(
+  blobs: BlobStore,
+  holding: Holding,
+  manifest: Pick<ManifestRow, "digest" | "digests" | "objects"> | undefined,
+  reason: string,
+  signal?: AbortSignal,
+): Promise<readonly OrderSubject[]> {
+  const subjects: OrderSubject[] = [];
+  for (const object of objectsInTurn(holding)) {
+    const digest = await digestOfObject(blobs, holding, object, manifest, signal);
+    subjects.push({
+      key: object.key,
+      ...(digest === undefined ? {} : { digest }),
+      ...(object.version === undefined ? {} : { version: object.version }),
+      bytes: object.bytes,
+      reason,
+    });
+  }
+  return subjects;
+}
+
+async function digestOfObject(
+  blobs: BlobStore,
+  { data }: Holding,
+  object: BlobVersion,
+  manifest: Pick<ManifestRow, "digest" | "digests" | "objects"> | undefined,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  const { key, version, isLatest, isDeleteMarker, bytes } = object;
+  if (isDeleteMarker) return undefined;
+  if (data.includes(object)) {
+    // Of these very bytes the signed manifest speaks; another version of the key is none of its.
+    const stored = manifest?.objects.find((each) => each.key === key && (each.version === undefined ? isLatest : each.version === version));
+    // Where neither a manifest nor a version says what it is, it is read: nobody can say later what it was.
+    if (stored === undefined && version === undefined) return (await digestOfBlob(blobs, key, { signal })).digest;
+    return stored?.sha256;
+  }
+  const known = isLatest ? manifest?.digests.get(key) : undefined;
+  if (known !== undefined) return known;
+  return bytes > MAX_DOCUMENT_BYTES ? undefined : digestOf(await readSmall(blobs, key, MAX_DOCUMENT_BYTES, signal, version));
+}

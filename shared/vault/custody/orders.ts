@@ -1,0 +1,135 @@
+import type { CustodyRecord } from "../../documents/custody-record.ts";
+import type { CustodyReceipt } from "../../documents/parts.ts";
+import { SKEW_MS } from "../../documents/slot.ts";
+import { isFault, isOfLaterVersion, readRecord } from "./records.ts";
+import type { FoundRecord, RecordVault } from "./records.ts";
+import { readRecordsBack } from "./records-back.ts";
+
+/** Orders to remove, as they stand in the custody log: docs/format.md, "Orders". */
+
+/** A day: the service orders and executes within minutes, a person within hours, and what is older was decided by what is not so any more. */
+export const ORDER_VALID_MS = 86_400_000;
+
+export type OrderSubject = CustodyRecord["subjects"][number];
+
+export interface Order {
+  /** Digest of what it names. */
+  readonly id: string;
+  /** Its records in the order of the log, and what each names. */
+  readonly parts: readonly OrderPart[];
+  /** When the first of them was written, by its signed word. ISO 8601 in UTC. */
+  readonly time: string;
+  readonly actor: string;
+  /** The brakes that whoever gave it took off. */
+  readonly although: readonly string[];
+}
+
+export interface OrderPart extends CustodyReceipt {
+  readonly subjects: readonly OrderSubject[];
+}
+
+/** All that an order names, in the order in which it is to be removed. */
+export function subjectsOfOrder({ parts }: Order): readonly OrderSubject[] {
+  return parts.flatMap(({ subjects }) => subjects);
+}
+
+/** Why an order is not to be followed. */
+export interface OrderRefusal {
+  readonly code: "expired" | "incomplete" | "broken-chain" | "future";
+  /** One sentence, lower case, no full stop. */
+  readonly message: string;
+}
+
+export type NewestOrder =
+  | { readonly state: "none" }
+  | { readonly state: "valid"; readonly order: Order }
+  /** `order` is what there is of it. */
+  | { readonly state: "refused"; readonly refusal: OrderRefusal; readonly order: Order };
+
+/** How far back an order is looked for, so that one that was never followed is told of and not passed over. */
+const LOOK_BACK_MS = 2 * ORDER_VALID_MS;
+
+/**
+ * The newest order of a cluster. It is valid where each of its records is signed by a trusted audit key, it is whole, younger than a day, and the log from its end back to the record before it,
+ * and through the last day, is one chain: each record names the bytes of the one before. A record put in another's place is none; an older order does not count once a newer one stands. Of a chain that does not hold nothing is followed.
+ */
+export async function readNewestOrder(vault: RecordVault, cluster: string, now: Date, signal?: AbortSignal): Promise<NewestOrder> {
+  const parts: FoundOrderRecord[] = [];
+  let above: FoundRecord | undefined;
+  let broken: OrderRefusal | undefined;
+  let isPast = false;
+  for await (const found of readRecordsBack(vault, cluster, new Date(now.getTime() - LOOK_BACK_MS), signal)) {
+    broken ??= brokenBetween(found, above);
+    above = found;
+    if (isPast) break;
+    const part = orderRecordIn(found);
+    if (part !== undefined && (parts.length === 0 || part.order.id === parts.at(-1)?.order.id)) parts.push(part);
+    const isOld = !isFault(found.record) && now.getTime() - Date.parse(found.record.time) > ORDER_VALID_MS;
+    // One record more: what the last one names as before it.
+    isPast = isOld && (isWhole(parts) || (part === undefined && parts.length > 0));
+  }
+  if (!isPast && above !== undefined) broken ??= await brokenBelow(vault, cluster, above, signal);
+  const [newest] = parts;
+  if (newest === undefined) return { state: "none" };
+  const order = orderOf(parts.toReversed(), newest);
+  if (!isWhole(parts)) {
+    const message = `the order of record ${newest.receipt.sequence} is not whole: ${parts.length} of its ${newest.order.parts} records are there, so whoever gave it was interrupted`;
+    return { state: "refused", refusal: { code: "incomplete", message }, order };
+  }
+  const refusal = untimely(order, now) ?? broken;
+  return refusal === undefined ? { state: "valid", order } : { state: "refused", refusal, order };
+}
+
+function orderOf(inTurn: readonly FoundOrderRecord[], newest: FoundOrderRecord): Order {
+  const [first = newest] = inTurn;
+  return {
+    id: newest.order.id,
+    parts: inTurn.map(({ receipt, record }) => ({ ...receipt, subjects: record.subjects })),
+    time: first.record.time,
+    actor: first.record.actor,
+    although: newest.order.although ?? [],
+  };
+}
+
+function untimely({ parts, time }: Order, now: Date): OrderRefusal | undefined {
+  const age = now.getTime() - Date.parse(time);
+  const which = `the newest order (record ${parts[0]?.sequence}) was given at ${time}`;
+  if (age > ORDER_VALID_MS) return { code: "expired", message: `${which}, more than a day ago` };
+  return age < -SKEW_MS ? { code: "future", message: `${which}, which is in the future` } : undefined;
+}
+
+interface FoundOrderRecord {
+  readonly receipt: CustodyReceipt;
+  readonly record: CustodyRecord;
+  readonly order: NonNullable<CustodyRecord["details"]["order"]>;
+}
+
+function orderRecordIn({ record, sequence, digest }: FoundRecord): FoundOrderRecord | undefined {
+  if (isFault(record) || record.event !== "removed" || record.details.order === undefined) return undefined;
+  return { receipt: { sequence, digest }, record, order: record.details.order };
+}
+
+/** `parts` from the last one back: numbered without a gap down to the first. */
+function isWhole(parts: readonly FoundOrderRecord[]): boolean {
+  const [newest] = parts;
+  return newest !== undefined && parts.length === newest.order.parts && parts.every(({ order }, index) => order.part === newest.order.parts - index);
+}
+
+/** Where the records end before their beginning: what is below the last one that was read. */
+async function brokenBelow(vault: RecordVault, cluster: string, above: FoundRecord, signal: AbortSignal | undefined): Promise<OrderRefusal | undefined> {
+  if (above.sequence === 1) return undefined;
+  const below = await readRecord(vault, cluster, above.sequence - 1, { signal });
+  return below === undefined
+    ? { code: "broken-chain", message: `record ${above.sequence - 1} is not there, and a later one is` }
+    : brokenBetween(below, above);
+}
+
+function brokenBetween({ sequence, digest, oversizedBytes, record }: FoundRecord, above: FoundRecord | undefined): OrderRefusal | undefined {
+  if (isFault(record) && !isOfLaterVersion(record)) return { code: "broken-chain", message: `record ${sequence} is not believed: ${record.message}` };
+  if (above === undefined || isFault(above.record)) return undefined;
+  if (above.sequence !== sequence + 1) return { code: "broken-chain", message: `record ${sequence + 1} is not there, and a later one is` };
+  const { previous, previousBytes } = above.record;
+  return previous === digest && previousBytes === oversizedBytes
+    ? undefined
+    : { code: "broken-chain", message: `record ${above.sequence} names another record ${sequence} than the one that is stored` };
+}
