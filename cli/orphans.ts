@@ -1,12 +1,13 @@
 import { parseDuration } from "../shared/config/durations.ts";
 import { LifeboatError } from "../shared/errors.ts";
 import type { JsonDocument } from "../shared/contract/documents.ts";
-import { findOrphans, SWEEP_AFTER_MS } from "../shared/jobs/orphans/find.ts";
+import { findOrphans } from "../shared/jobs/orphans/find.ts";
 import type { Orphan, OrphanedData } from "../shared/jobs/orphans/find.ts";
 import { sweepOrphans } from "../shared/jobs/orphans/sweep.ts";
 import type { BlobLock } from "../shared/store/blob-store.ts";
 import { readUntil } from "../shared/store/read-until.ts";
 import { wire } from "../shared/wire/ports.ts";
+import { orphansAfterMs } from "../shared/wire/prune-policy.ts";
 import type { Register } from "./command.ts";
 import { print, printJson, note, widthOf } from "./console.ts";
 import { formatBytes, formatTable, formatTime } from "./format.ts";
@@ -28,8 +29,7 @@ export const registerOrphans: Register = (program, run) => {
     .action((cluster: string | undefined, options: { readonly sweep?: boolean; readonly olderThan?: string }) =>
       run(async (session) => {
         const loaded = await session.loadConfig();
-        const longest = Math.max(...Object.values(loaded.config.clusters).map(({ timeouts }) => timeouts.total), 0);
-        const olderThanMs = options.olderThan === undefined ? Math.max(SWEEP_AFTER_MS, 2 * longest) : parseDuration(options.olderThan);
+        const olderThanMs = options.olderThan === undefined ? orphansAfterMs(loaded) : parseDuration(options.olderThan);
         if (olderThanMs === undefined)
           throw new LifeboatError("usage", `--older-than "${options.olderThan}" is not a duration`, { hint: "give one such as 36h or 2d" });
         const ports = await wire(loaded, session.surroundings);

@@ -27,6 +27,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   custody: async () => (await import("./custody.ts")).registerCustody,
   lineage: async () => (await import("./lineage.ts")).registerLineage,
   rewrap: async () => (await import("./rewrap.ts")).registerRewrap,
+  prune: async () => (await import("./prune.ts")).registerPrune,
   orphans: async () => (await import("./orphans.ts")).registerOrphans,
   doctor: async () => (await import("./doctor.ts")).registerDoctor,
   invoke: async () => (await import("./invoke.ts")).registerInvoke,

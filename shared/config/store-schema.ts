@@ -57,7 +57,13 @@ const s3Store = settings({
     mode: z.enum(["governance", "compliance"], { error: "expected governance or compliance" }),
     // S3 takes a retention of up to 100 years.
     days: z.int().min(1).max(36_500),
-  }).optional(),
+    keptDays: z.int().min(1).max(36_500).optional(),
+  })
+    .refine(({ days, keptDays }) => keptDays === undefined || keptDays >= 2, {
+      path: ["keptDays"],
+      message: "expected at least 2: locks are renewed at half of it, and a run of the keeper may come once a day",
+    })
+    .optional(),
   mustExist,
 });
 

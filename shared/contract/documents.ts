@@ -11,6 +11,7 @@ import { orphansDocument } from "./orphans.ts";
 import { errorFields, object } from "./parts.ts";
 import type { ReadOnly } from "./parts.ts";
 import { preflightDocument } from "./preflight.ts";
+import { pruneDocument } from "./prune.ts";
 import { copyDocument, exportDocument, showDocument, verifyDocument, verifyMissingDocument } from "./snapshot.ts";
 import { statusDocument } from "./status.ts";
 
@@ -34,6 +35,7 @@ export const DOCUMENTS = {
   custody: custodyDocument,
   lineage: lineageDocument,
   rewrap: rewrapDocument,
+  prune: pruneDocument,
   orphans: orphansDocument,
   doctor: doctorDocument,
   invoke: invokeDocument,

@@ -199,18 +199,18 @@ function idAndTimeIn(prefix: string, key: string): { readonly id: string; readon
   return match?.[1] === undefined || match[2] === undefined ? undefined : { id: match[1], time: match[2] };
 }
 
-/** What kind of object a key of a cluster is, and the snapshot that it is about. `other`: not about one snapshot. `foreign`: nothing that lifeboat writes. */
+/** What kind of object a key of a cluster is, and the snapshot that it is about. `lineage` and `log`: about all of them. `foreign`: nothing that lifeboat writes. */
 export type KindOfKey =
   | { readonly kind: "manifest" | "data" | "verification" | "rewrap" | "pin" | "drill"; readonly id: string }
-  | { readonly kind: "other" | "foreign" };
+  | { readonly kind: "lineage" | "log" | "foreign" };
 
 /** The kinds of documents that stand beside a manifest and are about its snapshot alone. */
 export type SidecarKind = "verification" | "rewrap" | "pin" | "drill";
 
 /** Tells by its name alone what an object below `clusters/<cluster>/` is. */
 export function kindOfKey(cluster: string, key: string): KindOfKey {
-  const folder = key.slice(clusterPrefix(cluster).length).split("/", 1)[0];
-  const of = (kind: Exclude<KindOfKey["kind"], "other" | "foreign">, id: string | undefined): KindOfKey =>
+  const [folder = ""] = key.slice(clusterPrefix(cluster).length).split("/", 1);
+  const of = (kind: Extract<KindOfKey, { readonly id: string }>["kind"], id: string | undefined): KindOfKey =>
     id === undefined ? { kind: "foreign" } : { kind, id };
   switch (folder) {
     case "snapshots":
@@ -226,12 +226,12 @@ export function kindOfKey(cluster: string, key: string): KindOfKey {
     case "drills":
       return of("drill", partsOfDrillKey(cluster, key)?.id);
     case "lineage":
-      return { kind: numberInLineageKey(cluster, key) === undefined ? "foreign" : "other" };
+      return { kind: numberInLineageKey(cluster, key) === undefined ? "foreign" : "lineage" };
     case "acceptances":
-      return { kind: partsOfAcceptanceKey(cluster, key) === undefined ? "foreign" : "other" };
+      return { kind: partsOfAcceptanceKey(cluster, key) === undefined ? "foreign" : "lineage" };
     case "custody":
     case "primary-custody":
-      return { kind: sequenceInCustodyKey(cluster, key, folder) === undefined ? "foreign" : "other" };
+      return { kind: sequenceInCustodyKey(cluster, key, folder) === undefined ? "foreign" : "log" };
     default:
       return { kind: "foreign" };
   }

@@ -38,11 +38,16 @@ export function findBrakes({
   const [newest] = known;
   if (newest !== undefined && newest.good !== true) {
     const why = newest.row.unknown[0] ?? newest.row.manifest?.lacks.join(", ") ?? "unknown";
-    add("newest-not-good", `the newest snapshot, ${cluster}/${newest.id}, is not good: ${why}`, `lifeboat verify ${cluster}/${newest.id} --deep`);
+    add(
+      "newest-not-good",
+      `the newest snapshot, ${cluster}/${newest.id}, is not good: ${why}`,
+      `lifeboat verify ${cluster}/${newest.id} --deep`,
+    );
   }
   const newestGood = known.find(({ good }) => good === true);
   const slot = newestGood === undefined ? undefined : parseId(newestGood.id)?.slot;
-  if (slot === undefined && newest !== undefined) add("overdue", `${cluster} has no good snapshot`, `lifeboat backup ${cluster}, then lifeboat verify ${cluster}/latest --deep`);
+  if (slot === undefined && newest !== undefined)
+    add("overdue", `${cluster} has no good snapshot`, `lifeboat backup ${cluster}, then lifeboat verify ${cluster}/latest --deep`);
   if (slot !== undefined && now.getTime() - slot.getTime() > rpoMs)
     add(
       "overdue",

@@ -3,7 +3,6 @@ import type { LineageAttention } from "../../documents/lineages.ts";
 import { whyLater } from "../../documents/manifest.ts";
 import { compareIds } from "../../documents/slot.ts";
 import { objectsOf } from "../../documents/stored.ts";
-import type { Pin } from "../../documents/pin.ts";
 import type { StoredObject } from "../../documents/stored.ts";
 import type { Verification } from "../../documents/verification.ts";
 import { LifeboatError } from "../../errors.ts";
@@ -13,6 +12,8 @@ import { judge } from "../../vault/judge.ts";
 import type { JudgePorts } from "../../vault/judge.ts";
 import { openFaults, readLineages } from "../../vault/lineage/lineages.ts";
 import type { Lineages } from "../../vault/lineage/lineages.ts";
+import { pinOf } from "../../vault/pins.ts";
+import type { FoundPin } from "../../vault/pins.ts";
 import { readDocument } from "../../vault/read-document.ts";
 import type { FoundDocument } from "../../vault/read-document.ts";
 import type { Vault } from "../../vault/vault.ts";
@@ -102,8 +103,8 @@ async function readRow(ports: JudgePorts, cluster: string, holding: Holding, sig
   const { manifest, digest } = found;
   const later = whyLater(manifest);
   if (later !== undefined) unknown.push(`it is of a later version of lifeboat: ${later}`);
-  const pin = documents.pins.at(-1);
-  if (pin !== undefined && pin.manifestDigest !== digest) unknown.push("its newest pin is of another manifest than the one that stands there");
+  const { counts, isPinned, doubts } = pinOf({ byId: new Map([[id, documents.pins]]), faults: [] }, { id, digest });
+  if (isPinned === undefined) unknown.push(...doubts);
   return {
     id,
     manifest: {
@@ -118,15 +119,15 @@ async function readRow(ports: JudgePorts, cluster: string, holding: Holding, sig
       lacks: judge(ports, found, documents.countersignatures).map(({ reason }) => reason),
       digests: new Map([[shown.key, digest], ...documents.digests]),
     },
-    pin: pin?.pinned === true ? { reason: pin.reason } : undefined,
+    pin: isPinned === true && counts !== undefined ? { reason: counts.pin.reason } : undefined,
     unknown,
   };
 }
 
 interface SidecarFacts {
   readonly countersignatures: readonly Pick<Verification, "manifestDigest">[];
-  /** By their numbers. */
-  readonly pins: readonly Pin[];
+  /** The highest number first. */
+  readonly pins: readonly FoundPin[];
   readonly digests: ReadonlyMap<string, string>;
   readonly unknown: readonly string[];
 }
@@ -141,7 +142,7 @@ async function readSidecars(
   signal: AbortSignal | undefined,
 ): Promise<SidecarFacts> {
   const countersignatures: Verification[] = [];
-  const pins: Pin[] = [];
+  const pins: FoundPin[] = [];
   const digests = new Map<string, string>();
   const unknown: string[] = [];
   const shown = sidecars.filter(({ isLatest, isDeleteMarker }) => isLatest && !isDeleteMarker);
@@ -157,9 +158,9 @@ async function readSidecars(
     digests.set(read.key, read.digest);
     const { document } = read;
     if (document.type === "verification" && document.level === "deep") countersignatures.push(document);
-    if (document.type === "pin") pins.push(document);
+    if (document.type === "pin") pins.push({ key: read.key, pin: document });
   }
-  return { countersignatures, pins: pins.toSorted((one, other) => one.number - other.number), digests, unknown };
+  return { countersignatures, pins: pins.toSorted((one, other) => other.pin.number - one.pin.number), digests, unknown };
 }
 
 function readSidecar(

@@ -16,6 +16,8 @@ export interface Sidecar extends BlobVersion {
 
 export interface Inventory {
   readonly holdings: ReadonlyMap<string, Holding>;
+  /** Lineages and their acceptances, which are about all snapshots. */
+  readonly lineage: readonly BlobVersion[];
   /** The keys of objects that lifeboat does not write, at most 20 of them, and how many there are. */
   readonly foreign: { readonly keys: readonly string[]; readonly count: number };
   /** Of all versions of everything that the cluster has in the store. */
@@ -34,12 +36,14 @@ interface MutableHolding {
 /** One listing of everything of a cluster, by snapshot. Reads no object. */
 export async function takeInventory(blobs: BlobStore, cluster: string, signal?: AbortSignal): Promise<Inventory> {
   const holdings = new Map<string, MutableHolding>();
+  const lineage: BlobVersion[] = [];
   const foreign = new Set<string>();
   let bytes = 0;
   for await (const version of blobs.listVersions(clusterPrefix(cluster), { signal })) {
     bytes += version.bytes;
     const kind = kindOfKey(cluster, version.key);
     if (kind.kind === "foreign") foreign.add(version.key);
+    if (kind.kind === "lineage") lineage.push(version);
     if (!("id" in kind)) continue;
     const holding = holdings.get(kind.id) ?? { id: kind.id, manifest: [], sidecars: [], data: [] };
     holdings.set(kind.id, holding);
@@ -47,7 +51,7 @@ export async function takeInventory(blobs: BlobStore, cluster: string, signal?: 
     else if (kind.kind === "data") holding.data.push(version);
     else holding.sidecars.push({ ...version, kind: kind.kind });
   }
-  return { holdings, foreign: { keys: [...foreign].slice(0, MOST_FOREIGN), count: foreign.size }, bytes };
+  return { holdings, lineage, foreign: { keys: [...foreign].slice(0, MOST_FOREIGN), count: foreign.size }, bytes };
 }
 
 /** Every object about a snapshot in the order in which it is removed: the manifest first, so that nothing half-removed is visible as a snapshot. */

@@ -47,7 +47,10 @@ export async function findLeftovers(
     if (wasWhole && !(await ordered.has(holding.id))) {
       const [first] = [...left.data, ...left.sidecars, ...left.manifest];
       if (first !== undefined)
-        unclear.push({ key: first.key, reason: `${cluster}/${holding.id} has no manifest any more, and the custody log has no order to remove it` });
+        unclear.push({
+          key: first.key,
+          reason: `${cluster}/${holding.id} has no manifest any more, and the custody log has no order to remove it`,
+        });
       continue;
     }
     const reason = stands

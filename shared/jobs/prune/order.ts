@@ -2,13 +2,14 @@ import { createHash } from "node:crypto";
 import { mapConcurrently, PARALLEL_READS } from "../../map-concurrently.ts";
 import { appendRecord } from "../../vault/custody/append.ts";
 import type { CustodyPorts } from "../../vault/custody/append.ts";
-import { readNewestOrder } from "../../vault/custody/orders.ts";
+import { readNewestOrder, subjectsOfOrder } from "../../vault/custody/orders.ts";
 import type { Order, OrderSubject } from "../../vault/custody/orders.ts";
 import type { CustodyReceipt } from "../../documents/parts.ts";
 import { requireTrustedKey } from "../../vault/require-trusted-key.ts";
 import type { Brake, BrakeName } from "./brakes.ts";
 import { objectsInTurn } from "./inventory.ts";
 import type { RemovalPlan } from "./plan.ts";
+import { reasonText } from "./reason-text.ts";
 import { subjectsOf } from "./subjects.ts";
 
 /** What came of a plan. */
@@ -36,7 +37,7 @@ const SUBJECTS_IN_A_RECORD = 500;
 
 /**
  * Orders what a plan removes: `removed` records in the custody log, signed by the audit key. Nothing is removed by it. What the order before named and this one does not is taken back where it still stands. A run that dies between two records leaves an order that is
- * not whole, which nobody follows. Throws `verify/untrusted` where the key here is no trusted audit key.
+ * not whole, which nobody follows. Throws `config/invalid` where the key here is no trusted audit key.
  */
 export async function orderRemovals(
   ports: CustodyPorts,
@@ -46,12 +47,15 @@ export async function orderRemovals(
 ): Promise<OrderOutcome> {
   const subjects = await subjectsIn(ports, plan, signal);
   const before = await readNewestOrder(ports, cluster, ports.clock.now(), signal);
-  const brakes = subjects.length === 0 ? [] : plan.brakes.filter(({ name }) => !although.includes(name));
+  const brakes = waitingBrakes(plan, although);
   if (brakes.length > 0) return { outcome: "waits", brakes };
   const bytes = subjects.reduce((sum, each) => sum + (each.bytes ?? 0), 0);
   const id = idOf(subjects);
-  if (before.state === "valid" && before.order.id === id && subjects.length > 0)
-    return { outcome: "already", records: before.order.parts.map(({ sequence, digest }) => ({ sequence, digest })), subjects: subjects.length, bytes };
+  if (before.state === "valid" && subjects.length > 0 && idOf(subjectsOfOrder(before.order)) === id) {
+    const records = before.order.parts.map(({ sequence, digest }) => ({ sequence, digest }));
+    return { outcome: "already", records, subjects: subjects.length, bytes };
+  }
+  await requireTrustedKey(ports.keys, ports.trusted, "audit");
   if (before.state !== "none") {
     const [standing, wanted] = [standingIn(plan), new Set(subjects.map(nameOf))];
     await takeBack(ports, cluster, before.order, (each) => standing.has(nameOf(each)) && !wanted.has(nameOf(each)), signal);
@@ -66,6 +70,12 @@ export async function orderRemovals(
     records.push(await appendRecord(ports, cluster, "audit", { event: "removed", subjects: some, details }, { signal }));
   }
   return { outcome: "ordered", records, subjects: subjects.length, bytes };
+}
+
+/** What a person still has to look at; nothing where nothing is to go. */
+export function waitingBrakes({ decisions, leftovers, brakes }: RemovalPlan, although: readonly BrakeName[]): readonly Brake[] {
+  const isAnyToGo = leftovers.length > 0 || decisions.some(({ verdict }) => verdict === "remove");
+  return isAnyToGo ? brakes.filter(({ name }) => !although.includes(name)) : [];
 }
 
 /** Snapshot after snapshot, the oldest first, then what is left over. */
@@ -87,15 +97,6 @@ async function subjectsIn(
   );
   for await (const each of named) subjects.push(...each);
   return subjects;
-}
-
-/** So long may the reason of a subject be. */
-const REASON_LENGTH = 300;
-
-/** All reasons of a decision in one line; the first ones where they are too many. */
-export function reasonText(reasons: readonly { readonly text: string }[]): string {
-  const text = [...new Set(reasons.map((each) => each.text))].join("; ");
-  return text.length <= REASON_LENGTH ? text : `${text.slice(0, REASON_LENGTH - 3)}...`;
 }
 
 function idOf(subjects: readonly OrderSubject[]): string {

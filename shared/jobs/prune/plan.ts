@@ -1,6 +1,5 @@
 import type { Clock } from "../../clock.ts";
 import { parseId } from "../../documents/slot.ts";
-import { isLifeboatError } from "../../errors.ts";
 import { mapConcurrently, PARALLEL_READS } from "../../map-concurrently.ts";
 import { decide } from "../../retention/decide.ts";
 import type { Decision } from "../../retention/decision.ts";
@@ -17,6 +16,7 @@ import { bytesOf, objectsInTurn } from "./inventory.ts";
 import type { Holding } from "./inventory.ts";
 import { findLeftovers } from "./leftovers.ts";
 import type { Leftover, Unclear } from "./leftovers.ts";
+import { newestLock } from "./newest-lock.ts";
 import { keepUntilReplicated } from "./successors.ts";
 import type { JudgedSnapshot } from "./successors.ts";
 
@@ -57,12 +57,7 @@ export interface PlannedSnapshot extends JudgedSnapshot {
 }
 
 /** Reads what is stored, and decides. Throws `store/...`. */
-export async function planRemovals(
-  ports: PlanPorts,
-  cluster: string,
-  policy: PrunePolicy,
-  signal?: AbortSignal,
-): Promise<RemovalPlan> {
+export async function planRemovals(ports: PlanPorts, cluster: string, policy: PrunePolicy, signal?: AbortSignal): Promise<RemovalPlan> {
   const facts = await readFacts(ports, cluster, { signal });
   const now = ports.clock.now();
   const snapshots = [...facts.rows.values()].map((row) => factsOf(row, facts));
@@ -108,36 +103,23 @@ function factsOf(row: SnapshotRow, { inventory }: PruneFacts): SnapshotFacts {
 async function withLocks(
   blobs: BlobStore,
   snapshots: readonly SnapshotFacts[],
-  { wouldGo, facts, signal }: { readonly wouldGo: ReadonlySet<string>; readonly facts: PruneFacts; readonly signal: AbortSignal | undefined },
+  {
+    wouldGo,
+    facts,
+    signal,
+  }: { readonly wouldGo: ReadonlySet<string>; readonly facts: PruneFacts; readonly signal: AbortSignal | undefined },
 ): Promise<readonly SnapshotFacts[]> {
   const found: SnapshotFacts[] = [];
   const asked = mapConcurrently(snapshots, PARALLEL_READS, async (snapshot) => {
     const holding = wouldGo.has(snapshot.id) ? facts.inventory.holdings.get(snapshot.id) : undefined;
-    return holding === undefined ? snapshot : { ...snapshot, ...(await lockOn(blobs, holding, signal)) };
+    const lock = holding === undefined ? undefined : await newestLock(blobs, objectsInTurn(holding), signal);
+    if (lock === undefined) return snapshot;
+    const end = lock.legalHold ? undefined : lock.until?.getTime();
+    return { ...snapshot, lockedUntil: end ?? Number.POSITIVE_INFINITY };
   });
   for await (const each of asked) {
     signal?.throwIfAborted();
     found.push(each);
   }
   return found;
-}
-
-/** Every object is locked for as long when it is put, so the one that came last is locked the longest. Which of the others is locked for longer, the store says when it is to be removed. */
-export async function lockOn(
-  blobs: BlobStore,
-  holding: Holding,
-  signal: AbortSignal | undefined,
-): Promise<Partial<Pick<SnapshotFacts, "lockedUntil">>> {
-  let last = undefined as ReturnType<typeof objectsInTurn>[number] | undefined;
-  for (const each of objectsInTurn(holding)) if (!each.isDeleteMarker && (last === undefined || each.modified >= last.modified)) last = each;
-  if (last === undefined) return {};
-  try {
-    const lock = await blobs.lockOf(last.key, { version: last.version, signal });
-    if (lock === undefined) return {};
-    return { lockedUntil: lock.legalHold ? Number.POSITIVE_INFINITY : (lock.until?.getTime() ?? Number.POSITIVE_INFINITY) };
-  } catch (error) {
-    // A role that may not ask finds out by the removal.
-    if (!isLifeboatError(error, "store/denied")) throw error;
-    return {};
-  }
 }

@@ -25,6 +25,7 @@ export interface Order {
 }
 
 export interface OrderPart extends CustodyReceipt {
+  /** Without those that a later record took back. */
   readonly subjects: readonly OrderSubject[];
 }
 
@@ -55,6 +56,7 @@ const LOOK_BACK_MS = 2 * ORDER_VALID_MS;
  */
 export async function readNewestOrder(vault: RecordVault, cluster: string, now: Date, signal?: AbortSignal): Promise<NewestOrder> {
   const parts: FoundOrderRecord[] = [];
+  const takenBack = new TakenBack();
   let above: FoundRecord | undefined;
   let broken: OrderRefusal | undefined;
   let isPast = false;
@@ -62,6 +64,7 @@ export async function readNewestOrder(vault: RecordVault, cluster: string, now: 
     broken ??= brokenBetween(found, above);
     above = found;
     if (isPast) break;
+    takenBack.add(found);
     const part = orderRecordIn(found);
     if (part !== undefined && (parts.length === 0 || part.order.id === parts.at(-1)?.order.id)) parts.push(part);
     const isOld = !isFault(found.record) && now.getTime() - Date.parse(found.record.time) > ORDER_VALID_MS;
@@ -71,7 +74,7 @@ export async function readNewestOrder(vault: RecordVault, cluster: string, now: 
   if (!isPast && above !== undefined) broken ??= await brokenBelow(vault, cluster, above, signal);
   const [newest] = parts;
   if (newest === undefined) return { state: "none" };
-  const order = orderOf(parts.toReversed(), newest);
+  const order = orderOf(parts.toReversed(), newest, takenBack);
   if (!isWhole(parts)) {
     const message = `the order of record ${newest.receipt.sequence} is not whole: ${parts.length} of its ${newest.order.parts} records are there, so whoever gave it was interrupted`;
     return { state: "refused", refusal: { code: "incomplete", message }, order };
@@ -80,11 +83,14 @@ export async function readNewestOrder(vault: RecordVault, cluster: string, now: 
   return refusal === undefined ? { state: "valid", order } : { state: "refused", refusal, order };
 }
 
-function orderOf(inTurn: readonly FoundOrderRecord[], newest: FoundOrderRecord): Order {
+function orderOf(inTurn: readonly FoundOrderRecord[], newest: FoundOrderRecord, takenBack: TakenBack): Order {
   const [first = newest] = inTurn;
   return {
     id: newest.order.id,
-    parts: inTurn.map(({ receipt, record }) => ({ ...receipt, subjects: record.subjects })),
+    parts: inTurn.map(({ receipt, record }) => ({
+      ...receipt,
+      subjects: record.subjects.filter((subject) => !takenBack.has(receipt.sequence, subject)),
+    })),
     time: first.record.time,
     actor: first.record.actor,
     although: newest.order.although ?? [],
@@ -112,11 +118,20 @@ function orderRecordIn({ record, sequence, digest }: FoundRecord): FoundOrderRec
 /** `parts` from the last one back: numbered without a gap down to the first. */
 function isWhole(parts: readonly FoundOrderRecord[]): boolean {
   const [newest] = parts;
-  return newest !== undefined && parts.length === newest.order.parts && parts.every(({ order }, index) => order.part === newest.order.parts - index);
+  return (
+    newest !== undefined &&
+    parts.length === newest.order.parts &&
+    parts.every(({ order }, index) => order.part === newest.order.parts - index)
+  );
 }
 
 /** Where the records end before their beginning: what is below the last one that was read. */
-async function brokenBelow(vault: RecordVault, cluster: string, above: FoundRecord, signal: AbortSignal | undefined): Promise<OrderRefusal | undefined> {
+async function brokenBelow(
+  vault: RecordVault,
+  cluster: string,
+  above: FoundRecord,
+  signal: AbortSignal | undefined,
+): Promise<OrderRefusal | undefined> {
   if (above.sequence === 1) return undefined;
   const below = await readRecord(vault, cluster, above.sequence - 1, { signal });
   return below === undefined
@@ -124,12 +139,34 @@ async function brokenBelow(vault: RecordVault, cluster: string, above: FoundReco
     : brokenBetween(below, above);
 }
 
-function brokenBetween({ sequence, digest, oversizedBytes, record }: FoundRecord, above: FoundRecord | undefined): OrderRefusal | undefined {
-  if (isFault(record) && !isOfLaterVersion(record)) return { code: "broken-chain", message: `record ${sequence} is not believed: ${record.message}` };
+function brokenBetween(
+  { sequence, digest, oversizedBytes, record }: FoundRecord,
+  above: FoundRecord | undefined,
+): OrderRefusal | undefined {
+  if (isFault(record) && !isOfLaterVersion(record))
+    return { code: "broken-chain", message: `record ${sequence} is not believed: ${record.message}` };
   if (above === undefined || isFault(above.record)) return undefined;
   if (above.sequence !== sequence + 1) return { code: "broken-chain", message: `record ${sequence + 1} is not there, and a later one is` };
   const { previous, previousBytes } = above.record;
   return previous === digest && previousBytes === oversizedBytes
     ? undefined
     : { code: "broken-chain", message: `record ${above.sequence} names another record ${sequence} than the one that is stored` };
+}
+
+/** What records of the audit key took back of orders before them. */
+class TakenBack {
+  readonly #names = new Set<string>();
+
+  add({ record }: FoundRecord): void {
+    if (isFault(record) || record.event !== "failed" || record.signer.purpose !== "audit" || record.details.of === undefined) return;
+    for (const subject of record.subjects) this.#names.add(nameIn(record.details.of, subject));
+  }
+
+  has(sequence: number, subject: OrderSubject): boolean {
+    return this.#names.has(nameIn(sequence, subject));
+  }
+}
+
+function nameIn(sequence: number, { key, version, digest }: OrderSubject): string {
+  return `${sequence}\n${key}\n${version ?? ""}\n${digest ?? ""}`;
 }

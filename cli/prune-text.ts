@@ -1,0 +1,68 @@
+import type { Execution } from "../shared/jobs/prune/execute.ts";
+import type { OrderOutcome } from "../shared/jobs/prune/order.ts";
+import type { PlannedSnapshot, RemovalPlan } from "../shared/jobs/prune/plan.ts";
+import { note, print, widthOf } from "./console.ts";
+import type { Console } from "./console.ts";
+import { formatBytes, formatTable, formatTime, printable } from "./format.ts";
+
+/** A line for each snapshot, newest first, and what that comes to. */
+export function printPlan(console: Console, cluster: string, { decisions, leftovers }: RemovalPlan): void {
+  const going = decisions.filter(({ verdict }) => verdict === "remove");
+  if (decisions.length + leftovers.length > 0) {
+    const rows = [
+      ...decisions.map((each) => [
+        each.id,
+        formatBytes(each.bytes),
+        each.lineage === undefined ? "?" : String(each.lineage),
+        each.good === undefined ? "?" : each.good ? "yes" : "no",
+        each.verdict,
+        printable(whyOf(each)),
+      ]),
+      ...leftovers.map(({ holding, bytes, reason }) => [`${holding.id} (left over)`, formatBytes(bytes), "", "", "remove", printable(reason)]),
+    ];
+    const layout = { width: widthOf(console.stdout), dispensable: ["LINEAGE", "GOOD"] };
+    print(console, formatTable(["SNAPSHOT", "SIZE", "LINEAGE", "GOOD", "", "WHY"], rows, layout));
+  }
+  const bytes = [...going, ...leftovers].reduce((sum, each) => sum + each.bytes, 0);
+  const left = leftovers.length === 0 ? "" : ` and what is left over of ${leftovers.length}`;
+  print(
+    console,
+    going.length + leftovers.length === 0
+      ? `nothing of ${cluster} is to go: ${decisions.length} kept`
+      : `to go: ${count(going.length, "snapshot")}${left}, ${formatBytes(bytes)}; to stay: ${decisions.length - going.length}`,
+  );
+}
+
+/** Of what is kept the rules that keep it; of what goes why. */
+function whyOf({ reasons }: PlannedSnapshot): string {
+  return [...new Set(reasons.map(({ text }) => text))].join("; ");
+}
+
+export function printOrder(console: Console, ordered: OrderOutcome): void {
+  if (ordered.outcome === "nothing" || ordered.outcome === "waits") return;
+  const { outcome, records, subjects, bytes } = ordered;
+  const [first, last] = [records[0]?.sequence, records.at(-1)?.sequence];
+  const where = first === last ? `record ${first}` : `records ${first} to ${last}`;
+  print(console, `${outcome === "already" ? "ordered before" : "ordered"}: ${count(subjects, "object")}, ${formatBytes(bytes)} (${where} of the custody log)`);
+}
+
+export function printExecution(console: Console, cluster: string, execution: Execution, dryRun: boolean): void {
+  const { order, orderRefused, removed, refused, locked, unfinished, locks, bytesBefore, bytesAfter } = execution;
+  if (order === undefined) print(console, `no order of ${cluster} is left to follow`);
+  else if (orderRefused !== undefined) note(console, `warning: the newest order is not followed (${orderRefused.code}): ${orderRefused.message}; lifeboat prune ${cluster} --order gives a new one`);
+  else {
+    const objects = removed.reduce((sum, each) => sum + each.objects.length, 0);
+    const verb = dryRun ? "would remove" : "removed";
+    const freed = dryRun ? "" : `: ${formatBytes(bytesBefore - bytesAfter)} freed, ${formatBytes(bytesAfter)} in use`;
+    print(console, `${verb} ${count(objects, "object")} of ${count(removed.length, "snapshot")}, as ordered ${formatTime(order.time)} by ${printable(order.actor)}${freed}`);
+  }
+  if (unfinished.length > 0) print(console, `${dryRun ? "would throw" : "threw"} away ${count(unfinished.length, "unfinished upload")}`);
+  if (locks.extended > 0) print(console, `renewed the locks of ${count(locks.extended, "object")}`);
+  for (const { subject, reason } of refused) note(console, `warning: ${subject} was not removed: ${printable(reason)}`);
+  for (const { key, until } of locked) note(console, `${key} is locked${until === undefined ? "" : ` until ${formatTime(until)}`}, and stays until then`);
+  for (const { key, message } of locks.failed) note(console, `warning: the lock of ${key} was not renewed: ${message}`);
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? "" : "s"}`;
+}

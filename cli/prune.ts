@@ -1,0 +1,89 @@
+import { LifeboatError } from "../shared/errors.ts";
+import { BRAKES } from "../shared/jobs/prune/brakes.ts";
+import type { Brake, BrakeName } from "../shared/jobs/prune/brakes.ts";
+import { executeOrder } from "../shared/jobs/prune/execute.ts";
+import type { Execution } from "../shared/jobs/prune/execute.ts";
+import { orderRemovals, waitingBrakes } from "../shared/jobs/prune/order.ts";
+import { planRemovals } from "../shared/jobs/prune/plan.ts";
+import type { RemovalPlan } from "../shared/jobs/prune/plan.ts";
+import { policyWarnings } from "../shared/retention/policy.ts";
+import { prunePolicyOf } from "../shared/wire/prune-policy.ts";
+import type { Register, Session } from "./command.ts";
+import { note, printJson } from "./console.ts";
+import type { ExitCode } from "./exit-codes.ts";
+import { ConsoleProgress } from "./progress-bar.ts";
+import { printExecution, printOrder, printPlan } from "./prune-text.ts";
+import { pruneJson } from "./prune-json.ts";
+import { requireCluster } from "./require-cluster.ts";
+
+interface Options {
+  readonly dryRun?: boolean;
+  readonly order?: boolean;
+  readonly execute?: boolean;
+  readonly although?: readonly string[];
+}
+
+/** `lifeboat prune`. */
+export const registerPrune: Register = (program, run) => {
+  program
+    .command("prune")
+    .summary("remove what retention does not keep")
+    .description(
+      "Remove the snapshots of a cluster that its retention policy does not keep. The order is signed with the audit key and recorded in the custody log; then exactly what it names is removed. The newest good snapshot, pinned and locked ones and those of a frozen lineage always stay. Where one role orders and another removes, --order does the first half and --execute the second.",
+    )
+    .argument("<cluster>", "whose")
+    .option("--dry-run", "show what would go and what stays, with the reasons, and change nothing")
+    .option("--order", "order only: sign what is to go, remove nothing")
+    .option("--execute", "remove only: what the newest order names, if it is valid; needs no key")
+    .option("--although <name...>", `go on although: ${BRAKES.join(", ")}`)
+    .addHelpText("after", "\nExample:\n  $ lifeboat prune prod --dry-run\n  $ lifeboat prune prod")
+    .action((cluster: string, options: Options) => run((session) => prune(session, cluster, options)));
+};
+
+async function prune(session: Session, cluster: string, options: Options): Promise<ExitCode> {
+  const { console, json } = session;
+  const { signal } = console;
+  const { dryRun = false } = options;
+  const although = brakesIn(options);
+  const mode = modeOf(options);
+  const { policy, keptLockMs } = prunePolicyOf(await session.loadConfig(), cluster);
+  const progress = new ConsoleProgress(console);
+  const ports = { ...(await session.openPorts()), progress };
+  await requireCluster(session, ports.blobs, cluster);
+  for (const warning of policyWarnings(cluster, policy.retention)) note(console, `warning: ${warning}`);
+  const plan = mode === "execute" ? undefined : await planRemovals(ports, cluster, policy, signal);
+  if (plan !== undefined && !json) printPlan(console, cluster, plan);
+  const ordered = plan === undefined || dryRun ? undefined : await orderRemovals(ports, cluster, plan, { although, signal });
+  if (ordered !== undefined && !json) printOrder(console, ordered);
+  const executes = mode === "execute" || (mode === "order-and-execute" && ordered !== undefined && ordered.outcome !== "waits");
+  const execution = executes ? await executeOrder(ports, cluster, policy, { although, keptLockMs, dryRun, signal }) : undefined;
+  if (execution !== undefined && !json) printExecution(console, cluster, execution, dryRun);
+  const shown = plan ?? execution?.plan;
+  if (shown === undefined) throw new Error("prune neither planned nor executed");
+  const brakes = execution?.brakes ?? waitingBrakes(shown, although);
+  if (json) printJson(console, "prune", pruneJson({ cluster, mode: dryRun ? "dry-run" : mode, plan: shown, brakes, ordered, execution }));
+  for (const { name, message, fix } of brakes)
+    note(console, `warning: nothing is removed, since ${message}; ${fix}. To go on all the same: --although ${name}`);
+  for (const { key, reason } of shown.unclear) note(console, `warning: ${key} was kept, since it may be needed: ${reason}`);
+  return hasFindings(shown, brakes, execution) ? 6 : 0;
+}
+
+function brakesIn({ although = [] }: Options): readonly BrakeName[] {
+  return although.map((name) => {
+    const known = BRAKES.find((each) => each === name);
+    if (known !== undefined) return known;
+    throw new LifeboatError("usage", `--although "${name}" is nothing that stops a prune`, { hint: `give one of ${BRAKES.join(", ")}` });
+  });
+}
+
+function modeOf({ order = false, execute = false }: Options): "order" | "execute" | "order-and-execute" {
+  if (order && execute)
+    throw new LifeboatError("usage", "--order and --execute exclude each other", { hint: "leave both out to order and to remove" });
+  if (order) return "order";
+  return execute ? "execute" : "order-and-execute";
+}
+
+function hasFindings({ unclear }: RemovalPlan, brakes: readonly Brake[], execution: Execution | undefined): boolean {
+  if (brakes.length > 0 || unclear.length > 0) return true;
+  return execution !== undefined && (execution.orderRefused !== undefined || execution.refused.length > 0 || execution.locks.failed.length > 0);
+}

@@ -1,0 +1,93 @@
+import type { Progress } from "../../progress.ts";
+import { readNewestOrder, subjectsOfOrder } from "../../vault/custody/orders.ts";
+import type { Order, OrderRefusal } from "../../vault/custody/orders.ts";
+import type { Brake, BrakeName } from "./brakes.ts";
+import { extendLocks } from "./extend-locks.ts";
+import type { LockExtension } from "./extend-locks.ts";
+import { takeInventory } from "./inventory.ts";
+import { judgeOrder } from "./judge-order.ts";
+import type { OrderedRemoval, Refusal } from "./judge-order.ts";
+import { beginStep } from "./keeper-steps.ts";
+import { planRemovals } from "./plan.ts";
+import type { PlanPorts, PrunePolicy, RemovalPlan } from "./plan.ts";
+import { removeOrdered } from "./remove.ts";
+import type { LockedRemoval } from "./remove.ts";
+import { sweepUnfinished } from "./sweep-unfinished.ts";
+import type { SweptUpload } from "./sweep-unfinished.ts";
+
+/** The keeper's part of retention: it removes what was ordered, and nothing else. It signs nothing, opens nothing and puts nothing. */
+
+export interface KeeperPorts extends PlanPorts {
+  readonly progress: Progress;
+}
+
+export interface ExecuteOptions {
+  /** The brakes that the person has looked at, beside those that the order names. */
+  readonly although: readonly BrakeName[];
+  /** Until when what is kept is to be locked at least; undefined where locks are not renewed. */
+  readonly keptLockMs?: number | undefined;
+  /** Only says what it would do. */
+  readonly dryRun?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Execution {
+  /** The keeper's own. */
+  readonly plan: RemovalPlan;
+  /** Undefined where none was given, or none is left to follow. */
+  readonly order: (Pick<Order, "id" | "time" | "actor"> & { readonly subjects: number }) | undefined;
+  /** Why the newest order was not followed, though some of what it names is still there. */
+  readonly orderRefused: OrderRefusal | undefined;
+  readonly brakes: readonly Brake[];
+  readonly removed: readonly OrderedRemoval[];
+  readonly refused: readonly Refusal[];
+  readonly locked: readonly LockedRemoval[];
+  /** Unfinished uploads that were thrown away. */
+  readonly unfinished: readonly SweptUpload[];
+  readonly locks: LockExtension;
+  /** Of all that the cluster has in the store, in all versions, as the store lists it. */
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+}
+
+/**
+ * Follows the newest order of a cluster, if it is valid: works out again what retention keeps, and removes exactly the versions that are named and that nothing keeps: of each snapshot the manifest first, then
+ * what stands beside it, then its data. What is locked stays, is named, and is tried again by the next run. A run that died goes on where it ended. Then unfinished uploads past the margin go, and the locks of all that is kept are renewed.
+ * Throws `store/...`.
+ */
+export async function executeOrder(ports: KeeperPorts, cluster: string, policy: PrunePolicy, options: ExecuteOptions): Promise<Execution> {
+  const { although, keptLockMs, dryRun = false, signal } = options;
+  beginStep(ports.progress, "plan");
+  const plan = await planRemovals({ ...ports, replicas: [] }, cluster, { ...policy, requireReplica: [] }, signal);
+  const newest = await readNewestOrder(ports, cluster, ports.clock.now(), signal);
+  const order = newest.state === "none" ? undefined : newest.order;
+  const { allowed, refused } = judgeOrder(cluster, order === undefined ? [] : subjectsOfOrder(order), plan);
+  const isLeft = allowed.length > 0 || refused.length > 0;
+  const orderRefused = newest.state === "refused" && isLeft ? newest.refusal : undefined;
+  const takenOff = new Set<string>([...although, ...(order?.although ?? [])]);
+  const brakes = allowed.length === 0 ? [] : plan.brakes.filter(({ name }) => !takenOff.has(name));
+  const mayRemove = orderRefused === undefined && brakes.length === 0;
+  const done =
+    mayRemove && !dryRun
+      ? await removeOrdered(ports, cluster, allowed, signal)
+      : { removed: mayRemove ? allowed : [], locked: [], changed: [] };
+  const unfinished = await sweepUnfinished(ports, { olderThanMs: policy.orphansAfterMs, dryRun, signal });
+  const locks = dryRun || keptLockMs === undefined ? { extended: 0, failed: [] } : await extendLocks(ports, plan, keptLockMs, signal);
+  beginStep(ports.progress, "inventory");
+  const { bytes: bytesBefore } = plan.facts.inventory;
+  return {
+    order:
+      order === undefined || !isLeft
+        ? undefined
+        : { id: order.id, time: order.time, actor: order.actor, subjects: subjectsOfOrder(order).length },
+    orderRefused,
+    brakes,
+    removed: done.removed,
+    refused: orderRefused === undefined ? [...refused, ...done.changed] : [],
+    locked: done.locked,
+    unfinished,
+    locks,
+    bytesBefore,
+    bytesAfter: done.removed.length === 0 || dryRun ? bytesBefore : (await takeInventory(ports.blobs, cluster, signal)).bytes,
+  };
+}

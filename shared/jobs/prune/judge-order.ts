@@ -1,0 +1,97 @@
+import { kindOfKey, manifestKey } from "../../documents/layout.ts";
+import type { OrderSubject } from "../../vault/custody/orders.ts";
+import type { BlobVersion } from "../../store/blob-store.ts";
+import { objectsInTurn } from "./inventory.ts";
+import type { RemovalPlan } from "./plan.ts";
+import { reasonText } from "./reason-text.ts";
+
+/** What an order names of one snapshot and is still there, in the order in which it goes. */
+export interface OrderedRemoval {
+  readonly id: string;
+  readonly objects: readonly OrderedObject[];
+}
+
+export interface OrderedObject extends BlobVersion {
+  /** Of its bytes, as the order has it; undefined where its version alone names it. */
+  readonly digest: string | undefined;
+}
+
+/** What an order names and the keeper does not remove. */
+export interface Refusal {
+  /** The snapshot's; or a key that is none of any snapshot. */
+  readonly subject: string;
+  /** One sentence, lower case, no full stop. */
+  readonly reason: string;
+}
+
+export interface JudgedOrder {
+  readonly allowed: readonly OrderedRemoval[];
+  readonly refused: readonly Refusal[];
+}
+
+/**
+ * Holds an order against what is stored and what the keeper's own plan says of it. Whatever this plan would keep is refused, whoever ordered it; so is an order that leaves part of a snapshot, or names what is not about one. What is not there any more is passed over: it was
+ * removed before. Pure.
+ */
+export function judgeOrder(cluster: string, subjects: readonly OrderSubject[], plan: RemovalPlan): JudgedOrder {
+  const refused: Refusal[] = [];
+  const named = new Map<string, Map<string, OrderSubject>>();
+  for (const subject of subjects) {
+    const kind = kindOfKey(cluster, subject.key);
+    if (!("id" in kind)) {
+      refused.push({ subject: subject.key, reason: "it is not about one snapshot of this cluster, and nothing else is removed" });
+      continue;
+    }
+    const of = named.get(kind.id) ?? new Map<string, OrderSubject>();
+    named.set(kind.id, of.set(nameOf(subject), subject));
+  }
+  const allowed: OrderedRemoval[] = [];
+  for (const [id, of] of named) {
+    const judged = judgeSnapshot(cluster, id, of, plan);
+    if (judged === undefined) continue;
+    if ("reason" in judged) refused.push({ subject: `${cluster}/${id}`, reason: judged.reason });
+    else allowed.push(judged);
+  }
+  return { allowed, refused };
+}
+
+function judgeSnapshot(
+  cluster: string,
+  id: string,
+  named: ReadonlyMap<string, OrderSubject>,
+  plan: RemovalPlan,
+): OrderedRemoval | { readonly reason: string } | undefined {
+  const holding = plan.facts.inventory.holdings.get(id);
+  if (holding === undefined) return undefined;
+  const objects = objectsInTurn(holding).flatMap((object) => {
+    const subject = named.get(nameOf(object));
+    return subject === undefined ? [] : [{ ...object, digest: subject.digest }];
+  });
+  if (objects.length === 0) return undefined;
+  const left = plan.leftovers.find((each) => each.holding.id === id);
+  if (left !== undefined) {
+    const may = new Set(objectsInTurn(left.holding).map(nameOf));
+    if (objects.every((each) => may.has(nameOf(each)))) return { id, objects };
+  }
+  const planned = plan.decisions.find((each) => each.id === id);
+  // Its manifest is gone, and the rest is not: a run of the keeper was interrupted. Else somebody else removed it.
+  if (planned === undefined)
+    return [...named.values()].some(({ key }) => key === manifestKey(cluster, id))
+      ? { id, objects }
+      : { reason: "its manifest is gone, and the order does not name it" };
+  if (planned.verdict === "keep") return { reason: `it is kept: ${reasonText(planned.reasons)}` };
+  const missing = holding.manifest.find((each) => !named.has(nameOf(each)));
+  if (missing !== undefined) return { reason: `the order leaves its manifest (${missing.key}), and names what belongs to it` };
+  const changed = objects.find((each) => isOther(each, planned.row.manifest?.digests));
+  if (changed !== undefined) return { reason: `${changed.key} is another object than the one that was ordered to go` };
+  return { id, objects };
+}
+
+function isOther({ key, digest, isLatest }: OrderedObject, digests: ReadonlyMap<string, string> | undefined): boolean {
+  const known = isLatest ? digests?.get(key) : undefined;
+  return known !== undefined && digest !== undefined && known !== digest;
+}
+
+function nameOf({ key, version }: { readonly key: string; readonly version?: string | undefined }): string {
+  return `${key}\n${version ?? ""}`;
+}
