@@ -18,7 +18,14 @@ export function printPlan(console: Console, cluster: string, { decisions, leftov
         each.verdict,
         printable(whyOf(each)),
       ]),
-      ...leftovers.map(({ holding, bytes, reason }) => [`${holding.id} (left over)`, formatBytes(bytes), "", "", "remove", printable(reason)]),
+      ...leftovers.map(({ holding, bytes, reason }) => [
+        `${holding.id} (left over)`,
+        formatBytes(bytes),
+        "",
+        "",
+        "remove",
+        printable(reason),
+      ]),
     ];
     const layout = { width: widthOf(console.stdout), dispensable: ["LINEAGE", "GOOD"] };
     print(console, formatTable(["SNAPSHOT", "SIZE", "LINEAGE", "GOOD", "", "WHY"], rows, layout));
@@ -43,23 +50,34 @@ export function printOrder(console: Console, ordered: OrderOutcome): void {
   const { outcome, records, subjects, bytes } = ordered;
   const [first, last] = [records[0]?.sequence, records.at(-1)?.sequence];
   const where = first === last ? `record ${first}` : `records ${first} to ${last}`;
-  print(console, `${outcome === "already" ? "ordered before" : "ordered"}: ${count(subjects, "object")}, ${formatBytes(bytes)} (${where} of the custody log)`);
+  print(
+    console,
+    `${outcome === "already" ? "ordered before" : "ordered"}: ${count(subjects, "object")}, ${formatBytes(bytes)} (${where} of the custody log)`,
+  );
 }
 
 export function printExecution(console: Console, cluster: string, execution: Execution, dryRun: boolean): void {
   const { order, orderRefused, removed, refused, locked, unfinished, locks, bytesBefore, bytesAfter } = execution;
   if (order === undefined) print(console, `no order of ${cluster} is left to follow`);
-  else if (orderRefused !== undefined) note(console, `warning: the newest order is not followed (${orderRefused.code}): ${orderRefused.message}; lifeboat prune ${cluster} --order gives a new one`);
+  else if (orderRefused !== undefined)
+    note(
+      console,
+      `warning: the newest order is not followed (${orderRefused.code}): ${orderRefused.message}; lifeboat prune ${cluster} --order gives a new one`,
+    );
   else {
     const objects = removed.reduce((sum, each) => sum + each.objects.length, 0);
     const verb = dryRun ? "would remove" : "removed";
     const freed = dryRun ? "" : `: ${formatBytes(bytesBefore - bytesAfter)} freed, ${formatBytes(bytesAfter)} in use`;
-    print(console, `${verb} ${count(objects, "object")} of ${count(removed.length, "snapshot")}, as ordered ${formatTime(order.time)} by ${printable(order.actor)}${freed}`);
+    print(
+      console,
+      `${verb} ${count(objects, "object")} of ${count(removed.length, "snapshot")}, as ordered ${formatTime(order.time)} by ${printable(order.actor)}${freed}`,
+    );
   }
   if (unfinished.length > 0) print(console, `${dryRun ? "would throw" : "threw"} away ${count(unfinished.length, "unfinished upload")}`);
   if (locks.extended > 0) print(console, `renewed the locks of ${count(locks.extended, "object")}`);
   for (const { subject, reason } of refused) note(console, `warning: ${subject} was not removed: ${printable(reason)}`);
-  for (const { key, until } of locked) note(console, `${key} is locked${until === undefined ? "" : ` until ${formatTime(until)}`}, and stays until then`);
+  for (const { key, until } of locked)
+    note(console, `${key} is locked${until === undefined ? "" : ` until ${formatTime(until)}`}, and stays until then`);
   for (const { key, message } of locks.failed) note(console, `warning: the lock of ${key} was not renewed: ${message}`);
 }
 

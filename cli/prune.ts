@@ -85,5 +85,7 @@ function modeOf({ order = false, execute = false }: Options): "order" | "execute
 
 function hasFindings({ unclear }: RemovalPlan, brakes: readonly Brake[], execution: Execution | undefined): boolean {
   if (brakes.length > 0 || unclear.length > 0) return true;
-  return execution !== undefined && (execution.orderRefused !== undefined || execution.refused.length > 0 || execution.locks.failed.length > 0);
+  return (
+    execution !== undefined && (execution.orderRefused !== undefined || execution.refused.length > 0 || execution.locks.failed.length > 0)
+  );
 }

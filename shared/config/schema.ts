@@ -76,6 +76,7 @@ const retention = settings({
   annual: count.default(1),
   minAge: duration.default(RETENTION_DEFAULTS.minAge),
   keepUnverified: duration.default(RETENTION_DEFAULTS.keepUnverified),
+  requireReplica: z.array(z.string()).min(1, "name at least one replica, or leave it out").optional(),
 }).refine(
   (value) => !keepsNothing(value),
   `every count is 0, and nothing would be kept but the newest good snapshot: set at least one of ${RULES.join(", ")} to 1 or more`,
@@ -134,6 +135,14 @@ export const configSchema = settings({
           path: ["trustedKeys", other],
           message: `${both} is trusted for ${purpose} and for ${other}: whoever has one key would be two roles; give each purpose a key of its own`,
         });
+    }
+  }
+  for (const [name, { retention: of }] of Object.entries(config.clusters)) {
+    for (const [index, replica] of (of.requireReplica ?? []).entries()) {
+      if (config.replicas.some((each) => each.name === replica)) continue;
+      const known = config.replicas.length === 0 ? "there is none" : `there is ${config.replicas.map((each) => each.name).join(", ")}`;
+      const path = ["clusters", name, "retention", "requireReplica", index];
+      context.addIssue({ code: "custom", path, message: `replica ${replica} is not under replicas: ${known}` });
     }
   }
   for (const problem of replicaProblems(config)) context.addIssue({ code: "custom", ...problem });

@@ -59,7 +59,7 @@ const s3Store = settings({
     days: z.int().min(1).max(36_500),
     keptDays: z.int().min(1).max(36_500).optional(),
   })
-    .refine(({ days, keptDays }) => keptDays === undefined || keptDays >= 2, {
+    .refine(({ keptDays }) => keptDays === undefined || keptDays >= 2, {
       path: ["keptDays"],
       message: "expected at least 2: locks are renewed at half of it, and a run of the keeper may come once a day",
     })

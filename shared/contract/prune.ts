@@ -46,11 +46,21 @@ const execution = object({
     .array(object({ subject: text.describe("`CLUSTER/ID`, or a key"), reason: text.describe("a sentence") }))
     .describe("what the order names and was not removed, since a rule forbids it"),
   locked: z
-    .array(object({ id, key: text.describe("of the object"), until: time.nullable().describe("null where the lock has no end, or nobody says") }))
+    .array(
+      object({
+        id,
+        key: text.describe("of the object"),
+        until: time.nullable().describe("null where the lock has no end, or nobody says"),
+      }),
+    )
     .describe("what a lock keeps: tried again by a later run"),
-  unfinished: z.array(object({ id: text.describe("of the upload"), bytes: bytes.describe("that it had brought") })).describe("uploads that were thrown away"),
+  unfinished: z
+    .array(object({ id: text.describe("of the upload"), bytes: bytes.describe("that it had brought") }))
+    .describe("uploads that were thrown away"),
   locksExtended: count.describe("how many objects that are kept are locked for longer now"),
-  locksFailed: z.array(object({ key: text.describe("of the object"), message: text.describe("a sentence") })).describe("whose lock could not be renewed"),
+  locksFailed: z
+    .array(object({ key: text.describe("of the object"), message: text.describe("a sentence") }))
+    .describe("whose lock could not be renewed"),
   bytesBefore: bytes.describe("that the cluster took up in the store, all versions of everything, as the store lists it"),
   bytesAfter: bytes.describe("the same afterwards"),
 });

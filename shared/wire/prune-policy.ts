@@ -15,7 +15,7 @@ const DAY_MS = 86_400_000;
 export function prunePolicyOf(loaded: LoadedConfig, cluster: string): ConfiguredPrune {
   const { config } = loaded;
   const { retention, timeZone, rpo } = findCluster(loaded, cluster);
-  const { requireReplica, ...counts } = retention;
+  const { requireReplica = [], ...counts } = retention;
   const lock = config.store.kind === "s3" ? config.store.lock : undefined;
   return {
     policy: { retention: { ...counts, timeZone }, requireReplica, rpoMs: rpo, orphansAfterMs: orphansAfterMs(loaded) },

@@ -76,6 +76,7 @@ export async function executeOrder(ports: KeeperPorts, cluster: string, policy: 
   beginStep(ports.progress, "inventory");
   const { bytes: bytesBefore } = plan.facts.inventory;
   return {
+    plan,
     order:
       order === undefined || !isLeft
         ? undefined

@@ -104,7 +104,7 @@ async function readRow(ports: JudgePorts, cluster: string, holding: Holding, sig
   const later = whyLater(manifest);
   if (later !== undefined) unknown.push(`it is of a later version of lifeboat: ${later}`);
   const { counts, isPinned, doubts } = pinOf({ byId: new Map([[id, documents.pins]]), faults: [] }, { id, digest });
-  if (isPinned === undefined) unknown.push(...doubts);
+  if (isPinned === undefined) unknown.push(...doubts.map(({ message }) => message));
   return {
     id,
     manifest: {
