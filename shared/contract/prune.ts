@@ -41,7 +41,9 @@ const execution = object({
   orderRefused: object({ code: text.describe("`expired`, `incomplete`, `broken-chain` or `future`"), message: text.describe("a sentence") })
     .nullable()
     .describe("why the newest order was not followed"),
-  removed: z.array(object({ id, objects: count.describe("how many, each version by itself"), bytes: bytes.describe("of these") })),
+  removed: z
+    .array(object({ id, objects: count.describe("how many, each version by itself"), bytes: bytes.describe("of these") }))
+    .describe("what is gone; of a dry run, what would go"),
   refused: z
     .array(object({ subject: text.describe("`CLUSTER/ID`, or a key"), reason: text.describe("a sentence") }))
     .describe("what the order names and was not removed, since a rule forbids it"),
