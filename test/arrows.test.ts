@@ -1,4 +1,4 @@
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -92,12 +92,15 @@ const ALLOWED: typeof FORBIDDEN = [
   ["test/y.ts", "../shared/store/directory/directory-store.ts"],
 ];
 
+/** The project's rules, without those that need types, which the arrows do not: they take 5 s of processor time. */
+const withoutTypes = (config: string): string => `import config from ${JSON.stringify(config)};\nexport default { ...config, options: {} };\n`;
+
 let folder: string;
 let refused: ReadonlySet<string>;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "lifeboat-arrows-"));
-  await copyFile(join(ROOT, "oxlint.config.ts"), join(folder, "oxlint.config.ts"));
+  await writeFile(join(folder, "oxlint.config.ts"), withoutTypes(join(ROOT, "oxlint.config.ts")));
   await symlink(join(ROOT, "node_modules"), join(folder, "node_modules"));
   for (const [file, imported] of [...FORBIDDEN, ...ALLOWED]) {
     await mkdir(dirname(join(folder, file)), { recursive: true });

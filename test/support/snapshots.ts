@@ -15,11 +15,25 @@ export function randomSnapshot(bytes: number, { revision = 50, keys = 1 } = {}):
     key: revisionKey(revision - keys + 1 + index),
     value: keyValue(Buffer.from(`/registry/configmaps/default/${index}`), randomBytes(Math.ceil(bytes / keys))),
   }));
-  return asSent(boltFile(entries).bytes);
+  return asSent(boltFile(entries, { perLeaf: 32 }).bytes);
 }
 
-/** HashKV as members answer that hold what `snapshot` does, at its last revision. */
-export function hashKvOf(snapshot: Uint8Array): { readonly revision: number; readonly hash: number; readonly compactRevision: number } {
+export interface ScannedHashKv {
+  readonly revision: number;
+  readonly hash: number;
+  readonly compactRevision: number;
+}
+
+const HASHES = new WeakMap<Uint8Array, ScannedHashKv>();
+
+/** HashKV as members answer that hold what `snapshot` does, at its last revision. Each snapshot is scanned once, however many members are asked. */
+export function hashKvOf(snapshot: Uint8Array): ScannedHashKv {
+  const known = HASHES.get(snapshot) ?? scanHashKv(snapshot);
+  HASHES.set(snapshot, known);
+  return known;
+}
+
+function scanHashKv(snapshot: Uint8Array): ScannedHashKv {
   const { lastRevision, compactRevision, hashKv } = wholeScan(snapshot);
   const answer = hashKv();
   if (!("hash" in answer)) throw new Error(answer.unavailable);

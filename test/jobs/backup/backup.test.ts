@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../../../shared/system-clock.ts";
-import { BLOCK_BYTES } from "../../../shared/blocks.ts";
 import { LifeboatError } from "../../../shared/errors.ts";
 import { FileLock } from "../../../shared/host/files/file-lock.ts";
 import { backup, BACKUP_STEPS } from "../../../shared/jobs/backup/backup.ts";
