@@ -93,7 +93,8 @@ const ALLOWED: typeof FORBIDDEN = [
 ];
 
 /** The project's rules, without those that need types, which the arrows do not: they take 5 s of processor time. */
-const withoutTypes = (config: string): string => `import config from ${JSON.stringify(config)};\nexport default { ...config, options: {} };\n`;
+const withoutTypes = (config: string): string =>
+  `import config from ${JSON.stringify(config)};\nexport default { ...config, options: {} };\n`;
 
 let folder: string;
 let refused: ReadonlySet<string>;

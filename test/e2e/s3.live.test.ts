@@ -17,11 +17,9 @@ import { startCluster } from "../../tools/lab/etcd-cluster.ts";
 import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
 import { fillWithKubernetesData } from "../../tools/lab/kubernetes-data.ts";
 import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
-import { until } from "../../tools/lab/until.ts";
 import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { startVersityGateway } from "../../tools/lab/versitygw.ts";
 import type { VersityGateway } from "../../tools/lab/versitygw.ts";
-import { faultProxy } from "../store/s3/fault-proxy.ts";
 import { initialise } from "../support/initialise.ts";
 import { lifeboatHere, lifeboatJsonHere } from "../support/lifeboat-here.ts";
 import { lifeboat, lifeboatJson } from "../support/lifeboat.ts";
@@ -139,64 +137,6 @@ test("says what is wrong with credentials, bucket and address, and names no secr
   const none = await lifeboat(["ls"], { ...options, env: { HOME: options.cwd, AWS_EC2_METADATA_DISABLED: "true" } });
   expect(none.stderr).toContain("CredentialsProviderError");
   expect([denied.code, none.code]).toEqual([5, 5]);
-});
-
-/** What a first backup of 26 MB changes in the store: its data, which is put once more to see that the store refuses, twice its log, the lineage, its manifest. Reads leave nothing to clean. */
-const CHANGES = [
-  "CreateMultipartUpload 1",
-  "UploadPart 1",
-  "UploadPart 2",
-  "CompleteMultipartUpload 1",
-  ...[1, 2, 3, 4, 5, 6].map((each) => `PutObject ${each}`),
-];
-
-const orphanList = z.object({ orphans: z.array(z.object({ kind: z.string(), swept: z.boolean() })) });
-
-test("kill -9 at every request that changes the store: nothing is visible, the next backup works, and a sweep leaves no upload", async () => {
-  const owner = gateway.client();
-  await using ways = await faultProxy(gateway.endpoint, 0);
-  const direct = (prefix: string): Promise<void> => useStore("", { prefix });
-  const through = (prefix: string): Promise<void> => useStore("", { prefix, endpoint: ways.url });
-
-  await through("plain");
-  await lifeboatJsonHere(["backup", "prod"], options);
-  const made = new Map<string, number>();
-  for (const call of ways.calls.filter((each) => /^(Put|Upload|Create|Complete|Delete|Abort)/.test(each)))
-    made.set(call, (made.get(call) ?? 0) + 1);
-  expect([...made].flatMap(([call, count]) => Array.from({ length: count }, (_, index) => `${call} ${index + 1}`)).toSorted()).toEqual(
-    CHANGES.toSorted(),
-  );
-
-  for (const change of CHANGES) {
-    const [operation = "", ordinal] = change.split(" ");
-    const prefix = change.replace(" ", "-");
-    ways.mend();
-    ways.inject(operation, Number(ordinal), "stall", Infinity);
-    await through(prefix);
-    const pid = Promise.withResolvers<number>();
-    const running = lifeboat(["backup", "prod"], { ...options, onStart: pid.resolve });
-    await until(`${change} asked for`, 30_000, () => ways.hits > 0);
-    process.kill(await pid.promise, "SIGKILL");
-    expect(await running, change).toMatchObject({ signal: "SIGKILL", stdout: "" });
-
-    await direct(prefix);
-    expect(await lifeboatJsonHere(["ls"], options), change).toMatchObject({ snapshots: [] });
-    const { id } = backedUp.parse(await lifeboatJsonHere(["backup", "prod"], options));
-    const { orphans } = orphanList.parse(await lifeboatJsonHere(["orphans", "--older-than", "1ms", "--sweep"], options));
-    // Before the upload began there is nothing: the first two puts mark the store, and see by the same key that it heeds conditions. From the upload's completion on there is an object that no manifest names.
-    const afterUpload = ["PutObject 1", "PutObject 2"].includes(change) ? [] : ["data"];
-    const left = { CreateMultipartUpload: [], UploadPart: ["unfinished"], CompleteMultipartUpload: ["unfinished"], PutObject: afterUpload }[
-      operation
-    ];
-    expect(
-      orphans.map(({ kind }) => kind),
-      change,
-    ).toEqual(left);
-    const { Uploads = [] } = await owner.send(new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: prefix }));
-    expect(Uploads, change).toEqual([]);
-    expect(await lifeboatHere(["verify", `prod/${id}`], options), change).toMatchObject({ code: 0 });
-  }
-  owner.destroy();
 });
 
 test("over TLS, where payloads are not hashed for the signature, the server takes them all the same", async () => {

@@ -8,7 +8,7 @@ import { resolveRef } from "../../../shared/vault/ref.ts";
 import { LocalKeyRing } from "../../../shared/keys/local/local-key-ring.ts";
 import { manifestKey } from "../../../shared/documents/layout.ts";
 import { digestOf, openDocument } from "../../../shared/documents/signed-document.ts";
-import { endpointOf, ScriptedEtcd } from "../../doubles/scripted-etcd.ts";
+import { BLOCK_BYTES, endpointOf, ScriptedEtcd } from "../../doubles/scripted-etcd.ts";
 import type { SnapshotStep } from "../../doubles/scripted-etcd.ts";
 import { failureOf, keys as keysIn } from "../../support/blobs.ts";
 import { anyText, saying } from "../../support/matchers.ts";

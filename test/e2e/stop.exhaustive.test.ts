@@ -1,0 +1,3 @@
+import { stopTests } from "./suites/stop.ts";
+
+stopTests({ all: true });
