@@ -143,6 +143,7 @@ function toRow(found: FoundRecord): string[] {
   const why = [
     details.of === undefined ? "" : `explains ${details.of}`,
     details.to === undefined ? "" : `to ${details.to.name}`,
+    event === "pinned" && details.pinned === false ? "unpinned" : "",
     details.code ?? "",
     details.reason ?? "",
   ].filter((part) => part !== "");
@@ -153,12 +154,14 @@ function toRow(found: FoundRecord): string[] {
 function describeSubject(key: string): string {
   const below = key.split("/").slice(2).join("/");
   return (
-    /^(?:snapshots|verified|rewraps|data)\/(\d{8}T\d{6}Z(?:-[1-9]\d{0,3})?)(?:-[0-9a-zTZ-]+)?\.(?:json|age)$/.exec(below)?.[1] ?? below
+    /^(?:snapshots|verified|rewraps|pins|drills|data)\/(\d{8}T\d{6}Z(?:-[1-9]\d{0,3})?)(?:-[0-9a-zTZ-]+)?\.(?:json|age)$/.exec(
+      below,
+    )?.[1] ?? below
   );
 }
 
 function describeReport(cluster: string, { head, findings, records, documents, copied }: CustodyReport): string {
-  const looked = `${records} records, compared with ${documents} documents (manifests, countersignatures, lineages, acceptances, rewraps)`;
+  const looked = `${records} records, compared with ${documents} documents (manifests, countersignatures, lineages, acceptances, rewraps, pins, drills)`;
   const own = head === undefined ? "there is no log" : `head ${describeReceipt(head)}`;
   const last = copied === undefined ? own : `${own}\n${describeCopied(copied)}`;
   if (findings.length === 0) return `the custody log of ${cluster} is intact: ${looked}\n${last}`;

@@ -15,6 +15,7 @@ import { formatBytes, formatFields, formatTable, formatTime } from "./format.ts"
 import { goodJson, wordFor, debugLacks } from "./goodness.ts";
 import { attentionIn, isAccepted, standings, warningsIn } from "./lineages.ts";
 import type { ClusterLineages } from "./lineages.ts";
+import { badPinsJson, isSuspicious, pinJson, wordForPin } from "./pins.ts";
 import { alsoIn, placesOf, presenceFields } from "./replicas.ts";
 import { requireCluster } from "./require-cluster.ts";
 import { nameAll, summarize } from "./summary.ts";
@@ -27,7 +28,7 @@ export const registerLs: Register = (program, run) => {
     .command("ls")
     .summary("list snapshots")
     .description(
-      "List the snapshots of one cluster, or of all: from the store's metadata, signatures checked. The exit code is 6 where a manifest or countersignature is not believed, or an id is in the future.",
+      "List the snapshots of one cluster, or of all: from the store's metadata, signatures checked. The exit code is 6 where a manifest, countersignature or pin is not believed, or an id is in the future.",
     )
     .argument("[cluster]", "only this cluster's")
     .addHelpText("after", "\nExample:\n  $ lifeboat ls prod --limit 20");
@@ -51,6 +52,7 @@ export const registerLs: Register = (program, run) => {
       const snapshots = listings.flatMap((listing) => listing.snapshots);
       const all = new Set(listings.flatMap(({ refs }) => [...refs]));
       const bad = listings.flatMap((listing) => listing.badCountersignatures);
+      const badPins = listings.flatMap((listing) => listing.badPins);
       let replicas: readonly ReplicaListing[];
       if (session.json) {
         replicas = await waitForReplicas();
@@ -58,6 +60,7 @@ export const registerLs: Register = (program, run) => {
           snapshots: snapshots.map((each) => ({ ...toJson(each, lineages), replicas: placesOf(refOf(each), replicas) })),
           lineageAttention: attentionIn(lineages),
           badCountersignatures: bad.map(({ key, error }) => ({ key, code: error.code, message: error.message })),
+          badPins: badPinsJson(badPins),
           replicas: replicas.map((each) => ({
             name: each.name,
             location: each.location,
@@ -71,14 +74,10 @@ export const registerLs: Register = (program, run) => {
           note(console, `there are no snapshots ${which}in ${vault.blobs.location}`);
         } else {
           const layout = { width: widthOf(console.stdout), dispensable: ["TAKEN", "LINEAGE", "REVISION", "STORED", "DATABASE"] };
-          print(
-            console,
-            formatTable(
-              HEAD,
-              snapshots.map((each) => toRow(each, lineages)),
-              layout,
-            ),
-          );
+          const pins = snapshots.map((each) => ("pin" in each ? wordForPin(each.pin) : ""));
+          const hasPins = pins.some((word) => word !== "");
+          const rows = snapshots.map((each, index) => [...toRow(each, lineages), ...(hasPins ? [pins[index] ?? ""] : [])]);
+          print(console, formatTable([...HEAD, ...(hasPins ? ["PIN"] : [])], rows, layout));
         }
         // What there is stands already while a replica is waited for.
         replicas = await waitForReplicas();
@@ -89,7 +88,11 @@ export const registerLs: Register = (program, run) => {
       const faults = snapshots.flatMap((each) =>
         "error" in each ? [faultOf(refOf(each), manifestKey(each.cluster, each.id), each.error)] : [],
       );
-      for (const line of summarize([...faults, ...bad.map(({ key, error }) => faultOf(key, key, error))]))
+      for (const line of summarize([
+        ...faults,
+        ...bad.map(({ key, error }) => faultOf(key, key, error)),
+        ...badPins.map((each) => faultOf(each.key, each.key, each)),
+      ]))
         note(console, `warning: ${line}`);
       for (const warning of warningsIn(lineages)) note(console, `warning: ${warning}`);
       for (const each of replicas) {
@@ -101,7 +104,7 @@ export const registerLs: Register = (program, run) => {
         for (const each of snapshots) if ("lacks" in each) debugLacks(console.debug, refOf(each), each.lacks);
       const future = snapshots.filter(isInFuture);
       for (const each of future) note(console, `warning: ${refOf(each)}: ${IN_THE_FUTURE}: it is never the latest; find out who wrote it`);
-      return bad.length > 0 || faults.length > 0 || future.length > 0 ? 6 : 0;
+      return bad.length > 0 || badPins.some(isSuspicious) || faults.length > 0 || future.length > 0 ? 6 : 0;
     }),
   );
 };
@@ -109,7 +112,11 @@ export const registerLs: Register = (program, run) => {
 /** A person waits for a list: so much longer than the store took, a replica may take. */
 const MORE_MS = 2000;
 
-function faultOf(subject: string, key: string, { code, message }: LifeboatError): Parameters<typeof summarize>[0][number] {
+function faultOf(
+  subject: string,
+  key: string,
+  { code, message }: Pick<LifeboatError, "code" | "message">,
+): Parameters<typeof summarize>[0][number] {
   return { subject, key, code, message };
 }
 
@@ -159,6 +166,7 @@ function toJson(each: Listed, lineages: ClusterLineages): Omit<JsonDocument<"ls"
     createdAt: each.createdAt,
     manifestDigest: each.manifestDigest,
     error: null,
+    ...pinJson(each.pin),
   };
 }
 
@@ -176,4 +184,6 @@ const NOTHING_KNOWN = {
   good: false,
   createdAt: null,
   manifestDigest: null,
+  pinned: null,
+  pin: null,
 } as const;

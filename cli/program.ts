@@ -26,6 +26,8 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   keys: async () => (await import("./keys.ts")).registerKeys,
   custody: async () => (await import("./custody.ts")).registerCustody,
   lineage: async () => (await import("./lineage.ts")).registerLineage,
+  pin: async () => (await import("./pin.ts")).registerPin,
+  unpin: async () => (await import("./pin.ts")).registerUnpin,
   rewrap: async () => (await import("./rewrap.ts")).registerRewrap,
   prune: async () => (await import("./prune.ts")).registerPrune,
   orphans: async () => (await import("./orphans.ts")).registerOrphans,

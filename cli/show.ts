@@ -23,10 +23,11 @@ import {
   explainProof,
   explainVotes,
 } from "./describe.ts";
-import { formatBytes, formatFields, formatTime } from "./format.ts";
+import { formatBytes, formatFields, formatTime, printable } from "./format.ts";
 import { explainGood, goodJson } from "./goodness.ts";
 import { attentionJson } from "./lineages.ts";
 import { commandLine, FROM_FLAG, FROM_HELP, orPointToReplica } from "./from-replica.ts";
+import { badPinsJson, explainPin, isSuspicious, pinJson } from "./pins.ts";
 import { standingFields } from "./replicas.ts";
 
 /** `lifeboat show`. */
@@ -57,6 +58,8 @@ export const registerShow: Register = (program, run) => {
             verifications: shown.verifications,
             addedWrappings: shown.addedWrappings ?? null,
             badCountersignatures: shown.badCountersignatures.map(({ key, error }) => ({ key, code: error.code, message: error.message })),
+            ...pinJson(shown.pin),
+            badPins: badPinsJson(shown.pin.doubts),
             data: { state: shown.data.state, bytes: shown.data.bytes ?? null, reason: shown.data.reason ?? null },
             replicas: replicas.map((each) => ({ ...each, reason: each.reason ?? null })),
             from: from ?? null,
@@ -65,10 +68,12 @@ export const registerShow: Register = (program, run) => {
         if (standing.warning !== undefined) note(session.console, `warning: ${standing.warning}`);
         for (const words of restoreWarnings(shown.manifest)) note(session.console, `warning: ${words}`);
         for (const { key, error } of shown.badCountersignatures) note(session.console, `warning: ${key}: ${error.message}`);
+        for (const { message } of shown.pin.doubts) note(session.console, `warning: ${printable(message)}`);
         const isDamaged = shown.data.state === "missing" || shown.data.state === "wrong-size";
         if (isDamaged) warnOfDamage(session, shown, from === undefined ? replicas : []);
         return isDamaged ||
           shown.badCountersignatures.length > 0 ||
+          shown.pin.doubts.some(isSuspicious) ||
           replicas.some(({ state }) => state === "different" || state === "incomplete")
           ? 6
           : 0;
@@ -96,7 +101,7 @@ function describeElsewhere(stored: Exclude<Shown["manifest"]["stored"], { readon
 }
 
 function fieldsOf(
-  { manifest, digest, lacks, verifications, addedWrappings, data }: Shown,
+  { manifest, digest, lacks, verifications, addedWrappings, data, pin }: Shown,
   { accepted }: LineageStanding,
 ): [string, string][] {
   const { etcd, snapshot, stored } = manifest;
@@ -146,5 +151,6 @@ function fieldsOf(
         ? "no: run lifeboat verify --deep"
         : verifications.map((each) => `${formatTime(each.verifiedAt)} by ${each.signer.fingerprint}`).join(", "),
     ],
+    ["pinned", explainPin(pin)],
   ];
 }

@@ -12,7 +12,7 @@ import { errorFields, object } from "./parts.ts";
 import type { ReadOnly } from "./parts.ts";
 import { preflightDocument } from "./preflight.ts";
 import { pruneDocument } from "./prune.ts";
-import { copyDocument, exportDocument, showDocument, verifyDocument, verifyMissingDocument } from "./snapshot.ts";
+import { copyDocument, exportDocument, pinDocument, showDocument, verifyDocument, verifyMissingDocument } from "./snapshot.ts";
 import { statusDocument } from "./status.ts";
 
 /**
@@ -34,6 +34,8 @@ export const DOCUMENTS = {
   keys: keysDocument,
   custody: custodyDocument,
   lineage: lineageDocument,
+  pin: pinDocument,
+  unpin: pinDocument,
   rewrap: rewrapDocument,
   prune: pruneDocument,
   orphans: orphansDocument,

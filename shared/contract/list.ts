@@ -1,5 +1,19 @@
 import { z } from "zod";
-import { bytes, cluster, clusterAttention, digest, fault, goodness, object, ref, revision, text, time, unbelieved } from "./parts.ts";
+import {
+  bytes,
+  cluster,
+  clusterAttention,
+  digest,
+  fault,
+  goodness,
+  object,
+  pinning,
+  ref,
+  revision,
+  text,
+  time,
+  unbelieved,
+} from "./parts.ts";
 
 export const listDocument = object({
   snapshots: z
@@ -27,6 +41,7 @@ export const listDocument = object({
         createdAt: time.nullable().describe("when it was complete: its content is not newer"),
         manifestDigest: digest.nullable().describe("of the manifest as it is stored"),
         error: fault.nullable().describe("why its manifest is not believed, or null"),
+        ...pinning,
         replicas: z
           .array(
             object({ name: text.describe("of the replica"), present: z.boolean().nullable().describe("null where that is not known") }),
@@ -37,6 +52,7 @@ export const listDocument = object({
     .describe("oldest first"),
   lineageAttention: z.array(clusterAttention).describe("of each cluster whose current lineage waits for a person"),
   badCountersignatures: z.array(unbelieved).describe("countersignatures that are not believed"),
+  badPins: z.array(unbelieved).describe("what stands above the pin that counts and is not believed, or is of another manifest"),
   replicas: z
     .array(
       object({

@@ -32,6 +32,24 @@ export const goodness = {
   lacks: z.array(text).describe("why it is not good, a sentence each; empty where it is"),
 };
 
+/** Whether a snapshot is pinned. */
+export const pinning = {
+  pinned: z
+    .boolean()
+    .nullable()
+    .describe("whether a person [pinned](#lifeboat-pin) it; null where that is not known, and then it is kept as if it were"),
+  pin: object({
+    number: z.int().positive().describe("in its key, from 1"),
+    pinned: z.boolean().describe("false where it ends a pin"),
+    by: text.describe("who said so, by their own word"),
+    at: time.describe("when"),
+    reason: text.describe("what that person said"),
+    fingerprint: digest.describe("of the key that signed it"),
+  })
+    .nullable()
+    .describe("the last word on it that is believed; null where nobody pinned it"),
+};
+
 /** A member as etcd lists it. */
 export const member = object({
   id: text.describe("in hexadecimal"),

@@ -10,6 +10,7 @@ import {
   fault,
   goodness,
   object,
+  pinning,
   receipt,
   ref,
   signed,
@@ -37,6 +38,8 @@ export const showDocument = object({
   verifications: z.array(signed(verificationSchema)).describe("the countersignatures of exactly this manifest: docs/format.md"),
   addedWrappings: z.array(signed(wrappingSchema)).nullable().describe("those of rewraps since; null where the caller may not read them"),
   badCountersignatures: z.array(unbelieved).describe("countersignatures of it that are not believed"),
+  ...pinning,
+  badPins: z.array(unbelieved).describe("what stands above that pin and is not believed, or is of another manifest"),
   replicas: z
     .array(
       object({
@@ -124,4 +127,15 @@ export const exportDocument = object({
   ...goodness,
   lineageAttention: snapshotAttention,
   from: fromReplica,
+});
+
+/** Of `pin` and of `unpin`. */
+export const pinDocument = object({
+  ref,
+  manifestDigest,
+  outcome: z.enum(["pinned", "unpinned", "already"]).describe("`already`: it was so before, and nothing was written"),
+  ...pinning,
+  badPins: z.array(unbelieved).describe("what stands above that pin and is not believed, or is of another manifest"),
+  key: text.nullable().describe("of the pin in the store; null where nothing was written"),
+  custody: receipt.nullable().describe("the record of it; null where nothing was written"),
 });

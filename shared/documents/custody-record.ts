@@ -66,6 +66,8 @@ export const custodySchema = z
       of: z.int().positive().optional(),
       /** The newest good snapshot that the run found: its manifest. So each backup says that the one before was there. */
       seen: z.looseObject({ key: z.string().min(1), digest }).optional(),
+      /** Of `pinned`: whether it pins, or ends a pin. */
+      pinned: z.boolean().optional(),
       /** The replica that a snapshot was copied to: what the configuration calls it, and where it was. */
       to: z.looseObject({ name: z.string().min(1), location: z.string().min(1) }).optional(),
       /** Of `removed`: the record is an order to the keeper, or a part of one. */

@@ -69,6 +69,9 @@ export function pinKey(cluster: string, id: string, number: number): string {
   return `${pinsPrefix(cluster, id)}${number}.json`;
 }
 
+/** The last number that is read: six digits. */
+export const LAST_PIN = 999_999;
+
 /** The snapshot id and the number in a pin's key, or undefined. The id may itself end in an ordinal. */
 export function partsOfPinKey(cluster: string, key: string): { readonly id: string; readonly number: number } | undefined {
   return idAndNumberIn(pinsPrefix(cluster), key);

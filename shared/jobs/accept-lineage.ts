@@ -9,6 +9,7 @@ import { FORMAT_VERSION } from "../documents/parts.ts";
 import type { CustodyReceipt } from "../documents/parts.ts";
 import type { Progress } from "../progress.ts";
 import { TOOL } from "../version.ts";
+import { requireReason } from "./reason.ts";
 import { lineageOf, readLineages } from "../vault/lineage/lineages.ts";
 import { requireTrustedKey } from "../vault/require-trusted-key.ts";
 
@@ -33,17 +34,12 @@ export interface Accepted {
   readonly custody: CustodyReceipt | undefined;
 }
 
-/** As many characters as a person needs to say why. */
-const LONGEST_REASON = 1000;
-
 /**
  * Says, by the audit key, that a lineage is what it should be: the custody log is told, and then a signed document is put, once. Backups of the cluster end with exit code 0 again. Throws `ref/not-found` where
  * no such lineage is believed.
  */
 export async function acceptLineage(ports: AcceptPorts, { cluster, number, reason, signal }: AcceptRequest): Promise<Accepted> {
-  const text = reason.trim();
-  if (text === "" || text.length > LONGEST_REASON)
-    throw new LifeboatError("usage", `the reason has ${text.length} characters`, { hint: `give one of 1 to ${LONGEST_REASON}` });
+  const text = requireReason(reason);
   const lineages = await readLineages(ports, cluster, signal);
   const known = lineageOf(lineages, number);
   if (known === undefined) {

@@ -10,6 +10,8 @@ import { listIds, readCountersignatureTimes, tryManifest } from "../vault/catalo
 import type { CountersignatureTime, FoundManifest } from "../vault/catalog.ts";
 import { judge } from "../vault/judge.ts";
 import type { JudgePorts } from "../vault/judge.ts";
+import { pinOf, readPins } from "../vault/pins.ts";
+import type { PinFault, Pins, PinState } from "../vault/pins.ts";
 
 /** A snapshot as it is listed, or what is wrong with its manifest. A row and no manifest, of which ten thousand would fill the memory. */
 export type Listed = { readonly cluster: string; readonly id: string } & (SnapshotRow | { readonly error: LifeboatError });
@@ -29,12 +31,15 @@ export interface SnapshotRow {
   readonly verifiedAt: string | undefined;
   /** What it lacks to be good. */
   readonly lacks: readonly Lack[];
+  readonly pin: PinState;
 }
 
 export interface Listing {
   readonly snapshots: readonly Listed[];
   /** Countersignatures that are not believed. */
   readonly badCountersignatures: readonly { readonly key: string; readonly error: LifeboatError }[];
+  /** What keeps it from being known whether one of them is pinned. */
+  readonly badPins: readonly PinFault[];
   /** The refs of all that there are, also of those that were not asked for. */
   readonly refs: ReadonlySet<string>;
 }
@@ -51,11 +56,19 @@ export async function listSnapshots(ports: JudgePorts, cluster: string, { limit,
   const all = await listIds(ports.blobs, cluster);
   const late = since === undefined ? all : all.filter((id) => (parseId(id)?.slot ?? since) >= since);
   const ids = limit === undefined ? late : late.slice(-limit);
-  const countersignatures = await readCountersignatureTimes(ports, cluster, ids.length === all.length ? undefined : new Set(ids));
+  const asked = ids.length === all.length ? undefined : new Set(ids);
+  const [countersignatures, pins] = await Promise.all([
+    readCountersignatureTimes(ports, cluster, asked),
+    readPins(ports, cluster, undefined, asked),
+  ]);
+  const pinFaults = Map.groupBy(pins.faults, ({ id }) => id);
   const snapshots: Listed[] = [];
-  const listed = mapConcurrently(ids, PARALLEL_READS, (id) => listOne(ports, cluster, id, countersignatures.good.get(id) ?? []));
+  const listed = mapConcurrently(ids, PARALLEL_READS, (id) =>
+    listOne(ports, cluster, id, countersignatures.good.get(id) ?? [], { byId: pins.byId, faults: pinFaults.get(id) ?? [] }),
+  );
   for await (const each of listed) snapshots.push(each);
-  return { snapshots, badCountersignatures: countersignatures.bad, refs: new Set(all.map((id) => `${cluster}/${id}`)) };
+  const badPins = snapshots.flatMap((each) => ("pin" in each ? each.pin.doubts : []));
+  return { snapshots, badCountersignatures: countersignatures.bad, badPins, refs: new Set(all.map((id) => `${cluster}/${id}`)) };
 }
 
 async function listOne(
@@ -63,13 +76,18 @@ async function listOne(
   cluster: string,
   id: string,
   countersignatures: readonly CountersignatureTime[],
+  pins: Pins,
 ): Promise<Listed> {
   const found = await tryManifest(ports, cluster, id);
   if (found instanceof LifeboatError) return { cluster, id, error: found };
-  return { cluster, id, ...rowOf(found, countersignatures), lacks: judge(ports, found, countersignatures) };
+  const pin = pinOf(pins, { id, digest: found.digest });
+  return { cluster, id, ...rowOf(found, countersignatures), lacks: judge(ports, found, countersignatures), pin };
 }
 
-function rowOf({ manifest, digest }: FoundManifest, countersignatures: readonly CountersignatureTime[]): Omit<SnapshotRow, "lacks"> {
+function rowOf(
+  { manifest, digest }: FoundManifest,
+  countersignatures: readonly CountersignatureTime[],
+): Omit<SnapshotRow, "lacks" | "pin"> {
   const { proof } = manifest;
   return {
     startedAt: manifest.startedAt,

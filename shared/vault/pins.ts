@@ -52,15 +52,15 @@ const LARGEST = 64 * 1024;
 
 /** The pins of every snapshot of a cluster, of some, or of one, from one listing; only what is there is read. Throws `store/...`. */
 export async function readPins(vault: Vault, cluster: string, signal?: AbortSignal, ids?: string | ReadonlySet<string>): Promise<Pins> {
-  const byId = new Map<string, FoundPin[]>();
+  const found: FoundPin[] = [];
   const faults: PinFault[] = [];
   const listed = await listPins(vault, cluster, ids, signal);
   for await (const read of mapConcurrently(listed, PARALLEL_READS, (each) => readPin(vault, cluster, each, signal))) {
     if (read === undefined) continue;
     if ("message" in read) faults.push(read);
-    else byId.set(read.pin.id, [...(byId.get(read.pin.id) ?? []), read]);
+    else found.push(read);
   }
-  return { byId, faults };
+  return { byId: Map.groupBy(found, ({ pin }) => pin.id), faults };
 }
 
 /**

@@ -16,8 +16,8 @@ export interface Publication<K extends AnnouncedKind, Instead> {
   /** What the record names besides the document itself. */
   readonly about: Subjects;
   readonly details?: CustodyRecord["details"];
-  /** The document, which names the record that announced it. */
-  readonly draft: (custody: CustodyReceipt) => Unsigned<K>;
+  /** The document, which names the record that announced it; `ordinal` is that of its place, where places are counted. */
+  readonly draft: (custody: CustodyReceipt, ordinal: number) => Unsigned<K>;
   /** Asked where something else was put there since: why this one is skipped. */
   readonly onTaken: () => Promise<Skip<Instead>>;
   /** Wraps the two halves, for a job that tells of its phases. */
@@ -86,7 +86,7 @@ export async function publish<K extends AnnouncedKind, Instead>(
       custodian.announce(event, [{ key }, ...about], { ...(details === undefined ? {} : { details }), signal }),
     );
     const outcome = await steps.put(async () => {
-      const signed = await signDocument(ports.keys, kind, draft(custody));
+      const signed = await signDocument(ports.keys, kind, draft(custody, ordinal));
       const document = openDocument(kind, signed.bytes, ports.trusted, key);
       try {
         await putDocument(ports.blobs, key, signed, signal);

@@ -113,6 +113,11 @@ const CASES: Readonly<Record<string, () => Promise<readonly (readonly string[])[
     ["lineage", "ls", "prod"],
     ["lineage", "accept", "prod", "1", "--reason", "it is the first"],
   ],
+  pin: async () => [
+    ["pin", `prod/${id}`, "--reason", "before the upgrade"],
+    ["pin", `prod/${id}`, "--reason", "again"],
+  ],
+  unpin: async () => [["unpin", `prod/${id}`, "--reason", "the upgrade is done"]],
   rewrap: async () => [["rewrap"], ["rewrap", "--dry-run"]],
   orphans: async () => [["orphans"]],
   doctor: async () => [["doctor"], ["doctor", "--tools"]],

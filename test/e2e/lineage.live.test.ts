@@ -1,3 +1,4 @@
+import { writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { DOCUMENTS } from "../../shared/contract/documents.ts";
 import { startCluster } from "../../tools/lab/etcd-cluster.ts";
@@ -125,6 +126,34 @@ test("it is quiet again once a person accepted it, who stands in the custody log
     expect.objectContaining({ event: "lineage-accepted", purpose: "audit", details: { reason: "rebuilt after INC-4711" } }),
   );
   expect(await place.here("custody", "prod", "--verify")).toMatchObject({ code: 0, stdout: saying("the custody log of prod is intact") });
+});
+
+test("a person pins the last good one of the first cluster, and ends that", async () => {
+  expect((await place.here("ls", "prod")).stdout).not.toContain("PIN");
+  const reason = ["--reason", "until INC-4711 is closed"];
+  expect(await place.here("pin", good, ...reason)).toMatchObject({ code: 0, stderr: "", stdout: saying(`${good} is pinned\ncustody: `) });
+  expect(await place.here("pin", good, ...reason)).toMatchObject({ code: 0, stdout: saying("was pinned before, at ") });
+  const listed = await place.here("ls", "prod");
+  expect(listed).toMatchObject({ code: 0, stderr: "" });
+  expect(listed.stdout).toMatch(/^SNAPSHOT .* PIN$/m);
+  expect(listed.stdout.split("\n").filter((line) => line.endsWith(" pinned"))).toEqual([saying(good)]);
+  const { snapshots, badPins } = DOCUMENTS.ls.parse(JSON.parse((await place.here("ls", "--json")).stdout));
+  expect(badPins).toEqual([]);
+  expect(snapshots.filter(({ pinned }) => pinned !== false)).toMatchObject([
+    { ref: good, pinned: true, pin: { number: 1, pinned: true, reason: "until INC-4711 is closed", by: saying("@") } },
+  ]);
+  expect(await place.here("show", good)).toMatchObject({ code: 0, stdout: saying("until INC-4711 is closed") });
+  // A replica, a restore or the log: each knows it.
+  expect(await place.here("custody", "prod", "--verify")).toMatchObject({ code: 0 });
+  const unpinned = await place.here("unpin", good, "--reason", "closed", "--json");
+  expect(DOCUMENTS.unpin.parse(JSON.parse(unpinned.stdout))).toMatchObject({ outcome: "unpinned", pinned: false, pin: { number: 2 } });
+  expect((await place.here("ls", "prod")).stdout).not.toContain("PIN");
+  expect((await place.here("custody", "prod")).stdout).toMatch(/ pinned +audit .* unpinned: closed$/m);
+  await writeFile(place.path(`vault/clusters/prod/pins/${good.slice("prod/".length)}-3.json`), "junk");
+  expect(await place.here("ls", "prod")).toMatchObject({ code: 6, stdout: saying("not known"), stderr: saying("-3.json is not JSON") });
+  expect(await place.here("show", good)).toMatchObject({ code: 6, stdout: saying("not known, so it is kept as if it were") });
+  expect(await place.here("unpin", good, "--reason", "closed")).toMatchObject({ code: 0, stderr: "" });
+  expect(await place.here("ls", "prod")).toMatchObject({ code: 0, stderr: "" });
 });
 
 test("most keys gone are the next one", async () => {

@@ -10,6 +10,8 @@ import type { Countersignatures } from "../../vault/catalog.ts";
 import type { Vault } from "../../vault/vault.ts";
 import { judge } from "../../vault/judge.ts";
 import type { Judged, JudgePorts } from "../../vault/judge.ts";
+import { pinOf, readPins } from "../../vault/pins.ts";
+import type { PinState } from "../../vault/pins.ts";
 import { resolveRef } from "../../vault/ref.ts";
 
 export interface Shown extends Judged {
@@ -19,6 +21,7 @@ export interface Shown extends Judged {
   readonly badCountersignatures: Countersignatures["bad"];
   /** Wrappings that were added since the backup; undefined where this role may not read them. */
   readonly addedWrappings: readonly WrappingRecord[] | undefined;
+  readonly pin: PinState;
   readonly data: ShownData;
 }
 
@@ -43,6 +46,7 @@ export async function showSnapshot(ports: JudgePorts, ref: string): Promise<Show
     verifications,
     badCountersignatures: bad,
     addedWrappings: await readAdded(ports, cluster, id),
+    pin: pinOf(await readPins(ports, cluster, undefined, id), { id, digest: found.digest }),
     data: await lookAtData(ports, found.manifest.stored),
   };
 }

@@ -32,8 +32,8 @@ const PLACES: readonly { readonly kind: AnnouncedKind; readonly prefix: (cluster
   { kind: "rewrap", prefix: rewrapsPrefix },
   { kind: "lineage", prefix: lineagePrefix },
   { kind: "acceptance", prefix: acceptancesPrefix },
-  // Written by later versions, and specified.
   { kind: "pin", prefix: pinsPrefix },
+  // Written by later versions, and specified.
   { kind: "drill", prefix: drillsPrefix },
 ];
 
