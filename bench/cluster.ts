@@ -11,7 +11,7 @@ import { planMembers } from "../tools/lab/member-plan.ts";
 import { fill } from "./load.ts";
 
 /** One page of 4 KiB a key: the names are megabytes, near enough. */
-export const SIZES = { "200": 50_000, "1600": 400_000 } as const;
+export const SIZES = { "35": 8_750, "200": 50_000, "1600": 400_000 } as const;
 export type Size = keyof typeof SIZES;
 
 /** An etcd 3.6 of one member that holds the load, and listens both with TLS and without. */

@@ -1,7 +1,7 @@
-import { chmod, chown, mkdir, readdir, stat, symlink } from "node:fs/promises";
+import { chmod, chown, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { keepCompiledCode, ownFolder } from "../../cli/compile-cache.ts";
+import { codeCacheFile, ownFolder, readCodeCache, writeCodeCache } from "../../cli/code-cache.ts";
 import { cacheFolderIn } from "../../cli/own-folders.ts";
 import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
@@ -73,6 +73,48 @@ describe("the folder of compiled code", () => {
   });
 
   test("is looked for without a word where there is no home", () => {
-    expect(() => keepCompiledCode({ HOME: join(home, "missing") })).not.toThrow();
+    expect(codeCacheFile({ HOME: join(home, "missing") }, "ls")).toBeUndefined();
+  });
+
+  test("is none where the person turned Node's compile cache off", () => {
+    expect(codeCacheFile({ HOME: home }, "ls")).toBe(join(home, ...BELOW, "ls.code"));
+    expect(codeCacheFile({ HOME: home, NODE_DISABLE_COMPILE_CACHE: "1" }, "ls")).toBeUndefined();
+  });
+});
+
+describe("a file of compiled code", () => {
+  const CODE = {
+    runs: 2,
+    parts: [
+      { name: "one.js", sourceCrc32: 11, data: Buffer.from("first") },
+      { name: "two.js", sourceCrc32: 22, data: Buffer.from("the second") },
+    ],
+  };
+  let file: string;
+  beforeEach(() => {
+    file = join(home, "ls.code");
+    writeCodeCache(file, CODE);
+  });
+
+  test("gives back what was written, and leaves nothing beside it", async () => {
+    expect(readCodeCache(file)).toEqual(CODE);
+    expect(await readdir(home)).toEqual(["ls.code"]);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+  });
+
+  test.each([
+    ["a flipped byte", (bytes: Buffer) => bytes.fill("?", bytes.length - 1)],
+    ["a missing end", (bytes: Buffer) => bytes.subarray(0, -3)],
+    ["another Node.js", (bytes: Buffer) => Buffer.from(bytes.toString("latin1").replace(process.version, "v22.15.0"), "latin1")],
+    ["no header", () => Buffer.from("not ours")],
+    ["nothing in it", () => Buffer.alloc(0)],
+  ])("counts for nothing with %s", async (_, damage) => {
+    await writeFile(file, damage(await readFile(file)));
+    expect(readCodeCache(file)).toEqual({ runs: 0, parts: [] });
+  });
+
+  test("is not needed", () => {
+    expect(readCodeCache(join(home, "missing.code"))).toEqual({ runs: 0, parts: [] });
+    expect(() => writeCodeCache(join(home, "missing", "ls.code"), CODE)).not.toThrow();
   });
 });
