@@ -11,8 +11,6 @@ const MAC_LINE = Buffer.from("\n---");
 export const MAX_HEADER_BYTES = 64 * 1024;
 /** What stands between the header and the first chunk. */
 export const NONCE_BYTES = 16;
-/** What typage puts after the header of an empty file: the nonce and the tag of one empty chunk. */
-const EMPTY_PAYLOAD_BYTES = NONCE_BYTES + 16;
 
 export interface AgeHeader {
   /** The header's bytes, up to and with the newline after its MAC. */
@@ -34,13 +32,16 @@ export async function makeHeader(recipients: readonly string[]): Promise<AgeHead
     },
   });
   for (const recipient of recipients) encrypter.addRecipient(recipient);
-  const empty = await encrypter.encrypt(new Uint8Array(0)).catch((error: unknown) => {
-    throw new LifeboatError("config/invalid", "age cannot encrypt to the given recipients", {
-      hint: "check each recipient: one may be no usable public key",
-      cause: error,
+  // As a stream, whose payload is then not made: of bytes typage makes a Response, for which Node loads all of fetch.
+  const header = await encrypter
+    .encrypt(new ReadableStream<Uint8Array>())
+    .then(headerIn)
+    .catch((error: unknown) => {
+      throw new LifeboatError("config/invalid", "age cannot encrypt to the given recipients", {
+        hint: "check each recipient: one may be no usable public key",
+        cause: error,
+      });
     });
-  });
-  const header = empty.slice(0, empty.length - EMPTY_PAYLOAD_BYTES);
   if (header.length > MAX_HEADER_BYTES) {
     throw new LifeboatError(
       "config/invalid",
@@ -51,6 +52,18 @@ export async function makeHeader(recipients: readonly string[]): Promise<AgeHead
     );
   }
   return { header, fileKey };
+}
+
+/** The header at the front of an age file; the rest is not asked for. */
+async function headerIn(file: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  let bytes = Buffer.alloc(0);
+  for await (const piece of file) {
+    bytes = Buffer.concat([bytes, piece]);
+    const mac = bytes.indexOf(MAC_LINE);
+    const newline = mac < 0 ? -1 : bytes.indexOf("\n", mac + MAC_LINE.length);
+    if (newline >= 0) return bytes.subarray(0, newline + 1);
+  }
+  throw new Error("typage made a file without a header");
 }
 
 /**

@@ -116,7 +116,7 @@ describe("the package", () => {
     expect(command).toEqual(
       expect.arrayContaining(["main.js", "digest-worker.js", "THIRD-PARTY-LICENSES.txt"].map((name) => `dist/cli/${name}`)),
     );
-    expect(command.filter((path) => !/^dist\/cli\/(?:[\w-]+\.js|THIRD-PARTY-LICENSES\.txt)$/.test(path))).toEqual([]);
+    expect(command.filter((path) => !/^dist\/cli\/(?:[\w-]+\.js|package\.json|THIRD-PARTY-LICENSES\.txt)$/.test(path))).toEqual([]);
     // The constructs are modules with types, and so is what they take of shared/; each is of a source that is there.
     const modules = files.filter((path) => /^dist\/(?:infra|shared)\//.test(path));
     const infra = (await readdir(join(ROOT, "infra"), { recursive: true })).filter((path) => path.endsWith(".ts"));

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { BuildOptions, Plugin } from "esbuild";
 import protobuf from "protobufjs";
+import { CALLS } from "../../shared/etcd/grpc/calls.ts";
 
 /** What the bundles of the command and of the functions have in common. */
 
@@ -26,9 +27,41 @@ function ownSources(rewrite: (text: string) => string): Plugin {
   };
 }
 
+/** Leaves of `root` the calls that are made, and the messages that they are made of. */
+function keepCalled(root: protobuf.Root): void {
+  const kept = new Set<protobuf.ReflectionObject>();
+  const keep = (type: protobuf.Type | protobuf.Enum | null): void => {
+    if (type === null || kept.has(type)) return;
+    kept.add(type);
+    if (!(type instanceof protobuf.Type)) return;
+    // A message may stand in another's name.
+    for (let around = type.parent; around !== null; around = around.parent) kept.add(around);
+    for (const field of type.fieldsArray) keep(field.resolvedType);
+  };
+  root.resolveAll();
+  for (const [name, methods] of Object.entries<readonly string[]>(CALLS)) {
+    const service = root.lookupService(`etcdserverpb.${name}`);
+    kept.add(service);
+    for (const method of methods) {
+      const called = service.methods[method];
+      if (called === undefined) throw new Error(`etcd3 knows no ${name}.${method}`);
+      keep(called.resolvedRequestType);
+      keep(called.resolvedResponseType);
+    }
+    for (const method of service.methodsArray) if (!methods.includes(method.name)) service.remove(method);
+  }
+  const prune = (space: protobuf.NamespaceBase): void => {
+    for (const each of space.nestedArray) {
+      if (each instanceof protobuf.Namespace && !(each instanceof protobuf.Service) && !(each instanceof protobuf.Type)) prune(each);
+      else if (!kept.has(each)) space.remove(each);
+    }
+  };
+  prune(root);
+}
+
 /**
  * etcd3 parses its .proto files each time it is loaded. In a bundle it is given what protobufjs makes of the same files, as JSON, which proto-loader takes
- * as well (docs/decisions/0018).
+ * as well (docs/decisions/0018), without what is not called: of each message it makes descriptions and code.
  */
 function preparedEtcd3(root: string): Plugin {
   return {
@@ -36,6 +69,7 @@ function preparedEtcd3(root: string): Plugin {
     setup(bundler) {
       bundler.onLoad({ filter: /etcd3[\\/]lib[\\/]connection-pool\.js$/ }, async ({ path }) => {
         const parsed = await new protobuf.Root().load(join(root, "node_modules/etcd3/proto/rpc.proto"), { keepCase: true });
+        keepCalled(parsed);
         const text = await readFile(path, "utf8");
         const contents = text.replace(
           "loadSync)(`${__dirname}/../proto/rpc.proto`,",

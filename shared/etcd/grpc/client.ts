@@ -2,6 +2,7 @@ import { Channel, Metadata, connectivityState, credentials, type Client, type Cl
 import { ConnectionPool } from "etcd3/lib/connection-pool.js";
 
 import { LifeboatError, isLifeboatError } from "../../errors.ts";
+import type { Call } from "./calls.ts";
 import { LineCredentials } from "./channel-credentials.ts";
 import { noConnection, type DialTarget } from "./dial.ts";
 import { GRPC, isAuthOff, isFromEtcd, isStaleToken, printable, refusal, type CallAbout, type CallStatus } from "./errors.ts";
@@ -9,18 +10,13 @@ import { oneLine, probe } from "./explain.ts";
 import type { EtcdSettings } from "./settings.ts";
 import { within } from "../../within.ts";
 
-/** The services of etcd3 that are called. */
-type Service = "Auth" | "Cluster" | "Maintenance";
-
 /** What to ask, and the words for it: "... did not {doing}". */
-export interface Question {
-  readonly service: Service;
-  readonly method: string;
+export type Question = Call & {
   readonly request: object;
   readonly doing: string;
   /** For the answer, where it is other than the settings' `callMs`. */
   readonly callMs?: number;
-}
+};
 
 export interface Answer {
   /** Parsed by etcd3's own .proto files, as yet unchecked: 64-bit numbers and enums as strings. */
