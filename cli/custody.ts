@@ -6,6 +6,7 @@ import { LifeboatError } from "../shared/errors.ts";
 import { hasCopiedLog, listCustody, verifyCustody } from "../shared/jobs/audit/custody.ts";
 import type { CustodyReport } from "../shared/jobs/audit/custody.ts";
 import type { CustodyReceipt } from "../shared/documents/parts.ts";
+import type { CustodyRecord } from "../shared/documents/custody-record.ts";
 import type { Register } from "./command.ts";
 import { print, printJson, note, widthOf } from "./console.ts";
 import { describeReceipt } from "./describe.ts";
@@ -139,7 +140,7 @@ function toRow(found: FoundRecord): string[] {
   if (isFault(record)) return [number, "", record.code, "", "", key, ""];
   const { time, event, actor, subjects, details, signer } = record;
   // What matters most stands first; the rest is in the JSON.
-  const about = subjects[0] === undefined ? "" : describeSubject(subjects[0].key);
+  const about = event === "removed" ? describeRemoved(subjects) : subjects[0] === undefined ? "" : describeSubject(subjects[0].key);
   const why = [
     details.of === undefined ? "" : `explains ${details.of}`,
     details.to === undefined ? "" : `to ${details.to.name}`,
@@ -148,6 +149,13 @@ function toRow(found: FoundRecord): string[] {
     details.reason ?? "",
   ].filter((part) => part !== "");
   return [number, formatTime(time), event, signer.purpose, actor, about, why.join(": ")];
+}
+
+/** Of one snapshot its id, of several how many. */
+function describeRemoved(subjects: CustodyRecord["subjects"]): string {
+  const about = new Set(subjects.map(({ key }) => describeSubject(key)));
+  const [first = ""] = about;
+  return about.size <= 1 ? first : `${first} and ${about.size - 1} more`;
 }
 
 /** `20261121T100000Z` of whatever is about that snapshot, so that a record is one line of 80 columns; else the key in the cluster's folder. */

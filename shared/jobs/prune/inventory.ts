@@ -37,12 +37,16 @@ interface MutableHolding {
 export async function takeInventory(blobs: BlobStore, cluster: string, signal?: AbortSignal): Promise<Inventory> {
   const holdings = new Map<string, MutableHolding>();
   const lineage: BlobVersion[] = [];
-  const foreign = new Set<string>();
+  const foreign: string[] = [];
+  let foreignCount = 0;
+  let before = "";
   let bytes = 0;
   for await (const version of blobs.listVersions(clusterPrefix(cluster), { signal })) {
     bytes += version.bytes;
     const kind = kindOfKey(cluster, version.key);
-    if (kind.kind === "foreign") foreign.add(version.key);
+    // The versions of one key come one after the other.
+    if (kind.kind === "foreign" && version.key !== before && ++foreignCount <= MOST_FOREIGN) foreign.push(version.key);
+    before = version.key;
     if (kind.kind === "lineage") lineage.push(version);
     if (!("id" in kind)) continue;
     const holding = holdings.get(kind.id) ?? { id: kind.id, manifest: [], sidecars: [], data: [] };
@@ -51,7 +55,7 @@ export async function takeInventory(blobs: BlobStore, cluster: string, signal?: 
     else if (kind.kind === "data") holding.data.push(version);
     else holding.sidecars.push({ ...version, kind: kind.kind });
   }
-  return { holdings, lineage, foreign: { keys: [...foreign].slice(0, MOST_FOREIGN), count: foreign.size }, bytes };
+  return { holdings, lineage, foreign: { keys: foreign, count: foreignCount }, bytes };
 }
 
 /** Every object about a snapshot in the order in which it is removed: the manifest first, so that nothing half-removed is visible as a snapshot. */
