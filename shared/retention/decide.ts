@@ -81,8 +81,8 @@ function decideOne({ facts, doubts }: Entry, standing: Standing | undefined, pol
       if (reason.code === "unverified") keep.push(reason);
       else remove.push(reason);
     }
-    if (standing.anchor - facts.time < policy.minAge)
-      keep.push({ code: "min-age", text: `not yet ${durationText(policy.minAge)} older than ${nameOfAnchor(standing)}` });
+    if (policy.minAge > 0 && standing.anchor - facts.time < policy.minAge && facts !== standing.newestGood)
+      keep.push({ code: "min-age", text: minAgeText(standing, policy) });
     if (standing.lineage.frozen) keep.push({ code: "frozen", text: frozenText(standing.lineage) });
   }
   if (pinned !== undefined && pinned !== "unknown") keep.push({ code: "pinned", text: `pinned: ${pinned.reason}` });
@@ -106,8 +106,9 @@ function judgeUnverified(
   return { code: "unverified-expired", text: `${what}, and ${newestGood.id} is good and ${duration} newer or more`, by: newestGood.id };
 }
 
-function nameOfAnchor({ newestGood, anchor }: Standing): string {
-  return newestGood === undefined || newestGood.time > anchor ? "now" : `${newestGood.id}, the newest good one`;
+function minAgeText({ newestGood, anchor }: Standing, { minAge }: RetentionPolicy): string {
+  if (newestGood === undefined || newestGood.time > anchor) return `less than ${durationText(minAge)} old`;
+  return `less than ${durationText(minAge)} older than ${newestGood.id}, the newest good one`;
 }
 
 function frozenText({ number, reason }: LineageFacts): string {

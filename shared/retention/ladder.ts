@@ -10,7 +10,7 @@ export interface Claim {
   readonly superseded: readonly Reason<"superseded">[];
 }
 
-const PLURALS = { latest: "", hourly: "hours", daily: "days", weekly: "weeks", monthly: "months", annual: "years" } as const;
+const UNITS = { hourly: "hour", daily: "day", weekly: "week", monthly: "month", annual: "year" } as const;
 
 /** The buckets of one lineage. They are claimed by its good snapshots from the newest on, so each is held by its newest. */
 export class Ladder {
@@ -58,8 +58,12 @@ export class Ladder {
     const oldest = this.#oldest.get(rule);
     if (oldest === undefined) throw new Error(`${rule} is full and nobody holds a bucket`);
     const { bucket, id } = oldest;
-    const reach =
-      rule === "latest" ? `latest ${count} go back to ${id}` : `the last ${count} ${PLURALS[rule]} go back to ${bucket}, held by ${id}`;
-    return { code: "superseded", text: rule === "latest" ? reach : `${rule}: ${reach}`, by: id };
+    return { code: "superseded", text: reachText(rule, count, bucket, id), by: id };
   }
+}
+
+function reachText(rule: Rule, count: number, bucket: string, id: string): string {
+  if (rule === "latest") return count === 1 ? `latest: ${id} is newer` : `latest: ${count} are newer, back to ${id}`;
+  const last = count === 1 ? `the last ${UNITS[rule]} is` : `the last ${count} ${UNITS[rule]}s go back to`;
+  return `${rule}: ${last} ${bucket}, held by ${id}`;
 }

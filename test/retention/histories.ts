@@ -31,7 +31,7 @@ export function snapshot(time: number | string, more: Partial<SnapshotFacts> & {
 
 /** Keeps so many; what is not named is 0, and nothing is kept for its age. */
 export function policy(some: Partial<RetentionPolicy>): RetentionPolicy {
-  return { latest: 0, hourly: 0, daily: 0, weekly: 0, monthly: 0, annual: 0, minAge: 1, keepUnverified: 1, timeZone: "UTC", ...some };
+  return { latest: 0, hourly: 0, daily: 0, weekly: 0, monthly: 0, annual: 0, minAge: 0, keepUnverified: 0, timeZone: "UTC", ...some };
 }
 
 export function removedBy(input: DecideInput): readonly string[] {
@@ -57,8 +57,8 @@ export const anyPolicy: fc.Arbitrary<RetentionPolicy> = fc
     weekly: count,
     monthly: count,
     annual: count,
-    minAge: fc.constantFrom(1, HOUR_MS, DAY_MS, 3 * DAY_MS),
-    keepUnverified: fc.constantFrom(1, HOUR_MS, DAY_MS, 7 * DAY_MS),
+    minAge: fc.constantFrom(0, HOUR_MS, DAY_MS, 3 * DAY_MS),
+    keepUnverified: fc.constantFrom(0, HOUR_MS, DAY_MS, 7 * DAY_MS),
     timeZone: fc.constantFrom(...ZONES),
   })
   .filter((each) => !keepsNothing(each));

@@ -1,0 +1,63 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import type { KeepCode, RemoveCode } from "../../shared/retention/decision.ts";
+import { decideGolden, goldenSchema, lineOf, SUBJECTS } from "./golden.ts";
+
+const FOLDER = fileURLToPath(new URL("../golden/retention", import.meta.url));
+const files = await readdir(FOLDER, { withFileTypes: true });
+const goldens = await Promise.all(
+  files
+    .filter((each) => each.isFile() && each.name.endsWith(".json"))
+    .map(async ({ name }) => ({ name, golden: goldenSchema.parse(JSON.parse(await readFile(join(FOLDER, name), "utf8"))) })),
+);
+
+/** How the text of each reason begins, or ends. */
+const TEXTS: Readonly<Record<KeepCode | RemoveCode, RegExp>> = {
+  latest: /^latest \d+ of \d+$/,
+  hourly: /^hourly \d{4}-\d\d-\d\d \d\d:00$/,
+  daily: /^daily \d{4}-\d\d-\d\d$/,
+  weekly: /^weekly \d{4}-W\d\d$/,
+  monthly: /^monthly \d{4}-\d\d$/,
+  annual: /^annual \d{4}$/,
+  "newest-good": /^newest good of lineage \d+$/,
+  pinned: /^pinned: ./,
+  locked: /^locked (?:until \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|without an end)(?:$|, and goes after that: .)/,
+  frozen: /^lineage \d+ is frozen(?:$|: .)/,
+  unknown: /^(?:its|it is|whether|lineage) .*/,
+  "min-age": /^less than \d+\w+ old(?:$|er than \S+, the newest good one$)/,
+  unverified: /^not good.*, and (?:no good one is newer|kept until a good one is \d+\w+ newer)$/,
+  superseded:
+    /^(?:\w+ .* is held by \S+|latest: (?:\S+ is newer|\d+ are newer, back to \S+)|\w+: the last (?:\w+ is|\d+ \w+s go back to) .*, held by \S+)$/,
+  "unverified-expired": /^not good.*, and \S+ is good and \d+\w+ newer or more$/,
+};
+
+describe.each(goldens)("$name", ({ golden }) => {
+  const decisions = decideGolden(golden);
+  test(golden.about, () => {
+    const named = new Set(golden.decisions.map((line) => line.split(" ")[1]?.replace(":", "")));
+    const shown = golden.othersRemoved === undefined ? decisions : decisions.filter(({ id }) => named.has(id));
+    expect(shown.map(lineOf)).toEqual(golden.decisions);
+    const others = decisions.filter((each) => !shown.includes(each));
+    expect(others.filter(({ verdict }) => verdict !== "remove")).toEqual([]);
+    expect(others).toHaveLength(golden.othersRemoved ?? 0);
+  });
+
+  test("each reason has the text of its code, and who stands in for what goes is kept", () => {
+    const kept = new Set(decisions.flatMap(({ id, verdict }) => (verdict === "keep" ? [id] : [])));
+    for (const { reasons, verdict } of decisions)
+      for (const { code, text, by } of reasons) {
+        expect(text).toMatch(TEXTS[code]);
+        expect(by === undefined).toBe(verdict === "keep");
+        if (by !== undefined) expect(kept).toContain(by);
+      }
+  });
+});
+
+test("every file of the folder is one of these, and each subject has some", () => {
+  expect(files.map(({ name }) => name).toSorted()).toEqual(goldens.map(({ name }) => name).toSorted());
+  expect(goldens.length).toBeGreaterThanOrEqual(30);
+  const covered = new Set(goldens.flatMap(({ golden }) => golden.subjects));
+  expect(SUBJECTS.filter((subject) => !covered.has(subject))).toEqual([]);
+});
