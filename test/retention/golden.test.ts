@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { KeepCode, RemoveCode } from "../../shared/retention/decision.ts";
 import { decideGolden, goldenSchema, lineOf, SUBJECTS } from "./golden.ts";
 
@@ -33,26 +33,25 @@ const TEXTS: Readonly<Record<KeepCode | RemoveCode, RegExp>> = {
   "unverified-expired": /^not good.*, and \S+ is good and \d+\w+ newer or more$/,
 };
 
-describe.each(goldens)("$name", ({ golden }) => {
+test.each(goldens)("$name: $golden.about", ({ golden }) => {
   const decisions = decideGolden(golden);
-  test(golden.about, () => {
-    const named = new Set(golden.decisions.map((line) => line.split(" ")[1]?.replace(":", "")));
-    const shown = golden.othersRemoved === undefined ? decisions : decisions.filter(({ id }) => named.has(id));
-    expect(shown.map(lineOf)).toEqual(golden.decisions);
-    const others = decisions.filter((each) => !shown.includes(each));
-    expect(others.filter(({ verdict }) => verdict !== "remove")).toEqual([]);
-    expect(others).toHaveLength(golden.othersRemoved ?? 0);
-  });
+  const named = new Set(golden.decisions.map((line) => line.split(" ")[1]?.replace(":", "")));
+  const shown = golden.othersRemoved === undefined ? decisions : decisions.filter(({ id }) => named.has(id));
+  expect(shown.map(lineOf)).toEqual(golden.decisions);
+  const others = decisions.filter((each) => !shown.includes(each));
+  expect(others.filter(({ verdict }) => verdict !== "remove")).toEqual([]);
+  expect(others).toHaveLength(golden.othersRemoved ?? 0);
+});
 
-  test("each reason has the text of its code, and who stands in for what goes is kept", () => {
-    const kept = new Set(decisions.flatMap(({ id, verdict }) => (verdict === "keep" ? [id] : [])));
-    for (const { reasons, verdict } of decisions)
-      for (const { code, text, by } of reasons) {
-        expect(text).toMatch(TEXTS[code]);
-        expect(by === undefined).toBe(verdict === "keep");
-        if (by !== undefined) expect(kept).toContain(by);
-      }
-  });
+test.each(goldens)("$name: each reason has the text of its code, and what stands in for another is kept", ({ golden }) => {
+  const decisions = decideGolden(golden);
+  const kept = new Set(decisions.flatMap(({ id, verdict }) => (verdict === "keep" ? [id] : [])));
+  for (const { reasons, verdict } of decisions)
+    for (const { code, text, by } of reasons) {
+      expect(text).toMatch(TEXTS[code]);
+      expect(by === undefined).toBe(verdict === "keep");
+      if (by !== undefined) expect(kept).toContain(by);
+    }
 });
 
 test("every file of the folder is one of these, and each subject has some", () => {

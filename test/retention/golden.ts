@@ -4,7 +4,6 @@ import { decide } from "../../shared/retention/decide.ts";
 import type { Decision } from "../../shared/retention/decision.ts";
 import type { SnapshotFacts } from "../../shared/retention/facts.ts";
 import { RULES } from "../../shared/retention/policy.ts";
-import type { RetentionPolicy } from "../../shared/retention/policy.ts";
 import { policy, snapshot } from "./histories.ts";
 
 /** A golden file: a history and a policy that a person can read, and what is decided of it, with every reason. */
@@ -75,8 +74,7 @@ export function decideGolden(golden: Omit<Golden, "decisions">): readonly Decisi
     lineages: (golden.lineages ?? [{ number: 1, frozen: false }]).map(({ number, frozen, reason }) =>
       reason === undefined ? { number, frozen } : { number, frozen, reason },
     ),
-    // The schema has a count for each rule, which the type of a computed object does not say.
-    policy: policy(golden.policy as Partial<RetentionPolicy>),
+    policy: policy(golden.policy),
     now: Date.parse(golden.now),
   });
 }
