@@ -85,10 +85,10 @@ function poly1305(message: Buffer, r: Buffer, s: Buffer): Buffer {
   for (let at = 0; at < message.length; at += 16)
     sum = ((sum + numberOf(Buffer.concat([message.subarray(at, at + 16), Buffer.of(1)]))) * factor) % prime;
   const tag = (sum + numberOf(s)) & ((1n << 128n) - 1n);
-  return Buffer.from(tag.toString(16).padStart(32, "0"), "hex").reverse();
+  return Buffer.from(Buffer.from(tag.toString(16).padStart(32, "0"), "hex").toReversed());
 }
 
 /** Little-endian. */
 function numberOf(bytes: Buffer): bigint {
-  return BigInt(`0x${Buffer.from(bytes).reverse().toString("hex")}`);
+  return BigInt(`0x${Buffer.from(bytes.toReversed()).toString("hex")}`);
 }

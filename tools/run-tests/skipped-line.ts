@@ -11,6 +11,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "etcd-3.4": ["etcd-server", "etcd-client"],
   jq: ["jq"],
   openssl: ["openssl"],
+  restic: ["restic"],
   zsh: ["zsh"],
   zstd: ["zstd"],
 };
