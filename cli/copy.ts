@@ -35,8 +35,8 @@ export const registerCopy: Register = (program, run) => {
         const name = `${cluster}/${id}`;
         const { location } = replica.blobs;
         if (session.json) {
-          const told = { ref: name, replica: replica.name, location, outcome, documents, conflicts, manifestDigest: found.digest };
-          printJson(session.console, "copy", { ...told, custody: custody ?? null });
+          const document = { ref: name, replica: replica.name, location, outcome, documents, conflicts, manifestDigest: found.digest };
+          printJson(session.console, "copy", { ...document, custody: custody ?? null });
         } else {
           const what = outcome === "copied" ? `copied (${formatBytes(stored.bytes)})` : "there already, and whole";
           printDone(session.console, `${name} is in ${replica.name}: ${what}, with ${documents} more documents, in ${location}`);

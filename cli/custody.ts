@@ -173,13 +173,13 @@ function describeReport(cluster: string, { head, findings, records, documents, c
   const own = head === undefined ? "there is no log" : `head ${describeReceipt(head)}`;
   const last = copied === undefined ? own : `${own}\n${describeCopied(copied)}`;
   if (findings.length === 0) return `the custody log of ${cluster} is intact: ${looked}\n${last}`;
-  const told = byCause(findings, ({ subject }) => [subject]).flatMap((together) => {
+  const paragraphs = byCause(findings, ({ subject }) => [subject]).flatMap((together) => {
     const [first] = together;
     return first === undefined
       ? []
       : [formatFinding({ ...first, severity: first.code, subject: nameAll(together.map(({ subject }) => subject)) })];
   });
-  return [...told, `${looked}\n${last}`].join("\n");
+  return [...paragraphs, `${looked}\n${last}`].join("\n");
 }
 
 function describeCopied({ head, notHere }: NonNullable<CustodyReport["copied"]>): string {

@@ -31,8 +31,8 @@ export function explainProof(manifest: Manifest): string {
   if (outcome.status === "unproven" || proof.status !== "proven") return describeProof({ proof: outcome });
   const agree = proof.members.filter(({ answer }) => answer === "agrees");
   const dissent = dissentersOf(manifest);
-  const told = `proven: ${agree.map(labelOf).join(", ")} of ${proof.voters} voting members ${agree.length === 1 ? "agrees" : "agree"} at revision ${proof.revision}`;
-  return dissent.length === 0 ? told : `${told}; ${dissent.join(", ")} DISSENTS`;
+  const proven = `proven: ${agree.map(labelOf).join(", ")} of ${proof.voters} voting members ${agree.length === 1 ? "agrees" : "agree"} at revision ${proof.revision}`;
+  return dissent.length === 0 ? proven : `${proven}; ${dissent.join(", ")} DISSENTS`;
 }
 
 /** A line for each member that did not agree. */

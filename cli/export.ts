@@ -55,11 +55,11 @@ export const registerExport: Register = (program, run) => {
           const { version: etcdVersion } = manifest.etcd.source;
           const takenAt = manifest.startedAt;
           const lineageAttention = attentionJson(manifest.cluster, standing);
-          const told = `${name}, taken ${formatTime(takenAt)}, ${formatBytes(bytes)}, ${sha256}\nIt holds every secret of the cluster unencrypted: delete it when it is no longer needed.`;
+          const description = `${name}, taken ${formatTime(takenAt)}, ${formatBytes(bytes)}, ${sha256}\nIt holds every secret of the cluster unencrypted: delete it when it is no longer needed.`;
           const from = options.from ?? null;
           const goodness = goodJson(lacks);
           if (output.file === undefined) {
-            if (session.console.quiet !== true) note(session.console, `wrote to standard output: ${told}`);
+            if (session.console.quiet !== true) note(session.console, `wrote to standard output: ${description}`);
           } else if (session.json)
             printJson(session.console, "export", {
               ref: name,
@@ -72,7 +72,7 @@ export const registerExport: Register = (program, run) => {
               lineageAttention,
               from,
             });
-          else printDone(session.console, `wrote ${options.out}: ${told}`);
+          else printDone(session.console, `wrote ${options.out}: ${description}`);
           for (const { id, reason } of passedOver)
             note(session.console, `warning: ${manifest.cluster}/${id} was skipped: ${printable(reason)}`);
           if (lacks.length > 0) note(session.console, `warning: ${name} is not good: ${printable(reasonsIn(lacks))}`);

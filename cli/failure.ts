@@ -19,12 +19,12 @@ export interface Failure {
 export function noteFailure(console: Console, error: unknown, about = ""): Failure {
   // Whatever an interruption cut off has words of its own; the person is told of the signal.
   const reason: unknown = console.signal.aborted && isLifeboatError(error, "interrupted") ? console.signal.reason : error;
-  const told = reason instanceof Error ? reason : new Error(messageOf(reason));
-  const isOurs = told instanceof LifeboatError;
-  const hint = isOurs ? (told.hint ?? null) : "this is a bug in lifeboat: run it again with --verbose, and report what it prints";
-  note(console, printable(`${about}${told.message}`));
+  const thrown = reason instanceof Error ? reason : new Error(messageOf(reason));
+  const isOurs = thrown instanceof LifeboatError;
+  const hint = isOurs ? (thrown.hint ?? null) : "this is a bug in lifeboat: run it again with --verbose, and report what it prints";
+  note(console, printable(`${about}${thrown.message}`));
   if (hint !== null) note(console, `hint: ${printable(hint)}`);
   if (console.debug !== undefined) console.debug.log("cause", causesOf(error));
-  else if (!isOurs && told.stack !== undefined) note(console, redact(told.stack));
-  return { code: isOurs ? told.code : "unexpected", message: told.message, hint, exitCode: exitCodeOf(told) };
+  else if (!isOurs && thrown.stack !== undefined) note(console, redact(thrown.stack));
+  return { code: isOurs ? thrown.code : "unexpected", message: thrown.message, hint, exitCode: exitCodeOf(thrown) };
 }

@@ -83,8 +83,8 @@ export async function runProgram(line: readonly string[], console: Console, surr
       // The hidden command behind Tab talks to a shell, whatever the person's environment says.
       const isAsked = verbose === true || isDebugOn(console.environment["LIFEBOAT_DEBUG"]);
       if (isAsked && args[0] !== "__complete") debug = (await import("./debug.ts")).debugOn(console);
-      const told = { ...console, quiet: quiet === true, debug };
-      exitCode = await action(newSession(told, { ...surroundings, debug }, { json: json === true, config }));
+      const commandConsole = { ...console, quiet: quiet === true, debug };
+      exitCode = await action(newSession(commandConsole, { ...surroundings, debug }, { json: json === true, config }));
     });
   }
   for (const command of program.commands) command.exitOverride().configureOutput(program.configureOutput());

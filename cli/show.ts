@@ -6,7 +6,7 @@ import { showSnapshot } from "../shared/jobs/inspect/show.ts";
 import type { Shown } from "../shared/jobs/inspect/show.ts";
 import { UNKNOWN_MEMBER } from "../shared/etcd/cluster-facts.ts";
 import { restoreWarnings } from "../shared/documents/attention.ts";
-import { describeWord } from "../shared/later-words.ts";
+import { describeValue } from "../shared/unknown-values.ts";
 import { TRIGGERS } from "../shared/documents/manifest.ts";
 import { WRAPPING_KINDS } from "../shared/documents/parts.ts";
 import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
@@ -109,7 +109,7 @@ function fieldsOf(
     ["snapshot", `${manifest.cluster}/${manifest.id}`],
     ["good", explainGood(lacks)],
     ["taken", `${formatTime(manifest.startedAt)} by ${manifest.tool.name} ${manifest.tool.version}`],
-    ["slot", `${formatTime(manifest.slot.time)} (${describeWord(TRIGGERS, manifest.slot.trigger)})`],
+    ["slot", `${formatTime(manifest.slot.time)} (${describeValue(TRIGGERS, manifest.slot.trigger)})`],
     ["etcd cluster", `${etcd.clusterId}, lineage ${manifest.lineage}${accepted === false ? " (NOT ACCEPTED)" : ""}`],
     [
       "from",
@@ -131,7 +131,7 @@ function fieldsOf(
             "opened by",
             [
               ...[...stored.encryption.wrappings, ...(addedWrappings ?? [])].map(
-                (each) => `${describeWord(WRAPPING_KINDS, each.kind)} key ${each.key}`,
+                (each) => `${describeValue(WRAPPING_KINDS, each.kind)} key ${each.key}`,
               ),
               ...stored.encryption.breakGlass.map((each) => `break-glass ${each}`),
               ...(addedWrappings === undefined ? ["keys that were added since, which this role may not see"] : []),

@@ -19,8 +19,8 @@ export function failureOf(
 ): { readonly failure: FunctionFailure; readonly logged: Readonly<Record<string, unknown>> } {
   if (isLifeboatError(error)) {
     const stopped: unknown = signal?.reason;
-    if (isLifeboatError(error, "interrupted") && isLifeboatError(stopped)) return told(FAILURES.deadline, stopped);
-    return told(error.code, error);
+    if (isLifeboatError(error, "interrupted") && isLifeboatError(stopped)) return notice(FAILURES.deadline, stopped);
+    return notice(error.code, error);
   }
   const failure = new FunctionFailure(FAILURES.unexpected, "internal error (a bug)", "see the function's log, and report it");
   // The message of an error that nobody foresaw may hold anything: where it was thrown is enough to find it.
@@ -39,7 +39,7 @@ function framesOf({ stack = "", message }: Error): readonly string[] {
         .filter((line) => line.startsWith("    at "));
 }
 
-function told(
+function notice(
   code: string,
   { message, hint, retryable }: LifeboatError,
 ): { readonly failure: FunctionFailure; readonly logged: Readonly<Record<string, unknown>> } {

@@ -3,7 +3,7 @@ import { verifyEvent } from "../shared/contract/events.ts";
 import { copyToReplicas, headAfter } from "../shared/jobs/copy/to-replicas.ts";
 import { verifyDeep } from "../shared/jobs/verify/verify.ts";
 import type { VerifyOutcome } from "../shared/contract/outcomes.ts";
-import { makeUp } from "./make-up.ts";
+import { verifyEarlier } from "./verify-earlier.ts";
 import type { Measured } from "./metrics.ts";
 import { isRecent } from "./outcome.ts";
 import { countFailed, logCopies } from "./replicas.ts";
@@ -25,8 +25,8 @@ export const handler = serve({
     const tookMs = ports.clock.monotonicMs() - beganMs;
     const copies = await copyToReplicas(ports, [verified], { purpose: "audit", signal });
     logCopies(ports.progress, copies);
-    const madeUp = await makeUp(ports, cluster, { signal, remainingMs, tookMs });
-    const custody = madeUp.custody ?? headAfter(verified.custody, copies) ?? verified.custody;
+    const earlier = await verifyEarlier(ports, cluster, { signal, remainingMs, tookMs });
+    const custody = earlier.custody ?? headAfter(verified.custody, copies) ?? verified.custody;
     return {
       outcome: {
         cluster,
@@ -40,7 +40,7 @@ export const handler = serve({
         verified: isRecent(verified.manifest, ports.clock.now(), rpo) ? 1 : 0,
         replicaFailed: countFailed(copies),
         ...(lineageFindings.length === 0 ? {} : { newLineage: lineageFindings.length }),
-        ...(madeUp.broken === 0 ? {} : { verifyFailed: madeUp.broken }),
+        ...(earlier.broken === 0 ? {} : { verifyFailed: earlier.broken }),
       },
     };
   },

@@ -15,7 +15,7 @@ export interface DebugLog {
 }
 
 /** Lines in which adapters watch the clients of an SDK. */
-export type Watch = (client: { readonly middlewareStack: object }) => void;
+export type TraceClient = (client: { readonly middlewareStack: object }) => void;
 
 /** Shorter ones stand in ordinary words, which would then show them. */
 const SHORTEST_SECRET = 4;
@@ -24,9 +24,9 @@ export function openDebugLog(write: (kind: DebugKind, line: string) => void): De
   const hidden = new Set<string>();
   return {
     log(kind, text) {
-      let told = redact(text);
-      for (const secret of hidden) told = told.replaceAll(secret, "***");
-      for (const line of told.split("\n")) write(kind, line);
+      let redacted = redact(text);
+      for (const secret of hidden) redacted = redacted.replaceAll(secret, "***");
+      for (const line of redacted.split("\n")) write(kind, line);
     },
     hide(secret) {
       if (secret.length >= SHORTEST_SECRET) hidden.add(secret);
@@ -41,23 +41,23 @@ export function isDebugOn(value: string | undefined): boolean {
 
 /** The error and all that caused it, the outermost first, each with its code and its stack. A loop of causes ends. */
 export function causesOf(error: unknown): string {
-  const told: string[] = [];
+  const lines: string[] = [];
   const seen = new Set<unknown>();
   const visit = (each: unknown, depth: number): void => {
     if (seen.has(each) || depth > DEEPEST) return;
     seen.add(each);
     const head = depth === 0 ? "" : `${"  ".repeat(depth)}caused by `;
     if (!(each instanceof Error)) {
-      told.push(`${head}${typeof each === "string" ? each : `a thrown ${typeof each}`}`);
+      lines.push(`${head}${typeof each === "string" ? each : `a thrown ${typeof each}`}`);
       return;
     }
     const stack = each.stack?.split("\n").filter((line) => /^\s+at /.test(line)) ?? [];
-    told.push([`${head}${each.name}${codeOf(each)}: ${each.message}`, ...stack].join("\n"));
+    lines.push([`${head}${each.name}${codeOf(each)}: ${each.message}`, ...stack].join("\n"));
     for (const one of each instanceof AggregateError ? each.errors : []) visit(one, depth + 1);
     if (each.cause !== undefined) visit(each.cause, depth + 1);
   };
   visit(error, 0);
-  return told.join("\n");
+  return lines.join("\n");
 }
 
 const DEEPEST = 20;

@@ -18,5 +18,5 @@ const SECRETS: readonly (readonly [pattern: RegExp, instead: string])[] = [
 
 /** `text` without the secrets that can be told by their form. A net below the rule that no message holds one. */
 export function redact(text: string): string {
-  return SECRETS.reduce((told, [pattern, instead]) => told.replace(pattern, instead), text);
+  return SECRETS.reduce((redacted, [pattern, instead]) => redacted.replace(pattern, instead), text);
 }

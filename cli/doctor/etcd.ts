@@ -23,6 +23,6 @@ function describe({ result, findings }: ClusterReport): string {
   const problems = findings.filter(({ severity }) => severity === "problem").length;
   if (result === undefined) return "could not be asked";
   const answering = result.endpoints.filter(({ status }) => !(status instanceof Error)).length;
-  const told = problems === 0 ? "no problems" : `${problems} ${problems === 1 ? "problem" : "problems"}`;
-  return `${answering} of ${result.endpoints.length} endpoints answer, ${told}`;
+  const problemCount = problems === 0 ? "no problems" : `${problems} ${problems === 1 ? "problem" : "problems"}`;
+  return `${answering} of ${result.endpoints.length} endpoints answer, ${problemCount}`;
 }

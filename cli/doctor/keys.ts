@@ -1,7 +1,7 @@
 import type { JsonDocument } from "../../shared/contract/documents.ts";
 import type { KeyFacts, KmsKeyFacts, LocalKeyFacts } from "../../shared/keys/key-inspector.ts";
 import { checkKeys, judgeBreakGlass } from "../../shared/jobs/doctor/check-keys.ts";
-import { isUnseen, type Seen } from "../../shared/unseen.ts";
+import { isUnreadable, type MaybeUnreadable } from "../../shared/unreadable.ts";
 import { openInspectors } from "../../shared/wire/doctor.ts";
 import { widthOf } from "../console.ts";
 import { formatTable } from "../format.ts";
@@ -44,8 +44,8 @@ function nameOf({ arn, fingerprint }: KmsKeyFacts): string {
   return show(fingerprint ?? arn);
 }
 
-function show(fact: Seen<string>): string {
-  return isUnseen(fact) ? "not seen" : fact;
+function show(fact: MaybeUnreadable<string>): string {
+  return isUnreadable(fact) ? "not seen" : fact;
 }
 
 function stateOf({ state }: LocalKeyFacts["secret"]): string {

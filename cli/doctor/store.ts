@@ -1,7 +1,7 @@
 import { checkStores, type StoreReport } from "../../shared/jobs/doctor/check-store.ts";
 import type { PlaceFacts } from "../../shared/vault/place/judge-place.ts";
 import type { BucketFacts, FolderFacts, StoreFacts } from "../../shared/store/store-inspector.ts";
-import { isUnseen, type Seen } from "../../shared/unseen.ts";
+import { isUnreadable, type MaybeUnreadable } from "../../shared/unreadable.ts";
 import { openInspectors } from "../../shared/wire/doctor.ts";
 import { formatBytes, formatFields, formatTime } from "../format.ts";
 import { withNulls } from "../with-nulls.ts";
@@ -88,6 +88,6 @@ function describeDays(days: number): string {
   return days === 1 ? "1 day" : `${days} days`;
 }
 
-function describeFact<T>(fact: Seen<T>, say: (value: T) => string): string {
-  return isUnseen(fact) ? `not seen (${fact.unseen})` : say(fact);
+function describeFact<T>(fact: MaybeUnreadable<T>, say: (value: T) => string): string {
+  return isUnreadable(fact) ? `not seen (${fact.unseen})` : say(fact);
 }

@@ -49,7 +49,7 @@ export function parseConfig(text: string, file: string): Config {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const fault = firstFault(document, text, lines);
-  if (fault !== undefined) throw invalid([told(file, fault)]);
+  if (fault !== undefined) throw invalid([describeFault(file, fault)]);
   const value = valueOf(document, file);
   const parsed = configSchema.safeParse(value, { error: issueWords });
   const at = (path: readonly PropertyKey[]): string =>
@@ -58,7 +58,7 @@ export function parseConfig(text: string, file: string): Config {
     // A quote that swallowed the next lines is why these are missing.
     const quote = openQuote(document, text, lines);
     const problems = parsed.error.issues.flatMap(leaves).map((issue) => `${at(pathOf(issue))}${issue.message}`);
-    throw invalid(quote === undefined ? problems : [told(file, quote), ...problems]);
+    throw invalid(quote === undefined ? problems : [describeFault(file, quote), ...problems]);
   }
   try {
     checkBreakGlass(parsed.data.breakGlass);
@@ -69,7 +69,7 @@ export function parseConfig(text: string, file: string): Config {
   return parsed.data;
 }
 
-function told(file: string, { line, message }: Fault): string {
+function describeFault(file: string, { line, message }: Fault): string {
   return `${file}:${line}: ${message}`;
 }
 

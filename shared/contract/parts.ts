@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { wordOf } from "../later-words.ts";
+import { knownOrUnknown } from "../unknown-values.ts";
 import { LINEAGE_REASONS } from "../documents/lineage.ts";
 
 /**
@@ -67,7 +67,7 @@ export const receipt = object({
 
 const attentionFields = {
   number: z.int().positive().describe("of the lineage"),
-  reason: wordOf(LINEAGE_REASONS).describe("why it was opened"),
+  reason: knownOrUnknown(LINEAGE_REASONS).describe("why it was opened"),
   message: text.describe("a sentence"),
   since: time.describe("when it was opened"),
 };

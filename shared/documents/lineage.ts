@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { wordOf } from "../later-words.ts";
+import { knownOrUnknown } from "../unknown-values.ts";
 import { custodyReceiptSchema, head, hexId, instant, signerSchema, snapshotId, tool } from "./parts.ts";
 
 export const LINEAGE_REASONS = ["first-backup", "cluster-id-changed", "revision-went-backwards", "key-count-collapsed"] as const;
@@ -10,7 +10,7 @@ export const lineageSchema = z.looseObject({
   number: z.int().positive(),
   clusterId: hexId,
   openedAt: instant,
-  reason: wordOf(LINEAGE_REASONS),
+  reason: knownOrUnknown(LINEAGE_REASONS),
   /** The revision that was seen when it was opened. */
   revision: z.int().nonnegative(),
   /** Keys alive then, where it was opened for their number. */

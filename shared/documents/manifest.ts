@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { LifeboatError } from "../errors.ts";
 import { contentSchema } from "./content-schema.ts";
-import { wordOf } from "../later-words.ts";
+import { knownOrUnknown } from "../unknown-values.ts";
 import { isOwnDataKey } from "./layout.ts";
 import { bytes, custodyReceiptSchema, digest, head, hexId, instant, signerSchema, snapshotId, tool } from "./parts.ts";
 import { isAgreement, proofSchema } from "./proof.ts";
@@ -23,7 +23,7 @@ export const manifestSchema = z
     type: z.literal("snapshot"),
     ...head,
     id: snapshotId,
-    slot: z.looseObject({ time: instant, trigger: wordOf(TRIGGERS) }),
+    slot: z.looseObject({ time: instant, trigger: knownOrUnknown(TRIGGERS) }),
     /** When the stream began, and when the manifest was made. */
     startedAt: instant,
     createdAt: instant,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { wordOf } from "../later-words.ts";
+import { knownOrUnknown } from "../unknown-values.ts";
 
 /**
  * What the signed documents of format version 1 have in common, as docs/format.md specifies it. Objects are loose: a reader keeps and
@@ -34,7 +34,7 @@ export const custodyReceiptSchema = z.looseObject({ sequence: z.int().positive()
 export const MAX_WRAPPINGS = 16;
 export const WRAPPING_KINDS = ["local", "kms"] as const;
 /** One of a kind that is not known opens nothing here, and leaves the others. */
-export const wrappingSchema = z.looseObject({ kind: wordOf(WRAPPING_KINDS), key: z.string().min(1), ciphertext: base64 });
+export const wrappingSchema = z.looseObject({ kind: knownOrUnknown(WRAPPING_KINDS), key: z.string().min(1), ciphertext: base64 });
 
 /** What every document that belongs to a cluster begins with. */
 export const head = { formatVersion: z.literal(FORMAT_VERSION), cluster: clusterName };

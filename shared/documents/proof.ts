@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { compactRevision, crc32c, revision } from "./content-schema.ts";
-import { laterWord, orLater, wordOf } from "../later-words.ts";
+import { unknownValue, orUnknown, knownOrUnknown } from "../unknown-values.ts";
 import { hexId } from "./parts.ts";
 
 /** Whose word a proof takes: see shared/etcd/agreement.ts. */
@@ -18,9 +18,9 @@ const knownVote = z.discriminatedUnion("answer", [
   z.looseObject({ answer: z.literal("broken"), ...saidNothing }),
 ]);
 /** An answer of a later version agrees with nothing. */
-const vote = orLater(knownVote, z.looseObject({ answer: laterWord(ANSWERS), ...voter }));
+const vote = orUnknown(knownVote, z.looseObject({ answer: unknownValue(ANSWERS), ...voter }));
 const asked = {
-  agreement: wordOf(AGREEMENTS),
+  agreement: knownOrUnknown(AGREEMENTS),
   /** Voting members of the cluster, and how many of them had to agree. */
   voters: z.int().nonnegative(),
   needed: z.int().nonnegative(),
@@ -28,13 +28,13 @@ const asked = {
   members: z.array(vote),
 };
 
-export const proofSchema = orLater(
+export const proofSchema = orUnknown(
   z.discriminatedUnion("status", [
     /** Bucket `key` up to `revision`. */
     z.looseObject({ status: z.literal("proven"), revision, ...asked }),
     z.looseObject({ status: z.literal("unproven"), reason: z.string(), ...asked }),
   ]),
-  z.looseObject({ status: laterWord(["proven", "unproven"]), ...asked }),
+  z.looseObject({ status: unknownValue(["proven", "unproven"]), ...asked }),
 );
 
 export type Agreement = (typeof AGREEMENTS)[number];

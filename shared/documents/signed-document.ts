@@ -8,7 +8,7 @@ import { decodeEnvelope, encodeEnvelope, parseJson, preAuthEncoding } from "./en
 import { acceptanceSchema } from "./acceptance.ts";
 import { custodySchema } from "./custody-record.ts";
 import { drillSchema } from "./drill.ts";
-import { wordOf } from "../later-words.ts";
+import { knownOrUnknown } from "../unknown-values.ts";
 import { lineageSchema } from "./lineage.ts";
 import { manifestSchema } from "./manifest.ts";
 import { custodyReceiptSchema, signerSchema } from "./parts.ts";
@@ -74,7 +74,7 @@ function payloadTypeOf(kind: Kind): string {
   return `application/vnd.etcd-lifeboat.${kind}.v1+json`;
 }
 
-const laterSigner = z.looseObject({ ...signerSchema.shape, purpose: wordOf(PURPOSES) });
+const laterSigner = z.looseObject({ ...signerSchema.shape, purpose: knownOrUnknown(PURPOSES) });
 
 /** A document of a kind that this version does not know, as far as a reader of today can check it: docs/format.md, "Later kinds". */
 const laterSchema = z.looseObject({

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { laterWord, orLater, wordOf } from "../later-words.ts";
+import { unknownValue, orUnknown, knownOrUnknown } from "../unknown-values.ts";
 import { bytes, digest, MAX_WRAPPINGS, wrappingSchema } from "./parts.ts";
 import type { WrappingRecord } from "./parts.ts";
 
@@ -15,7 +15,7 @@ const sealed = z.looseObject({
   crc32: z.string().regex(/^[0-9a-f]{8}$/),
   /** The object's version id where the store has versions. */
   version: z.string().optional(),
-  compression: wordOf(COMPRESSIONS),
+  compression: knownOrUnknown(COMPRESSIONS),
   encryption: z.looseObject({
     format: z.literal("age-encryption.org/v1"),
     recipient: z.string().startsWith("age1"),
@@ -27,7 +27,7 @@ const sealed = z.looseObject({
 const kopia = z.looseObject({ kind: z.literal("kopia"), repository: z.string(), snapshot: z.string(), object: z.string(), bytes });
 
 /** Where the data of a snapshot is, and how it is kept there. */
-export const storedSchema = orLater(z.discriminatedUnion("kind", [sealed, kopia]), z.looseObject({ kind: laterWord(KINDS), bytes }));
+export const storedSchema = orUnknown(z.discriminatedUnion("kind", [sealed, kopia]), z.looseObject({ kind: unknownValue(KINDS), bytes }));
 
 export type Stored = z.infer<typeof storedSchema>;
 export type SealedObject = z.infer<typeof sealed>;

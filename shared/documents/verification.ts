@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { wordOf } from "../later-words.ts";
+import { knownOrUnknown } from "../unknown-values.ts";
 import {
   base64,
   bytes,
@@ -24,7 +24,7 @@ export const verificationSchema = z.looseObject({
   manifestDigest: digest,
   verifiedAt: instant,
   /** Any other speaks for nothing here. */
-  level: wordOf(["deep"]),
+  level: knownOrUnknown(["deep"]),
   /** What was read back, and equal to what the manifest says. */
   snapshot: z.looseObject({ bytes, sha256: digest }),
   /** The keys of those wrappings in the manifest that were opened, and hold the snapshot's identity. */

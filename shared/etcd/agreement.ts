@@ -51,13 +51,20 @@ export function judge(all: readonly Vote[], electorate: Electorate): Verdict {
   const needed = votesNeeded(electorate);
   if (needed !== undefined && agree.length >= needed) return { kind: "proven" };
   if (dissent.length > 0) {
-    const told = `${names(dissent)} ${dissent.length === 1 ? "has" : "have"} another HashKV at revision ${dissent[0]?.revision}`;
+    const difference = `${names(dissent)} ${dissent.length === 1 ? "has" : "have"} another HashKV at revision ${dissent[0]?.revision}`;
     const rightful = largestGroup(dissent).map(({ id }) => id);
     // With `all` nobody may dissent, whoever is right.
     if (agreement !== "all" && voters !== undefined && rightful.length >= quorumOf(voters)) {
-      return { kind: "source-dissents", rightful, reason: `${told}, which is a quorum against the member that was asked for the snapshot` };
+      return {
+        kind: "source-dissents",
+        rightful,
+        reason: `${difference}, which is a quorum against the member that was asked for the snapshot`,
+      };
     }
-    return { kind: "disagreement", reason: `${told} than the snapshot${agree.length === 0 ? "" : `, with which ${names(agree)} agrees`}` };
+    return {
+      kind: "disagreement",
+      reason: `${difference} than the snapshot${agree.length === 0 ? "" : `, with which ${names(agree)} agrees`}`,
+    };
   }
   return { kind: "unproven", reason: tooFew(votes, agree.length, needed, electorate) };
 }

@@ -98,8 +98,8 @@ function failureOf({ error, cause }: { readonly error: string; readonly cause: s
   const [sentence = "", hint] = messageIn(cause).split("\nhint: ", 2);
   const code = errorCodeOf(error);
   if (code !== undefined && sentence !== "") return new LifeboatError(code, sentence, hint === undefined ? {} : { hint });
-  const told = [error, sentence].filter((each) => each !== "").join(": ");
-  return new LifeboatError("service/failed", `the execution failed${told === "" ? "" : `: ${told}`}`, {
+  const reason = [error, sentence].filter((each) => each !== "").join(": ");
+  return new LifeboatError("service/failed", `the execution failed${reason === "" ? "" : `: ${reason}`}`, {
     hint: hint ?? (error === FAILURES.unexpected ? "see the function's log, and report it" : `see what it did: ${execution}`),
   });
 }

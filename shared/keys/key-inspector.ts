@@ -1,5 +1,5 @@
 import type { LifeboatError } from "../errors.ts";
-import type { Answer, Seen } from "../unseen.ts";
+import type { Answer, MaybeUnreadable } from "../unreadable.ts";
 import type { Purpose, WrapContext } from "./key-ring.ts";
 
 /** The port to what stands around keys: their kind and state, and what the caller at hand may do with them. For `lifeboat doctor`. */
@@ -15,7 +15,7 @@ export interface KeyInspector {
   readonly location: string;
   facts(signal: AbortSignal): Promise<KeyFacts>;
   /** The ARN of a key that goes by `name`; only where keys are in KMS. */
-  arnOf(name: string, signal: AbortSignal): Promise<Seen<string>>;
+  arnOf(name: string, signal: AbortSignal): Promise<MaybeUnreadable<string>>;
   /** By dry runs, where the service knows them; otherwise by calls whose outcome is thrown away. */
   powers(context: WrapContext, signal: AbortSignal): Promise<ReadonlyMap<KeyPower, Answer>>;
 }
@@ -37,17 +37,17 @@ export interface KmsKeyFacts {
   readonly id: string;
   /** Why nothing is known of it: there is none, or the service failed. */
   readonly error: LifeboatError | undefined;
-  readonly arn: Seen<string>;
+  readonly arn: MaybeUnreadable<string>;
   /** `SYMMETRIC_DEFAULT`, `ECC_NIST_P256`, ... */
-  readonly spec: Seen<string>;
+  readonly spec: MaybeUnreadable<string>;
   /** `ENCRYPT_DECRYPT`, `SIGN_VERIFY`, ... */
-  readonly usage: Seen<string>;
+  readonly usage: MaybeUnreadable<string>;
   /** `Enabled`, `Disabled`, `PendingDeletion`, ... */
-  readonly state: Seen<string>;
+  readonly state: MaybeUnreadable<string>;
   /** Whether KMS renews its material by itself; of the wrapping key only. */
-  readonly rotates: Seen<boolean> | undefined;
+  readonly rotates: MaybeUnreadable<boolean> | undefined;
   /** Of signing keys only. */
-  readonly fingerprint: Seen<string> | undefined;
+  readonly fingerprint: MaybeUnreadable<string> | undefined;
 }
 
 export interface LocalFacts {

@@ -1,4 +1,4 @@
-import type { LaterWord } from "../later-words.ts";
+import type { UnknownValue } from "../unknown-values.ts";
 
 /** The port to keys: local files, AWS KMS. Contract suite: test/contract/key-ring.ts. */
 
@@ -28,7 +28,7 @@ export interface WrapContext {
 /** An identity, encrypted under a wrapping key. */
 export interface Wrapping {
   /** The kind of key ring that wrapped it. */
-  readonly kind: "local" | "kms" | LaterWord;
+  readonly kind: "local" | "kms" | UnknownValue;
   /** Which wrapping key: for `local` its age recipient, for `kms` the key's ARN. */
   readonly key: string;
   readonly ciphertext: Uint8Array;

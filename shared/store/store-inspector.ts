@@ -1,4 +1,4 @@
-import type { Answer, Seen } from "../unseen.ts";
+import type { Answer, MaybeUnreadable } from "../unreadable.ts";
 
 /** The port to what stands around stored objects: how a bucket or folder is set up, and what the caller at hand may do there. For `lifeboat doctor`. */
 
@@ -50,17 +50,17 @@ export interface BucketFacts {
   readonly namesOwner: boolean;
   /** What lifeboat itself retains its objects by. */
   readonly ownLock: Retention | undefined;
-  readonly versioning: Seen<"enabled" | "suspended" | "off">;
+  readonly versioning: MaybeUnreadable<"enabled" | "suspended" | "off">;
   /** Undefined: the bucket has no Object Lock. */
-  readonly objectLock: Seen<{ readonly retention: Retention | undefined } | undefined>;
+  readonly objectLock: MaybeUnreadable<{ readonly retention: Retention | undefined } | undefined>;
   /** Settings that are on, by their names in S3. */
-  readonly publicAccessBlock: Seen<readonly string[]>;
+  readonly publicAccessBlock: MaybeUnreadable<readonly string[]>;
   /** JSON; undefined where the bucket has none. */
-  readonly policy: Seen<string | undefined>;
-  readonly lifecycle: Seen<readonly LifecycleRule[]>;
-  readonly encryption: Seen<{ readonly algorithm: string; readonly key: string | undefined } | undefined>;
+  readonly policy: MaybeUnreadable<string | undefined>;
+  readonly lifecycle: MaybeUnreadable<readonly LifecycleRule[]>;
+  readonly encryption: MaybeUnreadable<{ readonly algorithm: string; readonly key: string | undefined } | undefined>;
   /** `BucketOwnerEnforced`, ...; undefined where none is set. */
-  readonly ownership: Seen<string | undefined>;
+  readonly ownership: MaybeUnreadable<string | undefined>;
 }
 
 export interface Retention {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { LATER_WORD } from "../../shared/later-words.ts";
+import { UNKNOWN_VALUE } from "../../shared/unknown-values.ts";
 import { DOCUMENTS } from "../../shared/contract/documents.ts";
 import type { DocumentName } from "../../shared/contract/documents.ts";
 
@@ -161,7 +161,7 @@ function recordOf({ additionalProperties }: Node): string {
 function textOf({ format, pattern = "" }: Node): string {
   if (format === "date-time") return "time";
   if (pattern.includes("sha256:")) return "digest";
-  if (pattern === LATER_WORD.source) return "a word of a later version";
+  if (pattern === UNKNOWN_VALUE.source) return "a word of a later version";
   return pattern === "" ? "text" : "ref";
 }
 

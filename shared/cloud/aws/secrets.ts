@@ -2,7 +2,7 @@ import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-sec
 import { GetParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
 import { faultOf, hintFor } from "../../aws-fault.ts";
 import type { CloudReference, SecretSource } from "../../config/secrets.ts";
-import type { Watch } from "../../debug-log.ts";
+import type { TraceClient } from "../../debug-log.ts";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
 
 const SERVICES = {
@@ -21,12 +21,12 @@ const SERVICES = {
  */
 export class AwsSecrets implements SecretSource {
   readonly #region: string | undefined;
-  readonly #watch: Watch;
+  readonly #trace: TraceClient;
   readonly #read = new Map<string, Promise<string>>();
 
-  constructor(region: string | undefined, watch: Watch = () => undefined) {
+  constructor(region: string | undefined, watch: TraceClient = () => undefined) {
     this.#region = region;
-    this.#watch = watch;
+    this.#trace = watch;
   }
 
   async read({ service, name, field }: CloudReference, setting: string): Promise<string> {
@@ -49,12 +49,12 @@ export class AwsSecrets implements SecretSource {
     const config = { ...(region === undefined ? {} : { region }), requestHandler: { connectionTimeout: 5_000, requestTimeout: 15_000 } };
     if (service === "ssm") {
       const client = new SSMClient(config);
-      this.#watch(client);
+      this.#trace(client);
       const { Parameter } = await client.send(new GetParameterCommand({ Name: name, WithDecryption: true }));
       return Parameter?.Value ?? "";
     }
     const client = new SecretsManagerClient(config);
-    this.#watch(client);
+    this.#trace(client);
     const { SecretString, SecretBinary } = await client.send(new GetSecretValueCommand({ SecretId: name }));
     return SecretString ?? Buffer.from(SecretBinary ?? new Uint8Array()).toString("utf8");
   }

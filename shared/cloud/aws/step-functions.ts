@@ -6,7 +6,7 @@ import {
   StartExecutionCommand,
 } from "@aws-sdk/client-sfn";
 import { faultOf, hintFor } from "../../aws-fault.ts";
-import type { Watch } from "../../debug-log.ts";
+import type { TraceClient } from "../../debug-log.ts";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
 import type { BackupEvent } from "../../contract/events.ts";
 import type { EnteredState, Executions, ExecutionState } from "../executions.ts";
@@ -16,7 +16,7 @@ export class StepFunctions implements Executions {
   readonly #client: SFNClient;
   readonly #place: string;
 
-  constructor(region: string | undefined, watch?: Watch) {
+  constructor(region: string | undefined, watch?: TraceClient) {
     this.#client = new SFNClient({
       ...(region === undefined ? {} : { region }),
       requestHandler: { connectionTimeout: 5_000, requestTimeout: 15_000 },

@@ -36,14 +36,14 @@ export class FileLock implements HostLock {
   async acquire(name: string, options: Parameters<HostLock["acquire"]>[1]): Promise<() => Promise<void>> {
     const path = join(this.#folder, `${name}.lock`);
     const deadline = this.#clock.monotonicMs() + options.timeoutMs;
-    let told = false;
+    let hasReported = false;
     for (;;) {
       if (options.signal?.aborted === true) throw interruption(path, options.signal.reason);
       const holder = await this.#tryTake(path);
       if (holder === undefined) return () => rm(path, { force: true });
       const described = `process ${holder.pid} since ${holder.since}`;
-      if (!told) options.onWait(described);
-      told = true;
+      if (!hasReported) options.onWait(described);
+      hasReported = true;
       if (this.#clock.monotonicMs() >= deadline)
         throw new LifeboatError("busy", `${path} is held by ${described}`, { hint: `wait for process ${holder.pid}, or stop it` });
       await pause(this.#clock, POLL_MS, options.signal);

@@ -25,14 +25,14 @@ export async function checkRpo(ports: JudgePorts, cluster: string, rpoMs: number
 
 async function checkAge(ports: JudgePorts, cluster: string, rpoMs: number): Promise<Pick<RpoCheck, "good" | "problems">> {
   const { good, passedOver } = await newestGood(ports, cluster);
-  const told = passedOver.map(
+  const warnings = passedOver.map(
     ({ id, reason }) => `${cluster}/${id} does not count: ${reason === IN_THE_FUTURE ? reason : "its manifest does not hold"}`,
   );
-  if (good === undefined) return { good, problems: ["no snapshot is good", ...(await whyNewestIsNot(ports, cluster)), ...told] };
+  if (good === undefined) return { good, problems: ["no snapshot is good", ...(await whyNewestIsNot(ports, cluster)), ...warnings] };
   const { id, createdAt } = good.manifest;
   const ageMs = Math.max(0, ports.clock.now().getTime() - Date.parse(createdAt));
   const problems = ageMs > rpoMs ? ["the newest good snapshot is too old", ...(await whyNewestIsNot(ports, cluster, id))] : [];
-  return { good: { id, takenAt: createdAt, ageMs }, problems: [...problems, ...told] };
+  return { good: { id, takenAt: createdAt, ageMs }, problems: [...problems, ...warnings] };
 }
 
 /** Of the newest snapshot, where it is another than the newest good one. */

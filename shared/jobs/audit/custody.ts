@@ -99,9 +99,9 @@ export async function verifyCustody(
     // What came while the log was read is read now, and held against the record that announced it: that something stands there settles nothing.
     for (const { subject } of announcements.findings()) if (!stored.documents.has(subject)) await stored.lookAgain(subject);
     const absent = announcements.findings();
-    const told = log === "custody" ? absent : absent.filter(({ subject }) => stored.documents.has(subject));
-    notHere += absent.length - told.length;
-    findings.push(...told);
+    const reported = log === "custody" ? absent : absent.filter(({ subject }) => stored.documents.has(subject));
+    notHere += absent.length - reported.length;
+    findings.push(...reported);
   }
   findings.push(...(await findLostData(vault, cluster, stored, logs)));
   const records = logs.reduce((sum, log) => sum + log.records, 0);

@@ -23,7 +23,7 @@ export interface HashQuestion {
 }
 
 /** Of a member by its id, or of UNKNOWN_MEMBER where the error does not say whose it is. */
-export interface Heard {
+export interface MemberAnswer {
   readonly memberId: string;
   readonly answer: HashKv | LifeboatError;
 }
@@ -48,7 +48,7 @@ export async function* askThrough(
   question: HashQuestion,
   asked: Set<string>,
   spareLeader: boolean,
-): AsyncGenerator<Heard, void, undefined> {
+): AsyncGenerator<MemberAnswer, void, undefined> {
   const { endpoint, isPerCall, statuses } = shared;
   const { signal } = question;
   const order = new CallOrder(isPerCall);

@@ -52,8 +52,8 @@ function noSource(cluster: string, { endpoints, denials, findings }: Survey): Li
   if (denial !== undefined) return denial;
   const mixed = findings.find(({ code }) => code === "clusters-differ");
   if (mixed !== undefined) return new LifeboatError("etcd/cluster-mismatch", `${cluster}: ${mixed.message}`, { hint: mixed.fix });
-  const told = findings.filter(({ severity }) => severity !== "info").map(({ subject, message }) => `${subject}: ${message}`);
-  return new LifeboatError("etcd/no-member", `no member of ${cluster} can give a snapshot: ${told.join("; ")}`, {
+  const reasons = findings.filter(({ severity }) => severity !== "info").map(({ subject, message }) => `${subject}: ${message}`);
+  return new LifeboatError("etcd/no-member", `no member of ${cluster} can give a snapshot: ${reasons.join("; ")}`, {
     hint: `run lifeboat preflight ${cluster}: it shows more, with a fix for each`,
     cause: first,
   });

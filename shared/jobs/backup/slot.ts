@@ -48,11 +48,11 @@ export async function takeSlot(
   if (slot === undefined) return { id: await freeId(ports, cluster, now), taken: false };
   const id = idOfSlot(slot);
   if (await isTaken(ports, cluster, id)) return { id, taken: true };
-  const told = await whyRemoved(ports, cluster, id, slot, signal);
-  if (told === undefined) return { id, taken: false };
+  const why = await whyRemoved(ports, cluster, id, slot, signal);
+  if (why === undefined) return { id, taken: false };
   // Another run may have committed it since it was looked for.
   if (await isTaken(ports, cluster, id)) return { id, taken: true };
-  throw new LifeboatError("usage", `${cluster}/${id} was removed: ${told}; a removed slot is not backed up again`, { hint: WITHOUT_SLOT });
+  throw new LifeboatError("usage", `${cluster}/${id} was removed: ${why}; a removed slot is not backed up again`, { hint: WITHOUT_SLOT });
 }
 
 /**

@@ -180,9 +180,9 @@ class Attempts {
   }
 
   async #reject(attempt: Attempt, vote: Vote | undefined, reason: string): Promise<undefined> {
-    const told = `${labelOf(voterOf(attempt.source))}: ${reason}`;
-    this.#doubts.push(told);
-    this.#warn(told);
+    const doubt = `${labelOf(voterOf(attempt.source))}: ${reason}`;
+    this.#doubts.push(doubt);
+    this.#warn(doubt);
     if (vote !== undefined) this.#rejected.push(vote);
     this.#current = undefined;
     if (this.#fallback === undefined) this.#fallback = attempt;

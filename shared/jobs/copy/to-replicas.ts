@@ -37,8 +37,8 @@ export async function copyToReplicas(
       try {
         outcomes.push({ ...head, ...(await copySnapshot(ports, found, replica, request)) });
       } catch (error) {
-        const told = isLifeboatError(error) ? { code: error.code, hint: error.hint } : { code: "unexpected", hint: undefined };
-        outcomes.push({ ...head, outcome: "failed", conflicts: [], error: { ...told, message: messageOf(error) } });
+        const known = isLifeboatError(error) ? { code: error.code, hint: error.hint } : { code: "unexpected", hint: undefined };
+        outcomes.push({ ...head, outcome: "failed", conflicts: [], error: { ...known, message: messageOf(error) } });
       }
     }
   }

@@ -30,10 +30,10 @@ export async function wholeCopies(
         return (await stateOfData(blobs, manifest.stored, signal)).state === "present" ? manifest : undefined;
       });
       if (found === undefined || isLifeboatError(found)) return undefined;
-      const told = { replica: replica.name, location: replica.blobs.location, ref: `${found.cluster}/${found.id}` };
+      const copy = { replica: replica.name, location: replica.blobs.location, ref: `${found.cluster}/${found.id}` };
       const bad = await askReplica(replica, ports, (blobs, signal) => checkData(blobs, found.stored, signal));
-      if (bad === undefined) return { ...told, checked: true };
-      return isLifeboatError(bad, "verify/") ? undefined : { ...told, checked: false };
+      if (bad === undefined) return { ...copy, checked: true };
+      return isLifeboatError(bad, "verify/") ? undefined : { ...copy, checked: false };
     }),
   );
   return copies.filter((copy) => copy !== undefined);

@@ -2,7 +2,7 @@ import type { Actor } from "../../vault/custody/append.ts";
 import type { KeyInspector } from "../../keys/key-inspector.ts";
 import { clusterPrefix } from "../../documents/layout.ts";
 import type { StoreInspector } from "../../store/store-inspector.ts";
-import type { Answer } from "../../unseen.ts";
+import type { Answer } from "../../unreadable.ts";
 import { attempt } from "./attempt.ts";
 import { bySeverity, type DoctorFinding } from "./finding.ts";
 import { AREAS, describePowers, fitRoles, type Power, type RoleFit } from "./roles.ts";

@@ -1,6 +1,6 @@
 import { custodyKey, manifestKey } from "../../documents/layout.ts";
 import type { BucketFacts } from "../../store/store-inspector.ts";
-import { isUnseen, type Seen, type Unseen } from "../../unseen.ts";
+import { isUnreadable, type MaybeUnreadable, type Unreadable } from "../../unreadable.ts";
 import { deniesPlainHttp, deniesReplacing, parsePolicy, type Statement } from "./bucket-policy.ts";
 import { bySeverity, type DoctorFinding } from "./finding.ts";
 import { judgeLifecycle } from "./judge-lifecycle.ts";
@@ -20,7 +20,7 @@ export function judgeBucket(subject: string, facts: BucketFacts): readonly Docto
 }
 
 function judgeVersions(subject: string, facts: BucketFacts): DoctorFinding[] {
-  if (isUnseen(facts.versioning) || facts.versioning === "enabled") return [];
+  if (isUnreadable(facts.versioning) || facts.versioning === "enabled") return [];
   return [
     {
       code: "versioning-off",
@@ -34,7 +34,7 @@ function judgeVersions(subject: string, facts: BucketFacts): DoctorFinding[] {
 
 function judgeLock(subject: string, facts: BucketFacts): DoctorFinding[] {
   const { objectLock, ownLock } = facts;
-  if (isUnseen(objectLock)) return [];
+  if (isUnreadable(objectLock)) return [];
   const retention = ownLock ?? { mode: "governance", days: 14 };
   const rule = { DefaultRetention: { Mode: retention.mode.toUpperCase(), Days: retention.days } };
   const configuration = { ObjectLockEnabled: "Enabled", ...(ownLock === undefined ? { Rule: rule } : {}) };
@@ -70,7 +70,7 @@ const BLOCKS = ["BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "Res
 function judgeAccess(subject: string, facts: BucketFacts): DoctorFinding[] {
   const { publicAccessBlock, ownership, encryption } = facts;
   const found: DoctorFinding[] = [];
-  const off = isUnseen(publicAccessBlock) ? [] : BLOCKS.filter((each) => !publicAccessBlock.includes(each));
+  const off = isUnreadable(publicAccessBlock) ? [] : BLOCKS.filter((each) => !publicAccessBlock.includes(each));
   if (off.length > 0) {
     found.push({
       code: "public-access",
@@ -80,7 +80,7 @@ function judgeAccess(subject: string, facts: BucketFacts): DoctorFinding[] {
       fix: s3api(facts, "put-public-access-block", `--public-access-block-configuration ${BLOCKS.map((each) => `${each}=true`).join(",")}`),
     });
   }
-  if (!isUnseen(ownership) && ownership !== "BucketOwnerEnforced") {
+  if (!isUnreadable(ownership) && ownership !== "BucketOwnerEnforced") {
     found.push({
       code: "acls-enabled",
       severity: "warning",
@@ -89,7 +89,7 @@ function judgeAccess(subject: string, facts: BucketFacts): DoctorFinding[] {
       fix: s3api(facts, "put-bucket-ownership-controls", `--ownership-controls 'Rules=[{ObjectOwnership=BucketOwnerEnforced}]'`),
     });
   }
-  if (!isUnseen(encryption) && encryption === undefined) {
+  if (!isUnreadable(encryption) && encryption === undefined) {
     const rule = { Rules: [{ ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" } }] };
     found.push({
       code: "encryption-off",
@@ -104,7 +104,7 @@ function judgeAccess(subject: string, facts: BucketFacts): DoctorFinding[] {
 
 function judgePolicy(subject: string, facts: BucketFacts): DoctorFinding[] {
   const { policy, bucket, prefix } = facts;
-  if (isUnseen(policy)) return [];
+  if (isUnreadable(policy)) return [];
   const statements: readonly Statement[] | undefined = policy === undefined ? [] : parsePolicy(policy);
   if (statements === undefined) {
     const message = "its policy is in a form that is not understood here, so nothing is known of what it refuses";
@@ -192,8 +192,8 @@ const PARTS: readonly (readonly [keyof BucketFacts, string])[] = [
 /** One finding for each reason, since a role that may not look may usually look at nothing. */
 function unseenFindings(subject: string, facts: BucketFacts): DoctorFinding[] {
   const unseen = PARTS.flatMap(([part, name]) => {
-    const fact: Seen<unknown> = facts[part];
-    return isUnseen(fact) ? [{ name, fact }] : [];
+    const fact: MaybeUnreadable<unknown> = facts[part];
+    return isUnreadable(fact) ? [{ name, fact }] : [];
   });
   return [...Map.groupBy(unseen, ({ fact }) => fact.unseen)].map(([kind, of]): DoctorFinding => {
     const names = of.map(({ name }) => name).join(", ");
@@ -214,7 +214,7 @@ function deniedFinding(subject: string, names: string, reason: string): DoctorFi
   };
 }
 
-function unsupportedFinding(subject: string, names: string, reason: Unseen["reason"]): DoctorFinding {
+function unsupportedFinding(subject: string, names: string, reason: Unreadable["reason"]): DoctorFinding {
   const message = `the store does not say anything of ${names} (${reason})`;
   return {
     code: "not-seen",

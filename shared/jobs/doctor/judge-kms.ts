@@ -1,13 +1,13 @@
 import type { KmsFacts, KmsKeyFacts } from "../../keys/key-inspector.ts";
 import type { TrustedKeys } from "../../documents/signed-document.ts";
-import { isUnseen, type Seen } from "../../unseen.ts";
+import { isUnreadable, type MaybeUnreadable } from "../../unreadable.ts";
 import type { DoctorFinding } from "./finding.ts";
 import { judgeTrust } from "./judge-trust.ts";
 
 /** A key that a bucket is encrypted by at rest. */
 export interface BucketKey {
   readonly setting: string;
-  readonly arn: Seen<string>;
+  readonly arn: MaybeUnreadable<string>;
 }
 
 const WRAPPING = { spec: "SYMMETRIC_DEFAULT", usage: "ENCRYPT_DECRYPT" };
@@ -25,9 +25,9 @@ function judgeKey(key: KmsKeyFacts, region: string, trusted: TrustedKeys): reado
     return [{ code, severity: "problem", subject, message: error.message, fix: error.hint ?? "" }];
   }
   const found: DoctorFinding[] = [];
-  const kms = (call: string): string => `aws kms ${call} --region ${region} --key-id ${isUnseen(key.arn) ? id : key.arn}`;
+  const kms = (call: string): string => `aws kms ${call} --region ${region} --key-id ${isUnreadable(key.arn) ? id : key.arn}`;
   const wanted = use === "wrap" ? WRAPPING : SIGNING;
-  if (!isUnseen(spec) && !isUnseen(usage) && (spec !== wanted.spec || usage !== wanted.usage)) {
+  if (!isUnreadable(spec) && !isUnreadable(usage) && (spec !== wanted.spec || usage !== wanted.usage)) {
     found.push({
       code: "key-kind",
       severity: "problem",
@@ -36,7 +36,7 @@ function judgeKey(key: KmsKeyFacts, region: string, trusted: TrustedKeys): reado
       fix: `make one and name it: aws kms create-key --region ${region} --key-spec ${wanted.spec} --key-usage ${wanted.usage}`,
     });
   }
-  if (!isUnseen(state) && state !== "Enabled") {
+  if (!isUnreadable(state) && state !== "Enabled") {
     const [message, fix] =
       state === "PendingDeletion"
         ? ([`${id} is about to be deleted`, `${kms("cancel-key-deletion")}, then ${kms("enable-key")}`] as const)
@@ -45,7 +45,8 @@ function judgeKey(key: KmsKeyFacts, region: string, trusted: TrustedKeys): reado
           : ([`${id} cannot be used: its state is ${state}`, `see ${kms("describe-key")}`] as const);
     found.push({ code: "key-state", severity: "problem", subject, message, fix });
   }
-  if (use !== "wrap" && fingerprint !== undefined && !isUnseen(fingerprint)) found.push(...judgeTrust(subject, use, fingerprint, trusted));
+  if (use !== "wrap" && fingerprint !== undefined && !isUnreadable(fingerprint))
+    found.push(...judgeTrust(subject, use, fingerprint, trusted));
   if (rotates === false) {
     const message = `KMS does not renew the material of ${id} by itself; a year is usual, and old snapshots go on to open`;
     found.push({ code: "key-not-rotated", severity: "info", subject, message, fix: kms("enable-key-rotation") });
@@ -55,7 +56,7 @@ function judgeKey(key: KmsKeyFacts, region: string, trusted: TrustedKeys): reado
 
 function judgeShared(keys: readonly KmsKeyFacts[], bucketKeys: readonly BucketKey[]): readonly DoctorFinding[] {
   const found: DoctorFinding[] = [];
-  const named = keys.flatMap(({ setting, arn, error }) => (isUnseen(arn) || error !== undefined ? [] : [{ setting, arn }]));
+  const named = keys.flatMap(({ setting, arn, error }) => (isUnreadable(arn) || error !== undefined ? [] : [{ setting, arn }]));
   for (const [arn, of] of Map.groupBy(named, (key) => key.arn)) {
     if (of.length < 2) continue;
     found.push({
@@ -68,7 +69,7 @@ function judgeShared(keys: readonly KmsKeyFacts[], bucketKeys: readonly BucketKe
   }
   const wrapping = keys.find(({ use }) => use === "wrap");
   for (const { setting, arn } of bucketKeys) {
-    if (wrapping === undefined || isUnseen(arn) || arn !== wrapping.arn) continue;
+    if (wrapping === undefined || isUnreadable(arn) || arn !== wrapping.arn) continue;
     found.push({
       code: "key-shared",
       severity: "problem",
@@ -84,7 +85,7 @@ function judgeShared(keys: readonly KmsKeyFacts[], bucketKeys: readonly BucketKe
 function unseenFindings(keys: readonly KmsKeyFacts[]): readonly DoctorFinding[] {
   const unseen = keys.flatMap(({ setting, error, state, fingerprint }) => {
     if (error !== undefined) return [];
-    const parts = [...(isUnseen(state) ? ["its state"] : []), ...(isDenied(fingerprint) ? ["its public key"] : [])];
+    const parts = [...(isUnreadable(state) ? ["its state"] : []), ...(isDenied(fingerprint) ? ["its public key"] : [])];
     return parts.length === 0 ? [] : [`${setting} (${parts.join(", ")})`];
   });
   if (unseen.length === 0) return [];
@@ -94,5 +95,5 @@ function unseenFindings(keys: readonly KmsKeyFacts[]): readonly DoctorFinding[] 
 }
 
 function isDenied(fingerprint: KmsKeyFacts["fingerprint"]): boolean {
-  return isUnseen(fingerprint) && fingerprint.unseen === "denied";
+  return isUnreadable(fingerprint) && fingerprint.unseen === "denied";
 }

@@ -1,5 +1,5 @@
 import type { BucketFacts, LifecycleRule } from "../../store/store-inspector.ts";
-import { isUnseen } from "../../unseen.ts";
+import { isUnreadable } from "../../unreadable.ts";
 import type { DoctorFinding } from "./finding.ts";
 import { quoted, s3api } from "./s3api.ts";
 
@@ -9,7 +9,7 @@ const ASLEEP = new Set(["GLACIER", "DEEP_ARCHIVE"]);
 /** What a bucket's lifecycle does to snapshots, and does not do to uploads that nobody finished. */
 export function judgeLifecycle(subject: string, facts: BucketFacts): DoctorFinding[] {
   const { lifecycle, prefix } = facts;
-  if (isUnseen(lifecycle)) return [];
+  if (isUnreadable(lifecycle)) return [];
   const found: DoctorFinding[] = [];
   for (const { id, removes, movesTo } of lifecycle.filter((rule) => touches(rule, prefix))) {
     if (removes.includes("objects")) {

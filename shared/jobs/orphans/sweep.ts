@@ -74,7 +74,7 @@ async function sweepData(
 async function removeInTurn(
   versions: readonly BlobVersion[],
   ports: CustodyPorts,
-  told: { readonly cluster: string; readonly record: CustodyReceipt | undefined; readonly subjects: Subjects },
+  announced: { readonly cluster: string; readonly record: CustodyReceipt | undefined; readonly subjects: Subjects },
 ): Promise<BlobLock | undefined> {
   const gone = new Set<string | undefined>();
   for (const { key, version } of versions) {
@@ -83,10 +83,10 @@ async function removeInTurn(
       gone.add(version);
     } catch (error) {
       if (!isLifeboatError(error, "store/locked", "store/denied")) throw error;
-      const stay = told.subjects.filter((each) => !gone.has(each.version));
-      if (told.record !== undefined && stay.length > 0) {
-        const details = { code: error.code, reason: error.message, of: told.record.sequence };
-        await appendRecord(ports, told.cluster, "audit", { event: "failed", subjects: stay, details });
+      const stay = announced.subjects.filter((each) => !gone.has(each.version));
+      if (announced.record !== undefined && stay.length > 0) {
+        const details = { code: error.code, reason: error.message, of: announced.record.sequence };
+        await appendRecord(ports, announced.cluster, "audit", { event: "failed", subjects: stay, details });
       }
       if (error.lock === undefined) throw error;
       return error.lock;

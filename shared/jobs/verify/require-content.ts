@@ -16,13 +16,13 @@ export function requireContentAsRecorded(manifest: Manifest, scan: ScanResult): 
   const hint = "do not restore from it: its manifest does not describe what it holds; use another snapshot";
   const [recorded, found] = [fieldsOf(manifest.content), fieldsOf(contentOf(scan))];
   for (const [field, value] of found) {
-    const told = recorded.get(field);
+    const expected = recorded.get(field);
     // Manifests of older versions say nothing of alarms.
     if (field === "alarms" && isWhole(manifest.content) && manifest.content.alarms === undefined) continue;
-    if (told !== value)
+    if (expected !== value)
       throw new LifeboatError(
         "verify/content",
-        `${name} holds content whose ${field} is ${value}; its manifest says ${told ?? "nothing"}`,
+        `${name} holds content whose ${field} is ${value}; its manifest says ${expected ?? "nothing"}`,
         {
           hint,
         },

@@ -13,14 +13,14 @@ interface KeyPlace {
 
 /** The ARN of a wrapping key; throws where it could not be used now. */
 export async function describeWrappingKey(client: KMSClient, { key, location }: KeyPlace, signal?: AbortSignal): Promise<string> {
-  const told = (error: unknown): never => {
+  const rethrow = (error: unknown): never => {
     throw kmsError(error, { call: "DescribeKey", key, location }, signal);
   };
-  const answer = await client.send(new DescribeKeyCommand({ KeyId: key.id }), { abortSignal: signal }).catch(told);
+  const answer = await client.send(new DescribeKeyCommand({ KeyId: key.id }), { abortSignal: signal }).catch(rethrow);
   const { Arn, KeySpec, KeyUsage, KeyState } = answer.KeyMetadata ?? {};
   if (KeySpec !== "SYMMETRIC_DEFAULT" || KeyUsage !== "ENCRYPT_DECRYPT")
     throw wrongKey(key, location, `it is ${KeySpec ?? "unknown"} for ${KeyUsage ?? "unknown"}`);
-  if (KeyState !== "Enabled") told(stateError(KeyState));
+  if (KeyState !== "Enabled") rethrow(stateError(KeyState));
   return arnIn(Arn);
 }
 

@@ -10,7 +10,7 @@ import {
 import { createHash } from "node:crypto";
 import { faultOf } from "../../aws-fault.ts";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
-import { ALLOWED, DENIED, isUnseen, type Answer, type Seen, type Unseen } from "../../unseen.ts";
+import { ALLOWED, DENIED, isUnreadable, type Answer, type MaybeUnreadable, type Unreadable } from "../../unreadable.ts";
 import type { KeyInspector, KeyPower, KeyUse, KmsFacts, KmsKeyFacts } from "../key-inspector.ts";
 import { PURPOSES, type Purpose, type WrapContext } from "../key-ring.ts";
 import { parsePublicKey } from "../public-key.ts";
@@ -18,7 +18,7 @@ import { openClient } from "./client.ts";
 import { kmsError, type KmsCall } from "./errors.ts";
 import { signName, wrapName, type KeyName, type KmsSettings } from "./settings.ts";
 
-const NOT_ASKED: Unseen = { unseen: "unsupported", reason: "not asked" };
+const NOT_ASKED: Unreadable = { unseen: "unsupported", reason: "not asked" };
 
 /** A key of the configuration, and what it is there for. */
 export interface UsedKey {
@@ -56,7 +56,7 @@ export class KmsInspector implements KeyInspector {
     return { kind: "kms", region: this.#region, keys };
   }
 
-  async arnOf(id: string, signal: AbortSignal): Promise<Seen<string>> {
+  async arnOf(id: string, signal: AbortSignal): Promise<MaybeUnreadable<string>> {
     const key: KeyName = { id, setting: "store.sse.kmsKey", use: "encrypts the bucket" };
     try {
       return await this.#see("DescribeKey", key, async () => {
@@ -100,14 +100,14 @@ export class KmsInspector implements KeyInspector {
   }
 
   async #wrapping(key: KeyName, signal: AbortSignal): Promise<KmsKeyFacts> {
-    return this.#told("wrap", key, async () => {
+    return this.#describeKey("wrap", key, async () => {
       const described = await this.#describe(key, signal);
       // Only symmetric keys can be renewed.
       const rotates =
         described.spec !== "SYMMETRIC_DEFAULT"
           ? NOT_ASKED
           : await this.#see("GetKeyRotationStatus", key, async () => {
-              const command = new GetKeyRotationStatusCommand({ KeyId: isUnseen(described.arn) ? key.id : described.arn });
+              const command = new GetKeyRotationStatusCommand({ KeyId: isUnreadable(described.arn) ? key.id : described.arn });
               return (await this.#client.send(command, { abortSignal: signal })).KeyRotationEnabled === true;
             });
       return { ...described, rotates, fingerprint: undefined };
@@ -115,21 +115,21 @@ export class KmsInspector implements KeyInspector {
   }
 
   async #signing(purpose: Purpose, key: KeyName, signal: AbortSignal): Promise<KmsKeyFacts> {
-    return this.#told(purpose, key, async () => {
+    return this.#describeKey(purpose, key, async () => {
       const described = await this.#describe(key, signal);
       const shown = await this.#see("GetPublicKey", key, () =>
         this.#client.send(new GetPublicKeyCommand({ KeyId: key.id }), { abortSignal: signal }),
       ).catch((error: unknown) => {
         // A key of another kind or state has none to show, which its description has told.
-        if (isUnseen(described.state) || !isLifeboatError(error, "keys/invalid", "keys/disabled", "keys/deleting", "keys/failed"))
+        if (isUnreadable(described.state) || !isLifeboatError(error, "keys/invalid", "keys/disabled", "keys/deleting", "keys/failed"))
           throw error;
         return NOT_ASKED;
       });
-      if (isUnseen(shown)) return { ...described, rotates: undefined, fingerprint: shown };
+      if (isUnreadable(shown)) return { ...described, rotates: undefined, fingerprint: shown };
       const fingerprint = shown.KeySpec === "ECC_NIST_P256" ? fingerprintOf(shown.PublicKey, key) : NOT_ASKED;
       return {
         // A role may see its public key and not its description.
-        arn: isUnseen(described.arn) ? (shown.KeyId ?? described.arn) : described.arn,
+        arn: isUnreadable(described.arn) ? (shown.KeyId ?? described.arn) : described.arn,
         spec: shown.KeySpec ?? described.spec,
         usage: shown.KeyUsage ?? described.usage,
         state: described.state,
@@ -145,11 +145,11 @@ export class KmsInspector implements KeyInspector {
       const { Arn: arn = "", KeySpec: spec = "unknown", KeyUsage: usage = "unknown", KeyState: state = "unknown" } = KeyMetadata ?? {};
       return { arn, spec, usage, state };
     });
-    return isUnseen(answer) ? { arn: answer, spec: answer, usage: answer, state: answer } : answer;
+    return isUnreadable(answer) ? { arn: answer, spec: answer, usage: answer, state: answer } : answer;
   }
 
   /** The facts that `look` gives, or the error that says why there are none. Errors of the caller, which hold for every key, are thrown. */
-  async #told(
+  async #describeKey(
     use: KmsKeyFacts["use"],
     { id, setting }: KeyName,
     look: () => Promise<Omit<KmsKeyFacts, "use" | "id" | "setting" | "error">>,
@@ -173,7 +173,7 @@ export class KmsInspector implements KeyInspector {
     }
   }
 
-  async #see<T>(call: KmsCall["call"], key: KeyName, ask: () => Promise<T>): Promise<Seen<T>> {
+  async #see<T>(call: KmsCall["call"], key: KeyName, ask: () => Promise<T>): Promise<MaybeUnreadable<T>> {
     try {
       return await ask();
     } catch (error) {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
 import { errnoOf } from "../../folders.ts";
 import { readIdentities } from "../../seal/age.ts";
-import { ALLOWED, DENIED, type Answer, type Seen } from "../../unseen.ts";
+import { ALLOWED, DENIED, type Answer, type MaybeUnreadable } from "../../unreadable.ts";
 import { recipientIn } from "../identity.ts";
 import type { KeyInspector, KeyPower, LocalFacts, LocalKeyFacts } from "../key-inspector.ts";
 import { PURPOSES, type Purpose } from "../key-ring.ts";
@@ -29,7 +29,7 @@ export class LocalInspector implements KeyInspector {
     return { kind: "local", folder: this.#folder, mode: await this.#mode(), keys };
   }
 
-  arnOf(): Promise<Seen<string>> {
+  arnOf(): Promise<MaybeUnreadable<string>> {
     return Promise.resolve({ unseen: "unsupported", reason: "the configured keys are files" });
   }
 

@@ -2,7 +2,7 @@ import { access, constants, open, stat, statfs, unlink } from "node:fs/promises"
 import { dirname, join, resolve } from "node:path";
 import type { Clock, RandomBytes } from "../../clock.ts";
 import { errnoOf } from "../../folders.ts";
-import { ALLOWED, DENIED, type Answer } from "../../unseen.ts";
+import { ALLOWED, DENIED, type Answer } from "../../unreadable.ts";
 import type { Access, ClockReading, EncryptionKey, FolderFacts, StoreInspector } from "../store-inspector.ts";
 import { diskError } from "./disk-errors.ts";
 import { rootIsThere } from "./places.ts";

@@ -157,8 +157,8 @@ export function s3Error(error: unknown, doing: string, location: string): unknow
   if (error instanceof LifeboatError || !(error instanceof Error)) return error;
   const { name, status } = faultOf(error);
   const code: ErrorCode = FULL.has(name) || status === 507 ? "store/full" : isDenied(error) ? "store/denied" : "store/failed";
-  const told = status === undefined ? name : `${name}, HTTP ${status}`;
-  return new LifeboatError(code, `cannot ${doing} in ${location}: ${reasonOf(error)} (${told})`, {
+  const answer = status === undefined ? name : `${name}, HTTP ${status}`;
+  return new LifeboatError(code, `cannot ${doing} in ${location}: ${reasonOf(error)} (${answer})`, {
     hint:
       HINTS[name] ??
       (code === "store/denied"

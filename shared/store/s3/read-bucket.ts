@@ -9,7 +9,7 @@ import {
   type DefaultRetention,
   type LifecycleRule as SdkRule,
 } from "@aws-sdk/client-s3";
-import type { Seen } from "../../unseen.ts";
+import type { MaybeUnreadable } from "../../unreadable.ts";
 import type { BucketFacts, LifecycleRule, Retention } from "../store-inspector.ts";
 import type { Bucket } from "./bucket.ts";
 import { describeFault, faultOf, isCallersFault } from "./errors.ts";
@@ -17,7 +17,7 @@ import { describeFault, faultOf, isCallersFault } from "./errors.ts";
 /** How a bucket is set up, one question for each part of it: a store or caller may know some and not others. */
 export async function readBucket(bucket: Bucket, signal: AbortSignal): Promise<BucketFacts> {
   const { client, where, settings } = bucket;
-  const look = <T>(question: Question<T>): Promise<Seen<T>> => see(bucket, question, signal);
+  const look = <T>(question: Question<T>): Promise<MaybeUnreadable<T>> => see(bucket, question, signal);
   const [versioning, objectLock, publicAccessBlock, policy, lifecycle, encryption, ownership] = await Promise.all([
     look<"enabled" | "suspended" | "off">({
       what: "versioning",
@@ -97,7 +97,7 @@ interface Question<T> {
   readonly none?: { readonly name: string; readonly value: T };
 }
 
-async function see<T>({ retry }: Bucket, { what, ask, none }: Question<T>, signal: AbortSignal): Promise<Seen<T>> {
+async function see<T>({ retry }: Bucket, { what, ask, none }: Question<T>, signal: AbortSignal): Promise<MaybeUnreadable<T>> {
   const isAnswer = (error: unknown): boolean => faultOf(error).name === none?.name || unseenBy(error) !== undefined;
   try {
     return await retry.call(`read ${what}`, ask, { signal, except: isAnswer });

@@ -11,7 +11,7 @@ import {
 } from "@aws-sdk/client-s3";
 import type { Clock, RandomBytes } from "../../clock.ts";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
-import { ALLOWED, DENIED, type Answer } from "../../unseen.ts";
+import { ALLOWED, DENIED, type Answer } from "../../unreadable.ts";
 import type { Access, BucketFacts, ClockReading, EncryptionKey, StoreInspector } from "../store-inspector.ts";
 import { bucketOf, type Bucket } from "./bucket.ts";
 import { openClient } from "./client.ts";

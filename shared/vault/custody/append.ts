@@ -67,8 +67,8 @@ export async function appendRecord(
     const before = last === 0 ? undefined : await readRecordBefore(ports.blobs, cluster, last, options.signal);
     const change = describeChange(before?.configuration ?? {}, ports.configuration(cluster));
     if (change !== undefined && draft.event !== "configuration-changed") {
-      const told = { event: "configuration-changed", subjects: [], details: { reason: change } } as const;
-      last = (await appendRecord(ports, cluster, purpose, told, { signal: options.signal })).sequence;
+      const record = { event: "configuration-changed", subjects: [], details: { reason: change } } as const;
+      last = (await appendRecord(ports, cluster, purpose, record, { signal: options.signal })).sequence;
       continue;
     }
     const sequence = last + 1;

@@ -68,8 +68,8 @@ export class Custodian {
   async fail(error: unknown, subjects: Subjects = []): Promise<void> {
     // Then there is no log here to tell.
     if (isLifeboatError(error, "store/missing", "store/other")) return;
-    const told = isLifeboatError(error) ? { code: error.code, reason: error.message.slice(0, REASON_LENGTH) } : { code: "unexpected" };
-    await this.#inLastWords({ event: "failed", subjects, details: told });
+    const details = isLifeboatError(error) ? { code: error.code, reason: error.message.slice(0, REASON_LENGTH) } : { code: "unexpected" };
+    await this.#inLastWords({ event: "failed", subjects, details });
   }
 
   async #inLastWords(draft: CustodyDraft): Promise<void> {

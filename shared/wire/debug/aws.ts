@@ -1,5 +1,5 @@
 import type { Clock } from "../../clock.ts";
-import type { DebugLog, Watch } from "../../debug-log.ts";
+import type { DebugLog, TraceClient } from "../../debug-log.ts";
 import type { openClient as openKms } from "../../keys/kms/client.ts";
 import { messageOf } from "../../errors.ts";
 
@@ -41,7 +41,7 @@ interface Result {
 }
 
 /** Tells each request that a client of the SDK sends, every try of its own with its status. */
-export function traceAws(debug: DebugLog, clock: Clock): Watch {
+export function traceAws(debug: DebugLog, clock: Clock): TraceClient {
   return (client) => {
     /** Of a request that failed: the SDK keeps one context for all its tries. */
     const failed = new WeakMap<Context, { readonly atMs: number; readonly reason: string }>();

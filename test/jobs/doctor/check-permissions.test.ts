@@ -6,8 +6,8 @@ import { AREAS, describePowers, ROLES } from "../../../shared/jobs/doctor/roles.
 import type { Power } from "../../../shared/jobs/doctor/roles.ts";
 import type { KeyInspector, KeyPower } from "../../../shared/keys/key-inspector.ts";
 import type { StoreInspector } from "../../../shared/store/store-inspector.ts";
-import { ALLOWED, DENIED } from "../../../shared/unseen.ts";
-import type { Answer } from "../../../shared/unseen.ts";
+import { ALLOWED, DENIED } from "../../../shared/unreadable.ts";
+import type { Answer } from "../../../shared/unreadable.ts";
 import { saying } from "../../support/matchers.ts";
 
 const KEY_POWERS: readonly KeyPower[] = ["wrap", "unwrap", "sign snapshot", "sign audit", "sign bundle"];

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { judgeBucket } from "../../../shared/jobs/doctor/judge-bucket.ts";
 import type { DoctorFinding } from "../../../shared/jobs/doctor/finding.ts";
 import type { BucketFacts, LifecycleRule } from "../../../shared/store/store-inspector.ts";
-import type { Unseen } from "../../../shared/unseen.ts";
+import type { Unreadable } from "../../../shared/unreadable.ts";
 import { saying } from "../../support/matchers.ts";
 
 const TLS_ONLY = {
@@ -154,8 +154,8 @@ describe("the lifecycle", () => {
 });
 
 test("what could not be seen is said once for each reason, and is neither fine nor wrong", () => {
-  const denied: Unseen = { unseen: "denied", reason: "AccessDenied" };
-  const unsupported: Unseen = { unseen: "unsupported", reason: "NotImplemented" };
+  const denied: Unreadable = { unseen: "denied", reason: "AccessDenied" };
+  const unsupported: Unreadable = { unseen: "unsupported", reason: "NotImplemented" };
   expect(
     judge({
       versioning: denied,

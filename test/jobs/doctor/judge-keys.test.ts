@@ -4,7 +4,7 @@ import { judgeKms } from "../../../shared/jobs/doctor/judge-kms.ts";
 import { judgeLocalKeys } from "../../../shared/jobs/doctor/judge-local-keys.ts";
 import type { KmsKeyFacts, LocalFacts } from "../../../shared/keys/key-inspector.ts";
 import type { DoctorFinding } from "../../../shared/jobs/doctor/finding.ts";
-import type { Unseen } from "../../../shared/unseen.ts";
+import type { Unreadable } from "../../../shared/unreadable.ts";
 import { saying } from "../../support/matchers.ts";
 
 const TRUSTED = { snapshot: ["sha256:s"], audit: ["sha256:a"], bundle: ["sha256:b"] };
@@ -37,7 +37,7 @@ describe("keys in KMS", () => {
     fingerprint: `sha256:${use[0] ?? ""}`,
   });
   const [snapshot, audit, bundle] = [signing("snapshot"), signing("audit"), signing("bundle")];
-  const DENIED: Unseen = { unseen: "denied", reason: "AccessDeniedException" };
+  const DENIED: Unreadable = { unseen: "denied", reason: "AccessDeniedException" };
   const judge = (keys: readonly KmsKeyFacts[], trusted = TRUSTED): readonly DoctorFinding[] =>
     judgeKms({ kind: "kms", region: "eu-central-1", keys }, trusted, []);
 

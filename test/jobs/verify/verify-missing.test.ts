@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { makeUp } from "../../../functions/make-up.ts";
+import { verifyEarlier } from "../../../functions/verify-earlier.ts";
 import { LifeboatError } from "../../../shared/errors.ts";
 import { verifyMissing } from "../../../shared/jobs/verify/verify-missing.ts";
 import type { MissingOutcome, MissingRequest } from "../../../shared/jobs/verify/verify-missing.ts";
@@ -93,7 +93,7 @@ test("the function makes up what earlier runs missed, and tells of what is broke
   await verifyDeep(vault, `prod/${IDS[3]}`);
   spoil(1);
   const leisure = { signal: new AbortController().signal, remainingMs: () => 600_000, tookMs: 1000 };
-  expect(await makeUp(vault, CLUSTER, leisure)).toMatchObject({
+  expect(await verifyEarlier(vault, CLUSTER, leisure)).toMatchObject({
     verified: [IDS[2], IDS[0]],
     broken: 1,
     custody: { sequence: expect.any(Number) as unknown },
@@ -103,14 +103,17 @@ test("the function makes up what earlier runs missed, and tells of what is broke
 
 test("the function begins none for which there is no time, and stops by its deadline without failing", async () => {
   const signal = new AbortController().signal;
-  expect(await makeUp(vault, CLUSTER, { signal, remainingMs: () => 30_000, tookMs: 20_000 })).toMatchObject({ verified: [] });
+  expect(await verifyEarlier(vault, CLUSTER, { signal, remainingMs: () => 30_000, tookMs: 20_000 })).toMatchObject({ verified: [] });
   const ended = AbortSignal.abort(new LifeboatError("interrupted", "the function's time was nearly up"));
-  expect(await makeUp(vault, CLUSTER, { signal: ended, remainingMs: () => 600_000, tookMs: 1 })).toMatchObject({ verified: [], broken: 0 });
+  expect(await verifyEarlier(vault, CLUSTER, { signal: ended, remainingMs: () => 600_000, tookMs: 1 })).toMatchObject({
+    verified: [],
+    broken: 0,
+  });
   expect(vault.progress.warnings).toEqual([saying("left for the next one")]);
 });
 
 test("a store that fails is left for the next run", async () => {
   vault.blobs.inject({ call: "list", key: /snapshots/, fault: { kind: "error" } });
   const leisure = { signal: new AbortController().signal, remainingMs: () => 600_000, tookMs: 1 };
-  expect(await makeUp(vault, CLUSTER, leisure)).toMatchObject({ verified: [], broken: 0 });
+  expect(await verifyEarlier(vault, CLUSTER, leisure)).toMatchObject({ verified: [], broken: 0 });
 });

@@ -8,28 +8,28 @@ import { z } from "zod";
 /**
  * In types this text stands for every word that is not known, so that the compiler tells them apart, and no writer writes one by mistake. The value is the word itself: never compare it with this text.
  */
-export type LaterWord = "a word of a later version";
+export type UnknownValue = "a word of a later version";
 
 /** Short, and of characters that a terminal shows. */
-export const LATER_WORD = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}$/;
+export const UNKNOWN_VALUE = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}$/;
 
 /** A word that is none of `known`: what begins as a known one has to be that. */
-export function laterWord(known: readonly string[]): z.ZodType<LaterWord> {
+export function unknownValue(known: readonly string[]): z.ZodType<UnknownValue> {
   const schema = z
     .string()
-    .regex(LATER_WORD, "expected a word")
+    .regex(UNKNOWN_VALUE, "expected a word")
     .refine((word) => !known.includes(word), { abort: true });
   // The parse boundary of the stand-in above.
-  return schema as unknown as z.ZodType<LaterWord>;
+  return schema as unknown as z.ZodType<UnknownValue>;
 }
 
 /** One of the words, or a later one. */
-export function wordOf<const Words extends readonly [string, ...string[]]>(words: Words): z.ZodType<Words[number] | LaterWord> {
-  return z.union([z.enum(words), laterWord(words)]);
+export function knownOrUnknown<const Words extends readonly [string, ...string[]]>(words: Words): z.ZodType<Words[number] | UnknownValue> {
+  return z.union([z.enum(words), unknownValue(words)]);
 }
 
 /** `known`, or `other` where it is of a later version. What is wrong is told by what `known` says of it. */
-export function orLater<Known extends z.ZodType, Other extends z.ZodType>(known: Known, other: Other): z.ZodUnion<[Known, Other]> {
+export function orUnknown<Known extends z.ZodType, Other extends z.ZodType>(known: Known, other: Other): z.ZodUnion<[Known, Other]> {
   return z.union([known, other], { error: (issue) => firstIssueIn(issue) });
 }
 
@@ -41,6 +41,6 @@ function firstIssueIn(issue: { readonly code?: string | undefined; readonly erro
 }
 
 /** How a person is told of one. */
-export function describeWord(known: readonly string[], word: string): string {
+export function describeValue(known: readonly string[], word: string): string {
   return known.includes(word) ? word : `${word} (of a later version)`;
 }

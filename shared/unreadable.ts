@@ -1,14 +1,14 @@
 /** What a look at a store or key could not find out: no good news, and no bad ones. */
-export interface Unseen {
+export interface Unreadable {
   /** `denied`: this caller may not look; `unsupported`: the service has no such question. */
   readonly unseen: "denied" | "unsupported";
   /** One line of what was said. */
   readonly reason: string;
 }
 
-export type Seen<T> = T | Unseen;
+export type MaybeUnreadable<T> = T | Unreadable;
 
-export function isUnseen(value: unknown): value is Unseen {
+export function isUnreadable(value: unknown): value is Unreadable {
   return typeof value === "object" && value !== null && "unseen" in value;
 }
 

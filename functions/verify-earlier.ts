@@ -15,7 +15,7 @@ export interface TimeLeft {
   readonly tookMs: number;
 }
 
-export interface MadeUp {
+export interface VerifiedEarlier {
   /** Ids that are countersigned now. */
   readonly verified: readonly string[];
   /** How many are not what was signed. */
@@ -28,7 +28,11 @@ export interface MadeUp {
  * Verifies what earlier runs missed within a week, newest first, in half of the time that the run has left: another one is begun only while twice the time that one takes is left of it. Never
  * throws: what goes wrong is told in the log, and the run's own snapshot is verified all the same.
  */
-export async function makeUp(ports: VerifyPorts & JudgePorts, cluster: string, { signal, remainingMs, tookMs }: TimeLeft): Promise<MadeUp> {
+export async function verifyEarlier(
+  ports: VerifyPorts & JudgePorts,
+  cluster: string,
+  { signal, remainingMs, tookMs }: TimeLeft,
+): Promise<VerifiedEarlier> {
   const { clock, progress } = ports;
   const endMs = clock.monotonicMs() + remainingMs() / 2;
   const isEnough = (): boolean => endMs - clock.monotonicMs() > 2 * tookMs;
