@@ -22,3 +22,5 @@ export const drillSchema = z.looseObject({
   custody: custodyReceiptSchema.optional(),
   signer: signerSchema,
 });
+
+export type Drill = z.infer<typeof drillSchema>;

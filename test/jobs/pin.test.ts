@@ -2,10 +2,15 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { manifestKey, pinKey } from "../../shared/documents/layout.ts";
 import { digestOf, openDocument } from "../../shared/documents/signed-document.ts";
 import { verifyCustody } from "../../shared/jobs/audit/custody.ts";
+import { copySnapshot } from "../../shared/jobs/copy/snapshot.ts";
+import type { Copied } from "../../shared/jobs/copy/snapshot.ts";
 import { showSnapshot } from "../../shared/jobs/inspect/show.ts";
 import { listSnapshots } from "../../shared/jobs/list.ts";
 import { pinSnapshot } from "../../shared/jobs/pin.ts";
 import type { PinOutcome, PinRequest } from "../../shared/jobs/pin.ts";
+import { systemClock } from "../../shared/system-clock.ts";
+import { readManifest } from "../../shared/vault/catalog.ts";
+import { MemoryBlobStore } from "../doubles/memory-blob-store.ts";
 import { failureOf } from "../support/blobs.ts";
 import { saying } from "../support/matchers.ts";
 import { useBuiltVault } from "../support/use-vault.ts";
@@ -150,5 +155,35 @@ describe("what somebody planted", () => {
     plant(vault, pinKey(CLUSTER, ID, 999_999), "junk");
     expect(await pin(true)).toMatchObject({ outcome: "pinned", key: pinKey(CLUSTER, ID, 1), state: { isPinned: true } });
     expect(await pin(false)).toMatchObject({ outcome: "unpinned", key: pinKey(CLUSTER, ID, 2), state: { isPinned: undefined } });
+  });
+});
+
+describe("in a replica", () => {
+  const replica = new MemoryBlobStore(systemClock);
+  const copy = async (): Promise<Copied> =>
+    copySnapshot(vault, await readManifest(vault, CLUSTER, ID), { name: "shelf", blobs: replica }, { purpose: "audit" });
+  const there = { blobs: replica };
+
+  test("counts what counts in the primary, from the next copy on, and the copied log holds", async () => {
+    const inReplica = async (): Promise<boolean | undefined> => (await showSnapshot({ ...vault, ...there }, REF)).pin.isPinned;
+    await copy();
+    expect(await inReplica()).toBe(false);
+    await pin(true);
+    expect(await copy()).toMatchObject({ outcome: "existing", conflicts: [] });
+    expect(await inReplica()).toBe(true);
+    await pin(false);
+    await copy();
+    expect(await inReplica()).toBe(false);
+    const report = await verifyCustody({ ...vault, ...there }, CLUSTER, { isReplica: true, onRecord: () => undefined });
+    expect(report.findings).toEqual([]);
+  });
+
+  test("comes no pin that was moved to another place, and it is told", async () => {
+    await pin(true);
+    await pin(false);
+    plant(vault, pinKey(CLUSTER, ID, 3), bytesAt(vault, pinKey(CLUSTER, ID, 1)));
+    replica.objects.clear();
+    expect((await copy()).conflicts).toEqual([saying(`pins/${ID}-3.json holds a document of snapshot ${ID}, its pin 1`)]);
+    expect([...replica.objects.keys()].filter((key) => key.includes("/pins/"))).toEqual([pinKey(CLUSTER, ID, 1), pinKey(CLUSTER, ID, 2)]);
   });
 });

@@ -1,7 +1,20 @@
 import type { LifeboatError } from "../../errors.ts";
 import { mapConcurrently, PARALLEL_READS } from "../../map-concurrently.ts";
 import { readDocument } from "../../vault/read-document.ts";
-import { partsOfRewrapKey, partsOfVerifiedKey, rewrapsPrefix, verifiedPrefix } from "../../documents/layout.ts";
+import {
+  drillsPrefix,
+  partsOfDrillKey,
+  partsOfPinKey,
+  partsOfRewrapKey,
+  partsOfVerifiedKey,
+  pinsPrefix,
+  rewrapsPrefix,
+  verifiedPrefix,
+} from "../../documents/layout.ts";
+import type { Drill } from "../../documents/drill.ts";
+import type { Pin } from "../../documents/pin.ts";
+import type { Rewrap } from "../../documents/rewrap.ts";
+import type { Verification } from "../../documents/verification.ts";
 import type { Manifest } from "../../documents/manifest.ts";
 import type { Vault } from "../../vault/vault.ts";
 import { readLineages } from "../../vault/lineage/lineages.ts";
@@ -24,6 +37,8 @@ export async function documentsAbout(vault: Vault, { cluster, id }: Manifest): P
   const sorts = [
     { kind: "rewrap", prefix: rewrapsPrefix(cluster, id), idIn: (key: string) => partsOfRewrapKey(cluster, key)?.id },
     { kind: "verification", prefix: verifiedPrefix(cluster, id), idIn: (key: string) => partsOfVerifiedKey(cluster, key)?.id },
+    { kind: "pin", prefix: pinsPrefix(cluster, id), idIn: (key: string) => partsOfPinKey(cluster, key)?.id },
+    { kind: "drill", prefix: drillsPrefix(cluster, id), idIn: (key: string) => partsOfDrillKey(cluster, key)?.id },
   ] as const;
   for (const { kind, prefix, idIn } of sorts) {
     const listed = mapConcurrently(vault.blobs.list(prefix), PARALLEL_READS, async ({ key }) =>
@@ -32,11 +47,21 @@ export async function documentsAbout(vault: Vault, { cluster, id }: Manifest): P
     for await (const read of listed) {
       if (read === undefined || read.state === "later") continue;
       if (read.state === "bad") unbelieved.push(notCopied(whyBad(vault, read)));
-      else if (read.document.id === id) documents.push({ key: read.key, digest: read.digest });
-      else unbelieved.push(notCopied(`${read.key} holds a document of snapshot ${read.document.id}`));
+      else if (isInPlace(cluster, read.key, read.document, id)) documents.push({ key: read.key, digest: read.digest });
+      else unbelieved.push(notCopied(`${read.key} holds a document of ${nameOf(read.document)}`));
     }
   }
   return { documents, unbelieved };
+}
+
+type Beside = Rewrap | Verification | Pin | Drill;
+
+function isInPlace(cluster: string, key: string, document: Beside, id: string): boolean {
+  return document.id === id && (document.type !== "pin" || partsOfPinKey(cluster, key)?.number === document.number);
+}
+
+function nameOf(document: Beside): string {
+  return `snapshot ${document.id}${document.type === "pin" ? `, its pin ${document.number}` : ""}`;
 }
 
 function whyBad({ blobs }: Vault, { key, error }: { readonly key: string; readonly error: LifeboatError }): string {

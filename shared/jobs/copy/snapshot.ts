@@ -31,7 +31,7 @@ export interface CopyRequest {
 export interface Copied {
   /** `existing`: it was there, whole, and this run brought at most documents about it. */
   readonly outcome: "copied" | "existing";
-  /** Documents about the snapshot that this run brought: countersignatures, rewraps, lineages, acceptances and records of the log. */
+  /** Documents about the snapshot that this run brought: countersignatures, rewraps, pins, drills, lineages, acceptances and records of the log. */
   readonly documents: number;
   /** What a person should look at, though the snapshot is there. One sentence each, lower case, no full stop. */
   readonly conflicts: readonly string[];
