@@ -154,7 +154,9 @@ test("a host with the files of one role is that role", async () => {
   expect(stdout).toMatch(/^can act as: +writer, reader$/m);
   expect(stdout).toMatch(/^verifier .* no +unwrap; sign audit$/m);
   // A folder lets whoever writes also remove, and replace.
-  expect(stdout).toContain("beyond the work of a writer this caller may remove everything; read data; put verified, acceptances, rewraps");
+  expect(stdout).toContain(
+    "beyond the work of a writer this caller may remove everything; read data; put verified, acceptances, rewraps, pins, drills",
+  );
 });
 
 async function setToolsDir(config: string, dir: string): Promise<void> {

@@ -33,6 +33,7 @@ import { checkPermissions } from "../../shared/jobs/doctor/check-permissions.ts"
 import { KmsKeyRing } from "../../shared/keys/kms/kms-key-ring.ts";
 import { KmsInspector, usedKeys } from "../../shared/keys/kms/kms-inspector.ts";
 import { S3Inspector } from "../../shared/store/s3/s3-inspector.ts";
+import { DOCUMENTS } from "../../shared/contract/documents.ts";
 import { systemClock } from "../../shared/system-clock.ts";
 import { startCluster } from "../../tools/lab/etcd-cluster.ts";
 import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
@@ -216,7 +217,7 @@ describe("the writer", () => {
     expect(await rolesOf(writer)).toEqual({ can: ["writer"], findings: [] });
     const { code, stdout } = await lifeboat(["doctor", "--store", "--keys", "--permissions", "--clock", "--etcd"], writer.options);
     expect(stdout).toMatch(/^caller: +arn:aws:iam::000000000000:user\/writer\ncan act as: +writer\n/m);
-    expect(stdout).toMatch(/^verifier .* no +unwrap; sign audit; read data, rewraps; put verified$/m);
+    expect(stdout).toMatch(/^verifier .* no +unwrap; sign audit; read data, rewraps, pins, drills; put verified$/m);
     expect(stdout).toContain(
       "info: store: could not be seen by this caller: versioning, Object Lock, the public access block, the policy, the lifecycle, encryption at rest, object ownership (AccessDenied)",
     );
@@ -281,6 +282,7 @@ describe("the writer", () => {
       "look at data": () => s3.send(new HeadObjectCommand({ Bucket, Key: dataKey })),
       "put a countersignature": () => s3.send(put("clusters/prod/verified/x.json")),
       "put a rewrap": () => s3.send(put("clusters/prod/rewraps/x.json")),
+      "put a pin": () => s3.send(put("clusters/prod/pins/x.json")),
       "put elsewhere": () => s3.send(put("elsewhere")),
       ...above(writer),
     };
@@ -308,6 +310,21 @@ describe("the verifier", () => {
     const { payload } = z.object({ payload: z.base64() }).parse(JSON.parse((await Body?.transformToString()) ?? ""));
     expect(JSON.parse(Buffer.from(payload, "base64").toString())).toMatchObject({ event: "copied", signer: { purpose: "audit" } });
     expect((await readFile(join(cwd, "shelf", MANIFEST))).length).toBeGreaterThan(1000);
+  });
+
+  test("pins, which the reader sees and the writer is not stopped by", async () => {
+    const pinned = await lifeboatJson(["pin", REF, "--reason", "before the upgrade"], verifier.options);
+    expect(pinned).toMatchObject({ ref: REF, outcome: "pinned", pin: { by: "arn:aws:iam::000000000000:user/verifier" } });
+    const { snapshots } = DOCUMENTS.ls.parse(await lifeboatJson(["ls", "prod"], reader.options));
+    expect(snapshots.filter(({ pinned: is }) => is !== false)).toMatchObject([{ ref: REF, pinned: true }]);
+    const listed = await lifeboat(["ls", "prod", "--json"], writer.options);
+    expect(listed).toMatchObject({ code: 0, stderr: saying("pins/") });
+    const seen = DOCUMENTS.ls.parse(JSON.parse(listed.stdout));
+    expect(seen.badPins).toMatchObject([{ key: `clusters/prod/pins/${RECENT_ID}-1.json`, code: "store/denied" }]);
+    expect(seen.snapshots.find(({ ref }) => ref === REF)).toMatchObject({ pinned: null, pin: null });
+    const denied = await lifeboat(["pin", REF, "--reason", "mine"], writer.options);
+    expect(denied).toMatchObject({ code: 5, stdout: "" });
+    expect(await lifeboatJson(["unpin", REF, "--reason", "done"], verifier.options)).toMatchObject({ outcome: "unpinned" });
   });
 
   test("cannot commit a snapshot", async () => {

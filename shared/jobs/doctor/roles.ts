@@ -3,7 +3,7 @@ import type { KeyPower } from "../../keys/key-inspector.ts";
 /** The roles of docs/threat-model.md, by what each needs and what it may have beside. */
 
 /** What is kept below a cluster's prefix: docs/format.md, "Layout". */
-export const AREAS = ["snapshots", "data", "verified", "lineage", "acceptances", "custody", "rewraps"] as const;
+export const AREAS = ["snapshots", "data", "verified", "lineage", "acceptances", "custody", "rewraps", "pins", "drills"] as const;
 export type Area = (typeof AREAS)[number];
 
 export type Power = KeyPower | "list" | `${"read" | "put" | "remove"} ${Area}`;
@@ -19,26 +19,29 @@ export interface Role {
 
 const DOCUMENTS: readonly Power[] = ["read snapshots", "read verified", "read lineage", "read acceptances", "read custody"];
 
+/** What was said of snapshots since their backups, which the writer need not see. */
+const LATER: readonly Power[] = ["read rewraps", "read pins", "read drills"];
+
 export const ROLES: readonly Role[] = [
   {
     name: "writer",
     commands: "backup",
     needs: ["list", "wrap", "sign snapshot", ...DOCUMENTS, "put data", "put snapshots", "put lineage", "put custody"],
-    mayHave: ["read rewraps"],
+    mayHave: LATER,
   },
   {
     name: "verifier",
-    commands: "verify --deep, export, rewrap, copy, lineage accept",
-    needs: ["list", "unwrap", "sign audit", ...DOCUMENTS, "read data", "read rewraps", "put verified", "put custody"],
-    mayHave: ["wrap", "put rewraps", "put acceptances"],
+    commands: "verify --deep, export, rewrap, copy, lineage accept, pin",
+    needs: ["list", "unwrap", "sign audit", ...DOCUMENTS, "read data", ...LATER, "put verified", "put custody"],
+    mayHave: ["wrap", "put rewraps", "put acceptances", "put pins", "put drills"],
   },
   {
     name: "desk",
     commands: "export; bundles, later",
-    needs: ["list", "unwrap", "sign bundle", ...DOCUMENTS, "read data", "read rewraps", "put custody"],
+    needs: ["list", "unwrap", "sign bundle", ...DOCUMENTS, "read data", ...LATER, "put custody"],
     mayHave: [],
   },
-  { name: "reader", commands: "ls, show, custody", needs: ["list", ...DOCUMENTS, "read rewraps"], mayHave: ["read data", "wrap"] },
+  { name: "reader", commands: "ls, show, custody", needs: ["list", ...DOCUMENTS, ...LATER], mayHave: ["read data", "wrap"] },
 ];
 
 export interface RoleFit {

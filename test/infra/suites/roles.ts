@@ -38,7 +38,7 @@ export function rolesSuite({ example, other }: Synths): void {
       return `\${${theOne(vault, "AWS::KMS::Key", name)[0]}.Arn}`;
     }
 
-    const KINDS = ["data", "snapshots", "verified", "lineage", "acceptances", "custody", "rewraps"] as const;
+    const KINDS = ["data", "snapshots", "verified", "lineage", "acceptances", "custody", "rewraps", "pins", "drills"] as const;
     const S3_VIA = { "kms:ViaService": "s3.eu-central-1.amazonaws.com" };
 
     test("backup reads no data, puts what a backup is, and nothing of another cluster", () => {

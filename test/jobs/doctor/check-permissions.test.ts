@@ -107,7 +107,7 @@ describe("a caller with the permissions of", () => {
       {
         code: "no-role",
         severity: "problem",
-        message: "this caller can act as none of writer, verifier, desk, reader; for reader it lacks read rewraps",
+        message: "this caller can act as none of writer, verifier, desk, reader; for writer it lacks wrap; put data",
       },
     ]);
     expect(report.roles[0]?.lacks).toEqual(["wrap", "put data"]);
