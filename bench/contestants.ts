@@ -125,7 +125,10 @@ async function lifeboatIntoS3(arena: Arena): Promise<Contestant> {
 async function lifeboat(arena: Arena, name: string, stored: string, variables: NodeJS.ProcessEnv): Promise<Contestant> {
   const { folder, files, endpoint, signal } = arena;
   const run = (...args: readonly string[]): ReturnType<typeof measure> =>
-    measure(command(arena, folder, process.execPath, [arena.lifeboat, ...args], { XDG_RUNTIME_DIR: folder, ...variables }), signal);
+    measure(
+      command(arena, folder, process.execPath, [arena.lifeboat, ...args], { HOME: folder, XDG_RUNTIME_DIR: folder, ...variables }),
+      signal,
+    );
   const tls = files === undefined ? [] : ["--cacert", files.ca ?? "", "--cert", files.cert ?? "", "--key", files.key ?? ""];
   await run("init", "--cluster", "bench", "--endpoint", endpoint, ...tls);
   const exported = join(folder, "exported.db");
@@ -143,7 +146,8 @@ async function lifeboat(arena: Arena, name: string, stored: string, variables: N
     storedBytes: () => bytesBelow(stored),
     async clear() {
       await rm(exported, { force: true });
-      await emptied(stored);
+      // Without its mark a store that this host knows is refused.
+      await emptied(stored, ["store.json"]);
     },
   };
 }
@@ -173,6 +177,6 @@ async function bytesBelow(folder: string): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-async function emptied(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true, force: true });
+async function emptied(folder: string, but: readonly string[] = []): Promise<void> {
+  for (const name of await readdir(folder)) if (!but.includes(name)) await rm(join(folder, name), { recursive: true, force: true });
 }

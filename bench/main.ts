@@ -14,6 +14,8 @@ import { holdStatus, statusReport } from "./status.ts";
 import type { StatusResult } from "./status.ts";
 import { holdScale, scaleReport } from "./scale.ts";
 import { reportOf } from "./report.ts";
+import { holdStartup, startupReport } from "./startup.ts";
+import type { StartupResult } from "./startup.ts";
 
 /** `npm run bench`: backups and a status by lifeboat beside what people use without it, on one machine in turns. Linux only: it reads /proc. */
 
@@ -50,10 +52,17 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
   const lifeboat = await buildLifeboat(folder.path);
   const contests: { readonly size: string; readonly way: string; readonly results: readonly Result[] }[] = [];
   const statuses: { readonly size: string; readonly results: readonly StatusResult[] }[] = [];
+  const builds = [{ name: "this", program: lifeboat }];
+  if (options.base !== undefined) builds.push({ name: "base", program: join(resolve(from, options.base), "dist/cli/main.js") });
   const { scale } = options;
+  let startups: readonly StartupResult[] = [];
+  if (options.startup) {
+    const arena = join(folder.path, "startup");
+    await mkdir(arena);
+    startups = await holdStartup({ builds, runs: options.runs, folder: arena, signal, progress });
+    console.log(`\n${startupReport(startups)}`);
+  }
   if (scale !== undefined) {
-    const builds = [{ name: "this", program: lifeboat }];
-    if (options.base !== undefined) builds.push({ name: "base", program: join(resolve(from, options.base), "dist/cli/main.js") });
     const arena = join(folder.path, "scale");
     await mkdir(arena);
     const results = await holdScale({ builds, snapshots: scale, runs: options.runs, folder: arena, signal, progress });
@@ -93,5 +102,5 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
     }
   }
   if (options.json !== undefined)
-    await writeFile(resolve(from, options.json), `${JSON.stringify({ machine, contests, statuses }, undefined, 2)}\n`);
+    await writeFile(resolve(from, options.json), `${JSON.stringify({ machine, startups, contests, statuses }, undefined, 2)}\n`);
 }

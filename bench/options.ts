@@ -10,8 +10,12 @@ export type Way = (typeof WAYS)[number];
 
 /** The contest that is no backup: `lifeboat status` of a file. */
 const STATUS = "status";
-/** And that of two builds on a store of many snapshots. */
+/** Those of two builds: on a store of many snapshots, and on how soon a command has started. */
 const SCALE = "scale";
+const STARTUP = "startup";
+/** What takes so little that starting counts. */
+const SMALL: readonly Size[] = ["35", "200"];
+const LARGE: readonly Size[] = ["200", "1600"];
 
 export interface Options {
   readonly sizes: readonly Size[];
@@ -22,6 +26,8 @@ export interface Options {
   readonly status: boolean;
   /** How many snapshots the large store has; undefined where it is not asked for, which it is by name only. */
   readonly scale: number | undefined;
+  /** Whether starting is timed, which is done where it is named only. */
+  readonly startup: boolean;
   /** The folder of another build, with its dist/ in it. */
   readonly base: string | undefined;
   readonly runs: number;
@@ -29,11 +35,12 @@ export interface Options {
   readonly keep: string | undefined;
 }
 
-export const USAGE = `npm run bench -- [--size 200|1600] [--only NAME,...] [--base DIR] [--runs N] [--json FILE] [--keep DIR]
-    --size   megabytes of database (default: both, one after the other); may be given more than once
-    --only   of ${WAYS.join(", ")}, of ${Object.keys(CONTESTANTS).join(", ")}, or ${STATUS} (default: all); s3 takes lifeboat with it. By name only: ${SCALE}, which lists a store of many snapshots
+export const USAGE = `npm run bench -- [--size 35|200|1600] [--only NAME,...] [--base DIR] [--runs N] [--json FILE] [--keep DIR]
+    --size   megabytes of database (default: 200 and 1600, one after the other); may be given more than once
+    --only   of ${WAYS.join(", ")}, of ${Object.keys(CONTESTANTS).join(", ")}, or ${STATUS} (default: all); s3 takes lifeboat with it. By name only: ${SCALE}, which lists a store of many snapshots; ${STARTUP}, which
+             times --help and ls of ten snapshots, and backups of ${SMALL.join(" and ")} MB by lifeboat and by etcdctl
     --snapshots  so many for ${SCALE} (default: 10000)
-    --base   a checkout of another commit in which npm run build was run, and which reads the same formats: for ${SCALE} it is timed beside this one
+    --base   a checkout of another commit in which npm run build was run, and which reads the same formats: for ${SCALE} and ${STARTUP} it is timed beside this one
     --runs   timed runs of each, of which the median is shown (default: 3)
     --json   write every run's figures to FILE
     --keep   fill the databases in DIR and leave them there, or use those that are there`;
@@ -61,19 +68,22 @@ export function parseOptions(args: readonly string[]): Options | undefined {
   const names = (values.only ?? []).flatMap((list) => list.split(","));
   // What it costs is told beside the same into a folder.
   if (names.includes("s3")) names.push("lifeboat");
+  const startup = names.includes(STARTUP);
+  if (startup) names.push("save", "lifeboat", ...(WAYS.some((way) => names.includes(way)) ? [] : ["plain"]));
   const contestants = chosen(Object.keys(CONTESTANTS) as ContestantName[], names);
   const ways = chosen(WAYS, names);
-  const strange = names.find((name) => ![...WAYS, ...Object.keys(CONTESTANTS), STATUS, SCALE].includes(name));
-  if (strange !== undefined) throw new Error(`--only ${strange} is neither a way nor a contestant nor ${STATUS} nor ${SCALE}`);
+  const strange = names.find((name) => ![...WAYS, ...Object.keys(CONTESTANTS), STATUS, SCALE, STARTUP].includes(name));
+  if (strange !== undefined) throw new Error(`--only ${strange} is neither a way nor a contestant nor ${STATUS}, ${SCALE} or ${STARTUP}`);
   const strangeSize = values.size?.find((size) => !Object.hasOwn(SIZES, size));
   if (strangeSize !== undefined) throw new Error(`--size ${strangeSize} is none of ${Object.keys(SIZES).join(", ")}`);
   return {
-    sizes: chosen(Object.keys(SIZES) as Size[], values.size ?? []),
+    sizes: values.size === undefined ? (startup ? SMALL : LARGE) : chosen(Object.keys(SIZES) as Size[], values.size),
     ways,
     contestants,
     backups: names.length === 0 || names.some((name) => name !== STATUS && name !== SCALE),
     status: names.length === 0 || names.includes(STATUS),
     scale: names.includes(SCALE) ? snapshots : undefined,
+    startup,
     base: values.base,
     runs,
     json: values.json,

@@ -8,8 +8,8 @@ import { codeCacheFile, readCodeCache, writeCodeCache } from "./code-cache.ts";
 import type { CachedCode } from "./code-cache.ts";
 import type { Environment } from "../shared/config/secrets.ts";
 
-/** Runs from which a cache learns which functions a command needs. Each has those of the former ones besides. */
-const LEARNING_RUNS = 3;
+/** Runs from which a cache learns which functions a command needs: the second has what the first one found nothing of, such as an earlier snapshot. */
+const LEARNING_RUNS = 2;
 
 /** What a part of the program is called with: as Node calls a CommonJS module, and its URL (see tools/pack/command.ts). */
 const PARAMETERS = "exports, require, module, __filename, __dirname, __url";
