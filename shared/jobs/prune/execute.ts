@@ -1,6 +1,6 @@
 import type { Progress } from "../../progress.ts";
 import { readNewestOrder, subjectsOfOrder } from "../../vault/custody/orders.ts";
-import type { Order, OrderRefusal } from "../../vault/custody/orders.ts";
+import type { NewestOrder, Order, OrderRefusal } from "../../vault/custody/orders.ts";
 import type { Brake, BrakeName } from "./brakes.ts";
 import { extendLocks } from "./extend-locks.ts";
 import type { LockExtension } from "./extend-locks.ts";
@@ -36,7 +36,7 @@ export interface Execution {
   readonly plan: RemovalPlan;
   /** Undefined where none was given, or none is left to follow. */
   readonly order: (Pick<Order, "id" | "time" | "actor"> & { readonly subjects: number }) | undefined;
-  /** Why the newest order was not followed, though some of what it names is still there. */
+  /** Why the newest order was not followed, though some of what it names is still there; or why none can be looked for. */
   readonly orderRefused: OrderRefusal | undefined;
   readonly brakes: readonly Brake[];
   readonly removed: readonly OrderedRemoval[];
@@ -63,7 +63,7 @@ export async function executeOrder(ports: KeeperPorts, cluster: string, policy: 
   const order = newest.state === "none" ? undefined : newest.order;
   const { allowed, refused } = judgeOrder(cluster, order === undefined ? [] : subjectsOfOrder(order), plan);
   const isLeft = allowed.length > 0 || refused.length > 0;
-  const orderRefused = newest.state === "refused" && isLeft ? newest.refusal : undefined;
+  const orderRefused = refusalIn(newest, isLeft);
   const takenOff = new Set<string>([...although, ...(order?.although ?? [])]);
   const brakes = allowed.length === 0 ? [] : plan.brakes.filter(({ name }) => !takenOff.has(name));
   const mayRemove = orderRefused === undefined && brakes.length === 0;
@@ -91,4 +91,10 @@ export async function executeOrder(ports: KeeperPorts, cluster: string, policy: 
     bytesBefore,
     bytesAfter: done.removed.length === 0 || dryRun ? bytesBefore : (await takeInventory(ports.blobs, cluster, signal)).bytes,
   };
+}
+
+/** A log that somebody changed is told of always; an order that came too late, or not whole, where anything of it is left. */
+function refusalIn(newest: NewestOrder, isLeft: boolean): OrderRefusal | undefined {
+  if (newest.state === "valid") return undefined;
+  return newest.refusal?.code === "broken-chain" || isLeft ? newest.refusal : undefined;
 }

@@ -47,20 +47,18 @@ export async function orderRemovals(
 ): Promise<OrderOutcome> {
   const subjects = await subjectsIn(ports, plan, signal);
   const before = await readNewestOrder(ports, cluster, ports.clock.now(), signal);
+  // Also where this plan waits for a person: what it keeps is not to be excused by the order before.
+  if (before.state !== "none") await takeBack(ports, cluster, before.order, unwantedIn(plan, subjects), signal);
   const brakes = waitingBrakes(plan, although);
   if (brakes.length > 0) return { outcome: "waits", brakes };
   const bytes = subjects.reduce((sum, each) => sum + (each.bytes ?? 0), 0);
   const id = idOf(subjects);
-  if (before.state === "valid" && subjects.length > 0 && idOf(subjectsOfOrder(before.order)) === id) {
+  if (before.state === "valid" && subjects.length > 0 && isSaid(before.order, id, although)) {
     const records = before.order.parts.map(({ sequence, digest }) => ({ sequence, digest }));
     return { outcome: "already", records, subjects: subjects.length, bytes };
   }
-  await requireTrustedKey(ports.keys, ports.trusted, "audit");
-  if (before.state !== "none") {
-    const [standing, wanted] = [standingIn(plan), new Set(subjects.map(nameOf))];
-    await takeBack(ports, cluster, before.order, (each) => standing.has(nameOf(each)) && !wanted.has(nameOf(each)), signal);
-  }
   if (subjects.length === 0) return { outcome: "nothing" };
+  await requireTrustedKey(ports.keys, ports.trusted, "audit");
   const records: CustodyReceipt[] = [];
   const parts = Math.ceil(subjects.length / SUBJECTS_IN_A_RECORD);
   for (let part = 1; part <= parts; part++) {
@@ -105,6 +103,17 @@ function idOf(subjects: readonly OrderSubject[]): string {
   return `sha256:${hash.digest("hex")}`;
 }
 
+/** Whether an order names exactly this, and takes no fewer brakes off. */
+function isSaid(order: Order, id: string, although: readonly BrakeName[]): boolean {
+  return idOf(subjectsOfOrder(order)) === id && although.every((name) => order.although.includes(name));
+}
+
+/** What still stands of the order of before, and is not to go any more. */
+function unwantedIn(plan: RemovalPlan, subjects: readonly OrderSubject[]): (subject: OrderSubject) => boolean {
+  const [standing, wanted] = [standingIn(plan), new Set(subjects.map(nameOf))];
+  return (each) => standing.has(nameOf(each)) && !wanted.has(nameOf(each));
+}
+
 /** Else the order of before would excuse a removal that nobody wants any more. */
 async function takeBack(
   ports: CustodyPorts,
@@ -116,6 +125,7 @@ async function takeBack(
   for (const { sequence, subjects } of parts) {
     const kept = subjects.filter(isKept);
     if (kept.length === 0) continue;
+    await requireTrustedKey(ports.keys, ports.trusted, "audit");
     const details = { reason: "a later plan keeps it", of: sequence };
     await appendRecord(ports, cluster, "audit", { event: "failed", subjects: kept, details }, { signal });
   }

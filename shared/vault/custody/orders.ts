@@ -42,7 +42,8 @@ export interface OrderRefusal {
 }
 
 export type NewestOrder =
-  | { readonly state: "none" }
+  /** `refusal`: none was found, and the log is not one that an order could be found in. */
+  | { readonly state: "none"; readonly refusal: OrderRefusal | undefined }
   | { readonly state: "valid"; readonly order: Order }
   /** `order` is what there is of it. */
   | { readonly state: "refused"; readonly refusal: OrderRefusal; readonly order: Order };
@@ -66,14 +67,14 @@ export async function readNewestOrder(vault: RecordVault, cluster: string, now: 
     if (isPast) break;
     takenBack.add(found);
     const part = orderRecordIn(found);
-    if (part !== undefined && (parts.length === 0 || part.order.id === parts.at(-1)?.order.id)) parts.push(part);
+    if (part !== undefined && isNextBelow(part, parts.at(-1))) parts.push(part);
     const isOld = !isFault(found.record) && now.getTime() - Date.parse(found.record.time) > ORDER_VALID_MS;
     // One record more: what the last one names as before it.
     isPast = isOld && (isWhole(parts) || (part === undefined && parts.length > 0));
   }
   if (!isPast && above !== undefined) broken ??= await brokenBelow(vault, cluster, above, signal);
   const [newest] = parts;
-  if (newest === undefined) return { state: "none" };
+  if (newest === undefined) return { state: "none", refusal: broken };
   const order = orderOf(parts.toReversed(), newest, takenBack);
   if (!isWhole(parts)) {
     const message = `the order of record ${newest.receipt.sequence} is not whole: ${parts.length} of its ${newest.order.parts} records are there, so whoever gave it was interrupted`;
@@ -115,14 +116,18 @@ function orderRecordIn({ record, sequence, digest }: FoundRecord): FoundOrderRec
   return { receipt: { sequence, digest }, record, order: record.details.order };
 }
 
-/** `parts` from the last one back: numbered without a gap down to the first. */
+/**
+ * Whether a part, going back, belongs to the order whose part `above` was found before it. One of the same id that does not fit is of another run, which was killed, or gave the same order before.
+ */
+function isNextBelow({ order }: FoundOrderRecord, above: FoundOrderRecord | undefined): boolean {
+  if (above === undefined) return true;
+  return order.id === above.order.id && order.parts === above.order.parts && order.part === above.order.part - 1;
+}
+
+/** `parts` from the last one back, each next below the one before. */
 function isWhole(parts: readonly FoundOrderRecord[]): boolean {
   const [newest] = parts;
-  return (
-    newest !== undefined &&
-    parts.length === newest.order.parts &&
-    parts.every(({ order }, index) => order.part === newest.order.parts - index)
-  );
+  return newest !== undefined && newest.order.part === newest.order.parts && parts.length === newest.order.parts;
 }
 
 /** Where the records end before their beginning: what is below the last one that was read. */

@@ -1,3 +1,4 @@
+import type { MemoryOptions } from "../../doubles/memory-blob-store.ts";
 import { executeOrder } from "../../../shared/jobs/prune/execute.ts";
 import type { Execution, ExecuteOptions } from "../../../shared/jobs/prune/execute.ts";
 import { orderRemovals } from "../../../shared/jobs/prune/order.ts";
@@ -5,31 +6,39 @@ import type { OrderOutcome } from "../../../shared/jobs/prune/order.ts";
 import { planRemovals } from "../../../shared/jobs/prune/plan.ts";
 import type { PrunePolicy, RemovalPlan } from "../../../shared/jobs/prune/plan.ts";
 import type { BrakeName } from "../../../shared/jobs/prune/brakes.ts";
+import { custodyKey } from "../../../shared/documents/layout.ts";
+import { verifyCustody } from "../../../shared/jobs/audit/custody.ts";
+import { pinSnapshot } from "../../../shared/jobs/pin.ts";
 import { verifyDeep } from "../../../shared/jobs/verify/verify.ts";
-import { keys as keysIn } from "../../support/blobs.ts";
-import { backUp, CLUSTER } from "../../support/vaults.ts";
-import type { TestVault } from "../../support/vaults.ts";
+import { keys as keysIn, once } from "../../support/blobs.ts";
+import { backUp, bytesAt, CLUSTER, custodyOf, newVault } from "../../support/vaults.ts";
+import type { TestKeys, TestVault } from "../../support/vaults.ts";
 
 export const HOUR_MS = 3_600_000;
 export const DAY_MS = 24 * HOUR_MS;
 
-/** Keeps the three newest, and whatever is younger than a day. */
-export const KEEP_THREE: PrunePolicy = {
-  retention: {
-    latest: 3,
-    hourly: 0,
-    daily: 0,
-    weekly: 0,
-    monthly: 0,
-    annual: 0,
-    minAge: HOUR_MS / 2,
-    keepUnverified: 7 * DAY_MS,
-    timeZone: "UTC",
-  },
-  requireReplica: [],
-  rpoMs: 2 * HOUR_MS,
-  orphansAfterMs: DAY_MS,
-};
+/** Keeps the three newest, and what is less than half an hour older than the newest good one. */
+export const KEEP_THREE: PrunePolicy = keeping(3);
+
+/** The same with another count. */
+export function keeping(latest: number): PrunePolicy {
+  return {
+    retention: {
+      latest,
+      hourly: 0,
+      daily: 0,
+      weekly: 0,
+      monthly: 0,
+      annual: 0,
+      minAge: HOUR_MS / 2,
+      keepUnverified: 7 * DAY_MS,
+      timeZone: "UTC",
+    },
+    requireReplica: [],
+    rpoMs: 2 * HOUR_MS,
+    orphansAfterMs: DAY_MS,
+  };
+}
 
 /** So many hourly backups, each verified unless told; ids, oldest first. The clock stands a second after the last one. */
 export async function hourly(
@@ -74,4 +83,64 @@ export function goingIn({ decisions }: RemovalPlan): readonly string[] {
 /** The ids of the snapshots that are there. */
 export async function idsIn(vault: TestVault): Promise<readonly string[]> {
   return (await keysIn(vault.blobs, `clusters/${CLUSTER}/snapshots/`)).map((key) => key.replace(/^.*\/(.*)\.json$/, "$1"));
+}
+
+/** What `custody --verify` finds: code and subject. */
+export async function findingsIn(vault: TestVault): Promise<readonly string[]> {
+  const { findings } = await verifyCustody(vault, CLUSTER, { onRecord: () => undefined });
+  return findings.map(({ code, subject }) => `${code} ${subject}`);
+}
+
+export async function pin(vault: TestVault, id: string, pinned = true): Promise<void> {
+  await pinSnapshot(vault, { ref: `${CLUSTER}/${id}`, pinned, reason: "before the upgrade" });
+}
+
+/** Why a plan keeps a snapshot, or lets it go: the codes. */
+export function reasonsFor({ decisions }: RemovalPlan, id: string): readonly string[] {
+  return decisions.find((each) => each.id === id)?.reasons.map(({ code }) => code) ?? [];
+}
+
+/** The record of a log that comes next. */
+export function nextRecord(vault: TestVault): string {
+  return custodyKey(CLUSTER, custodyOf(vault).length + 1);
+}
+
+/** So many versions more of a document beside a snapshot, under the one that stands there. */
+export async function addVersions(vault: TestVault, key: string, count: number): Promise<void> {
+  const bytes = bytesAt(vault, key).toString();
+  for (let index = 0; index < count; index++) await vault.blobs.put(key, once(index === count - 1 ? bytes : `version ${index}`));
+}
+
+export interface History {
+  readonly vault: TestVault;
+  /** Oldest first. */
+  readonly ids: readonly string[];
+}
+
+/** Gives a vault with so many hourly snapshots, each time a new one with the same in it: they are made once for a kind of store. */
+export function historyOf(
+  count: number,
+  isVerified?: (index: number) => boolean,
+): (keys: TestKeys, options?: MemoryOptions) => Promise<History> {
+  const made = new Map<string, Promise<History>>();
+  return async (keys, options = {}) => {
+    const kind = `${keys.folder} ${options.versions ?? false}`;
+    const first = made.get(kind) ?? make(keys, count, isVerified, options);
+    made.set(kind, first);
+    const { vault: from, ids } = await first;
+    const vault = newVault(keys, undefined, options);
+    for (const [key, kept] of from.blobs.objects) vault.blobs.objects.set(key, kept);
+    vault.clock.advance(from.clock.monotonicMs());
+    return { vault, ids };
+  };
+}
+
+async function make(
+  keys: TestKeys,
+  count: number,
+  isVerified: ((index: number) => boolean) | undefined,
+  options: MemoryOptions,
+): Promise<History> {
+  const vault = newVault(keys, undefined, options);
+  return { vault, ids: await hourly(vault, count, isVerified) };
 }

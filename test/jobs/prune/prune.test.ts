@@ -1,19 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { dataPrefix, verifiedPrefix } from "../../../shared/documents/layout.ts";
-import { verifyCustody } from "../../../shared/jobs/audit/custody.ts";
 import { keys as keysIn } from "../../support/blobs.ts";
 import { CLUSTER, custodyOf, makeTestKeys, newVault } from "../../support/vaults.ts";
-import type { TestKeys, TestVault } from "../../support/vaults.ts";
-import { execute, goingIn, hourly, idsIn, order, plan } from "./history.ts";
+import type { TestKeys } from "../../support/vaults.ts";
+import { execute, findingsIn, goingIn, hourly, idsIn, order, plan } from "./history.ts";
 
 let keys: TestKeys;
 beforeAll(async () => {
   keys = await makeTestKeys();
 });
 afterAll(() => keys.remove());
-
-const findingsIn = async (vault: TestVault): Promise<readonly string[]> =>
-  (await verifyCustody(vault, CLUSTER, { onRecord: () => undefined })).findings.map(({ code, subject }) => `${code} ${subject}`);
 
 describe.each([{ versions: false }, { versions: true }])("in a store with %o", (options) => {
   test("what the policy does not keep is planned, ordered and removed, and the log explains its absence", async () => {
