@@ -58,12 +58,13 @@ export function printOrder(console: Console, ordered: OrderOutcome): void {
 
 export function printExecution(console: Console, cluster: string, execution: Execution, dryRun: boolean): void {
   const { order, orderRefused, removed, refused, locked, unfinished, locks, bytesBefore, bytesAfter } = execution;
-  if (order === undefined) print(console, `no order of ${cluster} is left to follow`);
-  else if (orderRefused !== undefined)
-    note(
-      console,
-      `warning: the newest order is not followed (${orderRefused.code}): ${orderRefused.message}; lifeboat prune ${cluster} --order gives a new one`,
-    );
+  if (orderRefused !== undefined) {
+    const then =
+      orderRefused.code === "broken-chain"
+        ? `lifeboat custody ${cluster} --verify says what was changed; nothing is removed until that is a day old`
+        : `lifeboat prune ${cluster} --order gives a new one`;
+    note(console, `warning: no order is followed (${orderRefused.code}): ${printable(orderRefused.message)}; ${then}`);
+  } else if (order === undefined) print(console, `no order of ${cluster} is left to follow`);
   else {
     const objects = removed.reduce((sum, each) => sum + each.objects.length, 0);
     const verb = dryRun ? "would remove" : "removed";

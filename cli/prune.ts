@@ -10,7 +10,9 @@ import { policyWarnings } from "../shared/retention/policy.ts";
 import { prunePolicyOf } from "../shared/wire/prune-policy.ts";
 import type { Register, Session } from "./command.ts";
 import { note, printJson } from "./console.ts";
+import type { Console } from "./console.ts";
 import type { ExitCode } from "./exit-codes.ts";
+import { printable } from "./format.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
 import { printExecution, printOrder, printPlan } from "./prune-text.ts";
 import { pruneJson } from "./prune-json.ts";
@@ -64,8 +66,19 @@ async function prune(session: Session, cluster: string, options: Options): Promi
   if (json) printJson(console, "prune", pruneJson({ cluster, mode: dryRun ? "dry-run" : mode, plan: shown, brakes, ordered, execution }));
   for (const { name, message, fix } of brakes)
     note(console, `warning: nothing is removed, since ${message}; ${fix}. To go on all the same: --although ${name}`);
-  for (const { key, reason } of shown.unclear) note(console, `warning: ${key} was kept, since it may be needed: ${reason}`);
+  tellUnclear(console, cluster, shown);
   return hasFindings(shown, brakes, execution) ? 6 : 0;
+}
+
+/** So many lines a person reads; --json has all of them. */
+const MOST_UNCLEAR = 10;
+
+function tellUnclear(console: Console, cluster: string, { unclear }: RemovalPlan): void {
+  for (const { key, reason } of unclear.slice(0, MOST_UNCLEAR))
+    note(console, `warning: ${key} is kept, since something about it cannot be told: ${printable(reason)}`);
+  if (unclear.length > MOST_UNCLEAR) note(console, `warning: and ${unclear.length - MOST_UNCLEAR} more: --json lists them`);
+  if (unclear.length > 0)
+    note(console, `hint: it is kept until a person has looked: lifeboat custody ${cluster} --verify says what is wrong`);
 }
 
 function brakesIn({ although = [] }: Options): readonly BrakeName[] {

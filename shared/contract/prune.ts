@@ -79,7 +79,7 @@ export const pruneDocument = object({
     .describe("what killed runs and interrupted removals left"),
   unclear: z
     .array(object({ key: text.describe("of an object"), reason: text.describe("a sentence") }))
-    .describe("what may be left over, and is kept since that cannot be told"),
+    .describe("what is kept since something about it cannot be told: snapshots, by their manifests, and what may be left over"),
   brakes: z.array(brake).describe("why nothing is removed until a person has looked; those that `--although` names are left out"),
   order: order.nullable().describe("null where none was asked for"),
   execution: execution.nullable().describe("null where none was asked for"),

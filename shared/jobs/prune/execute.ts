@@ -8,7 +8,7 @@ import { takeInventory } from "./inventory.ts";
 import { judgeOrder } from "./judge-order.ts";
 import type { OrderedRemoval, Refusal } from "./judge-order.ts";
 import { beginStep } from "./keeper-steps.ts";
-import { planRemovals } from "./plan.ts";
+import { planOfKeeper } from "./plan.ts";
 import type { PlanPorts, PrunePolicy, RemovalPlan } from "./plan.ts";
 import { removeOrdered } from "./remove.ts";
 import type { LockedRemoval } from "./remove.ts";
@@ -58,10 +58,12 @@ export interface Execution {
 export async function executeOrder(ports: KeeperPorts, cluster: string, policy: PrunePolicy, options: ExecuteOptions): Promise<Execution> {
   const { although, keptLockMs, dryRun = false, signal } = options;
   beginStep(ports.progress, "plan");
-  const plan = await planRemovals({ ...ports, replicas: [] }, cluster, { ...policy, requireReplica: [] }, signal);
-  const newest = await readNewestOrder(ports, cluster, ports.clock.now(), signal);
+  const plan = await planOfKeeper(ports, cluster, policy, signal);
+  const now = ports.clock.now();
+  const newest = await readNewestOrder(ports, cluster, now, signal);
   const order = newest.state === "none" ? undefined : newest.order;
-  const { allowed, refused } = judgeOrder(cluster, order === undefined ? [] : subjectsOfOrder(order), plan);
+  const settledBefore = new Date(now.getTime() - policy.orphansAfterMs);
+  const { allowed, refused } = judgeOrder(cluster, order === undefined ? [] : subjectsOfOrder(order), plan, settledBefore);
   const isLeft = allowed.length > 0 || refused.length > 0;
   const orderRefused = refusalIn(newest, isLeft);
   const takenOff = new Set<string>([...although, ...(order?.although ?? [])]);

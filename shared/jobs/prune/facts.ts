@@ -101,6 +101,9 @@ async function readRow(ports: JudgePorts, cluster: string, holding: Holding, sig
   if (sidecars.some(({ isDeleteMarker }) => isDeleteMarker)) unknown.push("a document beside it is hidden behind a delete marker");
   if (found instanceof LifeboatError) return { id, manifest: undefined, pin: undefined, unknown: [found.message, ...unknown] };
   const { manifest, digest } = found;
+  const other = documents.countersignatures.find(({ manifestDigest }) => manifestDigest !== digest);
+  if (other !== undefined)
+    unknown.push(`a document beside it countersigns another manifest, ${other.manifestDigest}: this one may stand in its place`);
   const later = whyLater(manifest);
   if (later !== undefined) unknown.push(`it is of a later version of lifeboat: ${later}`);
   const { counts, isPinned, doubts } = pinOf({ byId: new Map([[id, documents.pins]]), faults: [] }, { id, digest });

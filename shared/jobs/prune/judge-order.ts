@@ -1,6 +1,7 @@
 import { kindOfKey, manifestKey } from "../../documents/layout.ts";
 import type { OrderSubject } from "../../vault/custody/orders.ts";
 import type { BlobVersion } from "../../store/blob-store.ts";
+import type { ManifestRow } from "./facts.ts";
 import { objectsInTurn } from "./inventory.ts";
 import type { RemovalPlan } from "./plan.ts";
 import { reasonText } from "./reason-text.ts";
@@ -31,9 +32,9 @@ export interface JudgedOrder {
 
 /**
  * Holds an order against what is stored and what the keeper's own plan says of it. Whatever this plan would keep is refused, whoever ordered it; so is an order that leaves part of a snapshot, or names what is not about one. What is not there any more is passed over: it was
- * removed before. Pure.
+ * removed before. `settledBefore`: what was written later may belong to a backup that still runs. Pure.
  */
-export function judgeOrder(cluster: string, subjects: readonly OrderSubject[], plan: RemovalPlan): JudgedOrder {
+export function judgeOrder(cluster: string, subjects: readonly OrderSubject[], plan: RemovalPlan, settledBefore: Date): JudgedOrder {
   const refused: Refusal[] = [];
   const named = new Map<string, Map<string, OrderSubject>>();
   for (const subject of subjects) {
@@ -47,7 +48,7 @@ export function judgeOrder(cluster: string, subjects: readonly OrderSubject[], p
   }
   const allowed: OrderedRemoval[] = [];
   for (const [id, of] of named) {
-    const judged = judgeSnapshot(cluster, id, of, plan);
+    const judged = judgeSnapshot(cluster, id, of, { plan, settledBefore });
     if (judged === undefined) continue;
     if ("reason" in judged) refused.push({ subject: `${cluster}/${id}`, reason: judged.reason });
     else allowed.push(judged);
@@ -59,7 +60,7 @@ function judgeSnapshot(
   cluster: string,
   id: string,
   named: ReadonlyMap<string, OrderSubject>,
-  plan: RemovalPlan,
+  { plan, settledBefore }: { readonly plan: RemovalPlan; readonly settledBefore: Date },
 ): OrderedRemoval | { readonly reason: string } | undefined {
   const holding = plan.facts.inventory.holdings.get(id);
   if (holding === undefined) return undefined;
@@ -68,27 +69,38 @@ function judgeSnapshot(
     return subject === undefined ? [] : [{ ...object, digest: subject.digest }];
   });
   if (objects.length === 0) return undefined;
+  const resized = objects.find((each) => (named.get(nameOf(each))?.bytes ?? each.bytes) !== each.bytes);
+  const allowed = resized === undefined ? { id, objects } : anotherObject(resized);
   const left = plan.leftovers.find((each) => each.holding.id === id);
   if (left !== undefined) {
     const may = new Set(objectsInTurn(left.holding).map(nameOf));
-    if (objects.every((each) => may.has(nameOf(each)))) return { id, objects };
+    if (objects.every((each) => may.has(nameOf(each)))) return allowed;
   }
   const planned = plan.decisions.find((each) => each.id === id);
-  // Its manifest is gone, and the rest is not: a run of the keeper was interrupted. Else somebody else removed it.
-  if (planned === undefined)
+  if (planned === undefined) {
+    // Else whoever can order could have the data of a backup removed in the moment before its manifest is put.
+    if (objects.some(({ modified }) => modified > settledBefore))
+      return { reason: "it has no manifest, and was written to of late: it may belong to a backup that still runs" };
+    // Its manifest is gone, and the rest is not: a run of the keeper was interrupted. Else somebody else removed it.
     return [...named.values()].some(({ key }) => key === manifestKey(cluster, id))
-      ? { id, objects }
+      ? allowed
       : { reason: "its manifest is gone, and the order does not name it" };
+  }
   if (planned.verdict === "keep") return { reason: `it is kept: ${reasonText(planned.reasons)}` };
   const missing = holding.manifest.find((each) => !named.has(nameOf(each)));
   if (missing !== undefined) return { reason: `the order leaves its manifest (${missing.key}), and names what belongs to it` };
-  const changed = objects.find((each) => isOther(each, planned.row.manifest?.digests));
-  if (changed !== undefined) return { reason: `${changed.key} is another object than the one that was ordered to go` };
-  return { id, objects };
+  const changed = objects.find((each) => isOther(each, planned.row.manifest));
+  return changed === undefined ? allowed : anotherObject(changed);
 }
 
-function isOther({ key, digest, isLatest }: OrderedObject, digests: ReadonlyMap<string, string> | undefined): boolean {
-  const known = isLatest ? digests?.get(key) : undefined;
+function anotherObject({ key }: OrderedObject): { readonly reason: string } {
+  return { reason: `${key} is another object than the one that was ordered to go` };
+}
+
+/** By what stands there, where that was read; of data by what the manifest says. */
+function isOther({ key, version, digest, isLatest }: OrderedObject, manifest: ManifestRow | undefined): boolean {
+  const data = manifest?.objects.find((each) => each.key === key && (each.version ?? version) === version);
+  const known = isLatest ? (manifest?.digests.get(key) ?? data?.sha256) : undefined;
   return known !== undefined && digest !== undefined && known !== digest;
 }
 

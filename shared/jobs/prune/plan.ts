@@ -1,4 +1,5 @@
 import type { Clock } from "../../clock.ts";
+import { manifestKey } from "../../documents/layout.ts";
 import { parseId } from "../../documents/slot.ts";
 import { mapConcurrently, PARALLEL_READS } from "../../map-concurrently.ts";
 import { decide } from "../../retention/decide.ts";
@@ -42,7 +43,7 @@ export interface RemovalPlan {
   readonly decisions: readonly PlannedSnapshot[];
   /** What no snapshot needs, and is old enough. */
   readonly leftovers: readonly Leftover[];
-  /** What may be left over, and is kept since that cannot be told. */
+  /** What is kept since something about it cannot be told: snapshots, by their manifests, and what may be left over. */
   readonly unclear: readonly Unclear[];
   /** What a person has to look at before anything is removed. */
   readonly brakes: readonly Brake[];
@@ -57,20 +58,43 @@ export interface PlannedSnapshot extends JudgedSnapshot {
 }
 
 /** Reads what is stored, and decides. Throws `store/...`. */
-export async function planRemovals(ports: PlanPorts, cluster: string, policy: PrunePolicy, signal?: AbortSignal): Promise<RemovalPlan> {
+export function planRemovals(ports: PlanPorts, cluster: string, policy: PrunePolicy, signal?: AbortSignal): Promise<RemovalPlan> {
+  return planWith(ports, cluster, policy, { asksLocks: true, signal });
+}
+
+/** The keeper's: what retention lets go, whatever a replica lacks and a lock keeps. A lock it meets when it removes; and it must not renew one that alone keeps a snapshot. */
+export function planOfKeeper(ports: PlanPorts, cluster: string, policy: PrunePolicy, signal?: AbortSignal): Promise<RemovalPlan> {
+  return planWith({ ...ports, replicas: [] }, cluster, { ...policy, requireReplica: [] }, { asksLocks: false, signal });
+}
+
+async function planWith(
+  ports: PlanPorts,
+  cluster: string,
+  policy: PrunePolicy,
+  { asksLocks, signal }: { readonly asksLocks: boolean; readonly signal: AbortSignal | undefined },
+): Promise<RemovalPlan> {
   const facts = await readFacts(ports, cluster, { signal });
   const now = ports.clock.now();
   const snapshots = [...facts.rows.values()].map((row) => factsOf(row, facts));
   const lineages = facts.lineages.links.map(({ lineage: { number } }) => ({ number, ...freezeOf(facts, number) }));
   const decideOn = (these: readonly SnapshotFacts[]): readonly Decision[] =>
     decide({ snapshots: these, lineages, policy: policy.retention, now: now.getTime() });
+  const unlocked = decideOn(snapshots);
   // Locks are asked for only where it matters, since each takes requests of its own.
-  const wouldGo = new Set(decideOn(snapshots).flatMap(({ id, verdict }) => (verdict === "remove" ? [id] : [])));
-  const locked = await withLocks(ports.blobs, snapshots, { wouldGo, facts, signal });
-  const decided = await keepUntilReplicated({ ...ports, signal }, cluster, decideOn(locked), policy.requireReplica);
+  const wouldGo = new Set(unlocked.flatMap(({ id, verdict }) => (verdict === "remove" ? [id] : [])));
+  const lawful = asksLocks ? decideOn(await withLocks(ports.blobs, snapshots, { wouldGo, facts, signal })) : unlocked;
+  const decided = await keepUntilReplicated({ ...ports, signal }, cluster, lawful, policy.requireReplica);
   const { leftovers, unclear } = await findLeftovers(ports, cluster, facts, { olderThanMs: policy.orphansAfterMs, signal });
   const decisions = decided.map((decision) => plannedOf(decision, facts));
-  return { facts, decisions, leftovers, unclear, brakes: findBrakes({ cluster, facts, decisions, now, rpoMs: policy.rpoMs }) };
+  const brakes = findBrakes({ cluster, facts, decisions, now, rpoMs: policy.rpoMs });
+  return { facts, decisions, leftovers, unclear: [...unknownIn(cluster, facts), ...unclear], brakes };
+}
+
+/** Snapshots that are kept for no other reason than that a fact is not known stay for ever, unless a person looks. */
+function unknownIn(cluster: string, { rows }: PruneFacts): readonly Unclear[] {
+  return [...rows.values()].flatMap(({ id, unknown: [reason] }) =>
+    reason === undefined ? [] : [{ key: manifestKey(cluster, id), reason }],
+  );
 }
 
 function plannedOf(decision: JudgedSnapshot, { rows, inventory }: PruneFacts): PlannedSnapshot {
