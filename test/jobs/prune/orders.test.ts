@@ -9,11 +9,10 @@ import { ManualClock } from "../../doubles/manual-clock.ts";
 import { failureOf, keys as keysIn } from "../../support/blobs.ts";
 import { signedBy } from "../../support/envelopes.ts";
 import { saying } from "../../support/matchers.ts";
-import { backUp, bytesAt, CLUSTER, custodyOf, makeTestKeys, plant } from "../../support/vaults.ts";
+import { backUp, bytesAt, CLUSTER, custodyOf, makeTestKeys, newVault, plant } from "../../support/vaults.ts";
 import type { TestKeys, TestVault } from "../../support/vaults.ts";
-import type { MemoryOptions } from "../../doubles/memory-blob-store.ts";
 import type { History } from "./history.ts";
-import { addVersions, execute, findingsIn, historyOf, HOUR_MS, idsIn, keeping, nextRecord, order, plan } from "./history.ts";
+import { addVersions, execute, findingsIn, historyOf, HOUR_MS, hourly, idsIn, keeping, nextRecord, order, plan } from "./history.ts";
 
 /** Which orders the keeper follows. */
 
@@ -26,7 +25,7 @@ afterAll(() => Promise.all([keys.remove(), others.remove()]));
 
 /** Five snapshots, of which two are to go. */
 const made = historyOf(5);
-const five = (options?: MemoryOptions): Promise<History> => made(keys, options);
+const five = (): Promise<History> => made(keys);
 
 async function expectRefused({ vault, ids }: History, code: string, message: unknown): Promise<Execution> {
   const done = await execute(vault);
@@ -67,7 +66,9 @@ describe("of several orders the newest alone counts", () => {
 describe("an order of several records", () => {
   /** One of the two that go has 1,200 versions of a document beside it. */
   async function large(): Promise<History> {
-    const { vault, ids } = await five({ versions: true });
+    // Not a copy: its versions would be counted from the beginning again.
+    const vault = newVault(keys, undefined, { versions: true });
+    const ids = await hourly(vault, 5);
     const [key = ""] = await keysIn(vault.blobs, verifiedPrefix(CLUSTER, ids[0]));
     await addVersions(vault, key, 1194);
     return { vault, ids };

@@ -24,7 +24,7 @@ const four = historyOf(4);
 
 interface Replicated extends History {
   readonly replica: MemoryBlobStore;
-  plan(): Promise<RemovalPlan>;
+  readonly plan: () => Promise<RemovalPlan>;
 }
 
 /** One is to go. What stands in its place is the oldest that is kept; the replica has all. */
