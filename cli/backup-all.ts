@@ -1,7 +1,7 @@
 import type { JsonDocument } from "../shared/contract/documents.ts";
-import { LifeboatError } from "../shared/errors.ts";
+import { isLifeboatError, LifeboatError } from "../shared/errors.ts";
 import type { Session } from "./command.ts";
-import { print, printJson } from "./console.ts";
+import { note, print, printJson } from "./console.ts";
 import { worstOf } from "./exit-codes.ts";
 import type { ExitCode } from "./exit-codes.ts";
 import { noteFailure } from "./failure.ts";
@@ -27,11 +27,17 @@ export async function backUpAll(session: Session, backUp: (cluster: string) => P
       const { exitCode, document, text } = await backUp(cluster);
       if (!json && text !== undefined) print(console, `${clusters.length === 0 ? "" : "\n"}${text}`);
       codes.push(exitCode);
-      clusters.push({ cluster, exitCode, backup: document, error: null });
+      clusters.push({ cluster, exitCode, backup: document, error: null, skipped: null });
     } catch (error) {
+      if (isLifeboatError(error, "ref/removed")) {
+        note(console, error.message);
+        codes.push(0);
+        clusters.push({ cluster, exitCode: 0, backup: null, error: null, skipped: error.message });
+        continue;
+      }
       const failure = noteFailure(console, error, `${cluster}: `);
       codes.push(failure.exitCode);
-      clusters.push({ cluster, exitCode: failure.exitCode, backup: null, error: failure });
+      clusters.push({ cluster, exitCode: failure.exitCode, backup: null, error: failure, skipped: null });
     }
     if (console.signal.aborted) break;
   }

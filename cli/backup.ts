@@ -1,5 +1,5 @@
 import type { JsonDocument } from "../shared/contract/documents.ts";
-import { LifeboatError } from "../shared/errors.ts";
+import { isLifeboatError, LifeboatError } from "../shared/errors.ts";
 import { backup } from "../shared/jobs/backup/backup.ts";
 import type { BackupResult } from "../shared/jobs/backup/backup.ts";
 import { copyToReplicas, headAfter, replicasNeedAttention } from "../shared/jobs/copy/to-replicas.ts";
@@ -8,7 +8,7 @@ import { attentionOf, dissentersOf } from "../shared/documents/attention.ts";
 import { revisionOf, storedAlarmsOf } from "../shared/documents/content.ts";
 import { howToAccept } from "../shared/documents/lineages.ts";
 import { outcomeOf } from "../shared/documents/proof.ts";
-import { parseUtc } from "../shared/documents/slot.ts";
+import { idOfSlot, parseUtc } from "../shared/documents/slot.ts";
 import { TRAILER_BYTES } from "../shared/snapshot/trailer.ts";
 import { backUpAll } from "./backup-all.ts";
 import type { BackupOutcome } from "./backup-all.ts";
@@ -52,7 +52,15 @@ export const registerBackup: Register = (program, run) => {
           throw new LifeboatError("usage", "missing required argument 'cluster'", {
             hint: "name a cluster of the configuration, or give --all",
           });
-        const { exitCode, document, text } = await backUp(session, cluster, slot, options.copy);
+        const done = await backUp(session, cluster, slot, options.copy).catch((error: unknown) => {
+          if (slot === undefined || !isLifeboatError(error, "ref/removed")) throw error;
+          const id = idOfSlot(slot);
+          note(session.console, error.message);
+          if (session.json) printJson(session.console, "backupSkipped", { id, cluster, ref: `${cluster}/${id}`, skipped: error.message });
+          return undefined;
+        });
+        if (done === undefined) return 0;
+        const { exitCode, document, text } = done;
         if (session.json) printJson(session.console, "backup", document);
         else if (text !== undefined) print(session.console, text);
         return exitCode;

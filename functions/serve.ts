@@ -73,7 +73,11 @@ export function serve<S extends z.ZodType<{ readonly cluster: string }>, Outcome
       const { failure, logged } = failureOf(error, deadline.signal);
       logger.error("failed", logged);
       debug?.log("cause", causesOf(error));
-      measure({ [job.failed]: 1, keyUnusable: isLifeboatError(error, ...KEY_UNUSABLE) ? 1 : 0 });
+      // A start that was delivered again, of a slot that was backed up and removed, is no failure.
+      measure({
+        [job.failed]: isLifeboatError(error, "ref/removed") ? 0 : 1,
+        keyUnusable: isLifeboatError(error, ...KEY_UNUSABLE) ? 1 : 0,
+      });
       throw failure;
     } finally {
       deadline.cancel();

@@ -1,6 +1,7 @@
 import type { BackupEvent } from "../shared/contract/events.ts";
 import type { BackupOutcome } from "../shared/contract/outcomes.ts";
 import { RETRYABLE_CODES } from "../shared/errors.ts";
+import type { ErrorCode } from "../shared/errors.ts";
 import { headingOfFamily, HEADINGS, runbookLink } from "./runbook.ts";
 
 /** How a cluster is backed up and verified, as a state machine (Amazon States Language with JSONata). */
@@ -63,7 +64,12 @@ export function definitionOf({ cluster, partition, topicArn, backup, verify, run
     StartAt: "Backup",
     TimeoutSeconds: secondsOf(backup) + secondsOf(verify) + LEEWAY_SECONDS,
     States: {
-      Backup: { ...step(backup, "backup"), Output: `{% ${backup.outcome} %}`, Next: "NeedsAttention" },
+      // A start that was delivered again, of a slot that was backed up and that retention has removed: there is nothing to do.
+      Backup: {
+        ...step(backup, "backup", [{ ErrorEquals: [REMOVED], Next: "Skipped" }]),
+        Output: `{% ${backup.outcome} %}`,
+        Next: "NeedsAttention",
+      },
       NeedsAttention: {
         Type: "Choice",
         Choices: [{ Condition: `{% ${backed("needsAttention")} %}`, Next: "TellFindings" }],
@@ -100,12 +106,15 @@ export function definitionOf({ cluster, partition, topicArn, backup, verify, run
         Catch: [{ ErrorEquals: ["States.ALL"], Output: "{% $states.input %}", Next: "Failed" }],
         Next: "Failed",
       },
+      Skipped: { Type: "Succeed" },
       Failed: { Type: "Fail", Error: "{% $states.input.code %}", Cause: "{% $states.input.message %}" },
     },
   };
 }
 
-function step({ resource, arguments: Arguments, seconds }: Step, name: string): object {
+const REMOVED: ErrorCode = "ref/removed";
+
+function step({ resource, arguments: Arguments, seconds }: Step, name: string, before: readonly object[] = []): object {
   return {
     Type: "Task",
     Resource: resource,
@@ -129,6 +138,7 @@ function step({ resource, arguments: Arguments, seconds }: Step, name: string): 
       },
     ],
     Catch: [
+      ...before,
       {
         ErrorEquals: ["States.ALL"],
         Output: { step: name, code: "{% $states.errorOutput.Error %}", message: `{% ${MESSAGE} %}` },

@@ -12,6 +12,7 @@ const RETRYABLE = {
   "ref/not-found": false,
   "ref/not-good": false,
   "ref/later": false,
+  "ref/removed": false,
   "input/not-found": false,
   "input/unusable": false,
   "input/changed": true,

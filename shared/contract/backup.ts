@@ -74,6 +74,14 @@ export const backupDocument = object({
   notWrapped: z.array(text).describe("sentences: wrapping keys that could not be used"),
 });
 
+/** Where the slot was backed up before and its snapshot was removed since: nothing was done. */
+export const backupSkippedDocument = object({
+  id: text.describe("the slot's id"),
+  cluster,
+  ref: ref.describe("`CLUSTER/ID`, which is not there"),
+  skipped: text.describe("why, a sentence"),
+});
+
 /** Of `lifeboat backup --all`. */
 export const backupAllDocument = object({
   clusters: z
@@ -81,8 +89,11 @@ export const backupAllDocument = object({
       object({
         cluster,
         exitCode: z.int().describe("that of this cluster's backup"),
-        backup: documentOf(backupDocument, "backup").nullable().describe("null where it failed"),
+        backup: documentOf(backupDocument, "backup").nullable().describe("null where it failed or was skipped"),
         error: errorFields.nullable().describe("null where it did not fail"),
+        skipped: text
+          .nullable()
+          .describe("why nothing was done, where the slot was backed up before and its snapshot was removed since; else null"),
       }),
     )
     .describe("in the order of the configuration; those before an interruption"),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { backupAllDocument, backupDocument } from "./backup.ts";
+import { backupAllDocument, backupDocument, backupSkippedDocument } from "./backup.ts";
 import { checkDocument } from "./check.ts";
 import { custodyDocument } from "./custody.ts";
 import { doctorDocument } from "./doctor.ts";
@@ -23,6 +23,7 @@ export const DOCUMENTS = {
   init: initDocument,
   preflight: preflightDocument,
   backup: backupDocument,
+  backupSkipped: backupSkippedDocument,
   backupAll: backupAllDocument,
   ls: listDocument,
   check: checkDocument,

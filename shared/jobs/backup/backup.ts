@@ -93,7 +93,7 @@ export interface BackupResult {
 
 /**
  * Takes one snapshot and commits it, in the order of BACKUP_STEPS. Whatever fails, nothing of it is visible, and the custody log is told. Running the same slot
- * again returns the committed one.
+ * again returns the committed one; where that was removed since, as the custody log says, it throws `ref/removed`: nothing is wrong, and nothing was done.
  */
 export async function backup(ports: BackupPorts, request: BackupRequest): Promise<BackupResult> {
   const { cluster, slot, signal } = request;
@@ -111,7 +111,9 @@ export async function backup(ports: BackupPorts, request: BackupRequest): Promis
   try {
     return await backupLocked(ports, request, { phases, custodian, startedAt: clock.now(), notWrapped: [], opened: [] });
   } catch (error) {
-    await custodian.fail(error, slot === undefined ? [] : [{ key: manifestKey(cluster, idOfSlot(slot)) }]);
+    const about = slot === undefined ? [] : [{ key: manifestKey(cluster, idOfSlot(slot)) }];
+    if (isLifeboatError(error, "ref/removed")) await custodian.skip(about, error.message);
+    else await custodian.fail(error, about);
     throw error;
   } finally {
     await release();

@@ -14,7 +14,7 @@ const MAKE_UP_MS = 86_400_000;
  * be found under a time at which its content did not exist, and might bring back a slot that retention has removed.
  */
 export async function requireSlotInTime(
-  ports: Pick<Vault, "blobs">,
+  ports: Vault,
   { cluster, slot, rpoMs }: { readonly cluster: string; readonly slot: Date; readonly rpoMs: number },
   now: Date,
 ): Promise<void> {
@@ -25,6 +25,8 @@ export async function requireSlotInTime(
   }
   const longestMs = Math.max(rpoMs, MAKE_UP_MS);
   if (now.getTime() - slot.getTime() <= longestMs || (await isTaken(ports, cluster, idOfSlot(slot)))) return;
+  // Then `takeSlot` ends the run, and the log is told.
+  if ((await whyAbsent(ports, cluster, idOfSlot(slot), slot, undefined))?.isRecorded === true) return;
   throw new LifeboatError(
     "usage",
     `the slot ${slot.toISOString()} of ${cluster} is older than ${rpoMs > MAKE_UP_MS ? "the rpo" : "a day"}, and was not backed up then: a snapshot that is taken now must not stand for it`,
@@ -35,8 +37,8 @@ export async function requireSlotInTime(
 const WITHOUT_SLOT = "back up without a slot (without --slot; in the service: lifeboat invoke backup): the snapshot then stands for now";
 
 /**
- * The id of this run. A slot that is committed is taken; by hand the next free ordinal of the second is found. Throws `usage` for a slot whose snapshot the custody log saw, and that is not
- * there any more: a removed slot does not come back with another content.
+ * The id of this run. A slot that is committed is taken; by hand the next free ordinal of the second is found. A removed slot does not come back with another content: throws
+ * `ref/removed` where a record of the custody log says that it was removed, and `usage` where the log only saw the snapshot, and it is gone.
  */
 export async function takeSlot(
   ports: Vault,
@@ -48,33 +50,36 @@ export async function takeSlot(
   if (slot === undefined) return { id: await freeId(ports, cluster, now), taken: false };
   const id = idOfSlot(slot);
   if (await isTaken(ports, cluster, id)) return { id, taken: true };
-  const why = await whyRemoved(ports, cluster, id, slot, signal);
+  const why = await whyAbsent(ports, cluster, id, slot, signal);
   if (why === undefined) return { id, taken: false };
   // Another run may have committed it since it was looked for.
   if (await isTaken(ports, cluster, id)) return { id, taken: true };
-  throw new LifeboatError("usage", `${cluster}/${id} was removed: ${why}; a removed slot is not backed up again`, { hint: WITHOUT_SLOT });
+  const [code, what] = why.isRecorded ? (["ref/removed", "backed up, and removed since"] as const) : (["usage", "removed"] as const);
+  throw new LifeboatError(code, `${cluster}/${id} was ${what}: ${why.reason}; a removed slot is not backed up again`, {
+    hint: WITHOUT_SLOT,
+  });
 }
 
 /**
  * What the log knows of a snapshot that is not there; undefined where it knows nothing, or only of a run that announced it and died before it was there. Of a manifest nothing is told
  * before its slot, apart from two clocks that differ.
  */
-async function whyRemoved(
+async function whyAbsent(
   vault: Vault,
   cluster: string,
   id: string,
   slot: Date,
   signal: AbortSignal | undefined,
-): Promise<string | undefined> {
+): Promise<{ readonly isRecorded: boolean; readonly reason: string } | undefined> {
   const key = manifestKey(cluster, id);
   const since = new Date(slot.getTime() - SKEW_MS);
   for await (const { sequence, record } of readRecordsBack(vault, cluster, since, signal)) {
     if (isFault(record)) continue;
     const { event, subjects, details } = record;
     const about = subjects.filter((each) => each.key === key);
-    if (event === "removed" && about.length > 0) return `record ${sequence} of the custody log says so`;
+    if (event === "removed" && about.length > 0) return { isRecorded: true, reason: `record ${sequence} of the custody log says so` };
     if (details.seen?.key === key || about.some(({ digest }) => digest !== undefined))
-      return `record ${sequence} of the custody log names it, and it is gone`;
+      return { isRecorded: false, reason: `record ${sequence} of the custody log names it, and it is gone` };
   }
   return undefined;
 }

@@ -121,7 +121,10 @@ export function serviceSuite({ example, other }: Synths): void {
       for (const name of ["Backup", "Verify"]) {
         expect(States[name]).toMatchObject({
           Type: "Task",
-          Catch: [{ ErrorEquals: ["States.ALL"], Next: "TellFailure" }],
+          Catch: [
+            ...(name === "Backup" ? [{ ErrorEquals: ["ref/removed"], Next: "Skipped" }] : []),
+            { ErrorEquals: ["States.ALL"], Next: "TellFailure" },
+          ],
           TimeoutSeconds: 232,
         });
       }

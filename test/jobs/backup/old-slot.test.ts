@@ -71,15 +71,30 @@ describe("a slot whose snapshot was removed does not come back", () => {
     vault.clock.advance(60_000);
     const etcd = oneMember();
     expect(await failureOf(backUp(vault, { slot: SLOT, etcd }))).toMatchObject({
-      code: "usage",
-      message: `prod/${ID} was removed: record 3 of the custody log says so; a removed slot is not backed up again`,
+      code: "ref/removed",
+      message: `prod/${ID} was backed up, and removed since: record 3 of the custody log says so; a removed slot is not backed up again`,
       hint,
     });
     expect(etcd.asked).toEqual([]);
     expect(await visible(vault)).toEqual([]);
-    expect(custodyOf(vault).at(-1)).toMatchObject({ event: "failed", details: { code: "usage" } });
-    // Nor does the record of that refusal, which names the slot, change the answer.
+    expect(custodyOf(vault).at(-1)).toMatchObject({
+      event: "skipped",
+      subjects: [{ key: KEY }],
+      details: { reason: saying("removed since") },
+    });
+    // Nor does the record of that, which names the slot, change the answer.
     expect(await failureOf(backUp(vault, { slot: SLOT }))).toMatchObject({ message: saying("record 3 of the custody log says so") });
+  });
+
+  test("nor a day, or a year, later: that it was not backed up then is never said of it", async () => {
+    await backUp(vault, { slot: SLOT });
+    vault.clock.advance(2 * DAY_MS);
+    await removed();
+    for (const days of [0, 363]) {
+      vault.clock.advance(days * DAY_MS);
+      expect(await failureOf(backUp(vault, { slot: SLOT }))).toMatchObject({ code: "ref/removed" });
+    }
+    expect(await visible(vault)).toEqual([]);
   });
 
   test("where somebody had seen it, and it is gone without a word", async () => {
