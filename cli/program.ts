@@ -29,6 +29,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   pin: async () => (await import("./pin.ts")).registerPin,
   unpin: async () => (await import("./pin.ts")).registerUnpin,
   rewrap: async () => (await import("./rewrap.ts")).registerRewrap,
+  plan: async () => (await import("./plan.ts")).registerPlan,
   prune: async () => (await import("./prune.ts")).registerPrune,
   orphans: async () => (await import("./orphans.ts")).registerOrphans,
   doctor: async () => (await import("./doctor.ts")).registerDoctor,

@@ -1,5 +1,5 @@
 import type { ClusterConfig } from "../../shared/config/schema.ts";
-import { longestGapMs, parseCron, toAwsCron } from "./cron.ts";
+import { longestGapMs, parseCron, toAwsCron } from "../../shared/config/cron.ts";
 
 /** A cluster's schedule as EventBridge Scheduler takes it. */
 export interface ScheduleExpression {

@@ -10,6 +10,7 @@ import { listDocument } from "./list.ts";
 import { orphansDocument } from "./orphans.ts";
 import { errorFields, object } from "./parts.ts";
 import type { ReadOnly } from "./parts.ts";
+import { planDocument } from "./plan.ts";
 import { preflightDocument } from "./preflight.ts";
 import { pruneDocument } from "./prune.ts";
 import { copyDocument, exportDocument, pinDocument, showDocument, verifyDocument, verifyMissingDocument } from "./snapshot.ts";
@@ -38,6 +39,7 @@ export const DOCUMENTS = {
   pin: pinDocument,
   unpin: pinDocument,
   rewrap: rewrapDocument,
+  plan: planDocument,
   prune: pruneDocument,
   orphans: orphansDocument,
   doctor: doctorDocument,

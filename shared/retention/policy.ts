@@ -26,17 +26,6 @@ const DAY_MS = 86_400_000;
 /** What a configuration has where it says nothing. */
 export const RETENTION_DEFAULTS = { minAge: DAY_MS, keepUnverified: 7 * DAY_MS } as const;
 
-/** The policy of a cluster as the configuration has it. */
-export function policyOf({
-  retention,
-  timeZone,
-}: {
-  readonly retention: Omit<RetentionPolicy, "timeZone">;
-  readonly timeZone: string;
-}): RetentionPolicy {
-  return { ...retention, timeZone };
-}
-
 /**
  * What a person should know of a policy before it removes anything: one sentence each, lower case, no full stop. `cluster` is its name. A `minAge` below the
  * default is taken: but what is wrong with a backup may take a day to be seen.

@@ -5,6 +5,8 @@ import type { PrunePolicy } from "../jobs/prune/plan.ts";
 
 export interface ConfiguredPrune {
   readonly policy: PrunePolicy;
+  /** How long the store locks what is put; undefined where it does not. */
+  readonly lockMs: number | undefined;
   /** How long what is kept stays locked at least; undefined where the store's locks are not renewed. */
   readonly keptLockMs: number | undefined;
 }
@@ -19,6 +21,7 @@ export function prunePolicyOf(loaded: LoadedConfig, cluster: string): Configured
   const lock = config.store.kind === "s3" ? config.store.lock : undefined;
   return {
     policy: { retention: { ...counts, timeZone }, requireReplica, rpoMs: rpo, orphansAfterMs: orphansAfterMs(loaded) },
+    lockMs: lock === undefined ? undefined : lock.days * DAY_MS,
     keptLockMs: lock?.keptDays === undefined ? undefined : lock.keptDays * DAY_MS,
   };
 }

@@ -118,6 +118,10 @@ const CASES: Readonly<Record<string, () => Promise<readonly (readonly string[])[
     ["pin", `prod/${id}`, "--reason", "again"],
   ],
   unpin: async () => [["unpin", `prod/${id}`, "--reason", "the upgrade is done"]],
+  plan: async () => [
+    ["plan", "prod"],
+    ["plan", "prod", "--until", new Date(Date.now() + 40 * 86_400_000).toISOString().slice(0, 10)],
+  ],
   rewrap: async () => [["rewrap"], ["rewrap", "--dry-run"]],
   orphans: async () => [["orphans"]],
   doctor: async () => [["doctor"], ["doctor", "--tools"]],

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { parseConfig } from "../../shared/config/load.ts";
-import { policyOf, policyWarnings } from "../../shared/retention/policy.ts";
+import { policyWarnings } from "../../shared/retention/policy.ts";
+import { prunePolicyOf } from "../../shared/wire/prune-policy.ts";
 
 function policyFrom(retention: string) {
   const text = `version: 1
@@ -9,9 +10,7 @@ keys: { kind: local, path: ./keys }
 clusters:
   prod: { endpoints: ["https://a:2379"], timeZone: Europe/Berlin, retention: ${retention} }
 `;
-  const { prod } = parseConfig(text, "lifeboat.yaml").clusters;
-  if (prod === undefined) throw new Error("the configuration lost its cluster");
-  return policyOf(prod);
+  return prunePolicyOf({ config: parseConfig(text, "lifeboat.yaml"), file: "lifeboat.yaml", directory: "/" }, "prod").policy.retention;
 }
 
 test("is the cluster's retention in the cluster's time zone", () => {

@@ -4,7 +4,7 @@ import { parseId } from "../../documents/slot.ts";
 import { mapConcurrently, PARALLEL_READS } from "../../map-concurrently.ts";
 import { decide } from "../../retention/decide.ts";
 import type { Decision } from "../../retention/decision.ts";
-import type { SnapshotFacts } from "../../retention/facts.ts";
+import type { LineageFacts, SnapshotFacts } from "../../retention/facts.ts";
 import type { RetentionPolicy } from "../../retention/policy.ts";
 import type { BlobStore } from "../../store/blob-store.ts";
 import type { Replica } from "../../store/replica.ts";
@@ -75,8 +75,7 @@ async function planWith(
 ): Promise<RemovalPlan> {
   const facts = await readFacts(ports, cluster, { signal });
   const now = ports.clock.now();
-  const snapshots = [...facts.rows.values()].map((row) => factsOf(row, facts));
-  const lineages = facts.lineages.links.map(({ lineage: { number } }) => ({ number, ...freezeOf(facts, number) }));
+  const { snapshots, lineages } = retentionFactsOf(facts);
   const decideOn = (these: readonly SnapshotFacts[]): readonly Decision[] =>
     decide({ snapshots: these, lineages, policy: policy.retention, now: now.getTime() });
   const unlocked = decideOn(snapshots);
@@ -95,6 +94,17 @@ function unknownIn(cluster: string, { rows }: PruneFacts): readonly Unclear[] {
   return [...rows.values()].flatMap(({ id, unknown: [reason] }) =>
     reason === undefined ? [] : [{ key: manifestKey(cluster, id), reason }],
   );
+}
+
+/** What the policy goes by, without locks. */
+export function retentionFactsOf(facts: PruneFacts): {
+  readonly snapshots: readonly SnapshotFacts[];
+  readonly lineages: readonly LineageFacts[];
+} {
+  return {
+    snapshots: [...facts.rows.values()].map((row) => factsOf(row, facts)),
+    lineages: facts.lineages.links.map(({ lineage: { number } }) => ({ number, ...freezeOf(facts, number) })),
+  };
 }
 
 function plannedOf(decision: JudgedSnapshot, { rows, inventory }: PruneFacts): PlannedSnapshot {

@@ -93,7 +93,8 @@ export function longestGapMs(cron: Cron): number | undefined {
   return previous === undefined ? undefined : gap;
 }
 
-function runsOn({ days, months, weekdays }: Cron, date: Date): boolean {
+/** Whether the line has a run on a day, which `date` has in UTC. */
+export function runsOn({ days, months, weekdays }: Cron, date: Date): boolean {
   if (!months.includes(date.getUTCMonth() + 1)) return false;
   const byDay = days?.includes(date.getUTCDate());
   const byWeekday = weekdays?.includes(date.getUTCDay());

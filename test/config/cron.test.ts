@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { longestGapMs, parseCron, toAwsCron } from "../../infra/schedule/cron.ts";
+import { longestGapMs, parseCron, toAwsCron } from "../../shared/config/cron.ts";
 import { scheduleExpression } from "../../infra/schedule/expression.ts";
 
 const HOUR_MS = 3_600_000;
