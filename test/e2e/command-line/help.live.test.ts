@@ -17,6 +17,7 @@ const COMMANDS = [
   "keys",
   "rewrap",
   "custody",
+  "plan",
   "orphans",
   "doctor",
   "invoke",

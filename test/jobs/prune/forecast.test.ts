@@ -128,14 +128,14 @@ describe("the size of the coming backups", () => {
     ["a short time says nothing", hourlyBackups(100, (index) => 1000 + index), "a trend takes 5 good snapshots over 7 days"],
     ["none is forecast to shrink", hourlyBackups(241, (index) => 10_000 - index), "they did not grow in 10 days"],
   ])("%s: it is constant, with the reason", (_what, snapshots, reason) => {
-    expect(growthOf(snapshots)).toMatchObject({ bytesPerDay: 0, basis: "constant", reason: expect.stringContaining(reason) });
+    expect(growthOf(snapshots)).toMatchObject({ bytesPerDay: 0, basis: "constant" });
+    expect(growthOf(snapshots)?.reason).toContain(reason);
   });
 
   test("where none is good it is that of the newest", () => {
-    expect(growthOf([snapshot(NOW, { good: false, bytes: 7 })])).toMatchObject({
-      bytes: 7,
-      reason: expect.stringContaining("no snapshot is good"),
-    });
+    const growth = growthOf([snapshot(NOW, { good: false, bytes: 7 })]);
+    expect(growth).toMatchObject({ bytes: 7, basis: "constant" });
+    expect(growth?.reason).toContain("no snapshot is good");
   });
 
   test("what is not good, and what is older than 30 days, is no part of the trend", () => {
