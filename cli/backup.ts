@@ -35,12 +35,12 @@ export const registerBackup: Register = (program, run) => {
     .summary("take a snapshot of a cluster and store it")
     .description("Take a snapshot of a cluster, and store it compressed, encrypted and signed.")
     .argument("[cluster]", "a cluster of the configuration")
-    .option("--all", "every cluster of the configuration, one after the other; one that fails does not keep the others from their backup")
+    .option("--all", "back up every cluster of the configuration, one after the other; if one fails, the others are still backed up")
     .option(
       "--slot <time>",
-      "the scheduled time (UTC) that it stands for; a slot is backed up once, and a second run returns the first one's snapshot",
+      "the scheduled time (UTC) of the snapshot; each slot is backed up once, and a second run returns the snapshot of the first",
     )
-    .option("--no-copy", "do not fill the replicas; a role that may read what is stored does, with lifeboat copy")
+    .option("--no-copy", "do not copy the snapshot to the replicas; lifeboat copy does that later, with a role that may read the store")
     .addHelpText("after", "\nExample:\n  $ lifeboat backup prod --slot 2026-11-21T10:00:00Z")
     .action((cluster: string | undefined, options: Options) =>
       run(async (session) => {

@@ -12,9 +12,9 @@ import { formatAge, printable } from "./format.ts";
 export const registerCheck: Register = (program, run) => {
   program
     .command("check")
-    .summary("whether the newest good snapshot is within the rpo, for monitoring")
+    .summary("for monitoring: is the newest good snapshot recent enough (rpo)?")
     .description(
-      "Say of each cluster of the configuration whether its newest good snapshot is within the cluster's rpo: one line a cluster, from metadata alone. The exit code is 0 where all are, 6 where one is not, and 5 where the store could not be asked.",
+      "Check that the newest good snapshot of each cluster is no older than the cluster's rpo. Prints one line for each cluster. Reads metadata only. The exit code is 0 if all are recent enough, 6 if one is not, and 5 if the store cannot be read.",
     )
     .argument("[cluster]", "only this cluster")
     .addHelpText("after", "\nExample:\n  $ lifeboat check prod")

@@ -15,7 +15,7 @@ export const registerCompletion: Register = (program, run) => {
   program
     .command("completion")
     .summary("print a script that completes commands by Tab")
-    .description("Print a shell script that completes commands, flags, clusters and replicas of the configuration, and refs of the store.")
+    .description("Print a shell script that completes commands, flags, clusters, replicas and snapshot refs.")
     .addArgument(new Argument("<shell>", "for which shell").choices(Object.keys(SCRIPTS)))
     .addHelpText(
       "after",

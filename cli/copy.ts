@@ -15,10 +15,10 @@ export const registerCopy: Register = (program, run) => {
     .command("copy")
     .summary("copy a snapshot to a replica")
     .description(
-      "Copy a snapshot to a replica of the configuration as it is: the same bytes, checked on arrival, and visible there last. A copy that was stopped is taken up, and one that is there is checked. Countersignatures, rewraps, lineages and the custody log come with it. The exit code is 6 where something in the replica differs.",
+      "Copy a snapshot to a replica, byte for byte. Every object is checked on arrival, and the manifest is written last. Countersignatures, rewraps, pins, lineages and the custody log are copied too. After an interruption, run the command again: it copies what is missing and checks what is there. The exit code is 6 if something in the replica differs.",
     )
     .argument("<ref>", "which snapshot")
-    .requiredOption("--to <replica>", "which replica of the configuration")
+    .requiredOption("--to <replica>", "name of a replica in the configuration")
     .addHelpText("after", `${REF_HELP}\n\nExample:\n  $ lifeboat copy prod/latest --to offsite`)
     .action((ref: string, options: { readonly to: string }) =>
       run(async (session) => {

@@ -27,17 +27,20 @@ interface Options extends WindowOptions {
 export const registerCustody: Register = (program, run) => {
   const command = program
     .command("custody")
-    .summary("show and verify the log of all that happened to snapshots")
+    .summary("show and verify the custody log, the signed history of snapshots")
     .description(
-      "Show a cluster's custody log: every backup, verification and removal, each record signed and naming the one before. With --verify check the log itself, and compare it with what is stored.",
+      "Show a cluster's custody log: every backup, verification and removal. Each record is signed and names the record before it. With --verify, check the log itself, and compare it with what is stored.",
     )
     .argument("<cluster>", "whose log")
     .option("--verify", "find what is missing, altered, forged, not logged, or removed without a record")
-    .option("--head <seq:digest>", "a record noted elsewhere, which the log must contain: finds a log that was cut off; implies --verify")
-    .option("--replica", "the store is a replica: show and verify the copied log too, and do not report what was never copied")
+    .option(
+      "--head <seq:digest>",
+      "a record that you noted elsewhere; the log must contain it, so a log that was cut off is found; implies --verify",
+    )
+    .option("--replica", "the store is a replica: also show and verify the copied log, and do not report snapshots that were never copied")
     .addHelpText(
       "after",
-      "\nThe exit code is 4 where the log itself is damaged or forged, and 6 where it is\nintact and something stored does not match it.\n\nExample:\n  $ lifeboat custody prod --verify --since 2026-11-21",
+      "\nThe exit code is 4 if the log itself is damaged or forged. It is 6 if the log is\nintact but something stored does not match it.\n\nExample:\n  $ lifeboat custody prod --verify --since 2026-11-21",
     );
   addWindow(command, "records").action((cluster: string, options: Options) =>
     run(async (session) => {

@@ -36,7 +36,7 @@ export const registerDoctor: Register = (program, run) => {
     .command("doctor")
     .summary("check store, keys, permissions, clock, etcd and tools")
     .description(
-      "Check what lifeboat relies on, and change nothing: each finding comes with its fix. With flags only the checks that they name. Without a configuration only --tools runs. The exit code is 6 where there is a problem.",
+      "Check what lifeboat relies on. Each finding comes with its fix. Nothing is changed. Without flags all checks run; with flags, only those. Without a configuration only --tools runs. The exit code is 6 if there is a problem.",
     )
     .addHelpText("after", "\nExamples:\n  $ lifeboat doctor\n  $ lifeboat doctor --store --permissions");
   for (const { name, description } of CHECKS) command.option(`--${name}`, description);

@@ -17,14 +17,14 @@ import { ConsoleProgress } from "./progress-bar.ts";
 export const registerExport: Register = (program, run) => {
   program
     .command("export")
-    .summary("write a snapshot to a file, as etcdutl takes it")
+    .summary("write a snapshot to a file for etcdutl snapshot restore")
     .description(
-      "Fetch, decrypt and check a good snapshot, and write it to a file (mode 0600) that etcdutl snapshot restore accepts with its hash check. The file appears only when it is whole; nothing is overwritten. CLUSTER/good and CLUSTER@TIME give the newest good one; what is named otherwise and is not good is refused.",
+      "Fetch, decrypt and check a snapshot, and write it to a file (mode 0600) for etcdutl snapshot restore, which checks its hash. The file appears only when it is complete. Nothing is overwritten. CLUSTER/good gives the newest good snapshot, and CLUSTER@TIME the newest good one up to that time. With any other ref, a snapshot that is not good is refused.",
     )
     .argument("<ref>", "which snapshot")
-    .requiredOption("--out <file>", "the file to make; - for standard output, whose bytes count only when the exit code is 0")
-    .option("--unverified", "also accept a snapshot that is not good; name it by its id")
-    .option("--identity <file>", "open it with the identities in this age identity file (break-glass) in place of the configured keys")
+    .requiredOption("--out <file>", "the file to write; - for standard output: use those bytes only if the exit code is 0")
+    .option("--unverified", "accept a snapshot that is not good; the ref must be CLUSTER/ID")
+    .option("--identity <file>", "decrypt with this age identity file (break-glass) instead of the configured keys")
     .option(FROM_FLAG, FROM_HELP)
     .addHelpText(
       "after",

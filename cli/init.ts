@@ -23,7 +23,7 @@ export const registerInit: Register = (program, run) => {
     .command("init")
     .summary("make a configuration, a store and keys")
     .description(
-      "Make a commented lifeboat.yaml with every setting at its default, a directory store, keys and a break-glass identity. Nothing is ever overwritten.",
+      "Make a commented lifeboat.yaml with every setting at its default, a directory store, keys, and a break-glass identity. Nothing is overwritten.",
     )
     .option("--dir <folder>", "where to make them (default: the current folder)")
     .option("--cluster <name>", "add a cluster of this name")

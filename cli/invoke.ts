@@ -19,16 +19,16 @@ interface Options {
 export const registerInvoke: Register = (program, run) => {
   program
     .command("invoke")
-    .summary("have the deployed service take a backup now")
+    .summary("start a backup in the deployed service now")
     .description(
       "Start the deployed service's backup of a cluster with your own AWS credentials, and watch it until the snapshot is verified. Needs states:ListStateMachines, StartExecution, DescribeExecution and GetExecutionHistory.",
     )
     .addArgument(new Argument("<job>", "what to do").choices(["backup"]))
     .argument("<cluster>", "a cluster of the configuration")
-    .option("--state-machine <arn>", "the cluster's state machine (default: the one that service.name of the configuration leads to)")
+    .option("--state-machine <arn>", "the cluster's state machine (default: found by service.name of the configuration)")
     .addHelpText(
       "after",
-      "\nThe exit codes are those of lifeboat backup. Ctrl-C ends the watching only.\n\nExample:\n  $ lifeboat invoke backup prod",
+      "\nThe exit codes are those of lifeboat backup. Ctrl-C stops watching; the backup goes on.\n\nExample:\n  $ lifeboat invoke backup prod",
     )
     .action((_job: string, cluster: string, options: Options) =>
       run(async (session) => {

@@ -10,7 +10,7 @@ export const registerKeys: Register = (program, run) => {
     .command("keys")
     .summary("show the keys and which are trusted")
     .description(
-      "Show the fingerprints of the keys that sign, whether the configuration trusts them, and who can open snapshots. Prints nothing secret. The exit code is 6 where a present key is not trusted.",
+      "Show the fingerprints of the signing keys, whether the configuration trusts them, and which keys can open snapshots. Prints nothing secret. The exit code is 6 if a key is there but not trusted.",
     )
     .addHelpText("after", "\nExample:\n  $ lifeboat keys")
     .action(() =>

@@ -19,15 +19,15 @@ export const registerLineage: Register = (program, run) => {
     .command("lineage")
     .summary("show the lineages of a cluster, and accept one")
     .description(
-      "A lineage is one unbroken history of one etcd cluster. Where the endpoints answer as another cluster, the revision goes back, or most keys are gone, a backup opens the next one, and each backup ends with exit code 6 until a person accepts it.",
+      "A lineage is one unbroken history of one etcd cluster. A backup opens a new lineage if the endpoints answer as another cluster, the revision went back, or most keys are gone. Until a person accepts the new lineage, each backup ends with exit code 6.",
     );
   lineage
     .command("ls")
     .summary("list the lineages of a cluster")
     .description(
-      "List the lineages of a cluster: when and why each was opened, and who accepted it. The exit code is 6 where something in the place of a lineage or an acceptance is not believed.",
+      "List the lineages of a cluster: when and why each was opened, and who accepted it. The exit code is 6 if a lineage or an acceptance is not believed: its signature or its content is wrong.",
     )
-    .argument("<cluster>", "whose")
+    .argument("<cluster>", "which cluster")
     .addHelpText("after", "\nExample:\n  $ lifeboat lineage ls prod")
     .action((cluster: string) =>
       run(async (session) => {
@@ -50,10 +50,10 @@ export const registerLineage: Register = (program, run) => {
     .command("accept")
     .summary("accept a lineage as expected")
     .description(
-      "Accept a lineage as expected: the endpoints are those of the right cluster, or the keys were deleted on purpose. The acceptance is signed with the audit key and recorded in the custody log. Backups of the cluster then end with exit code 0 again.",
+      "Accept a lineage as expected, because the endpoints lead to the right cluster, or the keys were deleted on purpose. The acceptance is signed with the audit key and recorded in the custody log. Backups of the cluster then end with exit code 0 again.",
     )
-    .argument("<cluster>", "whose")
-    .argument("<number>", "the lineage's, as lifeboat lineage ls shows it")
+    .argument("<cluster>", "which cluster")
+    .argument("<number>", "number of the lineage, as lifeboat lineage ls shows it")
     .requiredOption("--reason <text>", "why, for whoever reads the custody log later")
     .addHelpText("after", '\nExample:\n  $ lifeboat lineage accept prod 2 --reason "rebuilt after INC-4711"')
     .action((cluster: string, number: string, { reason }: { readonly reason: string }) =>

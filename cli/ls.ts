@@ -28,9 +28,9 @@ export const registerLs: Register = (program, run) => {
     .command("ls")
     .summary("list snapshots")
     .description(
-      "List the snapshots of one cluster, or of all: from the store's metadata, signatures checked. The exit code is 6 where a manifest, countersignature or pin is not believed, or an id is in the future.",
+      "List the snapshots of one cluster, or of all. Reads metadata only, and checks the signatures. The exit code is 6 if a manifest, countersignature or pin is not believed (its signature or its content is wrong), or if an id is in the future.",
     )
-    .argument("[cluster]", "only this cluster's")
+    .argument("[cluster]", "only this cluster")
     .addHelpText("after", "\nExample:\n  $ lifeboat ls prod --limit 20");
   addWindow(command, "snapshots").action((cluster: string | undefined, options: WindowOptions) =>
     run(async (session) => {

@@ -17,13 +17,13 @@ import { requireCluster } from "./require-cluster.ts";
 export const registerOrphans: Register = (program, run) => {
   program
     .command("orphans")
-    .summary("list what killed runs left, and remove it")
-    .description("List data that no manifest names and uploads that were never finished. Nothing uses them. With --sweep remove them.")
+    .summary("list data that killed runs left behind, and remove it")
+    .description("List data that no manifest names, and uploads that were never finished. Nothing uses them. With --sweep, remove them.")
     .argument("[cluster]", "only this cluster's data (unfinished uploads belong to no cluster)")
-    .option("--sweep", "remove what is listed, in all its versions; what is locked stays and is named")
+    .option("--sweep", "remove what is listed, in all its versions; locked objects stay and are listed")
     .option(
       "--older-than <duration>",
-      "only what is older, such as 36h; what is younger may belong to a backup that still runs (default: 1d, or twice the longest total timeout)",
+      "only what is older than this, such as 36h; younger data may belong to a backup that is still running (default: 1d, or twice the longest total timeout)",
     )
     .addHelpText("after", "\nExample:\n  $ lifeboat orphans --sweep")
     .action((cluster: string | undefined, options: { readonly sweep?: boolean; readonly olderThan?: string }) =>

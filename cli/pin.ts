@@ -14,7 +14,7 @@ export const registerPin: Register = (program, run) => {
     .command("pin")
     .summary("keep a snapshot from being removed")
     .description(
-      "Pin a snapshot: retention never removes it, until lifeboat unpin ends that. The pin is signed with the audit key and recorded in the custody log. It keeps the snapshot in this store: each replica has retention of its own, and gets the pin with the next copy.",
+      "Pin a snapshot, so that retention does not remove it before lifeboat unpin. The pin is signed with the audit key and recorded in the custody log. It keeps the snapshot in this store. Each replica has its own retention, and gets the pin with the next copy.",
     )
     .argument("<ref>", "which snapshot")
     .requiredOption("--reason <text>", "why, for whoever reads it later")
@@ -26,9 +26,9 @@ export const registerPin: Register = (program, run) => {
 export const registerUnpin: Register = (program, run) => {
   program
     .command("unpin")
-    .summary("end the pin of a snapshot")
+    .summary("let retention remove a pinned snapshot again")
     .description(
-      "End the pin of a snapshot: retention removes it as any other from then on, when its time has come. That is signed with the audit key and recorded in the custody log; the pin itself stays in the store.",
+      "Unpin a snapshot. From then on retention treats it like any other snapshot. The unpin is signed with the audit key and recorded in the custody log. The earlier pin also stays in the store, as evidence.",
     )
     .argument("<ref>", "which snapshot")
     .requiredOption("--reason <text>", "why, for whoever reads it later")

@@ -16,7 +16,7 @@ export const registerPreflight: Register = (program, run) => {
     .command("preflight")
     .summary("check a cluster before a backup")
     .description(
-      "Check every endpoint of a cluster, and print what prevents a backup, each problem with its fix. Nothing is changed. The exit code is 6 with problems, 3 where no member could give a snapshot.",
+      "Check every endpoint of a cluster, and print what would prevent a backup. Each problem comes with its fix. Nothing is changed. The exit code is 6 if there are problems, and 3 if no member can give a snapshot.",
     )
     .argument("<cluster>", "a cluster of the configuration")
     .addHelpText("after", "\nExample:\n  $ lifeboat preflight prod")

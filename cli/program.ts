@@ -63,8 +63,8 @@ export async function runProgram(line: readonly string[], console: Console, surr
     .option("--config <file>", "the configuration (default: lifeboat.yaml in the current folder)")
     .option("--json", "print one JSON document on standard output")
     .option("--verbose", "print each request, retry and decision on standard error")
-    .option("--quiet", "backup, verify, copy, export: print nothing where all is well")
-    .helpCommand("help [command]", "show what a command takes")
+    .option("--quiet", "backup, verify, copy, export: print nothing on success")
+    .helpCommand("help [command]", "show help for a command")
     .addHelpText(
       "after",
       `${exitCodeHelp()}\n\nExample:\n  $ lifeboat init --cluster prod --endpoint https://10.0.0.1:2379 \\\n      --cacert ca.pem --cert client.pem --key client-key.pem\n  $ lifeboat backup prod`,

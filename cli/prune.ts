@@ -29,15 +29,15 @@ interface Options {
 export const registerPrune: Register = (program, run) => {
   program
     .command("prune")
-    .summary("remove what retention does not keep")
+    .summary("remove snapshots that retention does not keep")
     .description(
-      "Remove the snapshots of a cluster that its retention policy does not keep. The order is signed with the audit key and recorded in the custody log; then exactly what it names is removed. The newest good snapshot, pinned and locked ones and those of a frozen lineage always stay. Where one role orders and another removes, --order does the first half and --execute the second.",
+      "Remove the snapshots of a cluster that its retention policy does not keep. First an order, which names what is to be removed, is signed with the audit key and recorded in the custody log. Then exactly what it names is removed. The newest good snapshot always stays, and so do snapshots that are pinned, locked or in a frozen lineage. If one role orders and another removes, the first runs --order and the second --execute.",
     )
-    .argument("<cluster>", "whose")
-    .option("--dry-run", "show what would go and what stays, with the reasons, and change nothing")
-    .option("--order", "order only: sign what is to go, remove nothing")
-    .option("--execute", "remove only: what the newest order names, if it is valid; needs no key")
-    .option("--although <name...>", `go on although: ${BRAKES.join(", ")}`)
+    .argument("<cluster>", "which cluster")
+    .option("--dry-run", "show what would be removed and what would stay, with the reasons; change nothing")
+    .option("--order", "sign and record the order, but remove nothing")
+    .option("--execute", "remove what the newest valid order names, and order nothing; needs no key")
+    .option("--although <name...>", `remove even if: ${BRAKES.join(", ")}`)
     .addHelpText("after", "\nExample:\n  $ lifeboat prune prod --dry-run\n  $ lifeboat prune prod")
     .action((cluster: string, options: Options) => run((session) => prune(session, cluster, options)));
 };

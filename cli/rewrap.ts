@@ -20,12 +20,12 @@ const OUTCOMES: Readonly<Record<Rewrapped["outcome"], string>> = {
 export const registerRewrap: Register = (program, run) => {
   program
     .command("rewrap")
-    .summary("wrap the keys of stored snapshots under the current wrapping key")
+    .summary("make stored snapshots readable with the current wrapping keys")
     .description(
-      "Wrap the key of each stored snapshot once more, under the current wrapping key and those of replicas, in a signed document beside its manifest: after the wrapping key was replaced, and before the old one goes, or after a replica with a key of its own was added. Data and manifests stay as they are. A run that was stopped goes on where it stood. Needs the audit key, and a key that opens what was wrapped before. The exit code is 6 where a snapshot could not be opened.",
+      "Make every stored snapshot readable with the current wrapping keys of the store and its replicas. Run it after you replaced a wrapping key and before you delete the old one, or after you added a replica with its own key. Only the small key of each snapshot is encrypted again, into a signed document beside its manifest; data and manifests are not changed. Needs the audit key, and a key that opens the snapshots now. After an interruption, run it again: it continues where it stopped. The exit code is 6 if a snapshot could not be opened.",
     )
     .argument("[cluster]", "only this cluster's snapshots")
-    .option("--dry-run", "only say what would be done")
+    .option("--dry-run", "show what would be done, and change nothing")
     .addHelpText("after", "\nExample:\n  $ lifeboat rewrap --dry-run")
     .action((cluster: string | undefined, options: { readonly dryRun?: boolean }) =>
       run(async (session) => {

@@ -34,8 +34,10 @@ import { standingFields } from "./replicas.ts";
 export const registerShow: Register = (program, run) => {
   program
     .command("show")
-    .summary("show what is known of a snapshot")
-    .description("Show a snapshot's manifest, its signature checked, and where it stands in replicas. Reads metadata only.")
+    .summary("show the details of a snapshot")
+    .description(
+      "Check the signature of a snapshot's manifest and show the manifest. Also show which replicas have the snapshot. Reads metadata only.",
+    )
     .argument("<ref>", "which snapshot")
     .option(FROM_FLAG, FROM_HELP)
     .addHelpText("after", `${REF_HELP}\n\nExample:\n  $ lifeboat show prod/latest`)

@@ -17,7 +17,7 @@ export const registerStatus: Register = (program, run) => {
     .command("status")
     .summary("show what is in a snapshot, and whether it is whole")
     .description(
-      "Show what is in a stored snapshot, or in a plain snapshot file, which needs no configuration: what etcdutl snapshot status prints, etcd's trailer, the page tree, HashKV, keys by resource, and what takes most room. The exit code is 4 where the trailer or the tree is not right.",
+      "Show what is in a stored snapshot or in a snapshot file: what etcdutl snapshot status prints, etcd's trailer, the page tree, HashKV, keys by resource, and what takes the most space. A file needs no configuration. The exit code is 4 if the trailer or the page tree is wrong.",
     )
     .argument("<ref|file>", "which snapshot")
     .option(FROM_FLAG, FROM_HELP)

@@ -25,13 +25,13 @@ export const registerVerify: Register = (program, run) => {
     .command("verify")
     .summary("check that a snapshot is what was signed")
     .description(
-      "Check a snapshot's signature, trust, presence, size and the store's checksum. With --deep read all of it, decrypt it, check every digest and etcd's trailer, and countersign it: without that it is not good. With --deep the exit code is 6 where every check passes and the snapshot is still not good: unproven, or in quarantine.",
+      "Check a snapshot: its signature, the trust in the key, and that the data is there with the right size and checksum. With --deep, also read and decrypt all of the data, check every digest and etcd's trailer, and countersign the snapshot. Only a countersigned snapshot can be good. With --deep the exit code is 6 if all checks pass but the snapshot is unproven or in quarantine.",
     )
-    .argument("<ref>", "which snapshot; with --missing which cluster")
+    .argument("<ref>", "which snapshot; with --missing, which cluster")
     .option("--deep", "read, decrypt and countersign")
-    .option("--missing", "verify, as --deep does, every snapshot of a cluster that is not countersigned, newest first")
-    .option("--within <duration>", "with --missing: only snapshots whose slot is no older, such as 7d")
-    .option(FROM_FLAG, `${FROM_HELP}: nothing is countersigned then`)
+    .option("--missing", "verify every snapshot of a cluster that has no countersignature, as --deep does, newest first")
+    .option("--within <duration>", "with --missing: only snapshots no older than this, such as 7d")
+    .option(FROM_FLAG, `${FROM_HELP}; nothing is countersigned`)
     .addHelpText("after", `${REF_HELP}\n\nExample:\n  $ lifeboat verify prod/latest --deep\n  $ lifeboat verify prod --missing --within 7d`)
     .action((ref: string, options: Options) =>
       run(async (session) => {

@@ -19,7 +19,7 @@ export interface Window {
 export function addWindow(command: Command, what: string): Command {
   return command
     .option("--limit <n>", `show only the newest N ${what}`)
-    .option("--since <time>", `show only ${what} of this time (UTC) and later`);
+    .option("--since <time>", `show only ${what} from this time (UTC) on`);
 }
 
 export function parseWindow({ limit, since }: WindowOptions): Window {

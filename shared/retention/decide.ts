@@ -87,7 +87,7 @@ function decideOne({ facts, doubts }: Entry, standing: Standing | undefined, pol
   }
   if (pinned !== undefined && pinned !== "unknown") keep.push({ code: "pinned", text: `pinned: ${pinned.reason}` });
   if (lockedUntil !== undefined && lockedUntil > now) {
-    const then = keep.length > 0 ? "" : `, and goes after that: ${remove.map(({ text }) => text).join("; ")}`;
+    const then = keep.length > 0 ? "" : `, to be removed after that: ${remove.map(({ text }) => text).join("; ")}`;
     keep.push({ code: "locked", text: `${lockText(lockedUntil)}${then}` });
   }
   return keep.length > 0 ? { id, lineage, verdict: "keep", reasons: keep } : { id, lineage, verdict: "remove", reasons: remove };
@@ -103,12 +103,16 @@ function judgeUnverified(
   if (newestGood === undefined || newestGood.time <= time) return { code: "unverified", text: `${what}, and no good one is newer` };
   const duration = durationText(keepUnverified);
   if (anchor - time < keepUnverified) return { code: "unverified", text: `${what}, and kept until a good one is ${duration} newer` };
-  return { code: "unverified-expired", text: `${what}, and ${newestGood.id} is good and ${duration} newer or more`, by: newestGood.id };
+  return {
+    code: "unverified-expired",
+    text: `${what}, and ${newestGood.id}, which is good, is at least ${duration} newer`,
+    by: newestGood.id,
+  };
 }
 
 function minAgeText({ newestGood, anchor }: Standing, { minAge }: RetentionPolicy): string {
-  if (newestGood === undefined || newestGood.time > anchor) return `less than ${durationText(minAge)} old`;
-  return `less than ${durationText(minAge)} older than ${newestGood.id}, the newest good one`;
+  if (newestGood === undefined || newestGood.time > anchor) return `less than minAge (${durationText(minAge)}) old`;
+  return `within minAge (${durationText(minAge)}) of ${newestGood.id}, the newest good one`;
 }
 
 function frozenText({ number, reason }: LineageFacts): string {
@@ -116,6 +120,6 @@ function frozenText({ number, reason }: LineageFacts): string {
 }
 
 function lockText(until: number): string {
-  if (until === Number.POSITIVE_INFINITY) return "locked without an end";
+  if (until === Number.POSITIVE_INFINITY) return "locked with no end date";
   return `locked until ${new Date(until).toISOString().replace(".000Z", "Z")}`;
 }

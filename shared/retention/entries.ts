@@ -30,7 +30,7 @@ function doubtsOf(
   now: number,
 ): readonly string[] {
   const doubts = [...unknown];
-  if (slot !== time) doubts.push("its id is not of its time");
+  if (slot !== time) doubts.push("its id does not match its time");
   // Whoever can date a snapshot ahead would be the newest good one until then.
   if (time > now + SKEW_MS) doubts.push("it is in the future by this machine's clock");
   if (lineage === undefined) doubts.push("its lineage is not known");

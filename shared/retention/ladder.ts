@@ -42,7 +42,7 @@ export class Ladder {
       const bucket = rule === "latest" ? id : this.#bucketOf(rule, time);
       const holder = holders.get(bucket);
       if (holder !== undefined) {
-        superseded.push({ code: "superseded", text: `${rule} ${bucket} is held by ${holder}`, by: holder });
+        superseded.push({ code: "superseded", text: `${rule}: not the newest of ${bucket} (${holder} is)`, by: holder });
       } else if (holders.size < count) {
         holders.set(bucket, id);
         this.#oldest.set(rule, { bucket, id });
@@ -63,7 +63,7 @@ export class Ladder {
 }
 
 function reachText(rule: Rule, count: number, bucket: string, id: string): string {
-  if (rule === "latest") return count === 1 ? `latest: ${id} is newer` : `latest: ${count} are newer, back to ${id}`;
-  const last = count === 1 ? `the last ${UNITS[rule]} is` : `the last ${count} ${UNITS[rule]}s go back to`;
-  return `${rule}: ${last} ${bucket}, held by ${id}`;
+  if (rule === "latest") return count === 1 ? `not the latest (${id} is)` : `not among the latest ${count} (they go back to ${id})`;
+  if (count === 1) return `${rule}: not in the last ${UNITS[rule]} with good snapshots (${bucket}, kept: ${id})`;
+  return `${rule}: not in the last ${count} ${UNITS[rule]}s with good snapshots (they go back to ${bucket}, kept: ${id})`;
 }

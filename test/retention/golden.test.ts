@@ -23,14 +23,14 @@ const TEXTS: Readonly<Record<KeepCode | RemoveCode, RegExp>> = {
   annual: /^annual \d{4}$/,
   "newest-good": /^newest good of lineage \d+$/,
   pinned: /^pinned: ./,
-  locked: /^locked (?:until \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|without an end)(?:$|, and goes after that: .)/,
+  locked: /^locked (?:until \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|with no end date)(?:$|, to be removed after that: .)/,
   frozen: /^lineage \d+ is frozen(?:$|: .)/,
   unknown: /^(?:its|it is|whether|lineage) .*/,
-  "min-age": /^less than \d+\w+ old(?:$|er than \S+, the newest good one$)/,
+  "min-age": /^(?:less than minAge \(\d+\w+\) old|within minAge \(\d+\w+\) of \S+, the newest good one)$/,
   unverified: /^not good.*, and (?:no good one is newer|kept until a good one is \d+\w+ newer)$/,
   superseded:
-    /^(?:\w+ .* is held by \S+|latest: (?:\S+ is newer|\d+ are newer, back to \S+)|\w+: the last (?:\w+ is|\d+ \w+s go back to) .*, held by \S+)$/,
-  "unverified-expired": /^not good.*, and \S+ is good and \d+\w+ newer or more$/,
+    /^(?:\w+: not the newest of .* \(\S+ is\)|not the latest \(\S+ is\)|not among the latest \d+ \(they go back to \S+\)|\w+: not in the last (?:\w+ with good snapshots \(|\d+ \w+s with good snapshots \(they go back to ).*, kept: \S+\))$/,
+  "unverified-expired": /^not good.*, and \S+, which is good, is at least \d+\w+ newer$/,
 };
 
 test.each(goldens)("$name: $golden.about", ({ golden }) => {
