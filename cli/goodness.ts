@@ -9,8 +9,14 @@ export function wordFor(lacks: readonly Lack[]): string {
   return code === undefined ? "good" : WORDS[code];
 }
 
-const WORDS = { future: "in the future", quarantine: "quarantine", unproven: "unproven", "not-countersigned": "not verified" } as const;
-const CODES = ["future", "quarantine", "unproven", "not-countersigned"] as const;
+const WORDS = {
+  future: "in the future",
+  quarantine: "quarantine",
+  unproven: "unproven",
+  "not-confirmed": "not confirmed",
+  "not-countersigned": "not verified",
+} as const;
+const CODES = ["future", "quarantine", "unproven", "not-confirmed", "not-countersigned"] as const;
 
 /** `yes`, or `no: ` and why. */
 export function explainGood(lacks: readonly Lack[]): string {

@@ -4,6 +4,7 @@ import type { LineageStanding } from "../shared/vault/lineage/standing.ts";
 import type { Standing } from "../shared/jobs/copy/standing.ts";
 import { showSnapshot } from "../shared/jobs/inspect/show.ts";
 import type { Shown } from "../shared/jobs/inspect/show.ts";
+import { confirmedBy } from "../shared/documents/good.ts";
 import { UNKNOWN_MEMBER } from "../shared/etcd/cluster-facts.ts";
 import { restoreWarnings } from "../shared/documents/attention.ts";
 import { describeValue } from "../shared/unknown-values.ts";
@@ -29,6 +30,7 @@ import { attentionJson } from "./lineages.ts";
 import { commandLine, FROM_FLAG, FROM_HELP, orPointToReplica } from "./from-replica.ts";
 import { badPinsJson, explainPin, isSuspicious, pinJson } from "./pins.ts";
 import { standingFields } from "./replicas.ts";
+import { describeConfirmation } from "./verified.ts";
 
 /** `lifeboat show`. */
 export const registerShow: Register = (program, run) => {
@@ -57,6 +59,7 @@ export const registerShow: Register = (program, run) => {
             ...goodJson(shown.lacks),
             lineageAccepted: standing.accepted ?? null,
             lineageAttention: attentionJson(shown.manifest.cluster, standing),
+            confirmed: confirmedBy(shown.verifications) ?? null,
             verifications: shown.verifications,
             addedWrappings: shown.addedWrappings ?? null,
             badCountersignatures: shown.badCountersignatures.map(({ key, error }) => ({ key, code: error.code, message: error.message })),
@@ -95,6 +98,12 @@ function warnOfDamage(session: Session, { manifest, data }: Shown, replicas: rea
 function describeData({ stored }: Shown["manifest"], { state, bytes, reason }: Shown["data"]): string {
   if (state === "wrong-size") return `of the wrong size: ${bytes} bytes in place of ${stored.bytes}`;
   return reason === undefined ? state : `${state}: ${reason}`;
+}
+
+/** What members said to the verifier: of the verification that they confirmed, else of the newest. */
+function confirmationFields(verifications: Shown["verifications"]): [string, string][] {
+  const told = verifications.findLast(({ confirmed }) => confirmed === "members") ?? verifications.at(-1);
+  return told === undefined ? [] : [["confirmed", describeConfirmation(told)]];
 }
 
 function describeElsewhere(stored: Exclude<Shown["manifest"]["stored"], { readonly kind: "sealed" }>): string {
@@ -153,6 +162,7 @@ function fieldsOf(
         ? "no: run lifeboat verify --deep"
         : verifications.map((each) => `${formatTime(each.verifiedAt)} by ${each.signer.fingerprint}`).join(", "),
     ],
+    ...confirmationFields(verifications),
     ["pinned", explainPin(pin)],
   ];
 }

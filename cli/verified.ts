@@ -1,4 +1,8 @@
 import type { JsonDocument } from "../shared/contract/documents.ts";
+import { labelOf } from "../shared/documents/attention.ts";
+import { CONFIRMED } from "../shared/documents/confirmation.ts";
+import type { Verification } from "../shared/documents/verification.ts";
+import { describeValue } from "../shared/unknown-values.ts";
 import type { AuditedVerification, VerifyResult } from "../shared/jobs/verify/verify.ts";
 import { describeReceipt } from "./describe.ts";
 import { goodJson, reasonsIn } from "./goodness.ts";
@@ -16,9 +20,22 @@ export function textOf(result: Verified, unread = ""): string {
   const held = checks.join(", ");
   const first =
     lacks.length === 0 ? `${nameOf(result)} is good: ${held}` : `${nameOf(result)} holds: ${held}\nnot good: ${reasonsIn(lacks)}`;
-  const second = countersignature === undefined ? unread : `countersigned: ${countersignature}`;
+  const second = countersignature === undefined ? unread : `countersigned: ${countersignature}\n${describeConfirmation(result)}`;
   return `${first}\n${second}${custody === undefined ? "" : `\ncustody: ${describeReceipt(custody)}`}`;
 }
+
+/** `confirmed by m1 and m2, members of the cluster, at revision 5`; or that it is not, and why. */
+export function describeConfirmation({ confirmed, confirmation }: ConfirmationWords): string {
+  const word = confirmed ?? CONFIRMED[2];
+  if (word !== "members")
+    return `not confirmed by members: ${describeValue(CONFIRMED, word)}${confirmation?.reason === undefined ? "" : `: ${confirmation.reason}`}`;
+  const asked = confirmation?.asked;
+  const agree = asked?.members.filter(({ answer }) => answer === "agrees").map(labelOf) ?? [];
+  const dissent = asked?.members.filter(({ answer }) => answer === "dissents").map(labelOf) ?? [];
+  return `confirmed by members: ${agree.join(", ")} of ${asked?.voters ?? 0} at revision ${asked?.revision ?? 0}${dissent.length === 0 ? "" : `; ${dissent.join(", ")} DISSENTS`}`;
+}
+
+type ConfirmationWords = Pick<Verification, "confirmed" | "confirmation">;
 
 export function notGood(result: VerifyResult): string {
   return `${nameOf(result)} is not good: ${reasonsIn(result.lacks)}`;

@@ -51,8 +51,8 @@ export async function verifyAllMissing(
 
 function missingJson(cluster: string, outcome: MissingOutcome): MissingJson {
   if ("verified" in outcome) {
-    const { countersignature, custody } = outcome.verified;
-    return { ...checkedJson(outcome.verified), countersignature, custody, error: null };
+    const { countersignature, confirmed, confirmation, custody } = outcome.verified;
+    return { ...checkedJson(outcome.verified), countersignature, confirmed, confirmation, custody, error: null };
   }
   const { id, error } = outcome;
   return {
@@ -62,6 +62,8 @@ function missingJson(cluster: string, outcome: MissingOutcome): MissingJson {
     checks: [],
     manifestDigest: null,
     countersignature: null,
+    confirmed: null,
+    confirmation: null,
     custody: null,
     error: { code: error.code, message: error.message },
   };

@@ -48,13 +48,15 @@ export const registerVerify: Register = (program, run) => {
         const result: Verified = await orPointToReplica(session, ports, { ref, from: options.from, words }, () =>
           verify({ ...ports, progress }, ref, signal),
         ).finally(() => progress.close());
-        const { countersignature, custody, opened, lineageFindings = [] } = result;
+        const { countersignature, custody, opened, confirmed, confirmation, lineageFindings = [] } = result;
         debugLacks(session.console.debug, nameOf(result), result.lacks);
         if (session.json) {
           printJson(session.console, "verify", {
             ...checkedJson(result),
             level: options.deep === true ? "deep" : "shallow",
             countersignature: countersignature ?? null,
+            confirmed: confirmed ?? null,
+            confirmation: confirmation ?? null,
             custody: custody ?? null,
             lineageFindings: result.lineageFindings ?? null,
             opened: opened ?? null,

@@ -6,6 +6,7 @@ import type { VerifyOutcome } from "../shared/contract/outcomes.ts";
 import { verifyEarlier } from "./verify-earlier.ts";
 import type { Measured } from "./metrics.ts";
 import { isRecent } from "./outcome.ts";
+import { withPatience } from "./patience.ts";
 import { countFailed, logCopies } from "./replicas.ts";
 import { serve } from "./serve.ts";
 
@@ -19,19 +20,21 @@ export const handler = serve({
   async run({ cluster, id }, { loaded, ports, signal, remainingMs }): Promise<{ outcome: VerifyOutcome; measured: Measured }> {
     const { rpo } = findCluster(loaded, cluster);
     const beganMs = ports.clock.monotonicMs();
-    const verified = await verifyDeep(ports, `${cluster}/${id}`, signal);
+    const verified = await verifyDeep(withPatience(ports, remainingMs()), `${cluster}/${id}`, signal);
     const { lineageFindings } = verified;
     for (const { message } of lineageFindings) ports.progress.note("warn", message);
     const tookMs = ports.clock.monotonicMs() - beganMs;
     const copies = await copyToReplicas(ports, [verified], { purpose: "audit", signal });
     logCopies(ports.progress, copies);
-    const earlier = await verifyEarlier(ports, cluster, { signal, remainingMs, tookMs });
+    const earlier = await verifyEarlier(withPatience(ports, remainingMs()), cluster, { signal, remainingMs, tookMs });
     const custody = earlier.custody ?? headAfter(verified.custody, copies) ?? verified.custody;
     return {
       outcome: {
         cluster,
         id,
         countersignature: verified.countersignature,
+        confirmed: verified.confirmed,
+        notConfirmed: verified.confirmation.reason ?? null,
         custody: `${custody.sequence}:${custody.digest}`,
         replicas: copies.map(({ replica, outcome }) => ({ replica, outcome })),
         findings: lineageFindings.map(({ message }) => message),

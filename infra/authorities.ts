@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { isAbsolute, normalize, resolve } from "node:path";
+import { backupAccess, verifierAccess } from "../shared/config/etcd-access.ts";
 import type { LoadedConfig } from "../shared/config/load.ts";
 import { messageOf } from "../shared/errors.ts";
 
@@ -10,12 +11,15 @@ import { messageOf } from "../shared/errors.ts";
  */
 export function readAuthorities({ config, directory }: LoadedConfig, problems: string[]): readonly string[] {
   const paths = new Set<string>();
-  for (const [name, { tls }] of Object.entries(config.clusters)) {
-    if (tls?.ca?.startsWith("file:") !== true) continue;
-    const path = tls.ca.slice("file:".length);
-    const problem = problemOf(path, directory);
-    if (problem === undefined) paths.add(path);
-    else problems.push(`clusters.${name}.tls.ca: ${problem}`);
+  for (const [name, cluster] of Object.entries(config.clusters)) {
+    const named = [backupAccess(name, cluster), verifierAccess(name, cluster)].flatMap(({ tls }) => tls?.ca ?? []);
+    for (const { setting, reference } of new Map(named.map((ca) => [ca.setting, ca])).values()) {
+      if (!reference.startsWith("file:")) continue;
+      const path = reference.slice("file:".length);
+      const problem = problemOf(path, directory);
+      if (problem === undefined) paths.add(path);
+      else problems.push(`${setting}: ${problem}`);
+    }
   }
   return [...paths];
 }

@@ -1,4 +1,6 @@
 import { resolve } from "node:path";
+import { backupAccess, secretsIn, verifierAccess } from "../shared/config/etcd-access.ts";
+import type { EtcdAccess } from "../shared/config/etcd-access.ts";
 import { loadConfig } from "../shared/config/load.ts";
 import type { LoadedConfig } from "../shared/config/load.ts";
 import type { ClusterConfig, Config } from "../shared/config/schema.ts";
@@ -56,8 +58,10 @@ export interface DeployedCluster {
   readonly demands: ClusterDemands;
   /** What follows from it. */
   readonly plan: ClusterPlan;
-  /** What the functions read from AWS to connect. */
+  /** What the backup function reads from AWS to connect. */
   readonly secrets: readonly CloudReference[];
+  /** The same of the verify function, which asks members whether they confirm snapshots; empty where it does not. */
+  readonly verifySecrets: readonly CloudReference[];
 }
 
 /** How a configuration is to be deployed. */
@@ -214,22 +218,30 @@ function clusterOf(
     megabytesPerSecond,
   };
   const { plan, problems: found } = planCluster(demands);
-  const problems = [...referenceProblems(cluster), ...found.map(({ setting, message }) => `${setting}: ${message}`)];
+  const access = { backup: backupAccess(name, cluster), verify: verifierAccess(name, cluster) };
+  const isAsking = cluster.verify.confirm !== "off" && cluster.agreement !== "off";
+  const problems = [
+    ...referenceProblems(name, [access.backup, access.verify]),
+    ...found.map(({ setting, message }) => `${setting}: ${message}`),
+  ];
   if (plan === undefined) return { deployed: undefined, problems };
-  const secrets = references(cluster).flatMap(([, reference]) => cloudReference(reference) ?? []);
-  return { deployed: { name, demands, plan, secrets }, problems };
+  const secrets = cloudSecrets(access.backup);
+  return { deployed: { name, demands, plan, secrets, verifySecrets: isAsking ? cloudSecrets(access.verify) : [] }, problems };
 }
 
-function references({ tls, auth }: ClusterConfig): readonly (readonly [setting: string, reference: string])[] {
-  const all = { "tls.ca": tls?.ca, "tls.cert": tls?.cert, "tls.key": tls?.key, "auth.password": auth?.password };
-  return Object.entries(all).flatMap(([setting, reference]) => (reference === undefined ? [] : [[setting, reference] as const]));
+function cloudSecrets(access: EtcdAccess): readonly CloudReference[] {
+  return secretsIn(access).flatMap(({ reference }) => cloudReference(reference) ?? []);
 }
 
-function referenceProblems(cluster: ClusterConfig): string[] {
-  return references(cluster).flatMap(([setting, reference]) => {
+/** Each once, by its setting below the cluster: what one role has of the other is the same setting. */
+function referenceProblems(name: string, accesses: readonly EtcdAccess[]): readonly string[] {
+  const bySetting = new Map(
+    accesses.flatMap(secretsIn).map(({ setting, reference }) => [setting.slice(`clusters.${name}.`.length), reference]),
+  );
+  return [...bySetting].flatMap(([setting, reference]) => {
     if (reference.startsWith("env:"))
       return [`${setting}: a function has no such variable; keep it in AWS and write secretsmanager:NAME#FIELD or ssm:NAME`];
-    if (reference.startsWith("file:") && setting !== "tls.ca")
+    if (reference.startsWith("file:") && !setting.endsWith("tls.ca"))
       return [`${setting}: a secret would lie in the function's code; keep it in AWS and write secretsmanager:NAME#FIELD or ssm:NAME`];
     return [];
   });

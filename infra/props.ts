@@ -7,6 +7,7 @@ import { Bucket, ObjectLockRetention } from "aws-cdk-lib/aws-s3";
 import { Secret } from "aws-cdk-lib/aws-secretsmanager";
 import type { ISecret } from "aws-cdk-lib/aws-secretsmanager";
 import { Construct } from "constructs";
+import type { CloudReference } from "../shared/config/secrets.ts";
 import { LifeboatError } from "../shared/errors.ts";
 import { acknowledge } from "./acknowledge.ts";
 import type { BackupTimes, ClusterBackupProps } from "./constructs/cluster-backup.ts";
@@ -63,6 +64,7 @@ export function clusterBackupProps(
     databaseSize: Size.bytes(demands.databaseBytes),
     megabytesPerSecond: demands.megabytesPerSecond,
     ...secretsOf(imports, cluster),
+    ...verifySecretsOf(imports, cluster),
     secretKeys: keysByArn(imports, service.secretKeys),
     replicas: replicas.map((replica, index) => replicaOf(new Construct(imports, `Replica${index}`), replica)),
     runbook: service.runbook,
@@ -104,14 +106,26 @@ function timesOf(schedule: DeployedCluster["demands"]["schedule"]): BackupTimes 
   return "rate" in schedule ? { rate: Duration.millis(schedule.rate) } : schedule;
 }
 
-function secretsOf(scope: Construct, { secrets }: DeployedCluster): Required<Pick<ClusterBackupProps, "secrets" | "parameters">> {
-  const names = (service: string): readonly string[] => [
-    ...new Set(secrets.filter((each) => each.service === service).map(({ name }) => name)),
-  ];
+function secretsOf(
+  scope: Construct,
+  { secrets }: Pick<DeployedCluster, "secrets">,
+): Required<Pick<ClusterBackupProps, "secrets" | "parameters">> {
   return {
-    secrets: names("secretsmanager").map((name) => secretNamed(scope, name)),
-    parameters: names("ssm").map((name) => ({ parameterArn: parameterArn(scope, name) })),
+    secrets: namesOf(secrets, "secretsmanager").map((name) => secretNamed(scope, name)),
+    parameters: namesOf(secrets, "ssm").map((name) => ({ parameterArn: parameterArn(scope, name) })),
   };
+}
+
+function verifySecretsOf(
+  scope: Construct,
+  { verifySecrets }: DeployedCluster,
+): Required<Pick<ClusterBackupProps, "verifySecrets" | "verifyParameters">> {
+  const { secrets, parameters } = secretsOf(new Construct(scope, "Verify"), { secrets: verifySecrets });
+  return { verifySecrets: secrets, verifyParameters: parameters };
+}
+
+function namesOf(secrets: DeployedCluster["secrets"], service: CloudReference["service"]): readonly string[] {
+  return [...new Set(secrets.filter((each) => each.service === service).map(({ name }) => name))];
 }
 
 /** By its ARN, which ends in a dash and six characters of Secrets Manager's own, or without them, or by its name. */

@@ -44,7 +44,7 @@ export class ServiceStack extends Stack {
       new ServiceEndpoints(this, "Network", {
         network,
         routeTableIds: service.network.routeTables,
-        secretServices: clusters.flatMap(({ secrets }) => secrets.map((each) => each.service)),
+        secretServices: clusters.flatMap(({ secrets, verifySecrets }) => [...secrets, ...verifySecrets].map((each) => each.service)),
         hasTasks,
       });
     const tasks =

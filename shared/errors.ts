@@ -44,6 +44,7 @@ const RETRYABLE = {
   "verify/times": false,
   "verify/replayed": false,
   "verify/stale": false,
+  "verify/not-confirmed": false,
   "store/exists": false,
   "store/missing": false,
   "store/other": false,

@@ -122,6 +122,19 @@ export interface ClusterBackupProps {
    */
   readonly parameters?: readonly Pick<IParameter, "parameterArn">[];
   /**
+   * Secrets by which the verify function asks members whether they confirm a snapshot: those of `verify` in the configuration, and of the cluster where `verify` has none of its own. It may read them,
+   * and may decrypt by their `encryptionKey`. None where the configuration says `confirm: off`.
+   *
+   * @default those of `secrets`
+   */
+  readonly verifySecrets?: readonly ISecret[];
+  /**
+   * The same of the SSM Parameter Store.
+   *
+   * @default those of `parameters`
+   */
+  readonly verifyParameters?: readonly Pick<IParameter, "parameterArn">[];
+  /**
    * Further keys in KMS that encrypt those secrets and parameters.
    *
    * @default AWS's own keys encrypt them
@@ -201,7 +214,7 @@ export class ClusterBackup extends Construct {
     const isFunction = sizes.kind === "function";
     const id = name === "backup" ? "Backup" : "Verify";
     const role = (name === "backup" ? backupRole : verifyRole)(this, `${id}Role`, {
-      ...roleProps(props),
+      ...roleProps(name, props),
       service: isFunction ? "lambda.amazonaws.com" : "ecs-tasks.amazonaws.com",
     });
     if (isFunction) return asFunction(new BackupFunction(this, id, { context, name, sizes, role, network }), name, sizes.seconds);
@@ -241,8 +254,11 @@ function planOf(props: ClusterBackupProps): ClusterPlan {
   });
 }
 
-function roleProps({ cluster, vault, ...props }: ClusterBackupProps): Omit<RoleProps, "service"> {
-  const { secrets = [], parameters = [], secretKeys = [], replicas = [] } = props;
+function roleProps(name: StepName, { cluster, vault, ...props }: ClusterBackupProps): Omit<RoleProps, "service"> {
+  const { secretKeys = [], replicas = [] } = props;
+  const isVerify = name === "verify";
+  const secrets = (isVerify ? props.verifySecrets : undefined) ?? props.secrets ?? [];
+  const parameters = (isVerify ? props.verifyParameters : undefined) ?? props.parameters ?? [];
   const keys = [...secretKeys, ...secrets.flatMap(({ encryptionKey }) => encryptionKey ?? [])];
   return { cluster, vault, replicas, secrets: { secrets, parameters, keys } };
 }

@@ -45,7 +45,7 @@ export function backupRole(scope: Construct, id: string, props: RoleProps): Role
 }
 
 /**
- * May read, unwrap and countersign what the other role put, and copy it to replicas: no manifest, no data of its own in the vault, no removal. Nor an acceptance of
+ * May read, unwrap and countersign what the other role put, ask members whether they confirm it, and copy it to replicas: no manifest, no data of its own in the vault, no removal. Nor an acceptance of
  * a lineage, which is a person's word.
  */
 export function verifyRole(scope: Construct, id: string, props: RoleProps): Role {
@@ -61,6 +61,7 @@ export function verifyRole(scope: Construct, id: string, props: RoleProps): Role
     access.sign("audit"),
     ...access.bucketKey("kms:GenerateDataKey", "kms:Decrypt"),
     ...props.replicas.flatMap((replica) => access.fill(replica)),
+    ...secretStatements(scope, props.secrets),
   ]);
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { RETENTION_DEFAULTS } from "../retention/policy.ts";
-import type { Config } from "./schema.ts";
+import type { ClusterConfig, Config } from "./schema.ts";
+import { VERIFY_DEFAULTS } from "./verify-schema.ts";
 
 export const POLICY_SECTIONS = ["breakGlass", "trustedKeys", "replicas", "cluster", "store", "keys"] as const;
 type PolicySection = (typeof POLICY_SECTIONS)[number];
@@ -23,19 +24,23 @@ export function policyDigests(config: Config, cluster: string): Readonly<Partial
     replicas: replicas.toSorted((one, other) => (one.name < other.name ? -1 : 1)),
     store: withoutPlace(config.store),
     keys: withoutPlace(config.keys),
-    ...(settings && {
-      cluster: {
-        ...settings,
-        endpoints: settings.endpoints.toSorted(),
-        retention: withoutDefaults(settings.retention, RETENTION_DEFAULTS),
-      },
-    }),
+    ...(settings && { cluster: clusterSection(settings) }),
   };
   return Object.fromEntries(Object.entries(sections).map(([name, section]) => [name, digestOf(section)]));
 }
 
+function clusterSection({ verify, retention, ...settings }: ClusterConfig): object {
+  const own = withoutDefaults(verify, VERIFY_DEFAULTS);
+  return {
+    ...settings,
+    endpoints: settings.endpoints.toSorted(),
+    retention: withoutDefaults(retention, RETENTION_DEFAULTS),
+    ...(Object.keys(own).length === 0 ? {} : { verify: own }),
+  };
+}
+
 /** Settings that earlier versions did not know count only where they are not at their defaults, for the same reason. */
-function withoutDefaults(section: object, defaults: Readonly<Record<string, unknown>>): unknown {
+function withoutDefaults(section: object, defaults: Readonly<Record<string, unknown>>): object {
   return Object.fromEntries(Object.entries(section).filter(([name, value]) => defaults[name] !== value));
 }
 

@@ -4,20 +4,17 @@ import { isClusterName } from "../documents/layout.ts";
 import { AGREEMENTS } from "../documents/proof.ts";
 import { keepsNothing, RETENTION_DEFAULTS, RULES } from "../retention/policy.ts";
 import { duration } from "./duration-schema.ts";
+import { auth, endpoints, tls } from "./etcd-schema.ts";
 import { keysSchema } from "./keys-schema.ts";
 import { replicaProblems, replicasSchema } from "./replica-schema.ts";
-import { REFERENCE } from "./secrets.ts";
 import { clusterServiceSchema, serviceSchema } from "./service-schema.ts";
 import { settings } from "./settings.ts";
 import { size } from "./size-schema.ts";
 import { storeSchema } from "./store-schema.ts";
 import { trustedKeysSchema } from "./trusted-keys-schema.ts";
+import { verifySchema } from "./verify-schema.ts";
 
 /** lifeboat.yaml. Its defaults are the ones that `lifeboat init` writes down. */
-
-const reference = z
-  .string()
-  .regex(REFERENCE, "expected a reference: file:PATH, env:NAME, secretsmanager:NAME#FIELD or ssm:NAME, never the value itself");
 
 const timeZone = z.string().refine((zone) => {
   // The default, for which ICU need not be loaded: that takes some 20 ms of every start.
@@ -28,35 +25,6 @@ const timeZone = z.string().refine((zone) => {
     return false;
   }
 }, "expected a time zone such as UTC or Europe/Berlin");
-
-const endpoint = z.string().transform((text, context) => {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !["http:", "https:"].includes(url.protocol) || url.hostname === "") {
-    context.addIssue({ code: "custom", message: `"${text}" is not an endpoint such as https://10.0.0.1:2379` });
-    return z.NEVER;
-  }
-  if (url.username !== "" || url.password !== "") {
-    context.addIssue({ code: "custom", message: "an endpoint must not hold a user name or password; use auth" });
-    return z.NEVER;
-  }
-  if ((url.pathname !== "/" && url.pathname !== "") || url.search !== "" || url.hash !== "") {
-    context.addIssue({ code: "custom", message: `"${text}" has a path; an endpoint is scheme, host and port only` });
-    return z.NEVER;
-  }
-  // URL drops a scheme's default port; etcd's own default is 2379 and never meant here.
-  if (url.port === "" && !/:\d+\/?$/.test(text)) {
-    context.addIssue({ code: "custom", message: `"${text}" has no port; etcd's is usually 2379` });
-    return z.NEVER;
-  }
-  return text.replace(/\/$/, "");
-});
-
-const tls = settings({
-  ca: reference.optional(),
-  cert: reference.optional(),
-  key: reference.optional(),
-  serverName: z.string().min(1).optional(),
-}).refine((value) => (value.cert === undefined) === (value.key === undefined), "cert and key go together");
 
 const timeouts = settings({
   connect: duration.default(5_000),
@@ -86,25 +54,32 @@ const schedule = z.union([settings({ rate: duration }), settings({ cron: z.strin
   error: 'expected { rate: 1h } or { cron: "0 2 * * *", timeZone: Europe/Berlin }',
 });
 
+const TLS_UNUSED = "tls is set, but every endpoint is http://";
+const isHttps = (url: string): boolean => url.startsWith("https:");
+
 const cluster = settings({
-  endpoints: z
-    .array(endpoint)
-    .min(1, "at least one endpoint")
-    .refine((list) => new Set(list).size === list.length, "an endpoint is listed twice"),
+  endpoints,
   tls: tls.optional(),
-  auth: settings({ username: z.string().min(1), password: reference }).optional(),
+  auth: auth.optional(),
   timeouts: timeouts.prefault({}),
   agreement: z.enum(AGREEMENTS, { error: `expected one of ${AGREEMENTS.join(", ")}` }).default("quorum"),
   voters: z.int().min(1, "expected the number of voting members, at least 1").optional(),
+  verify: verifySchema.prefault({}),
   schedule: schedule.prefault({ rate: "1h" }),
   retention: retention.prefault({}),
   rpo: duration.prefault("2h"),
   timeZone: timeZone.default("UTC"),
   service: clusterServiceSchema.prefault({}),
-}).refine((value) => value.tls === undefined || value.endpoints.some((url) => url.startsWith("https:")), {
-  path: ["tls"],
-  message: "tls is set, but every endpoint is http://",
-});
+})
+  .refine(({ tls: own, endpoints: urls }) => own === undefined || urls.some(isHttps), { path: ["tls"], message: TLS_UNUSED })
+  .refine(({ verify, ...value }) => verify.tls === undefined || (verify.endpoints ?? value.endpoints).some(isHttps), {
+    path: ["verify", "tls"],
+    message: TLS_UNUSED,
+  })
+  .refine(({ verify, agreement }) => verify.confirm !== "required" || agreement !== "off", {
+    path: ["verify", "confirm"],
+    message: "required needs an agreement that says how many members must confirm, and agreement is off",
+  });
 
 export const configSchema = settings({
   version: z.literal(1, { error: "expected 1: the only version of this file" }),

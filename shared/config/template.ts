@@ -107,6 +107,14 @@ ${indent(cluster.endpoints.map((each) => `- ${yaml(each)}\n`).join(""), 4)}${ren
   agreement: quorum
   # voters: 3                    # how many voting members there are, where only an etcd grpc-proxy can be asked: it lists none
 
+  # Whether verify --deep asks the members itself, by credentials of its own where they are given (else the cluster's):
+  # required (only what members confirmed is good), wanted or off.
+  verify:
+    confirm: wanted
+    # endpoints: [https://10.0.9.1:2379]
+    # tls: { ca: file:ca.pem, cert: file:verify.pem, key: file:verify-key.pem }
+    # auth: { username: verifier, password: env:ETCD_VERIFY_PASSWORD }
+
   # How often a backup is due: { rate: 1h } or { cron: "0 2 * * *", timeZone: Europe/Berlin }.
   # The service in AWS keeps to it (docs/cli.md, "Settings of the service"); elsewhere cron, systemd or Kubernetes run
   # lifeboat backup.

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CONFIRMED } from "../documents/confirmation.ts";
 import { bytes, cluster, count, digest, text, time } from "./parts.ts";
 import type { ReadOnly } from "./parts.ts";
 
@@ -51,6 +52,11 @@ export const verifyOutcome = z.object({
   cluster,
   id: text.describe("the snapshot's id"),
   countersignature: text.describe("its key in the store"),
+  confirmed: z
+    .enum(CONFIRMED)
+    .default("not asked")
+    .describe("whether members of the cluster confirmed it to the verifier: `members`, `too late` or `not asked`"),
+  notConfirmed: text.nullable().default(null).describe("why they did not, a sentence; null where they did"),
   custody: text.describe("the head of the custody log once the replicas were filled, to be kept elsewhere: `SEQ:DIGEST`"),
   replicas: z.array(replicaOutcome).describe("what became of the snapshot in each replica"),
   findings: z.array(text).describe("what was found about the cluster's lineages, a sentence each; it says nothing against the snapshot"),

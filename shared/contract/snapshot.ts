@@ -1,7 +1,9 @@
 import { z } from "zod";
+import { CONFIRMED, confirmationSchema } from "../documents/confirmation.ts";
 import { manifestSchema } from "../documents/manifest.ts";
 import { wrappingSchema } from "../documents/parts.ts";
 import { verificationSchema } from "../documents/verification.ts";
+import { knownOrUnknown } from "../unknown-values.ts";
 import {
   bytes,
   cluster,
@@ -25,6 +27,10 @@ import {
 const fromReplica = text.nullable().describe("the replica that was read in place of the store (`--from`), or null");
 const manifestDigest = digest.describe("of the manifest as it is stored");
 
+const CONFIRMED_WORDS =
+  "what members said when the verifier asked them: `members` confirmed it, or it was `too late`, or they were `not asked` or could not say";
+const confirmation = signed(confirmationSchema).nullable();
+
 export const showDocument = object({
   ref,
   manifest: signed(manifestSchema).describe("the signed payload: docs/format.md"),
@@ -35,6 +41,9 @@ export const showDocument = object({
     .nullable()
     .describe("whether a person accepted its lineage, or it needs nobody; null where that is not known"),
   lineageAttention: snapshotAttention,
+  confirmed: knownOrUnknown(CONFIRMED)
+    .nullable()
+    .describe(`${CONFIRMED_WORDS}; of all its countersignatures together, null where there are none`),
   verifications: z.array(signed(verificationSchema)).describe("the countersignatures of exactly this manifest: docs/format.md"),
   addedWrappings: z.array(signed(wrappingSchema)).nullable().describe("those of rewraps since; null where the caller may not read them"),
   badCountersignatures: z.array(unbelieved).describe("countersignatures of it that are not believed"),
@@ -69,6 +78,8 @@ export const verifyDocument = object({
   checks: z.array(text).describe("what holds, in order"),
   manifestDigest,
   countersignature: text.nullable().describe("its key in the store; of `--deep` without `--from` only"),
+  confirmed: z.enum(CONFIRMED).nullable().describe(`${CONFIRMED_WORDS}; of \`--deep\` without \`--from\` only`),
+  confirmation: confirmation.describe("who said what, or why nobody did: docs/format.md; of `--deep` without `--from` only"),
   custody: receipt.nullable().describe("the record of it; of `--deep` without `--from` only"),
   lineageFindings: z
     .array(
@@ -99,6 +110,8 @@ export const verifyMissingDocument = object({
         checks: z.array(text).describe("what holds, in order"),
         manifestDigest: digest.nullable().describe("null where it failed"),
         countersignature: text.nullable().describe("its key in the store; null where it failed"),
+        confirmed: z.enum(CONFIRMED).nullable().describe(`${CONFIRMED_WORDS}; null where it failed`),
+        confirmation: confirmation.describe("who said what, or why nobody did: docs/format.md; null where it failed"),
         custody: receipt.nullable().describe("the record of it; null where it failed"),
         error: fault.nullable().describe("why it could not be verified, or null"),
       }),

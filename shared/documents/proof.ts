@@ -18,14 +18,14 @@ const knownVote = z.discriminatedUnion("answer", [
   z.looseObject({ answer: z.literal("broken"), ...saidNothing }),
 ]);
 /** An answer of a later version agrees with nothing. */
-const vote = orUnknown(knownVote, z.looseObject({ answer: unknownValue(ANSWERS), ...voter }));
+export const voteSchema = orUnknown(knownVote, z.looseObject({ answer: unknownValue(ANSWERS), ...voter }));
 const asked = {
   agreement: knownOrUnknown(AGREEMENTS),
   /** Voting members of the cluster, and how many of them had to agree. */
   voters: z.int().nonnegative(),
   needed: z.int().nonnegative(),
   /** Those that had something to say, or could not. */
-  members: z.array(vote),
+  members: z.array(voteSchema),
 };
 
 export const proofSchema = orUnknown(
@@ -41,7 +41,7 @@ export type Agreement = (typeof AGREEMENTS)[number];
 export type Proof = z.infer<typeof proofSchema>;
 /** A proof without its votes. */
 export type ProofOutcome = { readonly status: "proven" } | { readonly status: "unproven"; readonly reason: string };
-export type Vote = z.infer<typeof vote>;
+export type Vote = z.infer<typeof voteSchema>;
 
 /** What a proof comes to here. One whose status or agreement this version does not know proves nothing to it. */
 export function outcomeOf(proof: Proof): ProofOutcome {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CONFIRMED, confirmationSchema } from "./confirmation.ts";
 import { knownOrUnknown } from "../unknown-values.ts";
 import {
   base64,
@@ -33,6 +34,9 @@ export const verificationSchema = z.looseObject({
   wrappings: z.array(wrappingSchema).max(MAX_WRAPPINGS).optional(),
   /** An age file of the identity for the break-glass recipients that the verifier was configured with. */
   breakGlass: breakGlassCopy.optional(),
+  /** What the members of the cluster said of it when the verifier asked them; absent where an older version wrote it, which did not ask. */
+  confirmed: knownOrUnknown(CONFIRMED).optional(),
+  confirmation: confirmationSchema.optional(),
   tool,
   custody: custodyReceiptSchema.optional(),
   signer: signerSchema,

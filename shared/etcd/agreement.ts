@@ -90,10 +90,10 @@ function largestGroup(dissent: readonly Dissent[]): readonly Dissent[] {
   return [...groups.values()].reduce((best, group) => (group.length > best.length ? group : best), []);
 }
 
-function names(votes: readonly Vote[]): string {
+export function names(votes: readonly Vote[]): string {
   return votes.map(nameOf).join(" and ");
 }
 
-function nameOf({ id, name }: Vote): string {
+export function nameOf({ id, name }: Vote): string {
   return name === "" ? id : name;
 }

@@ -85,8 +85,8 @@ export async function tryManifest(vault: Vault, cluster: string, id: string): Pr
   }
 }
 
-/** What a countersignature says of which manifest: enough to list ten thousand. */
-export type CountersignatureTime = Pick<Verification, "manifestDigest" | "verifiedAt">;
+/** When a countersignature was made, of which manifest, and what members confirmed: enough to list ten thousand. */
+export type CountersignatureTime = Pick<Verification, "manifestDigest" | "verifiedAt" | "confirmed">;
 
 export interface Countersignatures<Kept = Verification> {
   /** By snapshot id, oldest first. */
@@ -117,9 +117,10 @@ export function readCountersignatureTimes(
   cluster: string,
   ids?: ReadonlySet<string>,
 ): Promise<Countersignatures<CountersignatureTime>> {
-  return collectCountersignatures(vault, cluster, listVerified(vault.blobs, cluster, ids), ({ manifestDigest, verifiedAt }) => ({
+  return collectCountersignatures(vault, cluster, listVerified(vault.blobs, cluster, ids), ({ manifestDigest, verifiedAt, confirmed }) => ({
     manifestDigest,
     verifiedAt,
+    confirmed,
   }));
 }
 

@@ -1,16 +1,13 @@
 import type { Clock } from "../clock.ts";
 import { lacksOf } from "../documents/good.ts";
-import type { Lack } from "../documents/good.ts";
-import type { Agreement } from "../documents/proof.ts";
-import type { Verification } from "../documents/verification.ts";
+import type { CountersignatureWords, GoodPolicy, Lack } from "../documents/good.ts";
 import { isAhead } from "../documents/slot.ts";
 import { readCountersignatures } from "./catalog.ts";
 import type { Countersignatures, FoundManifest } from "./catalog.ts";
 import type { Vault } from "./vault.ts";
 
 /** What the configuration asks of the snapshots of a cluster. */
-export interface ClusterPolicy {
-  readonly agreement: Agreement;
+export interface ClusterPolicy extends GoodPolicy {
   readonly rpoMs: number;
 }
 
@@ -30,10 +27,10 @@ export interface Judged extends FoundManifest {
 export function judge(
   { clock, policyOf }: Pick<JudgePorts, "clock" | "policyOf">,
   found: FoundManifest,
-  countersignatures: readonly Pick<Verification, "manifestDigest">[],
+  countersignatures: readonly CountersignatureWords[],
 ): readonly Lack[] {
   const { cluster, id } = found.manifest;
-  const lacks = lacksOf(found, countersignatures, policyOf(cluster)?.agreement);
+  const lacks = lacksOf(found, countersignatures, policyOf(cluster));
   return isAhead(id, clock.now()) ? [{ code: "future", reason: IN_THE_FUTURE }, ...lacks] : lacks;
 }
 

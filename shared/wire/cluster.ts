@@ -1,4 +1,6 @@
 import { X509Certificate } from "node:crypto";
+import { backupAccess, verifierAccess } from "../config/etcd-access.ts";
+import type { EtcdAccess, SecretSetting } from "../config/etcd-access.ts";
 import { findCluster } from "../config/find-cluster.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { ClusterConfig, Config } from "../config/schema.ts";
@@ -8,6 +10,7 @@ import { LifeboatError } from "../errors.ts";
 import type { EtcdSource, StreamLimits } from "../etcd/etcd-source.ts";
 import type { EtcdSettings } from "../etcd/grpc/settings.ts";
 import type { AgreementPolicy } from "../jobs/backup/ask-agreement.ts";
+import type { MembersToAsk } from "../jobs/verify/inquiry.ts";
 import { opensslReason } from "../openssl-reason.ts";
 import type { Surroundings } from "./ports.ts";
 
@@ -37,64 +40,69 @@ function cloudSecrets({ keys }: Config, { debug, clock }: Surroundings): SecretS
 
 /** The named cluster of the configuration, connected to lazily. Throws `config/not-found` for a name that is not there. */
 export async function connectCluster(loaded: LoadedConfig, name: string, surroundings: Surroundings): Promise<ConnectedCluster> {
-  const { config, directory } = loaded;
   const cluster = findCluster(loaded, name);
-  const sources = { directory, environment: surroundings.environment, cloud: cloudSecrets(config, surroundings) };
-  const read = (reference: string | undefined, setting: string): Promise<string> | undefined =>
-    reference === undefined ? undefined : resolveReference(reference, `clusters.${name}.${setting}`, sources);
-  const { connect, call, idle, total, hashKv } = cluster.timeouts;
-  // Loaded when needed: most commands never speak to etcd, and its client takes longest to load.
-  const { openEtcd } = await import("../etcd/grpc/source.ts");
-  const tls = await readTls(cluster, name, read);
-  const auth = await readAuth(cluster, read);
-  const { debug, clock } = surroundings;
-  if (auth !== undefined) debug?.hide(auth.password);
-  const opened = openEtcd(
-    {
-      endpoints: cluster.endpoints,
-      tls,
-      auth,
-      connectMs: connect,
-      callMs: call,
-    },
-    clock,
-  );
-  const etcd = debug === undefined ? opened : (await import("./debug/etcd.ts")).traceEtcd(opened, debug, clock);
+  const { idle, total } = cluster.timeouts;
   return {
-    etcd,
+    ...(await connect(loaded, cluster, backupAccess(name, cluster), surroundings)),
     limits: { idleMs: idle, totalMs: total },
-    policy: { agreement: cluster.agreement, voters: cluster.voters, hashKvMs: hashKv },
     rpoMs: cluster.rpo,
   };
 }
 
-type Read = (reference: string | undefined, setting: string) => Promise<string> | undefined;
+/** The same cluster as its verifier reaches it: by `verify` of its configuration, and by the cluster's own settings where that is silent. A name that is not there is one that nobody can be asked about. */
+export async function connectVerifier(loaded: LoadedConfig, name: string, surroundings: Surroundings): Promise<MembersToAsk> {
+  const cluster = Object.hasOwn(loaded.config.clusters, name) ? loaded.config.clusters[name] : undefined;
+  if (cluster === undefined) return { notAsked: `the configuration does not have the cluster ${name}` };
+  if (cluster.verify.confirm === "off") return { notAsked: "verify.confirm is off for this cluster" };
+  if (cluster.agreement === "off") return { notAsked: "agreement is off for this cluster" };
+  return connect(loaded, cluster, verifierAccess(name, cluster), surroundings);
+}
 
-async function readTls(cluster: ClusterConfig, name: string, read: Read): Promise<EtcdSettings["tls"]> {
-  const { tls } = cluster;
+async function connect(
+  { config, directory }: LoadedConfig,
+  { agreement, voters }: ClusterConfig,
+  access: EtcdAccess,
+  surroundings: Surroundings,
+): Promise<Pick<ConnectedCluster, "etcd" | "policy">> {
+  const { debug, clock, environment } = surroundings;
+  const sources = { directory, environment, cloud: cloudSecrets(config, surroundings) };
+  const read: Read = (secret) => (secret === undefined ? undefined : resolveReference(secret.reference, secret.setting, sources));
+  // Loaded when needed: most commands never speak to etcd, and its client takes longest to load.
+  const { openEtcd } = await import("../etcd/grpc/source.ts");
+  const tls = await readTls(access.tls, read);
+  const auth = await readAuth(access.auth, read);
+  if (auth !== undefined) debug?.hide(auth.password);
+  const { connectMs, callMs, hashKvMs } = access;
+  const opened = openEtcd({ endpoints: access.endpoints, tls, auth, connectMs, callMs }, clock);
+  const etcd = debug === undefined ? opened : (await import("./debug/etcd.ts")).traceEtcd(opened, debug, clock);
+  return { etcd, policy: { agreement, voters, hashKvMs } };
+}
+
+type Read = (secret: SecretSetting | undefined) => Promise<string> | undefined;
+
+async function readTls(tls: EtcdAccess["tls"], read: Read): Promise<EtcdSettings["tls"]> {
   if (tls === undefined) return undefined;
-  const [ca, cert, key] = [await read(tls.ca, "tls.ca"), await read(tls.cert, "tls.cert"), await read(tls.key, "tls.key")];
-  requireCertificate(ca, tls.ca, `clusters.${name}.tls.ca`);
-  requireCertificate(cert, tls.cert, `clusters.${name}.tls.cert`);
+  const [ca, cert, key] = [await read(tls.ca), await read(tls.cert), await read(tls.key)];
+  requireCertificate(ca, tls.ca);
+  requireCertificate(cert, tls.cert);
   return { ca, cert, key, serverName: tls.serverName };
 }
 
 /** Told here, by name: TLS itself would only say that something is wrong. */
-function requireCertificate(pem: string | undefined, reference: string | undefined, setting: string): void {
-  if (pem === undefined) return;
+function requireCertificate(pem: string | undefined, secret: SecretSetting | undefined): void {
+  if (pem === undefined || secret === undefined) return;
   try {
     void new X509Certificate(pem);
   } catch (error) {
-    throw new LifeboatError("config/invalid", `${setting} (${reference}) is not a PEM certificate: ${opensslReason(error)}`, {
+    throw new LifeboatError("config/invalid", `${secret.setting} (${secret.reference}) is not a PEM certificate: ${opensslReason(error)}`, {
       hint: "name a file that begins with -----BEGIN CERTIFICATE-----",
       cause: error,
     });
   }
 }
 
-async function readAuth(cluster: ClusterConfig, read: Read): Promise<EtcdSettings["auth"]> {
-  const { auth } = cluster;
-  const password = await read(auth?.password, "auth.password");
+async function readAuth(auth: EtcdAccess["auth"], read: Read): Promise<EtcdSettings["auth"]> {
+  const password = await read(auth?.password);
   // Editors end a file with a newline that is no part of the password.
   return auth === undefined || password === undefined ? undefined : { username: auth.username, password: password.replace(/\r?\n$/, "") };
 }

@@ -8,6 +8,7 @@ import type { Environment } from "../config/secrets.ts";
 import type { TrustedKeys } from "../documents/signed-document.ts";
 import { FileLock } from "../host/files/file-lock.ts";
 import type { HostLock } from "../host/host-lock.ts";
+import type { MembersToAsk } from "../jobs/verify/inquiry.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 import type { Replica } from "../store/replica.ts";
@@ -46,6 +47,7 @@ export interface Ports {
   readonly actor: Actor;
   readonly configuration: (cluster: string) => Readonly<Record<string, string>>;
   readonly policyOf: (cluster: string) => ClusterPolicy | undefined;
+  readonly membersOf: (cluster: string) => Promise<MembersToAsk>;
 }
 
 /**
@@ -81,10 +83,11 @@ export async function wire(
     actor: actorOf(config, surroundings),
     configuration: (cluster) => policyDigests(config, cluster),
     policyOf: (cluster) => policyIn(config, cluster),
+    membersOf: async (cluster) => (await import("./cluster.ts")).connectVerifier(loaded, cluster, surroundings),
   };
 }
 
 function policyIn({ clusters }: Config, name: string): ClusterPolicy | undefined {
   const cluster = Object.hasOwn(clusters, name) ? clusters[name] : undefined;
-  return cluster === undefined ? undefined : { agreement: cluster.agreement, rpoMs: cluster.rpo };
+  return cluster === undefined ? undefined : { agreement: cluster.agreement, confirm: cluster.verify.confirm, rpoMs: cluster.rpo };
 }

@@ -24,6 +24,8 @@ const OUTCOME: ExecutionOutcome = {
     cluster: "prod",
     id: "20261121T100000Z",
     countersignature: "clusters/prod/verified/x.json",
+    confirmed: "members",
+    notConfirmed: null,
     custody: "4:sha256:3",
     replicas: [
       { replica: "near", outcome: "copied" },

@@ -54,6 +54,7 @@ test("the defaults are the documented ones", () => {
   const { prod } = parseConfig(MINIMAL, "lifeboat.yaml").clusters;
   expect(prod).toEqual({
     endpoints: ["https://10.0.0.1:2379"],
+    verify: { confirm: "wanted" },
     timeouts: { connect: 5000, call: 10_000, idle: 30_000, total: 3_600_000, hashKv: 120_000 },
     agreement: "quorum",
     schedule: { rate: 3_600_000 },
@@ -158,6 +159,36 @@ test.each([
     /^lifeboat\.yaml:6: clusters\.prod\.endpoints\.0: "10\.0\.0\.1:2379" is not an endpoint/m,
   ],
   ["an endpoint without a port", MINIMAL.replace(":2379", ""), /clusters\.prod\.endpoints\.0: "https:\/\/10\.0\.0\.1" has no port/],
+  [
+    "a wrong word for confirm",
+    `${MINIMAL}    verify: { confirm: maybe }\n`,
+    /clusters\.prod\.verify\.confirm: expected one of required, wanted, off/,
+  ],
+  [
+    "a wrong setting of verify",
+    `${MINIMAL}    verify: { endpoint: [] }\n`,
+    /clusters\.prod\.verify\.endpoint: unknown setting "endpoint"; did you mean "endpoints"/,
+  ],
+  [
+    "an endpoint of the verifier that is none",
+    `${MINIMAL}    verify: { endpoints: [a] }\n`,
+    /clusters\.prod\.verify\.endpoints\.0: "a" is not an endpoint/,
+  ],
+  [
+    "a secret of the verifier in clear",
+    `${MINIMAL}    verify: { auth: { username: v, password: hunter2 } }\n`,
+    /clusters\.prod\.verify\.auth\.password: expected a reference/,
+  ],
+  [
+    "tls of the verifier for plain http",
+    `${MINIMAL}    verify: { endpoints: ["http://a:2379"], tls: { serverName: x } }\n`,
+    /clusters\.prod\.verify\.tls: tls is set, but every endpoint is http/,
+  ],
+  [
+    "a confirmation without an agreement",
+    `${MINIMAL}    agreement: off\n    verify: { confirm: required }\n`,
+    /clusters\.prod\.verify\.confirm: required needs an agreement/,
+  ],
   ["an endpoint with a path", MINIMAL.replace(":2379", ":2379/v3"), /has a path/],
   [
     "the same endpoint twice",

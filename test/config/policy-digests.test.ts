@@ -68,3 +68,11 @@ test("settings of retention that earlier versions did not know count only where 
 test("the digest of a cluster is the one that earlier versions put in their logs", () => {
   expect(digests()["cluster"]).toBe("sha256:1658ec58c08fddeb6ed44d4b2200e17e47a4c4677de9a0d69e4c1d06d6233d9f");
 });
+
+test("verify counts where it is set, and its default does not", () => {
+  const withVerify = (verify: string): string | undefined =>
+    digests((text) => text.replace("rpo: 2h", `rpo: 2h, verify: ${verify}`))["cluster"];
+  for (const same of ["{}", "{ confirm: wanted }"]) expect(withVerify(same)).toBe(digests()["cluster"]);
+  const changed = ["{ confirm: required }", "{ confirm: off }", "{ endpoints: ['https://c:2379'] }"].map(withVerify);
+  expect(new Set([...changed, digests()["cluster"]]).size).toBe(4);
+});

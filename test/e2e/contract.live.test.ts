@@ -68,6 +68,8 @@ const OUTCOME: ExecutionOutcome = {
     cluster: "prod",
     id: "20261121T100000Z",
     countersignature: "clusters/prod/verified/x.json",
+    confirmed: "members",
+    notConfirmed: null,
     custody: "2:sha256:0",
     replicas: [],
     findings: [],

@@ -135,6 +135,8 @@ test("what was backed up is read back and countersigned; the command line reads 
     cluster: "prod",
     id: RECENT_ID,
     countersignature: saying(`clusters/prod/verified/${RECENT_ID}-`),
+    confirmed: "members",
+    notConfirmed: null,
     custody: expect.stringMatching(/^\d+:sha256:[0-9a-f]{64}$/) as unknown,
     replicas: [],
     findings: [],

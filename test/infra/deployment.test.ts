@@ -243,6 +243,12 @@ test("what follows from the configuration", async () => {
         { service: "secretsmanager", name: "etcd/prod", field: "key" },
         { service: "ssm", name: "/etcd/password", field: undefined },
       ],
+      // The verifier has none of its own.
+      verifySecrets: [
+        { service: "secretsmanager", name: "etcd/prod", field: "cert" },
+        { service: "secretsmanager", name: "etcd/prod", field: "key" },
+        { service: "ssm", name: "/etcd/password", field: undefined },
+      ],
     },
   ]);
 });
@@ -250,4 +256,30 @@ test("what follows from the configuration", async () => {
 test("a cluster for tasks is no matter for service.network where the app has a network of its own", async () => {
   await writeFile(file, configText({ SERVICE: "{ databaseSize: 60GiB }", RPO: "1d" }));
   await expect(readDeployment(file, { ownNetwork: true })).resolves.toMatchObject({ clusters: [{ plan: { sizes: { kind: "task" } } }] });
+});
+
+describe("the secrets of the verify function", () => {
+  const secrets = async (AUTH: string): Promise<readonly string[]> =>
+    (await deploy({ TLS: "tls: { ca: file:pki/ca.pem }", AUTH })).clusters[0]?.verifySecrets.map(({ name }) => name) ?? [];
+  const CLUSTERS = "auth: { username: root, password: ssm:/etcd/backup }";
+  const OWN = "tls: { ca: file:pki/ca.pem, cert: 'ssm:/etcd/verify.crt', key: 'ssm:/etcd/verify.key' }";
+
+  test.each([
+    [
+      "its own password in place of the cluster's",
+      "verify: { auth: { username: verifier, password: ssm:/etcd/verify } }",
+      ["/etcd/verify"],
+    ],
+    ["its own certificate, and then no password of the cluster's", `verify: { ${OWN} }`, ["/etcd/verify.crt", "/etcd/verify.key"]],
+    ["none where it asks nobody", "verify: { confirm: off }", []],
+    ["the cluster's where it has none of its own", "verify: { endpoints: ['https://10.0.9.1:2379'] }", ["/etcd/backup"]],
+  ])("%s", async (_, verify, expected) => {
+    expect(await secrets(`${CLUSTERS}\n    ${verify}`)).toEqual(expected);
+  });
+
+  test("stand in AWS as well", async () => {
+    await expect(deploy({ AUTH: "verify: { auth: { username: v, password: env:P } }" })).rejects.toThrow(
+      "clusters.prod.verify.auth.password: a function has no such variable",
+    );
+  });
 });

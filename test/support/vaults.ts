@@ -8,6 +8,7 @@ import type { EtcdSource } from "../../shared/etcd/etcd-source.ts";
 import type { AgreementPolicy } from "../../shared/jobs/backup/ask-agreement.ts";
 import { backup } from "../../shared/jobs/backup/backup.ts";
 import type { BackupPorts, BackupResult } from "../../shared/jobs/backup/backup.ts";
+import type { ConfirmPorts } from "../../shared/jobs/verify/inquiry.ts";
 import type { JudgePorts } from "../../shared/vault/judge.ts";
 import { createLocalKeys } from "../../shared/keys/local/create-local-keys.ts";
 import { LocalKeyRing } from "../../shared/keys/local/local-key-ring.ts";
@@ -50,7 +51,7 @@ export async function makeTestKeys(): Promise<TestKeys> {
 }
 
 /** All that the jobs see but etcd: real keys and a real seal over a store in memory. */
-export interface TestVault extends Omit<BackupPorts, "etcd">, Pick<JudgePorts, "policyOf"> {
+export interface TestVault extends Omit<BackupPorts, "etcd">, Pick<JudgePorts, "policyOf">, Pick<ConfirmPorts, "membersOf"> {
   readonly blobs: MemoryBlobStore;
   readonly clock: ManualClock;
   readonly progress: RecordedProgress;
@@ -70,6 +71,7 @@ export function newVault({ folder, ring, trusted, breakGlass }: TestKeys, start?
     actor: () => Promise.resolve("ann@backups"),
     configuration: () => ({}),
     policyOf: () => undefined,
+    membersOf: () => Promise.resolve({ notAsked: "the test asks nobody" }),
   };
 }
 

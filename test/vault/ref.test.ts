@@ -231,7 +231,7 @@ describe("a ref is resolved to the manifest that it names", () => {
       const latest = idOfSlot(new Date(first + 143 * 3_600_000));
       await rewriteAt(vault, latest, vault.clock.now());
       expect(await idOf("prod/latest")).toBe(newest);
-      const weekly = { ...vault, policyOf: () => ({ agreement: "quorum", rpoMs: 8 * 86_400_000 }) as const };
+      const weekly = { ...vault, policyOf: () => ({ agreement: "quorum", confirm: "wanted", rpoMs: 8 * 86_400_000 }) as const };
       expect((await resolveRef(weekly, "prod/latest")).manifest.id).toBe(latest);
       vault.blobs.calls.get = 0;
       expect(await idOf("prod@2026-11-25T12:00:00Z")).toBe("20261125T120000Z");
@@ -267,7 +267,8 @@ describe("a ref is resolved to the manifest that it names", () => {
       untilTime("2026-11-21T12:00:00Z");
       const { manifest } = await backUp(vault, { agreement: "off" });
       await verifyDeep(vault, `prod/${manifest.id}`);
-      const asking = (agreement: Agreement) => resolveRef({ ...vault, policyOf: () => ({ agreement, rpoMs: 0 }) }, "prod/good");
+      const asking = (agreement: Agreement) =>
+        resolveRef({ ...vault, policyOf: () => ({ agreement, confirm: "wanted", rpoMs: 0 }) }, "prod/good");
       expect((await asking("off")).manifest.id).toBe(manifest.id);
       expect(await failureOf(asking("quorum"))).toMatchObject({ code: "ref/not-found" });
     });

@@ -10,7 +10,8 @@ import type { Vote } from "../../documents/proof.ts";
 import type { Progress } from "../../progress.ts";
 import type { WholeScan } from "../../snapshot/scan-result.ts";
 import { throwIfAborted } from "../../store/body-reader.ts";
-import { askThrough } from "./ask-through.ts";
+import { askThrough, hashOf } from "./ask-through.ts";
+import type { HashQuestion } from "./ask-through.ts";
 import { membersOf } from "../../etcd/survey.ts";
 import type { SnapshotSource, Survey } from "../../etcd/survey.ts";
 
@@ -30,7 +31,8 @@ export interface Consultation {
   readonly cluster: string;
   readonly policy: AgreementPolicy;
   readonly survey: Survey;
-  readonly source: SnapshotSource;
+  /** The member that gave the snapshot; undefined for a verifier, which has only the writer's word for that. */
+  readonly source?: SnapshotSource | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -41,8 +43,8 @@ export interface Consulted {
   readonly revision: number;
 }
 
-/** What a member says, or why it says nothing. */
-interface VoterAnswer {
+/** What a member says, or why it says nothing: `etcd/future-revision` where it has not come so far, `etcd/compacted` where it went past it. */
+export interface VoterAnswer {
   readonly id: string;
   /** Empty where the member has none, or nobody lists it. */
   readonly name: string;
@@ -56,7 +58,7 @@ export interface EarlierAnswers {
 }
 
 /** A follower may lag behind what it shall be asked for, by its revision or its compaction. */
-const LAG_MS = 10_000;
+export const LAG_MS = 10_000;
 const AGAIN_MS = 200;
 
 export function electorateOf({ policy, survey, source }: Consultation): Electorate {
@@ -65,7 +67,7 @@ export function electorateOf({ policy, survey, source }: Consultation): Electora
     agreement: policy.agreement,
     voters: votersOf(survey),
     votersUnknown: isProxied ? "the number of voters is not known behind a grpc-proxy; give `voters` in the configuration" : undefined,
-    sourceId: source.status.memberId,
+    sourceId: source?.status.memberId ?? UNKNOWN_MEMBER,
   };
 }
 
@@ -82,7 +84,7 @@ export async function askForAgreement(
   const electorate = electorateOf(consultation);
   const revision = scan.lastRevision;
   const votes: Vote[] = [];
-  for await (const answer of answersOf(ports, consultation, revision, scan.compactRevision)) {
+  for await (const answer of askMembers(ports, consultation, { revision, compactedTo: scan.compactRevision })) {
     votes.push(voteOf(answer, revision, scan));
     const verdict = judge(votes, electorate);
     if (verdict.kind !== "unproven" && verdict.kind !== "disagreement") return { verdict, votes, revision };
@@ -98,11 +100,14 @@ export async function askForAgreement(
 }
 
 /** The same question before the stream, at the source's present revision: to be kept for a transfer so long that its own revision may be compacted at its end. */
-export async function askEarly(ports: AgreementPorts, consultation: Consultation): Promise<EarlierAnswers> {
+export async function askEarly(
+  ports: AgreementPorts,
+  consultation: Consultation & { readonly source: SnapshotSource },
+): Promise<EarlierAnswers> {
   const { revision } = consultation.source.status;
   const needed = votesNeeded(electorateOf(consultation)) ?? Number.POSITIVE_INFINITY;
   const answers: VoterAnswer[] = [];
-  for await (const each of answersOf(ports, consultation, revision, -1)) {
+  for await (const each of askMembers(ports, consultation, { revision, compactedTo: -1 })) {
     answers.push(each);
     if (answers.filter(({ answer }) => !(answer instanceof Error)).length >= needed) break;
   }
@@ -113,11 +118,10 @@ export async function askEarly(ports: AgreementPorts, consultation: Consultation
  * What voting members answer, asked one after the other as the answers are taken: the followers that have an endpoint of their own, those behind shared endpoints, and at last
  * the leader, wherever it is.
  */
-async function* answersOf(
+export async function* askMembers(
   ports: AgreementPorts,
   consultation: Consultation,
-  revision: number,
-  compactedTo: number,
+  { revision, compactedTo }: Pick<HashQuestion, "revision" | "compactedTo">,
 ): AsyncGenerator<VoterAnswer, void, undefined> {
   const { policy, survey, signal } = consultation;
   const members = membersOf(survey);
@@ -133,7 +137,7 @@ async function* answersOf(
       yield {
         id: member.status.memberId,
         name: member.name,
-        answer: await answerOf(ports, consultation, member, revision, compactedTo),
+        answer: await answerOf(ports, question, member),
       };
     }
     for (const each of shared) {
@@ -170,7 +174,7 @@ function inOrder({ survey, source }: Consultation): readonly SnapshotSource[] {
 }
 
 /** Voting members that no question could be put to. */
-function unreachable({ survey }: Consultation, votes: readonly Vote[]): readonly Vote[] {
+export function unreachable({ survey }: Pick<Consultation, "survey">, votes: readonly Vote[]): readonly Vote[] {
   return membersOf(survey)
     .filter(({ id, isLearner }) => !isLearner && votes.every((vote) => vote.id !== id))
     .map(({ id, name }) => ({
@@ -181,30 +185,27 @@ function unreachable({ survey }: Consultation, votes: readonly Vote[]): readonly
     }));
 }
 
-/**
- * HashKV at `revision`, or why there is none. Where the snapshot was compacted to its last revision the latest is asked for: at the revision of a compaction itself etcd 3.4 answers
- * nothing, and later ones the hash that they made during it, of entries that are gone.
- */
+/** The member's answer, or why there is none. */
 async function answerOf(
   { etcd, clock }: AgreementPorts,
-  { policy, cluster, signal }: Consultation,
+  question: HashQuestion,
   { status }: SnapshotSource,
-  revision: number,
-  compactedTo: number,
 ): Promise<HashKv | LifeboatError> {
+  const { endpoint, memberId } = status;
+  const { signal } = question;
   const deadline = clock.monotonicMs() + LAG_MS;
   for (;;) {
     let lag: LifeboatError;
     try {
       // A member that stalls would be waited for as long as one that hashes: whether it answers at all is known sooner.
-      await etcd.status(status.endpoint, signal);
-      const limit = { timeoutMs: policy.hashKvMs };
-      const latest = revision === compactedTo ? await etcd.hashKv(status.endpoint, "latest", limit, signal) : undefined;
-      const answer = latest?.revision === revision ? latest : await etcd.hashKv(status.endpoint, revision, limit, signal);
-      if (answer.memberId !== status.memberId)
-        return new LifeboatError("etcd/refused", `its endpoint ${status.endpoint} now leads to member ${answer.memberId}`);
-      if (answer.compactRevision >= compactedTo) return answer;
-      lag = new LifeboatError("etcd/refused", `it has not compacted to revision ${compactedTo} yet`);
+      await etcd.status(endpoint, signal);
+      const answer = await hashOf(etcd, endpoint, question);
+      if (answer instanceof LifeboatError) {
+        if (answer.code !== "etcd/future-revision") return answer;
+        lag = answer;
+      } else if (answer.memberId !== memberId)
+        return new LifeboatError("etcd/refused", `its endpoint ${endpoint} now leads to member ${answer.memberId}`);
+      else return answer;
     } catch (error) {
       if (!isLifeboatError(error, "etcd/")) throw error;
       if (error.code !== "etcd/future-revision") return error;
@@ -212,11 +213,11 @@ async function answerOf(
     }
     if (clock.monotonicMs() >= deadline) return lag;
     await pause(clock, AGAIN_MS, signal);
-    throwIfAborted(`the backup of ${cluster}`, signal);
+    throwIfAborted(`asking for HashKV at ${endpoint}`, signal);
   }
 }
 
-function voteOf({ answer, ...voter }: VoterAnswer, revision: number, scan: WholeScan): Vote {
+export function voteOf({ answer, ...voter }: VoterAnswer, revision: number, scan: WholeScan): Vote {
   if (answer instanceof Error) return { ...voter, answer: "unavailable", reason: answer.message };
   const ours = scan.hashKv(revision, answer.compactRevision);
   if ("unavailable" in ours) return { ...voter, answer: "unavailable", reason: ours.unavailable };

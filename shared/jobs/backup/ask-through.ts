@@ -67,16 +67,18 @@ export async function* askThrough(
       next = order.after(status.memberId);
       // Unknown turns show with a status or two more.
       if (next === undefined || asked.has(next) || (spareLeader && next === status.leaderId)) continue;
-      const answer = await hashOf(etcd, endpoint, question, order);
+      const answer = await hashOf(etcd, endpoint, question, (memberId) => order.saw(memberId));
+      if (answer instanceof LifeboatError) {
+        wasted += 1;
+        last = answer;
+        await pause(clock, AGAIN_MS, signal);
+        continue;
+      }
       order.answered(status.memberId, answer.memberId);
       last = undefined;
       if (asked.has(answer.memberId)) {
         wasted += 1;
         sinceMs = clock.monotonicMs();
-      } else if (answer.compactRevision < question.compactedTo) {
-        wasted += 1;
-        last = new LifeboatError("etcd/refused", `${answer.memberId} has not compacted to revision ${question.compactedTo} yet`);
-        await pause(clock, AGAIN_MS, signal);
       } else {
         asked.add(answer.memberId);
         yield { memberId: answer.memberId, answer };
@@ -98,16 +100,23 @@ export async function* askThrough(
 }
 
 /**
- * Where the snapshot was compacted to its last revision the latest is asked for: at the revision of a compaction itself etcd 3.4 answers nothing, and later ones the hash
- * that they made during it, of entries that are gone.
+ * HashKV at the question's revision, or why what the member has cannot be compared. Where the snapshot was compacted to its last revision the latest is asked for: at the revision of a compaction
+ * itself etcd 3.4 answers nothing, and later ones the hash that they made during it, of entries that are gone. `other` is told whose answer is of no use.
  */
-async function hashOf(etcd: EtcdSource, endpoint: string, question: HashQuestion, order: CallOrder): Promise<HashKv> {
-  const { revision, compactedTo, hashKvMs, signal } = question;
+export async function hashOf(
+  etcd: EtcdSource,
+  endpoint: string,
+  { revision, compactedTo, hashKvMs, signal }: HashQuestion,
+  other: (memberId: string) => void = () => undefined,
+): Promise<HashKv | LifeboatError> {
   const limit = { timeoutMs: hashKvMs };
-  if (revision === compactedTo) {
-    const latest = await etcd.hashKv(endpoint, "latest", limit, signal);
-    if (latest.revision === revision) return latest;
-    order.saw(latest.memberId);
-  }
-  return etcd.hashKv(endpoint, revision, limit, signal);
+  const latest = revision === compactedTo ? await etcd.hashKv(endpoint, "latest", limit, signal) : undefined;
+  if (latest !== undefined && latest.revision !== revision) other(latest.memberId);
+  const answer = latest?.revision === revision ? latest : await etcd.hashKv(endpoint, revision, limit, signal);
+  if (answer.compactRevision >= compactedTo) return answer;
+  other(answer.memberId);
+  // It compacted that far, wrote on, and remembers the hash of before: waiting brings no other.
+  return latest !== undefined && latest.revision > revision && latest.compactRevision >= compactedTo
+    ? new LifeboatError("etcd/compacted", `it compacted revision ${revision} and has gone on since`)
+    : new LifeboatError("etcd/future-revision", `it has not compacted to revision ${compactedTo} yet`);
 }

@@ -189,7 +189,7 @@ class Attempts {
     else await attempt.pending.drop();
   }
 
-  #consultation(source: SnapshotSource): Consultation {
+  #consultation(source: SnapshotSource): Consultation & { readonly source: SnapshotSource } {
     const { name, policy, survey, signal } = this.#request;
     return { cluster: name.cluster, policy, survey, source, signal };
   }

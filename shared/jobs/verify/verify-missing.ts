@@ -11,6 +11,7 @@ import type { KeysById } from "../../vault/keys-by-id.ts";
 import type { JudgePorts } from "../../vault/judge.ts";
 import type { Unbelieved } from "../../vault/newest-first.ts";
 import { requireTrustedKey } from "../../vault/require-trusted-key.ts";
+import { Confirmer } from "./confirm.ts";
 import { verifyFound } from "./verify.ts";
 import type { DeepVerification, VerifyPorts } from "./verify.ts";
 
@@ -33,16 +34,27 @@ export async function* verifyMissing(
   { withinMs, signal }: MissingRequest = {},
 ): AsyncGenerator<MissingOutcome, void, undefined> {
   await requireTrustedKey(ports.keys, ports.trusted, "audit");
-  for (const each of await findMissing({ ...ports, blobs: readUntil(ports.blobs, signal) }, cluster, withinMs)) {
-    throwIfAborted(`the verification of what is missing of ${cluster}`, signal);
-    yield "error" in each ? each : await tryOne(ports, each, signal);
+  // One for all: what members no longer have is not asked for again.
+  const confirmer = new Confirmer(ports, cluster);
+  try {
+    for (const each of await findMissing({ ...ports, blobs: readUntil(ports.blobs, signal) }, cluster, withinMs)) {
+      throwIfAborted(`the verification of what is missing of ${cluster}`, signal);
+      yield "error" in each ? each : await tryOne(ports, each, confirmer, signal);
+    }
+  } finally {
+    await confirmer.close();
   }
 }
 
-async function tryOne(ports: VerifyPorts, found: FoundManifest, signal: AbortSignal | undefined): Promise<MissingOutcome> {
+async function tryOne(
+  ports: VerifyPorts,
+  found: FoundManifest,
+  confirmer: Confirmer,
+  signal: AbortSignal | undefined,
+): Promise<MissingOutcome> {
   const { id } = found.manifest;
   try {
-    return { id, verified: await verifyFound(ports, found, signal) };
+    return { id, verified: await verifyFound(ports, found, confirmer, signal) };
   } catch (error) {
     if (!(error instanceof LifeboatError) || isLifeboatError(error, "interrupted")) throw error;
     return { id, error };

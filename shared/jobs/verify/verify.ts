@@ -4,11 +4,13 @@ import { isLifeboatError, LifeboatError } from "../../errors.ts";
 import { verifiedKey } from "../../documents/layout.ts";
 import { FORMAT_VERSION } from "../../documents/parts.ts";
 import { requireKnown } from "../../documents/manifest.ts";
+import type { Lack } from "../../documents/good.ts";
 import type { Manifest } from "../../documents/manifest.ts";
 import type { CustodyReceipt } from "../../documents/parts.ts";
 import { idOfSlot } from "../../documents/slot.ts";
 import type { Progress } from "../../progress.ts";
 import { SnapshotScanner } from "../../snapshot/scan.ts";
+import type { ScanResult } from "../../snapshot/scan-result.ts";
 import { SnapshotHasher } from "../../snapshot/trailer.ts";
 import type { SnapshotDigests } from "../../snapshot/trailer.ts";
 import type { KeyProof, SnapshotStore } from "../../store/snapshot-store.ts";
@@ -20,13 +22,15 @@ import { subjectOf } from "../../vault/catalog.ts";
 import { readUntil } from "../../store/read-until.ts";
 import type { FoundManifest } from "../../vault/catalog.ts";
 import { judge, readJudged } from "../../vault/judge.ts";
+import { Confirmer } from "./confirm.ts";
+import type { ConfirmedBy, ConfirmPorts } from "./inquiry.ts";
 import type { Judged, JudgePorts } from "../../vault/judge.ts";
 import { requireContentAsRecorded } from "./require-content.ts";
 import { requireNew, requirePlausible } from "./require-new.ts";
 import { resolveRef } from "../../vault/ref.ts";
 import { requireTrustedKey } from "../../vault/require-trusted-key.ts";
 
-export interface VerifyPorts extends CustodyPorts, JudgePorts {
+export interface VerifyPorts extends CustodyPorts, JudgePorts, ConfirmPorts {
   readonly snapshots: SnapshotStore;
   readonly progress: Progress;
 }
@@ -36,7 +40,7 @@ export interface VerifyResult extends Judged {
   readonly checks: readonly string[];
 }
 
-export interface DeepVerification extends VerifyResult {
+export interface DeepVerification extends VerifyResult, ConfirmedBy {
   /** Where the countersignature was left. */
   readonly countersignature: string;
   /** The keys of those wrappings in its manifest that were opened. */
@@ -81,36 +85,50 @@ export async function verifyShallow(ports: VerifyPorts, ref: string, signal?: Ab
 }
 
 /** The same as `verifyDeep` checks, and nothing is left: for a copy, of which no countersignature of the store's own may speak. */
-export async function readBack(ports: VerifyPorts, ref: string, signal?: AbortSignal): Promise<VerifyResult> {
+export async function readBack(ports: Omit<VerifyPorts, "membersOf">, ref: string, signal?: AbortSignal): Promise<VerifyResult> {
   const found = await resolveRef(ports, ref, signal);
   requireKnown(found.manifest);
+  await ports.snapshots.check(found.manifest.stored, signal);
   await requireWhole(ports, found.manifest, signal);
   const { lacks } = await readJudged({ ...ports, blobs: readUntil(ports.blobs, signal) }, found);
   return { ...found, lacks, checks: DEEP };
 }
 
 /**
- * Holds a new snapshot against its neighbours, so that none is an older one once more; reads the whole of it back, decrypts it, checks every digest and etcd's trailer, scans its pages again, and leaves the
+ * Holds a new snapshot against its neighbours, so that none is an older one once more; asks members of the cluster whether they hold the same, where the configuration has it so; reads the whole of it back, decrypts it, checks every digest and etcd's trailer, scans its pages again, and leaves the
  * countersignature without which it is not good. Throws what does not hold, and then leaves none; the custody log is told either way.
  */
 export async function verifyDeep(ports: VerifyPorts, ref: string, signal?: AbortSignal): Promise<AuditedVerification> {
   // Asked first: gigabytes must not be read for a countersignature that cannot be made.
   await requireTrustedKey(ports.keys, ports.trusted, "audit");
-  const verified = await verifyFound(ports, await resolveRef(ports, ref, signal), signal);
-  return { ...verified, lineageFindings: await auditLineages(ports, verified.manifest.cluster, signal) };
+  const found = await resolveRef(ports, ref, signal);
+  const confirmer = new Confirmer(ports, found.manifest.cluster);
+  try {
+    const verified = await verifyFound(ports, found, confirmer, signal);
+    return { ...verified, lineageFindings: await auditLineages(ports, verified.manifest.cluster, signal) };
+  } finally {
+    await confirmer.close();
+  }
 }
 
 /** The same for a manifest that was read, by an audit key that is known to be trusted. */
-export async function verifyFound(ports: VerifyPorts, found: FoundManifest, signal?: AbortSignal): Promise<DeepVerification> {
+export async function verifyFound(
+  ports: VerifyPorts,
+  found: FoundManifest,
+  confirmer: Confirmer,
+  signal?: AbortSignal,
+): Promise<DeepVerification> {
   requireKnown(found.manifest);
   const custodian = new Custodian(ports, found.manifest.cluster, "audit");
   try {
     await requireNew(ports, found, signal);
-    await requireWhole(ports, found.manifest, signal);
+    await ports.snapshots.check(found.manifest.stored, signal);
+    const inquiry = await confirmer.begin(found.manifest, signal);
+    const confirmedBy = await inquiry.settle(await requireWhole(ports, found.manifest, signal));
     const proof = await ports.snapshots.prove(found.manifest, found.manifest.stored, signal);
     for (const note of proof.notes) ports.progress.note("warn", note);
-    const left = await countersign(ports, custodian, found, proof);
-    return { ...found, lacks: judge(ports, found, [{ manifestDigest: found.digest }]), checks: DEEP, opened: proof.opened, ...left };
+    const left = await countersign(ports, custodian, found, { ...proof, ...confirmedBy });
+    return { ...found, lacks: await lacksAfter(ports, found, confirmedBy), checks: DEEP, opened: proof.opened, ...confirmedBy, ...left };
   } catch (error) {
     // Of those who stopped it or could not read there is nothing to tell, unless something was announced.
     if (isLifeboatError(error, "verify/") || custodian.isOpen) await custodian.fail(error, [subjectOf(found)]);
@@ -118,8 +136,18 @@ export async function verifyFound(ports: VerifyPorts, found: FoundManifest, sign
   }
 }
 
-async function requireWhole(ports: VerifyPorts, manifest: Manifest, signal: AbortSignal | undefined): Promise<void> {
-  await ports.snapshots.check(manifest.stored, signal);
+/** What it lacks with the countersignature that was just left; members may have confirmed it to an earlier verification. */
+async function lacksAfter(ports: VerifyPorts, found: FoundManifest, { confirmed }: ConfirmedBy): Promise<readonly Lack[]> {
+  const lacks = judge(ports, found, [{ manifestDigest: found.digest, confirmed }]);
+  return lacks.some(({ code }) => code === "not-confirmed") ? (await readJudged(ports, found)).lacks : lacks;
+}
+
+/** Reads all of it: what its pages hold, which is as its manifest says. */
+async function requireWhole(
+  ports: Pick<VerifyPorts, "snapshots" | "progress">,
+  manifest: Manifest,
+  signal: AbortSignal | undefined,
+): Promise<ScanResult> {
   ports.progress.phase("verify", manifest.snapshot.bytes);
   const hasher = new SnapshotHasher();
   const scanner = new SnapshotScanner();
@@ -129,7 +157,9 @@ async function requireWhole(ports: VerifyPorts, manifest: Manifest, signal: Abor
     ports.progress.advance(chunk.length);
   }
   requireAsRecorded(manifest, hasher.finish());
-  requireContentAsRecorded(manifest, scanner.finish());
+  const scan = scanner.finish();
+  requireContentAsRecorded(manifest, scan);
+  return scan;
 }
 
 /** Throws where what came out of the store is not what etcd sent. */
@@ -154,7 +184,7 @@ async function countersign(
   ports: VerifyPorts,
   custodian: Custodian,
   found: FoundManifest,
-  { opened, wrappings, breakGlass }: KeyProof,
+  { opened, wrappings, breakGlass, confirmed, confirmation }: KeyProof & ConfirmedBy,
 ): Promise<Pick<DeepVerification, "countersignature" | "custody">> {
   const { cluster, id, snapshot } = found.manifest;
   const verifiedAt = ports.clock.now();
@@ -175,6 +205,8 @@ async function countersign(
       opened: [...opened],
       wrappings: [...wrappings],
       ...(breakGlass === undefined ? {} : { breakGlass }),
+      confirmed,
+      confirmation,
       tool: TOOL,
       custody,
     }),

@@ -130,7 +130,8 @@ export function constructsSuite(folder: () => string): void {
       expect(may(backup, "kms:Encrypt", wrap, { "kms:EncryptionContext:cluster": "prod" })).toBe(true);
       const password = id("AWS::SecretsManager::Secret", "Password");
       expect(may(backup, "secretsmanager:GetSecretValue", `${password}}`)).toBe(true);
-      expect(may(verify, "secretsmanager:GetSecretValue", `${password}}`)).toBe(false);
+      // The verifier asks members by the same, where it is handed none of its own.
+      expect(may(verify, "secretsmanager:GetSecretValue", `${password}}`)).toBe(true);
       const via = (service: string): object => ({ "kms:ViaService": `${service}.eu-central-1.amazonaws.com` });
       const keyOf = (name: string): string => `${id("AWS::KMS::Key", name)}.Arn}`;
       expect(may(backup, "kms:Decrypt", keyOf("SecretKey"), via("secretsmanager"))).toBe(true);
@@ -139,6 +140,28 @@ export function constructsSuite(folder: () => string): void {
       // The vault's bucket has none of its own, so there is none to allow.
       expect(backup?.flatMap(({ Sid, Condition }) => [Sid ?? "", JSON.stringify(Condition)]).join()).not.toContain("s3.eu-central-1");
       expect(ofType(template, "AWS::CloudWatch::Alarm").map(([, each]) => each.Properties["AlarmName"])).toContain("lifeboat-prod-replica");
+    });
+
+    test.each([[true], [false]])("the verify function has secrets of its own where they are handed in (any: %s)", async (any) => {
+      const stack = newStack();
+      const [password, own] = [new Secret(stack, "Password"), new Secret(stack, "Own")];
+      void new ClusterBackup(stack, "prod", {
+        cluster: "prod",
+        configuration: await configuration(),
+        vault: existingVault(stack),
+        notifications: new Notifications(stack, "Notifications"),
+        secrets: [password],
+        verifySecrets: any ? [own] : [],
+      });
+      const template = templateOf(stack);
+      const reads = (role: string): readonly string[] =>
+        ["Password", "Own"].filter((name) =>
+          isAllowed(roleIn(template, `prod${role}Role`), {
+            action: "secretsmanager:GetSecretValue",
+            resource: `\${${theOne(template, "AWS::SecretsManager::Secret", name)[0]}}`,
+          }),
+        );
+      expect([reads("Backup"), reads("Verify")]).toEqual([["Password"], any ? ["Own"] : []]);
     });
 
     test("functions and tasks run in the VPC that is handed in", async () => {

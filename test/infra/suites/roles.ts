@@ -16,6 +16,7 @@ export function rolesSuite({ example, other }: Synths): void {
       readonly wrap: string;
       readonly backup: readonly Statement[];
       readonly verify: readonly Statement[];
+      readonly check: readonly Statement[];
     }
 
     function rolesOf(synthesized: Synthesized, cluster: string, id: string, below: string): Roles {
@@ -25,7 +26,7 @@ export function rolesSuite({ example, other }: Synths): void {
       const made = ofType(vault, "AWS::KMS::Key").find(([key]) => key.startsWith("VaultWrappingKey"));
       const wrap =
         made === undefined ? "arn:aws:kms:eu-central-1:123456789012:key/11111111-1111-1111-1111-111111111111" : `\${${made[0]}.Arn}`;
-      return { synthesized, cluster, below, wrap, backup: statements("Backup"), verify: statements("Verify") };
+      return { synthesized, cluster, below, wrap, backup: statements("Backup"), verify: statements("Verify"), check: statements("Check") };
     }
 
     const all = (): readonly Roles[] => [
@@ -185,7 +186,7 @@ export function rolesSuite({ example, other }: Synths): void {
       }
     });
 
-    test("secrets are read by the backup alone, each by its cluster", () => {
+    test("secrets of etcd are read by who asks members, each by its cluster", () => {
       const [prod, small, large] = all();
       const secret = (name: string): { action: string; resource: string } => ({
         action: "secretsmanager:GetSecretValue",
@@ -207,8 +208,14 @@ export function rolesSuite({ example, other }: Synths): void {
       expect(isAllowed(small?.backup ?? [], { ...secretKey, ...via("secretsmanager") })).toBe(true);
       expect(isAllowed(large?.backup ?? [], { ...secretKey, ...via("ssm") })).toBe(true);
       expect(isAllowed(large?.backup ?? [], secretKey)).toBe(false);
-      for (const { verify } of all()) {
-        const asked = verify.flatMap(({ Action }) => Action).filter((action) => /secretsmanager|ssm/.test(action));
+      // The verifier asks members itself; here by the secrets of the cluster, since `verify` names none.
+      expect(isAllowed(prod?.verify ?? [], secret("etcd/prod-AbC123"))).toBe(true);
+      expect(isAllowed(prod?.verify ?? [], secret("etcd/prod2-AbC123"))).toBe(false);
+      expect(isAllowed(small?.verify ?? [], parameter)).toBe(false);
+      expect(isAllowed(small?.verify ?? [], { ...secretKey, ...via("secretsmanager") })).toBe(true);
+      expect(isAllowed(small?.verify ?? [], secretKey)).toBe(false);
+      for (const { check } of all()) {
+        const asked = check.flatMap(({ Action }) => Action).filter((action) => /secretsmanager|ssm/.test(action));
         expect(asked).toEqual([]);
       }
     });

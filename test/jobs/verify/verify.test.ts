@@ -94,6 +94,8 @@ describe("a deep verification", () => {
       opened: [await keys.ring.wrappingKey()],
       wrappings: [],
       breakGlass: { recipients: [keys.breakGlass.recipient], ciphertext: anyText },
+      confirmed: "not asked",
+      confirmation: { reason: "the test asks nobody" },
       tool: built.backedUp.manifest.tool,
       custody: result.custody,
       signer: { ...read(result.countersignature).signer, purpose: "audit", fingerprint: keys.trusted.audit[0] },
