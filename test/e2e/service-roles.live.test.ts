@@ -60,7 +60,7 @@ test("each role does its work, and the log names them", async () => {
   const { status, output, cause } = await lab.ended(await lab.start({ cluster: "prod", slot: RECENT_SLOT }));
   expect({ status, cause, output }).toMatchObject({
     status: "SUCCEEDED",
-    output: { backup: { proof: "proven" }, verify: { cluster: "prod" } },
+    output: { backup: { proof: "proven" }, verify: { cluster: "prod", confirmed: "members" } },
   });
   const records = z.object({ records: z.array(z.object({ event: z.string(), actor: z.string() })) });
   const { stdout } = await run(["custody", "prod", "--verify", "--json"]);

@@ -114,7 +114,7 @@ test("the schedule fires by itself, and a snapshot appears: proven, encrypted, s
     status: "SUCCEEDED",
     output: {
       backup: { cluster: "prod", id: RECENT_ID, existing: false, proof: "proven", quarantined: false, lineage: 1, findings: [] },
-      verify: { countersignature: saying(`clusters/prod/verified/${RECENT_ID}-`) },
+      verify: { countersignature: saying(`clusters/prod/verified/${RECENT_ID}-`), confirmed: "members" },
     },
   });
   const [data = ""] = await objects("clusters/prod/data/");
