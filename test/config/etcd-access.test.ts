@@ -7,6 +7,14 @@ import { ManualClock } from "../doubles/manual-clock.ts";
 
 /** How the verifier reaches the members, beside how the backup does. */
 
+const SURROUNDINGS = {
+  clock: new ManualClock(),
+  randomBytes: (size: number): Buffer => Buffer.alloc(size),
+  environment: {},
+  runtimeFolder: "",
+  stateFolder: undefined,
+};
+
 const loadedWith = (settings: string) => {
   const config = parseConfig(
     `version: 1
@@ -63,14 +71,12 @@ test.each([
   ["prod", "agreement: off", "agreement is off for this cluster"],
   ["test", "", "the configuration does not have the cluster test"],
 ])("nobody is connected to: %s, %s", async (name, settings, notAsked) => {
-  const surroundings = { clock: new ManualClock(), randomBytes: Buffer.alloc, environment: {}, runtimeFolder: "", stateFolder: undefined };
-  expect(await connectVerifier(loadedWith(settings), name, surroundings)).toEqual({ notAsked });
+  expect(await connectVerifier(loadedWith(settings), name, SURROUNDINGS)).toEqual({ notAsked });
 });
 
 test("a secret of its own that cannot be read is named by its setting", async () => {
-  const surroundings = { clock: new ManualClock(), randomBytes: Buffer.alloc, environment: {}, runtimeFolder: "", stateFolder: undefined };
   const loaded = loadedWith("verify: { tls: {}, auth: { username: verifier, password: env:OWN } }");
-  await expect(connectVerifier(loaded, "prod", surroundings)).rejects.toMatchObject({
+  await expect(connectVerifier(loaded, "prod", SURROUNDINGS)).rejects.toMatchObject({
     code: "config/secret",
     message: "clusters.prod.verify.auth.password refers to the environment variable OWN, which is not set",
   });
