@@ -2,6 +2,7 @@ import type { Clock } from "../shared/clock.ts";
 import type { DebugLog } from "../shared/debug-log.ts";
 import type { DocumentName, JsonDocument } from "../shared/contract/documents.ts";
 import { wrapText } from "./format.ts";
+import { jsonPieces } from "./json-pieces.ts";
 
 /** A terminal has a width, a pipe or file has none. */
 export type Output = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
@@ -30,7 +31,7 @@ export function widthOf({ isTTY, columns }: Output): number | undefined {
 
 /** The JSON document of a command, or of an error, on standard output: shared/contract describes each. */
 export function printJson<Name extends DocumentName>(console: Console, _name: Name, document: JsonDocument<NoInfer<Name>>): void {
-  console.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
+  for (const piece of jsonPieces(document)) console.stdout.write(piece);
 }
 
 /** Text on standard output, broken at spaces where a terminal is too narrow for it. */

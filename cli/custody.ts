@@ -55,10 +55,10 @@ export const registerCustody: Register = (program, run) => {
       const isReplica = options.replica === true;
       let report: CustodyReport | undefined;
       if (options.verify === true || head !== undefined) {
-        report = await verifyCustody(vault, cluster, { head, since, isReplica, onRecord });
-        const all = shown.length;
-        shown = newestOf(shown, limit);
-        leftOut = all - shown.length;
+        const newest = new NewestRecords(limit);
+        report = await verifyCustody(vault, cluster, { head, since, isReplica, onRecord: (found) => newest.add(found) });
+        shown = newest.records;
+        leftOut = newest.leftOut;
       } else await listCustody(vault, cluster, { since, limit, isReplica, onRecord, onLeftOut });
       if (report !== undefined) requireSomething(report, cluster, vault.blobs.location);
       if (session.json) {
@@ -109,11 +109,32 @@ function exitCodeFor(shown: readonly FoundRecord[], report: CustodyReport | unde
   return isNoReplica || (report !== undefined && report.findings.length > 0) ? 6 : 0;
 }
 
-/** So many of each log. */
-function newestOf(shown: readonly FoundRecord[], limit: number | undefined): FoundRecord[] {
-  if (limit === undefined) return [...shown];
-  const logs = Map.groupBy(shown, isOfPrimary);
-  return [...logs.values()].flatMap((log) => log.slice(-limit));
+/** So many of the newest of each log, or all of them. Of those that are left out it keeps none. */
+class NewestRecords {
+  readonly #limit: number;
+  readonly #logs = new Map<boolean, FoundRecord[]>();
+  #count = 0;
+
+  constructor(limit = Infinity) {
+    this.#limit = limit;
+  }
+
+  add(found: FoundRecord): void {
+    const log = this.#logs.get(isOfPrimary(found)) ?? [];
+    this.#logs.set(isOfPrimary(found), log);
+    log.push(found);
+    this.#count += 1;
+    // Not at each: to move all of them takes as long as there are.
+    if (log.length > 2 * this.#limit) log.splice(0, log.length - this.#limit);
+  }
+
+  get records(): FoundRecord[] {
+    return [...this.#logs.values()].flatMap((log) => log.slice(-this.#limit));
+  }
+
+  get leftOut(): number {
+    return this.#count - this.records.length;
+  }
 }
 
 function faultOf({ key, record }: FoundRecord): Parameters<typeof summarize>[0] {

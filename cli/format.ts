@@ -1,4 +1,4 @@
-import Table from "cli-table3";
+import widthOf from "string-width";
 
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"] as const;
 
@@ -46,24 +46,6 @@ export function printable(text: string): string {
   return text.replaceAll(CONTROL_CHARACTERS, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-const NO_LINES = {
-  top: "",
-  "top-mid": "",
-  "top-left": "",
-  "top-right": "",
-  bottom: "",
-  "bottom-mid": "",
-  "bottom-left": "",
-  "bottom-right": "",
-  left: "",
-  "left-mid": "",
-  mid: "",
-  "mid-mid": "",
-  right: "",
-  "right-mid": "",
-  middle: "  ",
-};
-
 export interface TableLayout {
   /** What the terminal has; undefined for no limit. */
   readonly width?: number | undefined;
@@ -88,18 +70,29 @@ export function formatTable(head: readonly string[], rows: readonly (readonly st
   return rows.map((row) => drawRecord(head, row)).join("\n\n");
 }
 
+/** Each column as wide as the widest of its cells. By no library: those that draw tables take minutes for ten thousand rows. */
 function drawTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const table = new Table({
-    chars: NO_LINES,
-    head: [...head],
-    style: { "padding-left": 0, "padding-right": 0, head: [], border: [], compact: true },
-  });
-  table.push(...rows.map((row) => row.map(printable)));
-  return table
-    .toString()
-    .split("\n")
-    .map((line) => line.trimEnd())
-    .join("\n");
+  // A cell may have several lines.
+  const table = [head, ...rows].map((row) => row.map((cell) => printable(cell).split("\n")));
+  const widths = head.map((_, column) => table.reduce((most, row) => Math.max(most, ...(row[column] ?? []).map(displayWidth)), 0));
+  const lines = table.flatMap((row) =>
+    Array.from({ length: Math.max(...row.map((cell) => cell.length)) }, (_, line) =>
+      row
+        .map((cell, column) => padded(cell[line] ?? "", widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    ),
+  );
+  return lines.join("\n");
+}
+
+function padded(text: string, width: number): string {
+  return text + " ".repeat(Math.max(0, width - displayWidth(text)));
+}
+
+/** In columns of a terminal: some characters take two. */
+function displayWidth(text: string): number {
+  return /^[ -~]*$/.test(text) ? text.length : widthOf(text);
 }
 
 function drawRecord([, ...head]: readonly string[], [first = "", ...cells]: readonly string[]): string {

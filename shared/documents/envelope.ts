@@ -8,9 +8,14 @@ import { LifeboatError, messageOf } from "../errors.ts";
 
 const envelopeSchema = z.looseObject({
   payloadType: z.string(),
-  payload: z.base64(),
+  payload: z.string().refine(isBase64, "Invalid base64-encoded string"),
   signatures: z.tuple([z.looseObject({ keyid: z.string(), sig: z.base64() })]),
 });
+
+/** What z.base64() takes, which for a long text is five times as slow. */
+function isBase64(text: string): boolean {
+  return text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(text);
+}
 
 export interface Envelope {
   readonly payloadType: string;

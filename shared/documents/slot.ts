@@ -5,6 +5,8 @@
 
 const ID = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z(?:-([1-9]\d{0,3}))?$/;
 
+const SLOT_LENGTH = "20261121T100000Z".length;
+
 /** The id for a time, to the second; `ordinal` counts from 1. */
 export function idOfSlot(slot: Date, ordinal = 1): string {
   const second = `${slot.toISOString().slice(0, 19)}Z`.replaceAll(/[-:]/g, "");
@@ -50,6 +52,8 @@ export function isAhead(id: string, now: Date): boolean {
 
 /** Orders ids by slot, then ordinal: `...Z-10` comes after `...Z-9`. */
 export function compareIds(a: string, b: string): number {
+  // Two times of one length, as almost all are, stand in the order of their digits.
+  if (a.length === SLOT_LENGTH && b.length === SLOT_LENGTH) return a < b ? -1 : Number(a > b);
   const [left, right] = [parseId(a), parseId(b)];
   if (left === undefined || right === undefined) throw new Error(`not a snapshot id: ${left === undefined ? a : b}`);
   return left.slot.getTime() - right.slot.getTime() || left.ordinal - right.ordinal;

@@ -1,6 +1,5 @@
 import { LifeboatError } from "../errors.ts";
 import { compareIds, parseId, SKEW_MS } from "../documents/slot.ts";
-import { PARALLEL_READS } from "../map-concurrently.ts";
 import { tryManifest } from "./catalog.ts";
 import type { FoundManifest } from "./catalog.ts";
 import type { Vault } from "./vault.ts";
@@ -11,6 +10,9 @@ export interface Unbelieved {
   readonly id: string;
   readonly error: LifeboatError;
 }
+
+/** So many are read at a time, of which most often the first is all that is wanted. */
+const BATCH = 32;
 
 const DAY_MS = 86_400_000;
 /** More than any run takes from when its slot is looked at to its manifest. */
@@ -38,10 +40,10 @@ export async function* newestFirst(
   const untilMs = Math.min(until?.getTime() ?? horizonMs, horizonMs);
   const left = ids.filter((id) => slotMs(id) <= Math.min(untilMs + SKEW_MS, horizonMs)).toReversed();
   let waiting: Placed[] = [];
-  for (let start = 0; start < left.length; start += PARALLEL_READS) {
-    const batch = await Promise.all(left.slice(start, start + PARALLEL_READS).map((id) => placed(ports, cluster, id)));
+  for (let start = 0; start < left.length; start += BATCH) {
+    const batch = await Promise.all(left.slice(start, start + BATCH).map((id) => placed(ports, cluster, id)));
     waiting = inOrder([...waiting, ...batch.filter(({ takenMs }) => takenMs <= untilMs)]);
-    const next = left[start + PARALLEL_READS];
+    const next = left[start + BATCH];
     const boundMs = next === undefined ? Number.NEGATIVE_INFINITY : slotMs(next) + lateMs;
     while (waiting[0] !== undefined && waiting[0].takenMs > boundMs) {
       yield waiting[0].snapshot;

@@ -1,7 +1,6 @@
 import { constants } from "node:fs";
 import type { Stats } from "node:fs";
-import { lstat, open, readdir, unlink } from "node:fs/promises";
-import type { FileHandle } from "node:fs/promises";
+import { lstat, readdir, unlink } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import type { RandomBytes } from "../../clock.ts";
 import { LifeboatError } from "../../errors.ts";
@@ -25,7 +24,7 @@ import { diskError, linkError } from "./disk-errors.ts";
 import { discard, INCOMING, publish, publishIfAbsent, receive, type Incoming } from "./incoming.ts";
 import type { HeldFolder } from "./held-folder.ts";
 import { findObject, findPlace, makePlace, modesBelow, rootIsThere, split } from "./places.ts";
-import { readFile } from "./read-file.ts";
+import { OpenFile, readFile } from "./read-file.ts";
 import { SharedFolders } from "./shared-folders.ts";
 import { foldersBelow, walk } from "./walk.ts";
 
@@ -78,22 +77,20 @@ export class DirectoryBlobStore implements BlobStore {
     requireKey(key, this.location);
     if (options.range !== undefined) requireRange(options.range, key, this.location);
     throwIfAborted(`reading ${what}`, options.signal);
-    const handle = await this.#onDisk(`open ${key}`, () => this.#open(key));
-    if (handle === undefined) throw this.#missing(key);
+    using file = await this.#onDisk(`open ${key}`, () => this.#open(key));
+    if (file === undefined) throw this.#missing(key);
     try {
-      const stats = await handle.stat();
+      const stats = file.stat();
       // A folder is no object, nor is anything else that only looks like a file's name.
       if (!stats.isFile()) throw this.#missing(key);
       const { size } = stats;
-      const chunks = readFile(handle, options.range?.start ?? 0, Math.min(size, options.range?.end ?? size), what);
+      const chunks = readFile(file, options.range?.start ?? 0, Math.min(size, options.range?.end ?? size), what);
       for await (const chunk of chunks) {
         yield chunk;
         throwIfAborted(`reading ${what}`, options.signal);
       }
     } catch (error) {
       throw diskError(error, `read ${key}`, this.location);
-    } finally {
-      await handle.close();
     }
   }
 
@@ -209,12 +206,12 @@ export class DirectoryBlobStore implements BlobStore {
   }
 
   /** The file at `key`, whatever it is; undefined where nothing is there. */
-  #open(key: string): Promise<FileHandle | undefined> {
+  #open(key: string): Promise<OpenFile | undefined> {
     const { folders, name } = split(key);
     return this.#folders.use(folders, async (folder) => {
       if (folder === undefined) return undefined;
       try {
-        return await unlessGone(open(`${folder.path}/${name}`, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK));
+        return await unlessGone(OpenFile.open(`${folder.path}/${name}`, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK));
       } catch (error) {
         // A pipe that nobody writes to would wait for ever, but for O_NONBLOCK.
         if (errnoOf(error) === "ELOOP") throw linkError(key, this.#root);

@@ -1,11 +1,13 @@
 import type { S3Client } from "@aws-sdk/client-s3";
 import type { Clock, RandomBytes } from "../../clock.ts";
+import { QuickReads } from "./quick-reads.ts";
 import { Retry } from "./retry.ts";
 import type { S3Pace, S3Settings } from "./settings.ts";
 
 /** What every call to one bucket needs. */
 export interface Bucket {
   readonly client: S3Client;
+  readonly quickReads: QuickReads;
   readonly settings: S3Settings;
   readonly pace: S3Pace;
   readonly clock: Clock;
@@ -19,15 +21,17 @@ export interface Bucket {
 export function bucketOf(client: S3Client, settings: S3Settings, pace: S3Pace, clock: Clock, random: RandomBytes): Bucket {
   const location = `s3://${settings.bucket}/${settings.prefix}${settings.endpoint === undefined ? "" : ` at ${settings.endpoint}`}`;
   const owner = settings.expectedBucketOwner;
+  const where = { Bucket: settings.bucket, ...(owner === undefined ? {} : { ExpectedBucketOwner: owner }) };
   return {
     client,
+    quickReads: new QuickReads(client, where),
     settings,
     pace,
     clock,
     random,
     retry: new Retry(location, clock, random, pace),
     location,
-    where: { Bucket: settings.bucket, ...(owner === undefined ? {} : { ExpectedBucketOwner: owner }) },
+    where,
   };
 }
 

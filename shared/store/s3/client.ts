@@ -1,6 +1,9 @@
 import { S3Client } from "@aws-sdk/client-s3";
 import type { S3Pace, S3Settings } from "./settings.ts";
 
+/** More than are read at a time (PARALLEL_READS), with some to spare for what else is asked meanwhile. */
+const MAX_CONNECTIONS = 100;
+
 /** What the SDK takes as a source of credentials. */
 type AwsCredentialIdentityProvider = () => Promise<{ readonly accessKeyId: string; readonly secretAccessKey: string }>;
 
@@ -28,6 +31,8 @@ export function openClient(settings: S3Settings, pace: S3Pace, credentials?: Aws
       connectionTimeout: 10_000,
       // Idle, for request and answer alike; a limit for the whole would fail slow lines.
       socketTimeout: pace.idleMs,
+      httpAgent: { maxSockets: MAX_CONNECTIONS },
+      httpsAgent: { maxSockets: MAX_CONNECTIONS },
     },
   });
   // It goes through every input and output for a log that nobody reads.

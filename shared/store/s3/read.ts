@@ -75,20 +75,28 @@ async function ask(
   end: number,
   etag: string | undefined,
 ): Promise<GetObjectCommandOutput | "past the end"> {
-  const { client, retry, where, settings, location } = bucket;
+  const { client, quickReads, retry, where, settings, location } = bucket;
   const { key, version, signal, missing } = wanted;
   const isWhole = at === 0 && end === Infinity;
-  const command = new GetObjectCommand({
+  const Key = settings.prefix + key;
+  const input = {
     ...where,
-    Key: settings.prefix + key,
+    Key,
     // Past the end of any object there is nothing to say it to the store.
     ...(isWhole ? {} : { Range: `bytes=${at}-${end > LARGEST_OFFSET ? "" : end - 1}` }),
     ...(version === undefined ? {} : { VersionId: version }),
     ...(etag === undefined ? {} : { IfMatch: etag }),
-  });
+  };
+  // A try that failed is not made the same way again.
+  let isQuick = isWhole && version === undefined && etag === undefined;
+  const send = async (abortSignal: AbortSignal | undefined): Promise<GetObjectCommandOutput> => {
+    const quick = isQuick ? quickReads.get(Key, abortSignal) : undefined;
+    isQuick = false;
+    return (await quick) ?? client.send(new GetObjectCommand(input), { abortSignal });
+  };
   const isAnswer = (error: unknown): boolean => isMissing(error) || isPreconditionFailed(error) || isPastTheEnd(error);
   try {
-    return await retry.call(`read ${key}`, (abortSignal) => client.send(command, { abortSignal }), { signal, except: isAnswer });
+    return await retry.call(`read ${key}`, send, { signal, except: isAnswer });
   } catch (error) {
     if (isPastTheEnd(error)) return "past the end";
     // versitygw 1.8 lists the version so in a bucket without versions, and does not know it by that name.

@@ -51,6 +51,8 @@ export class GuardedStore implements BlobStore {
   readonly #maker: KeyRing | undefined;
   #facts: Promise<PlaceFacts> | undefined;
   #marked: Promise<void> | undefined;
+  /** That it is the right one is settled: nothing stands between ten thousand reads and the store then. */
+  #isKnown = false;
 
   /** `maker`: the keys that mark a new store; undefined for a command that makes none. */
   constructor(blobs: BlobStore, guard: Guard, maker: KeyRing | undefined) {
@@ -70,7 +72,11 @@ export class GuardedStore implements BlobStore {
     return this.#blobs.put(key, body, options);
   }
 
-  async *get(key: string, options: ReadOptions & { readonly range?: ByteRange } = {}): AsyncGenerator<Uint8Array, void, undefined> {
+  get(key: string, options: ReadOptions & { readonly range?: ByteRange } = {}): AsyncIterable<Uint8Array> {
+    return this.#isKnown ? this.#blobs.get(key, options) : this.#lookAndGet(key, options);
+  }
+
+  async *#lookAndGet(key: string, options: ReadOptions & { readonly range?: ByteRange }): AsyncGenerator<Uint8Array, void, undefined> {
     await this.#toRead(options.signal);
     yield* this.#blobs.get(key, options);
   }
@@ -132,10 +138,16 @@ export class GuardedStore implements BlobStore {
 
   /** A failure is forgotten, and the next call looks anew: the disk may have come, or the signal was another's. */
   #toRead(signal?: AbortSignal): Promise<PlaceFacts> {
-    this.#facts ??= this.#look(signal).catch((error: unknown) => {
-      this.#facts = undefined;
-      throw error;
-    });
+    this.#facts ??= this.#look(signal).then(
+      (facts) => {
+        this.#isKnown = true;
+        return facts;
+      },
+      (error: unknown) => {
+        this.#facts = undefined;
+        throw error;
+      },
+    );
     return this.#facts;
   }
 
@@ -172,6 +184,7 @@ export class GuardedStore implements BlobStore {
     if (marker === undefined) return;
     // Another run was faster: its marker is the one that is looked at.
     this.#facts = undefined;
+    this.#isKnown = false;
     await this.#toRead(signal);
   }
 
