@@ -26,7 +26,9 @@ export class QuickReads {
     if (model === undefined) return undefined;
     const { config } = this.#client;
     const path = model.path + escapePath(key);
-    const headers = model.signer.sign(path, await config.credentials(), new Date(Date.now() + config.systemClockOffset));
+    // oxlint-disable-next-line no-restricted-properties -- the SDK's own time, by which its other requests are signed: a server refuses any but the real one
+    const now = new Date(Date.now() + config.systemClockOffset);
+    const headers = model.signer.sign(path, await config.credentials(), now);
     this.#send ??= handlerOf(this.#client);
     const { response, output } = await this.#send({
       input: { ...this.#where, Key: key },
@@ -154,10 +156,11 @@ function handlerOf(client: S3Client): Send {
   const stack = client.middlewareStack.clone();
   for (const name of DONE) stack.remove(name);
   const send: Send = async ({ request, signal }) => {
-    const { response } = await requestHandler.handle(request as Parameters<typeof requestHandler.handle>[0], { abortSignal: signal });
+    // The SDK types its handler by what it was configured with.
+    const { response } = (await requestHandler.handle(request as never, { abortSignal: signal })) as { readonly response: Response };
     return { response, ...(response.statusCode === 200 ? { output: outputOf(response) } : {}) };
   };
-  return stack.resolve(send as never, { clientName: "S3Client", commandName: "GetObjectCommand" } as never) as unknown as Send;
+  return stack.resolve(send as never, { clientName: "S3Client", commandName: "GetObjectCommand" }) as unknown as Send;
 }
 
 function outputOf({ headers, body, statusCode }: Response): GetObjectCommandOutput {
