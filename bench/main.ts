@@ -65,7 +65,8 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
   if (scale !== undefined) {
     const arena = join(folder.path, "scale");
     await mkdir(arena);
-    const results = await holdScale({ builds, snapshots: scale, runs: options.runs, folder: arena, signal, progress });
+    const { runs, scalePlaces: places } = options;
+    const results = await holdScale({ builds, snapshots: scale, places, runs, folder: arena, signal, progress });
     console.log(`\n${scaleReport(scale, results)}`);
   }
   for (const size of options.backups || options.status ? options.sizes : []) {

@@ -3,6 +3,7 @@ import { SIZES } from "./cluster.ts";
 import type { Size } from "./cluster.ts";
 import { CONTESTANTS } from "./contestants.ts";
 import type { ContestantName } from "./contestants.ts";
+import type { ScalePlace } from "./scale.ts";
 
 /** How etcd is reached. Delayed: through a proxy of 15 ms each way. */
 export const WAYS = ["plain", "tls", "plain-delayed", "tls-delayed"] as const;
@@ -16,6 +17,8 @@ const STARTUP = "startup";
 /** What takes so little that starting counts. */
 const SMALL: readonly Size[] = ["35", "200"];
 const LARGE: readonly Size[] = ["200", "1600"];
+/** The same in a bucket. */
+const SCALE_S3 = "scale-s3";
 
 export interface Options {
   readonly sizes: readonly Size[];
@@ -28,6 +31,8 @@ export interface Options {
   readonly scale: number | undefined;
   /** Whether starting is timed, which is done where it is named only. */
   readonly startup: boolean;
+  /** Whether it is timed as a folder, and as a bucket. */
+  readonly scalePlaces: readonly ScalePlace[];
   /** The folder of another build, with its dist/ in it. */
   readonly base: string | undefined;
   readonly runs: number;
@@ -37,10 +42,10 @@ export interface Options {
 
 export const USAGE = `npm run bench -- [--size 35|200|1600] [--only NAME,...] [--base DIR] [--runs N] [--json FILE] [--keep DIR]
     --size   megabytes of database (default: 200 and 1600, one after the other); may be given more than once
-    --only   of ${WAYS.join(", ")}, of ${Object.keys(CONTESTANTS).join(", ")}, or ${STATUS} (default: all); s3 takes lifeboat with it. By name only: ${SCALE}, which lists a store of many snapshots; ${STARTUP}, which
+    --only   of ${WAYS.join(", ")}, of ${Object.keys(CONTESTANTS).join(", ")}, or ${STATUS} (default: all); s3 takes lifeboat with it. By name only: ${SCALE} and ${SCALE_S3}, which list a store of many snapshots, in a folder and in S3 with 20 ms a request; ${STARTUP}, which
              times --help and ls of ten snapshots, and backups of ${SMALL.join(" and ")} MB by lifeboat and by etcdctl
-    --snapshots  so many for ${SCALE} (default: 10000)
-    --base   a checkout of another commit in which npm run build was run, and which reads the same formats: for ${SCALE} and ${STARTUP} it is timed beside this one
+    --snapshots  so many for ${SCALE} and ${SCALE_S3} (default: 10000)
+    --base   a checkout of another commit in which npm run build was run, and which reads the same formats: for ${SCALE}, ${SCALE_S3} and ${STARTUP} it is timed beside this one
     --runs   timed runs of each, of which the median is shown (default: 3)
     --json   write every run's figures to FILE
     --keep   fill the databases in DIR and leave them there, or use those that are there`;
@@ -72,17 +77,23 @@ export function parseOptions(args: readonly string[]): Options | undefined {
   if (startup) names.push("save", "lifeboat", ...(WAYS.some((way) => names.includes(way)) ? [] : ["plain"]));
   const contestants = chosen(Object.keys(CONTESTANTS) as ContestantName[], names);
   const ways = chosen(WAYS, names);
-  const strange = names.find((name) => ![...WAYS, ...Object.keys(CONTESTANTS), STATUS, SCALE, STARTUP].includes(name));
-  if (strange !== undefined) throw new Error(`--only ${strange} is neither a way nor a contestant nor ${STATUS}, ${SCALE} or ${STARTUP}`);
+  const strange = names.find((name) => ![...WAYS, ...Object.keys(CONTESTANTS), STATUS, SCALE, SCALE_S3, STARTUP].includes(name));
+  if (strange !== undefined)
+    throw new Error(`--only ${strange} is neither a way nor a contestant nor ${STATUS}, ${SCALE}, ${SCALE_S3} or ${STARTUP}`);
   const strangeSize = values.size?.find((size) => !Object.hasOwn(SIZES, size));
   if (strangeSize !== undefined) throw new Error(`--size ${strangeSize} is none of ${Object.keys(SIZES).join(", ")}`);
+  const scalePlaces: readonly ScalePlace[] = [
+    ...(names.includes(SCALE) ? ["folder" as const] : []),
+    ...(names.includes(SCALE_S3) ? ["s3" as const] : []),
+  ];
   return {
     sizes: values.size === undefined ? (startup ? SMALL : LARGE) : chosen(Object.keys(SIZES) as Size[], values.size),
     ways,
     contestants,
-    backups: names.length === 0 || names.some((name) => name !== STATUS && name !== SCALE),
+    backups: names.length === 0 || names.some((name) => ![STATUS, SCALE, SCALE_S3].includes(name)),
     status: names.length === 0 || names.includes(STATUS),
-    scale: names.includes(SCALE) ? snapshots : undefined,
+    scale: scalePlaces.length > 0 ? snapshots : undefined,
+    scalePlaces,
     startup,
     base: values.base,
     runs,

@@ -1,5 +1,7 @@
 import { startCluster } from "../tools/lab/etcd-cluster.ts";
 import { runProgram } from "../tools/lab/run-program.ts";
+import { startLargeBucket } from "./large-bucket.ts";
+import type { ServersCpu } from "./large-bucket.ts";
 import { fillStore } from "./large-store.ts";
 import { measure } from "./measure.ts";
 import type { Command, Usage } from "./measure.ts";
@@ -14,14 +16,24 @@ export interface ScaleContest {
   readonly runs: number;
   /** An empty folder. */
   readonly folder: string;
+  /** Where the store is timed: as a folder, and as a bucket behind a delay. */
+  readonly places: readonly ScalePlace[];
   readonly signal: AbortSignal;
   progress(text: string): void;
 }
 
+export type ScalePlace = "folder" | "s3";
+
 export interface ScaleResult {
+  readonly place: ScalePlace;
   readonly command: string;
   readonly build: string;
-  readonly runs: readonly Usage[];
+  readonly runs: readonly ScaleUsage[];
+}
+
+/** Of a run; in S3 besides what the gateway and the proxy took of the same cores meanwhile. */
+export interface ScaleUsage extends Usage {
+  readonly others?: ServersCpu;
 }
 
 /** What is timed, and what of its output all builds must agree on. Where that is no number of snapshots, the store is not as it should be. */
@@ -57,43 +69,73 @@ export async function holdScale(contest: ScaleContest): Promise<readonly ScaleRe
   }
   contest.progress(`scale: signing the documents of ${snapshots} snapshots`);
   await fillStore({ folder, cluster: "prod", snapshots });
-  const results: { command: string; build: string; expected: number; run: Command; runs: Usage[] }[] = [];
+  const results: ScaleResult[] = [];
+  for (const place of contest.places) {
+    if (place === "folder") results.push(...(await timeAll(contest, place, { cwd: folder, env })));
+    else {
+      await using bucket = await startLargeBucket(folder);
+      const s3Env = { ...env, ...bucket.environment };
+      results.push(...(await timeAll(contest, place, { cwd: bucket.folder, env: s3Env, serversCpu: bucket.serversCpu })));
+    }
+  }
+  return results;
+}
+
+interface Where {
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly serversCpu?: () => Promise<ServersCpu>;
+}
+
+async function timeAll(contest: ScaleContest, place: ScalePlace, { cwd, env, serversCpu }: Where): Promise<readonly ScaleResult[]> {
+  const { builds, snapshots, runs, signal } = contest;
+  const results: { place: ScalePlace; command: string; build: string; run: Command; runs: ScaleUsage[] }[] = [];
   for (const { name, args, counted } of COMMANDS) {
     for (const build of builds) {
-      const run = { program: process.execPath, args: [build.program, ...args], cwd: folder, env };
-      contest.progress(`scale: ${name} by ${build.name}, checked`);
+      const run = { program: process.execPath, args: [build.program, ...args], cwd, env };
+      contest.progress(`scale in ${place}: ${name} by ${build.name}, checked`);
       const count = counted(JSON.parse((await measure(run, signal)).stdout));
       // A lineage besides.
       const expected = name === "custody --verify" ? 2 * snapshots + 1 : snapshots;
       if (count !== expected) throw new Error(`${name} by ${build.name} tells of ${count} in place of ${expected}`);
-      results.push({ command: name, build: build.name, expected, run, runs: [] });
+      results.push({ place, command: name, build: build.name, run, runs: [] });
     }
   }
   for (let round = 0; round < runs; round++) {
     for (const entrant of rotated(results, round)) {
-      contest.progress(`scale: round ${round + 1} of ${runs}: ${entrant.command} by ${entrant.build}`);
-      entrant.runs.push((await measure(entrant.run, signal)).usage);
+      contest.progress(`scale in ${place}: round ${round + 1} of ${runs}: ${entrant.command} by ${entrant.build}`);
+      const before = await serversCpu?.();
+      const { usage } = await measure(entrant.run, signal);
+      const after = await serversCpu?.();
+      entrant.runs.push(before === undefined || after === undefined ? usage : { ...usage, others: between(before, after) });
     }
   }
-  return results.map(({ command, build, runs: usages }) => ({ command, build, runs: usages }));
+  return results.map(({ run: _, ...result }) => result);
+}
+
+function between(before: ServersCpu, after: ServersCpu): ServersCpu {
+  return { gateway: after.gateway - before.gateway, proxy: after.proxy - before.proxy };
 }
 
 /** Medians; the ratio is to the last build in the list, which is the one that others are held against. */
 export function scaleReport(snapshots: number, results: readonly ScaleResult[]): string {
-  const of = ({ runs }: ScaleResult, figure: (usage: Usage) => number): number => median(runs.map(figure));
+  const of = ({ runs }: ScaleResult, figure: (usage: ScaleUsage) => number): number => median(runs.map(figure));
   const rows = results.map((result) => {
-    const base = results.findLast(({ command }) => command === result.command) ?? result;
+    const base = results.findLast(({ command, place }) => command === result.command && place === result.place) ?? result;
     const wall = of(result, ({ wallSeconds }) => wallSeconds);
     return [
-      result.command,
+      result.place === "folder" ? result.command : `${result.command}, S3`,
       result.build,
       wall.toFixed(2),
       (of(base, ({ wallSeconds }) => wallSeconds) / wall).toFixed(1),
       of(result, ({ cpuSeconds }) => cpuSeconds).toFixed(2),
+      result.place === "folder"
+        ? ""
+        : `${of(result, ({ others }) => others?.gateway ?? 0).toFixed(1)} and ${of(result, ({ others }) => others?.proxy ?? 0).toFixed(1)}`,
       (of(result, ({ peakRssKib }) => peakRssKib * 1024) / 1e6).toFixed(0),
     ];
   });
-  return markdownTable([`${snapshots} snapshots`, "build", "wall", "times as fast", "CPU", "peak RSS"], rows);
+  return markdownTable([`${snapshots} snapshots`, "build", "wall", "times as fast", "CPU", "CPU of gateway and proxy", "peak RSS"], rows);
 }
 
 type Row = Readonly<Record<string, unknown>>;

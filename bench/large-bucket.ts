@@ -1,0 +1,61 @@
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { startVersityGateway } from "../tools/lab/versitygw.ts";
+import { startDelayProxy } from "./delay-proxy.ts";
+
+/** Each way: with it a request takes 20 ms, as one to S3 of the same region does. */
+const DELAY_MS = 10;
+
+/** In seconds, since they were started. They take the same cores as what is timed. */
+export interface ServersCpu {
+  readonly gateway: number;
+  readonly proxy: number;
+}
+
+export interface LargeBucket extends AsyncDisposable {
+  /** Where the configuration is. */
+  readonly folder: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly serversCpu: () => Promise<ServersCpu>;
+}
+
+/** A copy of the directory store below `source` in versitygw, behind a proxy of this process that delays every byte. */
+export async function startLargeBucket(source: string): Promise<LargeBucket> {
+  await using stack = new AsyncDisposableStack();
+  // As AWS does it; without, every request would open a connection.
+  const gateway = stack.use(await startVersityGateway({ keepAlive: true }));
+  const bucket = await gateway.makeBucket();
+  await cp(join(source, "vault"), join(gateway.dataFolder, bucket), { recursive: true });
+  const proxy = stack.use(await startDelayProxy(Number(new URL(gateway.endpoint).port), DELAY_MS));
+  const folder = join(source, "in-s3");
+  await mkdir(folder);
+  await cp(join(source, "keys"), join(folder, "keys"), { recursive: true });
+  const store = [
+    "kind: s3",
+    `bucket: ${bucket}`,
+    `region: ${gateway.region}`,
+    `endpoint: http://127.0.0.1:${proxy.port}`,
+    "pathStyle: true",
+  ];
+  const text = await readFile(join(source, "lifeboat.yaml"), "utf8");
+  const inBucket = text.replace("  kind: directory\n  path: ./vault\n", store.map((line) => `  ${line}\n`).join(""));
+  if (inBucket === text) throw new Error("the configuration does not name the folder as it did");
+  await writeFile(join(folder, "lifeboat.yaml"), inBucket);
+  const servers = stack.move();
+  return {
+    folder,
+    environment: gateway.environment,
+    serversCpu: async () => {
+      const { user, system } = process.cpuUsage();
+      return { gateway: await cpuOf(gateway.pid), proxy: (user + system) / 1e6 };
+    },
+    [Symbol.asyncDispose]: () => servers.disposeAsync(),
+  };
+}
+
+/** proc(5): utime and stime are fields 14 and 15, counted from behind the name, in hundredths of a second on Linux. */
+async function cpuOf(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
