@@ -56,7 +56,7 @@ const COMMANDS = [
 
 /** Once each to check the output, then in turns. Throws where a build does not tell of every snapshot as good. */
 export async function holdScale(contest: ScaleContest): Promise<readonly ScaleResult[]> {
-  const { builds, snapshots, runs, folder, signal } = contest;
+  const { builds, snapshots, folder } = contest;
   const [first] = builds;
   if (first === undefined) throw new Error("there is no build to measure");
   const env = { PATH: process.env["PATH"], HOME: folder };
@@ -110,7 +110,7 @@ async function timeAll(contest: ScaleContest, place: ScalePlace, { cwd, env, ser
       entrant.runs.push(before === undefined || after === undefined ? usage : { ...usage, others: between(before, after) });
     }
   }
-  return results.map(({ run: _, ...result }) => result);
+  return results.map(({ command, build, runs: usages }) => ({ place, command, build, runs: usages }));
 }
 
 function between(before: ServersCpu, after: ServersCpu): ServersCpu {
