@@ -1,6 +1,11 @@
-import { writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { rm, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { DOCUMENTS } from "../../shared/contract/documents.ts";
+import { loadConfig } from "../../shared/config/load.ts";
+import { systemClock } from "../../shared/system-clock.ts";
+import { appendRecord } from "../../shared/vault/custody/append.ts";
+import { wire } from "../../shared/wire/ports.ts";
 import { startCluster } from "../../tools/lab/etcd-cluster.ts";
 import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
 import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
@@ -8,7 +13,7 @@ import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { saying } from "../support/matchers.ts";
 import { newPlace } from "../support/place.ts";
 import type { Place } from "../support/place.ts";
-import { RECENT_SLOT } from "../support/recent-slot.ts";
+import { RECENT_ID, RECENT_SLOT } from "../support/recent-slot.ts";
 
 /** A real etcd is replaced by another one, and then loses most of its keys: what a person sees, and what ends it. */
 
@@ -163,6 +168,23 @@ test("most keys gone are the next one", async () => {
   expect(await backup(6)).toMatchObject({ lineage: 3, lineageAttention: { number: 3, reason: "key-count-collapsed" } });
   expect(await place.here("lineage", "accept", "prod", "3", "--reason", "cleaned up")).toMatchObject({ code: 0 });
   expect(await backup(0)).toMatchObject({ lineage: 3, lineageAttention: null });
+});
+
+test("a slot whose snapshot was removed is not backed up again, and that is no failure", async () => {
+  const [slot, key] = [["--slot", RECENT_SLOT, "--json"], `clusters/prod/snapshots/${RECENT_ID}.json`];
+  const surroundings = { clock: systemClock, randomBytes, environment: {}, runtimeFolder: folder.path, stateFolder: undefined };
+  const ports = await wire(await loadConfig(place.path("lifeboat.yaml"), "lifeboat.yaml"), surroundings);
+  await appendRecord(ports, "prod", "audit", { event: "removed", subjects: [{ key }], details: { reason: "retention" } });
+  await rm(place.path(`vault/${key}`));
+  const again = await place.here("backup", "prod", ...slot);
+  expect(again).toMatchObject({ code: 0, stderr: saying(`prod/${RECENT_ID} was backed up, and removed since`) });
+  expect(DOCUMENTS.backupSkipped.parse(JSON.parse(again.stdout))).toMatchObject({ ref: `prod/${RECENT_ID}` });
+  const all = await place.here("backup", "--all", ...slot);
+  expect(all.code).toBe(0);
+  expect(DOCUMENTS.backupAll.parse(JSON.parse(all.stdout)).clusters).toMatchObject([
+    { backup: null, error: null, skipped: saying("removed since") },
+  ]);
+  expect((await place.here("custody", "prod")).stdout).toMatch(/ skipped +snapshot .* removed since: /);
 });
 
 test("what somebody put in the place of a lineage is told, by doctor also where etcd is gone", async () => {
