@@ -97,7 +97,7 @@ export const registerCustody: Register = (program, run) => {
 function requireSomething({ records, documents, findings }: CustodyReport, cluster: string, location: string): void {
   if (records > 0 || documents > 0 || findings.length > 0) return;
   throw new LifeboatError("ref/not-found", `nothing of ${cluster} found in ${location}: no record, no snapshot`, {
-    hint: "lifeboat ls shows which clusters there are; if this one was backed up there, all of it was removed: look in a replica, and give --head what a backup printed after custody:",
+    hint: "lifeboat ls shows which clusters there are; if this cluster was backed up there, everything of it was removed: look in a replica, and give --head the line custody: of an earlier backup",
   });
 }
 

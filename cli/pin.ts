@@ -60,7 +60,8 @@ function change(run: Run, request: { readonly ref: string; readonly reason: stri
       });
     else print(console, describe(result));
     for (const { message } of state.doubts) note(console, `warning: ${printable(message)}`);
-    if (state.isPinned === undefined) note(console, `warning: ${refOf(result)} is kept as if it were pinned, as long as that stands there`);
+    if (state.isPinned === undefined)
+      note(console, `warning: ${refOf(result)} is kept as if it were pinned, as long as that object is there`);
     return state.doubts.some(isSuspicious) ? 6 : 0;
   });
 }

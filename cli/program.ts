@@ -108,7 +108,7 @@ function report(error: unknown, console: Console, json: boolean): ExitCode {
 function usageError({ code, message }: CommanderError): LifeboatError {
   if (code === "commander.help") return new LifeboatError("usage", "no command given", { hint: "lifeboat --help lists the commands" });
   return new LifeboatError("usage", plainUsage(message), {
-    hint: "lifeboat --help lists the commands, lifeboat COMMAND --help what one takes",
+    hint: "lifeboat --help lists the commands, lifeboat COMMAND --help the arguments of one",
   });
 }
 

@@ -31,12 +31,12 @@ export function printPlan(console: Console, cluster: string, { decisions, leftov
     print(console, formatTable(["SNAPSHOT", "SIZE", "LINEAGE", "GOOD", "", "WHY"], rows, layout));
   }
   const bytes = [...going, ...leftovers].reduce((sum, each) => sum + each.bytes, 0);
-  const left = leftovers.length === 0 ? "" : ` and what is left over of ${leftovers.length}`;
+  const left = leftovers.length === 0 ? "" : ` and leftovers of ${leftovers.length}`;
   print(
     console,
     going.length + leftovers.length === 0
-      ? `nothing of ${cluster} is to go: ${decisions.length} kept`
-      : `to go: ${count(going.length, "snapshot")}${left}, ${formatBytes(bytes)}; to stay: ${decisions.length - going.length}`,
+      ? `nothing to remove of ${cluster}: ${decisions.length} kept`
+      : `to remove: ${count(going.length, "snapshot")}${left}, ${formatBytes(bytes)}; to keep: ${decisions.length - going.length}`,
   );
 }
 
@@ -64,7 +64,7 @@ export function printExecution(console: Console, cluster: string, execution: Exe
         ? `lifeboat custody ${cluster} --verify says what was changed; nothing is removed until that is a day old`
         : `lifeboat prune ${cluster} --order gives a new one`;
     note(console, `warning: no order is followed (${orderRefused.code}): ${printable(orderRefused.message)}; ${then}`);
-  } else if (order === undefined) print(console, `no order of ${cluster} is left to follow`);
+  } else if (order === undefined) print(console, `there is no order to follow for ${cluster}`);
   else {
     const objects = removed.reduce((sum, each) => sum + each.objects.length, 0);
     const verb = dryRun ? "would remove" : "removed";

@@ -65,7 +65,7 @@ async function prune(session: Session, cluster: string, options: Options): Promi
   const brakes = execution?.brakes ?? waitingBrakes(shown, although);
   if (json) printJson(console, "prune", pruneJson({ cluster, mode: dryRun ? "dry-run" : mode, plan: shown, brakes, ordered, execution }));
   for (const { name, message, fix } of brakes)
-    note(console, `warning: nothing is removed, since ${message}; ${fix}. To go on all the same: --although ${name}`);
+    note(console, `warning: nothing is removed: ${message}; ${fix}. To remove all the same: --although ${name}`);
   tellUnclear(console, cluster, shown);
   return hasFindings(shown, brakes, execution) ? 6 : 0;
 }
@@ -85,13 +85,15 @@ function brakesIn({ although = [] }: Options): readonly BrakeName[] {
   return although.map((name) => {
     const known = BRAKES.find((each) => each === name);
     if (known !== undefined) return known;
-    throw new LifeboatError("usage", `--although "${name}" is nothing that stops a prune`, { hint: `give one of ${BRAKES.join(", ")}` });
+    throw new LifeboatError("usage", `--although "${name}" is not one of the reasons that stop a prune`, {
+      hint: `give one of ${BRAKES.join(", ")}`,
+    });
   });
 }
 
 function modeOf({ order = false, execute = false }: Options): "order" | "execute" | "order-and-execute" {
   if (order && execute)
-    throw new LifeboatError("usage", "--order and --execute exclude each other", { hint: "leave both out to order and to remove" });
+    throw new LifeboatError("usage", "--order and --execute exclude each other", { hint: "leave both out to order and remove in one run" });
   if (order) return "order";
   return execute ? "execute" : "order-and-execute";
 }

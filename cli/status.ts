@@ -54,7 +54,7 @@ async function statusOfFile(session: Session, name: string, progress: Progress):
   await using file = await openSnapshotFile(session.resolvePath(name), name);
   // Loaded while the file is being hashed already.
   const [{ isRef }, { snapshotStatus }] = await Promise.all([import("../shared/vault/ref.ts"), import("../shared/jobs/inspect/status.ts")]);
-  if (isRef(name)) progress.note("info", `there is a file ${name} here: this is about it, and not about the stored snapshot`);
+  if (isRef(name)) progress.note("info", `there is a file ${name} here: this is the status of that file, not of the stored snapshot`);
   return await snapshotStatus(file, progress, session.console.signal);
 }
 

@@ -8,7 +8,7 @@ import { z } from "zod";
 /**
  * In types this text stands for every word that is not known, so that the compiler tells them apart, and no writer writes one by mistake. The value is the word itself: never compare it with this text.
  */
-export type UnknownValue = "a word of a later version";
+export type UnknownValue = "a value that a later version added";
 
 /** Short, and of characters that a terminal shows. */
 export const UNKNOWN_VALUE = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}$/;

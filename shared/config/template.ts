@@ -122,8 +122,8 @@ ${indent(cluster.endpoints.map((each) => `- ${yaml(each)}\n`).join(""), 4)}${ren
     rate: 1h
 
   # How many good snapshots to keep: the last 3, and the newest of each of the last 24 hours, 7 days and so on that have
-  # any. Nothing goes that is less than minAge older than the newest good one. What is not good is kept until a good one is
-  # newer by keepUnverified.
+  # any. A snapshot within minAge of the newest good one is never removed. A snapshot that is not good is kept until a good
+  # one is newer by keepUnverified.
   retention:
     latest: 3
     hourly: 24

@@ -62,7 +62,7 @@ function setAside(status: EndpointStatus, members: readonly Member[], alarms: re
     return { endpoint, memberId, why: "not-a-member", reason: "the cluster does not list it as a member" };
   }
   if (status.isLearner || listed?.isLearner === true) {
-    return { endpoint, memberId, why: "learner", reason: "a learner may lag behind, and is no source" };
+    return { endpoint, memberId, why: "learner", reason: "a learner may lag behind, and is never a source" };
   }
   if (alarms.some((alarm) => alarm.alarm === "CORRUPT" && alarm.memberId === memberId))
     return { endpoint, memberId, why: "corrupt", reason: "it has a CORRUPT alarm" };

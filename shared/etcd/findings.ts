@@ -68,7 +68,7 @@ function endpointFindings(facts: EndpointFacts, now: Date): readonly Finding[] {
       found.push(
         code === "etcd/denied" || code === "etcd/auth"
           ? problem("permission-denied", endpoint, message, hint)
-          : warning("permission-unknown", endpoint, `whether it would give a snapshot is not known: ${message}`, hint),
+          : warning("permission-unknown", endpoint, `it is not known whether it would give a snapshot: ${message}`, hint),
       );
     }
   }
@@ -164,7 +164,7 @@ function alarmFindings(alarms: readonly Alarm[], members: readonly Member[]): re
     if (alarm === "NOSPACE") {
       const fix = "compact and defragment the members one by one, or raise --quota-backend-bytes, then `etcdctl alarm disarm`";
       const message =
-        "its database reached its quota: the cluster takes no writes; snapshots still work, and hold the alarm, so that what is restored from them takes no writes either until `etcdctl alarm disarm`";
+        "its database reached its quota, and the cluster takes no writes; snapshots still work, but they contain the alarm: a cluster that is restored from one takes no writes until `etcdctl alarm disarm`";
       return warning("nospace", subject, message, fix);
     }
     const fix = "compare `etcdctl endpoint hashkv --cluster`, then remove the member and add it anew";

@@ -17,7 +17,7 @@ export function foreseeProof(facts: ClusterFacts): readonly Finding[] {
   if (needed === undefined) {
     const isProxied = facts.endpoints.some(({ behind }) => behind?.kind === "grpc-proxy");
     const why = isProxied ? "behind a grpc-proxy the number of voting members is not known" : "nobody could list the members";
-    const fix = `give the number as voters, the endpoints of the members themselves, or set agreement: one`;
+    const fix = `set voters to the number of voting members, or configure the endpoints of the members themselves, or set agreement: one`;
     return [problem("unproven-ahead", "cluster", `the next backup will be unproven: agreement ${agreement} is asked for, and ${why}`, fix)];
   }
   const askable = votersToAsk(facts);
@@ -41,7 +41,7 @@ function fixOf({ endpoints, members }: ClusterFacts, askable: ReadonlySet<string
   const missing = members instanceof Error ? [] : members.filter(({ id, isLearner }) => !isLearner && !askable.has(id));
   const addable = missing.flatMap((member) => urlToAdd(member, configured) ?? []);
   const first = addable.length > 0 ? `add ${addable.join(" and ")} to endpoints` : "fix what prevents the others from being asked";
-  return `${first}, or set agreement: one, which takes one member's word`;
+  return `${first}, or set agreement: one, which trusts one member alone`;
 }
 
 /** Where a member can be reached that is not configured yet; undefined where there is no such URL. */

@@ -56,7 +56,7 @@ export class Contents implements TreeVisitor {
   leaf(leaf: LeafPage, inlineAt?: number): void {
     if (this.#buckets.at(-1)?.name === KEY_BUCKET && leaf.count > 0) {
       const page = inlineAt === undefined ? undefined : this.#reader.readInline(wordsOf(leaf.bytes), inlineAt);
-      if (page === undefined) throw new TreeFault("tree/entry", "an entry of bucket key is no revision with a key and a value");
+      if (page === undefined) throw new TreeFault("tree/entry", "an entry of bucket key is not a revision with a key and a value");
       return this.revisions(page);
     }
     const { name } = this.#add(leaf.count, leaf.data.length);
@@ -79,7 +79,7 @@ export class Contents implements TreeVisitor {
   checkBuckets(): void {
     for (const name of NEEDED_BUCKETS) {
       if (!this.#buckets.some((bucket) => bucket.name === name)) {
-        throw new TreeFault("tree/bucket", `it has no bucket ${JSON.stringify(name)}, so that it is no database of etcd's`);
+        throw new TreeFault("tree/bucket", `it has no bucket ${JSON.stringify(name)}, so it is not a database of etcd`);
       }
     }
   }
@@ -139,7 +139,7 @@ export class Contents implements TreeVisitor {
   #text(path: string): string | undefined {
     const value = this.#values.get(path);
     if (value === undefined) return undefined;
-    if (value.length > VERSION_BYTES) throw new TreeFault("tree/entry", `what stands at ${path} is too long for a version`);
+    if (value.length > VERSION_BYTES) throw new TreeFault("tree/entry", `the value at ${path} is too long for a version`);
     return Buffer.from(value).toString("utf8");
   }
 

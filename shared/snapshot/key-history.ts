@@ -25,8 +25,8 @@ interface Kept {
   readonly bits: Uint8Array;
 }
 
-const TOO_MANY = "the snapshot has more entries than are kept a record of";
-const COLLIDING = "the snapshot's user keys collide more often than can be by chance";
+const TOO_MANY = "the snapshot has more entries than lifeboat keeps a record of";
+const COLLIDING = "the hashes of the snapshot's user keys collide more often than chance allows";
 
 /** All entries of bucket `key`, in order: what a HashKV and the count of live keys come from. */
 export class KeyHistory {

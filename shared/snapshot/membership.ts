@@ -24,7 +24,7 @@ const ALARM_FIELDS = { memberId: 1, alarm: 2 } as const;
 /** The id that an entry of bucket `members` or `members_removed` is named by (etcd: server/storage/schema/membership.go). */
 export function memberIdOf(key: Uint8Array, bucket: string): string {
   const id = Buffer.from(key).toString("latin1");
-  if (!ID.test(id)) throw new TreeFault("tree/entry", `an entry of bucket ${bucket} is named by no member's id`);
+  if (!ID.test(id)) throw new TreeFault("tree/entry", `an entry of bucket ${bucket} is not named by a member's id`);
   return id;
 }
 
@@ -35,10 +35,10 @@ export function storedMemberOf(key: Uint8Array, value: Uint8Array): Member {
   try {
     json = JSON.parse(Buffer.from(value).toString("utf8"));
   } catch {
-    throw new TreeFault("tree/entry", `what bucket members holds of member ${id} is no JSON`);
+    throw new TreeFault("tree/entry", `the entry of member ${id} in bucket members is not JSON`);
   }
   const { success, data } = storedMember.safeParse(json);
-  if (!success) throw new TreeFault("tree/entry", `what bucket members holds of member ${id} describes no member`);
+  if (!success) throw new TreeFault("tree/entry", `the entry of member ${id} in bucket members does not describe a member`);
   return { id, name: data.name, peerUrls: data.peerURLs, clientUrls: data.clientURLs, isLearner: data.isLearner };
 }
 

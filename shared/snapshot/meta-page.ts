@@ -39,7 +39,7 @@ export function readMeta(head: Uint8Array): Meta {
   const { pageSize, root, freelist, pages } = chosen;
   for (const id of [0, 1]) {
     // bbolt also looks at the header of the meta page that it does not choose, and panics.
-    if (!isMetaHeader(view, id, id * pageSize)) throw new TreeFault("tree/meta", `page ${id} does not say that it is meta page ${id}`);
+    if (!isMetaHeader(view, id, id * pageSize)) throw new TreeFault("tree/meta", `page ${id} is not marked as meta page ${id}`);
   }
   if (pages > Number.MAX_SAFE_INTEGER / LARGEST_PAGE)
     throw new TreeFault("tree/meta", "the meta page names more pages than a file can have");

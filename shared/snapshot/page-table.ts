@@ -8,8 +8,8 @@ export const BROKEN = [
   { code: "tree/elements", message: "has elements outside of it, or not where they belong" },
   { code: "tree/page", message: "claims overflow past the end of the database" },
   { code: "tree/order", message: "has keys out of order" },
-  { code: "tree/limit", message: "overflows further than this reader follows" },
-  { code: "tree/limit", message: "is one of more pages than this reader keeps" },
+  { code: "tree/limit", message: "has a longer overflow than this reader follows" },
+  { code: "tree/limit", message: "is beyond the number of pages that this reader keeps" },
 ] as const satisfies readonly { code: FindingCode; message: string }[];
 
 export const WHY = { elements: 0, overflow: 1, order: 2, extent: 3, kept: 4 } as const;

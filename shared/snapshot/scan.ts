@@ -109,7 +109,7 @@ export class SnapshotScanner {
   }
 
   #finish(): WholeScan {
-    if (this.#bytes === 0) throw new TreeFault("tree/empty", "there is nothing in it");
+    if (this.#bytes === 0) throw new TreeFault("tree/empty", "it is empty");
     this.#begin();
     if (this.#fault !== undefined) throw this.#fault;
     this.#readPages(this.#carry.words, true);
@@ -165,7 +165,7 @@ export class SnapshotScanner {
     const past = this.#bytes % pageSize;
     const content = this.#bytes - past;
     if (content < databaseBytes) {
-      throw new TreeFault("tree/length", `it ends after ${this.#bytes} bytes, and its ${pages} pages take ${databaseBytes}`);
+      throw new TreeFault("tree/length", `it ends after ${this.#bytes} bytes, but its ${pages} pages take ${databaseBytes}`);
     }
     if (past !== 0 && past !== TRAILER_BYTES)
       throw new TreeFault("tree/length", `${past} bytes follow the last page, which no trailer has`);

@@ -77,7 +77,7 @@ export class TreeWalk {
         throw new TreeFault(code, `page ${id} ${message}`);
       }
       default:
-        throw new TreeFault("tree/page", `page ${id} is named by another and is neither a branch nor a leaf page of that number`);
+        throw new TreeFault("tree/page", `page ${id} is referenced, but is not the branch or leaf page of that number`);
     }
   }
 
@@ -133,15 +133,14 @@ export class TreeWalk {
 
   #leaf(leaf: LeafPage, bucket: string, inlineAt?: number): void {
     for (let index = 0; index < leaf.count; index++) {
-      if (leaf.isBucket(index))
-        throw new TreeFault("tree/bucket", `bucket ${JSON.stringify(bucket)} holds a bucket, which etcd's never do`);
+      if (leaf.isBucket(index)) throw new TreeFault("tree/bucket", `bucket ${JSON.stringify(bucket)} holds a bucket; in etcd none does`);
     }
     this.#visitor.leaf(leaf, inlineAt);
   }
 
   #reach(id: number): void {
     if (id < 2 || id >= this.#meta.pages || id >= this.#reached.length) {
-      throw new TreeFault("tree/page", `page ${id} is named by another, and the database has pages 2 to ${this.#reached.length - 1}`);
+      throw new TreeFault("tree/page", `page ${id} is referenced, but the database has only pages 2 to ${this.#reached.length - 1}`);
     }
     const after = Math.min(id + this.#pages.overflow[id]! + 1, this.#reached.length);
     for (let each = id; each < after; each++) {
@@ -156,7 +155,7 @@ export class TreeWalk {
     const id = this.#meta.freelist;
     if (id === undefined) return undefined;
     this.#reach(id);
-    if (this.#pages.kind[id] !== KIND.freelist) throw new TreeFault("tree/page", `page ${id} is no list of free pages`);
+    if (this.#pages.kind[id] !== KIND.freelist) throw new TreeFault("tree/page", `page ${id} is not the list of free pages`);
     const kept = this.#pages.kept[this.#pages.ref[id]!]!;
     return new DataView(kept.buffer, kept.byteOffset, kept.byteLength);
   }
@@ -170,13 +169,14 @@ export class TreeWalk {
     if (start + count * 8 > list.byteLength) throw new TreeFault("tree/elements", "the list of free pages is longer than its page");
     for (let index = 0; index < count; index++) {
       const id = Number(list.getBigUint64(start + index * 8, true));
-      if (id < 2 || id >= this.#reached.length) throw new TreeFault("tree/page", `page ${id} is called free and is not in the database`);
-      if (this.#reached[id] !== 0) throw new TreeFault("tree/overlap", `page ${id} is called free and is in use, or is called free twice`);
+      if (id < 2 || id >= this.#reached.length) throw new TreeFault("tree/page", `page ${id} is listed as free but is not in the database`);
+      if (this.#reached[id] !== 0)
+        throw new TreeFault("tree/overlap", `page ${id} is listed as free but is in use, or is listed as free twice`);
       this.#reached[id] = 1;
     }
     // Where the list is stored, bbolt takes what is in neither as damage; where it is not, as free.
     const lost = this.#reached.indexOf(0);
-    if (lost >= 0) throw new TreeFault("tree/page", `page ${lost} is neither in use nor called free`);
+    if (lost >= 0) throw new TreeFault("tree/page", `page ${lost} is neither in use nor listed as free`);
   }
 }
 
@@ -193,9 +193,9 @@ function checkLeaf(leaf: LeafPage, where: string, from: BranchKey | undefined, t
 }
 
 function notAscending(where: string): TreeFault {
-  return new TreeFault("tree/order", `the keys ${where} do not ascend`);
+  return new TreeFault("tree/order", `the keys ${where} are not in ascending order`);
 }
 
 function outsideOfParent(where: string): TreeFault {
-  return new TreeFault("tree/order", `the keys ${where} are not all within those that its parent names`);
+  return new TreeFault("tree/order", `the keys ${where} are not all within the range that its parent gives`);
 }

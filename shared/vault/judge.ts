@@ -35,7 +35,7 @@ export function judge(
 }
 
 /** Or this machine's clock is behind. */
-export const IN_THE_FUTURE = "its id is in the future, as this machine's clock has it";
+export const IN_THE_FUTURE = "its id is in the future by this machine's clock";
 
 /** The same by the countersignatures that are in the store. */
 export async function readJudged(ports: JudgePorts, found: FoundManifest): Promise<Judged & Pick<Countersignatures, "bad">> {

@@ -133,6 +133,6 @@ async function readPin(
   if (read.state === "later") return { ...fault("verify/format", `only a later version knows what ${key} says`), isOfLaterVersion: true };
   const { document } = read;
   if (document.id !== id || document.number !== number)
-    return fault("verify/format", `${key} holds pin ${document.number} of snapshot ${document.id}: it was put in another's place`);
+    return fault("verify/format", `${key} holds pin ${document.number} of snapshot ${document.id}: it was moved or copied there`);
   return { key, pin: document };
 }

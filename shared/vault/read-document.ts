@@ -65,7 +65,7 @@ export async function openAt<K extends AnnouncedKind>(
 
 /** For what is whole and signed, and stands where it does not belong. */
 export function misplaced(key: string, whose: string): LifeboatError {
-  return new LifeboatError("verify/format", `${key} holds a document of ${whose}: it was put in another's place`, {
+  return new LifeboatError("verify/format", `${key} holds a document of ${whose}: it was moved or copied there`, {
     hint: "find out who changed the store",
   });
 }

@@ -245,7 +245,7 @@ describe("an acceptance", () => {
     plant(vault, acceptanceKey(CLUSTER, 3), bytes);
     expect(await run({ clusterId: "c3" })).toMatchObject({
       lineageAttention: { number: 3 },
-      lineageFaults: [{ message: saying("holds a document of lineage 2: it was put in another's place") }],
+      lineageFaults: [{ message: saying("holds a document of lineage 2: it was moved or copied there") }],
     });
     expect(acceptance?.signer.purpose).toBe("audit");
   });

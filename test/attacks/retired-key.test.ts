@@ -101,7 +101,7 @@ describe("a stolen snapshot key", () => {
     await tellAnything({ ...reader("snapshot"), keys: next.ring }, "snapshot");
     expect(await failureOf(readManifest(reader("snapshot"), CLUSTER, FORGED))).toMatchObject({
       code: "verify/untrusted",
-      message: saying("the first record that another key signed is"),
+      message: saying("that another key signed is"),
     });
     expect((await readManifest(reader("snapshot"), CLUSTER, id)).manifest.id).toBe(id);
   });
@@ -131,7 +131,7 @@ describe("a stolen snapshot key", () => {
     });
     expect(await failureOf(readManifest(reader("snapshot"), CLUSTER, FORGED))).toMatchObject({
       code: "verify/untrusted",
-      message: saying(`record ${sequence + 1} does not follow record ${sequence} as it stands`),
+      message: saying(`record ${sequence + 1} does not follow record ${sequence} as it is stored now`),
     });
     expect(await findings(reader("snapshot"))).toContain(`custody/forged ${custodyKey(CLUSTER, sequence)}`);
   });
@@ -174,7 +174,7 @@ describe("a stolen audit key", () => {
     const { good, bad } = await readCountersignatures(reader("audit"), CLUSTER, id);
     expect([good.get(id), bad.length]).toEqual([undefined, 1]);
     expect(bad[0]?.error).toMatchObject({
-      message: saying("no record follows that another key signed"),
+      message: saying("no record that another key signed follows its record"),
       hint: saying("set notAfter in trustedKeys"),
     });
   });

@@ -159,7 +159,7 @@ describe("the command", () => {
     expect(missing).toMatchObject({
       code: 4,
       stdout: saying(
-        "custody/missing: clusters/prod/custody/0000000/0000000002.json: record 2 is not there, and later ones are\n  fix: find out who",
+        "custody/missing: clusters/prod/custody/0000000/0000000002.json: record 2 is missing, but later ones are there\n  fix: find out who",
       ),
     });
     const flip = async (path: string): Promise<void> => writeFile(path, flipped(await readFile(path), 700));

@@ -170,7 +170,7 @@ describe("a bucket", () => {
     expect((await findingsOf(emulated, Bucket)).map(({ code, message }) => [code, message.split(" ").slice(0, 4).join(" ")])).toEqual([
       ["lifecycle-removes", "its lifecycle rule clean-up"],
       ["lifecycle-moves", "its lifecycle rule sleep"],
-      ["uploads-kept", "no lifecycle rule takes"],
+      ["uploads-kept", "no lifecycle rule removes"],
     ]);
   });
 
@@ -411,7 +411,7 @@ describe("keys in KMS", () => {
     expect(told.stdout).toMatch(/^caller: +arn:aws:iam::000000000000:root\ncan act as: +reader\n/m);
     expect(told.stdout).toMatch(/^writer +backup +no +wrap$/m);
     expect(told.stdout).toContain(`problem: keys.wrap: ${keys.settings.wrap} is disabled\n  fix: find out who disabled it`);
-    expect(told.stdout).toContain("problem: store: public access is not blocked altogether");
+    expect(told.stdout).toContain("problem: store: public access is not fully blocked");
     expect((await owner.send(new GetBucketPolicyCommand({ Bucket: bucket }))).Policy).toContain("WriteOnce");
   });
 });

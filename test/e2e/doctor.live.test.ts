@@ -126,7 +126,7 @@ test("each thing that is wrong with a folder and its keys, with the exit code", 
   const { stdout } = await lifeboatHere(["doctor", "--keys"], { cwd });
   expect(stdout).toMatch(/^audit +keys\/invalid +here/m);
   expect(stdout).toContain(
-    `problem: audit.key: ${keys}/audit.key is a private key that others than its owner may touch (mode 0644)\n  fix: chmod 600`,
+    `problem: audit.key: ${keys}/audit.key is a private key that users other than its owner can access (mode 0644)\n  fix: chmod 600`,
   );
   await chmod(join(keys, "audit.key"), 0o600);
 

@@ -435,7 +435,7 @@ describe("doctor", () => {
     expect(await rolesOf(verifier)).toEqual({ can: ["verifier", "reader"], findings: [] });
     expect(await rolesOf(desk)).toEqual({ can: ["desk", "reader"], findings: [] });
     expect(await rolesOf(reader)).toEqual({ can: ["reader"], findings: [] });
-    const all = "what backs up can then open what is stored and vouch for it; it also may remove everything";
+    const all = "what backs up can then open what is stored and countersign it; it also may remove everything";
     expect(await rolesOf(account)).toEqual({
       can: ["writer", "verifier", "desk", "reader"],
       findings: [["beyond-its-role", `this caller can act as writer, verifier and desk at once: ${all}`]],

@@ -172,7 +172,7 @@ describe("with a store beside it", () => {
     await writeFile(join(cwd, "prod/latest"), snapshot);
     const { code, stdout, stderr } = await lifeboatHere(["status", "prod/latest", "--json"], { cwd });
     expect({ code, name: statusSchema.parse(JSON.parse(stdout)).name }).toEqual({ code: 0, name: "prod/latest" });
-    expect(stderr).toContain("lifeboat: there is a file prod/latest here: this is about it");
+    expect(stderr).toContain("lifeboat: there is a file prod/latest here: this is the status of that file");
   });
 
   const damages: readonly (readonly [string, (whole: Buffer) => Buffer, object, RegExp])[] = [
@@ -205,7 +205,7 @@ describe("with a store beside it", () => {
       "an empty file",
       () => Buffer.alloc(0),
       { tree: "tree/empty", trailer: "missing", bytes: 0 },
-      /there is nothing in it\nlifeboat: hint: .*another snapshot/,
+      /it is empty\nlifeboat: hint: .*another snapshot/,
     ],
     [
       "text",

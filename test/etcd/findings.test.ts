@@ -184,7 +184,7 @@ test("a denied snapshot is a problem with the command that grants it, a question
   );
   expect(found).toMatchObject([
     { code: "permission-denied", severity: "problem", subject: "https://m1:2379", message: denied.message, fix: denied.hint },
-    { code: "permission-unknown", severity: "warning", message: "whether it would give a snapshot is not known: m2 did not answer" },
+    { code: "permission-unknown", severity: "warning", message: "it is not known whether it would give a snapshot: m2 did not answer" },
   ]);
 });
 
@@ -206,7 +206,7 @@ describe("an unproven backup is foreseen", () => {
     expect(foreseen({ endpoints: [endpointFacts(1)] })).toEqual([
       [
         saying("agreement quorum needs 2 of 3 voting members, and the configured endpoints lead to 1"),
-        "add https://m2:2379 and https://m3:2379 to endpoints, or set agreement: one, which takes one member's word",
+        "add https://m2:2379 and https://m3:2379 to endpoints, or set agreement: one, which trusts one member alone",
       ],
     ]);
   });

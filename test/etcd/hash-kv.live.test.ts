@@ -78,7 +78,7 @@ describe.each(ETCD_VERSIONS)("HashKV of etcd %s", (version) => {
     expect(await failureOf(source.hashKv(url, 99, NO_HURRY))).toMatchObject({
       code: "etcd/future-revision",
       retryable: true,
-      message: `${url} did not hash its keys at revision 99 (HashKV): it has not come to that revision yet`,
+      message: `${url} did not hash its keys at revision 99 (HashKV): it has not reached that revision yet`,
       hint: expect.stringContaining("endpoint status") as string,
     });
     // etcd would take 0 for the latest, which has a word of its own here.

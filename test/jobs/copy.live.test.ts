@@ -317,7 +317,7 @@ describe("what is not as it should be", () => {
     vault.blobs.inject({ call: "get", key: /data/, fault: { kind: "error", error: denied } });
     expect(await failureOf(copy())).toMatchObject({
       code: "store/denied",
-      message: `this role may not read the data of prod/${ID} in memory, which copying takes`,
+      message: `this role may not read the data of prod/${ID} in memory, and copying needs that`,
       hint: `let the role that verifies fill the replica: lifeboat copy prod/${ID} --to offsite`,
       cause: denied,
     });

@@ -96,7 +96,7 @@ describe("ls", () => {
       [IDS[1], "verify/format"],
       [IDS[2], "verify/format"],
     ]);
-    expect(snapshots[2]).toMatchObject({ error: { message: saying(`snapshot ${IDS[0]}: it was put in another's place`) } });
+    expect(snapshots[2]).toMatchObject({ error: { message: saying(`snapshot ${IDS[0]}: it was moved or copied there`) } });
   });
 
   test("gives no half of a list where the store fails", async () => {
@@ -180,7 +180,7 @@ describe("a countersignature", () => {
         const { countersignature } = await verifyDeep(vault, `prod/${IDS[0]}`);
         return bytesAt(vault, countersignature);
       },
-      { code: "verify/format", message: saying(`snapshot ${IDS[0]}: it was put in another's place`) },
+      { code: "verify/format", message: saying(`snapshot ${IDS[0]}: it was moved or copied there`) },
     ],
     ["that is a manifest", () => Promise.resolve(bytesAt(vault, manifestKey(CLUSTER, IDS[1]))), { code: "verify/format" }],
     ["that is nothing", () => Promise.resolve(""), { code: "verify/format" }],

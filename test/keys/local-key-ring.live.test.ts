@@ -145,7 +145,7 @@ describe("key files that cannot be used", () => {
       await chmod(path, mode);
       await expect(use()).rejects.toMatchObject({
         code: "keys/invalid",
-        message: `${path} is a private key that others than its owner may touch (mode 0${mode.toString(8)})`,
+        message: `${path} is a private key that users other than its owner can access (mode 0${mode.toString(8)})`,
         hint: saying(`chmod 600 ${path}`),
       });
       await chmod(path, 0o400);

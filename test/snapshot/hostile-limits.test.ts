@@ -43,8 +43,8 @@ test.each<[string, RegExp, (bytes: Buffer) => Buffer]>([
   ],
   ["a page size of 13", /^a meta page names pages of 13 bytes$/, (bytes) => withMetas(bytes, 24, 13)],
   ["a page size of 128 KiB", /^a meta page names pages of 131072 bytes$/, (bytes) => withMetas(bytes, 24, 131_072)],
-  ["a meta page of another number", /^page 1 does not say that it is meta page 1$/, (bytes) => bytes.fill(7, PAGE_BYTES, PAGE_BYTES + 8)],
-  ["a meta page that is called a leaf", /^page 0 does not say that it is meta page 0$/, (bytes) => bytes.fill(2, 8, 9)],
+  ["a meta page of another number", /^page 1 is not marked as meta page 1$/, (bytes) => bytes.fill(7, PAGE_BYTES, PAGE_BYTES + 8)],
+  ["a meta page that is called a leaf", /^page 0 is not marked as meta page 0$/, (bytes) => bytes.fill(2, 8, 9)],
 ])("%s is a finding", (_, message, lie) => {
   const result = faultyScan(lie(boltFile(entries).bytes));
   expect(result.tree).toBe("tree/meta");
@@ -56,10 +56,10 @@ test("a stored list of free pages is read, and what it says is held against the 
   const of = (free: readonly number[]): Buffer => boltFile(entries, { stale, free }).bytes;
   const whole = wholeScan(of([4, 5]));
   expect(whole).toMatchObject({ freeBytes: 2 * PAGE_BYTES, hash: wholeScan(boltFile(entries).bytes).hash });
-  expect(faultyScan(of([4, 6]))).toMatchObject({ tree: "tree/overlap", message: saying("page 6 is called free and is in use") });
-  expect(faultyScan(of([4, 4]))).toMatchObject({ tree: "tree/overlap", message: saying("page 4 is called free and is in use") });
-  expect(faultyScan(of([4, 5000]))).toMatchObject({ tree: "tree/page", message: "page 5000 is called free and is not in the database" });
-  expect(faultyScan(of([5]))).toMatchObject({ tree: "tree/page", message: "page 4 is neither in use nor called free" });
+  expect(faultyScan(of([4, 6]))).toMatchObject({ tree: "tree/overlap", message: saying("page 6 is listed as free but is in use") });
+  expect(faultyScan(of([4, 4]))).toMatchObject({ tree: "tree/overlap", message: saying("page 4 is listed as free but is in use") });
+  expect(faultyScan(of([4, 5000]))).toMatchObject({ tree: "tree/page", message: "page 5000 is listed as free but is not in the database" });
+  expect(faultyScan(of([5]))).toMatchObject({ tree: "tree/page", message: "page 4 is neither in use nor listed as free" });
   const bytes = of([4, 5]);
   const list = bytes.length - PAGE_BYTES;
   bytes.writeUInt16LE(511, list + 10);
@@ -73,7 +73,7 @@ test("a stored list of free pages is read, and what it says is held against the 
   bytes.writeBigUInt64LE(5n, list + 32);
   expect(facts(scanned(bytes))).toEqual(facts(whole));
   bytes.writeUInt16LE(2, list + 8);
-  expect(faultyScan(bytes)).toMatchObject({ tree: "tree/page", message: saying("is no list of free pages") });
+  expect(faultyScan(bytes)).toMatchObject({ tree: "tree/page", message: saying("is not the list of free pages") });
 });
 
 test("branches that hang from each other end at a depth", () => {
@@ -100,7 +100,7 @@ test.each<[string, string, BoltOptions]>([
       ],
     },
   ],
-  ["two buckets of one name", "the keys of page 2 do not ascend", { inline: [{ name: "meta", entries: [] }] }],
+  ["two buckets of one name", "the keys of page 2 are not in ascending order", { inline: [{ name: "meta", entries: [] }] }],
   [
     "a name past bbolt's limit",
     "a bucket's name has 32769 bytes",
@@ -113,22 +113,22 @@ test.each<[string, string, BoltOptions]>([
   ],
   [
     "keys that do not ascend inside a bucket",
-    'the keys inside bucket "a" do not ascend',
+    'the keys inside bucket "a" are not in ascending order',
     { inline: [{ name: "a", entries: [text("b", ""), text("a", "")] }] },
   ],
   [
     "a member that is no JSON",
-    "what bucket members holds of member a1 is no JSON",
+    "the entry of member a1 in bucket members is not JSON",
     { inline: [{ name: "members", entries: [text("a1", "{")] }] },
   ],
   [
     "a member that is none",
-    "what bucket members holds of member a1 describes no member",
+    "the entry of member a1 in bucket members does not describe a member",
     { inline: [{ name: "members", entries: [text("a1", '{"name":1}')] }] },
   ],
   [
     "a member without an id",
-    "an entry of bucket members is named by no member's id",
+    "an entry of bucket members is not named by a member's id",
     { inline: [{ name: "members", entries: [text("01", "{}")] }] },
   ],
   [
@@ -146,7 +146,7 @@ test.each<[string, string, BoltOptions]>([
   ["an alarm that is none", "an entry of bucket alarm names no alarm", { inline: [{ name: "alarm", entries: [text("\u007f", "")] }] }],
   [
     "a version as long as a line",
-    "what stands at cluster/clusterVersion is too long for a version",
+    "the value at cluster/clusterVersion is too long for a version",
     { inline: [{ name: "cluster", entries: [text("clusterVersion", "3".repeat(300))] }] },
   ],
   [
@@ -194,7 +194,7 @@ test("a page that overflows further than any value can is a finding, and nothing
   bytes.writeUInt32LE(16_384, start(3) + 12);
   expect(faultyScan(withMetas(bytes, 56, pages), [1 << 20])).toMatchObject({
     tree: "tree/limit",
-    message: "page 3 overflows further than this reader follows",
+    message: "page 3 has a longer overflow than this reader follows",
   });
 });
 
@@ -213,7 +213,7 @@ test("more copies than are kept are a finding", () => {
   for (const id of [0, 1]) bytes.set(metaPage(id, { root: pages - 1, pages, txid: 9 }), start(id));
   expect(faultyScan(bytes, [1 << 22])).toMatchObject({
     tree: "tree/limit",
-    message: `page ${pages - 1} is one of more pages than this reader keeps`,
+    message: `page ${pages - 1} is beyond the number of pages that this reader keeps`,
   });
 });
 
@@ -228,7 +228,7 @@ test("user keys that were made to collide cost no square of time, and what they 
   }
   const scan = wholeScan(boltFile(colliding).bytes);
   expect(scan.keys).toEqual({ revisions: 400, live: undefined });
-  expect(scan.hashKv(401, 100)).toEqual({ unavailable: "the snapshot's user keys collide more often than can be by chance" });
+  expect(scan.hashKv(401, 100)).toEqual({ unavailable: "the hashes of the snapshot's user keys collide more often than chance allows" });
   // Without a compaction every entry counts, and none has to be found.
   expect("hash" in scan.hashKv()).toBe(true);
   expect(facts(scan)).toMatchObject({ encryption: undefined });

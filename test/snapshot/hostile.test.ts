@@ -35,9 +35,9 @@ test("the example is whole before anything is done to it", () => {
 });
 
 test.each<[string, string, RegExp, (bytes: Buffer) => void]>([
-  ["a child past the end", "tree/page", /^page 99 is named by another/, (bytes) => bytes.writeUInt32LE(99, start(branch) + 16 + 8)],
-  ["a child past 2^53", "tree/page", /^page \d+ is named by another/, (bytes) => bytes.writeUInt32LE(0xffffffff, start(branch) + 16 + 12)],
-  ["a child that is a meta page", "tree/page", /^page 1 is named/, (bytes) => bytes.writeUInt32LE(1, start(branch) + 16 + 8)],
+  ["a child past the end", "tree/page", /^page 99 is referenced, but/, (bytes) => bytes.writeUInt32LE(99, start(branch) + 16 + 8)],
+  ["a child past 2^53", "tree/page", /^page \d+ is referenced, but/, (bytes) => bytes.writeUInt32LE(0xffffffff, start(branch) + 16 + 12)],
+  ["a child that is a meta page", "tree/page", /^page 1 is referenced/, (bytes) => bytes.writeUInt32LE(1, start(branch) + 16 + 8)],
   [
     "a branch that is its own child",
     "tree/overlap",
@@ -49,7 +49,7 @@ test.each<[string, string, RegExp, (bytes: Buffer) => void]>([
   [
     "a child in another's overflow",
     "tree/page",
-    /^page 6 is named by another and is neither/,
+    /^page 6 is referenced, but is not the branch or leaf page/,
     (bytes) => bytes.writeUInt32LE(second + 1, start(branch) + 32 + 8),
   ],
   ["overflow over the next leaf", "tree/overlap", /is reached twice$/, (bytes) => bytes.writeUInt32LE(3, start(second) + 12)],
@@ -60,8 +60,13 @@ test.each<[string, string, RegExp, (bytes: Buffer) => void]>([
     (bytes) => bytes.writeUInt32LE(0xffffffff, start(second) + 12),
   ],
   ["too little overflow", "tree/elements", /^page 5 has elements outside of it/, (bytes) => bytes.writeUInt32LE(0, start(second) + 12)],
-  ["a wrong page number", "tree/page", /^page 4 is named by another and is neither/, (bytes) => bytes.writeUInt32LE(7, start(first))],
-  ["a leaf that is called free", "tree/page", /^page 4 is named/, (bytes) => bytes.writeUInt16LE(16, start(first) + 8)],
+  [
+    "a wrong page number",
+    "tree/page",
+    /^page 4 is referenced, but is not the branch or leaf page/,
+    (bytes) => bytes.writeUInt32LE(7, start(first)),
+  ],
+  ["a leaf that is called free", "tree/page", /^page 4 is referenced/, (bytes) => bytes.writeUInt16LE(16, start(first) + 8)],
   ["a leaf that is called a branch", "tree/elements", /^page 4 has elements/, (bytes) => bytes.writeUInt16LE(1, start(first) + 8)],
   ["more elements than fit", "tree/elements", /^page 4 has elements/, (bytes) => bytes.writeUInt16LE(0xffff, start(first) + 10)],
   ["fewer elements than there are", "tree/elements", /^page 4 has elements/, (bytes) => bytes.writeUInt16LE(2, start(first) + 10)],
@@ -83,13 +88,13 @@ test.each<[string, string, RegExp, (bytes: Buffer) => void]>([
   [
     "a revision without its underscore",
     "tree/entry",
-    /^an entry of bucket key is no revision/,
+    /^an entry of bucket key is not a revision/,
     (bytes) => bytes.writeUInt8(0, start(first) + 16 + 48 + 17 + MESSAGE_BYTES + 8),
   ],
   [
     "a value that is no message",
     "tree/entry",
-    /^an entry of bucket key is no revision/,
+    /^an entry of bucket key is not a revision/,
     (bytes) => bytes.writeUInt8(0xff, start(first) + 16 + 48 + 18),
   ],
   ["a bucket in a bucket", "tree/bucket", /^bucket "key" holds a bucket/, (bytes) => bytes.writeUInt8(1, start(first) + 16)],
@@ -213,7 +218,7 @@ test("pages that all claim the same overflow are read again only so often, and t
     bytes.set(revisionKey(page), at + 32);
     bytes.set([0x2a, (rest & 0x7f) | 0x80, ((rest >>> 7) & 0x7f) | 0x80, ((rest >>> 14) & 0x7f) | 0x80, rest >>> 21], at + 49);
   }
-  expect(faultyScan(bytes)).toMatchObject({ tree: "tree/limit", message: "page 1000 overflows further than this reader follows" });
+  expect(faultyScan(bytes)).toMatchObject({ tree: "tree/limit", message: "page 1000 has a longer overflow than this reader follows" });
   // The first page is read, so the pages themselves are as they should be.
   bytes.set(metaPage(0, { root: 2, pages: count, txid: 2 }));
   expect(faultyScan(bytes)).toMatchObject({ tree: "tree/bucket", message: "page 2 has revisions where the buckets should be" });

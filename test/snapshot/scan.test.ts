@@ -61,7 +61,7 @@ test("a generated tree gives hash, counts and every HashKV as reckoned entry by 
 });
 
 test("past the limit of entries a HashKV is right or unavailable, never wrong", () => {
-  const lacking = { unavailable: "the snapshot has more entries than are kept a record of" };
+  const lacking = { unavailable: "the snapshot has more entries than lifeboat keeps a record of" };
   fc.assert(
     fc.property(changes, fc.integer({ min: 1, max: 4 }), fc.nat(24), fc.boolean(), (list, perLeaf, entryLimit, isBackwards) => {
       const entries = entriesOf(list);
@@ -114,7 +114,7 @@ test("what cannot be answered says why", () => {
     [7, 5],
     [6, 4],
   ]) {
-    expect(full.hashKv(revision, compacted)).toEqual({ unavailable: "the snapshot has more entries than are kept a record of" });
+    expect(full.hashKv(revision, compacted)).toEqual({ unavailable: "the snapshot has more entries than lifeboat keeps a record of" });
   }
   expect(full).toMatchObject({ hash: scan.hash, revision: 7, keys: { revisions: 3, live: undefined }, encryption: undefined });
 });

@@ -133,7 +133,7 @@ describe("what is not believed keeps the snapshot, and unpins nothing", () => {
     expect(await state()).toMatchObject({ isPinned: undefined, doubts: [{ message: saying("cluster staging") }] });
   });
 
-  test("a word of a later version", async () => {
+  test("a value that a later version added", async () => {
     await put(1, { pinned: false });
     plant(
       vault,

@@ -161,7 +161,7 @@ function recordOf({ additionalProperties }: Node): string {
 function textOf({ format, pattern = "" }: Node): string {
   if (format === "date-time") return "time";
   if (pattern.includes("sha256:")) return "digest";
-  if (pattern === UNKNOWN_VALUE.source) return "a word of a later version";
+  if (pattern === UNKNOWN_VALUE.source) return "a value that a later version added";
   return pattern === "" ? "text" : "ref";
 }
 

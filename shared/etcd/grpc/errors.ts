@@ -112,7 +112,7 @@ export function refusal(answer: CallStatus, about: CallAbout): LifeboatError {
     });
   }
   if (answer.code === GRPC.OUT_OF_RANGE && words.includes("future revision")) {
-    return new LifeboatError("etcd/future-revision", `${url} did not ${doing}: it has not come to that revision yet`, {
+    return new LifeboatError("etcd/future-revision", `${url} did not ${doing}: it has not reached that revision yet`, {
       cause,
       hint: "see how far the member is behind: `etcdctl endpoint status --cluster`",
     });

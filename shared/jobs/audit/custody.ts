@@ -193,7 +193,7 @@ async function findLostData(
   });
 }
 
-const UNLOGGED = "find out who wrote it; it may be whole, and was put there past the log with a key that is trusted";
+const UNLOGGED = "find out who wrote it; it may be intact, but whoever wrote it did not record it, and has a trusted key";
 const FUTURE =
-  "it is never the latest, and never good; check whether a machine's clock was wrong (lifeboat doctor --clock), else find out who wrote it: they have the key that signs snapshots";
+  "it is never the latest, and never good; check whether a machine's clock was wrong (lifeboat doctor --clock), else find out who wrote it: whoever wrote it has the key that signs snapshots";
 const LOST_DATA = "find out who can delete from the store; that snapshot cannot be restored from here, so look for it in a replica";

@@ -177,7 +177,7 @@ async function removeLeftOvers({ blobs, progress }: BackupPorts): Promise<void> 
       progress.note("info", `removed ${removed} unfinished ${removed === 1 ? "file" : "files"} in ${blobs.location}, left by a killed run`);
   } catch (error) {
     if (!isLifeboatError(error, "store/")) throw error;
-    progress.note("warn", `what killed runs left in the store was not removed: ${error.message}`);
+    progress.note("warn", `files that killed runs left in the store were not removed: ${error.message}`);
   }
 }
 

@@ -29,12 +29,13 @@ export async function requireSlotInTime(
   if ((await whyAbsent(ports, cluster, idOfSlot(slot), slot, undefined))?.isRecorded === true) return;
   throw new LifeboatError(
     "usage",
-    `the slot ${slot.toISOString()} of ${cluster} is older than ${rpoMs > MAKE_UP_MS ? "the rpo" : "a day"}, and was not backed up then: a snapshot that is taken now must not stand for it`,
+    `the slot ${slot.toISOString()} of ${cluster} is older than ${rpoMs > MAKE_UP_MS ? "the rpo" : "a day"}, and was not backed up at the time: a snapshot that is taken now cannot stand for it`,
     { hint: WITHOUT_SLOT },
   );
 }
 
-const WITHOUT_SLOT = "back up without a slot (without --slot; in the service: lifeboat invoke backup): the snapshot then stands for now";
+const WITHOUT_SLOT =
+  "back up without a slot (without --slot; in the service: lifeboat invoke backup): the snapshot then stands for the current time";
 
 /**
  * The id of this run. A slot that is committed is taken; by hand the next free ordinal of the second is found. A removed slot does not come back with another content: throws

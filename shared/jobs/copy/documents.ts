@@ -57,8 +57,8 @@ export async function copyDocument(places: Places): Promise<{ readonly copied: b
   }
   const arrived = await digestAt(to, toKey, signal);
   if (arrived === digest) return { copied: true, conflict: undefined };
-  throw new LifeboatError("verify/digest", `${toKey} was copied to ${to.location} as ${digest}, and ${arrived ?? "nothing"} stands there`, {
-    hint: "see what is wrong with that store: it acknowledged what it did not keep",
+  throw new LifeboatError("verify/digest", `${toKey} was copied to ${to.location} as ${digest}, and ${arrived ?? "nothing"} is there`, {
+    hint: "find out what is wrong with that store: it confirmed data that it did not keep",
   });
 }
 

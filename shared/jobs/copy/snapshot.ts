@@ -88,9 +88,13 @@ function objectsToCopy({ cluster, id, stored }: Manifest): readonly StoredObject
   for (const { key } of objects) requireOwnData({ cluster, id }, key);
   if (objects.length > 0) return objects;
   if (isStoredLater(stored))
-    throw new LifeboatError("ref/later", `${cluster}/${id} is stored as ${stored.kind}: what belongs to it only a later version knows`, {
-      hint: "copy it with the version that wrote it, or a newer one",
-    });
+    throw new LifeboatError(
+      "ref/later",
+      `${cluster}/${id} is stored as ${stored.kind}: only a later version knows which objects belong to it`,
+      {
+        hint: "copy it with the version that wrote it, or a newer one",
+      },
+    );
   throw new LifeboatError("config/invalid", `${cluster}/${id} is in a Kopia repository, which lifeboat does not copy`, {
     hint: "let Kopia do it: kopia repository sync-to",
   });
@@ -157,7 +161,7 @@ async function copyData(
 
 /** The role that backs up may not read what it wrote: it is not the one to copy it. */
 function mayNotRead({ cluster, id }: Manifest, { location }: BlobStore, replica: string, cause: LifeboatError): LifeboatError {
-  return new LifeboatError("store/denied", `this role may not read the data of ${cluster}/${id} in ${location}, which copying takes`, {
+  return new LifeboatError("store/denied", `this role may not read the data of ${cluster}/${id} in ${location}, and copying needs that`, {
     hint: `let the role that verifies fill the replica: lifeboat copy ${cluster}/${id} --to ${replica}`,
     cause,
   });

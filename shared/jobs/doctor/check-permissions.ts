@@ -78,10 +78,10 @@ export function judgeRoles(caller: string, roles: readonly RoleFit[]): readonly 
   if (working.length === 1 && beyond.length === 0) return [];
   const all = working.map(({ role }) => role.name);
   const names = [all.slice(0, -1).join(", "), ...all.slice(-1)].filter((part) => part !== "").join(" and ");
-  const vouches = all.includes("verifier") ? " and vouch for it" : "";
+  const vouches = all.includes("verifier") ? " and countersign it" : "";
   const danger = all.includes("writer")
     ? `what backs up can then open what is stored${vouches}`
-    : "what vouches for snapshots can then sign what nodes run";
+    : "what countersigns snapshots can then also sign what nodes run";
   const more = beyond.length === 0 ? "" : `may ${describePowers(beyond)}`;
   return [
     {
@@ -108,7 +108,7 @@ function unknownFindings(powers: ReadonlyMap<Power, Answer>): readonly DoctorFin
     code: "not-seen",
     severity: "info",
     subject: "permissions",
-    message: `cannot find out whether this caller may ${describePowers(of.map(([power]) => power))}: ${reason}`,
+    message: `it is not known whether this caller may ${describePowers(of.map(([power]) => power))}: ${reason}`,
     fix: "",
   }));
 }

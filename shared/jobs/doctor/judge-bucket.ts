@@ -26,7 +26,7 @@ function judgeVersions(subject: string, facts: BucketFacts): DoctorFinding[] {
       code: "versioning-off",
       severity: "problem",
       subject,
-      message: `versioning is ${facts.versioning}: whoever may put can replace every snapshot, and nothing is left of it`,
+      message: `versioning is ${facts.versioning}: whoever may write can overwrite every snapshot, and the old bytes are lost`,
       fix: s3api(facts, "put-bucket-versioning", "--versioning-configuration Status=Enabled"),
     },
   ];
@@ -59,7 +59,7 @@ function judgeLock(subject: string, facts: BucketFacts): DoctorFinding[] {
       code: "lock-without-retention",
       severity: "warning",
       subject,
-      message: "Object Lock is on, but nothing is retained by it: the bucket has no default retention, and store.lock is not set",
+      message: "Object Lock is on, but locks nothing: the bucket has no default retention, and store.lock is not set",
       fix: `set store.lock: { mode: governance, days: 14 }, or ${enable}`,
     },
   ];
@@ -76,7 +76,7 @@ function judgeAccess(subject: string, facts: BucketFacts): DoctorFinding[] {
       code: "public-access",
       severity: "problem",
       subject,
-      message: `public access is not blocked altogether: ${off.join(", ")} ${off.length === 1 ? "is" : "are"} off`,
+      message: `public access is not fully blocked: ${off.join(", ")} ${off.length === 1 ? "is" : "are"} off`,
       fix: s3api(facts, "put-public-access-block", `--public-access-block-configuration ${BLOCKS.map((each) => `${each}=true`).join(",")}`),
     });
   }
@@ -85,7 +85,7 @@ function judgeAccess(subject: string, facts: BucketFacts): DoctorFinding[] {
       code: "acls-enabled",
       severity: "warning",
       subject,
-      message: `access lists of single objects are heeded (${ownership ?? "no ownership controls"}), which no policy of the bucket sees`,
+      message: `access lists (ACLs) of single objects are in force (${ownership ?? "no ownership controls"}), and the bucket's policy does not limit them`,
       fix: s3api(facts, "put-bucket-ownership-controls", `--ownership-controls 'Rules=[{ObjectOwnership=BucketOwnerEnforced}]'`),
     });
   }
@@ -95,7 +95,8 @@ function judgeAccess(subject: string, facts: BucketFacts): DoctorFinding[] {
       code: "encryption-off",
       severity: "info",
       subject,
-      message: "it encrypts nothing by itself; snapshots are encrypted before they are sent, names, sizes and manifests are not",
+      message:
+        "the bucket encrypts nothing by itself: snapshots are encrypted before they are sent, but names, sizes and manifests are not",
       fix: s3api(facts, "put-bucket-encryption", `--server-side-encryption-configuration ${quoted(rule)}`),
     });
   }
@@ -138,7 +139,8 @@ function judgePolicy(subject: string, facts: BucketFacts): DoctorFinding[] {
       code: "policy-conditional-writes",
       severity: "warning",
       subject,
-      message: "its policy lets a put replace a manifest or custody record: a stolen writer can hide what is there behind a newer version",
+      message:
+        "its policy lets a manifest or custody record be overwritten: whoever steals the writer's credentials can hide it behind a newer version",
       fix: add({
         Sid: "WriteOnce",
         Effect: "Deny",
@@ -161,7 +163,7 @@ function judgeConnection(subject: string, { endpoint, namesOwner }: BucketFacts)
       code: "store-plain-http",
       severity: isLoopback(endpoint) ? "info" : "warning",
       subject,
-      message: `${endpoint} is asked without TLS: requests, names and manifests can be read and changed on the way`,
+      message: `${endpoint} is used without TLS: requests, names and manifests can be read and changed on the way`,
       fix: "give the store a certificate and write its endpoint as https://",
     });
   }

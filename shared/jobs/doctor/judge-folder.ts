@@ -44,7 +44,7 @@ export function judgeFolder(subject: string, { path, mode, isWritable, freeBytes
       code: "folder-open",
       severity: (mode & 0o022) === 0 ? "info" : "warning",
       subject,
-      message: `others than the owner of ${path} may ${others} (mode ${mode.toString(8).padStart(4, "0")})`,
+      message: `users other than the owner of ${path} may ${others} (mode ${mode.toString(8).padStart(4, "0")})`,
       fix: `chmod 700 ${path}`,
     });
   }
@@ -65,7 +65,7 @@ export function judgeFolder(subject: string, { path, mode, isWritable, freeBytes
       severity: "warning",
       subject,
       message,
-      fix: "set store.path to a folder on a disk, best of another machine",
+      fix: "set store.path to a folder on a disk, preferably of another machine",
     });
   }
   return bySeverity(found);

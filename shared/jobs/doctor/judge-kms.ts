@@ -63,8 +63,8 @@ function judgeShared(keys: readonly KmsKeyFacts[], bucketKeys: readonly BucketKe
       code: "key-shared",
       severity: "problem",
       subject: of.map(({ setting }) => setting).join(", "),
-      message: `they are one key, ${arn}: a role that may use it for one purpose may for all`,
-      fix: "point each at a key of its own",
+      message: `they are one key, ${arn}: a role that may use it for one purpose may use it for all`,
+      fix: "give each a key of its own",
     });
   }
   const wrapping = keys.find(({ use }) => use === "wrap");

@@ -44,8 +44,8 @@ export function judgeLifecycle(subject: string, facts: BucketFacts): DoctorFindi
       code: "uploads-kept",
       severity: "warning",
       subject,
-      message: "no lifecycle rule takes away uploads that nobody finished: they cost and are listed nowhere but by lifeboat orphans",
-      fix: lifecycle.length === 0 ? put : `${put} (with the rules that are there: that call replaces all)`,
+      message: "no lifecycle rule removes unfinished uploads: they cost money, and only lifeboat orphans lists them",
+      fix: lifecycle.length === 0 ? put : `${put} (with the existing rules: that call replaces all of them)`,
     });
   }
   return found;

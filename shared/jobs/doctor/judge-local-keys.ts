@@ -24,7 +24,7 @@ export function judgeLocalKeys({ folder, mode, keys }: LocalFacts, trusted: Trus
       code: "key-folder-open",
       severity: "problem",
       subject: "keys",
-      message: `others than the owner of ${folder} may put their keys in the place of yours (mode ${mode.toString(8).padStart(4, "0")})`,
+      message: `users other than the owner of ${folder} may replace your keys with theirs (mode ${mode.toString(8).padStart(4, "0")})`,
       fix: `chmod 700 ${folder}, and check that the fingerprints are the ones in trustedKeys: lifeboat keys`,
     });
   }

@@ -10,7 +10,7 @@ export function judgeTrust(subject: string, purpose: Purpose, fingerprint: strin
       code: "key-untrusted",
       severity: "problem",
       subject,
-      message: `the key that signs now, ${fingerprint}, is not in trustedKeys.${purpose}: what it signs is not believed`,
+      message: `the current signing key, ${fingerprint}, is not in trustedKeys.${purpose}: what it signs is not believed`,
       fix: `if it is yours, add "${fingerprint}" to trustedKeys.${purpose}, and leave the older ones there`,
     });
   }
@@ -20,7 +20,7 @@ export function judgeTrust(subject: string, purpose: Purpose, fingerprint: strin
       code: "key-untrusted",
       severity: "problem",
       subject,
-      message: `the key that signs now, ${fingerprint}, has notAfter ${end} in trustedKeys: it may sign nothing more`,
+      message: `the current signing key, ${fingerprint}, has notAfter ${end} in trustedKeys: it must not sign any more`,
       fix: "make a new key, or take notAfter away",
     });
   }

@@ -57,20 +57,20 @@ export function findBrakes({
   const { attention, hasOpenFaults, inventory } = facts;
   if (attention !== undefined) add("frozen", attention.message, howToAccept(cluster, attention.number));
   else if (hasOpenFaults)
-    add("frozen", `something in the place of a lineage of ${cluster} is not believed`, `lifeboat lineage ls ${cluster} says what`);
+    add("frozen", `a stored lineage or acceptance of ${cluster} is not believed`, `lifeboat lineage ls ${cluster} says what`);
   const good = decisions.filter((each) => each.good === true);
   const going = good.filter(({ verdict }) => verdict === "remove").length;
   if (going > Math.max(1, good.length * MOST_AT_ONCE))
     add(
       "many",
-      `${going} of the ${good.length} good snapshots of ${cluster} would go, more than a quarter`,
-      `look at lifeboat prune ${cluster} --dry-run; after a change of the policy, or at the first prune, that is right`,
+      `${going} of the ${good.length} good snapshots of ${cluster} would be removed, more than a quarter`,
+      `look at lifeboat prune ${cluster} --dry-run; that is expected after a change of the policy, and at the first prune`,
     );
   const { count, keys } = inventory.foreign;
   if (count > 0)
     add(
       "foreign",
-      `${count === 1 ? "an object" : `${count} objects`} of ${cluster} ${count === 1 ? "is" : "are"} nothing that lifeboat writes, such as ${keys[0]}`,
+      `${count === 1 ? "an object" : `${count} objects`} of ${cluster} ${count === 1 ? "was" : "were"} not written by lifeboat, such as ${keys[0]}`,
       "find out who put it there, and move it out of the store",
     );
   return brakes;

@@ -82,7 +82,7 @@ export function freezeOf(
   { lineages: { links }, hasOpenFaults }: Pick<PruneFacts, "lineages" | "hasOpenFaults">,
   number: number,
 ): { readonly frozen: boolean; readonly reason?: string } {
-  if (hasOpenFaults) return { frozen: true, reason: "something in the place of a lineage is not believed" };
+  if (hasOpenFaults) return { frozen: true, reason: "a stored lineage or acceptance is not believed" };
   const waiting = links.find((each) => each.lineage.number > number && needsAcceptance(each));
   return waiting === undefined ? { frozen: false } : { frozen: true, reason: `lineage ${waiting.lineage.number} is not accepted` };
 }

@@ -40,7 +40,7 @@ export function judgeOrder(cluster: string, subjects: readonly OrderSubject[], p
   for (const subject of subjects) {
     const kind = kindOfKey(cluster, subject.key);
     if (!("id" in kind)) {
-      refused.push({ subject: subject.key, reason: "it is not about one snapshot of this cluster, and nothing else is removed" });
+      refused.push({ subject: subject.key, reason: "it does not belong to a snapshot of this cluster, and nothing else is removed" });
       continue;
     }
     const of = named.get(kind.id) ?? new Map<string, OrderSubject>();
@@ -80,21 +80,21 @@ function judgeSnapshot(
   if (planned === undefined) {
     // Else whoever can order could have the data of a backup removed in the moment before its manifest is put.
     if (objects.some(({ modified }) => modified > settledBefore))
-      return { reason: "it has no manifest, and was written to of late: it may belong to a backup that still runs" };
+      return { reason: "it has no manifest and was written recently: it may belong to a backup that is still running" };
     // Its manifest is gone, and the rest is not: a run of the keeper was interrupted. Else somebody else removed it.
     return [...named.values()].some(({ key }) => key === manifestKey(cluster, id))
       ? allowed
-      : { reason: "its manifest is gone, and the order does not name it" };
+      : { reason: "its manifest is gone, but the order did not name its manifest" };
   }
   if (planned.verdict === "keep") return { reason: `it is kept: ${reasonText(planned.reasons)}` };
   const missing = holding.manifest.find((each) => !named.has(nameOf(each)));
-  if (missing !== undefined) return { reason: `the order leaves its manifest (${missing.key}), and names what belongs to it` };
+  if (missing !== undefined) return { reason: `the order does not name its manifest (${missing.key}), only objects that belong to it` };
   const changed = objects.find((each) => isOther(each, planned.row.manifest));
   return changed === undefined ? allowed : anotherObject(changed);
 }
 
 function anotherObject({ key }: OrderedObject): { readonly reason: string } {
-  return { reason: `${key} is another object than the one that was ordered to go` };
+  return { reason: `${key} is not the object that was ordered to be removed: it was replaced since` };
 }
 
 /** By what stands there, where that was read; of data by what the manifest says. */

@@ -56,8 +56,8 @@ export async function findLeftovers(
     const reason = stands
       ? `the manifest of ${holding.id} names another object: this run lost the race for its slot`
       : wasWhole
-        ? "its snapshot was removed, and this was left"
-        : "no manifest names it: a run ended before it wrote one";
+        ? "its snapshot was removed, but these objects were left"
+        : "no manifest names it: a run ended before it wrote its manifest";
     leftovers.push({ holding: left, bytes: bytesOf(left), reason });
   }
   return { leftovers, unclear };

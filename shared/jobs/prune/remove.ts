@@ -75,7 +75,7 @@ async function removeOne(
         id,
         objects: gone,
         locked,
-        changed: [{ subject: object.key, reason: "it is another object than the one that was ordered to go" }],
+        changed: [{ subject: object.key, reason: "it is not the object that was ordered to be removed: it was replaced since" }],
       };
     try {
       await blobs.remove(object.key, { version: object.version, signal });

@@ -50,7 +50,7 @@ async function judgeOne(decision: Decision, ask: (id: string) => Promise<string 
 /** Undefined where each replica has it. */
 async function whyMissing(ports: StandingPorts, cluster: string, id: string): Promise<string | undefined> {
   const found = await tryManifest(ports, cluster, id);
-  if (found instanceof LifeboatError) return `${id}, which stands in its place, does not hold: ${found.message}`;
+  if (found instanceof LifeboatError) return `${id}, which is kept instead, is not valid: ${found.message}`;
   const lacking = (await standings(ports, found)).find(({ state }) => state !== "present");
-  return lacking === undefined ? undefined : `${id}, which stands in its place, is ${lacking.state} in the replica ${lacking.name}`;
+  return lacking === undefined ? undefined : `${id}, which is kept instead, is ${lacking.state} in the replica ${lacking.name}`;
 }

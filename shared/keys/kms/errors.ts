@@ -50,7 +50,7 @@ export function kmsError(error: unknown, { call, key, location }: KmsCall, signa
       cause: error,
     });
   }
-  const hint = hintFor(fault) ?? "check that KMS is well in this region, then try again";
+  const hint = hintFor(fault) ?? "check that KMS works in this region, then try again";
   if (fault.kind === "throttled")
     return new LifeboatError("keys/throttled", `${location} takes no more calls for now: ${call} with ${named}`, { hint, cause: error });
   const code = fault.kind === "credentials" ? "keys/denied" : "keys/failed";

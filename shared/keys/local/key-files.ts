@@ -90,7 +90,7 @@ async function read(folder: string, file: string, kind: "public" | "private"): P
 
 /** A key that somebody else chose: with a recipient of theirs they could read every snapshot to come. */
 function notOurs(path: string, problem: string): LifeboatError {
-  return new LifeboatError("keys/invalid", `${path} ${problem}, so it is not taken`, {
+  return new LifeboatError("keys/invalid", `${path} ${problem}, so it is not used`, {
     hint: "check that it is the right key, then give it and its folder to this user or root (chown) and to nobody else to change (chmod go-w)",
   });
 }
@@ -100,7 +100,7 @@ async function textOf(handle: FileHandle, path: string, kind: "public" | "privat
   if (!stats.isFile()) throw new LifeboatError("keys/invalid", `${path} is not a file`);
   if (kind === "private" && (stats.mode & 0o077) !== 0) {
     const mode = octal(stats.mode & 0o777);
-    throw new LifeboatError("keys/invalid", `${path} is a private key that others than its owner may touch (mode ${mode})`, {
+    throw new LifeboatError("keys/invalid", `${path} is a private key that users other than its owner can access (mode ${mode})`, {
       hint: `chmod 600 ${path}, and think about who may have read it`,
     });
   }

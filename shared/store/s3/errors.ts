@@ -163,11 +163,11 @@ export function s3Error(error: unknown, doing: string, location: string): unknow
       HINTS[name] ??
       (code === "store/denied"
         ? isWordless(error)
-          ? `${HINTS["AccessDenied"]}; lifeboat doctor --store tells whether it is the credentials`
+          ? `${HINTS["AccessDenied"]}; lifeboat doctor --store shows whether the credentials are the cause`
           : HINTS["AccessDenied"]
         : code === "store/full"
           ? FULL_HINT
-          : "check that the store can be reached and is well, then try again"),
+          : "check that the store can be reached and works, then try again"),
     cause: error,
   });
 }

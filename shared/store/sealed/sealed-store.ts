@@ -250,7 +250,7 @@ export class SealedStore implements SnapshotStore {
       altered ??
       first ??
       second ??
-      new LifeboatError("verify/format", `no key of ${name.cluster}/${name.id} is wrapped at all`, { hint: DAMAGED })
+      new LifeboatError("verify/format", `no key of ${name.cluster}/${name.id} is wrapped: the manifest has no wrapping`, { hint: DAMAGED })
     );
   }
 
@@ -344,7 +344,7 @@ function tooLarge({ cluster, id }: SnapshotName, what: string, maxBytes: number,
 }
 
 function opensToMore({ cluster, id }: SnapshotName, bytes: number, cause: LifeboatError): LifeboatError {
-  return new LifeboatError("verify/size", `${cluster}/${id} opens to more than ${bytes} bytes, which its manifest says`, {
+  return new LifeboatError("verify/size", `${cluster}/${id} opens to more than ${bytes} bytes that its manifest says`, {
     hint: DAMAGED,
     cause,
   });

@@ -104,7 +104,7 @@ export class Announcements {
       .map(({ sequence }) => ({
         code: "custody/announced-absence",
         subject: key,
-        message: `record ${sequence} announced it, and it is not there: the run ended before it was written, or it was removed before another record named it`,
+        message: `record ${sequence} announced it, but it is not there: the run ended before it was written, or it was removed before another record named it`,
         fix: ABSENT,
       }));
   }

@@ -60,7 +60,7 @@ export class ChainCheck {
     const key = custodyKey(this.#cluster, sequence, this.#log);
     if (sequence > last) {
       const ends = last === 0 ? "there is no log" : `the log ends with record ${last}`;
-      return { code: "custody/truncated", subject: key, message: `${name} names record ${sequence}, and ${ends}`, fix: TAMPERED };
+      return { code: "custody/truncated", subject: key, message: `${name} names record ${sequence}, but ${ends}`, fix: TAMPERED };
     }
     const there = this.#digests.get(sequence);
     // A gap is told of already.
@@ -68,7 +68,7 @@ export class ChainCheck {
     return {
       code: "custody/rewritten",
       subject: key,
-      message: `${name} names record ${sequence} as ${digest}, and there is ${there}`,
+      message: `${name} names record ${sequence} as ${digest}, but the log has ${there}`,
       fix: STOLEN,
     };
   }
@@ -78,7 +78,7 @@ export class ChainCheck {
     return {
       code: "custody/missing",
       subject: custodyKey(this.#cluster, from, this.#log),
-      message: `${which} not there, and later ones are`,
+      message: `${which} missing, but later ones are there`,
       fix: TAMPERED,
     };
   }

@@ -140,7 +140,7 @@ async function brokenBelow(
   if (above.sequence === 1) return undefined;
   const below = await readRecord(vault, cluster, above.sequence - 1, { signal });
   return below === undefined
-    ? { code: "broken-chain", message: `record ${above.sequence - 1} is not there, and a later one is` }
+    ? { code: "broken-chain", message: `record ${above.sequence - 1} is missing, but a later one is there` }
     : brokenBetween(below, above);
 }
 
@@ -151,7 +151,8 @@ function brokenBetween(
   if (isFault(record) && !isOfLaterVersion(record))
     return { code: "broken-chain", message: `record ${sequence} is not believed: ${record.message}` };
   if (above === undefined || isFault(above.record)) return undefined;
-  if (above.sequence !== sequence + 1) return { code: "broken-chain", message: `record ${sequence + 1} is not there, and a later one is` };
+  if (above.sequence !== sequence + 1)
+    return { code: "broken-chain", message: `record ${sequence + 1} is missing, but a later one is there` };
   const { previous, previousBytes } = above.record;
   return previous === digest && previousBytes === oversizedBytes
     ? undefined

@@ -150,7 +150,7 @@ async function openRecord(
   if (record.cluster !== cluster || record.sequence !== sequence)
     return {
       code: "custody/misplaced",
-      message: `${key} holds record ${record.sequence} of ${record.cluster}: it was put in another's place`,
+      message: `${key} holds record ${record.sequence} of ${record.cluster}: it was moved or copied there`,
     };
   const { purpose } = record.signer;
   if (!mayRecord(purpose, record.event))

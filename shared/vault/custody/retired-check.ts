@@ -38,7 +38,7 @@ export class RetiredCheck {
     return [...this.#forged, ...this.#waiting].map((each) => ({
       code: "custody/forged",
       subject: each.key,
-      message: `record ${each.sequence} is signed by ${each.signer}, which is trusted only until ${this.#endOf(each)}, and no record that another key signed by then stands behind it`,
+      message: `record ${each.sequence} is signed by ${each.signer}, which is trusted only until ${this.#endOf(each)}, and no later record that another key signed by then confirms it`,
       fix: FIX,
     }));
   }

@@ -60,18 +60,18 @@ export async function whyNotWitnessed(
     const batch = await Promise.all(Array.from({ length: size }, (_, index) => read(before.sequence + 1 + index)));
     for (const link of batch) {
       if (testifies(before, end, ends) !== undefined) break;
-      if (link === undefined) return `behind its record ${first.sequence} no record follows that another key signed`;
-      if (link.previous !== before.digest) return `record ${link.sequence} does not follow record ${before.sequence} as it stands`;
+      if (link === undefined) return `no record that another key signed follows its record ${first.sequence}`;
+      if (link.previous !== before.digest) return `record ${link.sequence} does not follow record ${before.sequence} as it is stored now`;
       before = link;
     }
     if (before.sequence - first.sequence > MOST_RECORDS)
-      return `of the ${MOST_RECORDS} records behind its record ${first.sequence} none was signed by another key`;
+      return `none of the ${MOST_RECORDS} records after its record ${first.sequence} was signed by another key`;
   }
 }
 
 function tooLate(first: Link, { sequence, time }: Link): string {
   if (first.sequence === sequence) return `its record ${sequence} is of ${time}`;
-  return `behind its record ${first.sequence} the first record that another key signed is ${sequence}, of ${time}`;
+  return `the first record after its record ${first.sequence} that another key signed is ${sequence}, of ${time}`;
 }
 
 /**
@@ -89,7 +89,7 @@ export async function requireWitness(vault: RecordVault, cluster: string, key: s
     "verify/untrusted",
     `${key} is signed by the ${purpose} key ${fingerprint}, which is trusted only for what was in the custody log by ${end}: ${why}`,
     {
-      hint: `if it was there by then, set notAfter in trustedKeys.${purpose} to a time after the next record of another key; if not, somebody has that key`,
+      hint: `if the log had it by then, set notAfter in trustedKeys.${purpose} to a time after the next record of another key; if not, somebody else has that key`,
     },
   );
 }

@@ -45,7 +45,7 @@ export async function readLineages(vault: Vault, cluster: string, signal?: Abort
         key,
         number,
         code: "verify/format",
-        message: `${key} is more than ${FARTHEST_STEP} above the lineages that are believed`,
+        message: `${key} is more than ${FARTHEST_STEP} numbers above the lineages that are believed`,
       });
     const near = batch.filter((each) => each.number <= reach);
     if (near.length === 0) break;
@@ -63,7 +63,9 @@ export async function readLineages(vault: Vault, cluster: string, signal?: Abort
   );
   const lost = strays.map(({ key, lineage }): LineageFault => {
     const after =
-      lineage.previous === undefined ? "is no first one here" : `does not follow lineage ${lineage.previous.number} as it stands here`;
+      lineage.previous === undefined
+        ? "names no lineage before it"
+        : `does not follow lineage ${lineage.previous.number} as it stands here`;
     return {
       key,
       number: lineage.number,
@@ -145,7 +147,7 @@ async function readAcceptances(
         key,
         number,
         code: "verify/digest",
-        message: `${key} accepts nothing: it is of another document than ${of.key} is now`,
+        message: `${key} accepts nothing: it names another document than the one that is stored as ${of.key}`,
       });
   }
   return { good, faults: faults.filter(({ number }) => !good.some(({ acceptance }) => acceptance.number === number)) };
@@ -169,7 +171,7 @@ async function readNumbered<K extends "lineage" | "acceptance">(
       return { ...fault("verify/format", `${key} is of a kind that only a later version knows, and is skipped`), isOfLaterVersion: true };
     const { document, digest } = read;
     if (document.number !== number)
-      return fault("verify/format", `${key} holds a document of lineage ${document.number}: it was put in another's place`);
+      return fault("verify/format", `${key} holds a document of lineage ${document.number}: it was moved or copied there`);
     return { key, document, digest };
   } catch (error) {
     // Whoever may not read acceptances sees none: that is told, and stops no backup.

@@ -24,7 +24,7 @@ describe("wrong input is told in one line with the next step, and exit code 2", 
     [
       "a slot of long ago",
       ["backup", "prod", "--slot", "2026-01-02"],
-      /is older than a day, and was not backed up then[^]*hint: back up without a slot/,
+      /is older than a day, and was not backed up at the time[^]*hint: back up without a slot/,
     ],
     ["a ref that is none", ["show", "prod"], /"prod" is not a ref\n.*CLUSTER\/latest/],
     ["a ref to nothing", ["show", "prod/20200101T000000Z"], /snapshot prod\/20200101T000000Z not found/],

@@ -64,7 +64,7 @@ test("NOSPACE: the backup is a good one, with a warning that says what to do", a
     expect({ code, stderr }).toEqual({
       code: 0,
       stderr: saying(
-        `lifeboat: warning: ${name}: its database reached its quota: the cluster takes no writes; snapshots still work, and hold the alarm, so that what is restored from them takes no writes either until \`etcdctl alarm disarm\`; compact and defragment`,
+        `lifeboat: warning: ${name}: its database reached its quota, and the cluster takes no writes; snapshots still work, but they contain the alarm: a cluster that is restored from one takes no writes until \`etcdctl alarm disarm\`; compact and defragment`,
       ),
     });
   } finally {

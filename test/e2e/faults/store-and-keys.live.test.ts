@@ -108,7 +108,7 @@ describe("keys that cannot be used are told before a byte is read from etcd", ()
     [
       "a snapshot.key that others may read",
       (place) => chmod(place.path("keys/snapshot.key"), 0o640),
-      /snapshot\.key is a private key that others than its owner may touch \(mode 0640\)/,
+      /snapshot\.key is a private key that users other than its owner can access \(mode 0640\)/,
       /chmod 600 /,
     ],
     [

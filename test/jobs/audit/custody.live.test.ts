@@ -142,7 +142,7 @@ describe("the chain", () => {
     expect(await findings()).toEqual([["custody/missing", record(2)]]);
     remove(record(3));
     expect((await verify()).findings).toMatchObject([
-      { message: "records 2 to 3 are not there, and later ones are", fix: saying("find out who") },
+      { message: "records 2 to 3 are missing, but later ones are there", fix: saying("find out who") },
     ]);
   });
 
@@ -219,7 +219,7 @@ describe("the chain", () => {
     const [third, fourth] = [receipt(3), receipt(4)];
     remove(record(4));
     expect((await verify()).findings).toMatchObject([
-      { code: "custody/truncated", subject: record(4), message: `${COUNTERSIGNATURE} names record 4, and the log ends with record 3` },
+      { code: "custody/truncated", subject: record(4), message: `${COUNTERSIGNATURE} names record 4, but the log ends with record 3` },
     ]);
     remove(COUNTERSIGNATURE);
     expect(await findings()).toEqual([]);
@@ -358,7 +358,7 @@ describe("the store", () => {
       {
         code: "custody/announced-absence",
         subject: key,
-        message: saying("record 5 announced it, and it is not there"),
+        message: saying("record 5 announced it, but it is not there"),
         fix: saying("lifeboat orphans --sweep"),
       },
     ]);

@@ -157,7 +157,7 @@ describe("what killed runs of this host left unfinished in the store", () => {
   test("keeps nobody from a backup where it cannot be removed", async () => {
     vault.blobs.removeAbandoned = () => Promise.reject(new LifeboatError("store/denied", "cannot remove it"));
     expect(await backUp(vault)).toMatchObject({ existing: false });
-    expect(vault.progress.warnings).toEqual([saying("was not removed: cannot remove it")]);
+    expect(vault.progress.warnings).toEqual([saying("were not removed: cannot remove it")]);
   });
 });
 

@@ -24,7 +24,7 @@ describe("a slot that was not backed up", () => {
     expect(await failureOf(backUp(vault, { slot: SLOT, etcd }))).toMatchObject({
       code: "usage",
       message:
-        "the slot 2026-11-21T10:00:00.000Z of prod is older than a day, and was not backed up then: a snapshot that is taken now must not stand for it",
+        "the slot 2026-11-21T10:00:00.000Z of prod is older than a day, and was not backed up at the time: a snapshot that is taken now cannot stand for it",
       hint,
     });
     expect(etcd.asked).toEqual([]);

@@ -20,7 +20,7 @@ const gives = (bytes: Uint8Array): Pick<ScriptedMember, "snapshots"> => ({ snaps
 const says = (...hashes: HashKvAnswer[]): Pick<ScriptedMember, "hashes"> => ({ hashes });
 const DOWN = new LifeboatError("etcd/unreachable", "the way is cut");
 const COMPACTED = new LifeboatError("etcd/compacted", "revision 50 has been compacted");
-const FUTURE = new LifeboatError("etcd/future-revision", "it has not come to that revision yet");
+const FUTURE = new LifeboatError("etcd/future-revision", "it has not reached that revision yet");
 
 interface Said {
   /** What m1, m2 and m3 do; a third member gives `good` where nothing else is said. */

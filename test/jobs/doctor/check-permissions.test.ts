@@ -83,7 +83,7 @@ describe("a caller with the permissions of", () => {
         code: "beyond-its-role",
         severity: "info",
         message:
-          "this caller can act as writer, verifier and desk at once: what backs up can then open what is stored and vouch for it; it also may remove everything",
+          "this caller can act as writer, verifier and desk at once: what backs up can then open what is stored and countersign it; it also may remove everything",
       },
     ]);
   });
@@ -95,7 +95,7 @@ describe("a caller with the permissions of", () => {
     expect((await check([...needs("desk"), "sign audit", "put verified"])).findings).toMatchObject([
       {
         severity: "warning",
-        message: "this caller can act as verifier and desk at once: what vouches for snapshots can then sign what nodes run",
+        message: "this caller can act as verifier and desk at once: what countersigns snapshots can then also sign what nodes run",
       },
     ]);
   });

@@ -69,12 +69,12 @@ describe("each thing that is not", () => {
         code: "versioning-off",
         severity: "problem",
         subject: "store",
-        message: "versioning is off: whoever may put can replace every snapshot, and nothing is left of it",
+        message: "versioning is off: whoever may write can overwrite every snapshot, and the old bytes are lost",
         fix: "aws s3api put-bucket-versioning --bucket vault --region eu-central-1 --endpoint-url https://s3.example:9000 --versioning-configuration Status=Enabled",
       },
     ]);
     expect(judge({ publicAccessBlock: ["BlockPublicAcls"] })[0]).toMatchObject({
-      message: "public access is not blocked altogether: IgnorePublicAcls, BlockPublicPolicy, RestrictPublicBuckets are off",
+      message: "public access is not fully blocked: IgnorePublicAcls, BlockPublicPolicy, RestrictPublicBuckets are off",
       fix: saying("BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true"),
     });
   });
@@ -141,7 +141,7 @@ describe("the lifecycle", () => {
       expect(rules(rule)).toEqual(["warning uploads-kept"]);
     expect(rules({ prefix: "" })).toEqual([]);
     expect(judge({ lifecycle: [] })[0]).toMatchObject({ fix: saying('"AbortIncompleteMultipartUpload":{"DaysAfterInitiation":7}') });
-    expect(judge({ lifecycle: [{ ...ABORTS, prefix: "other/" }] })[0]).toMatchObject({ fix: saying("that call replaces all") });
+    expect(judge({ lifecycle: [{ ...ABORTS, prefix: "other/" }] })[0]).toMatchObject({ fix: saying("that call replaces all of them") });
   });
 
   test("must not remove snapshots by their age, nor put them to sleep; older versions may go", () => {

@@ -13,11 +13,11 @@ test.each<[string, Partial<FolderFacts>, readonly string[]]>([
     { mode: 0o3770 },
     ["info folder-shared: /vault is shared with its group (mode 3770), so new files are readable by it"],
   ],
-  ["others may read", { mode: 0o755 }, ["info folder-open: others than the owner of /vault may read it (mode 0755)"]],
+  ["others may read", { mode: 0o755 }, ["info folder-open: users other than the owner of /vault may read it (mode 0755)"]],
   [
     "others may write",
     { mode: 0o770 },
-    ["warning folder-open: others than the owner of /vault may remove and replace what is in it (mode 0770)"],
+    ["warning folder-open: users other than the owner of /vault may remove and replace what is in it (mode 0770)"],
   ],
   ["has little room", { freeBytes: 1024 ** 3 }, ["warning disk-full: the disk of /vault has 1024 MiB left"]],
   ["has no room", { freeBytes: 1024 ** 2 }, ["problem disk-full: the disk of /vault has 1 MiB left"]],

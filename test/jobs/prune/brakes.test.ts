@@ -93,7 +93,9 @@ describe("many", () => {
 
   test("two of five are more than a quarter, and wait", async () => {
     const { vault } = await five(keys);
-    expect((await plan(vault)).brakes).toMatchObject([{ name: "many", message: saying("2 of the 5 good snapshots of prod would go") }]);
+    expect((await plan(vault)).brakes).toMatchObject([
+      { name: "many", message: saying("2 of the 5 good snapshots of prod would be removed") },
+    ]);
     expect(await order(vault, { although: [] })).toMatchObject({ outcome: "waits", brakes: [{ name: "many" }] });
     expect(await order(vault, { although: ["many"] })).toMatchObject({ outcome: "ordered" });
   });

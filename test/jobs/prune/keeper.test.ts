@@ -166,7 +166,7 @@ describe("what no order may name", () => {
     const { vault, ids } = await five(keys);
     const [, ...rest] = await subjectsOf(vault, ids[0] ?? "");
     await orderByHand(vault, rest);
-    await expectRefused(vault, [{ subject: `${CLUSTER}/${ids[0]}`, reason: saying("the order leaves its manifest") }]);
+    await expectRefused(vault, [{ subject: `${CLUSTER}/${ids[0]}`, reason: saying("the order does not name its manifest") }]);
   });
 
   test("the log, lineages, the store's marker, foreign objects", async () => {
@@ -181,7 +181,7 @@ describe("what no order may name", () => {
     );
     await expectRefused(
       vault,
-      named.map((subject) => ({ subject, reason: saying("not about one snapshot of this cluster") })),
+      named.map((subject) => ({ subject, reason: saying("does not belong to a snapshot of this cluster") })),
     );
   });
 
@@ -194,7 +194,7 @@ describe("what no order may name", () => {
       { key, digest: digestOf(Buffer.from("x")) },
       { key: data, digest: digestOf(Buffer.from("on its way")) },
     ]);
-    await expectRefused(vault, [{ subject: `${CLUSTER}/20261121T150000Z`, reason: saying("a backup that still runs") }]);
+    await expectRefused(vault, [{ subject: `${CLUSTER}/20261121T150000Z`, reason: saying("a backup that is still running") }]);
   });
 
   test("in a store without versions, another object than stood there when it was ordered", async () => {
@@ -206,8 +206,11 @@ describe("what no order may name", () => {
     plant(vault, data, "another size");
     const done = await execute(vault);
     expect(done.refused).toEqual([
-      { subject: `${CLUSTER}/${ids[0]}`, reason: saying("is another object than the one that was ordered to go") },
-      { subject: `${CLUSTER}/${ids[1]}`, reason: saying(`${data} is another object than the one that was ordered to go`) },
+      { subject: `${CLUSTER}/${ids[0]}`, reason: saying("is not the object that was ordered to be removed: it was replaced since") },
+      {
+        subject: `${CLUSTER}/${ids[1]}`,
+        reason: saying(`${data} is not the object that was ordered to be removed: it was replaced since`),
+      },
     ]);
     expect(await keysIn(vault.blobs, data)).toEqual([data]);
     expect(await idsIn(vault)).toContain(ids[0]);

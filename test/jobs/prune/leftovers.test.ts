@@ -79,7 +79,7 @@ describe("a snapshot that was whole", () => {
     const subjects = [{ key: data, digest: digestOf(Buffer.from("x")), reason: "because" }];
     const details = { order: { id: digestOf(Buffer.from("y")), part: 1, parts: 1 } };
     await appendRecord(vault, CLUSTER, "audit", { event: "removed", subjects, details });
-    expect(await execute(vault)).toMatchObject({ removed: [], refused: [{ reason: saying("the order does not name it") }] });
+    expect(await execute(vault)).toMatchObject({ removed: [], refused: [{ reason: saying("the order did not name its manifest") }] });
     expect(await findingsIn(vault)).toContain(`custody/gone ${manifestKey(CLUSTER, id)}`);
   });
 
@@ -107,12 +107,12 @@ describe("a snapshot that was whole", () => {
     vault.blobs.inject({ call: "remove", key: /\/verified\//, times: 2, fault: { kind: "error" } });
     await failureOf(execute(vault));
     // Too young for the keeper to be sure without a manifest.
-    expect(await execute(vault)).toMatchObject({ removed: [], refused: [{ reason: saying("a backup that still runs") }, {}] });
+    expect(await execute(vault)).toMatchObject({ removed: [], refused: [{ reason: saying("a backup that is still running") }, {}] });
     await nextDay(vault, 3 * DAY_MS);
     const planned = await plan(vault);
     expect(planned.unclear).toEqual([]);
     expect(planned.leftovers.map(({ holding, reason }) => [holding.id, reason])).toEqual(
-      ids.slice(0, 2).map((id) => [id, "its snapshot was removed, and this was left"]),
+      ids.slice(0, 2).map((id) => [id, "its snapshot was removed, but these objects were left"]),
     );
     await order(vault, { although: ALTHOUGH });
     expect((await execute(vault)).removed.map(({ id }) => id)).toEqual([ids[2], ...ids.slice(0, 2)]);

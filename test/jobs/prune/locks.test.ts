@@ -35,8 +35,12 @@ async function lockAll(vault: TestVault, id: string, lock: BlobLock | undefined)
 
 describe("a snapshot that is locked when it is planned", () => {
   test.each([
-    ["until a time", (vault: TestVault) => untilIn(vault, DAY_MS), /^locked until 2026-11-22T\S+Z, and goes after that: latest/],
-    ["by a legal hold", () => HELD, /^locked without an end, and goes after that: latest/],
+    [
+      "until a time",
+      (vault: TestVault) => untilIn(vault, DAY_MS),
+      /^locked until 2026-11-22T\S+Z, to be removed after that: not among the latest/,
+    ],
+    ["by a legal hold", () => HELD, /^locked with no end date, to be removed after that: not among the latest/],
   ])("%s is kept whole, with when it goes", async (_how, lockOf, text) => {
     const { vault, ids } = await five();
     await lockAll(vault, ids[0] ?? "", lockOf(vault));

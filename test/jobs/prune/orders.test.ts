@@ -167,7 +167,7 @@ describe("a log that does not hold together is not followed", () => {
     const last = custodyOf(vault).length;
     const before = bytesAt(vault, at(last - 1));
     vault.blobs.objects.delete(at(last - 1));
-    await expectRefused(history, "broken-chain", saying(`record ${last - 1} is not there`));
+    await expectRefused(history, "broken-chain", saying(`record ${last - 1} is missing`));
     plant(vault, at(last - 1), before);
     await appendRecord(vault, CLUSTER, "snapshot", { event: "skipped", subjects: [] });
     await appendRecord(vault, CLUSTER, "snapshot", { event: "skipped", subjects: [] });
@@ -212,7 +212,7 @@ describe("a log that does not hold together is not followed", () => {
     expect(await execute(vault)).toMatchObject({ order: undefined, removed: [] });
     plant(vault, nextRecord(vault), replayed);
     const done = await execute(vault);
-    expect(done).toMatchObject({ orderRefused: { code: "broken-chain", message: saying("was put in another's place") }, removed: [] });
+    expect(done).toMatchObject({ orderRefused: { code: "broken-chain", message: saying("was moved or copied there") }, removed: [] });
     expect(await idsIn(vault)).toEqual(ids);
   });
 });
@@ -245,7 +245,7 @@ describe("an order that is not the audit role's is none, and is told", () => {
     const { vault } = history;
     const record = await unsigned(vault);
     plant(vault, nextRecord(vault), await signedBy(vault.keys, "audit", { ...record, cluster: "test" }, "custody"));
-    await expectRefused(history, "broken-chain", saying("was put in another's place"));
+    await expectRefused(history, "broken-chain", saying("was moved or copied there"));
   });
 
   test("and a real one of another cluster removes nothing of this one", async () => {
@@ -261,7 +261,7 @@ describe("an order that is not the audit role's is none, and is told", () => {
     const before = [...vault.blobs.objects.keys()];
     const done = await execute(vault);
     expect(done.refused).toHaveLength(6);
-    expect(done.refused[0]?.reason).toContain("not about one snapshot of this cluster");
+    expect(done.refused[0]?.reason).toContain("does not belong to a snapshot of this cluster");
     expect([...vault.blobs.objects.keys()]).toEqual(before);
     expect(await idsIn(vault)).toEqual(ids);
   });

@@ -45,18 +45,18 @@ describe("the witness of a record", () => {
 
   test.each([
     ["l", "its record 1 is of"],
-    ["ol", "the first record that another key signed is 2"],
+    ["ol", "the first record after its record 1 that another key signed is 2"],
     // In time by its own word, and behind one that was too late: a clock that went wrong, or a log that was filled in afterwards.
-    ["olw", "the first record that another key signed is 2"],
-    ["o", "no record follows"],
-    ["ooo", "no record follows"],
-    ["o?w", "no record follows"],
+    ["olw", "the first record after its record 1 that another key signed is 2"],
+    ["o", "no record that another key signed follows its record 1"],
+    ["ooo", "no record that another key signed follows its record 1"],
+    ["o?w", "no record that another key signed follows its record 1"],
   ])("is none: %s", async (letters, message) => {
     expect((await whyNot(letters)).why).toContain(message);
   });
 
   test("is bound to it by each digest between", async () => {
     const { why } = await whyNot("ooow", (log) => log.map((each) => (each?.sequence === 2 ? { ...each, digest: "sha256:another" } : each)));
-    expect(why).toBe("record 3 does not follow record 2 as it stands");
+    expect(why).toBe("record 3 does not follow record 2 as it is stored now");
   });
 });

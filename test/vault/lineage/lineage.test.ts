@@ -226,7 +226,7 @@ describe("a first lineage that is not what was signed has the next backup begin 
     vault.clock.advance(60_000);
     expect(await backUp(vault)).toMatchObject({
       manifest: { lineage: 1 },
-      lineageFaults: [{ key: lineageKey(CLUSTER, 2), message: saying("it is no first one here") }],
+      lineageFaults: [{ key: lineageKey(CLUSTER, 2), message: saying("it names no lineage before it") }],
     });
   });
 });
@@ -237,7 +237,7 @@ test("a lineage that was put in the place of a later one is passed over", async 
   vault.clock.advance(60_000);
   expect(await backUp(vault)).toMatchObject({
     manifest: { lineage: 1 },
-    lineageFaults: [{ message: "clusters/prod/lineage/2.json holds a document of lineage 1: it was put in another's place" }],
+    lineageFaults: [{ message: "clusters/prod/lineage/2.json holds a document of lineage 1: it was moved or copied there" }],
   });
 });
 
