@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import callbacks from "node:fs";
 import fs from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
@@ -25,8 +26,11 @@ beforeEach(async () => {
   await store.put(KEY, once("ours"));
 });
 const original = { open: fs.open, rename: fs.rename, link: fs.link, unlink: fs.unlink };
+/** The store reads by it. */
+const originalOpen = callbacks.open;
 afterEach(async () => {
   Object.assign(fs, original);
+  Object.assign(callbacks, { open: originalOpen });
   syncBuiltinESMExports();
   await fs.rm(above, { recursive: true, force: true });
 });
@@ -35,16 +39,24 @@ afterEach(async () => {
 function swapBefore(call: keyof typeof original, folder: string, hits: (path: string) => boolean): () => boolean {
   let isSwapped = false;
   const real = original[call] as (...args: unknown[]) => Promise<unknown>;
+  const swap = async (args: readonly unknown[]): Promise<void> => {
+    if (isSwapped || !args.some((each) => typeof each === "string" && hits(each))) return;
+    isSwapped = true;
+    await original.rename(join(root, folder), join(root, "away"));
+    await fs.symlink(outside, join(root, folder));
+  };
   Object.assign(fs, {
     async [call](...args: unknown[]): Promise<unknown> {
-      if (!isSwapped && args.some((each) => typeof each === "string" && hits(each))) {
-        isSwapped = true;
-        await original.rename(join(root, folder), join(root, "away"));
-        await fs.symlink(outside, join(root, folder));
-      }
+      await swap(args);
       return real(...args);
     },
   });
+  if (call === "open")
+    Object.assign(callbacks, {
+      open(...args: unknown[]): void {
+        void swap(args).then(() => (originalOpen as (...all: unknown[]) => void)(...args));
+      },
+    });
   syncBuiltinESMExports();
   return () => isSwapped;
 }
