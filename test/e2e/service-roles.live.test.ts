@@ -179,7 +179,7 @@ test("the code that reads is refused what the writer wrote in the writer's role,
     /^GetPublicKey with the key \S+ \(keys\.sign\.audit\) is denied in KMS/,
   );
   expect(await failureIn(reader.role, writer.name, { cluster: "prod" })).toMatch(
-    /^clusters\.prod\.tls\.cert refers to the secret etcd\/lab, which this role may not read/,
+    /^GetPublicKey with the key \S+ \(keys\.sign\.snapshot\) is denied in KMS/,
   );
   // It is the role: nothing of it was written, and each in its own place goes on.
   const { stdout } = await run(["ls", "prod", "--json"]);
