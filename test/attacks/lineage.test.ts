@@ -129,7 +129,7 @@ describe("a signed lineage that no backup opened", () => {
     await sign(999_999_999, { clusterId: "c9", previous: AFTER_FIRST });
     expect(await run()).toMatchObject({
       manifest: { lineage: 1 },
-      lineageFaults: [{ number: 999_999_999, message: saying(`more than ${FARTHEST_STEP} above`) }],
+      lineageFaults: [{ number: 999_999_999, message: saying(`more than ${FARTHEST_STEP} numbers above`) }],
     });
     expect((await run({ clusterId: "c2" })).manifest.lineage).toBe(2);
   });
