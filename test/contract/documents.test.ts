@@ -40,7 +40,7 @@ function objectsOf(name: DocumentName): readonly Described[] {
 const names = Object.keys(DOCUMENTS) as readonly DocumentName[];
 
 function sectionOf(name: DocumentName): string {
-  const command = name === "backupAll" ? "backup" : name;
+  const command = name === "backupAll" || name === "backupSkipped" ? "backup" : name;
   return docs.split(/^## /m).find((each) => each.startsWith(`lifeboat ${command}\n`)) ?? "";
 }
 
