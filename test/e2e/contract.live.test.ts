@@ -125,6 +125,13 @@ const CASES: Readonly<Record<string, () => Promise<readonly (readonly string[])[
     ["plan", "prod", "--until", new Date(Date.now() + 40 * 86_400_000).toISOString().slice(0, 10)],
   ],
   rewrap: async () => [["rewrap"], ["rewrap", "--dry-run"]],
+  // Nothing is old enough to go.
+  prune: async () => [
+    ["prune", "prod", "--dry-run"],
+    ["prune", "prod", "--order"],
+    ["prune", "prod", "--execute"],
+    ["prune", "prod"],
+  ],
   orphans: async () => [["orphans"]],
   doctor: async () => [["doctor"], ["doctor", "--tools"]],
   invoke: async () => [["invoke", "backup", "prod", "--state-machine", await stateMachine()]],
