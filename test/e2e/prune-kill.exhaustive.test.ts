@@ -1,0 +1,3 @@
+import { pruneKillTests } from "./suites/prune-kill.ts";
+
+pruneKillTests({ all: true });
