@@ -3,7 +3,7 @@ import type { OrderOutcome } from "../shared/jobs/prune/order.ts";
 import type { PlannedSnapshot, RemovalPlan } from "../shared/jobs/prune/plan.ts";
 import { note, print, widthOf } from "./console.ts";
 import type { Console } from "./console.ts";
-import { formatBytes, formatTable, formatTime, printable } from "./format.ts";
+import { formatBytes, formatTable, formatTime, printable, wrapText } from "./format.ts";
 
 /** A line for each snapshot, newest first, and what that comes to. */
 export function printPlan(console: Console, cluster: string, { decisions, leftovers }: RemovalPlan): void {
@@ -28,7 +28,7 @@ export function printPlan(console: Console, cluster: string, { decisions, leftov
       ]),
     ];
     const layout = { width: widthOf(console.stdout), dispensable: ["LINEAGE", "GOOD"] };
-    print(console, formatTable(["SNAPSHOT", "SIZE", "LINEAGE", "GOOD", "", "WHY"], rows, layout));
+    print(console, formatTable(["SNAPSHOT", "SIZE", "LINEAGE", "GOOD", "PLAN", "WHY"], withinWidth(rows, layout.width), layout));
   }
   const bytes = [...going, ...leftovers].reduce((sum, each) => sum + each.bytes, 0);
   const left = leftovers.length === 0 ? "" : ` and leftovers of ${leftovers.length}`;
@@ -37,6 +37,21 @@ export function printPlan(console: Console, cluster: string, { decisions, leftov
     going.length + leftovers.length === 0
       ? `nothing to remove of ${cluster}: ${decisions.length} kept`
       : `to remove: ${count(going.length, "snapshot")}${left}, ${formatBytes(bytes)}; to keep: ${decisions.length - going.length}`,
+  );
+}
+
+/** Narrower than this a reason is no longer read but spelled out. */
+const LEAST_WHY = 24;
+
+/** Reasons that are too long for a terminal go on in the lines below: most have two or three. */
+function withinWidth(rows: readonly (readonly string[])[], width: number | undefined): readonly (readonly string[])[] {
+  if (width === undefined) return rows;
+  const widest = (column: number): number => Math.max(...rows.map((row) => row[column]?.length ?? 0), "PLAN".length);
+  const room = Math.max(LEAST_WHY, width - [0, 1, 4].reduce((sum, column) => sum + widest(column) + 2, 0));
+  return rows.flatMap(([id = "", size = "", lineage = "", good = "", verdict = "", why = ""]) =>
+    wrapText(why, room)
+      .split("\n")
+      .map((line, index) => (index === 0 ? [id, size, lineage, good, verdict, line] : ["", "", "", "", "", line])),
   );
 }
 

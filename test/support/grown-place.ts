@@ -63,7 +63,8 @@ export async function copyOf(place: GrownPlace, cwd: string): Promise<GrownPlace
 /** Puts what has grown into another store, but for keys of which `leavesOut` is a part. */
 export async function putInto(store: BlobStore, { cwd, vault }: GrownPlace, leavesOut?: string): Promise<void> {
   await store.put(STORE_KEY, once(await readFile(join(cwd, "vault", STORE_KEY), "utf8")));
-  for (const [key, { bytes }] of vault.blobs.objects) if (leavesOut === undefined || !key.includes(leavesOut)) await store.put(key, chunk(bytes));
+  for (const [key, { bytes }] of vault.blobs.objects)
+    if (leavesOut === undefined || !key.includes(leavesOut)) await store.put(key, chunk(bytes));
 }
 
 async function* chunk(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {

@@ -52,7 +52,8 @@ async function addCountersignatures({ cwd, vault, ids }: GrownPlace): Promise<vo
   }
 }
 
-const filesIn = async (path: string): Promise<readonly string[]> => (await readdir(path).catch(() => [])).toSorted((one, other) => one.localeCompare(other));
+const filesIn = async (path: string): Promise<readonly string[]> =>
+  (await readdir(path).catch(() => [])).toSorted((one, other) => one.localeCompare(other));
 const PRUNE = ["prune", "prod", "--although", "many"] as const;
 
 /** Everything that a person can look at says that the three newest are there, whole, and nothing else is. */
