@@ -69,8 +69,19 @@ function report(session: Session, { execution, outcome }: InvokeResult): ExitCod
 }
 
 /** As `lifeboat backup` ends, which fills the replicas itself. */
-export function codeOf({ backup, verify }: ExecutionOutcome): ExitCode {
-  return backup.needsAttention || notFilled(verify).length > 0 ? 6 : 0;
+export function codeOf(outcome: ExecutionOutcome): ExitCode {
+  const { backup, verify } = outcome;
+  return backup.needsAttention || notFilled(verify).length > 0 || removalFindings(outcome).length > 0 ? 6 : 0;
+}
+
+/** Why a person should look at what became of older snapshots. */
+function removalFindings({ verify: { order }, keeper, keeperFailure }: ExecutionOutcome): readonly string[] {
+  return [
+    ...order.brakes.map(({ message, fix }) => `nothing is removed, since ${message}; ${fix}`),
+    ...(order.message === null ? [] : [order.message]),
+    ...(keeper?.findings ?? []),
+    ...(keeperFailure === null ? [] : [`the keeper failed: ${keeperFailure.message}`]),
+  ].map((finding) => finding.replaceAll("\n", "; "));
 }
 
 function notFilled({ replicas }: ExecutionOutcome["verify"]): readonly string[] {
@@ -78,8 +89,9 @@ function notFilled({ replicas }: ExecutionOutcome["verify"]): readonly string[] 
 }
 
 /** What a person is shown of it. */
-export function fieldsOf({ backup, verify }: ExecutionOutcome): [string, string][] {
-  const filled = verify.replicas.filter(({ outcome }) => outcome !== "failed").map(({ replica }) => replica);
+export function fieldsOf(outcome: ExecutionOutcome): [string, string][] {
+  const { backup, verify, keeper } = outcome;
+  const filled = verify.replicas.filter((each) => each.outcome !== "failed").map(({ replica }) => replica);
   return [
     ["snapshot", `${backup.cluster}/${backup.id}${backup.existing ? " (the slot was backed up before)" : ""}`],
     ["database", formatBytes(backup.databaseBytes)],
@@ -89,6 +101,13 @@ export function fieldsOf({ backup, verify }: ExecutionOutcome): [string, string]
     ["verified", verify.countersignature],
     ...(filled.length === 0 ? [] : [["copied to", filled.join(", ")] satisfies [string, string]]),
     ...notFilled(verify).map((name): [string, string] => ["LOOK", `not copied to ${name}: the log of the verify function says why`]),
+    ...(verify.order.subjects === 0
+      ? []
+      : [["ordered to go", `${verify.order.subjects} objects, ${formatBytes(verify.order.bytes)}`] satisfies [string, string]]),
+    ...(keeper === null || keeper.removed === 0
+      ? []
+      : [["removed", `${keeper.removed} snapshots, ${formatBytes(keeper.removedBytes)}`] satisfies [string, string]]),
+    ...removalFindings(outcome).map((finding): [string, string] => ["LOOK", finding]),
     ["manifest", backup.manifestDigest],
     ["custody", verify.custody],
   ];

@@ -3,8 +3,10 @@ import { verifyEvent } from "../shared/contract/events.ts";
 import { copyToReplicas, headAfter } from "../shared/jobs/copy/to-replicas.ts";
 import { verifyDeep } from "../shared/jobs/verify/verify.ts";
 import type { VerifyOutcome } from "../shared/contract/outcomes.ts";
+import { prunePolicyOf } from "../shared/wire/prune-policy.ts";
 import { verifyEarlier } from "./verify-earlier.ts";
 import type { Measured } from "./metrics.ts";
+import { orderAfter } from "./order.ts";
 import { isRecent } from "./outcome.ts";
 import { withPatience } from "./patience.ts";
 import { countFailed, logCopies } from "./replicas.ts";
@@ -12,7 +14,7 @@ import { serve } from "./serve.ts";
 
 /**
  * Reads a snapshot back from the store, verifies and countersigns it: BackupOutcome in, VerifyOutcome out (shared/contract/outcomes.ts). Then it fills the replicas, since this is the role that may read: what
- * fails there is told, and fails no verification.
+ * fails there is told, and fails no verification. At last it orders what retention no longer keeps to go, which the keeper executes.
  */
 export const handler = serve({
   schema: verifyEvent,
@@ -27,7 +29,8 @@ export const handler = serve({
     const copies = await copyToReplicas(ports, [verified], { purpose: "audit", signal });
     logCopies(ports.progress, copies);
     const earlier = await verifyEarlier(withPatience(ports, remainingMs()), cluster, { signal, remainingMs, tookMs });
-    const custody = earlier.custody ?? headAfter(verified.custody, copies) ?? verified.custody;
+    const ordered = await orderAfter({ ports, signal }, cluster, () => prunePolicyOf(loaded, cluster));
+    const custody = ordered.custody ?? earlier.custody ?? headAfter(verified.custody, copies) ?? verified.custody;
     return {
       outcome: {
         cluster,
@@ -38,10 +41,12 @@ export const handler = serve({
         custody: `${custody.sequence}:${custody.digest}`,
         replicas: copies.map(({ replica, outcome }) => ({ replica, outcome })),
         findings: lineageFindings.map(({ message }) => message),
+        order: ordered.order,
       },
       measured: {
         verified: isRecent(verified.manifest, ports.clock.now(), rpo) ? 1 : 0,
         replicaFailed: countFailed(copies),
+        ...ordered.measured,
         ...(lineageFindings.length === 0 ? {} : { newLineage: lineageFindings.length }),
         ...(earlier.broken === 0 ? {} : { verifyFailed: earlier.broken }),
       },

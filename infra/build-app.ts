@@ -3,16 +3,22 @@ import type { App } from "aws-cdk-lib";
 import { DEFAULT_CROSS_STACK_REFERENCES } from "aws-cdk-lib/cx-api";
 import { AwsSolutionsChecks } from "cdk-nag";
 import type { Deployment } from "./deployment.ts";
+import { KeeperStack } from "./keeper-stack.ts";
 import { ServiceStack } from "./service-stack.ts";
 import { VaultStack } from "./vault-stack.ts";
 
-/** Puts a vault and a service for `deployment` into an empty app, checked by cdk-nag when it is synthesized. */
-export function buildApp(app: App, deployment: Deployment): { readonly vault: VaultStack; readonly service: ServiceStack } {
+/** Puts a vault, a service and a keeper for `deployment` into an empty app, checked by cdk-nag when it is synthesized. */
+export function buildApp(
+  app: App,
+  deployment: Deployment,
+): { readonly vault: VaultStack; readonly service: ServiceStack; readonly keeper: KeeperStack } {
   // The service asks for the ARNs of the vault's keys, and so keeps these from being deleted under it.
   app.node.setContext(DEFAULT_CROSS_STACK_REFERENCES, "strong");
   const { name } = deployment.service;
   const vault = new VaultStack(app, `${name}-vault`, { deployment });
   const service = new ServiceStack(app, `${name}-service`, { deployment, vault: vault.vault });
+  const { notifications } = service;
+  const keeper = new KeeperStack(app, `${name}-keeper`, { deployment, vault: vault.vault, notifications });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
-  return { vault, service };
+  return { vault, service, keeper };
 }

@@ -3,7 +3,7 @@ import { alarmWindow } from "./alarm-window.ts";
 import type { AlarmWindow } from "./alarm-window.ts";
 import { scheduleExpression } from "./schedule/expression.ts";
 import type { ScheduleExpression } from "./schedule/expression.ts";
-import { LARGEST_DATABASE_BYTES, sizesFor } from "./sizes.ts";
+import { KEEPER_SIZES, LARGEST_DATABASE_BYTES, sizesFor } from "./sizes.ts";
 import type { Sizes } from "./sizes.ts";
 
 /** What is asked for one cluster. Times are in milliseconds. */
@@ -24,7 +24,7 @@ export interface ClusterPlan {
   readonly flexibleMinutes: number;
   /** No backup for so long is an alarm: the longest gap of the schedule, its window, the time of a run, and the grace. */
   readonly silence: AlarmWindow;
-  /** No verification for so long is one: the same, and the time of the verification. */
+  /** No verification for so long is one: the same, and the time of the verification and of the keeper. */
   readonly unverified: AlarmWindow;
   /** How often the store is checked for a good snapshot younger than the rpo. */
   readonly checkMinutes: number;
@@ -64,7 +64,8 @@ export function planCluster(demands: ClusterDemands): {
   const runMs = (sizes.startSeconds + sizes.seconds) * 1000;
   const between = schedule.longestGapMs + flexibleWindowMs + runMs;
   const silence = alarmWindow(between + graceMs);
-  const unverified = alarmWindow(between + runMs + graceMs);
+  // An execution succeeds once the keeper is done.
+  const unverified = alarmWindow(between + runMs + KEEPER_SIZES.seconds * 1000 + graceMs);
   if (silence === undefined || unverified === undefined)
     problems.push({
       setting: "schedule",

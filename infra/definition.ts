@@ -1,10 +1,10 @@
 import type { BackupEvent } from "../shared/contract/events.ts";
-import type { BackupOutcome } from "../shared/contract/outcomes.ts";
+import type { BackupOutcome, ExecutionOutcome, OrderReport } from "../shared/contract/outcomes.ts";
 import { RETRYABLE_CODES } from "../shared/errors.ts";
 import type { ErrorCode } from "../shared/errors.ts";
 import { headingOfFamily, HEADINGS, runbookLink } from "./runbook.ts";
 
-/** How a cluster is backed up and verified, as a state machine (Amazon States Language with JSONata). */
+/** How a cluster is backed up and verified, and what retention no longer keeps is removed, as a state machine (Amazon States Language with JSONata). */
 
 export interface DefinitionProps {
   readonly cluster: string;
@@ -13,6 +13,7 @@ export interface DefinitionProps {
   readonly topicArn: string;
   readonly backup: Step;
   readonly verify: Step;
+  readonly keeper: Step;
   /** Where docs/runbook.md is published; undefined for its path. */
   readonly runbook: string | undefined;
 }
@@ -40,6 +41,15 @@ function backed(field: keyof BackupOutcome): string {
   return `$states.input.${field}`;
 }
 
+/** A field of what the execution gives, in the states after the verification. */
+function told(path: `${keyof ExecutionOutcome}${string}`): string {
+  return `$states.input.${path}`;
+}
+
+function isOrder(...outcomes: readonly OrderReport["outcome"][]): string {
+  return `${told("verify.order.outcome")} in ${JSON.stringify(outcomes)}`;
+}
+
 /** Beside what a function needs: Lambda ends it first, and says so. */
 const LEEWAY_SECONDS = 60;
 /** A second and a third attempt, 30 s and 60 s later: a leader is elected in seconds, a member restarts in less than a minute. What lasts longer is for the next slot. */
@@ -51,7 +61,7 @@ const STARTS = { interval: 10, retries: 8, longest: 120 };
 /** What AWS's own answer to the call may be, though the function is well. https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html */
 const AWS_CODES = ["Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException", "Lambda.TooManyRequestsException"];
 
-export function definitionOf({ cluster, partition, topicArn, backup, verify, runbook }: DefinitionProps): object {
+export function definitionOf({ cluster, partition, topicArn, backup, verify, keeper, runbook }: DefinitionProps): object {
   const publish = (subject: string, message: object): object => ({
     Type: "Task",
     Resource: `arn:${partition}:states:::sns:publish`,
@@ -59,10 +69,10 @@ export function definitionOf({ cluster, partition, topicArn, backup, verify, run
     Retry: [{ ErrorEquals: ["States.TaskFailed"], IntervalSeconds: 5, MaxAttempts: 3, BackoffRate: BACKOFF }],
   });
   return {
-    Comment: `etcd-lifeboat: backs ${cluster} up, and has the snapshot verified by another role`,
+    Comment: `etcd-lifeboat: backs ${cluster} up, has the snapshot verified by another role, and what that ordered to go removed by a third`,
     QueryLanguage: "JSONata",
     StartAt: "Backup",
-    TimeoutSeconds: secondsOf(backup) + secondsOf(verify) + LEEWAY_SECONDS,
+    TimeoutSeconds: secondsOf(backup) + secondsOf(verify) + secondsOf(keeper) + LEEWAY_SECONDS,
     States: {
       // A start that was delivered again, of a slot that was backed up and that retention has removed: there is nothing to do.
       Backup: {
@@ -90,9 +100,47 @@ export function definitionOf({ cluster, partition, topicArn, backup, verify, run
       },
       Verify: {
         ...step(verify, "verify"),
-        Output: `{% {"backup": $states.input, "verify": ${verify.outcome}} %}`,
-        End: true,
+        Output: `{% {"backup": $states.input, "verify": ${verify.outcome}, "keeper": null, "keeperFailure": null} %}`,
+        Next: "Removal",
       },
+      Removal: {
+        Type: "Choice",
+        Choices: [
+          { Condition: `{% ${isOrder("ordered", "already")} %}`, Next: "Keeper" },
+          { Condition: `{% ${isOrder("waits", "failed")} %}`, Next: "TellRemoval" },
+        ],
+        Default: "Done",
+      },
+      Keeper: {
+        ...step(keeper, "keeper"),
+        Output: `{% $merge([$states.input, {"keeper": ${keeper.outcome}}]) %}`,
+        // The snapshot is verified, whatever becomes of older ones: the execution succeeds.
+        Catch: [
+          { ErrorEquals: ["States.ALL"], Output: `{% $merge([$states.input, {"keeperFailure": ${FAILURE}}]) %}`, Next: "TellRemoval" },
+        ],
+        Next: "RemovalAttention",
+      },
+      RemovalAttention: {
+        Type: "Choice",
+        Choices: [{ Condition: "{% $states.input.keeper.needsAttention %}", Next: "TellRemoval" }],
+        Default: "Done",
+      },
+      TellRemoval: {
+        ...publish(`etcd-lifeboat: retention of ${shortened(cluster)} needs a person`, {
+          cluster: JSON.stringify(cluster),
+          order: told("verify.order.outcome"),
+          brakes: told("verify.order.brakes"),
+          message: told("verify.order.message"),
+          keeperFailure: told("keeperFailure"),
+          findings: "$states.input.keeper = null ? [] : $states.input.keeper.findings",
+          runbook: JSON.stringify(runbookLink(runbook, HEADINGS.removal)),
+          execution: "$states.context.Execution.Id",
+        }),
+        Output: "{% $states.input %}",
+        Catch: [{ ErrorEquals: ["States.ALL"], Output: "{% $states.input %}", Next: "Done" }],
+        Next: "Done",
+      },
+      Done: { Type: "Succeed" },
       TellFailure: {
         ...publish(`etcd-lifeboat: ${shortened(cluster)} has no new verified backup`, {
           cluster: JSON.stringify(cluster),
@@ -141,16 +189,20 @@ function step({ resource, arguments: Arguments, seconds }: Step, name: string, b
       ...before,
       {
         ErrorEquals: ["States.ALL"],
-        Output: { step: name, code: "{% $states.errorOutput.Error %}", message: `{% ${MESSAGE} %}` },
+        Output: { step: name, code: `{% ${CODE} %}`, message: `{% ${MESSAGE} %}` },
         Next: "TellFailure",
       },
     ],
   };
 }
 
+const CODE = "$states.errorOutput.Error";
 /** A function's error is JSON with `errorMessage`; what Step Functions itself says, of a timeout for one, is text, or nothing. */
 const MESSAGE =
   '($cause := $exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : ""; $contains($cause, /^\\{.*"errorMessage"/) ? $parse($cause).errorMessage : $cause)';
+
+/** Why a step failed, as shared/contract/outcomes.ts has it. */
+const FAILURE = `{"code": ${CODE}, "message": ${MESSAGE}}`;
 
 function linkByCode(runbook: string | undefined): string {
   const links = Object.entries(headingOfFamily).map(([family, heading]) => [family, runbookLink(runbook, heading)]);

@@ -3,7 +3,7 @@
 // lifeboat.yaml, and what becomes of it.
 export { readDeployment } from "./deployment.ts";
 export type { Configuration, DeployedCluster, DeployedReplica, Deployment, DeploymentOptions } from "./deployment.ts";
-export { clusterBackupProps, networkPlacement, snapshotVaultProps } from "./props.ts";
+export { clusterBackupProps, keeperProps, networkPlacement, snapshotVaultProps } from "./props.ts";
 
 // The vault, which is kept.
 export { SnapshotVault } from "./constructs/snapshot-vault.ts";
@@ -26,8 +26,14 @@ export type { UndeliveredAlarmProps } from "./constructs/undelivered-alarm.ts";
 export { ServiceDashboard } from "./constructs/service-dashboard.ts";
 export type { ServiceDashboardProps } from "./constructs/service-dashboard.ts";
 
-// Both as stacks, as `npm run deploy` deploys them.
+// What removes what retention no longer keeps.
+export { Keeper } from "./constructs/keeper.ts";
+export type { KeeperProps } from "./constructs/keeper.ts";
+
+// All of it as stacks, as `npm run deploy` deploys them.
 export { VaultStack } from "./vault-stack.ts";
 export type { VaultStackProps } from "./vault-stack.ts";
 export { ServiceStack } from "./service-stack.ts";
 export type { ServiceStackProps } from "./service-stack.ts";
+export { KeeperStack } from "./keeper-stack.ts";
+export type { KeeperStackProps } from "./keeper-stack.ts";

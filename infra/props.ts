@@ -11,6 +11,8 @@ import type { CloudReference } from "../shared/config/secrets.ts";
 import { LifeboatError } from "../shared/errors.ts";
 import { acknowledge } from "./acknowledge.ts";
 import type { BackupTimes, ClusterBackupProps } from "./constructs/cluster-backup.ts";
+import type { KeeperProps } from "./constructs/keeper.ts";
+import { keeperRoleArn } from "./constructs/keeper-names.ts";
 import type { NetworkPlacement } from "./constructs/network.ts";
 import type { SnapshotVaultProps } from "./constructs/snapshot-vault.ts";
 import type { KeyOrAlias } from "./constructs/vault-keys.ts";
@@ -37,6 +39,7 @@ export function snapshotVaultProps(scope: Construct, deployment: Deployment): Sn
       audit: keyOrAlias("AuditKey", keys.sign.audit),
       bundle: keyOrAlias("BundleKey", keys.sign.bundle),
     },
+    keepers: [keeperRoleArn(service.name), ...service.keepers],
   };
 }
 
@@ -67,6 +70,17 @@ export function clusterBackupProps(
     ...verifySecretsOf(imports, cluster),
     secretKeys: keysByArn(imports, service.secretKeys),
     replicas: replicas.map((replica, index) => replicaOf(new Construct(imports, `Replica${index}`), replica)),
+    runbook: service.runbook,
+    logRetention: logRetention(service.logDays),
+  };
+}
+
+/** Props of the keeper, but for vault and notifications, which the app hands in. */
+export function keeperProps({ configuration, service, store }: Deployment): Omit<KeeperProps, "vault" | "notifications"> {
+  return {
+    configuration,
+    serviceName: service.name,
+    keptDays: store.lock?.keptDays,
     runbook: service.runbook,
     logRetention: logRetention(service.logDays),
   };

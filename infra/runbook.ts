@@ -14,6 +14,13 @@ export const HEADINGS = {
   key: "Alarm: a key cannot be used",
   certificate: "Alarm: a certificate runs out",
   duration: "Alarm: a run takes nearly as long as it may",
+  waits: "Alarm: a removal waits for a person",
+  order: "Alarm: what is to go could not be ordered",
+  stuck: "Alarm: nobody follows the orders to remove",
+  keeper: "Alarm: the keeper failed",
+  refused: "Alarm: a removal was refused",
+  storage: "Alarm: storage grows past what is kept",
+  removal: "A notice says that retention needs a person",
   attention: "A notice says that a backup needs a person",
 } as const;
 

@@ -3,6 +3,7 @@ import type { StackProps } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import { LifeboatError } from "../shared/errors.ts";
 import { ClusterBackup } from "./constructs/cluster-backup.ts";
+import { keeperAlarmNames } from "./constructs/keeper-names.ts";
 import { Notifications } from "./constructs/notifications.ts";
 import { ServiceDashboard } from "./constructs/service-dashboard.ts";
 import { ServiceEndpoints } from "./constructs/service-endpoints.ts";
@@ -24,6 +25,9 @@ const MAX_CLUSTERS_PER_STACK = 11;
 
 /** What runs: for each cluster its functions, state machine, schedule and alarms, with one topic, queue and dashboard for all. It can be deleted and deployed anew. */
 export class ServiceStack extends Stack {
+  /** Where people are told: the stack of the keeper tells the same. */
+  readonly notifications: Notifications;
+
   constructor(scope: Construct, id: string, { deployment, vault, ...props }: ServiceStackProps) {
     super(scope, id, { description: "etcd-lifeboat: backs etcd up on a schedule", env: { region: deployment.store.region }, ...props });
     const { service, clusters } = deployment;
@@ -38,6 +42,7 @@ export class ServiceStack extends Stack {
     }
     warnOfWhatIsMissing(this, deployment);
     const notifications = new Notifications(this, "Notices", { emails: service.notify });
+    this.notifications = notifications;
     const hasTasks = clusters.some(({ plan }) => plan.sizes.kind === "task");
     const network = networkPlacement(this, deployment);
     if (network !== undefined && service.network?.nat === false)
@@ -60,7 +65,14 @@ export class ServiceStack extends Stack {
     new ServiceDashboard(this, "Dashboard", {
       serviceName: service.name,
       clusters: clusters.map(({ name }) => name),
-      alarmNames: [undelivered.alarmName, ...backups.flatMap(({ alarmNames }) => alarmNames)],
+      alarmNames: [
+        undelivered.alarmName,
+        ...backups.flatMap(({ alarmNames }) => alarmNames),
+        ...keeperAlarmNames(
+          service.name,
+          clusters.map(({ name }) => name),
+        ),
+      ],
       runbook: service.runbook,
     });
   }

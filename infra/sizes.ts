@@ -71,6 +71,15 @@ export function sizesFor(databaseBytes: number, megabytesPerSecond: number): Siz
   return { kind: "function", memoryMiB: Math.max(memoryMiB, cores * ONE_CORE_MIB), storageMiB: 512, seconds, startSeconds: 0 };
 }
 
+/** The keeper reads documents of a few KiB, and removes by name: 10,000 snapshots in less than 300 MB. A first prune may be of thousands, so it may take as long as there is; what is left then the next run does. */
+export const KEEPER_SIZES: FunctionSizes = {
+  kind: "function",
+  memoryMiB: 1024,
+  storageMiB: 512,
+  seconds: LONGEST_FUNCTION_SECONDS,
+  startSeconds: 0,
+};
+
 /** Fargate finds room for a task and fetches its image. */
 const TASK_START_SECONDS = 300;
 

@@ -11,28 +11,42 @@ import { functionCode } from "./function-code.ts";
 import type { FunctionName } from "./function-code.ts";
 import { keptLog } from "./kept-log.ts";
 import type { NetworkPlacement } from "./network.ts";
-import type { ServiceContext } from "./service-context.ts";
+import type { FunctionContext } from "./service-context.ts";
 
 export interface BackupFunctionProps {
-  readonly context: ServiceContext;
+  readonly context: FunctionContext;
   readonly name: FunctionName;
+  /** Undefined for the one that serves all of them. */
+  readonly cluster: string | undefined;
+  /**
+   * Where others name it before it is there.
+   *
+   * @default one that CloudFormation makes
+   */
+  readonly functionName?: string;
   readonly sizes: FunctionSizes;
   readonly role: Role;
   readonly network: NetworkPlacement | undefined;
 }
 
-/** One of the functions of a cluster, with its log. */
+/** One of the functions of a cluster, or the one that serves all of them, with its log. */
 export class BackupFunction extends Construct {
   readonly function: LambdaFunction;
 
-  constructor(scope: Construct, id: string, { context, name, sizes, role, network }: BackupFunctionProps) {
+  constructor(scope: Construct, id: string, { context, name, cluster, functionName, sizes, role, network }: BackupFunctionProps) {
     super(scope, id);
-    const { serviceName, cluster, configuration } = context;
-    const logGroup = keptLog(this, "Log", `/${serviceName}/${cluster}/${name}`, context);
+    const { serviceName, configuration } = context;
+    const logGroup = keptLog(
+      this,
+      "Log",
+      cluster === undefined ? `/${serviceName}/${name}` : `/${serviceName}/${cluster}/${name}`,
+      context,
+    );
     logGroup.grantWrite(role);
     if (network !== undefined) allowInterfaces(role);
     this.function = new LambdaFunction(this, "Function", {
-      description: `etcd-lifeboat: ${name} of ${cluster}`,
+      ...(functionName === undefined ? {} : { functionName }),
+      description: `etcd-lifeboat: ${name} of ${cluster ?? `all clusters of ${serviceName}`}`,
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       code: functionCode(name, configuration),

@@ -13,15 +13,16 @@ export interface BackupStateMachineProps {
   readonly context: ServiceContext;
   readonly backup: Step;
   readonly verify: Step;
+  readonly keeper: Step;
   /** What it must be allowed to do to start the steps. */
   readonly starts: readonly PolicyStatement[];
 }
 
-/** Backup, then verification, with retries and word of what went wrong. */
+/** Backup, verification, then the removal of what that ordered to go, with retries and word of what went wrong. */
 export class BackupStateMachine extends Construct {
   readonly stateMachine: StateMachine;
 
-  constructor(scope: Construct, id: string, { context, backup, verify, starts }: BackupStateMachineProps) {
+  constructor(scope: Construct, id: string, { context, backup, verify, keeper, starts }: BackupStateMachineProps) {
     super(scope, id);
     const { serviceName, cluster, notifications, runbook } = context;
     const name = stateMachineName(serviceName, cluster);
@@ -31,6 +32,7 @@ export class BackupStateMachine extends Construct {
       topicArn: notifications.topic.topicArn,
       backup,
       verify,
+      keeper,
       runbook,
     });
     this.stateMachine = new StateMachine(this, "StateMachine", {

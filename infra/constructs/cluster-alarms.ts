@@ -84,6 +84,11 @@ export class ClusterAlarms extends Construct {
       HEADINGS.lineage,
       "the endpoints answer as another cluster, as an older one, or most keys are gone; or a lineage is there that no backup opened",
     );
+    this.#counted("waits", METRICS.removalWaits, HEADINGS.waits, "what retention no longer keeps waits for a person to look");
+    this.#counted("order", METRICS.orderFailed, HEADINGS.order, "what retention no longer keeps could not be ordered to go");
+    // By the role that orders: a keeper that is dead, or stolen, does not say so itself.
+    this.#counted("keeper", METRICS.orderUnfollowed, HEADINGS.stuck, "what was ordered to go more than a day ago is still there");
+    this.#counted("storage", METRICS.unaccountedBytes, HEADINGS.storage, "the store holds more than what is kept and half as much again");
     this.#counted("key", METRICS.keyUnusable, HEADINGS.key, "a key is disabled, about to be deleted, or gone");
 
     this.#add("certificate", {

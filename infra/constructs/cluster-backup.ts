@@ -14,6 +14,7 @@ import type { ClusterPlan } from "../cluster-plan.ts";
 import { eventOf } from "../definition.ts";
 import type { Step } from "../definition.ts";
 import type { Configuration } from "../deployment.ts";
+import { KEEPER_SIZES } from "../sizes.ts";
 import type { Sizes } from "../sizes.ts";
 import { BackupFunction } from "./backup-function.ts";
 import { BackupSchedule } from "./backup-schedule.ts";
@@ -23,6 +24,7 @@ import { ClusterAlarms } from "./cluster-alarms.ts";
 import type { ClusterAlarmsProps } from "./cluster-alarms.ts";
 import { ClusterCheck } from "./cluster-check.ts";
 import type { StepName } from "./function-code.ts";
+import { keeperArn } from "./keeper-names.ts";
 import { lifeboatMetric } from "./lifeboat-metric.ts";
 import type { NetworkPlacement } from "./network.ts";
 import type { Notifications } from "./notifications.ts";
@@ -147,6 +149,12 @@ export interface ClusterBackupProps {
    */
   readonly replicas?: readonly Replica[];
   /**
+   * The function that removes what was ordered (`Keeper`), by its ARN. In another account its `callers` must name the account of this service.
+   *
+   * @default the function `SERVICE-keeper` in the account and region of this stack
+   */
+  readonly keeperArn?: string | undefined;
+  /**
    * The address where docs/runbook.md is published: alarms and notices link to its headings.
    *
    * @default its path
@@ -191,11 +199,13 @@ export class ClusterBackup extends Construct {
     };
     const backup = this.#run("backup", context, plan.sizes, props);
     const verify = this.#run("verify", context, plan.sizes, props);
+    const keeper = keeperStep(props.keeperArn ?? keeperArn(this, context.serviceName));
     this.stateMachine = new BackupStateMachine(this, "Run", {
       context,
       backup: backup.step,
       verify: verify.step,
-      starts: [...backup.starts, ...verify.starts],
+      keeper: keeper.step,
+      starts: [...backup.starts, ...verify.starts, ...keeper.starts],
     }).stateMachine;
     new BackupSchedule(this, "Start", { context, plan, stateMachine: this.stateMachine });
     const check = new ClusterCheck(this, "Check", { context, checkMinutes: plan.checkMinutes, vault });
@@ -217,7 +227,12 @@ export class ClusterBackup extends Construct {
       ...roleProps(name, props),
       service: isFunction ? "lambda.amazonaws.com" : "ecs-tasks.amazonaws.com",
     });
-    if (isFunction) return asFunction(new BackupFunction(this, id, { context, name, sizes, role, network }), name, sizes.seconds);
+    if (isFunction)
+      return asFunction(
+        new BackupFunction(this, id, { context, name, cluster: context.cluster, sizes, role, network }),
+        name,
+        sizes.seconds,
+      );
     if (tasks === undefined) {
       throw new LifeboatError("config/invalid", `the backup of ${context.cluster} may take more than the 15 minutes of a function`, {
         hint: "hand in tasks: a TaskHost in the network that reaches etcd",
@@ -261,6 +276,19 @@ function roleProps(name: StepName, { cluster, vault, ...props }: ClusterBackupPr
   const parameters = (isVerify ? props.verifyParameters : undefined) ?? props.parameters ?? [];
   const keys = [...secretKeys, ...secrets.flatMap(({ encryptionKey }) => encryptionKey ?? [])];
   return { cluster, vault, replicas, secrets: { secrets, parameters, keys } };
+}
+
+/** It removes nothing that it was not ordered to, so its event is whose order it is to follow, and no more. */
+function keeperStep(arn: string): Pick<Run, "step" | "starts"> {
+  return {
+    step: {
+      resource: `arn:${Aws.PARTITION}:states:::lambda:invoke`,
+      arguments: { FunctionName: arn, Payload: { cluster: "{% $states.input.verify.cluster %}" } },
+      outcome: "$states.result.Payload",
+      seconds: KEEPER_SIZES.seconds,
+    },
+    starts: [new PolicyStatement({ actions: ["lambda:InvokeFunction"], resources: [arn] })],
+  };
 }
 
 function asFunction({ function: made }: BackupFunction, name: StepName, seconds: number): Run {

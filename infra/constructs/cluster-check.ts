@@ -36,6 +36,7 @@ export class ClusterCheck extends Construct {
     const { function: made } = new BackupFunction(this, "Check", {
       context,
       name: "check",
+      cluster,
       sizes: SIZES,
       role,
       network: undefined,

@@ -10,9 +10,9 @@ import { LifeboatError } from "../../shared/errors.ts";
 import { BUNDLES, CONFIG_FILE } from "../../shared/contract/service.ts";
 import type { Configuration } from "../deployment.ts";
 
-export type FunctionName = "backup" | "verify" | "check";
+export type FunctionName = "backup" | "verify" | "check" | "keeper";
 /** Those that the state machine runs, as functions or as tasks. */
-export type StepName = Exclude<FunctionName, "check">;
+export type StepName = Extract<FunctionName, "backup" | "verify">;
 
 /**
  * The code of a function: its bundle, lifeboat.yaml as it is, and the certificates of authorities that this names. Throws `input/not-found` where there is no bundle.

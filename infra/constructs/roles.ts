@@ -45,7 +45,7 @@ export function backupRole(scope: Construct, id: string, props: RoleProps): Role
 }
 
 /**
- * May read, unwrap and countersign what the other role put, ask members whether they confirm it, and copy it to replicas: no manifest, no data of its own in the vault, no removal. Nor an acceptance of
+ * May read, unwrap and countersign what the other role put, ask members whether they confirm it, and copy it to replicas: no manifest, no data of its own in the vault. It orders what retention no longer keeps to go, and removes nothing. Nor an acceptance of
  * a lineage, which is a person's word.
  */
 export function verifyRole(scope: Construct, id: string, props: RoleProps): Role {
@@ -55,6 +55,7 @@ export function verifyRole(scope: Construct, id: string, props: RoleProps): Role
     access.read("all"),
     access.put(["verified", "custody"]),
     ...access.seeLocks(),
+    ...access.seeVersions(),
     access.unwrap(),
     // What the writer wrapped for replicas is its word: the verifier wraps it itself.
     ...access.wrapForReplicas(props.replicas),

@@ -74,5 +74,10 @@ export class ServiceDashboard extends Construct {
       graph("stored", METRICS.storedBytes, Stats.MAXIMUM),
       graph("duration of a backup", METRICS.durationMs, Stats.MAXIMUM),
     );
+    dashboard.addWidgets(
+      graph("in the store, all versions", METRICS.vaultBytes, Stats.MAXIMUM),
+      graph("removed", METRICS.removedBytes, Stats.SUM),
+      day("snapshots removed today", METRICS.removed),
+    );
   }
 }

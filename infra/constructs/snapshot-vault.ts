@@ -8,6 +8,7 @@ import { Construct } from "constructs";
 import { STORE_KEY } from "../../shared/documents/layout.ts";
 import { acknowledge } from "../acknowledge.ts";
 import { KEPT } from "./kept.ts";
+import { NEVER_REMOVED } from "./vault-access.ts";
 import { bucketKey, signingKey, wrappingKey } from "./vault-keys.ts";
 import type { KeyOrAlias } from "./vault-keys.ts";
 import type { ISnapshotVault, SigningKeys, SnapshotVaultAttributes } from "./vault.ts";
@@ -37,6 +38,12 @@ export interface SnapshotVaultProps {
    * @default none
    */
   readonly retiredKeys?: readonly IKey[];
+  /**
+   * ARNs of the roles that may delete versions: the keeper's, and those of persons who prune by hand. To everybody else the bucket's policy denies it, administrators of the account included.
+   *
+   * @default nobody deletes a version
+   */
+  readonly keepers?: readonly string[];
   /** Sign, each for one purpose: `keys.sign` of the configuration. A key that is there must be ECC_NIST_P256. */
   readonly signingKeys: Readonly<Record<keyof SigningKeys, KeyOrAlias>>;
 }
@@ -99,9 +106,15 @@ export class SnapshotVault extends Construct implements ISnapshotVault {
       serverAccessLogsPrefix: "vault/",
       removalPolicy: KEPT,
     });
-    this.bucket.addToResourcePolicy(
-      writtenOnce([`${prefix}clusters/*`, `${prefix}${STORE_KEY}`].map((key) => this.bucket.arnForObjects(key))),
-    );
+    const objects = [`${prefix}clusters/*`, `${prefix}${STORE_KEY}`].map((key) => this.bucket.arnForObjects(key));
+    const never = [...NEVER_REMOVED.map((kind) => `${prefix}clusters/*/${kind}/*`), `${prefix}${STORE_KEY}`];
+    for (const statement of [
+      writtenOnce(objects),
+      neverHidden(objects),
+      removedByKeepers(objects, props.keepers ?? []),
+      neverRemoved(never.map((key) => this.bucket.arnForObjects(key))),
+    ])
+      this.bucket.addToResourcePolicy(statement);
   }
 
   /** Best effort, as all access logs of S3 are: what signs and opens snapshots is on record in CloudTrail. */
@@ -131,5 +144,39 @@ function writtenOnce(objects: string[]): PolicyStatement {
     resources: objects,
     // The parts of an upload carry no condition; its completion, which makes the object, does.
     conditions: { Null: { "s3:if-none-match": "true" }, Bool: { "s3:ObjectCreationOperation": "true" } },
+  });
+}
+
+/** A delete without a version removes nothing, and hides what is there behind a marker: nobody needs it. */
+function neverHidden(objects: string[]): PolicyStatement {
+  return new PolicyStatement({
+    sid: "NeverHidden",
+    effect: Effect.DENY,
+    principals: [new AnyPrincipal()],
+    actions: ["s3:DeleteObject"],
+    resources: objects,
+  });
+}
+
+/** Also to who administers the account: they would have to change this policy first, which is on record. By the role, whatever session of it asks. */
+function removedByKeepers(objects: string[], keepers: readonly string[]): PolicyStatement {
+  return new PolicyStatement({
+    sid: "RemovedByKeepers",
+    effect: Effect.DENY,
+    principals: [new AnyPrincipal()],
+    actions: ["s3:DeleteObjectVersion", "s3:BypassGovernanceRetention"],
+    resources: objects,
+    ...(keepers.length === 0 ? {} : { conditions: { ArnNotEquals: { "aws:PrincipalArn": [...keepers] } } }),
+  });
+}
+
+/** Not even by them: a stolen keeper leaves the log of what it did. */
+function neverRemoved(objects: string[]): PolicyStatement {
+  return new PolicyStatement({
+    sid: "NeverRemoved",
+    effect: Effect.DENY,
+    principals: [new AnyPrincipal()],
+    actions: ["s3:DeleteObjectVersion"],
+    resources: objects,
   });
 }

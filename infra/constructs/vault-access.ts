@@ -26,6 +26,14 @@ export class VaultAccess {
     return allow(["s3:ListBucket"], [this.#vault.bucketArn]);
   }
 
+  /** What it takes to work out what retention no longer keeps: every version of everything, and until when each is locked. */
+  seeVersions(): readonly PolicyStatement[] {
+    return [
+      allow(["s3:ListBucketVersions"], [this.#vault.bucketArn]),
+      allow(["s3:GetObjectRetention", "s3:GetObjectLegalHold"], this.#below("all")),
+    ];
+  }
+
   /** Objects of these kinds, or all of the cluster, and what marks the store. */
   read(kinds: readonly ObjectKind[] | "all"): PolicyStatement {
     return allow(["s3:GetObject", "s3:GetObjectVersion"], [...this.#below(kinds), this.#marker()]);
@@ -111,8 +119,11 @@ export function viaService(service: string, region: string): Conditions {
   return { StringEquals: { "kms:ViaService": `${service}.${region}.${Aws.URL_SUFFIX}` } };
 }
 
+/** What no role of ours ever removes: what is said of all snapshots of a cluster, and the log of all that happened to them. */
+export const NEVER_REMOVED: readonly ObjectKind[] = ["custody", "lineage", "acceptances"];
+
 /** A lock that is asked for by the day may last a moment longer than so many of them. */
-const ROUNDING_DAYS = 1;
+export const ROUNDING_DAYS = 1;
 
 /**
  * To put objects, and under a lock to lock them for as long as the configuration says: else whoever steals the role could fill the bucket with what nobody can remove for decades. "IfExists", since

@@ -32,6 +32,12 @@ export const serviceSchema = settings({
   notify: z.array(z.email("expected an e-mail address")).default([]),
   runbook: z.url({ protocol: /^https?$/, error: "expected the address where docs/runbook.md is published" }).optional(),
   logDays: z.literal([...LOG_DAYS], `expected one of the retentions of CloudWatch Logs: ${LOG_DAYS.join(", ")}`).default(90),
+  /** Roles of persons who prune by hand; the keeper's own is one without being named. */
+  keepers: z
+    .array(
+      z.string().regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/[A-Za-z0-9+=,.@_/-]+$/, "expected the ARN of a role, and not of a session of it"),
+    )
+    .default([]),
   secretKeys: z
     .array(z.string().regex(/^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[a-z0-9-]+$/, "expected the ARN of a KMS key"))
     .default([]),

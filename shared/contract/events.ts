@@ -38,8 +38,12 @@ export const verifyEvent = z.object({
 
 export const checkEvent = z.object({ cluster });
 
+/** What the state machine and a daily schedule call the keeper with: it finds the order itself, and believes no caller. */
+export const keeperEvent = z.object({ cluster });
+
 /** Whose event it is, also where the rest of it is wrong. */
 export const anyEvent = z.object({ cluster });
 
 export type BackupEvent = ReadOnly<z.input<typeof backupEvent>>;
+export type KeeperEvent = ReadOnly<z.input<typeof keeperEvent>>;
 export type CheckEvent = ReadOnly<z.input<typeof checkEvent>>;

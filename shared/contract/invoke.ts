@@ -1,5 +1,14 @@
 import { z } from "zod";
-import { backupOutcome, outcomeAttention, replicaOutcome, verifyOutcome } from "./outcomes.ts";
+import {
+  backupOutcome,
+  keeperOutcome,
+  orderOutcome,
+  outcomeAttention,
+  outcomeBrake,
+  replicaOutcome,
+  stepFailure,
+  verifyOutcome,
+} from "./outcomes.ts";
 import { object, text } from "./parts.ts";
 
 /** What the functions returned. */
@@ -12,5 +21,19 @@ export const invokeDocument = object({
   verify: object({
     ...verifyOutcome.shape,
     replicas: z.array(replicaOutcome.strict()).describe("what became of the snapshot in each replica"),
+    order: object({ ...orderOutcome.shape, brakes: z.array(outcomeBrake.strict()).describe("why it waits") }).describe(
+      "what retention ordered to go after it; whatever it is, the verification holds",
+    ),
   }).describe("what the verify function returned"),
+  keeper: object({
+    ...keeperOutcome.shape,
+    order: keeperOutcome.shape.order
+      .unwrap()
+      .strict()
+      .nullable()
+      .describe("the order that was followed, or refused; null where nothing is left to follow"),
+  })
+    .nullable()
+    .describe("what the keeper returned; null where nothing was ordered, or it failed"),
+  keeperFailure: stepFailure.strict().nullable().describe("why the keeper failed; null where it did not"),
 });

@@ -48,6 +48,26 @@ export const backupOutcome = z.object({
   findings: z.array(text).describe("what that is, a sentence each"),
 });
 
+/** Why nothing is removed until a person has looked. */
+export const outcomeBrake = z.object({
+  name: text.describe("as `lifeboat prune --although` takes it"),
+  message: text.describe("a sentence"),
+  fix: text.describe("what a person does about it"),
+});
+
+/** What the verify function ordered to go. */
+export const orderOutcome = z.object({
+  outcome: z
+    .enum(["ordered", "already", "nothing", "waits", "failed"])
+    .describe(
+      "`already`: the newest order says the same; `nothing`: nothing is to go; `waits`: a person has to look first, see `brakes`; `failed`: see `message`",
+    ),
+  subjects: count.describe("how many objects it names, each version by itself"),
+  bytes: bytes.describe("of these objects"),
+  brakes: z.array(outcomeBrake).describe("why it waits"),
+  message: text.nullable().describe("why it failed; null where it did not"),
+});
+
 export const verifyOutcome = z.object({
   cluster,
   id: text.describe("the snapshot's id"),
@@ -60,6 +80,32 @@ export const verifyOutcome = z.object({
   custody: text.describe("the head of the custody log once the replicas were filled, to be kept elsewhere: `SEQ:DIGEST`"),
   replicas: z.array(replicaOutcome).describe("what became of the snapshot in each replica"),
   findings: z.array(text).describe("what was found about the cluster's lineages, a sentence each; it says nothing against the snapshot"),
+  order: orderOutcome.describe("what retention ordered to go after it; whatever it is, the verification holds"),
+});
+
+/** What the keeper returns. Of long lists it names the first 20. */
+export const keeperOutcome = z.object({
+  cluster,
+  order: z
+    .object({ id: digest.describe("of what it names"), time: time.describe("when it was given") })
+    .nullable()
+    .describe("the order that was followed, or refused; null where nothing is left to follow"),
+  removed: count.describe("how many snapshots of which it removed something"),
+  removedBytes: bytes.describe("of what it removed"),
+  locked: count.describe("how many objects a lock keeps, to be tried again later"),
+  refused: count.describe("how many things it refused to remove; an order that it did not believe counts as one"),
+  unfinished: count.describe("how many unfinished uploads it threw away"),
+  locksExtended: count.describe("how many objects that are kept are locked for longer now"),
+  bytesBefore: bytes.describe("that the cluster took up in the store, all versions of everything, as the store lists it"),
+  bytesAfter: bytes.describe("the same afterwards"),
+  needsAttention: z.boolean().describe("whether a person should look: what `lifeboat prune` ends with exit code 6 for"),
+  findings: z.array(text).describe("what that is, a sentence each"),
+});
+
+/** Why a step failed. */
+export const stepFailure = z.object({
+  code: text.describe("of the error"),
+  message: text.describe("a sentence, and on a second line `hint: ` and what to do next where that is known"),
 });
 
 /** What the check function returns where all is well. */
@@ -71,9 +117,16 @@ export const checkOutcome = z.object({
 });
 
 /** The output of an execution that succeeded. */
-export const executionOutcome = z.object({ backup: backupOutcome, verify: verifyOutcome });
+export const executionOutcome = z.object({
+  backup: backupOutcome,
+  verify: verifyOutcome,
+  keeper: keeperOutcome.nullable().describe("null where nothing was ordered, or the keeper failed"),
+  keeperFailure: stepFailure.nullable().describe("why the keeper failed; null where it did not"),
+});
 
 export type BackupOutcome = ReadOnly<z.infer<typeof backupOutcome>>;
 export type VerifyOutcome = ReadOnly<z.infer<typeof verifyOutcome>>;
+export type OrderReport = ReadOnly<z.infer<typeof orderOutcome>>;
+export type KeeperOutcome = ReadOnly<z.infer<typeof keeperOutcome>>;
 export type CheckOutcome = ReadOnly<z.infer<typeof checkOutcome>>;
 export type ExecutionOutcome = ReadOnly<z.infer<typeof executionOutcome>>;

@@ -29,7 +29,7 @@ export const TASK = {
 export const CONFIG_FILE = "lifeboat.yaml";
 
 /**
- * Where a function's code lies, relative to the folder that holds cli/ and infra/: `functions/bundles/backup`, `.../verify`, `.../check` and `.../task` (both, for a container), each with index.mjs and all that it
+ * Where a function's code lies, relative to the folder that holds cli/ and infra/: `functions/bundles/backup`, `.../verify`, `.../check`, `.../keeper` and `.../task` (the first two, for a container), each with index.mjs and all that it
  * needs but lifeboat.yaml and the CA files that this names by `file:`. tools/pack/functions.ts makes them, in a checkout and for dist/.
  */
 export const BUNDLES = "functions/bundles";
@@ -41,6 +41,14 @@ export const HANDLER = "index.handler";
  */
 export function stateMachineName(service: string, cluster: string): string {
   return `${service}-${cluster.replaceAll(".", "_")}`;
+}
+
+/**
+ * The keeper's function and role in the service of this name, one for all of its clusters. Fixed, so that the vault's bucket policy and the state machines can name them before they are there, and from another
+ * account.
+ */
+export function keeperName(service: string): string {
+  return `${service}-keeper`;
 }
 
 /**
@@ -78,6 +86,22 @@ export const METRICS = {
   checkFailed: "CheckFailed",
   /** How many replicas a verified snapshot did not reach whole, or hold something else about it. */
   replicaFailed: "ReplicaFailed",
+  /** A removal waits for a person: names of brakes are in the outcome. 0 where it does not. */
+  removalWaits: "RemovalWaits",
+  /** What is to go could not be worked out or ordered after a verification. */
+  orderFailed: "OrderFailed",
+  /** How many snapshots were ordered to go more than a day ago and are still there, as the verify function sees it. */
+  orderUnfollowed: "OrderUnfollowed",
+  /** How many things the keeper was ordered to remove and refused, or 1 for an order that it did not believe. */
+  removalRefused: "RemovalRefused",
+  keeperFailed: "KeeperFailed",
+  /** How many snapshots the keeper removed. */
+  removed: "Removed",
+  removedBytes: "RemovedBytes",
+  /** What a cluster takes up in the store, all versions of everything, as the store lists it. */
+  vaultBytes: "VaultBytes",
+  /** By how much that is more than retention accounts for: 0 while it is not. */
+  unaccountedBytes: "UnaccountedBytes",
   /** A key that is disabled, about to be deleted or gone. */
   keyUnusable: "KeyUnusable",
   /** Days until the first of the certificates that the cluster's endpoints and the client use runs out. */

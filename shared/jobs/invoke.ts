@@ -3,7 +3,7 @@ import { pause } from "../clock.ts";
 import type { Clock } from "../clock.ts";
 import { errorCodeOf, LifeboatError } from "../errors.ts";
 import type { Executions } from "../cloud/executions.ts";
-import { backupOutcome, verifyOutcome } from "../contract/outcomes.ts";
+import { backupOutcome, executionOutcome, verifyOutcome } from "../contract/outcomes.ts";
 import { FAILURES, stateMachineName } from "../contract/service.ts";
 import type { ExecutionOutcome } from "../contract/outcomes.ts";
 
@@ -75,7 +75,13 @@ const received = z.object({
     // Shown as it is, and relied on for nothing.
     manifestDigest: z.string(),
   }),
-  verify: verifyOutcome.extend({ findings: verifyOutcome.shape.findings.default([]) }),
+  verify: verifyOutcome.extend({
+    findings: verifyOutcome.shape.findings.default([]),
+    // A service that was deployed before there was a keeper orders nothing.
+    order: verifyOutcome.shape.order.default({ outcome: "nothing", subjects: 0, bytes: 0, brakes: [], message: null }),
+  }),
+  keeper: executionOutcome.shape.keeper.default(null),
+  keeperFailure: executionOutcome.shape.keeperFailure.default(null),
 });
 
 function parseOutcome(output: unknown, execution: string): ExecutionOutcome {

@@ -32,7 +32,10 @@ const OUTCOME: ExecutionOutcome = {
       { replica: "far", outcome: "existing" },
     ],
     findings: [],
+    order: { outcome: "nothing", subjects: 0, bytes: 0, brakes: [], message: null },
   },
+  keeper: null,
+  keeperFailure: null,
 };
 
 test("what the service did is shown, with where the snapshot was copied to", () => {
@@ -63,4 +66,59 @@ test("findings of the backup need a person too", () => {
   };
   expect(codeOf(unproven)).toBe(6);
   expect(fieldsOf(unproven)).toContainEqual(["LOOK", "unproven: m2 is down"]);
+});
+
+const KEEPER: ExecutionOutcome["keeper"] = {
+  cluster: "prod",
+  order: { id: "sha256:4", time: "2026-11-21T10:01:00.000Z" },
+  removed: 1,
+  removedBytes: 1024,
+  locked: 0,
+  refused: 0,
+  unfinished: 0,
+  locksExtended: 0,
+  bytesBefore: 4096,
+  bytesAfter: 3072,
+  needsAttention: false,
+  findings: [],
+};
+
+test("what was ordered to go and what is gone is shown", () => {
+  const order = { ...OUTCOME.verify.order, outcome: "ordered" as const, subjects: 3, bytes: 1024 };
+  const removed: ExecutionOutcome = { ...OUTCOME, verify: { ...OUTCOME.verify, order }, keeper: KEEPER };
+  expect(fieldsOf(removed)).toEqual(
+    expect.arrayContaining([
+      ["ordered to go", "3 objects, 1.0 KiB"],
+      ["removed", "1 snapshots, 1.0 KiB"],
+    ]),
+  );
+  expect(codeOf(removed)).toBe(0);
+});
+
+test.each([
+  [
+    "what waits for a person",
+    {
+      verify: {
+        ...OUTCOME.verify,
+        order: {
+          ...OUTCOME.verify.order,
+          outcome: "waits" as const,
+          brakes: [{ name: "many", message: "9 would go", fix: "look at lifeboat prune" }],
+        },
+      },
+    },
+    "nothing is removed, since 9 would go; look at lifeboat prune",
+  ],
+  [
+    "an order that was not made",
+    { verify: { ...OUTCOME.verify, order: { ...OUTCOME.verify.order, outcome: "failed" as const, message: "no order\nhint: look" } } },
+    "no order; hint: look",
+  ],
+  ["what the keeper refused", { keeper: { ...KEEPER, needsAttention: true, findings: ["it was refused"] } }, "it was refused"],
+  ["a keeper that failed", { keeperFailure: { code: "deadline", message: "too late" } }, "the keeper failed: too late"],
+])("%s needs a person too", (_, change, line) => {
+  const outcome: ExecutionOutcome = { ...OUTCOME, ...change };
+  expect(codeOf(outcome)).toBe(6);
+  expect(fieldsOf(outcome)).toContainEqual(["LOOK", line]);
 });

@@ -73,7 +73,29 @@ const OUTCOME: ExecutionOutcome = {
     custody: "2:sha256:0",
     replicas: [],
     findings: [],
+    order: {
+      outcome: "waits",
+      subjects: 0,
+      bytes: 0,
+      brakes: [{ name: "many", message: "many would go", fix: "look at lifeboat prune" }],
+      message: null,
+    },
   },
+  keeper: {
+    cluster: "prod",
+    order: { id: `sha256:${"0".repeat(64)}`, time: "2026-11-21T10:01:00.000Z" },
+    removed: 1,
+    removedBytes: 1,
+    locked: 0,
+    refused: 0,
+    unfinished: 0,
+    locksExtended: 0,
+    bytesBefore: 2,
+    bytesAfter: 1,
+    needsAttention: false,
+    findings: [],
+  },
+  keeperFailure: { code: "deadline", message: "too late" },
 };
 
 /** A state machine that answers as the deployed one does; the deployed one itself is in service.live.test.ts. */

@@ -73,6 +73,7 @@ beforeAll(async () => {
     topicArn: TopicArn,
     backup: step("backup"),
     verify: step("verify"),
+    keeper: step("keeper"),
     runbook: undefined,
   });
   ({ stateMachineArn } = await sfn.send(
@@ -234,4 +235,58 @@ test("a backup that needs a person is told of, and verified all the same; a veri
   expect(await told()).toMatchObject({
     message: { step: "verify", message: "not what was signed\nhint: look", runbook: "docs/runbook.md#alarm-a-verification-failed" },
   });
+});
+
+const ORDER = { outcome: "nothing", subjects: 0, bytes: 0, brakes: [], message: null };
+
+/** An execution up to the end of its verification, which ordered `order`. */
+async function verified(order: object): Promise<string> {
+  const execution = await start({ cluster: "prod" });
+  for (const output of [
+    { cluster: "prod", id: RECENT_ID, needsAttention: false, findings: [] },
+    { cluster: "prod", id: RECENT_ID, order },
+  ])
+    await sfn.send(new SendTaskSuccessCommand({ taskToken: (await started())[TASK.token], output: JSON.stringify(output) }));
+  return execution;
+}
+
+const REMOVAL_NOTICE = {
+  subject: "etcd-lifeboat: retention of prod needs a person",
+  message: { cluster: "prod", runbook: "docs/runbook.md#a-notice-says-that-retention-needs-a-person" },
+};
+
+test("the keeper is called only where something is ordered", async () => {
+  const idle = await endOf(await verified(ORDER));
+  expect(idle).toMatchObject({ status: "SUCCEEDED", output: { keeper: null, keeperFailure: null, verify: { order: ORDER } } });
+  for (const outcome of ["ordered", "already"]) {
+    const execution = await verified({ ...ORDER, outcome });
+    const keeper = await started();
+    expect(keeper[TASK.step]).toBe("keeper");
+    const output = { cluster: "prod", removed: 1, needsAttention: false, findings: [] };
+    await sfn.send(new SendTaskSuccessCommand({ taskToken: keeper[TASK.token], output: JSON.stringify(output) }));
+    expect(await endOf(execution)).toMatchObject({ status: "SUCCEEDED", output: { keeper: output, keeperFailure: null } });
+  }
+});
+
+test("what waits for a person, what the keeper refused and a keeper that failed are told, and the backup is verified all the same", async () => {
+  const brakes = [{ name: "many", message: "9 would go", fix: "look" }];
+  const waiting = await verified({ ...ORDER, outcome: "waits", brakes });
+  expect(await told()).toMatchObject({ ...REMOVAL_NOTICE, message: { ...REMOVAL_NOTICE.message, order: "waits", brakes, findings: [] } });
+  expect(await endOf(waiting)).toMatchObject({ status: "SUCCEEDED", output: { keeper: null } });
+
+  const failed = await verified({ ...ORDER, outcome: "failed", message: "no order" });
+  expect(await told()).toMatchObject({ message: { order: "failed", message: "no order" } });
+  expect(await endOf(failed)).toMatchObject({ status: "SUCCEEDED" });
+
+  const refusing = await verified({ ...ORDER, outcome: "ordered" });
+  const output = { cluster: "prod", needsAttention: true, findings: ["it is kept"] };
+  await sfn.send(new SendTaskSuccessCommand({ taskToken: (await started())[TASK.token], output: JSON.stringify(output) }));
+  expect(await told()).toMatchObject({ ...REMOVAL_NOTICE, message: { ...REMOVAL_NOTICE.message, findings: ["it is kept"] } });
+  expect(await endOf(refusing)).toMatchObject({ status: "SUCCEEDED", output: { keeper: { needsAttention: true } } });
+
+  const failing = await verified({ ...ORDER, outcome: "ordered" });
+  await fail((await started())[TASK.token], "store/denied", '{"errorMessage":"it may not\\nhint: let it"}');
+  const keeperFailure = { code: "store/denied", message: "it may not\nhint: let it" };
+  expect(await told()).toMatchObject({ ...REMOVAL_NOTICE, message: { ...REMOVAL_NOTICE.message, keeperFailure } });
+  expect(await endOf(failing)).toMatchObject({ status: "SUCCEEDED", output: { keeper: null, keeperFailure } });
 });

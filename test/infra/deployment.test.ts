@@ -233,8 +233,8 @@ test("what follows from the configuration", async () => {
         flexibleMinutes: 10,
         // 5 h, 10 min, 507 s and 30 min.
         silence: { periodSeconds: 300, periods: 70 },
-        // 507 s more.
-        unverified: { periodSeconds: 300, periods: 72 },
+        // 507 s more, and 15 min of the keeper.
+        unverified: { periodSeconds: 300, periods: 75 },
         // At most once an hour.
         checkMinutes: 60,
       },

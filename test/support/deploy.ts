@@ -13,6 +13,7 @@ import { DEFAULT_CROSS_STACK_REFERENCES } from "aws-cdk-lib/cx-api";
 import { zipSync } from "fflate";
 import { z } from "zod";
 import { readDeployment } from "../../infra/deployment.ts";
+import { KeeperStack } from "../../infra/keeper-stack.ts";
 import { ServiceStack } from "../../infra/service-stack.ts";
 import { VaultStack } from "../../infra/vault-stack.ts";
 import { until } from "../../tools/lab/until.ts";
@@ -34,7 +35,7 @@ export async function bootstrap({ ssm }: DeployTarget): Promise<void> {
 }
 
 /** Synthesizes what `configFile` describes into `folder`; the names of the stacks. */
-export async function synthesize(configFile: string, folder: string): Promise<{ readonly vault: string; readonly service: string }> {
+export async function synthesize(configFile: string, folder: string): Promise<Readonly<Record<"vault" | "service" | "keeper", string>>> {
   const deployment = await readDeployment(configFile);
   // As infra/app.ts has it, but for cdk-nag and CDK's own validation, which have nothing to do with what is deployed and take 5 s of CPU.
   const app = new App({
@@ -45,8 +46,10 @@ export async function synthesize(configFile: string, folder: string): Promise<{ 
   const { name } = deployment.service;
   const stack = new VaultStack(app, `${name}-vault`, { deployment });
   const service = new ServiceStack(app, `${name}-service`, { deployment, vault: stack.vault });
+  const { notifications } = service;
+  const keeper = new KeeperStack(app, `${name}-keeper`, { deployment, vault: stack.vault, notifications });
   app.synth();
-  return { vault: stack.stackName, service: service.stackName };
+  return { vault: stack.stackName, service: service.stackName, keeper: keeper.stackName };
 }
 
 const assetsSchema = z.object({
@@ -79,7 +82,7 @@ export async function deploy(target: DeployTarget, folder: string, stack: string
   await target.s3.send(new PutObjectCommand({ Bucket, Key, Body: JSON.stringify(template) }));
   const TemplateURL = `https://s3.${target.region}.amazonaws.com/${Bucket}/${Key}`;
   const StackName = stack;
-  await target.cloudFormation.send(new CreateStackCommand({ StackName, TemplateURL, Capabilities: ["CAPABILITY_IAM"] }));
+  await target.cloudFormation.send(new CreateStackCommand({ StackName, TemplateURL, Capabilities: ["CAPABILITY_NAMED_IAM"] }));
   await until(`${stack} is deployed`, 60_000, async () => {
     const { Stacks: [made] = [] } = await target.cloudFormation.send(new DescribeStacksCommand({ StackName }));
     if (made?.StackStatus === "CREATE_COMPLETE") return true;

@@ -91,26 +91,37 @@ export interface ServiceOptions {
   readonly clients?: Clients;
   /** Runs the command as the account; by default in this process, whose environment must be the account's (`accountEnvironment`). */
   readonly lifeboat?: (args: readonly string[]) => Promise<Outcome>;
+  /** How each cluster's snapshots are kept, in YAML; by default as a configuration that does not say. */
+  readonly retention?: string;
+  /** Object Lock, in YAML, or none. */
+  readonly lock?: string | undefined;
   /** Name keys by their ARNs: an emulator that enforces policies does not find the key of an alias. */
   readonly keysByArn?: boolean;
 }
 
 export async function deployService(stack: MiniStack, cluster: EtcdCluster, service: ServiceOptions): Promise<ServiceLab> {
   const { cwd, clusters, secret, clients = clientsOf(stack), keysByArn = false } = service;
+  const store = "lock" in service && service.lock === undefined ? "" : `, lock: ${service.lock ?? LOCK}`;
+  const configured = (trustedKeys: string): string =>
+    configuration({ region: stack.region, clusters, trustedKeys, lock: store, retention: service.retention ?? "{}" });
   const options = { cwd };
   const { lifeboat = (args) => lifeboatHere(args, options) } = service;
   await clients.secrets.send(new CreateSecretCommand({ Name: "etcd/lab", SecretString: JSON.stringify(secret) }));
   await copyFile(cluster.files.ca ?? "", join(cwd, "ca.pem"));
   const file = join(cwd, "lifeboat.yaml");
-  await writeFile(file, configuration(stack.region, clusters, "{}"));
+  await writeFile(file, configured("{}"));
   await bootstrap(clients);
   const first = join(cwd, "cdk.out.vault");
   await deploy(clients, first, (await synthesize(file, first)).vault);
-  await finishVault(clients);
-  const text = configuration(stack.region, clusters, await fingerprints(lifeboat));
+  await finishVault(clients, store !== "");
+  const text = configured(await fingerprints(lifeboat));
   await writeFile(file, keysByArn ? await withArns(clients, text) : text);
   const second = join(cwd, "cdk.out");
-  const conditionsLeftOut = await deploy(clients, second, (await synthesize(file, second)).service);
+  const stacks = await synthesize(file, second);
+  const conditionsLeftOut = new Set([
+    ...(await deploy(clients, second, stacks.service)),
+    ...(await deploy(clients, second, stacks.keeper)),
+  ]);
   const queue = await listen(clients);
   const stateMachine = (name: string): string => `arn:aws:states:${stack.region}:${ACCOUNT}:stateMachine:lifeboat-${name}`;
   return {
@@ -128,7 +139,15 @@ export async function deployService(stack: MiniStack, cluster: EtcdCluster, serv
   };
 }
 
-function configuration(region: string, clusters: readonly NamedCluster[], trustedKeys: string): string {
+const LOCK = "{ mode: governance, days: 14 }";
+
+function configuration({
+  region,
+  clusters,
+  trustedKeys,
+  lock,
+  retention,
+}: Pick<ServiceOptions, "clusters"> & Readonly<Record<"region" | "trustedKeys" | "lock" | "retention", string>>): string {
   const each = clusters.map(
     ({ name, endpoints }) => `
   ${name}:
@@ -137,10 +156,11 @@ function configuration(region: string, clusters: readonly NamedCluster[], truste
     auth: { username: root, password: "secretsmanager:etcd/lab#password" }
     timeouts: { idle: 100s }
     schedule: { rate: 1h }
+    retention: ${retention}
     service: { databaseSize: 500MB }`,
   );
   return `version: 1
-store: { kind: s3, bucket: ${BUCKET}, region: ${region}, pathStyle: true, lock: { mode: governance, days: 14 } }
+store: { kind: s3, bucket: ${BUCKET}, region: ${region}, pathStyle: true${lock} }
 keys:
   kind: kms
   region: ${region}
@@ -152,11 +172,12 @@ clusters:${each.join("")}
 }
 
 /** What CloudFormation makes of a bucket, and MiniStack's does not. */
-async function finishVault({ s3 }: Clients): Promise<void> {
+async function finishVault({ s3 }: Clients, isLocked: boolean): Promise<void> {
   const Bucket = BUCKET;
   await s3.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status: "Enabled" } }));
   const Rule = { DefaultRetention: { Mode: "GOVERNANCE" as const, Days: 14 } };
-  await s3.send(new PutObjectLockConfigurationCommand({ Bucket, ObjectLockConfiguration: { ObjectLockEnabled: "Enabled", Rule } }));
+  if (isLocked)
+    await s3.send(new PutObjectLockConfigurationCommand({ Bucket, ObjectLockConfiguration: { ObjectLockEnabled: "Enabled", Rule } }));
   const unfinished = {
     ID: "unfinished-uploads",
     Status: "Enabled" as const,

@@ -37,15 +37,19 @@ export function alarmsSuite({ example, other }: Synths): void {
         "duration-backup",
         "duration-verify",
         "failed",
+        "keeper",
         "key",
         "lineage",
         "not-verified",
+        "order",
         "quarantined",
         "rpo",
         "silent",
+        "storage",
         "timed-out",
         "unproven",
         "unverifiable",
+        "waits",
       ];
       expect(
         alarmsIn(example())
@@ -59,7 +63,8 @@ export function alarmsSuite({ example, other }: Synths): void {
         { MetricName: METRICS.replicaFailed, Threshold: 1 },
       ]);
       // Else an alarm of the cluster prod could have the name of one of the cluster prod-KIND.
-      for (const kind of [...kinds, "replica"]) expect(kinds.filter((suffix) => kind.endsWith(`-${suffix}`))).toEqual([]);
+      for (const kind of [...kinds, "replica", "refused"])
+        expect([...kinds, "refused", "errors"].filter((suffix) => kind.endsWith(`-${suffix}`))).toEqual([]);
     });
 
     test("all tell the topic, and lead to a heading of the runbook that says what to look at and what to do", async () => {
@@ -93,8 +98,8 @@ export function alarmsSuite({ example, other }: Synths): void {
         ...absent,
         MetricName: "ExecutionsSucceeded",
         Period: 300,
-        // Another 172 s.
-        EvaluationPeriods: 18,
+        // Another 172 s, and 15 min of the keeper.
+        EvaluationPeriods: 21,
       });
       // From Friday 20:30 to Monday 0:30, an hour for the clocks, 172 s and 15 min.
       expect(named.get("etcd-small.one-silent")).toMatchObject({ ...absent, Period: 3600, EvaluationPeriods: 54 });
@@ -135,6 +140,32 @@ export function alarmsSuite({ example, other }: Synths): void {
           expect({ AlarmName, Namespace: Namespace?.startsWith("AWS/") }).toEqual({ AlarmName, Namespace: true });
     });
 
+    test("of the keeper are in its own stack: what it refused of each cluster, and that it failed, as Lambda counts it", () => {
+      for (const [{ keeper, templates, service }, names] of [
+        [example(), ["lifeboat-keeper-errors", "lifeboat-prod-refused"]],
+        [other(), ["etcd-keeper-errors", "etcd-large-refused", "etcd-small.one-refused"]],
+      ] as const) {
+        const alarms = ofType(keeper, "AWS::CloudWatch::Alarm").map(([, { Properties }]) => alarm.parse(Properties));
+        expect(alarms.map(({ AlarmName }) => AlarmName).toSorted()).toEqual(names);
+        const [topic] = theOne(service, "AWS::SNS::Topic");
+        for (const each of alarms) {
+          expect(resolve(each.AlarmActions, templates)).toEqual([`\${${topic}}`]);
+          expect(each).toMatchObject({ Threshold: 1, TreatMissingData: "notBreaching" });
+          const ofLambda = each.AlarmName.endsWith("-errors");
+          expect(each).toMatchObject(
+            ofLambda
+              ? { Namespace: "AWS/Lambda", MetricName: "Errors" }
+              : { Namespace: "EtcdLifeboat", MetricName: METRICS.removalRefused },
+          );
+          expect(each.AlarmDescription).toContain(
+            runbookLink(undefined, ofLambda ? HEADINGS.keeper : HEADINGS.refused).split("#")[1] ?? "",
+          );
+        }
+        const body = String(resolve(theOne(service, "AWS::CloudWatch::Dashboard")[1].Properties["DashboardBody"], templates));
+        for (const name of names) expect(body).toContain(`:alarm:${name}`);
+      }
+    });
+
     test("stay within what CloudWatch looks back on", () => {
       for (const { Period = 300, EvaluationPeriods, AlarmName } of [...alarmsIn(example()), ...alarmsIn(other())])
         expect({ AlarmName, fits: Period * EvaluationPeriods <= (Period < 3600 ? 86_400 : 604_800) }).toEqual({ AlarmName, fits: true });
@@ -143,7 +174,7 @@ export function alarmsSuite({ example, other }: Synths): void {
     test("look at metrics that the functions write, by service and cluster", () => {
       const written: readonly string[] = Object.values(METRICS);
       const own = alarmsIn(example()).filter(({ Namespace }) => Namespace === "EtcdLifeboat");
-      expect(own).toHaveLength(7);
+      expect(own).toHaveLength(11);
       for (const { MetricName, Dimensions } of own) {
         expect(written).toContain(MetricName);
         expect(Dimensions).toEqual([

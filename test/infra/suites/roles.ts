@@ -133,6 +133,66 @@ export function rolesSuite({ example, other }: Synths): void {
       }
     });
 
+    test("the keeper reads documents, deletes versions and throws uploads away, and can do nothing else", () => {
+      for (const [synthesized, service, below] of [
+        [example(), "lifeboat", [`${BUCKET}/clusters/prod`]],
+        [other(), "etcd", [`${BUCKET}/here/and-there/clusters/small.one`, `${BUCKET}/here/and-there/clusters/large`]],
+      ] as const) {
+        const { keeper, templates, vault } = synthesized;
+        const [id, { Properties }] = theOne(keeper, "AWS::IAM::Role", "KeeperRole");
+        expect(Properties["RoleName"]).toBe(`${service}-keeper`);
+        const role = statementsOf(id, keeper, templates);
+        expect(new Set(role.flatMap(({ Action }) => Action).filter((action) => !action.startsWith("logs:")))).toEqual(
+          new Set([
+            "kms:Decrypt",
+            ...["ListBucket", "ListBucketVersions", "ListBucketMultipartUploads"].map((each) => `s3:${each}`),
+            ...["GetObject", "GetObjectVersion", "GetObjectRetention", "GetObjectLegalHold"].map((each) => `s3:${each}`),
+            ...["DeleteObjectVersion", "ListMultipartUploadParts", "AbortMultipartUpload"].map((each) => `s3:${each}`),
+            ...(service === "lifeboat" ? ["s3:PutObjectRetention"] : []),
+          ]),
+        );
+        for (const cluster of below) {
+          const may = (action: string, of: string = cluster): string[] =>
+            [...KINDS, "pins", "drills"].filter((kind) => isAllowed(role, { action, resource: `${of}/${kind}/x` }));
+          expect(may("s3:GetObject")).toEqual([...KINDS.filter((kind) => kind !== "data"), "pins", "drills"]);
+          expect(may("s3:DeleteObjectVersion")).toEqual(["data", "snapshots", "verified", "rewraps", "pins", "drills"]);
+          expect(may("s3:DeleteObjectVersion", `${cluster}2`)).toEqual([]);
+          expect(may("s3:PutObject")).toEqual([]);
+          expect(may("s3:DeleteObject")).toEqual([]);
+          expect(may("s3:BypassGovernanceRetention")).toEqual([]);
+        }
+        for (const [key] of ofType(vault, "AWS::KMS::Key")) {
+          const resource = `\${${key}.Arn}`;
+          expect({ key, decrypts: isAllowed(role, { action: "kms:Decrypt", resource, context: S3_VIA }) }).toEqual({
+            key,
+            decrypts: key.startsWith("VaultBucketKey"),
+          });
+          for (const action of ["kms:Decrypt", "kms:Sign", "kms:Encrypt", "kms:GenerateDataKey"])
+            expect(isAllowed(role, { action, resource })).toBe(false);
+        }
+      }
+    });
+
+    test("the keeper locks what is kept for as long as the example keeps it locked, and not for longer", () => {
+      const { keeper, templates } = example();
+      const role = statementsOf(theOne(keeper, "AWS::IAM::Role", "KeeperRole")[0], keeper, templates);
+      const mayFor = (days: number): boolean =>
+        isAllowed(role, {
+          action: "s3:PutObjectRetention",
+          resource: `${BUCKET}/clusters/prod/snapshots/x`,
+          context: { "s3:object-lock-remaining-retention-days": String(days) },
+        });
+      expect([mayFor(35), mayFor(37), mayFor(36_500)]).toEqual([true, false, false]);
+    });
+
+    test("verify sees every version and its lock, to work out what is to go", () => {
+      for (const { verify, below } of all()) {
+        expect(isAllowed(verify, { action: "s3:ListBucketVersions", resource: BUCKET })).toBe(true);
+        for (const action of ["s3:GetObjectRetention", "s3:GetObjectLegalHold"])
+          expect(isAllowed(verify, { action, resource: `${below}/data/x` })).toBe(true);
+      }
+    });
+
     test("neither locks what it puts for longer than the example's 14 days", () => {
       const [prod] = all();
       for (const [statements, kind] of [

@@ -46,7 +46,7 @@ export function serviceSuite({ example, other }: Synths): void {
 
     test("carry their bundle and the configuration as it is", async () => {
       const assets = (await readdir(example().out)).filter((name) => name.startsWith("asset."));
-      expect(assets).toHaveLength(3);
+      expect(assets).toHaveLength(4);
       for (const asset of assets) {
         expect(await readdir(join(example().out, asset))).toEqual(expect.arrayContaining(["index.mjs", "lifeboat.yaml", "node_modules"]));
         expect(await readFile(join(example().out, asset, "lifeboat.yaml"), "utf8")).toBe(
@@ -112,7 +112,11 @@ export function serviceSuite({ example, other }: Synths): void {
       const functions = ofType(example().service, "AWS::Lambda::Function").flatMap(([name]) =>
         name.startsWith("prodCheck") ? [] : [`\${${name}.Arn}`],
       );
-      expect(invoked.toSorted()).toEqual(functions.toSorted());
+      const keeper = "arn:aws:lambda:eu-central-1:123456789012:function:lifeboat-keeper";
+      expect(invoked.toSorted()).toEqual([...functions, keeper].toSorted());
+      // By name: the stacks import nothing of each other in both directions.
+      expect(theOne(example().keeper, "AWS::Lambda::Function")[1].Properties["FunctionName"]).toBe("lifeboat-keeper");
+      expect(JSON.stringify(example().service)).not.toContain("lifeboat-keeper:");
     });
 
     test("leads from backup to verification, and from any failure to people and to an end that fails", () => {
@@ -131,16 +135,32 @@ export function serviceSuite({ example, other }: Synths): void {
       expect(States["Backup"]).toMatchObject({ Next: "NeedsAttention" });
       expect(States["NeedsAttention"]).toMatchObject({ Choices: [{ Next: "TellFindings" }], Default: "Verify" });
       expect(States["TellFindings"]).toMatchObject({ Next: "Verify", Catch: [{ Next: "Verify" }] });
-      expect(States["Verify"]).toMatchObject({ End: true });
+      expect(States["Verify"]).toMatchObject({ Next: "Removal" });
+      expect(States["Removal"]).toMatchObject({ Choices: [{ Next: "Keeper" }, { Next: "TellRemoval" }], Default: "Done" });
+      // Whatever becomes of older snapshots, the new one is verified.
+      expect(States["Keeper"]).toMatchObject({
+        Type: "Task",
+        Arguments: {
+          FunctionName: "arn:aws:lambda:eu-central-1:123456789012:function:lifeboat-keeper",
+          Payload: { cluster: "{% $states.input.verify.cluster %}" },
+        },
+        TimeoutSeconds: 960,
+        Catch: [{ ErrorEquals: ["States.ALL"], Next: "TellRemoval" }],
+        Next: "RemovalAttention",
+      });
+      expect(States["RemovalAttention"]).toMatchObject({ Choices: [{ Next: "TellRemoval" }], Default: "Done" });
+      expect(States["TellRemoval"]).toMatchObject({ Next: "Done", Catch: [{ Next: "Done" }] });
+      expect(States["Done"]).toMatchObject({ Type: "Succeed" });
       expect(States["TellFailure"]).toMatchObject({ Next: "Failed", Catch: [{ Next: "Failed" }] });
       expect(States["Failed"]).toMatchObject({ Type: "Fail" });
-      // Three attempts each of 232 s with 30 s and 60 s between them, eight starts that found no room with 10 s up to 120 s between, and a minute.
-      expect(TimeoutSeconds).toBe(2 * (3 * 232 + 90 + (10 + 20 + 40 + 80 + 4 * 120)) + 60);
+      // Three attempts each of 232 s (the keeper's: 960 s) with 30 s and 60 s between them, eight starts that found no room with 10 s up to 120 s between, and a minute.
+      const pauses = 90 + (10 + 20 + 40 + 80 + 4 * 120);
+      expect(TimeoutSeconds).toBe(2 * (3 * 232 + pauses) + (3 * 960 + pauses) + 60);
     });
 
     test("tries again only what our codes call retryable, and what AWS's own answer is", () => {
       const { States } = definitionOf(example(), "prod");
-      for (const name of ["Backup", "Verify"]) {
+      for (const name of ["Backup", "Verify", "Keeper"]) {
         const { Retry } = z
           .object({ Retry: z.array(z.object({ ErrorEquals: z.array(z.string()), MaxAttempts: z.number() })) })
           .parse(States[name]);
@@ -167,7 +187,7 @@ export function serviceSuite({ example, other }: Synths): void {
 
     test("names the runbook's place in every notice", () => {
       const text = JSON.stringify(definitionOf(other(), "large"));
-      for (const heading of [HEADINGS.attention, HEADINGS.failed, HEADINGS.key, HEADINGS.verifyFailed])
+      for (const heading of [HEADINGS.attention, HEADINGS.removal, HEADINGS.failed, HEADINGS.key, HEADINGS.verifyFailed])
         expect(text).toContain(runbookLink("https://example.com/runbook", heading));
     });
   });
@@ -189,6 +209,20 @@ export function serviceSuite({ example, other }: Synths): void {
         },
       });
       expect(Properties).not.toHaveProperty("State", "DISABLED");
+    });
+
+    test("the keeper has one of a day for each cluster, also while no backup runs, and may be called by nobody else's", () => {
+      const { keeper, templates } = other();
+      const [made] = theOne(keeper, "AWS::Lambda::Function");
+      const daily = ofType(keeper, "AWS::Scheduler::Schedule").map(([, { Properties }]) => resolve(Properties, templates));
+      expect(daily).toMatchObject(
+        ["small.one", "large"].map((cluster) => ({
+          ScheduleExpression: "rate(1 day)",
+          Target: { Arn: `\${${made}.Arn}`, Input: JSON.stringify({ cluster }) },
+        })),
+      );
+      expect(ofType(keeper, "AWS::Lambda::Permission")).toEqual([]);
+      expect(theOne(keeper, "AWS::Lambda::Function")[1].Properties).toMatchObject({ Timeout: 900, MemorySize: 1024 });
     });
 
     test("there is one for each cluster, in its time zone", () => {

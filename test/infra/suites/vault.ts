@@ -88,6 +88,40 @@ export function vaultSuite({ example, other }: Synths): void {
       }
     });
 
+    test("denies to everybody a delete that hides, to all but the keeper and named roles one that removes, and to these what is said of all snapshots", () => {
+      for (const [{ vault, templates }, service, at] of [
+        [example(), "lifeboat", ""],
+        [other(), "etcd", "here/and-there/"],
+      ] as const) {
+        const policies = ofType(vault, "AWS::S3::BucketPolicy").map(([, { Properties }]) => Properties["PolicyDocument"]);
+        const statements = policies.flatMap((policy) => statementsIn(policy, templates)).map((each) => withName(each));
+        const role = (name: string): string => `arn:aws:iam::123456789012:role/${name}`;
+        const denies = (action: string, object: string, who: string | undefined): boolean =>
+          isDenied(statements, {
+            action: `s3:${action}`,
+            resource: `${BUCKET}/${at}${object}`,
+            context: {
+              "aws:SecureTransport": "true",
+              "s3:TlsVersion": "1.3",
+              ...(who === undefined ? {} : { "aws:PrincipalArn": who }),
+            },
+          });
+        const keeper = role(`${service}-keeper`);
+        const person = role("pruner");
+        const others = [role("Admin"), role(`x${service}-keeper`), role(`${service}-keeper2`), "arn:aws:iam::123456789012:root", undefined];
+        for (const object of ["clusters/prod/data/x.age", "clusters/prod/snapshots/x.json", "clusters/prod/verified/x.json"]) {
+          for (const who of [keeper, person, ...others]) expect(denies("DeleteObject", object, who)).toBe(true);
+          for (const action of ["DeleteObjectVersion", "BypassGovernanceRetention"]) {
+            expect(denies(action, object, keeper)).toBe(false);
+            expect(denies(action, object, person)).toBe(service !== "lifeboat");
+            for (const who of others) expect({ action, who, denied: denies(action, object, who) }).toEqual({ action, who, denied: true });
+          }
+        }
+        for (const object of ["clusters/prod/custody/0000000/0000000001.json", "clusters/prod/lineage/1.json", "store.json"])
+          for (const who of [keeper, person, ...others]) expect(denies("DeleteObjectVersion", object, who)).toBe(true);
+      }
+    });
+
     /** The bucket's own ARN in the template's words is that of its name. */
     function withName(statement: Statement): Statement {
       return { ...statement, Resource: statement.Resource?.map((each) => each.replace(/^\$\{VaultBucket[0-9A-F]+\.Arn\}/, BUCKET)) };

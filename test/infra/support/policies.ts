@@ -70,6 +70,9 @@ function holds(operator: string, actual: string | undefined, wanted: readonly st
       return actual === undefined || !wanted.includes(actual);
     case "ArnLike":
       return actual !== undefined && wanted.some((pattern) => matches(pattern, actual));
+    // Of a request without the key it holds: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+    case "ArnNotEquals":
+      return actual === undefined || !wanted.some((pattern) => matches(pattern, actual));
     case "Bool":
       return actual !== undefined && wanted.includes(actual);
     case "Null":

@@ -14,7 +14,8 @@ const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 export interface Synthesized {
   readonly vault: Template;
   readonly service: Template;
-  /** Both, for what one says of the other. */
+  readonly keeper: Template;
+  /** All of them, for what one says of the other. */
   readonly templates: readonly Template[];
   /** The cloud assembly. */
   readonly out: string;
@@ -73,6 +74,6 @@ const CDK_ENVIRONMENT = { AWS_EC2_METADATA_DISABLED: "true", CDK_DISABLE_VERSION
 async function read(out: string, name: string, report: string): Promise<Synthesized> {
   const template = async (stack: string): Promise<Template> =>
     parseTemplate(JSON.parse(await readFile(join(out, `${name}-${stack}.template.json`), "utf8")));
-  const [vault, service] = [await template("vault"), await template("service")];
-  return { vault, service, templates: [vault, service], out, report };
+  const [vault, service, keeper] = [await template("vault"), await template("service"), await template("keeper")];
+  return { vault, service, keeper, templates: [vault, service, keeper], out, report };
 }

@@ -1,0 +1,68 @@
+import { Stack } from "aws-cdk-lib";
+import { Effect, Policy, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import type { Construct } from "constructs";
+import { STORE_KEY } from "../../shared/documents/layout.ts";
+import { acknowledgeWildcards } from "../acknowledge.ts";
+import { allow, NEVER_REMOVED, ROUNDING_DAYS, viaService } from "./vault-access.ts";
+import type { ISnapshotVault } from "./vault.ts";
+
+export interface KeeperRoleProps {
+  /** Fixed, since the vault's bucket policy names it. */
+  readonly roleName: string;
+  readonly vault: ISnapshotVault;
+  readonly clusters: readonly string[];
+  /** Undefined where it renews no lock. */
+  readonly keptDays: number | undefined;
+  readonly versioned: boolean;
+}
+
+/** What it reads: all that is said of snapshots, and nothing of what is in them. */
+const DOCUMENTS = ["snapshots", "verified", "rewraps", "pins", "drills", "lineage", "acceptances", "custody"] as const;
+
+/**
+ * May list, read documents, delete versions of what is about snapshots, extend locks and throw unfinished uploads away: no data, no key, nothing put, no lock shortened, and nothing of the custody log and the lineages removed. By the bucket's own key it reads the
+ * documents, through S3 alone.
+ */
+export function keeperRole(scope: Construct, id: string, { roleName, vault, clusters, keptDays, versioned }: KeeperRoleProps): Role {
+  const { bucketArn, prefix, bucketKey } = vault;
+  const below = `${bucketArn}/${prefix}clusters`;
+  // Documents of all clusters of the vault, whose names it sees anyway: with each by name the policy would not fit a role.
+  const documents = [...DOCUMENTS.map((kind) => `${below}/*/${kind}/*`), `${bucketArn}/${prefix}${STORE_KEY}`];
+  const ofClusters = clusters.map((cluster) => `${below}/${cluster}/*`);
+  const remove = versioned ? "s3:DeleteObjectVersion" : "s3:DeleteObject";
+  const statements = [
+    allow(["s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads"], [bucketArn]),
+    allow(["s3:GetObject", "s3:GetObjectVersion"], documents),
+    allow(
+      [
+        "s3:DeleteObjectVersion",
+        "s3:GetObjectRetention",
+        "s3:GetObjectLegalHold",
+        "s3:ListMultipartUploadParts",
+        "s3:AbortMultipartUpload",
+      ],
+      ofClusters,
+    ),
+    new PolicyStatement({
+      effect: Effect.DENY,
+      actions: [remove],
+      resources: NEVER_REMOVED.map((kind) => `${below}/*/${kind}/*`),
+    }),
+    ...(keptDays === undefined
+      ? []
+      : [
+          allow(["s3:PutObjectRetention"], ofClusters, {
+            NumericLessThanEqualsIfExists: { "s3:object-lock-remaining-retention-days": String(keptDays + ROUNDING_DAYS) },
+          }),
+        ]),
+    ...(bucketKey === undefined ? [] : [allow(["kms:Decrypt"], [bucketKey.keyArn], viaService("s3", Stack.of(scope).region))]),
+  ];
+  const role = new Role(scope, id, { roleName, assumedBy: new ServicePrincipal("lambda.amazonaws.com") });
+  const policy = new Policy(scope, `${id}Policy`, { statements, roles: [role] });
+  acknowledgeWildcards(
+    policy,
+    statements.flatMap(({ resources }) => resources),
+    "the documents of each cluster, and all objects of those that it serves; their names hold the time of each snapshot",
+  );
+  return role;
+}
