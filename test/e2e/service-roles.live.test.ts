@@ -1,11 +1,27 @@
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { IAMClient } from "@aws-sdk/client-iam";
-import { DecryptCommand, KMSClient } from "@aws-sdk/client-kms";
+import { DecryptCommand, KMSClient, ListKeysCommand, SignCommand } from "@aws-sdk/client-kms";
 import { InvokeCommand, ListFunctionsCommand, UpdateFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
-import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import {
+  DeleteBucketPolicyCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  ListObjectVersionsCommand,
+  PutObjectCommand,
+  S3Client,
+} from "@aws-sdk/client-s3";
 import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
+import { loadConfig } from "../../shared/config/load.ts";
+import { custodyKey } from "../../shared/documents/layout.ts";
+import { digestOf } from "../../shared/documents/signed-document.ts";
+import type { KeyRing, Purpose } from "../../shared/keys/key-ring.ts";
+import { KmsKeyRing } from "../../shared/keys/kms/kms-key-ring.ts";
+import { createLocalKeys } from "../../shared/keys/local/create-local-keys.ts";
+import { LocalKeyRing } from "../../shared/keys/local/local-key-ring.ts";
 import { ROOT_PASSWORD } from "../../tools/lab/cluster-security.ts";
 import { startCluster } from "../../tools/lab/etcd-cluster.ts";
 import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
@@ -20,7 +36,8 @@ import type { Outcome } from "../support/lifeboat.ts";
 import { saying } from "../support/matchers.ts";
 import { accountEnvironment, BUCKET, clientsOf, deployService } from "../support/service-lab.ts";
 import type { ServiceLab } from "../support/service-lab.ts";
-import { RECENT_ID, RECENT_SLOT } from "../support/recent-slot.ts";
+import { payloadOf, signedBy } from "../support/envelopes.ts";
+import { RECENT_ID, RECENT_SLOT, slotBefore } from "../support/recent-slot.ts";
 
 /** The functions in the roles of the synthesized stacks, on an emulator that enforces them: each does its work, and neither the other's. */
 
@@ -44,7 +61,16 @@ beforeAll(async () => {
   const [cert = "", key = ""] = await Promise.all([cluster.files.cert, cluster.files.key].map((file) => readFile(file ?? "", "utf8")));
   lab = await deployService(stack, cluster, {
     cwd: folder.path,
-    clusters: [{ name: "prod", endpoints: cluster.endpoints }],
+    clusters: [
+      { name: "prod", endpoints: cluster.endpoints },
+      {
+        name: SMALL,
+        endpoints: cluster.endpoints,
+        retention: "{ latest: 1, hourly: 0, daily: 0, weekly: 0, monthly: 0, annual: 0, minAge: 1m }",
+      },
+    ],
+    // What is locked cannot go: service.live.test.ts has a lock.
+    lock: undefined,
     secret: { cert, key, password: ROOT_PASSWORD },
     clients: clientsOf(stack, { requestHandler }),
     lifeboat: run,
@@ -186,3 +212,226 @@ test("the code that reads is refused what the writer wrote in the writer's role,
   const ids = z.object({ snapshots: z.array(z.object({ id: z.string() })) });
   expect(ids.parse(JSON.parse(stdout)).snapshots).toHaveLength(2);
 });
+
+const SMALL = "pruned";
+const [OLD, RECENT] = [slotBefore(90), slotBefore(60)];
+
+/** Every version of every object of the pruned cluster, or of one of its snapshots. */
+async function versionsOf(id = ""): Promise<readonly { readonly Key: string; readonly VersionId: string }[]> {
+  const { Versions = [], DeleteMarkers = [] } = await lab.clients.s3.send(
+    new ListObjectVersionsCommand({ Bucket: BUCKET, Prefix: `clusters/${SMALL}/` }),
+  );
+  return [...Versions, ...DeleteMarkers]
+    .map(({ Key = "", VersionId = "" }) => ({ Key, VersionId }))
+    .filter(({ Key }) => Key.includes(id === "" ? "" : `/${id}`));
+}
+
+test("what retention no longer keeps is ordered by the verifier and removed by the keeper, each in its role", async () => {
+  const first = await lab.ended(await lab.start({ cluster: SMALL, slot: OLD.time }));
+  expect(first).toMatchObject({ status: "SUCCEEDED", output: { verify: { order: { outcome: "nothing" } }, keeper: null } });
+  expect((await versionsOf(OLD.id)).map(({ Key }) => Key.split("/")[2]).toSorted()).toEqual(["data", "snapshots", "verified"]);
+  const before = await bytesOf();
+  const second = await lab.ended(await lab.start({ cluster: SMALL, slot: RECENT.time }));
+  expect({ cause: second.cause, output: second.output }).toMatchObject({
+    output: {
+      verify: { order: { outcome: "ordered", subjects: 3, brakes: [], message: null } },
+      keeper: { cluster: SMALL, removed: 1, refused: 0, locked: 0, needsAttention: false, findings: [] },
+      keeperFailure: null,
+    },
+  });
+  // The bytes are gone, not hidden.
+  expect(await versionsOf(OLD.id)).toEqual([]);
+  const { keeper } = z
+    .object({ keeper: z.object({ bytesBefore: z.number(), bytesAfter: z.number(), removedBytes: z.number() }) })
+    .parse(second.output);
+  expect(keeper.bytesBefore - keeper.bytesAfter).toBe(keeper.removedBytes);
+  expect(keeper.removedBytes).toBeGreaterThan(0);
+  expect(await bytesOf()).toBe(keeper.bytesAfter);
+  expect(before).toBeGreaterThan(0);
+  const { code, stdout } = await run(["custody", SMALL, "--verify", "--json"]);
+  expect(code).toBe(0);
+  const records = z.object({ records: z.array(z.object({ event: z.string(), actor: z.string() })) }).parse(JSON.parse(stdout)).records;
+  expect(records.at(-1)).toEqual({ event: "removed", actor: saying("prunedVerifyRole") });
+});
+
+async function bytesOf(): Promise<number> {
+  const { Versions = [] } = await lab.clients.s3.send(new ListObjectVersionsCommand({ Bucket: BUCKET, Prefix: `clusters/${SMALL}/` }));
+  return Versions.reduce((sum, { Size = 0 }) => sum + Size, 0);
+}
+
+test("the keeper's role reads documents and deletes versions, and can neither read data, put, decrypt, sign nor hide; nobody else deletes", async () => {
+  const own = (folder: string) => async (): Promise<{ Bucket: string; Key: string; VersionId: string }> => {
+    const found = (await versionsOf()).find(({ Key }) => Key.includes(`/${folder}/`));
+    return { Bucket: BUCKET, Key: found?.Key ?? "", VersionId: found?.VersionId ?? "" };
+  };
+  const [manifest, data, record] = await Promise.all([own("snapshots")(), own("data")(), own("custody")()]);
+  const { Keys = [] } = await lab.clients.kms.send(new ListKeysCommand({}));
+  const keeper = await inRoleOf("lifeboat-keeper");
+  const Body = "x";
+  const put = { Bucket: BUCKET, Body, IfNoneMatch: "*" };
+  for (const [what, call, answer] of [
+    ["read a manifest", () => keeper.s3.send(new GetObjectCommand(manifest)), "allowed"],
+    ["read data", () => keeper.s3.send(new GetObjectCommand(data)), "denied"],
+    ["put a countersignature", () => keeper.s3.send(new PutObjectCommand({ ...put, Key: `clusters/${SMALL}/verified/x.json` })), "denied"],
+    ["put a record", () => keeper.s3.send(new PutObjectCommand({ ...put, Key: `clusters/${SMALL}/custody/x.json` })), "denied"],
+    ["put data", () => keeper.s3.send(new PutObjectCommand({ ...put, Key: `clusters/${SMALL}/data/x.age` })), "denied"],
+    ["hide data", () => keeper.s3.send(new DeleteObjectCommand({ Bucket: BUCKET, Key: data.Key })), "denied"],
+    ["remove the log", () => keeper.s3.send(new DeleteObjectCommand(record)), "denied"],
+  ] as const)
+    expect({ what, answer: await answerTo(call()) }).toEqual({ what, answer });
+  expect(Keys.length).toBeGreaterThan(4);
+  for (const { KeyArn } of Keys) {
+    const Message = new Uint8Array(32);
+    const sign = new SignCommand({ KeyId: KeyArn, Message, MessageType: "DIGEST", SigningAlgorithm: "ECDSA_SHA_256" });
+    expect(await answerTo(keeper.kms.send(sign))).toBe("denied");
+  }
+  const wrapping = await wrappingOf(RECENT.id);
+  expect(await answerTo(keeper.kms.send(wrapping))).toBe("denied");
+  expect(await answerTo(lab.clients.kms.send(wrapping))).toBe("allowed");
+
+  const { requestHandler } = await clientConfig(stack, { accessKeyId: "test", secretAccessKey: "test" });
+  const iam = new IAMClient({
+    endpoint: stack.endpoint,
+    region: stack.region,
+    credentials: { accessKeyId: "test", secretAccessKey: "test" },
+    requestHandler,
+  });
+  const all = JSON.stringify({ Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: "*", Resource: "*" }] });
+  const administrator = new S3Client({ ...(await clientConfig(stack, await newUser(iam, "administrator", all))), forcePathStyle: true });
+  const [writer, verifier] = await Promise.all([inRoleOf("prunedBackup"), inRoleOf("prunedVerify")]);
+  for (const [who, s3] of [
+    ["writer", writer.s3],
+    ["verifier", verifier.s3],
+    ["administrator", administrator],
+  ] as const)
+    for (const target of [manifest, data, record, { Bucket: BUCKET, Key: data.Key }])
+      expect({ who, target, answer: await answerTo(s3.send(new DeleteObjectCommand(target))) }).toEqual({ who, target, answer: "denied" });
+  expect(await answerTo(administrator.send(new GetObjectCommand(manifest)))).toBe("allowed");
+});
+
+/** What unwraps the key of a snapshot of the pruned cluster. */
+async function wrappingOf(id: string): Promise<DecryptCommand> {
+  const shown = z.object({
+    manifest: z.object({
+      stored: z.object({ encryption: z.object({ wrappings: z.array(z.object({ key: z.string(), ciphertext: z.string() })) }) }),
+    }),
+  });
+  const { manifest } = shown.parse(JSON.parse((await run(["show", `${SMALL}/${id}`, "--json"])).stdout));
+  const [wrapping] = manifest.stored.encryption.wrappings;
+  return new DecryptCommand({
+    KeyId: wrapping?.key,
+    CiphertextBlob: Buffer.from(wrapping?.ciphertext ?? "", "base64"),
+    EncryptionContext: { cluster: SMALL, snapshot: id },
+  });
+}
+
+/** What the deployed keeper says. */
+async function keep(): Promise<z.infer<typeof keptSchema>> {
+  const { FunctionError, Payload } = await lab.clients.lambda.send(
+    new InvokeCommand({ FunctionName: "lifeboat-keeper", Payload: JSON.stringify({ cluster: SMALL }) }),
+  );
+  const text = Payload?.transformToString() ?? "";
+  expect({ FunctionError, text }).toMatchObject({ FunctionError: undefined });
+  return keptSchema.parse(JSON.parse(text));
+}
+const keptSchema = z.object({ removed: z.number(), refused: z.number(), findings: z.array(z.string()) });
+
+interface LogEnd {
+  readonly sequence: number;
+  readonly bytes: Uint8Array;
+}
+
+async function logEnd(): Promise<LogEnd> {
+  const { Contents = [] } = await lab.clients.s3.send(new ListObjectsV2Command({ Bucket: BUCKET, Prefix: `clusters/${SMALL}/custody/` }));
+  const Key =
+    Contents.map((each) => each.Key ?? "")
+      .toSorted()
+      .at(-1) ?? "";
+  const { Body } = await lab.clients.s3.send(new GetObjectCommand({ Bucket: BUCKET, Key }));
+  return { sequence: Number(/(\d{10})\.json$/.exec(Key)?.[1]), bytes: (await Body?.transformToByteArray()) ?? new Uint8Array() };
+}
+
+/** Puts a record at the end of the log, as whoever may put could. */
+async function append(sequence: number, Body: Uint8Array): Promise<void> {
+  const Key = custodyKey(SMALL, sequence);
+  await lab.clients.s3.send(new PutObjectCommand({ Bucket: BUCKET, Key, Body, IfNoneMatch: "*" }));
+}
+
+test("a forged, a replayed and a day-old order are refused, and one of a stolen verifier against a rule; the same order from the verifier is followed", async () => {
+  // The newest is made by hand, so that nothing has ordered yet what it displaces.
+  const made = await run(["backup", SMALL, "--json"]);
+  const newest = z.object({ id: z.string() }).parse(JSON.parse(made.stdout)).id;
+  expect(await run(["verify", `${SMALL}/${newest}`, "--deep"])).toMatchObject({ code: 0 });
+  const kms = new KmsKeyRing(await signingKeys(), () => lab.clients.kms);
+  await createLocalKeys(join(folder.path, "forger"));
+  const forger = new LocalKeyRing(join(folder.path, "forger"));
+  // What an attack left is taken away again: a log that was tampered with is followed by nobody for a day.
+  await lab.clients.s3.send(new DeleteBucketPolicyCommand({ Bucket: BUCKET }));
+  const start = await logEnd();
+  const orderOf = async (id: string): Promise<object> => {
+    const subjects = (await versionsOf(id)).map(({ Key, VersionId }) => ({ key: Key, version: VersionId, bytes: 1, reason: "superseded" }));
+    const inTurn = subjects.toSorted((one, other) => turnOf(one.key) - turnOf(other.key));
+    expect(inTurn).toHaveLength(3);
+    return {
+      event: "removed",
+      subjects: inTurn,
+      details: { reason: "retention", order: { id: digestOf(start.bytes), part: 1, parts: 1 } },
+    };
+  };
+  const record = async (
+    keys: KeyRing,
+    purpose: Purpose,
+    body: object,
+    { after = start, time = new Date() }: { readonly after?: LogEnd; readonly time?: Date } = {},
+  ): Promise<LogEnd> => {
+    const place = { sequence: after.sequence + 1, previous: digestOf(after.bytes), time: time.toISOString() };
+    const bytes = await signedBy(keys, purpose, { ...(JSON.parse(payloadOf(start.bytes)) as object), ...body, ...place }, "custody");
+    return { sequence: place.sequence, bytes };
+  };
+  const attacked = async (...records: readonly LogEnd[]): Promise<Awaited<ReturnType<typeof keep>>> => {
+    for (const { sequence, bytes } of records) await append(sequence, bytes);
+    const kept = await keep();
+    for (const [snapshot, count] of [
+      [RECENT.id, 3],
+      [newest, 3],
+    ] as const)
+      expect(await versionsOf(snapshot)).toHaveLength(count);
+    for (const { Key, VersionId } of await versionsOf())
+      if (records.some(({ sequence }) => Key === custodyKey(SMALL, sequence)))
+        await lab.clients.s3.send(new DeleteObjectCommand({ Bucket: BUCKET, Key, VersionId }));
+    return kept;
+  };
+  const going = await orderOf(RECENT.id);
+  const nothing = { removed: 0, refused: 0, findings: [] };
+  expect(await attacked(await record(forger, "audit", going))).toMatchObject(nothing);
+  expect(await attacked(await record(kms, "snapshot", going))).toMatchObject(nothing);
+  const old = await record(kms, "audit", going, { time: new Date(Date.now() - 25 * 3_600_000) });
+  expect(await attacked(old)).toMatchObject({ removed: 0, refused: 1, findings: [saying("more than a day ago")] });
+  const stolen = await record(kms, "audit", await orderOf(newest));
+  expect(await attacked(stolen)).toMatchObject({
+    removed: 0,
+    refused: 1,
+    findings: [saying(`${SMALL}/${newest} was ordered to go, and is not removed: it is kept`)],
+  });
+  // An order, the one after it that names something else, and a copy of the first behind them.
+  const before = await record(kms, "audit", going);
+  const later = { ...(await orderOf(newest)), details: { reason: "retention", order: { id: digestOf(before.bytes), part: 1, parts: 1 } } };
+  const superseding = await record(kms, "audit", later, { after: before });
+  const replayed = { sequence: superseding.sequence + 1, bytes: before.bytes };
+  expect(await attacked(before, superseding, replayed)).toMatchObject({ removed: 0, refused: 1, findings: [saying("is not believed")] });
+  // Only what was wrong with each was in the way.
+  await append(before.sequence, before.bytes);
+  expect(await keep()).toMatchObject({ removed: 1, refused: 0, findings: [] });
+  expect(await versionsOf(RECENT.id)).toEqual([]);
+  expect(await versionsOf(newest)).toHaveLength(3);
+});
+
+function turnOf(key: string): number {
+  return ["snapshots", "verified", "data"].indexOf(key.split("/")[2] ?? "");
+}
+
+async function signingKeys(): Promise<ConstructorParameters<typeof KmsKeyRing>[0]> {
+  const { config } = await loadConfig(join(folder.path, "lifeboat.yaml"));
+  if (config.keys.kind !== "kms") throw new Error("the lab's keys are in KMS");
+  return config.keys;
+}

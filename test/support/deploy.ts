@@ -108,7 +108,12 @@ function forMiniStack(text: string): { readonly template: unknown; readonly left
   const Resources: Record<string, unknown> = {};
   for (const [id, resource] of Object.entries(template.Resources)) {
     const { Type, Properties = {} } = resource;
-    Resources[id] = Type === "AWS::IAM::Policy" ? { ...resource, Properties: withoutConditions(Properties, conditions) } : resource;
+    Resources[id] =
+      Type === "AWS::IAM::Policy"
+        ? { ...resource, Properties: withoutConditions(Properties, conditions) }
+        : Type === "AWS::S3::BucketPolicy"
+          ? { ...resource, Properties: withSessions(Properties) }
+          : resource;
   }
   return { template: { ...template, Resources }, leftOut: conditions };
 }
@@ -116,6 +121,31 @@ function forMiniStack(text: string): { readonly template: unknown; readonly left
 function withoutConditions(properties: Record<string, unknown>, leftOut: Set<string>): unknown {
   const { PolicyDocument, ...rest } = policySchema.parse(properties);
   return { ...rest, PolicyDocument: withoutUnknownConditions(PolicyDocument, leftOut) };
+}
+
+const bySessionSchema = z.looseObject({
+  Statement: z.array(
+    z.looseObject({
+      Condition: z
+        .looseObject({
+          ArnNotEquals: z.record(z.string(), z.union([z.array(z.unknown()), z.unknown().transform((one) => [one])])).optional(),
+        })
+        .optional(),
+    }),
+  ),
+});
+
+/** aws:PrincipalArn of a role's session is the role's ARN in AWS, and the session's in MiniStack: both are named. */
+function withSessions(properties: Record<string, unknown>): unknown {
+  const { PolicyDocument, ...rest } = policySchema.parse(properties);
+  const { Statement, ...document } = bySessionSchema.parse(PolicyDocument);
+  const named = Statement.map((statement) => {
+    const roles = statement.Condition?.ArnNotEquals?.["aws:PrincipalArn"];
+    if (roles === undefined) return statement;
+    const sessions = roles.map((role) => `arn:aws:sts::*:assumed-role/${/:role\/([\w+=,.@-]+)/.exec(JSON.stringify(role))?.[1]}/*`);
+    return { ...statement, Condition: { ...statement.Condition, ArnNotEquals: { "aws:PrincipalArn": [...roles, ...sessions] } } };
+  });
+  return { ...rest, PolicyDocument: { ...document, Statement: named } };
 }
 
 /** The folder's files as a zip, stored rather than compressed: nobody waits for the way. */

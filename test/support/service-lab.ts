@@ -63,6 +63,8 @@ export function accountEnvironment({ endpoint, environment }: Pick<MiniStack, "e
 export interface NamedCluster {
   readonly name: string;
   readonly endpoints: readonly string[];
+  /** How its snapshots are kept, in YAML; by default as a configuration that does not say. */
+  readonly retention?: string;
 }
 
 export interface ServiceLab {
@@ -91,8 +93,6 @@ export interface ServiceOptions {
   readonly clients?: Clients;
   /** Runs the command as the account; by default in this process, whose environment must be the account's (`accountEnvironment`). */
   readonly lifeboat?: (args: readonly string[]) => Promise<Outcome>;
-  /** How each cluster's snapshots are kept, in YAML; by default as a configuration that does not say. */
-  readonly retention?: string;
   /** Object Lock, in YAML, or none. */
   readonly lock?: string | undefined;
   /** Name keys by their ARNs: an emulator that enforces policies does not find the key of an alias. */
@@ -102,8 +102,7 @@ export interface ServiceOptions {
 export async function deployService(stack: MiniStack, cluster: EtcdCluster, service: ServiceOptions): Promise<ServiceLab> {
   const { cwd, clusters, secret, clients = clientsOf(stack), keysByArn = false } = service;
   const store = "lock" in service && service.lock === undefined ? "" : `, lock: ${service.lock ?? LOCK}`;
-  const configured = (trustedKeys: string): string =>
-    configuration({ region: stack.region, clusters, trustedKeys, lock: store, retention: service.retention ?? "{}" });
+  const configured = (trustedKeys: string): string => configuration({ region: stack.region, clusters, trustedKeys, lock: store });
   const options = { cwd };
   const { lifeboat = (args) => lifeboatHere(args, options) } = service;
   await clients.secrets.send(new CreateSecretCommand({ Name: "etcd/lab", SecretString: JSON.stringify(secret) }));
@@ -146,10 +145,9 @@ function configuration({
   clusters,
   trustedKeys,
   lock,
-  retention,
-}: Pick<ServiceOptions, "clusters"> & Readonly<Record<"region" | "trustedKeys" | "lock" | "retention", string>>): string {
+}: Pick<ServiceOptions, "clusters"> & Readonly<Record<"region" | "trustedKeys" | "lock", string>>): string {
   const each = clusters.map(
-    ({ name, endpoints }) => `
+    ({ name, endpoints, retention = "{}" }) => `
   ${name}:
     endpoints: [${endpoints.map((url) => JSON.stringify(url)).join(", ")}]
     tls: { ca: file:ca.pem, cert: "secretsmanager:etcd/lab#cert", key: "secretsmanager:etcd/lab#key" }
