@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { DescribeAlarmsCommand, SetAlarmStateCommand } from "@aws-sdk/client-cloudwatch";
 import { GetObjectCommand, ListMultipartUploadsCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { GetScheduleCommand, ListSchedulesCommand, UpdateScheduleCommand } from "@aws-sdk/client-scheduler";
+import { InvokeCommand } from "@aws-sdk/client-lambda";
 import { GetExecutionHistoryCommand, ListExecutionsCommand } from "@aws-sdk/client-sfn";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
@@ -58,7 +59,12 @@ beforeAll(async () => {
     { name: "prod", endpoints: cluster.endpoints },
     { name: "slow", endpoints: way.endpoints },
   ];
-  lab = await deployService(stack, cluster, { cwd: folder.path, clusters, secret });
+  lab = await deployService(stack, cluster, {
+    cwd: folder.path,
+    clusters,
+    secret,
+    lock: "{ mode: governance, days: 14, keptDays: 40 }",
+  });
 });
 afterAll(async () => {
   vi.unstubAllEnvs();
@@ -121,6 +127,17 @@ test("the schedule fires by itself, and a snapshot appears: proven, encrypted, s
   const { Body, ObjectLockMode } = await s3.send(new GetObjectCommand({ Bucket: BUCKET, Key: data }));
   expect((await Body?.transformToString("latin1"))?.slice(0, 21)).toBe("age-encryption.org/v1");
   expect(ObjectLockMode).toBe("GOVERNANCE");
+});
+
+test("what is kept the keeper locks for longer than what is put, and removes nothing without an order", async () => {
+  const command = new InvokeCommand({ FunctionName: "lifeboat-keeper", Payload: JSON.stringify({ cluster: "prod" }) });
+  const keep = async (): Promise<unknown> => JSON.parse((await lab.clients.lambda.send(command)).Payload?.transformToString() ?? "");
+  // The manifest, its countersignature, the data and the lineage.
+  expect(await keep()).toMatchObject({ order: null, removed: 0, locksExtended: 4, needsAttention: false });
+  expect(await keep()).toMatchObject({ locksExtended: 0 });
+  const [data = ""] = await objects("clusters/prod/data/");
+  const { ObjectLockRetainUntilDate } = await lab.clients.s3.send(new GetObjectCommand({ Bucket: BUCKET, Key: data }));
+  expect(((ObjectLockRetainUntilDate?.getTime() ?? 0) - Date.now()) / 86_400_000).toBeGreaterThan(39.9);
 });
 
 test("from a laptop it is read as any other: listed, verified, exported, and told by the log", async () => {

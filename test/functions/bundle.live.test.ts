@@ -74,6 +74,9 @@ test("a bundle alone backs up, another verifies, and both log and measure", asyn
   const seen = await run("check", { cluster: "prod" }, { cluster: "other" });
   expect(seen.answers).toMatchObject([{ cluster: "prod", id: backedUp.answers[1]?.["id"] }, { name: "config/not-found" }]);
   expect(seen.metrics).toMatchObject([{ CheckFailed: 0 }, { CheckFailed: 1 }]);
+  const kept = await run("keeper", { cluster: "prod" }, { cluster: "other" });
+  expect(kept.answers).toMatchObject([{ cluster: "prod", order: null, removed: 0, findings: [] }, { name: "config/not-found" }]);
+  expect(kept.metrics).toMatchObject([{ KeeperFailed: 0, RemovalRefused: 0, Removed: 0 }, { KeeperFailed: 1 }]);
   // Some 200 ms on two idle cores; from the sources it takes 700.
   for (const { loadedMs } of [backedUp, verified]) expect(loadedMs).toBeLessThan(5000);
 });

@@ -140,8 +140,20 @@ test("what was backed up is read back and countersigned; the command line reads 
     custody: expect.stringMatching(/^\d+:sha256:[0-9a-f]{64}$/) as unknown,
     replicas: [],
     findings: [],
+    order: { outcome: "nothing", subjects: 0, bytes: 0, brakes: [], message: null },
   });
-  expect(invoked.metrics).toEqual(asMetrics({ Verified: 1, ReplicaFailed: 0, VerifyFailed: 0, KeyUnusable: 0 }));
+  expect(invoked.metrics).toEqual(
+    asMetrics({
+      Verified: 1,
+      ReplicaFailed: 0,
+      VerifyFailed: 0,
+      KeyUnusable: 0,
+      RemovalWaits: 0,
+      OrderFailed: 0,
+      OrderUnfollowed: 0,
+      UnaccountedBytes: 0,
+    }),
+  );
   await expectNoSecret(invoked);
   expect(await place.here("custody", "prod", "--verify")).toMatchObject({ code: 0 });
 });
