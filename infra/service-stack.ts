@@ -20,8 +20,8 @@ export interface ServiceStackProps extends StackProps {
   readonly vault: ISnapshotVault;
 }
 
-/** A stack holds 500 resources; a cluster has up to 43 (a task, replicas), and some 20 are there for all. */
-const MAX_CLUSTERS_PER_STACK = 11;
+/** A stack holds 500 resources; a cluster has up to 47 (a task, replicas), and some 20 are there for all. */
+const MAX_CLUSTERS_PER_STACK = 10;
 
 /** What runs: for each cluster its functions, state machine, schedule and alarms, with one topic, queue and dashboard for all. It can be deleted and deployed anew. */
 export class ServiceStack extends Stack {

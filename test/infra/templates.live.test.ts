@@ -86,7 +86,7 @@ test("more clusters than a stack has room for are refused, with the way out", as
   const names = Array.from({ length: 12 }, (_, index) => `c${index}: { endpoints: ['https://10.0.0.${index}:2379'] }`);
   await writeFile(file, configText({ CLUSTERS: `{ ${names.join(", ")} }` }));
   const deployment = await readDeployment(file);
-  expect(() => buildApp(new App(), deployment)).toThrow(`${file} has 12 clusters, and a stack has room for 11`);
+  expect(() => buildApp(new App(), deployment)).toThrow(`${file} has 12 clusters, and a stack has room for 10`);
 });
 
 test("npm run synth refuses what cannot be deployed, and says what to do", async () => {

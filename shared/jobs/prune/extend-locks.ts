@@ -26,10 +26,9 @@ export async function extendLocks(
   signal?: AbortSignal,
 ): Promise<LockExtension> {
   const now = clock.now().getTime();
-  const kept = [
-    ...decisions.filter(isKeptByMore).flatMap(({ holding }) => objectsInTurn(holding)),
-    ...facts.inventory.lineage,
-  ].filter(({ isDeleteMarker }) => !isDeleteMarker);
+  const kept = [...decisions.filter(isKeptByMore).flatMap(({ holding }) => objectsInTurn(holding)), ...facts.inventory.lineage].filter(
+    ({ isDeleteMarker }) => !isDeleteMarker,
+  );
   let extended = 0;
   const failed: { key: string; message: string }[] = [];
   const renew = async ({ key, version }: BlobVersion): Promise<void> => {
