@@ -229,7 +229,7 @@ async function versionsOf(id = ""): Promise<readonly { readonly Key: string; rea
 test("what retention no longer keeps is ordered by the verifier and removed by the keeper, each in its role", async () => {
   const first = await lab.ended(await lab.start({ cluster: SMALL, slot: OLD.time }));
   expect(first).toMatchObject({ status: "SUCCEEDED", output: { verify: { order: { outcome: "nothing" } }, keeper: null } });
-  expect((await versionsOf(OLD.id)).map(({ Key }) => Key.split("/")[2]).toSorted()).toEqual(["data", "snapshots", "verified"]);
+  expect((await versionsOf(OLD.id)).map(({ Key }) => Key.split("/")[2] ?? "").toSorted()).toEqual(["data", "snapshots", "verified"]);
   const before = await bytesOf();
   const second = await lab.ended(await lab.start({ cluster: SMALL, slot: RECENT.time }));
   expect({ cause: second.cause, output: second.output }).toMatchObject({
@@ -260,8 +260,8 @@ async function bytesOf(): Promise<number> {
 }
 
 test("the keeper's role reads documents and deletes versions, and can neither read data, put, decrypt, sign nor hide; nobody else deletes", async () => {
-  const own = (folder: string) => async (): Promise<{ Bucket: string; Key: string; VersionId: string }> => {
-    const found = (await versionsOf()).find(({ Key }) => Key.includes(`/${folder}/`));
+  const own = (kind: string) => async (): Promise<{ Bucket: string; Key: string; VersionId: string }> => {
+    const found = (await versionsOf()).find(({ Key }) => Key.includes(`/${kind}/`));
     return { Bucket: BUCKET, Key: found?.Key ?? "", VersionId: found?.VersionId ?? "" };
   };
   const [manifest, data, record] = await Promise.all([own("snapshots")(), own("data")(), own("custody")()]);
