@@ -41,13 +41,13 @@ export const pinning = {
   pin: object({
     number: z.int().positive().describe("in its key, from 1"),
     pinned: z.boolean().describe("false where it ends a pin"),
-    by: text.describe("who said so, by their own word"),
+    by: text.describe("who did so, as they named themselves"),
     at: time.describe("when"),
     reason: text.describe("what that person said"),
     fingerprint: digest.describe("of the key that signed it"),
   })
     .nullable()
-    .describe("the last word on it that is believed; null where nobody pinned it"),
+    .describe("the newest pin or unpin that is believed; null where nobody pinned it"),
 };
 
 /** A member as etcd lists it. */

@@ -37,22 +37,22 @@ const execution = object({
     subjects: count.describe("how many objects it names"),
   })
     .nullable()
-    .describe("the order that was followed, or refused; null where nothing is left to follow"),
+    .describe("the order that was followed, or refused; null where there is no order to follow"),
   orderRefused: object({ code: text.describe("`expired`, `incomplete`, `broken-chain` or `future`"), message: text.describe("a sentence") })
     .nullable()
     .describe("why the newest order was not followed"),
   removed: z
     .array(object({ id, objects: count.describe("how many, each version by itself"), bytes: bytes.describe("of these") }))
-    .describe("what is gone; of a dry run, what would go"),
+    .describe("what was removed; in a dry run, what would be removed"),
   refused: z
     .array(object({ subject: text.describe("`CLUSTER/ID`, or a key"), reason: text.describe("a sentence") }))
-    .describe("what the order names and was not removed, since a rule forbids it"),
+    .describe("what the order names but a rule forbids to remove"),
   locked: z
     .array(
       object({
         id,
         key: text.describe("of the object"),
-        until: time.nullable().describe("null where the lock has no end, or nobody says"),
+        until: time.nullable().describe("null where the lock has no end, or its end is not known"),
       }),
     )
     .describe("what a lock keeps: tried again by a later run"),
@@ -71,7 +71,7 @@ export const pruneDocument = object({
   cluster,
   mode: z.enum(["dry-run", "order", "execute", "order-and-execute"]).describe("what was asked for"),
   keep: count.describe("how many snapshots the policy keeps"),
-  remove: count.describe("how many are to go"),
+  remove: count.describe("how many are to be removed"),
   removeBytes: bytes.describe("that these take up, with what is left over"),
   decisions: z.array(decision).describe("of each snapshot, newest first"),
   leftovers: z
@@ -79,7 +79,7 @@ export const pruneDocument = object({
     .describe("what killed runs and interrupted removals left"),
   unclear: z
     .array(object({ key: text.describe("of an object"), reason: text.describe("a sentence") }))
-    .describe("what is kept since something about it cannot be told: snapshots, by their manifests, and what may be left over"),
+    .describe("what is kept since something about it is not known: snapshots, by their manifests, and what may be left over"),
   brakes: z.array(brake).describe("why nothing is removed until a person has looked; those that `--although` names are left out"),
   order: order.nullable().describe("null where none was asked for"),
   execution: execution.nullable().describe("null where none was asked for"),
