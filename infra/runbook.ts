@@ -19,7 +19,7 @@ export const HEADINGS = {
   stuck: "Alarm: nobody follows the orders to remove",
   keeper: "Alarm: the keeper failed",
   refused: "Alarm: a removal was refused",
-  storage: "Alarm: storage grows past what is kept",
+  storage: "Alarm: storage grows past the forecast",
   removal: "A notice says that retention needs a person",
   attention: "A notice says that a backup needs a person",
 } as const;

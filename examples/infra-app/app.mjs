@@ -6,6 +6,8 @@ import { Topic } from "aws-cdk-lib/aws-sns";
 import {
   ClusterBackup,
   clusterBackupProps,
+  Keeper,
+  keeperProps,
   Notifications,
   readDeployment,
   SnapshotVault,
@@ -42,4 +44,9 @@ for (const { name } of deployment.clusters) {
   });
   platform.exportValue(stateMachine.stateMachineArn, { name: `backup-of-${name}` });
 }
+
+// What removes old snapshots, in a stack of its own: it may lie in the account of the bucket.
+const removal = new Stack(app, "etcd-keeper", { env });
+// oxlint-disable-next-line no-new -- as above
+new Keeper(removal, "Keeper", { ...keeperProps(deployment), vault, notifications });
 app.synth();
