@@ -28,7 +28,7 @@ export const registerInvoke: Register = (program, run) => {
     .option("--state-machine <arn>", "the cluster's state machine (default: found by service.name of the configuration)")
     .addHelpText(
       "after",
-      "\nThe exit codes are those of lifeboat backup. Ctrl-C stops watching; the backup goes on.\n\nExample:\n  $ lifeboat invoke backup prod",
+      "\nThe exit codes are those of lifeboat backup. Ctrl-C stops watching only.\n\nExample:\n  $ lifeboat invoke backup prod",
     )
     .action((_job: string, cluster: string, options: Options) =>
       run(async (session) => {

@@ -40,8 +40,8 @@ describe("--dry-run", () => {
     const [oldest, , , , , newest] = place.ids;
     expect(stdout).toMatch(new RegExp(`^${newest} .* keep +newest good of lineage 1; latest 1 of 3$`, "m"));
     expect(stdout).toMatch(new RegExp(`^${oldest} .* remove +not among the latest 3 \\(they go back to ${place.ids[3]}\\)$`, "m"));
-    expect(stdout).toMatch(/^to go: 3 snapshots, [\d.]+ \w+; to stay: 3$/m);
-    expect(stderr).toContain("warning: nothing is removed, since 3 of the 6 good snapshots of prod would go, more than a quarter");
+    expect(stdout).toMatch(/^to remove: 3 snapshots, [\d.]+ \w+; to keep: 3$/m);
+    expect(stderr).toContain("warning: nothing is removed: 3 of the 6 good snapshots of prod would be removed, more than a quarter");
     expect(stderr).toContain("--although many");
     expect(await files(place)).toEqual(before);
     const named = await run(place, "prune prod --dry-run --although many");
@@ -101,8 +101,8 @@ describe("the two halves", () => {
       },
     });
     expect((await files(place)).length).toBe(before.length + 1 - 9);
-    expect(await run(place, "prune prod --execute")).toMatchObject({ code: 0, stdout: "no order of prod is left to follow\n" });
-    expect(await run(place, "prune prod")).toMatchObject({ code: 0, stderr: "", stdout: saying("nothing of prod is to go: 3 kept") });
+    expect(await run(place, "prune prod --execute")).toMatchObject({ code: 0, stdout: "there is no order to follow for prod\n" });
+    expect(await run(place, "prune prod")).toMatchObject({ code: 0, stderr: "", stdout: saying("nothing to remove of prod: 3 kept") });
     expect(await run(place, "custody prod --verify")).toMatchObject({ code: 0 });
   });
 
@@ -122,7 +122,7 @@ describe("the two halves", () => {
     // The other half does.
     const order = await run(place, "prune prod --order --although many");
     expect(order.code).toBe(0);
-    expect(order.stdout).toContain("nothing of prod is to go");
+    expect(order.stdout).toContain("nothing to remove of prod");
   });
 
   test("a brake stops both, with exit code 6 and what to do", async () => {
@@ -131,7 +131,7 @@ describe("the two halves", () => {
     const { code, stdout, stderr } = await run(place, "prune prod");
     expect(code).toBe(6);
     expect(stdout).not.toContain("ordered");
-    expect(stderr).toContain("To go on all the same: --although many");
+    expect(stderr).toContain("To remove all the same: --although many");
     expect(await files(place)).toEqual(before);
   });
 
@@ -188,7 +188,7 @@ describe("wrong input", () => {
     ["prune", "missing required argument 'cluster'"],
     ["prune staging", "lifeboat.yaml has no cluster staging"],
     ["prune prod --order --execute", "--order and --execute exclude each other"],
-    ["prune prod --although nonsense", '--although "nonsense" is nothing that stops a prune'],
+    ["prune prod --although nonsense", '--although "nonsense" is not one of the reasons that stop a prune'],
     ["prune prod --although", "--although <name...> needs a value"],
     ["prune prod again", "prune takes 1 argument, and got 2"],
     ["prune prod --executes", "unknown option '--executes' (Did you mean --execute?)"],
@@ -221,7 +221,7 @@ describe("wrong input", () => {
   test("a cluster of which nothing is stored is none, and nothing is to go", async () => {
     const place = await newPlace();
     await rm(join(place.cwd, "vault/clusters/prod"), { recursive: true });
-    expect(await run(place, "prune prod")).toMatchObject({ code: 0, stdout: saying("nothing of prod is to go: 0 kept"), stderr: "" });
+    expect(await run(place, "prune prod")).toMatchObject({ code: 0, stdout: saying("nothing to remove of prod: 0 kept"), stderr: "" });
   });
 });
 
