@@ -37,7 +37,7 @@ export interface ScaleUsage extends Usage {
 }
 
 /** What is timed, and what of its output all builds must agree on. Where that is no number of snapshots, the store is not as it should be. */
-const COMMANDS = [
+const COMMANDS: readonly Timed[] = [
   { name: "ls", args: ["ls", "prod", "--json"], counted: (out: unknown) => countIn(out, "snapshots", (each) => each["good"] === true) },
   {
     name: "custody --verify",
@@ -52,7 +52,22 @@ const COMMANDS = [
     args: ["rewrap", "--dry-run", "--json"],
     counted: (out: unknown) => countIn(out, "snapshots", (each) => each["outcome"] === "already"),
   },
-] as const;
+  {
+    // A build of before it had prune is held against by its ls, which reads the same documents.
+    name: "prune --dry-run (base: ls)",
+    args: ["prune", "prod", "--dry-run", "--json", "--although", "overdue", "many"],
+    argsOfBase: ["ls", "prod", "--json"],
+    counted: (out: unknown) => countIn(out, "decisions" in (out as Row) ? "decisions" : "snapshots", (each) => each["good"] === true),
+  },
+];
+
+interface Timed {
+  readonly name: string;
+  readonly args: readonly string[];
+  /** Of the build that this one is held against, where those are others. */
+  readonly argsOfBase?: readonly string[];
+  readonly counted: (out: unknown) => number;
+}
 
 /** Once each to check the output, then in turns. Throws where a build does not tell of every snapshot as good. */
 export async function holdScale(contest: ScaleContest): Promise<readonly ScaleResult[]> {
@@ -90,9 +105,9 @@ interface Where {
 async function timeAll(contest: ScaleContest, place: ScalePlace, { cwd, env, serversCpu }: Where): Promise<readonly ScaleResult[]> {
   const { builds, snapshots, runs, signal } = contest;
   const results: { place: ScalePlace; command: string; build: string; run: Command; runs: ScaleUsage[] }[] = [];
-  for (const { name, args, counted } of COMMANDS) {
+  for (const { name, args, argsOfBase = args, counted } of COMMANDS) {
     for (const build of builds) {
-      const run = { program: process.execPath, args: [build.program, ...args], cwd, env };
+      const run = { program: process.execPath, args: [build.program, ...(build.name === "base" ? argsOfBase : args)], cwd, env };
       contest.progress(`scale in ${place}: ${name} by ${build.name}, checked`);
       const count = counted(JSON.parse((await measure(run, signal)).stdout));
       // A lineage besides.

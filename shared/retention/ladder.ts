@@ -25,6 +25,7 @@ export class Ladder {
     monthly: new Map(),
     annual: new Map(),
   };
+  readonly #reach = new Map<Rule, Reason<"superseded">>();
   readonly #oldest = new Map<Rule, { readonly bucket: string; readonly id: string }>();
 
   constructor(policy: RetentionPolicy, bucketOf: BucketOf) {
@@ -54,11 +55,16 @@ export class Ladder {
     return { held, superseded };
   }
 
+  /** Once a rule is full it is the same for all that come after: of ten thousand snapshots there is one. */
   #outOfReach(rule: Rule, count: number): Reason<"superseded"> {
+    const known = this.#reach.get(rule);
+    if (known !== undefined) return known;
     const oldest = this.#oldest.get(rule);
     if (oldest === undefined) throw new Error(`${rule} is full and nobody holds a bucket`);
     const { bucket, id } = oldest;
-    return { code: "superseded", text: reachText(rule, count, bucket, id), by: id };
+    const reason: Reason<"superseded"> = { code: "superseded", text: reachText(rule, count, bucket, id), by: id };
+    this.#reach.set(rule, reason);
+    return reason;
   }
 }
 

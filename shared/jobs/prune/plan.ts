@@ -81,7 +81,8 @@ async function planWith(
   const unlocked = decideOn(snapshots);
   // Locks are asked for only where it matters, since each takes requests of its own.
   const wouldGo = new Set(unlocked.flatMap(({ id, verdict }) => (verdict === "remove" ? [id] : [])));
-  const lawful = asksLocks ? decideOn(await withLocks(ports.blobs, snapshots, { wouldGo, facts, signal })) : unlocked;
+  const known = asksLocks ? await withLocks(ports.blobs, snapshots, { wouldGo, facts, signal }) : snapshots;
+  const lawful = known.every((each, index) => each === snapshots[index]) ? unlocked : decideOn(known);
   const decided = await keepUntilReplicated({ ...ports, signal }, cluster, lawful, policy.requireReplica);
   const { leftovers, unclear } = await findLeftovers(ports, cluster, facts, { olderThanMs: policy.orphansAfterMs, signal });
   const decisions = decided.map((decision) => plannedOf(decision, facts));
