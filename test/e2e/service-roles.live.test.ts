@@ -402,9 +402,12 @@ test("a forged, a replayed and a day-old order are refused, and one of a stolen 
     return kept;
   };
   const going = await orderOf(RECENT.id);
-  const nothing = { removed: 0, refused: 0, findings: [] };
-  expect(await attacked(await record(forger, "audit", going))).toMatchObject(nothing);
-  expect(await attacked(await record(kms, "snapshot", going))).toMatchObject(nothing);
+  const forged = { removed: 0, refused: 1 };
+  expect(await attacked(await record(forger, "audit", going))).toMatchObject({
+    ...forged,
+    findings: [saying("which is not trusted for purpose audit")],
+  });
+  expect(await attacked(await record(kms, "snapshot", going))).toMatchObject({ ...forged, findings: [saying("is not believed")] });
   const old = await record(kms, "audit", going, { time: new Date(Date.now() - 25 * 3_600_000) });
   expect(await attacked(old)).toMatchObject({ removed: 0, refused: 1, findings: [saying("more than a day ago")] });
   const stolen = await record(kms, "audit", await orderOf(newest));
