@@ -217,12 +217,12 @@ const SMALL = "pruned";
 const [OLD, RECENT] = [slotBefore(90), slotBefore(60)];
 
 /** Every version of every object of the pruned cluster, or of one of its snapshots. */
-async function versionsOf(id = ""): Promise<readonly { readonly Key: string; readonly VersionId: string }[]> {
+async function versionsOf(id = ""): Promise<readonly { readonly Key: string; readonly VersionId: string; readonly Size: number }[]> {
   const { Versions = [], DeleteMarkers = [] } = await lab.clients.s3.send(
     new ListObjectVersionsCommand({ Bucket: BUCKET, Prefix: `clusters/${SMALL}/` }),
   );
-  return [...Versions, ...DeleteMarkers]
-    .map(({ Key = "", VersionId = "" }) => ({ Key, VersionId }))
+  return [...Versions, ...DeleteMarkers.map((each) => ({ ...each, Size: 0 }))]
+    .map(({ Key = "", VersionId = "", Size = 0 }) => ({ Key, VersionId, Size }))
     .filter(({ Key }) => Key.includes(id === "" ? "" : `/${id}`));
 }
 
@@ -369,7 +369,12 @@ test("a forged, a replayed and a day-old order are refused, and one of a stolen 
   await lab.clients.s3.send(new DeleteBucketPolicyCommand({ Bucket: BUCKET }));
   const start = await logEnd();
   const orderOf = async (id: string): Promise<object> => {
-    const subjects = (await versionsOf(id)).map(({ Key, VersionId }) => ({ key: Key, version: VersionId, bytes: 1, reason: "superseded" }));
+    const subjects = (await versionsOf(id)).map(({ Key, VersionId, Size }) => ({
+      key: Key,
+      version: VersionId,
+      bytes: Size,
+      reason: "superseded",
+    }));
     const inTurn = subjects.toSorted((one, other) => turnOf(one.key) - turnOf(other.key));
     expect(inTurn).toHaveLength(3);
     return {
