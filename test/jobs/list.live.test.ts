@@ -59,7 +59,7 @@ describe("ls", () => {
   });
 
   test("gives nothing for a cluster that has nothing", async () => {
-    expect(await listSnapshots(vault, "nowhere")).toEqual({ snapshots: [], badCountersignatures: [], refs: new Set() });
+    expect(await listSnapshots(vault, "nowhere")).toEqual({ snapshots: [], badCountersignatures: [], badPins: [], refs: new Set() });
   });
 
   test("of which the newest are asked for, or those since a time, reads those alone, and says what else there is", async () => {
