@@ -59,9 +59,10 @@ test("starts the cluster's state machine by its name, tells of each state once, 
   const { told, result } = await invoke(executions, { cluster: "shop.eu" });
   expect(executions.asked).toEqual(["find lifeboat-shop_eu", 'start arn:lifeboat-shop_eu {"cluster":"shop.eu"}']);
   expect(told).toEqual(["arn:execution", "Step1", "Step2", "Step3"]);
-  // A service of before said nothing of members.
-  const verify = { ...OUTCOME.verify, confirmed: "not asked", notConfirmed: null };
-  expect(result).toEqual({ execution: "arn:execution", outcome: { ...OUTCOME, verify } });
+  // A service of before said nothing of members, and removed nothing.
+  const order = { outcome: "nothing", subjects: 0, bytes: 0, brakes: [], message: null };
+  const verify = { ...OUTCOME.verify, confirmed: "not asked", notConfirmed: null, order };
+  expect(result).toEqual({ execution: "arn:execution", outcome: { ...OUTCOME, verify, keeper: null, keeperFailure: null } });
 });
 
 test("a state machine that was named is not looked for", async () => {
