@@ -32,10 +32,10 @@ export function parseUtc(text: string): Date | undefined {
   return parseInstant(`${match[1]}T${match[2] ?? "00:00"}${match[3] ?? ":00"}Z`);
 }
 
-/** JavaScript rolls 31 February over to March: only a time that comes back unchanged is one. */
+/** JavaScript rolls 31 February over to March, and 24:00 to the next day: only a time whose day comes back unchanged is one. */
 function parseInstant(text: string): Date | undefined {
   const date = new Date(text);
-  return Number.isNaN(date.getTime()) || date.toISOString().slice(0, 19) !== text.slice(0, 19) ? undefined : date;
+  return date.getUTCDate() === Number(text.slice(8, 10)) ? date : undefined;
 }
 
 /**

@@ -51,6 +51,9 @@ export type NewestOrder =
 /** How far back an order is looked for, so that one that was never followed is told of and not passed over. */
 const LOOK_BACK_MS = 2 * ORDER_VALID_MS;
 
+/** So many records in a row must be older than that before the search ends: a few that somebody dated back do not hide an order. */
+const OLD_IN_A_ROW = 100;
+
 /**
  * The newest order of a cluster. It is valid where each of its records is signed by a trusted audit key, it is whole, younger than a day, and the log from its end back to the record before it,
  * and through the last day, is one chain: each record names the bytes of the one before. A record put in another's place is none; an older order does not count once a newer one stands. Of a chain that does not hold nothing is followed.
@@ -61,16 +64,20 @@ export async function readNewestOrder(vault: RecordVault, cluster: string, now: 
   let above: FoundRecord | undefined;
   let broken: OrderRefusal | undefined;
   let isPast = false;
-  for await (const found of readRecordsBack(vault, cluster, new Date(now.getTime() - LOOK_BACK_MS), signal)) {
+  let oldInARow = 0;
+  for await (const found of readRecordsBack(vault, cluster, new Date(0), signal)) {
     broken ??= brokenBetween(found, above);
     above = found;
     if (isPast) break;
     takenBack.add(found);
-    const part = orderRecordIn(found);
+    const age = isFault(found.record) ? 0 : now.getTime() - Date.parse(found.record.time);
+    // What is older than that nobody asks about any more.
+    const part = age > LOOK_BACK_MS ? undefined : orderRecordIn(found);
     if (part !== undefined && isNextBelow(part, parts.at(-1))) parts.push(part);
-    const isOld = !isFault(found.record) && now.getTime() - Date.parse(found.record.time) > ORDER_VALID_MS;
+    oldInARow = age > LOOK_BACK_MS ? oldInARow + 1 : 0;
+    const isOld = age > ORDER_VALID_MS;
     // One record more: what the last one names as before it.
-    isPast = isOld && (isWhole(parts) || (part === undefined && parts.length > 0));
+    isPast = (isOld && (isWhole(parts) || (part === undefined && parts.length > 0))) || oldInARow > OLD_IN_A_ROW;
   }
   if (!isPast && above !== undefined) broken ??= await brokenBelow(vault, cluster, above, signal);
   const [newest] = parts;
@@ -154,9 +161,15 @@ function brokenBetween(
   if (above.sequence !== sequence + 1)
     return { code: "broken-chain", message: `record ${sequence + 1} is missing, but a later one is there` };
   const { previous, previousBytes } = above.record;
-  return previous === digest && previousBytes === oversizedBytes
-    ? undefined
-    : { code: "broken-chain", message: `record ${above.sequence} names another record ${sequence} than the one that is stored` };
+  if (previous !== digest || previousBytes !== oversizedBytes)
+    return { code: "broken-chain", message: `record ${above.sequence} names another record ${sequence} than the one that is stored` };
+  // Else a record that somebody dated back would end the search for an order before it was found.
+  return !isFault(record) && Date.parse(above.record.time) < Date.parse(record.time) - SKEW_MS
+    ? {
+        code: "broken-chain",
+        message: `record ${above.sequence} says that it was written at ${above.record.time}, before record ${sequence} (${record.time}): a clock was wrong, or somebody dated it back`,
+      }
+    : undefined;
 }
 
 /** What records of the audit key took back of orders before them. */

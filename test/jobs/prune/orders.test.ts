@@ -217,6 +217,16 @@ describe("a log that does not hold together is not followed", () => {
   });
 });
 
+test.each([1, 3])("records that a stolen writer dates back (%i of them) do not hide an order: it is refused, and told", async (count) => {
+  const history = await five();
+  const { vault } = history;
+  await order(vault);
+  const back = new ManualClock(new Date(vault.clock.now().getTime() - 3 * ORDER_VALID_MS).toISOString());
+  for (let index = 0; index < count; index++)
+    await appendRecord({ ...vault, clock: back }, CLUSTER, "snapshot", { event: "skipped", subjects: [], details: { reason: "busy" } });
+  await expectRefused(history, "broken-chain", saying("somebody dated it back"));
+});
+
 describe("an order that is not the audit role's is none, and is told", () => {
   /** The next record of the log, as an order of all, before anybody signed it. */
   async function unsigned(vault: TestVault): Promise<object> {
