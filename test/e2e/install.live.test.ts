@@ -185,8 +185,8 @@ describe("the constructs", () => {
     expect(template).toContain("cron(15 0,6,12,18 * * ? *)");
     expect(await readFile(join(out, "etcd-vault.template.json"), "utf8")).toContain("example-platform-etcd");
     const assets = (await readdir(out)).filter((name) => name.startsWith("asset."));
-    // The functions that back up, verify and check.
-    expect(assets).toHaveLength(3);
+    // The functions that back up, verify, check and keep.
+    expect(assets).toHaveLength(4);
     for (const asset of assets) {
       const code = await readdir(join(out, asset));
       expect(code).toEqual(expect.arrayContaining(["index.mjs", "lifeboat.yaml", "node_modules"]));

@@ -22,6 +22,10 @@ afterAll(async () => {
   await folder.remove();
 });
 
+function hoursAgo(hours: number): string {
+  return `${new Date(Date.now() - hours * 3_600_000).toISOString().slice(0, 19)}Z`;
+}
+
 test("of four backups the two oldest go, and what stays is whole and restores the same", async () => {
   const place = await newPlace(etcd, folder.path, "pruned");
   const file = join(place.options.cwd, "lifeboat.yaml");
@@ -29,7 +33,9 @@ test("of four backups the two oldest go, and what stays is whole and restores th
   const counts = "retention: { latest: 2, hourly: 0, daily: 0, weekly: 0, monthly: 0, annual: 0, minAge: 1s }";
   await writeFile(file, text.replace(/^( {4})retention:\n(?: {6}.*\n)+/m, `$1${counts}\n`));
   const ids: string[] = [];
-  for (let index = 0; index < 4; index++) ids.push((await expectBackup(place)).id);
+  // Of hours, so that they are apart by more than minAge however fast this machine is.
+  for (const hours of [3, 2, 1]) ids.push((await expectBackup(place, ["--slot", hoursAgo(hours)])).id);
+  ids.push((await expectBackup(place)).id);
   const done = await place.here("prune", "prod", "--although", "many", "--json");
   expect(done.code).toBe(0);
   expect(JSON.parse(done.stdout)).toMatchObject({
