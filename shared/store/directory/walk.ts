@@ -26,9 +26,7 @@ export async function* walk(root: string, prefix: string, at = ""): AsyncGenerat
   const folder = join(root, at);
   for (let start = 0; start < entries.length; start += LOOKED_AT_ONCE) {
     const group = entries.slice(start, start + LOOKED_AT_ONCE);
-    const found = await Promise.all(
-      group.map(async ({ name, key }) => (key.endsWith("/") ? undefined : lookAt(`${folder}/${name}`, key))),
-    );
+    const found = await Promise.all(group.map(async ({ name, key }) => (key.endsWith("/") ? undefined : lookAt(`${folder}/${name}`, key))));
     for (const [index, entry] of group.entries()) {
       const info = found[index];
       if (entry.key.endsWith("/")) yield* walk(root, prefix, entry.key);
