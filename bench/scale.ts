@@ -1,3 +1,5 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { startCluster } from "../tools/lab/etcd-cluster.ts";
 import { runProgram } from "../tools/lab/run-program.ts";
 import { startLargeBucket } from "./large-bucket.ts";
@@ -80,6 +82,7 @@ export async function holdScale(contest: ScaleContest): Promise<readonly ScaleRe
   {
     await using etcd = await startCluster({ version: "3.6" });
     await lifeboat(["init", "--cluster", "prod", ...etcd.endpoints.flatMap((each) => ["--endpoint", each])]);
+    await withoutLaterSettings(join(folder, "lifeboat.yaml"));
     await lifeboat(["backup", "prod", "--quiet"]);
   }
   contest.progress(`scale: signing the documents of ${snapshots} snapshots`);
@@ -94,6 +97,12 @@ export async function holdScale(contest: ScaleContest): Promise<readonly ScaleRe
     }
   }
   return results;
+}
+
+/** An older build refuses settings that it does not know. Without them this one takes their defaults, which `init` wrote. */
+async function withoutLaterSettings(file: string): Promise<void> {
+  const text = await readFile(file, "utf8");
+  await writeFile(file, text.replaceAll(/^ +(?:minAge|keepUnverified): .*\n| {4}verify:\n(?: {6}.*\n)+/gm, ""));
 }
 
 interface Where {
