@@ -17,7 +17,7 @@ export interface LockExtension {
 
 /**
  * Renews the locks of all that the plan keeps: of each snapshot its manifest, the documents beside it and its data, and of the lineages. A lock that ends within half of `keptLockMs` is extended to `keptLockMs` from now, so that an
- * outage of the keeper for half that time leaves all of it covered. None is ever shortened. What its lock alone keeps is not locked anew: it would never go.
+ * outage of the keeper for half that time leaves all of it covered. None is ever shortened. To be given the keeper's own plan, which asks for no locks: what its lock alone keeps is to go there, and is not locked anew.
  */
 export async function extendLocks(
   { blobs, clock, progress }: { readonly blobs: BlobStore; readonly clock: Clock; readonly progress: Progress },
@@ -26,9 +26,10 @@ export async function extendLocks(
   signal?: AbortSignal,
 ): Promise<LockExtension> {
   const now = clock.now().getTime();
-  const kept = [...decisions.filter(isKeptByMore).flatMap(({ holding }) => objectsInTurn(holding)), ...facts.inventory.lineage].filter(
-    ({ isDeleteMarker }) => !isDeleteMarker,
-  );
+  const kept = [
+    ...decisions.filter(({ verdict }) => verdict === "keep").flatMap(({ holding }) => objectsInTurn(holding)),
+    ...facts.inventory.lineage,
+  ].filter(({ isDeleteMarker }) => !isDeleteMarker);
   let extended = 0;
   const failed: { key: string; message: string }[] = [];
   const renew = async ({ key, version }: BlobVersion): Promise<void> => {
@@ -49,8 +50,4 @@ export async function extendLocks(
   });
   for await (const _ of renewed);
   return { extended, failed };
-}
-
-function isKeptByMore({ verdict, reasons }: RemovalPlan["decisions"][number]): boolean {
-  return verdict === "keep" && reasons.some(({ code }) => code !== "locked");
 }
