@@ -40,6 +40,9 @@ export function printPlan(console: Console, cluster: string, { decisions, leftov
   );
 }
 
+/** So many lines a person reads. */
+const MOST_FAILED = 10;
+
 /** Narrower than this a reason is no longer read but spelled out. */
 const LEAST_WHY = 24;
 
@@ -94,7 +97,9 @@ export function printExecution(console: Console, cluster: string, execution: Exe
   for (const { subject, reason } of refused) note(console, `warning: ${subject} was not removed: ${printable(reason)}`);
   for (const { key, until } of locked)
     note(console, `${key} is locked${until === undefined ? "" : ` until ${formatTime(until)}`}, and stays until then`);
-  for (const { key, message } of locks.failed) note(console, `warning: the lock of ${key} was not renewed: ${message}`);
+  for (const { key, message } of locks.failed.slice(0, MOST_FAILED))
+    note(console, `warning: the lock of ${key} was not renewed: ${printable(message)}`);
+  if (locks.failed.length > MOST_FAILED) note(console, `warning: and ${locks.failed.length - MOST_FAILED} more: --json lists them`);
 }
 
 function count(number: number, what: string): string {

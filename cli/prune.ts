@@ -48,7 +48,7 @@ async function prune(session: Session, cluster: string, options: Options): Promi
   const { dryRun = false } = options;
   const although = brakesIn(options);
   const mode = modeOf(options);
-  const { policy, keptLockMs } = prunePolicyOf(await session.loadConfig(), cluster);
+  const { policy, lockMs, keptLockMs } = prunePolicyOf(await session.loadConfig(), cluster);
   const progress = new ConsoleProgress(console);
   const ports = { ...(await session.openPorts()), progress };
   await requireCluster(session, ports.blobs, cluster);
@@ -58,7 +58,7 @@ async function prune(session: Session, cluster: string, options: Options): Promi
   const ordered = plan === undefined || dryRun ? undefined : await orderRemovals(ports, cluster, plan, { although, signal });
   if (ordered !== undefined && !json) printOrder(console, ordered);
   const executes = mode === "execute" || (mode === "order-and-execute" && ordered !== undefined && ordered.outcome !== "waits");
-  const execution = executes ? await executeOrder(ports, cluster, policy, { although, keptLockMs, dryRun, signal }) : undefined;
+  const execution = executes ? await executeOrder(ports, cluster, policy, { although, lockMs, keptLockMs, dryRun, signal }) : undefined;
   if (execution !== undefined && !json) printExecution(console, cluster, execution, dryRun);
   const shown = plan ?? execution?.plan;
   if (shown === undefined) throw new Error("prune neither planned nor executed");

@@ -11,8 +11,8 @@ export const handler = serve({
   schema: keeperEvent,
   failed: "keeperFailed",
   async run({ cluster }, { loaded, ports, signal }): Promise<{ outcome: KeeperOutcome; measured: Measured }> {
-    const { policy, keptLockMs } = prunePolicyOf(loaded, cluster);
-    const execution = await executeOrder(ports, cluster, policy, { although: [], keptLockMs, signal });
+    const { policy, lockMs, keptLockMs } = prunePolicyOf(loaded, cluster);
+    const execution = await executeOrder(ports, cluster, policy, { although: [], lockMs, keptLockMs, signal });
     const outcome = keeperOutcomeOf(cluster, execution);
     for (const finding of outcome.findings) ports.progress.note("warn", finding);
     const { removed, removedBytes, refused, bytesAfter } = outcome;

@@ -26,8 +26,9 @@ const DOCUMENTS = ["snapshots", "verified", "rewraps", "pins", "drills", "lineag
 export function keeperRole(scope: Construct, id: string, { roleName, vault, clusters, keptDays, versioned }: KeeperRoleProps): Role {
   const { bucketArn, prefix, bucketKey } = vault;
   const below = `${bucketArn}/${prefix}clusters`;
+  const mark = `${bucketArn}/${prefix}${STORE_KEY}`;
   // Documents of all clusters of the vault, whose names it sees anyway: with each by name the policy would not fit a role.
-  const documents = [...DOCUMENTS.map((kind) => `${below}/*/${kind}/*`), `${bucketArn}/${prefix}${STORE_KEY}`];
+  const documents = [...DOCUMENTS.map((kind) => `${below}/*/${kind}/*`), mark];
   const ofClusters = clusters.map((cluster) => `${below}/${cluster}/*`);
   const remove = versioned ? "s3:DeleteObjectVersion" : "s3:DeleteObject";
   const statements = [
@@ -51,7 +52,8 @@ export function keeperRole(scope: Construct, id: string, { roleName, vault, clus
     ...(keptDays === undefined
       ? []
       : [
-          allow(["s3:PutObjectRetention"], ofClusters, {
+          allow(["s3:GetObjectRetention", "s3:GetObjectLegalHold"], [mark]),
+          allow(["s3:PutObjectRetention"], [...ofClusters, mark], {
             NumericLessThanEqualsIfExists: { "s3:object-lock-remaining-retention-days": String(keptDays + ROUNDING_DAYS) },
           }),
         ]),

@@ -132,8 +132,8 @@ test("the schedule fires by itself, and a snapshot appears: proven, encrypted, s
 test("what is kept the keeper locks for longer than what is put, and removes nothing without an order", async () => {
   const command = new InvokeCommand({ FunctionName: "lifeboat-keeper", Payload: JSON.stringify({ cluster: "prod" }) });
   const keep = async (): Promise<unknown> => JSON.parse((await lab.clients.lambda.send(command)).Payload?.transformToString() ?? "");
-  // The manifest, its countersignature, the data and the lineage.
-  expect(await keep()).toMatchObject({ order: null, removed: 0, locksExtended: 4, needsAttention: false });
+  // The manifest, its countersignature, the data, the lineage, the three records of them in the log, and store.json.
+  expect(await keep()).toMatchObject({ order: null, removed: 0, locksExtended: 8, needsAttention: false });
   expect(await keep()).toMatchObject({ locksExtended: 0 });
   const [data = ""] = await objects("clusters/prod/data/");
   const { ObjectLockRetainUntilDate } = await lab.clients.s3.send(new GetObjectCommand({ Bucket: BUCKET, Key: data }));

@@ -26,6 +26,8 @@ export interface ExecuteOptions {
   readonly although: readonly BrakeName[];
   /** Until when what is kept is to be locked at least; undefined where locks are not renewed. */
   readonly keptLockMs?: number | undefined;
+  /** For how long the store locks what is put; undefined where it does not. */
+  readonly lockMs?: number | undefined;
   /** Only says what it would do. */
   readonly dryRun?: boolean;
   readonly signal?: AbortSignal | undefined;
@@ -56,7 +58,7 @@ export interface Execution {
  * Throws `store/...`.
  */
 export async function executeOrder(ports: KeeperPorts, cluster: string, policy: PrunePolicy, options: ExecuteOptions): Promise<Execution> {
-  const { although, keptLockMs, dryRun = false, signal } = options;
+  const { although, keptLockMs, lockMs, dryRun = false, signal } = options;
   beginStep(ports.progress, "plan");
   const plan = await planOfKeeper(ports, cluster, policy, signal);
   const now = ports.clock.now();
@@ -74,7 +76,10 @@ export async function executeOrder(ports: KeeperPorts, cluster: string, policy: 
       ? await removeOrdered(ports, cluster, allowed, signal)
       : { removed: mayRemove ? allowed : [], locked: [], changed: [] };
   const unfinished = await sweepUnfinished(ports, { olderThanMs: policy.orphansAfterMs, dryRun, signal });
-  const locks = dryRun || keptLockMs === undefined ? { extended: 0, failed: [] } : await extendLocks(ports, plan, keptLockMs, signal);
+  const locks =
+    dryRun || keptLockMs === undefined
+      ? { extended: 0, failed: [] }
+      : await extendLocks(ports, cluster, plan, { keptLockMs, lockMs }, signal);
   beginStep(ports.progress, "inventory");
   const { bytes: bytesBefore } = plan.facts.inventory;
   return {

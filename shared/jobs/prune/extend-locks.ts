@@ -1,10 +1,13 @@
 import type { Clock } from "../../clock.ts";
+import { STORE_KEY } from "../../documents/layout.ts";
 import { LifeboatError } from "../../errors.ts";
 import { mapConcurrently, PARALLEL_READS } from "../../map-concurrently.ts";
 import type { Progress } from "../../progress.ts";
 import type { BlobStore, BlobVersion } from "../../store/blob-store.ts";
 import { throwIfAborted } from "../../store/body-reader.ts";
+import { extendLogLocks } from "./extend-log-locks.ts";
 import { objectsInTurn } from "./inventory.ts";
+import type { Holding } from "./inventory.ts";
 import { beginStep } from "./keeper-steps.ts";
 import type { RemovalPlan } from "./plan.ts";
 
@@ -15,39 +18,87 @@ export interface LockExtension {
   readonly failed: readonly { readonly key: string; readonly message: string }[];
 }
 
+export interface LockPorts {
+  readonly blobs: BlobStore;
+  readonly progress: Progress;
+}
+
+export interface LockTerms {
+  /** In ms since 1970. */
+  readonly now: number;
+  /** How long what is kept is to be locked. */
+  readonly keptMs: number;
+  /** How long the store locks what is put; 0 where it does not. */
+  readonly putMs: number;
+}
+
 /**
- * Renews the locks of all that the plan keeps: of each snapshot its manifest, the documents beside it and its data, and of the lineages. A lock that ends within half of `keptLockMs` is extended to `keptLockMs` from now, so that an
- * outage of the keeper for half that time leaves all of it covered. None is ever shortened. To be given the keeper's own plan, which asks for no locks: what its lock alone keeps is to go there, and is not locked anew.
+ * Renews the locks of all that is kept: of each snapshot that the plan keeps its manifest, the documents beside it and its data; of lineages, acceptances and the store's mark; and of the custody log. A lock that ends within half of
+ * `keptLockMs` is extended to `keptLockMs` from now, so that an outage of the keeper for half that time leaves all of it covered. None is ever shortened. To be given the keeper's own plan, which asks for no locks: what its lock alone
+ * keeps is to go there, and is not locked anew.
  */
 export async function extendLocks(
-  { blobs, clock, progress }: { readonly blobs: BlobStore; readonly clock: Clock; readonly progress: Progress },
-  { decisions, facts }: Pick<RemovalPlan, "decisions" | "facts">,
-  keptLockMs: number,
+  ports: LockPorts & { readonly clock: Clock },
+  cluster: string,
+  plan: Pick<RemovalPlan, "decisions" | "leftovers" | "facts">,
+  { keptLockMs, lockMs = 0 }: { readonly keptLockMs: number; readonly lockMs?: number | undefined },
   signal?: AbortSignal,
 ): Promise<LockExtension> {
-  const now = clock.now().getTime();
-  const kept = [
-    ...decisions.filter(({ verdict }) => verdict === "keep").flatMap(({ holding }) => objectsInTurn(holding)),
-    ...facts.inventory.lineage,
-  ].filter(({ isDeleteMarker }) => !isDeleteMarker);
+  const terms: LockTerms = { now: ports.clock.now().getTime(), keptMs: keptLockMs, putMs: lockMs };
+  const ofSnapshots = await extendEach(ports, [...keptObjects(plan), ...(await marksIn(ports.blobs, signal))], terms, signal);
+  const ofLog = await extendLogLocks(ports, cluster, terms, signal);
+  return { extended: ofSnapshots.extended + ofLog.extended, failed: [...ofSnapshots.failed, ...ofLog.failed] };
+}
+
+function keptObjects({
+  decisions,
+  leftovers,
+  facts: { inventory },
+}: Pick<RemovalPlan, "decisions" | "leftovers" | "facts">): readonly BlobVersion[] {
+  const decided = new Map(decisions.map(({ id, verdict }) => [id, verdict]));
+  const left = new Set(leftovers.map(({ holding: { id } }) => id));
+  const isKept = ({ id, sidecars }: Holding): boolean => {
+    const verdict = decided.get(id);
+    // It was whole, and somebody deleted its manifest without an order: its data may be the last copy.
+    return verdict === undefined ? sidecars.length > 0 && !left.has(id) : verdict === "keep";
+  };
+  return [...[...inventory.holdings.values()].filter(isKept).flatMap(objectsInTurn), ...inventory.lineage];
+}
+
+async function marksIn(blobs: BlobStore, signal: AbortSignal | undefined): Promise<readonly BlobVersion[]> {
+  const marks: BlobVersion[] = [];
+  for await (const version of blobs.listVersions(STORE_KEY, { signal })) if (version.key === STORE_KEY) marks.push(version);
+  return marks;
+}
+
+async function extendEach(
+  { blobs, progress }: LockPorts,
+  objects: readonly BlobVersion[],
+  { now, keptMs }: LockTerms,
+  signal: AbortSignal | undefined,
+): Promise<LockExtension> {
   let extended = 0;
   const failed: { key: string; message: string }[] = [];
   const renew = async ({ key, version }: BlobVersion): Promise<void> => {
     throwIfAborted("the renewal of locks", signal);
     const lock = await blobs.lockOf(key, { version, signal });
-    if (lock?.legalHold === true || (lock?.until !== undefined && lock.until.getTime() >= now + keptLockMs / 2)) return;
+    if (lock?.legalHold === true || (lock?.until !== undefined && lock.until.getTime() >= now + keptMs / 2)) return;
     beginStep(progress, "lock");
-    await blobs.extendLock(key, version, new Date(now + keptLockMs), { signal });
+    await blobs.extendLock(key, version, new Date(now + keptMs), { signal });
     extended++;
   };
-  const renewed = mapConcurrently(kept, PARALLEL_READS, async (each) => {
-    try {
-      await renew(each);
-    } catch (error) {
-      if (!(error instanceof LifeboatError) || error.code === "interrupted") throw error;
-      failed.push({ key: each.key, message: error.message });
-    }
-  });
+  const renewed = mapConcurrently(
+    objects.filter(({ isDeleteMarker }) => !isDeleteMarker),
+    PARALLEL_READS,
+    async (each) => {
+      try {
+        await renew(each);
+      } catch (error) {
+        if (!(error instanceof LifeboatError) || error.code === "interrupted") throw error;
+        failed.push({ key: each.key, message: error.message });
+      }
+    },
+  );
   for await (const _ of renewed);
   return { extended, failed };
 }

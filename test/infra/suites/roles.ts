@@ -176,13 +176,17 @@ export function rolesSuite({ example, other }: Synths): void {
     test("the keeper locks what is kept for as long as the example keeps it locked, and not for longer", () => {
       const { keeper, templates } = example();
       const role = statementsOf(theOne(keeper, "AWS::IAM::Role", "KeeperRole")[0], keeper, templates);
-      const mayFor = (days: number): boolean =>
-        isAllowed(role, {
-          action: "s3:PutObjectRetention",
-          resource: `${BUCKET}/clusters/prod/snapshots/x`,
-          context: { "s3:object-lock-remaining-retention-days": String(days) },
-        });
-      expect([mayFor(24), mayFor(26), mayFor(36_500)]).toEqual([true, false, false]);
+      for (const key of ["clusters/prod/snapshots/x", "clusters/prod/custody/0000000/0000000001.json", "store.json"]) {
+        const resource = `${BUCKET}/${key}`;
+        const mayFor = (days: number): boolean =>
+          isAllowed(role, {
+            action: "s3:PutObjectRetention",
+            resource,
+            context: { "s3:object-lock-remaining-retention-days": String(days) },
+          });
+        expect([mayFor(24), mayFor(26), mayFor(36_500)]).toEqual([true, false, false]);
+        for (const action of ["s3:GetObjectRetention", "s3:GetObjectLegalHold"]) expect(isAllowed(role, { action, resource })).toBe(true);
+      }
     });
 
     test("verify sees every version and its lock, to work out what is to go", () => {

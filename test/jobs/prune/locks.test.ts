@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { dataPrefix, manifestKey, verifiedPrefix } from "../../../shared/documents/layout.ts";
+import { dataPrefix, manifestKey, pinKey, STORE_KEY, verifiedPrefix } from "../../../shared/documents/layout.ts";
 import { LifeboatError } from "../../../shared/errors.ts";
 import type { BlobLock } from "../../../shared/store/blob-store.ts";
-import { collect, keys as keysIn } from "../../support/blobs.ts";
+import { collect, keys as keysIn, once } from "../../support/blobs.ts";
 import { saying } from "../../support/matchers.ts";
 import { CLUSTER, makeTestKeys } from "../../support/vaults.ts";
 import type { TestKeys, TestVault } from "../../support/vaults.ts";
-import { DAY_MS, execute, findingsIn, goingIn, historyOf, HOUR_MS, idsIn, order, plan } from "./history.ts";
+import { DAY_MS, execute, findingsIn, goingIn, historyOf, HOUR_MS, idsIn, order, pin, plan } from "./history.ts";
 import type { History } from "./history.ts";
 
 /** What a lock of the store keeps, and how long the locks of what is kept last. */
@@ -136,17 +136,17 @@ describe("the locks of what is kept", () => {
   const locksIn = async (vault: TestVault): Promise<ReadonlyMap<string, Date | undefined>> => {
     const locks = new Map<string, Date | undefined>();
     for (const { key, version } of await collect(vault.blobs.listVersions(`clusters/${CLUSTER}/`)))
-      if (!key.includes("/custody/")) locks.set(key, (await vault.blobs.lockOf(key, { version }))?.until);
+      locks.set(key, (await vault.blobs.lockOf(key, { version }))?.until);
     return locks;
   };
 
-  test("are all renewed: manifests, documents, data, lineages; not those of what goes; and at half of the time again", async () => {
+  test("are all renewed: manifests, documents, data, lineages, the custody log; not those of what goes; and at half of the time again", async () => {
     const { vault, ids } = await five();
     await lockAll(vault, ids[0] ?? "", untilIn(vault, HOUR_MS));
     const first = await execute(vault, { keptLockMs: KEPT_MS });
     const until = new Date(vault.clock.now().getTime() + KEPT_MS);
-    // Three of each of three snapshots, and the lineage.
-    expect(first.locks).toEqual({ extended: 10, failed: [] });
+    // Three of each of three snapshots, the lineage, and the log's records of it, of five backups and of five verifications.
+    expect(first.locks).toEqual({ extended: 21, failed: [] });
     const locks = await locksIn(vault);
     const going = new Set((await Promise.all(ids.slice(0, 2).map((id) => objectsOf(vault, id)))).flat());
     for (const [key, end] of locks) if (!going.has(key)) expect([key, end]).toEqual([key, until]);
@@ -156,7 +156,28 @@ describe("the locks of what is kept", () => {
     vault.clock.advance(KEPT_MS / 2);
     expect((await execute(vault, { keptLockMs: KEPT_MS })).locks.extended).toBe(0);
     vault.clock.advance(1000);
-    expect((await execute(vault, { keptLockMs: KEPT_MS })).locks.extended).toBe(10);
+    expect((await execute(vault, { keptLockMs: KEPT_MS })).locks.extended).toBe(21);
+  });
+
+  test("are renewed of pins, and of what marks the store", async () => {
+    const { vault, ids } = await five();
+    await pin(vault, ids[0] ?? "");
+    await vault.blobs.put(STORE_KEY, once("{}"));
+    expect((await execute(vault, { keptLockMs: KEPT_MS })).locks.failed).toEqual([]);
+    const until = new Date(vault.clock.now().getTime() + KEPT_MS);
+    for (const key of [STORE_KEY, pinKey(CLUSTER, ids[0] ?? "", 1), manifestKey(CLUSTER, ids[0] ?? "")])
+      expect([key, await vault.blobs.lockOf(key)]).toEqual([key, { until, legalHold: false }]);
+  });
+
+  test("are renewed of a snapshot whose manifest somebody deleted without an order, since its data may be the last copy", async () => {
+    const { vault, ids } = await five();
+    const [newest = ""] = ids.slice(-1);
+    await vault.blobs.remove(manifestKey(CLUSTER, newest));
+    await execute(vault, { keptLockMs: KEPT_MS });
+    const until = new Date(vault.clock.now().getTime() + KEPT_MS);
+    const left = await objectsOf(vault, newest);
+    expect(left).toHaveLength(2);
+    for (const key of left) expect([key, await vault.blobs.lockOf(key)]).toEqual([key, { until, legalHold: false }]);
   });
 
   test("are never shortened, and a dry run renews none", async () => {
@@ -164,7 +185,7 @@ describe("the locks of what is kept", () => {
     const long = untilIn(vault, 2 * KEPT_MS);
     await lockAll(vault, ids[4] ?? "", long);
     expect((await execute(vault, { keptLockMs: KEPT_MS, dryRun: true })).locks.extended).toBe(0);
-    expect((await execute(vault, { keptLockMs: KEPT_MS })).locks.extended).toBe(7);
+    expect((await execute(vault, { keptLockMs: KEPT_MS })).locks.extended).toBe(18);
     for (const key of await objectsOf(vault, ids[4] ?? "")) expect((await locksIn(vault)).get(key)).toEqual(long.until);
   });
 
@@ -176,13 +197,13 @@ describe("the locks of what is kept", () => {
       key: new RegExp(key),
       fault: { kind: "error", error: new LifeboatError("store/denied", "no") },
     });
-    expect((await execute(vault, { keptLockMs: KEPT_MS })).locks).toEqual({ extended: 9, failed: [{ key, message: "no" }] });
+    expect((await execute(vault, { keptLockMs: KEPT_MS })).locks).toEqual({ extended: 20, failed: [{ key, message: "no" }] });
   });
 
   test("are renewed also where an order is refused, or a brake stops it", async () => {
     const { vault } = await five();
     await order(vault);
     vault.clock.advance(2 * DAY_MS - 1000);
-    expect(await execute(vault, { keptLockMs: KEPT_MS })).toMatchObject({ orderRefused: { code: "expired" }, locks: { extended: 10 } });
+    expect(await execute(vault, { keptLockMs: KEPT_MS })).toMatchObject({ orderRefused: { code: "expired" }, locks: { extended: 22 } });
   });
 });

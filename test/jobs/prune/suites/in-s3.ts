@@ -1,6 +1,6 @@
 import { DeleteObjectCommand, PutObjectLegalHoldCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { clusterPrefix, dataPrefix, manifestKey } from "../../../../shared/documents/layout.ts";
+import { clusterPrefix, custodyPrefix, dataPrefix, manifestKey } from "../../../../shared/documents/layout.ts";
 import { verifyCustody } from "../../../../shared/jobs/audit/custody.ts";
 import { executeOrder } from "../../../../shared/jobs/prune/execute.ts";
 import type { Execution, ExecuteOptions } from "../../../../shared/jobs/prune/execute.ts";
@@ -154,18 +154,20 @@ export function pruneInS3Tests({ all }: { readonly all: boolean }): void {
       bucket.close();
     });
 
-    test("locks of what is kept are renewed for all of it, and none is shortened", async () => {
+    test("locks of what is kept, and of the custody log, are renewed for all of it, and none is shortened", async () => {
       const bucket = await filled(server(), { lock: true });
       const { store, ids } = bucket;
       const [newest] = ids.slice(-1);
       const long = new Date(Math.floor(Date.now() / 1000) * 1000 + 400 * DAY_MS);
       await store.extendLock(manifestKey(CLUSTER, newest ?? ""), undefined, long);
       const done = await execute(bucket, { keptLockMs: 30 * DAY_MS });
-      expect(done.locks).toEqual({ extended: 6, failed: [] });
+      expect(done.locks).toEqual({ extended: 15, failed: [] });
       const least = bucket.vault.clock.now().getTime() + 30 * DAY_MS - 1000;
       for (const id of ids.slice(2))
         for (const { key, version } of about(await versions(store), id))
           expect((await store.lockOf(key, { version }))?.until?.getTime()).toBeGreaterThanOrEqual(least);
+      for (const { key, version } of await collect(store.listVersions(custodyPrefix(CLUSTER))))
+        expect((await store.lockOf(key, { version }))?.until?.getTime()).toBeGreaterThanOrEqual(least);
       expect((await store.lockOf(manifestKey(CLUSTER, newest ?? "")))?.until).toEqual(long);
       for (const id of ids.slice(0, 2))
         for (const { key } of about(await versions(store), id)) expect(await store.lockOf(key)).toBeUndefined();
