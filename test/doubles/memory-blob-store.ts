@@ -258,9 +258,9 @@ export class MemoryBlobStore implements BlobStore {
     const error = faults.find((fault) => fault.kind === "error");
     if (error !== undefined) throw errorOf(error, `remove of ${key}`);
     const { version } = options;
+    if (version !== undefined && this.#hasVersions) this.#removeNamed(key, version);
     // The oldest first. In a store without versions there is one, whatever it is called.
-    for (const each of this.#versionsOf(key).toReversed())
-      if (version === undefined || !this.#hasVersions || each.version === version) this.#removeVersion(each);
+    else for (const each of this.#versionsOf(key).toReversed()) this.#removeVersion(each);
     this.#loseAcknowledgement(faults, `remove of ${key}`);
   }
 
@@ -393,7 +393,18 @@ export class MemoryBlobStore implements BlobStore {
       .toReversed();
   }
 
-  #removeVersion({ key, version, isLatest }: BlobVersion): void {
+  /** Nothing where there is no such version. */
+  #removeNamed(key: string, version: string): void {
+    const shown = this.objects.get(key);
+    const hidden = this.#hidden.get(key) ?? [];
+    const isShown = shown !== undefined && nameOf(shown) === version;
+    const at = hidden.findIndex((each) => nameOf(each) === version);
+    if (!isShown && at === -1) return;
+    const isLatest = isShown || (shown === undefined && at === hidden.length - 1);
+    this.#removeVersion({ key, version, isLatest });
+  }
+
+  #removeVersion({ key, version, isLatest }: Pick<BlobVersion, "key" | "version" | "isLatest">): void {
     const lock = this.#lockOn(this.#find(key, version));
     if (lock !== undefined) {
       const until = lock.legalHold ? "by a legal hold, which has no end" : `until ${lock.until?.toISOString()}`;
@@ -439,8 +450,13 @@ export class MemoryBlobStore implements BlobStore {
   }
 }
 
+const ASCII = /^[\0-\x7f]*$/;
+
 function sorted(keys: readonly string[], prefix: string): readonly string[] {
-  return keys.filter((key) => key.startsWith(prefix)).toSorted((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)));
+  const found = keys.filter((key) => key.startsWith(prefix));
+  // By bytes. UTF-16 has the same order as long as nothing beyond ASCII is there, and needs no buffers.
+  if (found.every((key) => ASCII.test(key))) return found.toSorted((one, other) => (one < other ? -1 : 1));
+  return found.toSorted((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)));
 }
 
 function infoOf(key: string, { bytes, modified, version }: Kept): BlobInfo {
