@@ -42,7 +42,7 @@ function manifestOf(platform, version) {
   return {
     name: `@etcd-lifeboat/tools-${platform}`,
     version,
-    description: `Helper programs of etcd-lifeboat for ${platform}: age, etcdctl and etcdutl`,
+    description: `Helper programs of etcd-lifeboat for ${platform}: age, etcdctl, etcdutl and unzstd`,
     license: "SEE LICENSE IN THIRD-PARTY-LICENSES.txt",
     os: [os],
     cpu: [cpu],
@@ -93,7 +93,7 @@ async function buildAll(root, platform, bin, say) {
 
 /** Of the programs that set-up builds, some are for tests only. */
 function isPacked(module, path) {
-  return (module === "age" || module.startsWith("etcd-")) && !LEFT_OUT.has(programName(path));
+  return (["age", "unzstd"].includes(module) || module.startsWith("etcd-")) && !LEFT_OUT.has(programName(path));
 }
 
 async function sha256(file) {

@@ -12,17 +12,18 @@ export async function moduleFolders(root) {
 }
 
 /**
- * What a go.mod asks for: its `tool` packages, each with the version of the module that holds it.
+ * What a go.mod asks for: its `tool` packages, each with the version of the module that holds it; no version where that is the module itself, a program of ours.
  * The grammar is that of https://go.dev/ref/mod#go-mod-file, as far as `go get -tool` writes it.
  */
 export function toolsOf(goMod) {
-  const versions = new Map();
+  const own = directives(goMod, "module")[0]?.words[0];
+  const versions = new Map([[own, undefined]]);
   for (const { words } of directives(goMod, "require")) versions.set(words[0], words[1]);
   return directives(goMod, "tool").map(({ words: [path] }) => {
     const holders = [...versions.keys()].filter((module) => path === module || path.startsWith(`${module}/`));
     const holder = holders.toSorted((a, b) => a.length - b.length).at(-1);
     if (holder === undefined) throw new Error(`no require line for the tool ${path}`);
-    return { path, version: versions.get(holder).replace(/^v/, "") };
+    return { path, version: versions.get(holder)?.replace(/^v/, "") };
   });
 }
 

@@ -6,7 +6,7 @@ import { run } from "./run.mjs";
 
 export const FLAGS = ["-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags=-s -w"];
 
-/** The modules whose programs under tools/bin are not there, or not of what pins them: go.mod, go.sum, the Go version and our flags. */
+/** The modules whose programs under tools/bin are not there, or not of what makes them: go.mod, go.sum, sources of ours, the Go version and our flags. */
 export async function missingPrograms(root, go) {
   const missing = [];
   for (const folder of await moduleFolders(root)) {
@@ -20,20 +20,27 @@ async function describe(root, folder, go) {
   const name = basename(folder);
   const goMod = await readFile(join(folder, "go.mod"), "utf8");
   const goSum = await readFile(join(folder, "go.sum"), "utf8");
+  const sources = await sourcesIn(folder);
   const tools = toolsOf(goMod);
   const bin = join(root, "tools", "bin");
   // Versions of one program lie side by side in folders of their own; a single version needs none.
   const target = name.startsWith("etcd-") ? join(bin, name) : bin;
   return {
     folder,
-    label: `${name.replace(/-[\d.]+$/, "")} ${tools[0].version}`,
+    label: [name.replace(/-[\d.]+$/, ""), tools[0].version].filter(Boolean).join(" "),
     programs: tools.map(({ path }) => ({ path, file: join(target, programName(path)) })),
     target,
     stampFile: join(bin, ".stamps", name),
     stamp: createHash("sha256")
-      .update(JSON.stringify([goMod, goSum, go.version, process.platform, process.arch, FLAGS]))
+      .update(JSON.stringify([goMod, goSum, go.version, process.platform, process.arch, FLAGS, ...sources]))
       .digest("hex"),
   };
+}
+
+/** The text of our own sources: most modules have none, and only pin what others wrote. */
+async function sourcesIn(folder) {
+  const names = (await readdir(folder)).filter((name) => name.endsWith(".go")).toSorted();
+  return Promise.all(names.map(async (name) => `${name}\n${await readFile(join(folder, name), "utf8")}`));
 }
 
 async function isBuilt({ programs, stamp, stampFile }) {
