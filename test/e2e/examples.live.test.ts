@@ -75,7 +75,7 @@ async function run(command: readonly string[], env: Readonly<Record<string, stri
 }
 
 describe("systemd", () => {
-  test("the timer's service backs up with the writer's files, and the service after it verifies with the verifier's", async () => {
+  test("the services back up with the writer's files, verify and order with the verifier's, and prune with no key", async () => {
     const root = join(folder.path, "machine");
     const etc = join(root, "etc/lifeboat");
     await mkdir(etc, { recursive: true });
@@ -89,6 +89,10 @@ describe("systemd", () => {
     expect(await readdir(join(root, "credentials/lifeboat-backup@.service"))).not.toContain("wrapping.key");
     expect(await startUnit("lifeboat-verify@.service", { root, run })).toContain("countersigned: clusters/prod/verified/");
     expect(await readdir(join(root, "credentials/lifeboat-verify@.service"))).not.toContain("snapshot.key");
+    expect(await startUnit("lifeboat-order@.service", { root, run })).toContain("nothing to remove of prod: 1 kept");
+    expect(await readdir(join(root, "credentials/lifeboat-order@.service"))).toEqual(["audit.key", "audit.pub", "lifeboat.yaml"]);
+    expect(await startUnit("lifeboat-prune@.service", { root, run })).toContain("there is no order to follow for prod");
+    expect(await readdir(join(root, "credentials/lifeboat-prune@.service"))).toEqual(["lifeboat.yaml"]);
     // What a run's own copies may be read by is nobody but its user, in memory.
     for (const name of await readdir(join(root, "run/lifeboat-backup-prod")))
       expect((await stat(join(root, "run/lifeboat-backup-prod", name))).mode & 0o777).toBe(0o400);
@@ -110,21 +114,43 @@ describe("systemd", () => {
     expect(stdout).toBe(outcome === "started" ? "start --no-block lifeboat-verify@prod.service" : "");
   });
 
-  test("both services are shut in, and the timer makes up for what it missed", async () => {
-    for (const name of ["lifeboat-backup@.service", "lifeboat-verify@.service"]) {
+  test.each([
+    ["lifeboat-backup@.service", "lifeboat-writer", []],
+    ["lifeboat-verify@.service", "lifeboat-verifier", []],
+    ["lifeboat-order@.service", "lifeboat-verifier", []],
+    // It removes what other users made in folders with the sticky bit.
+    ["lifeboat-prune@.service", "lifeboat-keeper", ["CAP_FOWNER"]],
+  ])("%s is shut in, and runs as %s", async (name, user, capabilities) => {
+    {
       const settings = await readUnit(name);
       for (const locked of ["NoNewPrivileges", "ProtectHome", "PrivateTmp", "PrivateDevices", "ProtectKernelModules", "RestrictNamespaces"])
         expect(settings[locked]).toEqual(["true"]);
       expect(settings).toMatchObject({
-        User: [name.includes("backup") ? "lifeboat-writer" : "lifeboat-verifier"],
+        User: [user],
         Group: ["lifeboat"],
         ReadWritePaths: ["/var/lib/lifeboat/vault"],
         ProtectSystem: ["strict"],
-        CapabilityBoundingSet: [""],
+        CapabilityBoundingSet: [capabilities.join(" ")],
         SystemCallFilter: ["@system-service"],
       });
+      expect(settings["AmbientCapabilities"] ?? []).toEqual(capabilities);
     }
+  });
+
+  test("the timers make up for what they missed, and the order comes before the prune", async () => {
     expect(await readUnit("lifeboat-backup@.timer")).toMatchObject({ OnCalendar: ["hourly"], Persistent: ["true"] });
+    expect(await readUnit("lifeboat-prune@.timer")).toMatchObject({ OnCalendar: ["daily"], Persistent: ["true"] });
+    const order = ["lifeboat-order@%i.service"];
+    expect(await readUnit("lifeboat-prune@.service")).toMatchObject({ Wants: order, After: order });
+  });
+
+  test("every user of a unit is made by the sysusers file, in the group that shares the store", async () => {
+    const text = await readFile(join(EXAMPLES, "systemd/lifeboat.sysusers.conf"), "utf8");
+    for (const name of (await readdir(join(EXAMPLES, "systemd"))).filter((each) => each.endsWith(".service"))) {
+      const [user = ""] = (await readUnit(name))["User"] ?? [];
+      expect(text).toMatch(new RegExp(`^u ${user} `, "m"));
+      expect(text).toMatch(new RegExp(`^m ${user} lifeboat$`, "m"));
+    }
   });
 });
 
@@ -180,7 +206,7 @@ const cronJob = z.object({
 type Pod = z.infer<typeof cronJob>["spec"]["jobTemplate"]["spec"]["template"]["spec"];
 
 describe("Kubernetes", () => {
-  test("the CronJobs back up and verify with the files and credentials of their roles", async () => {
+  test("the CronJobs back up, verify, order and prune with the files and credentials of their roles", async () => {
     const text = await readFile(join(EXAMPLES, "kubernetes/cronjob.yaml"), "utf8");
     // Kubernetes reads YAML 1.1, where 0440 is octal.
     const documents = parseAllDocuments(text, { version: "1.1" }).map((each) => {
@@ -193,7 +219,9 @@ describe("Kubernetes", () => {
     const places = { "etcd-backups": bucket, "https://s3.example:9000": gateway.endpoint };
     const secrets = secretsIn(text);
     const jobs = documents.flatMap((each) => (isCronJob(each) ? [cronJob.parse(each)] : []));
-    expect(jobs.map(({ metadata }) => metadata.name)).toEqual(["lifeboat-backup-prod", "lifeboat-verify-prod"]);
+    expect(jobs.map(({ metadata }) => metadata.name)).toEqual(
+      ["backup", "verify", "order", "prune"].map((name) => `lifeboat-${name}-prod`),
+    );
 
     const printed: string[] = [];
     for (const { metadata, spec } of jobs)
@@ -202,6 +230,12 @@ describe("Kubernetes", () => {
       );
     expect(printed[0]).toMatch(/^proof: +proven: /m);
     expect(printed[1]).toContain("countersigned: clusters/prod/verified/");
+    expect(printed[2]).toContain("nothing to remove of prod: 1 kept");
+    expect(printed[3]).toContain("there is no order to follow for prod");
+    const [keeper] = jobs.slice(-1).map(({ spec }) => spec.jobTemplate.spec.template.spec);
+    // It gets no file but the configuration, and the credentials of nobody else.
+    expect(keeper?.volumes.flatMap(({ projected }) => projected?.sources ?? [])).toEqual([{ configMap: { name: "lifeboat" } }]);
+    expect(keeper?.containers[0].envFrom).toEqual([{ secretRef: { name: "lifeboat-store-keeper" } }]);
     expect(secrets["lifeboat-writer"]).not.toContain("wrapping.key");
     expect(secrets["lifeboat-verifier"]).not.toContain("snapshot.key");
   });

@@ -285,13 +285,14 @@ describe.each<readonly [string, () => Promise<string>]>([
   }, 300_000);
 });
 
-describe("the units of examples/systemd, as two users who share a group and the folder of the store", () => {
+describe("the units of examples/systemd, as three users who share a group and the folder of the store", () => {
   const GID = 64_000;
   const WRITER = { uid: 64_001, gid: GID };
   const VERIFIER = { uid: 64_002, gid: GID };
+  const KEEPER = { uid: 64_003, gid: GID };
 
   test.skipIf(skipWithout("root", process.getuid?.() === 0))(
-    "back up and verify, and the writer opens nothing",
+    "back up, verify, order and prune; the writer opens nothing, and only the keeper removes",
     async () => {
       // What npm installed is for everybody to run, as below /usr.
       await chmod(folder.path, 0o755);
@@ -326,7 +327,11 @@ describe("the units of examples/systemd, as two users who share a group and the 
         .replace(/path: .*keys/, "path: .")
         .replace(/ca: file:.*/, "ca: file:ca.pem")
         .replace(/cert: file:.*/, "cert: file:client.pem")
-        .replace(/ key: file:.*/, " key: file:client-key.pem");
+        .replace(/ key: file:.*/, " key: file:client-key.pem")
+        .replace(
+          /^( {4})retention:\n(?: {6}.*\n)+/m,
+          "$1retention: { latest: 1, hourly: 0, daily: 0, weekly: 0, monthly: 0, annual: 0, minAge: 1s }\n",
+        );
       await writeFile(join(etc, "lifeboat.yaml"), config);
 
       const attempt = async (
@@ -334,11 +339,13 @@ describe("the units of examples/systemd, as two users who share a group and the 
         unit: string,
         command: readonly string[],
       ): Promise<{ code: number | undefined; stdout: string; stderr: string }> => {
-        const [umask] = (await readUnit(unit))["UMask"] ?? [];
+        const { UMask: [umask] = [], AmbientCapabilities = [] } = await readUnit(unit);
         const shell = ["-c", `umask ${umask}; exec "$@"`, "sh", ...command];
         const env = { PATH: `${bin}:/usr/bin:/bin` };
+        const added = AmbientCapabilities.map((name) => `+${name.replace("CAP_", "").toLowerCase()}`).join(",");
+        const capabilities = added === "" ? [] : ["--inh-caps", added, "--ambient-caps", added];
         // Numbers without a name, as a container's often are. Nothing of this process's groups goes along.
-        const ids = ["--reuid", String(user.uid), "--regid", String(user.gid), "--clear-groups", "--", "/bin/sh"];
+        const ids = ["--reuid", String(user.uid), "--regid", String(user.gid), "--clear-groups", ...capabilities, "--", "/bin/sh"];
         const {
           exitCode,
           stdout,
@@ -355,7 +362,12 @@ describe("the units of examples/systemd, as two users who share a group and the 
           return stdout;
         },
       });
-      const [backup, verify] = ["lifeboat-backup@.service", "lifeboat-verify@.service"];
+      const [backup, verify, order, prune] = ["backup", "verify", "order", "prune"].map((name) => `lifeboat-${name}@.service`) as [
+        string,
+        string,
+        string,
+        string,
+      ];
       expect(await startUnit(backup, as(WRITER, backup))).toMatch(/^proof: +proven: /m);
       expect(await startUnit(verify, as(VERIFIER, verify))).toContain("countersigned: clusters/prod/verified/");
       // Each adds to the folders that the other made.
@@ -391,8 +403,16 @@ describe("the units of examples/systemd, as two users who share a group and the 
       expect(await attempt(WRITER, backup, ["sh", "-c", `echo > ${countersignature}`])).toMatchObject({
         stderr: saying("Permission denied"),
       });
+      // The keeper has no key, and removes what the others made once it is ordered, and nothing before.
+      const dataFiles = (): Promise<readonly string[]> => readdir(join(vault, "clusters/prod/data"));
+      expect(await startUnit(prune, as(KEEPER, prune))).toContain("there is no order to follow for prod");
+      expect(await dataFiles()).toHaveLength(2);
+      expect(await startUnit(order, as(VERIFIER, order))).toMatch(/^ordered: 3 objects, /m);
+      expect(await startUnit(prune, as(KEEPER, prune))).toMatch(/^removed 3 objects of 1 snapshot, /m);
+      expect(await dataFiles()).toHaveLength(1);
+      expect(await attempt(KEEPER, prune, ["cat", join(etc, "audit.key")])).toMatchObject({ code: 1, stderr: saying("Permission denied") });
       // And somebody else on the machine reads nothing at all.
-      expect(await attempt({ uid: 64_003, gid: 64_003 }, backup, ["ls", vault])).toMatchObject({
+      expect(await attempt({ uid: 64_004, gid: 64_004 }, backup, ["ls", vault])).toMatchObject({
         code: 2,
         stderr: saying("Permission denied"),
       });
