@@ -20,7 +20,8 @@ export const registerLineage: Register = (program, run) => {
     .summary("show the lineages of a cluster, and accept one")
     .description(
       "A lineage is one unbroken history of one etcd cluster. A backup opens a new lineage if the endpoints answer as another cluster, the revision went back, or most keys are gone. Until a person accepts the new lineage, each backup ends with exit code 6.",
-    );
+    )
+    .addHelpText("after", '\nExample:\n  $ lifeboat lineage ls prod\n  $ lifeboat lineage accept prod 2 --reason "restored on purpose"');
   lineage
     .command("ls")
     .summary("list the lineages of a cluster")

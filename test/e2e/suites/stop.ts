@@ -1,4 +1,5 @@
 import { readdir } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BACKUP_STEPS } from "../../../shared/jobs/backup/backup.ts";
 import { startCluster } from "../../../tools/lab/etcd-cluster.ts";
@@ -6,6 +7,8 @@ import type { EtcdCluster } from "../../../tools/lab/etcd-cluster.ts";
 import { temporaryFolder } from "../../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../../tools/lab/temporary-folder.ts";
 import { fill } from "../../etcd/support/fill.ts";
+import { copyOf, growPlace } from "../../support/grown-place.ts";
+import { lifeboat } from "../../support/lifeboat.ts";
 import type { Outcome } from "../../support/lifeboat.ts";
 import { apartFromRecords, custodyIn, expectBackup, expectTruth, newPlace, orphansIn } from "../../support/place.ts";
 import type { Place } from "../../support/place.ts";
@@ -72,6 +75,26 @@ export function stopTests({ all }: { readonly all: boolean }): void {
 
     // A dropped session sends SIGHUP; a terminal and a wrapper both pass on one Ctrl-C.
     test("while data is being written", () => expectStop(large, "written 1", undefined, ["SIGTERM", "SIGHUP", "SIGINT SIGINT"]));
+  });
+
+  test("a prune that is told to stop among many removals says so in a line, and the next run removes the rest", async () => {
+    const grown = await growPlace(join(folder.path, "grown"), { old: all ? 300 : 40 });
+    expect(await lifeboat(["prune", "prod", "--order", "--although", "many"], { cwd: grown.cwd })).toMatchObject({ code: 0 });
+    const stop = async (signal: string, moment: string): Promise<void> => {
+      const { cwd, ids } = await copyOf(grown, join(folder.path, `prune ${signal}`));
+      const snapshots = async (): Promise<number> => (await readdir(join(cwd, "vault/clusters/prod/snapshots"))).length;
+      expectCleanEnd(await signalled(signal, moment, ["prune", "prod", "--execute"], { cwd }), signal);
+      const left = await snapshots();
+      expect(left).toBeGreaterThan(3);
+      expect(left).toBeLessThan(ids.length);
+      // What is shown is whole, and what went was ordered.
+      expect(await lifeboat(["custody", "prod", "--verify"], { cwd })).toMatchObject({ code: 0 });
+      const next = await lifeboat(["prune", "prod", "--execute", "--json"], { cwd });
+      expect(`${next.code} ${next.stderr}`).toBe("0 ");
+      expect(await snapshots()).toBe(3);
+      for (const name of ["data", "verified"]) expect(await readdir(join(cwd, "vault/clusters/prod", name))).toHaveLength(3);
+    };
+    await Promise.all([stop("SIGINT", "phase data 20"), stop("SIGTERM", "phase manifest 24")]);
   });
 
   test("verify and export that are told to stop leave no countersignature and no file", async () => {
