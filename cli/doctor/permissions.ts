@@ -15,7 +15,9 @@ export const runPermissions: RunCheck<"permissions"> = async ({ console, surroun
   if (store === undefined || ring === undefined) throw new Error("a configuration has a store and keys");
   const { actor } = await wire(loaded, surroundings);
   const cluster = Object.keys(loaded.config.clusters)[0] ?? "lifeboat-doctor";
-  const report = await checkPermissions({ keys: ring.inspector, store: store.inspector, actor, cluster }, console.signal);
+  const { store: settings } = loaded.config;
+  const renewsLocks = settings.kind === "s3" && settings.lock?.keptDays !== undefined;
+  const report = await checkPermissions({ keys: ring.inspector, store: store.inspector, actor, cluster, renewsLocks }, console.signal);
   return { text: describe(report, widthOf(console.stdout)), json: toJson(report), findings: report.findings };
 };
 

@@ -9,7 +9,10 @@ export interface StoreInspector {
   facts(signal: AbortSignal): Promise<StoreFacts>;
   /** Keys of KMS that the store encrypts with at rest, each with the setting that names it; a bucket's own default only where it can be seen. */
   encryptionKeys(signal: AbortSignal): Promise<readonly EncryptionKey[]>;
-  mayList(prefix: string, signal: AbortSignal): Promise<Answer>;
+  /** `versions`: also those that are hidden. `uploads`: those that are not finished. */
+  mayList(prefix: string, what: "objects" | "versions" | "uploads", signal: AbortSignal): Promise<Answer>;
+  /** Whether a lock below `prefix` (which ends in a slash) may be extended, by a call about an object that is not there; undefined where the configuration locks nothing. */
+  mayLock(prefix: string, signal: AbortSignal): Promise<Answer | undefined>;
   /** What may be done with objects whose keys begin with `prefix` (which ends in a slash), by calls that leave nothing. */
   access(prefix: string, signal: AbortSignal): Promise<Access>;
   clock(signal: AbortSignal): Promise<ClockReading>;

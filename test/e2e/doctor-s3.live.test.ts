@@ -220,8 +220,10 @@ test.each(["versitygw", "MiniStack"])("trying what may be done on %s leaves noth
   for (const lock of [true, false]) {
     const bucket = await makeBucket(server, { lock });
     const inspector = inspectorOf(server, bucket, lock ? { lock: { mode: "governance", days: 1 } } : {});
-    expect(await inspector.mayList("clusters/prod/", signal)).toEqual({ is: "allowed" });
     const allowed = { is: "allowed" };
+    for (const what of ["objects", "versions", "uploads"] as const)
+      expect(await inspector.mayList("clusters/prod/", what, signal)).toEqual(allowed);
+    expect(await inspector.mayLock("clusters/prod/snapshots/", signal)).toEqual(lock ? allowed : undefined);
     expect(await inspector.access("clusters/prod/data/", signal)).toEqual({ read: allowed, put: allowed, remove: allowed });
     const { Versions, DeleteMarkers } = await client.send(new ListObjectVersionsCommand({ Bucket: bucket }));
     const { Uploads } = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
@@ -383,6 +385,7 @@ describe("keys in KMS", () => {
           { role: "writer", fits: true },
           { role: "verifier", fits: true },
           { role: "desk", fits: true },
+          { role: "keeper", fits: true },
           { role: "reader", fits: true },
         ],
       },
@@ -408,7 +411,7 @@ describe("keys in KMS", () => {
     await owner.send(new DeletePublicAccessBlockCommand({ Bucket: bucket }));
     const told = await lifeboatHere(["doctor", ...flags], { cwd });
     expect(told.code).toBe(6);
-    expect(told.stdout).toMatch(/^caller: +arn:aws:iam::000000000000:root\ncan act as: +reader\n/m);
+    expect(told.stdout).toMatch(/^caller: +arn:aws:iam::000000000000:root\ncan act as: +keeper, reader\n/m);
     expect(told.stdout).toMatch(/^writer +backup +no +wrap$/m);
     expect(told.stdout).toContain(`problem: keys.wrap: ${keys.settings.wrap} is disabled\n  fix: find out who disabled it`);
     expect(told.stdout).toContain("problem: store: public access is not fully blocked");

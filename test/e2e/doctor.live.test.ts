@@ -103,7 +103,7 @@ test("what init made is well, and a person who holds all keys is told so", async
   await lifeboatHere(["init"], { cwd });
   expect(await whatIsFound(cwd)).toEqual([0, "info beyond-its-role", "info no-clusters"]);
   const { stdout } = await lifeboatHere(["doctor"], { cwd });
-  expect(stdout).toMatch(/^can act as: +writer, verifier, desk, reader$/m);
+  expect(stdout).toMatch(/^can act as: +writer, verifier, desk, keeper, reader$/m);
   expect(stdout).toMatch(/^clock of store: +as here$/m);
   // Looking left nothing behind, neither what the clock was read by.
   expect((await readdir(join(cwd, "vault"))).toSorted()).toEqual([".lifeboat", "store.json"]);
@@ -151,11 +151,11 @@ test("a host with the files of one role is that role", async () => {
   for (const file of ["wrapping.key", "audit.key", "audit.pub", "bundle.key", "bundle.pub"]) await rm(join(cwd, "keys", file));
   const { code, stdout } = await lifeboatHere(["doctor", "--permissions", "--keys"], { cwd });
   expect(code).toBe(0);
-  expect(stdout).toMatch(/^can act as: +writer, reader$/m);
+  expect(stdout).toMatch(/^can act as: +writer, keeper, reader$/m);
   expect(stdout).toMatch(/^verifier .* no +unwrap; sign audit$/m);
   // A folder lets whoever writes also remove, and replace.
   expect(stdout).toContain(
-    "beyond the work of a writer this caller may remove everything; read data; put verified, acceptances, rewraps, pins, drills",
+    "this caller can act as writer and keeper at once: it can then remove what is stored; it also may read data; put verified, acceptances, rewraps, pins, drills; remove lineage, acceptances, custody",
   );
 });
 

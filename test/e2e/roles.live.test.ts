@@ -69,6 +69,7 @@ let writer: Clients;
 let verifier: Clients;
 let desk: Clients;
 let reader: Clients;
+let keeper: Clients;
 let sweeper: Clients;
 let dataKey: string;
 
@@ -104,6 +105,11 @@ beforeAll(async () => {
   writer = await clientsOf(await newUser(iam, "writer", await policyInDocs("writer", places)));
   verifier = await clientsOf(await newUser(iam, "verifier", await policyInDocs("verifier", places)));
   reader = await clientsOf(await newUser(iam, "reader", await policyInDocs("reader", places)));
+  // As the document says of a bucket that never had versions.
+  const keeps = (await policyInDocs("keeper", places))
+    .replaceAll("s3:DeleteObjectVersion", "s3:DeleteObject")
+    .replace('"s3:ListBucketVersions"', '"s3:ListBucketVersions","s3:GetBucketVersioning"');
+  keeper = await clientsOf(await newUser(iam, "keeper", keeps));
   const sweeps = together(await policyInDocs("verifier", places), await policyInDocs("sweeper", places));
   sweeper = await clientsOf(await newUser(iam, "sweeper", sweeps));
   await rm(join(cwd, "keys"), { recursive: true });
@@ -185,7 +191,7 @@ async function rolesOf({ kms, s3 }: Clients): Promise<unknown> {
   );
   const settings = { wrap: keys.wrap, sign: keys.sign, region, endpoint };
   const ring = new KmsInspector(settings, usedKeys(settings), kms);
-  const check = { keys: ring, store: inspector, actor: () => Promise.resolve("someone"), cluster: "prod" };
+  const check = { keys: ring, store: inspector, actor: () => Promise.resolve("someone"), cluster: "prod", renewsLocks: false };
   const { roles, findings } = await checkPermissions(check, new AbortController().signal);
   return {
     can: roles.filter(({ fits }) => fits).map(({ role }) => role.name),
@@ -412,6 +418,43 @@ describe("the reader", () => {
   });
 });
 
+describe("the keeper", () => {
+  test("executes, and is told by doctor that it is one and nothing else", async () => {
+    expect(await lifeboatJson(["prune", "prod", "--execute"], keeper.options)).toMatchObject({ execution: { order: null, removed: [] } });
+    expect(await rolesOf(keeper)).toEqual({ can: ["keeper", "reader"], findings: [] });
+    const { stdout } = await lifeboat(["doctor", "--permissions"], keeper.options);
+    expect(stdout).toMatch(/^keeper .* yes$/m);
+    expect((await lifeboat(["doctor", "--permissions"], reader.options)).stdout).toMatch(
+      /^keeper .* no +list versions, uploads; remove snapshots, data, verified, rewraps, pins, drills$/m,
+    );
+  });
+
+  test("may do what its policy says and nothing else", async () => {
+    const { kms, s3 } = keeper;
+    const remove = (Key: string): DeleteObjectCommand => new DeleteObjectCommand({ Bucket, Key });
+    const allowed = {
+      "read a manifest": () => s3.send(get(MANIFEST)),
+      "remove data": () => s3.send(remove("clusters/prod/data/not-there.age")),
+      "remove a manifest": () => s3.send(remove("clusters/prod/snapshots/not-there.json")),
+    };
+    expect(await answersTo(allowed)).toEqual(every(Object.keys(allowed), "allowed"));
+    const { CiphertextBlob } = await account.kms.send(encrypt(keys.wrap));
+    const denied = {
+      "read data": () => s3.send(get(dataKey)),
+      "put a manifest": () => s3.send(put("clusters/prod/snapshots/x.json")),
+      "put an order": () => s3.send(put("clusters/prod/custody/0000000/0000000099.json")),
+      "remove a record": () => s3.send(remove("clusters/prod/custody/0000000/0000000001.json")),
+      "remove a lineage": () => s3.send(remove("clusters/prod/lineage/1.json")),
+      "remove of another cluster": () => s3.send(remove("clusters/other/data/x.age")),
+      Decrypt: () => kms.send(new DecryptCommand({ KeyId: keys.wrap, CiphertextBlob, EncryptionContext: CONTEXT })),
+      Encrypt: () => kms.send(encrypt(keys.wrap)),
+      "sign an order": () => kms.send(sign(keys.sign.audit)),
+      "sign a manifest": () => kms.send(sign(keys.sign.snapshot)),
+    };
+    expect(await answersTo(denied)).toEqual(every(Object.keys(denied), "denied"));
+  });
+});
+
 describe("who sweeps", () => {
   const left = "clusters/prod/data/20260101T000000Z-0000000a.age";
   const sweep = ["orphans", "prod", "--older-than", "1ms", "--sweep"];
@@ -435,10 +478,15 @@ describe("doctor", () => {
     expect(await rolesOf(verifier)).toEqual({ can: ["verifier", "reader"], findings: [] });
     expect(await rolesOf(desk)).toEqual({ can: ["desk", "reader"], findings: [] });
     expect(await rolesOf(reader)).toEqual({ can: ["reader"], findings: [] });
-    const all = "what backs up can then open what is stored and countersign it; it also may remove everything";
+    const all = "what backs up can then open what is stored and countersign it; what orders a removal can then execute it";
     expect(await rolesOf(account)).toEqual({
-      can: ["writer", "verifier", "desk", "reader"],
-      findings: [["beyond-its-role", `this caller can act as writer, verifier and desk at once: ${all}`]],
+      can: ["writer", "verifier", "desk", "keeper", "reader"],
+      findings: [
+        [
+          "beyond-its-role",
+          `this caller can act as writer, verifier, desk and keeper at once: ${all}; it also may remove lineage, acceptances, custody`,
+        ],
+      ],
     });
   });
 
@@ -453,7 +501,10 @@ describe("doctor", () => {
     };
     const policy = await policyInDocs("writer", places);
     const lame = await clientsOf(await newUser(iam, "lame", policy.replace('"kms:Encrypt"', '"kms:GenerateDataKey"')));
-    expect(await rolesOf(lame)).toMatchObject({ can: [], findings: [["no-role", saying("as none of writer, verifier, desk, reader")]] });
+    expect(await rolesOf(lame)).toMatchObject({
+      can: [],
+      findings: [["no-role", saying("as none of writer, verifier, desk, keeper, reader")]],
+    });
     const greedy = await clientsOf(
       await newUser(
         iam,

@@ -35,7 +35,7 @@ export function together(...policies: readonly string[]): string {
  * of the templates.
  */
 export async function policyInDocs(
-  role: "writer" | "verifier" | "desk" | "reader" | "sweeper",
+  role: "writer" | "verifier" | "desk" | "keeper" | "reader" | "sweeper",
   places: Readonly<Record<string, string>>,
 ): Promise<string> {
   const docs = await readFile(new URL("../../docs/threat-model.md", import.meta.url), "utf8");
@@ -45,7 +45,7 @@ export async function policyInDocs(
   const leftOut = new Set<string>();
   const judged = withoutUnknownConditions(JSON.parse(policy), leftOut);
   const isBound = leftOut.has("kms:EncryptionContext:cluster");
-  if (isBound !== (role !== "reader" && role !== "sweeper"))
+  if (isBound !== !["keeper", "reader", "sweeper"].includes(role))
     throw new Error(`the policy for the ${role} does not bind the wrapping key to the cluster's context`);
   return JSON.stringify(judged);
 }

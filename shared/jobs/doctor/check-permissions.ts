@@ -13,6 +13,8 @@ export interface PermissionsCheck {
   readonly actor: Actor;
   /** Whose prefix is tried; any name does, and a policy may know some only. */
   readonly cluster: string;
+  /** Whether the configuration asks the keeper to renew locks. */
+  readonly renewsLocks: boolean;
 }
 
 export interface PermissionsReport {
@@ -26,7 +28,7 @@ export interface PermissionsReport {
 
 /** Tries what the caller at hand may do, by calls that leave nothing behind, and which roles that makes. */
 export async function checkPermissions(check: PermissionsCheck, signal: AbortSignal): Promise<PermissionsReport> {
-  const { keys, store, cluster } = check;
+  const { keys, store, cluster, renewsLocks } = check;
   const [caller, [ofKeys, keysFailed], [ofStore, storeFailed]] = await Promise.all([
     check.actor(),
     attempt("keys", () => keys.powers({ cluster, snapshot: "lifeboat-doctor" }, signal)),
@@ -35,14 +37,24 @@ export async function checkPermissions(check: PermissionsCheck, signal: AbortSig
   const powers = new Map<Power, Answer>([...(ofKeys ?? []), ...(ofStore ?? [])]);
   const findings = [...keysFailed, ...storeFailed, ...unknownFindings(powers)];
   const isWhole = ofKeys !== undefined && ofStore !== undefined;
-  const roles = isWhole ? fitRoles(new Set([...powers].flatMap(([power, { is }]) => (is === "allowed" ? [power] : [])))) : [];
+  const roles = isWhole ? fitRoles(new Set([...powers].flatMap(([power, { is }]) => (is === "allowed" ? [power] : []))), renewsLocks) : [];
   if (isWhole) findings.push(...judgeRoles(caller, roles));
   return { caller, powers, roles, findings: bySeverity(findings) };
 }
 
 async function storePowers(store: StoreInspector, cluster: string, signal: AbortSignal): Promise<ReadonlyMap<Power, Answer>> {
-  const list = await store.mayList(clusterPrefix(cluster), signal);
-  const powers = new Map<Power, Answer>([["list", list]]);
+  const [list, versions, uploads, lock] = await Promise.all([
+    store.mayList(clusterPrefix(cluster), "objects", signal),
+    store.mayList(clusterPrefix(cluster), "versions", signal),
+    store.mayList(clusterPrefix(cluster), "uploads", signal),
+    store.mayLock(`${clusterPrefix(cluster)}snapshots/`, signal),
+  ]);
+  const powers = new Map<Power, Answer>([
+    ["list", list],
+    ["list versions", versions],
+    ["list uploads", uploads],
+    ...(lock === undefined ? [] : [["lock", lock] as const]),
+  ]);
   const found = await Promise.all(
     AREAS.map(async (area) => [area, await store.access(`${clusterPrefix(cluster)}${area}/`, signal)] as const),
   );
@@ -78,10 +90,6 @@ export function judgeRoles(caller: string, roles: readonly RoleFit[]): readonly 
   if (working.length === 1 && beyond.length === 0) return [];
   const all = working.map(({ role }) => role.name);
   const names = [all.slice(0, -1).join(", "), ...all.slice(-1)].filter((part) => part !== "").join(" and ");
-  const vouches = all.includes("verifier") ? " and countersign it" : "";
-  const danger = all.includes("writer")
-    ? `what backs up can then open what is stored${vouches}`
-    : "what countersigns snapshots can then also sign what nodes run";
   const more = beyond.length === 0 ? "" : `may ${describePowers(beyond)}`;
   return [
     {
@@ -90,11 +98,22 @@ export function judgeRoles(caller: string, roles: readonly RoleFit[]): readonly 
       subject: caller,
       message:
         working.length > 1
-          ? `this caller can act as ${names} at once: ${danger}${more === "" ? "" : `; it also ${more}`}`
+          ? `this caller can act as ${names} at once: ${dangersOf(new Set(all)).join("; ")}${more === "" ? "" : `; it also ${more}`}`
           : `beyond the work of a ${names} this caller ${more}`,
       fix: "keep what writes, what verifies and what removes apart: docs/threat-model.md has a policy and the key files of each role",
     },
   ];
+}
+
+/** What follows where one caller is more than one of these. */
+function dangersOf(roles: ReadonlySet<string>): readonly string[] {
+  const [writes, verifies, bundles, removes] = ["writer", "verifier", "desk", "keeper"].map((name) => roles.has(name));
+  const dangers: string[] = [];
+  if (writes === true && (verifies === true || bundles === true))
+    dangers.push(`what backs up can then open what is stored${verifies === true ? " and countersign it" : ""}`);
+  else if (verifies === true && bundles === true) dangers.push("what countersigns snapshots can then also sign what nodes run");
+  if (removes === true) dangers.push(verifies === true ? "what orders a removal can then execute it" : "it can then remove what is stored");
+  return dangers;
 }
 
 /** A session of an IAM role: a function, a machine, a job. */

@@ -6,10 +6,11 @@ import type { KeyPower } from "../../keys/key-inspector.ts";
 export const AREAS = ["snapshots", "data", "verified", "lineage", "acceptances", "custody", "rewraps", "pins", "drills"] as const;
 export type Area = (typeof AREAS)[number];
 
-export type Power = KeyPower | "list" | `${"read" | "put" | "remove"} ${Area}`;
+/** `list versions`: also what is hidden. `list uploads`: those that are not finished. `lock`: to extend the lock of an object. */
+export type Power = KeyPower | "list" | "list versions" | "list uploads" | "lock" | `${"read" | "put" | "remove"} ${Area}`;
 
 export interface Role {
-  readonly name: "writer" | "verifier" | "desk" | "reader";
+  readonly name: "writer" | "verifier" | "desk" | "keeper" | "reader";
   /** The commands that it is for. */
   readonly commands: string;
   readonly needs: readonly Power[];
@@ -22,26 +23,39 @@ const DOCUMENTS: readonly Power[] = ["read snapshots", "read verified", "read li
 /** What was said of snapshots since their backups, which the writer need not see. */
 const LATER: readonly Power[] = ["read rewraps", "read pins", "read drills"];
 
+/** What shows no more than a list does. */
+const SEES: readonly Power[] = ["list versions", "list uploads"];
+
+/** What is about snapshots, and goes with them. Lineages and the custody log stay. */
+const REMOVABLE = ["snapshots", "data", "verified", "rewraps", "pins", "drills"] as const;
+
 export const ROLES: readonly Role[] = [
   {
     name: "writer",
     commands: "backup",
     needs: ["list", "wrap", "sign snapshot", ...DOCUMENTS, "put data", "put snapshots", "put lineage", "put custody"],
-    mayHave: LATER,
+    // Where the store locks what is put, whoever puts may lock.
+    mayHave: [...LATER, ...SEES, "lock"],
   },
   {
     name: "verifier",
-    commands: "verify --deep, export, rewrap, copy, lineage accept, pin",
+    commands: "verify --deep, prune --order, export, rewrap, copy, lineage accept, pin",
     needs: ["list", "unwrap", "sign audit", ...DOCUMENTS, "read data", ...LATER, "put verified", "put custody"],
-    mayHave: ["wrap", "put rewraps", "put acceptances", "put pins", "put drills"],
+    mayHave: ["wrap", "put rewraps", "put acceptances", "put pins", "put drills", ...SEES, "lock"],
   },
   {
     name: "desk",
     commands: "export; bundles, later",
     needs: ["list", "unwrap", "sign bundle", ...DOCUMENTS, "read data", ...LATER, "put custody"],
-    mayHave: [],
+    mayHave: [...SEES, "lock"],
   },
-  { name: "reader", commands: "ls, show, custody", needs: ["list", ...DOCUMENTS, ...LATER], mayHave: ["read data", "wrap"] },
+  {
+    name: "keeper",
+    commands: "prune --execute",
+    needs: ["list", ...SEES, ...DOCUMENTS, ...LATER, ...REMOVABLE.map((area): Power => `remove ${area}`)],
+    mayHave: ["lock"],
+  },
+  { name: "reader", commands: "ls, show, custody", needs: ["list", ...DOCUMENTS, ...LATER], mayHave: ["read data", "wrap", ...SEES] },
 ];
 
 export interface RoleFit {
@@ -53,10 +67,11 @@ export interface RoleFit {
   readonly beyond: readonly Power[];
 }
 
-/** How the caller's powers fit each role. */
-export function fitRoles(powers: ReadonlySet<Power>): readonly RoleFit[] {
+/** How the caller's powers fit each role. `renewsLocks`: the keeper is to renew locks (`store.lock.keptDays`). */
+export function fitRoles(powers: ReadonlySet<Power>, renewsLocks: boolean): readonly RoleFit[] {
   return ROLES.map((role) => {
-    const lacks = role.needs.filter((power) => !powers.has(power));
+    const needs: readonly Power[] = renewsLocks && role.name === "keeper" ? [...role.needs, "lock"] : role.needs;
+    const lacks = needs.filter((power) => !powers.has(power));
     const own = new Set([...role.needs, ...role.mayHave]);
     return { role, fits: lacks.length === 0, lacks, beyond: [...powers].filter((power) => !own.has(power)) };
   });

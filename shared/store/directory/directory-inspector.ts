@@ -1,4 +1,4 @@
-import { access, constants, open, stat, statfs, unlink } from "node:fs/promises";
+import { access, constants, open, readFile, stat, statfs, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { Clock, RandomBytes } from "../../clock.ts";
 import { errnoOf } from "../../folders.ts";
@@ -45,6 +45,10 @@ export class DirectoryInspector implements StoreInspector {
     return Promise.resolve([]);
   }
 
+  mayLock(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
   mayList(): Promise<Answer> {
     return this.#onDisk("look at the folder", async () =>
       answer(await may(await nearestFolder(this.#root), constants.R_OK | constants.X_OK)),
@@ -55,8 +59,10 @@ export class DirectoryInspector implements StoreInspector {
     return this.#onDisk(`look at ${prefix}`, async () => {
       const folder = await nearestFolder(join(this.#root, prefix));
       const change = answer(await mayChange(folder));
-      // Whoever may write into a folder may remove what is in it.
-      return { read: answer(await may(folder, constants.R_OK | constants.X_OK)), put: change, remove: change };
+      const mayRead = answer(await may(folder, constants.R_OK | constants.X_OK));
+      // Whoever may write into a folder may remove what is in it, unless it has the sticky bit.
+      const remove = change.is === "allowed" && !(await mayRemoveOthers(folder)) ? DENIED : change;
+      return { read: mayRead, put: change, remove };
     });
   }
 
@@ -97,6 +103,18 @@ async function nearestFolder(path: string): Promise<string> {
     }
     nearest = dirname(nearest);
   }
+}
+
+const STICKY = 0o1000;
+/** linux/capability.h: it passes over the sticky bit. */
+const CAP_FOWNER = 1n << 3n;
+
+async function mayRemoveOthers(folder: string): Promise<boolean> {
+  const { mode, uid } = await stat(folder);
+  const own = process.geteuid?.();
+  if ((mode & STICKY) === 0 || own === uid || own === 0) return true;
+  const status = await readFile("/proc/self/status", "utf8").catch(() => "");
+  return (BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`) & CAP_FOWNER) !== 0n;
 }
 
 function mayChange(folder: string): Promise<boolean> {

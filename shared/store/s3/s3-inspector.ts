@@ -6,7 +6,10 @@ import {
   GetBucketVersioningCommand,
   HeadBucketCommand,
   HeadObjectCommand,
+  ListMultipartUploadsCommand,
   ListObjectsV2Command,
+  ListObjectVersionsCommand,
+  PutObjectRetentionCommand,
   type S3Client,
 } from "@aws-sdk/client-s3";
 import type { Clock, RandomBytes } from "../../clock.ts";
@@ -25,6 +28,8 @@ export const PACE: S3Pace = { ...DEFAULT_PACE, idleMs: 10_000, attempts: 2 };
 
 /** No object has this name: questions about it say what is allowed and touch nothing. */
 const NOBODY = "lifeboat-doctor";
+
+const DAY_MS = 86_400_000;
 
 /** Looks at a bucket, and at what the caller may do there. */
 export class S3Inspector implements StoreInspector {
@@ -73,10 +78,29 @@ export class S3Inspector implements StoreInspector {
     }
   }
 
-  mayList(prefix: string, signal: AbortSignal): Promise<Answer> {
+  mayList(prefix: string, what: "objects" | "versions" | "uploads", signal: AbortSignal): Promise<Answer> {
     const { client, where, settings } = this.#bucket;
-    const command = new ListObjectsV2Command({ ...where, Prefix: settings.prefix + prefix, MaxKeys: 1 });
-    return this.#try("list", (abortSignal) => client.send(command, { abortSignal }), signal);
+    const below = { ...where, Prefix: settings.prefix + prefix };
+    const list = (abortSignal: AbortSignal | undefined): Promise<unknown> => {
+      if (what === "objects") return client.send(new ListObjectsV2Command({ ...below, MaxKeys: 1 }), { abortSignal });
+      if (what === "versions") return client.send(new ListObjectVersionsCommand({ ...below, MaxKeys: 1 }), { abortSignal });
+      return client.send(new ListMultipartUploadsCommand({ ...below, MaxUploads: 1 }), { abortSignal });
+    };
+    return this.#try(`list ${what}`, list, signal);
+  }
+
+  async mayLock(prefix: string, signal: AbortSignal): Promise<Answer | undefined> {
+    const { client, settings, clock } = this.#bucket;
+    if (settings.lock === undefined) return undefined;
+    const { target } = new PutAttempt(this.#bucket, `${prefix}${NOBODY}`, false);
+    const command = new PutObjectRetentionCommand({
+      ...target,
+      Retention: {
+        Mode: settings.lock.mode === "compliance" ? "COMPLIANCE" : "GOVERNANCE",
+        RetainUntilDate: new Date(clock.now().getTime() + DAY_MS),
+      },
+    });
+    return this.#try(`lock below ${prefix}`, (abortSignal) => client.send(command, { abortSignal }), signal);
   }
 
   async access(prefix: string, signal: AbortSignal): Promise<Access> {

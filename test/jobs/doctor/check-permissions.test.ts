@@ -18,7 +18,7 @@ const unasked = (): never => {
 };
 
 /** A caller that may do just this. */
-function check(may: readonly Power[], caller = SESSION): Promise<PermissionsReport> {
+function check(may: readonly Power[], caller = SESSION, renewsLocks = false): Promise<PermissionsReport> {
   const answer = (power: Power): Answer => (may.includes(power) ? ALLOWED : DENIED);
   const area = (prefix: string) => AREAS.find((each) => prefix === `clusters/prod/${each}/`) ?? unasked();
   const store: StoreInspector = {
@@ -26,7 +26,8 @@ function check(may: readonly Power[], caller = SESSION): Promise<PermissionsRepo
     facts: unasked,
     encryptionKeys: unasked,
     clock: unasked,
-    mayList: () => Promise.resolve(answer("list")),
+    mayList: (_prefix, what) => Promise.resolve(answer(what === "objects" ? "list" : `list ${what}`)),
+    mayLock: () => Promise.resolve(answer("lock")),
     access: (prefix) =>
       Promise.resolve({
         read: answer(`read ${area(prefix)}`),
@@ -40,10 +41,14 @@ function check(may: readonly Power[], caller = SESSION): Promise<PermissionsRepo
     arnOf: unasked,
     powers: () => Promise.resolve(new Map(KEY_POWERS.map((power) => [power, answer(power)]))),
   };
-  return checkPermissions({ store, keys, actor: () => Promise.resolve(caller), cluster: "prod" }, new AbortController().signal);
+  return checkPermissions(
+    { store, keys, actor: () => Promise.resolve(caller), cluster: "prod", renewsLocks },
+    new AbortController().signal,
+  );
 }
 
-const needs = (name: "writer" | "verifier" | "desk" | "reader"): readonly Power[] => ROLES.find((role) => role.name === name)?.needs ?? [];
+const needs = (name: "writer" | "verifier" | "desk" | "keeper" | "reader"): readonly Power[] =>
+  ROLES.find((role) => role.name === name)?.needs ?? [];
 const fits = ({ roles }: PermissionsReport): readonly string[] => roles.filter((each) => each.fits).map(({ role }) => role.name);
 
 describe("a caller with the permissions of", () => {
@@ -75,15 +80,22 @@ describe("a caller with the permissions of", () => {
   });
 
   test("everything is told that what backs up can then vouch for itself", async () => {
-    const all = [...KEY_POWERS, "list", ...AREAS.flatMap((area): Power[] => [`read ${area}`, `put ${area}`, `remove ${area}`])] as const;
+    const all = [
+      ...KEY_POWERS,
+      "list",
+      "list versions",
+      "list uploads",
+      "lock",
+      ...AREAS.flatMap((area): Power[] => [`read ${area}`, `put ${area}`, `remove ${area}`]),
+    ] as const;
     const report = await check(all, "ann@laptop");
-    expect(fits(report)).toEqual(["writer", "verifier", "desk", "reader"]);
+    expect(fits(report)).toEqual(["writer", "verifier", "desk", "keeper", "reader"]);
     expect(report.findings).toMatchObject([
       {
         code: "beyond-its-role",
         severity: "info",
         message:
-          "this caller can act as writer, verifier and desk at once: what backs up can then open what is stored and countersign it; it also may remove everything",
+          "this caller can act as writer, verifier, desk and keeper at once: what backs up can then open what is stored and countersign it; what orders a removal can then execute it; it also may remove lineage, acceptances, custody",
       },
     ]);
   });
@@ -100,6 +112,29 @@ describe("a caller with the permissions of", () => {
     ]);
   });
 
+  test("the keeper removes what is about snapshots, holds no key, and renews locks where that is asked for", async () => {
+    const report = await check(needs("keeper"));
+    expect(fits(report)).toEqual(["keeper", "reader"]);
+    expect(report.findings).toEqual([]);
+    const renewing = await check(needs("keeper"), SESSION, true);
+    expect(renewing.roles.find(({ role }) => role.name === "keeper")).toMatchObject({ fits: false, lacks: ["lock"] });
+    expect((await check([...needs("keeper"), "lock"], SESSION, true)).findings).toEqual([]);
+    for (const name of ["remove snapshots", "remove data", "list versions", "list uploads", "read pins"] as const)
+      expect(fits(await check(needs("keeper").filter((power) => power !== name)))).not.toContain("keeper");
+  });
+
+  test("a keeper that may remove the log, or has a key, is warned of", async () => {
+    expect((await check([...needs("keeper"), "remove custody", "put snapshots", "sign audit"])).findings).toMatchObject([
+      { severity: "warning", message: "beyond the work of a keeper this caller may sign audit; put snapshots; remove custody" },
+    ]);
+    expect((await check([...new Set([...needs("keeper"), ...needs("verifier")])])).findings).toMatchObject([
+      { severity: "warning", message: "this caller can act as verifier and keeper at once: what orders a removal can then execute it" },
+    ]);
+    expect((await check([...new Set([...needs("keeper"), ...needs("writer")])])).findings).toMatchObject([
+      { severity: "warning", message: "this caller can act as writer and keeper at once: it can then remove what is stored" },
+    ]);
+  });
+
   test("no role is told what the nearest one lacks", async () => {
     const report = await check(needs("writer").filter((power) => power !== "wrap" && power !== "put data"));
     expect(fits(report)).toEqual([]);
@@ -107,7 +142,7 @@ describe("a caller with the permissions of", () => {
       {
         code: "no-role",
         severity: "problem",
-        message: "this caller can act as none of writer, verifier, desk, reader; for writer it lacks wrap; put data",
+        message: "this caller can act as none of writer, verifier, desk, keeper, reader; for writer it lacks wrap; put data",
       },
     ]);
     expect(report.roles[0]?.lacks).toEqual(["wrap", "put data"]);
@@ -129,6 +164,7 @@ test("a store that does not answer is told, and no role is concluded from the ke
     encryptionKeys: unasked,
     clock: unasked,
     mayList: () => Promise.reject(failure),
+    mayLock: () => Promise.resolve(undefined),
     access: unasked,
   };
   const keys: KeyInspector = {
@@ -138,7 +174,7 @@ test("a store that does not answer is told, and no role is concluded from the ke
     powers: () => Promise.resolve(new Map([["wrap", ALLOWED]])),
   };
   const { findings } = await checkPermissions(
-    { store, keys, actor: () => Promise.resolve("ann"), cluster: "prod" },
+    { store, keys, actor: () => Promise.resolve("ann"), cluster: "prod", renewsLocks: false },
     new AbortController().signal,
   );
   expect(findings).toEqual([
