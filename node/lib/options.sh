@@ -1,0 +1,104 @@
+# shellcheck shell=bash
+# What is typed.
+
+COMMAND=
+DIR=.
+TAR=
+FINGERPRINT=
+PAYLOAD=
+IDENTITY=
+ROOT=
+WORK=
+OUT=
+CLUSTER_OPTION=
+NAME=
+
+readonly COMMANDS='verify plan export keygen'
+
+usage() {
+  cat <<'END'
+restore.sh COMMAND [options]
+
+Brings this node back from a signed restore bundle. Nothing of a bundle is unpacked or run before its signature held.
+
+Commands
+  verify          check the bundle, this node's key and the payload; change nothing
+  plan            say in words what the bundle is for
+  export --out FILE
+                  write the plain, checked snapshot to FILE (0600): it holds every secret of the cluster
+  keygen [--out FILE] [--name NAME]
+                  make this node's age identity, beforehand
+
+Options
+  --dir DIR            holds the tar, its .tar.sig, bundle.pub and the payload (default: the current folder)
+  --bundle FILE.tar    which tar, where DIR has several
+  --fingerprint sha256:HEX
+                       of the bundle key, as you were told; blanks and colons between groups may stay
+                       (default: /etc/etcd-lifeboat/bundle.fingerprint)
+  --payload FILE       the snapshot as stored (default: the plan's file name in DIR)
+  --identity FILE      this node's age identity (default: /etc/etcd-lifeboat/node.key)
+  --cluster NAME       refuse a bundle of another cluster (default: the name in /etc/etcd-lifeboat/cluster, if that is there)
+  --work DIR           where to unpack: a disk that programs may run from (default: DIR)
+  --root DIR           use DIR as the file system's root
+  --help               this
+
+Exit codes
+  0 done, 1 unexpected or another restore.sh in the way, 2 usage or something is not there, 3 etcd, 4 verification failed,
+  5 the node (space, permission, programs), 6 needs a person, 130 interrupted
+END
+}
+
+parse_options() {
+  local arg
+  for arg in "$@"; do
+    [[ $arg == --help || $arg == -h ]] || continue
+    usage
+    exit 0
+  done
+  while (($# > 0)); do
+    case $1 in
+      --dir) take_value "$@" && DIR=$2 ;;
+      --bundle) take_value "$@" && TAR=$2 ;;
+      --fingerprint) take_value "$@" && FINGERPRINT=$2 ;;
+      --payload) take_value "$@" && PAYLOAD=$2 ;;
+      --identity) take_value "$@" && IDENTITY=$2 ;;
+      --root) take_value "$@" && ROOT=${2%/} ;;
+      --work) take_value "$@" && WORK=$2 ;;
+      --out) take_value "$@" && OUT=$2 ;;
+      --cluster) take_value "$@" && CLUSTER_OPTION=$2 ;;
+      --name) take_value "$@" && NAME=$2 ;;
+      -*) refuse 2 "there is no option ${1%%=*}" "restore.sh --help lists them; a value follows after a blank" ;;
+      *)
+        [[ -z $COMMAND ]] || refuse 2 "one command at a time: $COMMAND, then $1" "put what has blanks between quotes"
+        COMMAND=$1
+        shift
+        continue
+        ;;
+    esac
+    shift 2
+  done
+  [[ -n $COMMAND ]] || refuse 2 "no command" "restore.sh --help lists them; begin with verify"
+  [[ " $COMMANDS " == *" $COMMAND "* && $COMMAND != *' '* ]] || refuse 2 "there is no command $COMMAND" "commands: $COMMANDS"
+  [[ -d $DIR ]] || refuse 2 "--dir $DIR is no folder" "give the folder that holds the bundle"
+  [[ -z $ROOT || -d $ROOT ]] || refuse 2 "--root $ROOT is no folder" "leave it out on a node"
+  [[ -n $IDENTITY ]] || IDENTITY=$ROOT/etc/etcd-lifeboat/node.key
+  [[ -n $WORK ]] || WORK=$DIR
+  [[ -d $WORK ]] || refuse 2 "--work $WORK is no folder" "give a folder on a disk that programs may run from"
+  # A name that begins with a dash would be taken for an option further on.
+  DIR=$(absolute "$DIR")
+  WORK=$(absolute "$WORK")
+}
+
+take_value() {
+  [[ $# -gt 1 && -n $2 ]] || refuse 2 "$1 needs a value" "restore.sh --help says which"
+}
+
+absolute() { (cd -- "$1" && pwd -P); }
+
+# absolute_file PATH: the same for a file that need not be there. Prints nothing where its folder is not.
+absolute_file() {
+  local folder=.
+  [[ $1 != */* ]] || folder=${1%/*}
+  folder=$(cd -- "${folder:-/}" 2>/dev/null && pwd -P) || return 0
+  printf '%s/%s' "${folder%/}" "${1##*/}"
+}

@@ -1,0 +1,67 @@
+#!/bin/bash
+# Brings a control-plane node back from a signed restore bundle: docs/restore.md.
+# Needs bash 4.2, coreutils, openssl and tar, as nodes of 2014 have them; everything else comes out of the bundle once its signature held.
+set -o errexit -o nounset -o pipefail -o errtrace
+umask 077
+export LC_ALL=C
+IFS=$' \t\n'
+unset -v CDPATH GLOBIGNORE TAR_OPTIONS POSIXLY_CORRECT BASH_ENV ENV
+shopt -u nocasematch failglob nullglob extglob
+
+LIBRARY=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/lib
+readonly LIBRARY
+# shellcheck source=lib/say.sh
+. "$LIBRARY/say.sh"
+# shellcheck source=lib/options.sh
+. "$LIBRARY/options.sh"
+# shellcheck source=lib/values.sh
+. "$LIBRARY/values.sh"
+# shellcheck source=lib/plan.sh
+. "$LIBRARY/plan.sh"
+# shellcheck source=lib/trust.sh
+. "$LIBRARY/trust.sh"
+# shellcheck source=lib/archive.sh
+. "$LIBRARY/archive.sh"
+# shellcheck source=lib/bundle.sh
+. "$LIBRARY/bundle.sh"
+# shellcheck source=lib/identity.sh
+. "$LIBRARY/identity.sh"
+# shellcheck source=lib/payload.sh
+. "$LIBRARY/payload.sh"
+# shellcheck source=lib/words.sh
+. "$LIBRARY/words.sh"
+# shellcheck source=lib/keygen.sh
+. "$LIBRARY/keygen.sh"
+
+main() {
+  catch_signals
+  parse_options "$@"
+  case $COMMAND in
+    verify) run_verify ;;
+    plan) run_plan ;;
+    export) run_export ;;
+    keygen) run_keygen ;;
+  esac
+}
+
+run_verify() {
+  open_bundle
+  open_identity
+  check_payload
+  say_verified
+}
+
+run_plan() {
+  open_bundle
+  say_plan
+}
+
+run_export() {
+  [[ -n $OUT ]] || refuse 2 "export needs --out FILE" "name a file that is not there yet, on a disk that is yours alone"
+  open_bundle
+  open_identity
+  check_payload
+  export_snapshot "$OUT"
+}
+
+main "$@"
