@@ -23,6 +23,8 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   verify: async () => (await import("./verify.ts")).registerVerify,
   copy: async () => (await import("./copy.ts")).registerCopy,
   export: async () => (await import("./export.ts")).registerExport,
+  bundle: async () => (await import("./bundle.ts")).registerBundle,
+  recipients: async () => (await import("./recipients.ts")).registerRecipients,
   keys: async () => (await import("./keys.ts")).registerKeys,
   custody: async () => (await import("./custody.ts")).registerCustody,
   lineage: async () => (await import("./lineage.ts")).registerLineage,

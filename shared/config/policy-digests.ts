@@ -3,7 +3,7 @@ import { RETENTION_DEFAULTS } from "../retention/policy.ts";
 import type { ClusterConfig, Config } from "./schema.ts";
 import { VERIFY_DEFAULTS } from "./verify-schema.ts";
 
-export const POLICY_SECTIONS = ["breakGlass", "trustedKeys", "replicas", "cluster", "store", "keys"] as const;
+export const POLICY_SECTIONS = ["breakGlass", "trustedKeys", "replicas", "cluster", "store", "keys", "recipients"] as const;
 type PolicySection = (typeof POLICY_SECTIONS)[number];
 
 /**
@@ -11,7 +11,7 @@ type PolicySection = (typeof POLICY_SECTIONS)[number];
  * JSON with sorted names. The custody log carries them, so that a change is on record. Where a configuration does not have the cluster, there is no section `cluster`.
  */
 export function policyDigests(config: Config, cluster: string): Readonly<Partial<Record<PolicySection, string>>> {
-  const { breakGlass, replicas } = config;
+  const { breakGlass, replicas, recipients, desk } = config;
   const { ends, ...trusted } = config.trustedKeys;
   const settings = Object.hasOwn(config.clusters, cluster) ? config.clusters[cluster] : undefined;
   const sections: Partial<Record<PolicySection, unknown>> = {
@@ -24,6 +24,7 @@ export function policyDigests(config: Config, cluster: string): Readonly<Partial
     replicas: replicas.toSorted((one, other) => (one.name < other.name ? -1 : 1)),
     store: withoutPlace(config.store),
     keys: withoutPlace(config.keys),
+    ...(Object.keys(recipients).length === 0 && desk.unenrolled === "allow" ? {} : { recipients: { recipients, desk } }),
     ...(settings && { cluster: clusterSection(settings) }),
   };
   return Object.fromEntries(Object.entries(sections).map(([name, section]) => [name, digestOf(section)]));

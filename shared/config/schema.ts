@@ -6,6 +6,7 @@ import { keepsNothing, RETENTION_DEFAULTS, RULES } from "../retention/policy.ts"
 import { duration } from "./duration-schema.ts";
 import { auth, endpoints, tls } from "./etcd-schema.ts";
 import { keysSchema } from "./keys-schema.ts";
+import { deskSchema, recipientsSchema } from "./recipients-schema.ts";
 import { replicaProblems, replicasSchema } from "./replica-schema.ts";
 import { clusterServiceSchema, serviceSchema } from "./service-schema.ts";
 import { settings } from "./settings.ts";
@@ -88,6 +89,8 @@ export const configSchema = settings({
   tools: settings({ dir: z.string().min(1).optional() }).prefault({}),
   breakGlass: z.array(z.string().startsWith("age1", "expected an age recipient: age1...")).default([]),
   trustedKeys: trustedKeysSchema.prefault({}),
+  recipients: recipientsSchema,
+  desk: deskSchema,
   replicas: replicasSchema,
   maxDatabaseSize: size.prefault("64GiB"),
   service: serviceSchema.prefault({}),

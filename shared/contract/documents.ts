@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { backupAllDocument, backupDocument, backupSkippedDocument } from "./backup.ts";
+import { bundleDocument, bundleInspectionDocument, bundleNodesDocument, recipientsAddDocument, recipientsDocument } from "./bundle.ts";
 import { checkDocument } from "./check.ts";
 import { custodyDocument } from "./custody.ts";
 import { doctorDocument } from "./doctor.ts";
@@ -33,6 +34,8 @@ export const DOCUMENTS = {
   verify: z.union([verifyDocument, verifyMissingDocument]),
   copy: copyDocument,
   export: exportDocument,
+  bundle: z.union([bundleDocument, bundleNodesDocument, bundleInspectionDocument]),
+  recipients: z.union([recipientsDocument, recipientsAddDocument]),
   keys: keysDocument,
   custody: custodyDocument,
   lineage: lineageDocument,

@@ -29,6 +29,27 @@ const orderSchema = z.looseObject({
   although: z.array(z.string().min(1)).optional(),
 });
 
+/** Restore bundles that were made: for whom, and what they got. */
+const bundleSchema = z.looseObject({
+  /** In the form of an id: the folder under `bundles/<cluster>/<id>/` where they are published. */
+  time: z.string().min(1),
+  published: z.boolean(),
+  expiresAt: instant,
+  /** Digest of the plan. */
+  plan: digest,
+  recipients: z.array(
+    z.looseObject({
+      name: z.string().min(1),
+      /** `age1...` */
+      key: z.string().min(1),
+      /** Whether the configuration lists it. */
+      enrolled: z.boolean(),
+      /** Digest of the control tar. */
+      tar: digest,
+    }),
+  ),
+});
+
 export const custodySchema = z
   .looseObject({
     type: z.literal("custody"),
@@ -72,6 +93,8 @@ export const custodySchema = z
       to: z.looseObject({ name: z.string().min(1), location: z.string().min(1) }).optional(),
       /** Of `removed`: the record is an order to the keeper, or a part of one. */
       order: orderSchema.optional(),
+      /** Of `bundle`. */
+      bundle: bundleSchema.optional(),
     }),
     tool,
     signer: signerSchema,

@@ -202,6 +202,16 @@ function idAndTimeIn(prefix: string, key: string): { readonly id: string; readon
   return match?.[1] === undefined || match[2] === undefined ? undefined : { id: match[1], time: match[2] };
 }
 
+/** Published restore bundles: of a cluster, or of one of its snapshots. */
+export function bundlesPrefix(cluster: string, id?: string): string {
+  return `bundles/${cluster}/${id === undefined ? "" : `${id}/`}`;
+}
+
+/** A file of one run of `lifeboat bundle`; `time` in the form of an id, `name` such as `node-a.tar`. */
+export function bundleKey(cluster: string, id: string, time: string, name: string): string {
+  return `${bundlesPrefix(cluster, id)}${time}/${name}`;
+}
+
 /** What kind of object a key of a cluster is, and the snapshot that it is about. `lineage` and `log`: about all of them. `foreign`: nothing that lifeboat writes. */
 export type KindOfKey =
   | { readonly kind: "manifest" | "data" | "verification" | "rewrap" | "pin" | "drill"; readonly id: string }

@@ -19,6 +19,9 @@ export interface Signature {
   readonly publicKey: PublicKey;
 }
 
+/** Bytes, or parts of them in order, which are then never put together. */
+export type Pieces = Uint8Array | readonly Uint8Array[];
+
 /** Bound to a wrapping: unwrapping with another context fails. The same shape as a KMS encryption context. */
 export interface WrapContext {
   readonly cluster: string;
@@ -62,7 +65,7 @@ export type ReplicaKey = WrappingKey & Partial<Unwrapper>;
  */
 export interface KeyRing extends WrappingKey, Unwrapper {
   /** Signs `bytes` with the present key of the purpose. */
-  sign(purpose: Purpose, bytes: Uint8Array): Promise<Signature>;
+  sign(purpose: Purpose, bytes: Pieces): Promise<Signature>;
   /** The key that `sign` uses now. Throws where it could not sign: asked before long work whose outcome is to be signed. */
   signingKey(purpose: Purpose): Promise<PublicKey>;
   /** The key that signs for the purpose now, as far as it is known here: needs no private key. */

@@ -1,6 +1,6 @@
-import { createHash, createPublicKey, verify, type KeyObject } from "node:crypto";
+import { createHash, createPublicKey, createVerify, verify, type KeyObject } from "node:crypto";
 import { LifeboatError, type ErrorCode } from "../errors.ts";
-import type { PublicKey } from "./key-ring.ts";
+import type { Pieces, PublicKey } from "./key-ring.ts";
 
 /** Public keys and signatures of every key ring: ECDSA on NIST P-256 over SHA-256 (FIPS 186-5), SubjectPublicKeyInfo in DER (RFC 5480). */
 
@@ -55,8 +55,15 @@ export function spkiOf(key: KeyObject): Uint8Array {
 }
 
 /** Whether `signature` (ASN.1 DER) over SHA-256 of `bytes` is by `publicKey`. False for bytes that are no signature at all. */
-export function verifySignature(publicKey: PublicKey, bytes: Uint8Array, signature: Uint8Array): boolean {
-  return verify("sha256", bytes, keyObjectOf(publicKey), signature);
+export function verifySignature(publicKey: PublicKey, bytes: Pieces, signature: Uint8Array): boolean {
+  if (bytes instanceof Uint8Array) return verify("sha256", bytes, keyObjectOf(publicKey), signature);
+  const verifier = createVerify("sha256");
+  for (const piece of bytes) verifier.update(piece);
+  return verifier.verify(keyObjectOf(publicKey), signature);
+}
+
+export function piecesOf(bytes: Pieces): readonly Uint8Array[] {
+  return bytes instanceof Uint8Array ? [bytes] : bytes;
 }
 
 /** The same on another thread, while this one reads the next document: checking is most of what it takes to read ten thousand of them. */
@@ -76,4 +83,22 @@ function keyObjectOf({ spki }: PublicKey): KeyObject {
 
 function keyObject(spki: Uint8Array): KeyObject {
   return createPublicKey({ key: Buffer.from(spki), format: "der", type: "spki" });
+}
+
+const PEM = /^-----BEGIN PUBLIC KEY-----\n([A-Za-z0-9+/=\n]+)-----END PUBLIC KEY-----\n?$/;
+
+/** The key as PEM (RFC 7468), as openssl takes it. */
+export function pemOf({ spki }: PublicKey): string {
+  const lines =
+    Buffer.from(spki)
+      .toString("base64")
+      .match(/.{1,64}/g) ?? [];
+  return `-----BEGIN PUBLIC KEY-----\n${lines.join("\n")}\n-----END PUBLIC KEY-----\n`;
+}
+
+/** The key in such a text: see `parsePublicKey`. */
+export function parsePem(text: string, name: string): PublicKey {
+  const base64 = PEM.exec(text)?.[1];
+  if (base64 === undefined) throw new LifeboatError("verify/format", `${name} is not one public key in PEM`);
+  return parsePublicKey(Buffer.from(base64, "base64"), name);
 }

@@ -75,6 +75,20 @@ export function checkBreakGlass(recipients: readonly string[]): void {
   }
 }
 
+/** Checks who may get a bundle, by name: each valid, none under two names. `config/invalid` says which is wrong and why. */
+export function checkEnrolled(recipients: Readonly<Record<string, string>>): void {
+  const names = Object.keys(recipients);
+  const keys = Object.values(recipients);
+  for (const [index, key] of keys.entries()) {
+    recipientKind(key, `recipient ${names[index]}`);
+    const first = keys.indexOf(key);
+    if (first !== index)
+      throw new LifeboatError("config/invalid", `recipients ${names[first]} and ${names[index]} have one key: ${shortened(key)}`, {
+        hint: "give each recipient a key of its own, so that the custody log tells them apart",
+      });
+  }
+}
+
 function checkEach(recipients: readonly string[], name: string): RecipientKind[] {
   const kinds = recipients.map((recipient, index) => recipientKind(recipient, `${name} ${index + 1}`));
   const twice = recipients.findIndex((recipient, index) => recipients.indexOf(recipient) !== index);

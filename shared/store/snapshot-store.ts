@@ -77,6 +77,12 @@ export interface SnapshotStore {
    */
   prove(name: SnapshotName, stored: Stored, signal?: AbortSignal): Promise<KeyProof>;
 
+  /**
+   * The snapshot's identity for `recipients`, as an age file that holds an age identity file: a comment that names the snapshot, and the identity. Whoever opens that opens this snapshot and no other; the identity
+   * itself does not leave the store. The data is not read. Opens it with the key ring, as `open` does, and throws the same; `config/invalid` for recipients that age cannot encrypt to.
+   */
+  addressTo(name: SnapshotName, stored: Stored, recipients: readonly string[], signal?: AbortSignal): Promise<Uint8Array>;
+
   /** Checks presence, size and the store's own checksum without decrypting: `verify/missing`, `verify/size`, `verify/checksum`. */
   check(stored: Stored, signal?: AbortSignal): Promise<void>;
 

@@ -56,6 +56,17 @@ export async function* readObjectHead(
   yield* blobs.get(object.key, { ...(await placeOf(blobs, object, signal)), range });
 }
 
+/**
+ * The object with the version that it has in this store, which may be another one than its manifest names. Reads nothing of it. Throws `verify/missing`, or `verify/size` where it has not the size in its manifest.
+ */
+export async function placedObject(blobs: BlobStore, object: StoredObject, signal?: AbortSignal): Promise<StoredObject> {
+  const info = await headOf(blobs, object, signal);
+  if (info === undefined) throw missing(blobs, object);
+  if (info.bytes !== object.bytes) throw wrongSize(blobs, object, info.bytes);
+  const { version: _committed, ...rest } = object;
+  return info.version === undefined ? rest : { ...rest, version: info.version };
+}
+
 /** What a look at the object's metadata tells. */
 export interface ObjectState {
   readonly state: "present" | "missing" | "wrong-size";
@@ -92,7 +103,7 @@ export async function checkData(blobs: BlobStore, stored: Stored, signal?: Abort
 /** Holds presence, size and the store's own checksum against the manifest: `verify/missing`, `verify/size`, `verify/checksum`. */
 export async function checkObject(blobs: BlobStore, object: StoredObject, signal?: AbortSignal): Promise<void> {
   const info = await headOf(blobs, object, signal);
-  if (info === undefined) throw new LifeboatError("verify/missing", `${object.key} is not in ${blobs.location}`, { hint: DAMAGED });
+  if (info === undefined) throw missing(blobs, object);
   if (info.bytes !== object.bytes) throw wrongSize(blobs, object, info.bytes);
   const actual = hexOfCrc(await blobs.checksum(object.key, { version: object.version === undefined ? undefined : info.version, signal }));
   if (actual !== object.crc32)
@@ -119,6 +130,10 @@ async function headOf(blobs: BlobStore, object: StoredObject, signal: AbortSigna
   const { key, version } = object;
   const named = version === undefined ? undefined : await blobs.head(key, { version, signal });
   return named ?? blobs.head(key, { signal });
+}
+
+function missing({ location }: BlobStore, { key }: StoredObject): LifeboatError {
+  return new LifeboatError("verify/missing", `${key} is not in ${location}`, { hint: DAMAGED });
 }
 
 function wrongSize({ location }: BlobStore, object: StoredObject, bytes: number | string): LifeboatError {

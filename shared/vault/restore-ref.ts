@@ -28,14 +28,20 @@ export async function resolveToRestore(
     });
   }
   const vault = { ...ports, blobs: readUntil(ports.blobs, signal) };
-  if ("good" in ref || "at" in ref) {
-    const until = "at" in ref ? ref.at : undefined;
-    const { good, passedOver } = await newestGood(vault, ref.cluster, until);
-    return { ...(good ?? (await noneGood(vault, ref.cluster, until))), passedOver };
-  }
-  const judged = await readJudged(vault, await resolveRef(vault, text));
+  const judged = await resolveJudged(vault, text);
   if (judged.lacks.length > 0 && !unverified) throw await notGood(vault, judged);
-  return { ...judged, passedOver: [] };
+  return judged;
+}
+
+/**
+ * The snapshot that a ref names, and what it lacks to be good. `CLUSTER/good` and `CLUSTER@TIME` give a good one; any other ref gives the one that it names, good or not. Throws `ref/not-found`.
+ */
+export async function resolveJudged(vault: JudgePorts, text: string): Promise<ToRestore> {
+  const ref = parseRef(text);
+  if (!("good" in ref || "at" in ref)) return { ...(await readJudged(vault, await resolveRef(vault, text))), passedOver: [] };
+  const until = "at" in ref ? ref.at : undefined;
+  const { good, passedOver } = await newestGood(vault, ref.cluster, until);
+  return { ...(good ?? (await noneGood(vault, ref.cluster, until))), passedOver };
 }
 
 async function notGood(vault: JudgePorts, { manifest: { cluster, id }, lacks }: Judged): Promise<LifeboatError> {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { BLOCK_BYTES } from "../../shared/blocks.ts";
 import { LifeboatError } from "../../shared/errors.ts";
 import type { Stored } from "../../shared/documents/stored.ts";
-import { newIdentity } from "../../shared/seal/age.ts";
+import { decryptSmall, newIdentity, readIdentities } from "../../shared/seal/age.ts";
 import type { SnapshotName, SnapshotStore } from "../../shared/store/snapshot-store.ts";
 import { collect, failureOf, inChunks } from "../support/blobs.ts";
 import { saying } from "../support/matchers.ts";
@@ -82,6 +82,35 @@ export function snapshotStoreContract(name: string, makeStore: () => Promise<Sna
         const stored = await Promise.all(contents.map((content) => save(content)));
         expect(await under.objects()).toHaveLength(2);
         for (const [index, each] of stored.entries()) expect((await opened(each)).equals(contents[index] ?? Buffer.alloc(0))).toBe(true);
+      });
+    });
+
+    describe("addressTo", () => {
+      test("gives the identity to a recipient, which opens this snapshot with it and nobody else does", async () => {
+        const content = randomBytes(5000);
+        const stored = await save(content);
+        const [one, other] = [await newIdentity(), await newIdentity()];
+        const file = await store.addressTo(NAME, stored, [one.recipient]);
+        const text = Buffer.from(await decryptSmall([one.identity], file)).toString();
+        expect(text).toMatch(/^# context: {"cluster":"prod","snapshot":"20261121T100000Z"}\nAGE-SECRET-KEY-1[0-9A-Z]+\n$/);
+        expect((await opened(stored, readIdentities(text))).equals(content)).toBe(true);
+        expect(await failureOf(decryptSmall([other.identity], file))).toMatchObject({ code: "keys/no-match" });
+      });
+
+      test("is refused by keys that do not open the snapshot, and for what is no recipient", async () => {
+        const stored = await save(randomBytes(100));
+        const { recipient } = await newIdentity();
+        expect(await failureOf(under.withOtherKeys.addressTo(NAME, stored, [recipient]))).toMatchObject({ code: "keys/no-match" });
+        for (const wrong of [[], ["age1xyz"], [recipient, recipient]])
+          expect(await failureOf(store.addressTo(NAME, stored, wrong))).toMatchObject({ code: "config/invalid" });
+      });
+
+      test("does not give the identity of another snapshot", async () => {
+        const stored = await save(randomBytes(100));
+        const { recipient } = await newIdentity();
+        expect(await failureOf(store.addressTo({ ...NAME, id: "20261121T110000Z" }, stored, [recipient]))).toMatchObject({
+          code: "verify/sealed",
+        });
       });
     });
 

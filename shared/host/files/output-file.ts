@@ -11,8 +11,7 @@ import { isDead, MARK, markInName } from "../../process-mark.ts";
 export async function writeOutput(path: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
   await requireFree(path);
   const folder = dirname(path);
-  const name = `${await markInName()}-${randomBytes(6).toString("hex")}`;
-  const draft = join(folder, `${draftPrefix(path)}${name}.partial`);
+  const draft = await draftOf(path);
   try {
     await using file = await onDisk(path, () => open(draft, "wx", 0o600));
     for await (const chunk of bytes) await onDisk(path, () => file.writeFile(chunk));
@@ -25,6 +24,11 @@ export async function writeOutput(path: string, bytes: AsyncIterable<Uint8Array>
   await onDisk(path, () => syncFolder(folder));
 }
 
+/** A name beside `path` for what is to become it, by which a later run sees whose it was. */
+export async function draftOf(path: string): Promise<string> {
+  return join(dirname(path), `${draftPrefix(path)}${await markInName()}-${randomBytes(6).toString("hex")}.partial`);
+}
+
 /** A file that writing began and did not end. */
 export interface UnfinishedOutput {
   readonly path: string;
@@ -35,8 +39,8 @@ export interface UnfinishedOutput {
 /** A day: whatever still writes to a file has done so since. */
 const ABANDONED_MS = 86_400_000;
 
-/** Files of this user beside `path` that writing it began and did not end: by a process that was killed, or by one that still runs. */
-export async function unfinishedOutputs(path: string, now: Date): Promise<readonly UnfinishedOutput[]> {
+/** Files (or folders) of this user beside `path` that writing it began and did not end: by a process that was killed, or by one that still runs. */
+export async function unfinishedOutputs(path: string, now: Date, kind: "file" | "folder" = "file"): Promise<readonly UnfinishedOutput[]> {
   const prefix = draftPrefix(path);
   const found: UnfinishedOutput[] = [];
   for (const name of await readdir(dirname(path)).catch(() => [])) {
@@ -44,7 +48,8 @@ export async function unfinishedOutputs(path: string, now: Date): Promise<readon
     if (match === null) continue;
     const draft = join(dirname(path), name);
     const stats = await lstat(draft).catch(() => undefined);
-    if (stats?.isFile() !== true || stats.uid !== process.geteuid?.()) continue;
+    const isKind = kind === "file" ? stats?.isFile() : stats?.isDirectory();
+    if (stats === undefined || isKind !== true || stats.uid !== process.geteuid?.()) continue;
     const dead = match[1] === undefined ? undefined : await isDead(match[1]);
     found.push({ path: draft, isDead: dead ?? (now.getTime() - stats.mtimeMs > ABANDONED_MS ? true : undefined) });
   }
@@ -56,7 +61,7 @@ const DRAFT = new RegExp(`^(?:(${MARK.source})-)?[0-9a-f]{12}\\.partial$`);
 
 /** Removes what a dead process left; false where it could not. */
 export async function removeUnfinished({ path }: UnfinishedOutput): Promise<boolean> {
-  return rm(path).then(
+  return rm(path, { recursive: true }).then(
     () => true,
     () => false,
   );
@@ -75,7 +80,8 @@ export async function requireFree(path: string): Promise<void> {
   if (there) throw exists(path);
 }
 
-async function onDisk<T>(path: string, action: () => Promise<T>): Promise<T> {
+/** Runs `action`, whose failure is told as one of writing to `path`. */
+export async function onDisk<T>(path: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (error) {
@@ -93,7 +99,8 @@ async function onDisk<T>(path: string, action: () => Promise<T>): Promise<T> {
   }
 }
 
-function exists(path: string, cause?: unknown): LifeboatError {
+/** `output/exists`. */
+export function exists(path: string, cause?: unknown): LifeboatError {
   return new LifeboatError("output/exists", `${path} is already there, and nothing is overwritten`, {
     hint: "name another file, or move that one away",
     cause,

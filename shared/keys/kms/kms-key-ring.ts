@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { GetPublicKeyCommand, type KMSClient, KMSServiceException, SignCommand } from "@aws-sdk/client-kms";
 import { LifeboatError, messageOf } from "../../errors.ts";
-import type { KeyRing, PublicKey, Purpose, Signature, WrapContext, Wrapping } from "../key-ring.ts";
-import { parsePublicKey, verifySignature } from "../public-key.ts";
+import type { KeyRing, Pieces, PublicKey, Purpose, Signature, WrapContext, Wrapping } from "../key-ring.ts";
+import { parsePublicKey, piecesOf, verifySignature } from "../public-key.ts";
 import { openClient } from "./client.ts";
 import { altered, decryptIdentity, mayBeUnder, type UnwrappingKey } from "./decrypt.ts";
 import { arnIn, bytesIn, describeWrappingKey, encryptIdentity } from "./encrypt.ts";
@@ -69,9 +69,11 @@ export class KmsKeyRing implements KeyRing {
     ];
   }
 
-  async sign(purpose: Purpose, bytes: Uint8Array): Promise<Signature> {
+  async sign(purpose: Purpose, bytes: Pieces): Promise<Signature> {
     const { arn, publicKey } = await this.#signer(purpose);
-    const signature = await this.#sign(purpose, arn, createHash("sha256").update(bytes).digest(), false);
+    const hash = createHash("sha256");
+    for (const piece of piecesOf(bytes)) hash.update(piece);
+    const signature = await this.#sign(purpose, arn, hash.digest(), false);
     if (!verifySignature(publicKey, bytes, signature)) {
       throw new LifeboatError("keys/failed", `${this.location} gave a signature that is not by ${arn}`, {
         hint: "nothing was signed; try again, and see what stands between here and KMS",

@@ -1,10 +1,11 @@
-import { createPrivateKey, createPublicKey, sign, type KeyObject } from "node:crypto";
+import { createPrivateKey, createPublicKey, createSign, type KeyObject } from "node:crypto";
 import { join } from "node:path";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
 import { decryptSmall, readIdentities } from "../../seal/age.ts";
 import { recipientIn } from "../identity.ts";
-import type { KeyRing, PublicKey, Purpose, Signature, WrapContext, Wrapping } from "../key-ring.ts";
-import { publicKeyOf, requireP256, spkiOf } from "../public-key.ts";
+import { identityInText } from "../identity-text.ts";
+import type { KeyRing, Pieces, PublicKey, Purpose, Signature, WrapContext, Wrapping } from "../key-ring.ts";
+import { piecesOf, publicKeyOf, requireP256, spkiOf } from "../public-key.ts";
 import {
   missingFile,
   privateKeyFile,
@@ -16,7 +17,6 @@ import {
   WRAPPING_RECIPIENT,
 } from "./key-files.ts";
 import { LocalWrappingKey } from "./local-wrapping-key.ts";
-import { identityIn } from "./wrapped-text.ts";
 
 interface Signer {
   readonly privateKey: KeyObject;
@@ -65,14 +65,16 @@ export class LocalKeyRing implements KeyRing {
         },
       );
     }
-    const unwrapped = identityIn(await decryptWrapped(identity, wrapping.ciphertext, snapshot), context);
+    const unwrapped = identityInText(await decryptWrapped(identity, wrapping.ciphertext, snapshot), context);
     await recipientIn(unwrapped, `the wrapped key of ${snapshot}`, "verify/sealed");
     return unwrapped;
   }
 
-  async sign(purpose: Purpose, bytes: Uint8Array): Promise<Signature> {
+  async sign(purpose: Purpose, bytes: Pieces): Promise<Signature> {
     const { privateKey, publicKey } = await this.#signer(purpose);
-    return { signature: sign("sha256", bytes, { key: privateKey, dsaEncoding: "der" }), publicKey };
+    const signer = createSign("sha256");
+    for (const piece of piecesOf(bytes)) signer.update(piece);
+    return { signature: signer.sign({ key: privateKey, dsaEncoding: "der" }), publicKey };
   }
 
   async signingKey(purpose: Purpose): Promise<PublicKey> {

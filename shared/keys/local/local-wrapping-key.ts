@@ -1,7 +1,7 @@
 import { encryptSmall } from "../../seal/age.ts";
 import { recipientIn } from "../identity.ts";
+import { identityText } from "../identity-text.ts";
 import type { WrapContext, Wrapping, WrappingKey } from "../key-ring.ts";
-import { wrappedText } from "./wrapped-text.ts";
 
 /** An X25519 age recipient. */
 export class LocalWrappingKey implements WrappingKey {
@@ -20,6 +20,6 @@ export class LocalWrappingKey implements WrappingKey {
   async wrap(identity: string, context: WrapContext): Promise<Wrapping> {
     await recipientIn(identity, "what is to be wrapped");
     const key = this.#recipient;
-    return { kind: "local", key, ciphertext: await encryptSmall([key], Buffer.from(wrappedText(identity, context))) };
+    return { kind: "local", key, ciphertext: await encryptSmall([key], Buffer.from(identityText(identity, context))) };
   }
 }

@@ -2,10 +2,12 @@ import type { Block } from "../../blocks.ts";
 import type { RandomBytes } from "../../clock.ts";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
 import type { KeyRing, ReplicaKey, Unwrapper, WrapContext, Wrapping } from "../../keys/key-ring.ts";
+import { identityText } from "../../keys/identity-text.ts";
 import { dataKey } from "../../documents/layout.ts";
 import type { WrappingRecord } from "../../documents/parts.ts";
 import type { SealedObject, Stored } from "../../documents/stored.ts";
 import { countRecipients, decryptSmall, encryptSmall, newIdentity, readIdentities, recipientOf } from "../../seal/age.ts";
+import { checkRecipients } from "../../seal/age-recipients.ts";
 import { seal, unseal } from "../../seal/seal.ts";
 import type { BlobStore } from "../blob-store.ts";
 import { throwIfAborted } from "../body-reader.ts";
@@ -160,6 +162,14 @@ export class SealedStore implements SnapshotStore {
       records.push(recordOf(await key.wrap(identity, contextOf(name))));
     }
     return records;
+  }
+
+  async addressTo(name: SnapshotName, stored: Stored, recipients: readonly string[], signal?: AbortSignal): Promise<Uint8Array> {
+    const object = sealedOnly(stored);
+    // Before a key is asked for anything.
+    checkRecipients(recipients);
+    const identity = await this.#unwrap(name, object, signal);
+    return encryptSmall(recipients, Buffer.from(identityText(identity, contextOf(name))));
   }
 
   async prove(name: SnapshotName, stored: Stored, signal?: AbortSignal): Promise<KeyProof> {

@@ -1,16 +1,16 @@
-import { LifeboatError } from "../../errors.ts";
-import type { WrapContext } from "../key-ring.ts";
+import { LifeboatError } from "../errors.ts";
+import type { WrapContext } from "./key-ring.ts";
 
 /**
- * What a local wrapping encrypts: an age identity file whose comment names the snapshot, so that stock age takes it as it is
+ * What a local wrapping, and a bundle, encrypts: an age identity file whose comment names the snapshot, so that stock age takes it as it is
  * (`age -d -i wrapping.key WRAPPED | age -d -i - DATA.age`) and another snapshot's is noticed.
  */
-export function wrappedText(identity: string, context: WrapContext): string {
+export function identityText(identity: string, context: WrapContext): string {
   return `${contextLine(context)}\n${identity}\n`;
 }
 
-/** The identity in `text`; `verify/sealed` where it is not exactly what `wrappedText` makes for `context`. */
-export function identityIn(text: string, context: WrapContext): string {
+/** The identity in `text`; `verify/sealed` where it is not exactly what `identityText` makes for `context`. */
+export function identityInText(text: string, context: WrapContext): string {
   const [comment, identity, end, ...more] = text.split("\n");
   const isWhole = comment?.startsWith(CONTEXT) === true && identity !== undefined && end === "" && more.length === 0;
   const snapshot = `${context.cluster}/${context.snapshot}`;

@@ -1,0 +1,44 @@
+import { distributionLines, EXPORTED_FILE } from "./distributions.ts";
+import { payloadFile } from "./plan.ts";
+import type { Plan, Recipient } from "./plan.ts";
+
+/** What is typed on a node, as the command prints it and as NEXT-STEPS.txt in the tar has it. */
+
+/** In a tar nothing may say which key to trust: there it is left to the reader. */
+const TOLD = "sha256:THE_FINGERPRINT_THAT_YOU_WERE_TOLD";
+
+/** The lines for one recipient. `fingerprint` is that of the bundle key; undefined within the tar itself. A line that begins with `#` explains. */
+export function nodeSteps(plan: Plan, recipient: Recipient, fingerprint: string | undefined): readonly string[] {
+  const { name } = recipient;
+  const key = fingerprint ?? TOLD;
+  const script = "lifeboat/bundle/restore.sh";
+  const options = `--fingerprint ${key} --identity ${name}.key`;
+  const after =
+    plan.distribution === "etcd"
+      ? [`${script} plan ${options}`, `${script} apply ${options}`, `${script} after ${options}`]
+      : [`${script} export ${options} --out ${EXPORTED_FILE}`, ...distributionLines(plan.distribution)];
+  return [
+    `# as root, in a folder with ${name}.tar, ${name}.tar.sig, bundle.pub, ${payloadFile(plan.payload)} and ${name}.key, the identity of ${name}`,
+    `openssl pkey -pubin -in bundle.pub -outform DER | sha256sum`,
+    `#   must print ${key.replace(/^sha256:/, "")}`,
+    `openssl dgst -sha256 -verify bundle.pub -signature ${name}.tar.sig ${name}.tar`,
+    "#   must print Verified OK: unpack nothing before it does",
+    `mkdir -m 700 lifeboat && tar -xf ${name}.tar -C lifeboat`,
+    `${script} verify ${options}`,
+    ...after,
+  ];
+}
+
+/** NEXT-STEPS.txt. */
+export function nextSteps(plan: Plan, recipient: Recipient): string {
+  const { manifest, members, expiresAt } = plan;
+  return `Restore bundle of ${manifest.cluster}/${manifest.id} for ${recipient.name}
+
+Taken ${manifest.startedAt}. To be applied before ${expiresAt.toISOString()}.
+Members: ${members.map(({ name }) => name).join(", ")}. Every one of them restores the same snapshot by the same plan.
+
+${nodeSteps(plan, recipient, undefined).join("\n")}
+
+restore.sh --help says what else it does. The plan is in bundle/plan.
+`;
+}

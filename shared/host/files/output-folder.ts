@@ -1,0 +1,47 @@
+import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { errnoOf, syncFolder } from "../../folders.ts";
+import { draftOf, exists, onDisk } from "./output-file.ts";
+
+/** A file of a folder that is written at once: its bytes in pieces, or as they come. */
+export interface OutputFile {
+  readonly name: string;
+  readonly bytes: Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+}
+
+/** Throws `output/exists` where something is at `path` that is no empty folder. */
+export async function requireNewFolder(path: string): Promise<void> {
+  const entries = await readdir(path).catch((error: unknown) => {
+    if (errnoOf(error) === "ENOENT") return [];
+    throw exists(path, error);
+  });
+  if (entries.length > 0) throw exists(path);
+}
+
+/**
+ * Makes the folder `path` (mode 0700) with `files` in it (mode 0600): it is there only when all of it is whole and durable, and takes the place of nothing but an empty folder (`output/exists`). Whatever fails, nothing is left.
+ */
+export async function writeFolder(path: string, files: readonly OutputFile[], signal: AbortSignal): Promise<void> {
+  await requireNewFolder(path);
+  const draft = await draftOf(path);
+  try {
+    await onDisk(path, () => mkdir(draft, { mode: 0o700 }));
+    for (const { name, bytes } of files) {
+      await using file = await onDisk(path, () => open(join(draft, name), "wx", 0o600));
+      for await (const piece of bytes) {
+        signal.throwIfAborted();
+        await onDisk(path, () => file.writeFile(piece));
+      }
+      await onDisk(path, () => file.sync());
+    }
+    await onDisk(path, () => syncFolder(draft));
+    // Takes the place of an empty folder, and of nothing else.
+    await rename(draft, path).catch((error: unknown) => {
+      if (["ENOTEMPTY", "EEXIST", "ENOTDIR"].includes(errnoOf(error) ?? "")) throw exists(path, error);
+      return onDisk(path, () => Promise.reject(error instanceof Error ? error : new Error(String(error))));
+    });
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+  }
+  await onDisk(path, () => syncFolder(dirname(path)));
+}

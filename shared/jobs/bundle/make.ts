@@ -1,0 +1,277 @@
+import { composeControlTar, planFile } from "../../bundle/control-tar.ts";
+import type { BundleContent, ControlTar, NamedFile } from "../../bundle/control-tar.ts";
+import { certificateWarnings, membersIn } from "../../bundle/members.ts";
+import type { BundleMember } from "../../bundle/members.ts";
+import { toolsMinorFor } from "../../bundle/plan.ts";
+import type { Architecture, Distribution, Plan, Recipient, ToolsMinor } from "../../bundle/plan.ts";
+import { revisionBump } from "../../bundle/revision-bump.ts";
+import { nextSteps } from "../../bundle/steps.ts";
+import type { RandomBytes } from "../../clock.ts";
+import { restoreWarnings } from "../../documents/attention.ts";
+import { isWhole, revisionOf } from "../../documents/content.ts";
+import { manifestKey } from "../../documents/layout.ts";
+import { requireKnown } from "../../documents/manifest.ts";
+import type { Manifest } from "../../documents/manifest.ts";
+import type { CustodyReceipt } from "../../documents/parts.ts";
+import { MAX_DOCUMENT_BYTES } from "../../documents/signed-document.ts";
+import { idOfSlot } from "../../documents/slot.ts";
+import { objectsOf } from "../../documents/stored.ts";
+import type { StoredObject } from "../../documents/stored.ts";
+import { LifeboatError } from "../../errors.ts";
+import type { PublicKey } from "../../keys/key-ring.ts";
+import type { Progress } from "../../progress.ts";
+import { readSmall } from "../../store/blob-store.ts";
+import { readUntil } from "../../store/read-until.ts";
+import type { SnapshotStore } from "../../store/snapshot-store.ts";
+import { placedObject } from "../../store/stored-object.ts";
+import { subjectOf } from "../../vault/catalog.ts";
+import type { CustodyPorts } from "../../vault/custody/append.ts";
+import { Custodian } from "../../vault/custody/custodian.ts";
+import type { JudgePorts } from "../../vault/judge.ts";
+import { standingOf } from "../../vault/lineage/standing.ts";
+import { requireTrustedKey } from "../../vault/require-trusted-key.ts";
+import { resolveJudged } from "../../vault/restore-ref.ts";
+import { highestRevision } from "./highest-revision.ts";
+
+/** What of a bundle comes from the machine that makes it. */
+export interface BundleParts {
+  /** Static programs, and the licences of what is linked into them. */
+  programs(
+    architecture: Architecture,
+    minor: ToolsMinor,
+    signal: AbortSignal,
+  ): Promise<{ readonly programs: readonly (NamedFile & { readonly version: string })[]; readonly licences: Uint8Array }>;
+  /** restore.sh, and its library. */
+  scripts(): Promise<{ readonly script: Uint8Array; readonly library: readonly NamedFile[] }>;
+}
+
+export interface MakeBundlePorts extends CustodyPorts, JudgePorts {
+  readonly snapshots: SnapshotStore;
+  readonly progress: Progress;
+  readonly randomBytes: RandomBytes;
+  readonly parts: BundleParts;
+}
+
+export interface BundleRequest {
+  readonly ref: string;
+  readonly recipients: readonly Recipient[];
+  /** The members to be; undefined for those in the manifest. */
+  readonly members: readonly BundleMember[] | undefined;
+  readonly architecture: Architecture;
+  readonly distribution: Distribution;
+  /** In the person's words. */
+  readonly reason: string | undefined;
+  /** For how long the plan may be applied. */
+  readonly validMs: number;
+  readonly signal: AbortSignal;
+  /** Where the files go. What it writes before it throws must not be there afterwards, or must be no whole bundle. */
+  readonly output: BundleOutput;
+}
+
+/** A control tar and its signature (DER), for one recipient. */
+export interface SignedControl extends ControlTar {
+  readonly recipient: Recipient;
+  readonly signature: Uint8Array;
+}
+
+export interface BundleFiles {
+  readonly cluster: string;
+  readonly id: string;
+  /** When they were made, in the form of an id. */
+  readonly time: string;
+  readonly controls: readonly SignedControl[];
+  readonly bundleKey: PublicKey;
+}
+
+export interface BundleOutput {
+  /** Whether it is the store: `bundles/` beside `clusters/`. */
+  readonly published: boolean;
+  /** Throws where the files could not be put there, before anything else is done. */
+  prepare(): Promise<void>;
+  write(files: BundleFiles, payload: StoredObject, signal: AbortSignal): Promise<void>;
+}
+
+export interface MadeBundle {
+  readonly plan: Plan;
+  readonly planDigest: string;
+  readonly time: string;
+  readonly controls: readonly SignedControl[];
+  readonly bundleKey: PublicKey;
+  readonly revisionAfter: bigint;
+  readonly custody: CustodyReceipt;
+  /** What a person should know before restoring, a sentence each. */
+  readonly warnings: readonly string[];
+  readonly programs: readonly { readonly name: string; readonly version: string }[];
+}
+
+/**
+ * Makes a restore bundle of one snapshot for each recipient: a control tar, signed with the bundle key, and told in the custody log before it is anywhere. The data is not read. Throws `ref/...`, `verify/...` where the manifest
+ * or the object that it names does not hold, `config/invalid` where members or programs are missing, and the errors of keys, store and output; then no file is there.
+ */
+export async function makeBundle(ports: MakeBundlePorts, request: BundleRequest): Promise<MadeBundle> {
+  const { recipients, architecture, distribution, signal, output } = request;
+  const vault = { ...ports, blobs: readUntil(ports.blobs, signal) };
+  await output.prepare();
+  // Before a key opens anything: what cannot be signed is no bundle.
+  await requireTrustedKey(ports.keys, ports.trusted, "bundle");
+  const found = await resolveJudged(vault, request.ref);
+  const { manifest, digest } = found;
+  requireKnown(manifest);
+  const members = request.members ?? membersIn(manifest);
+  const minor = requireMinor(manifest);
+  const [payload, highest, standing, stored, scripts, tools] = await Promise.all([
+    placedObject(vault.blobs, requireObject(manifest), signal),
+    highestRevision(vault, manifest.cluster, signal),
+    standingOf(vault, manifest.cluster, manifest.lineage, signal),
+    readSmall(vault.blobs, manifestKey(manifest.cluster, manifest.id), MAX_DOCUMENT_BYTES, signal),
+    ports.parts.scripts(),
+    ports.parts.programs(architecture, minor, signal),
+  ]);
+  const now = ports.clock.now();
+  const bump = revisionBump({ revision: revisionOf(manifest), highest, now });
+  if (bump === undefined) throw noBumpLeft(manifest, highest);
+  const time = idOfSlot(now);
+  const random = Buffer.from(ports.randomBytes(8)).toString("hex");
+  const plan: Plan = {
+    manifest,
+    manifestDigest: digest,
+    payload,
+    lacks: found.lacks.map(({ reason }) => reason),
+    createdAt: now,
+    expiresAt: new Date(now.getTime() + request.validMs),
+    recipients: recipients.map(({ name }) => name),
+    distribution,
+    architecture,
+    token: `lifeboat-${manifest.cluster}-${manifest.id}-${random}`,
+    bump: bump.bump,
+    members,
+  };
+  const { programs, licences } = tools;
+  const { controls, bundleKey } = await signAll(ports, { plan, manifest: stored, ...scripts, programs, licences }, recipients, signal);
+  const files: BundleFiles = { cluster: manifest.cluster, id: manifest.id, time, controls, bundleKey };
+  const planDigest = planFile(plan).digest;
+  const custody = await record(ports, { files, plan, planDigest, subjects: [subjectOf(found), subjectOfPayload(payload)] }, request);
+  return {
+    plan,
+    planDigest,
+    time,
+    controls,
+    bundleKey,
+    revisionAfter: bump.revisionAfter,
+    custody,
+    warnings: [
+      ...found.passedOver.map(({ id, reason }) => `${manifest.cluster}/${id} was skipped: ${reason}`),
+      ...(found.lacks.length === 0 ? [] : [`${manifest.cluster}/${manifest.id} is not good: ${plan.lacks.join("; ")}`]),
+      ...(standing.warning === undefined ? [] : [standing.warning]),
+      ...contentWarnings(manifest),
+      ...restoreWarnings(manifest),
+      ...certificateWarnings(manifest, members),
+    ],
+    programs: programs.map(({ name, version }) => ({ name, version })),
+  };
+}
+
+/** For each recipient: the identity, encrypted to it, the tar around that, and its signature. */
+async function signAll(
+  { keys, snapshots, progress }: MakeBundlePorts,
+  content: BundleContent,
+  recipients: readonly Recipient[],
+  signal: AbortSignal,
+): Promise<Pick<BundleFiles, "controls" | "bundleKey">> {
+  const { manifest } = content.plan;
+  const bundleKey = await keys.publicKey("bundle");
+  const controls: SignedControl[] = [];
+  progress.phase("bundle");
+  for (const recipient of recipients) {
+    const identity = await snapshots.addressTo(manifest, manifest.stored, [recipient.key], signal);
+    const tar = composeControlTar(content, recipient, identity, nextSteps(content.plan, recipient));
+    const { signature, publicKey } = await keys.sign("bundle", tar.pieces);
+    if (publicKey.fingerprint !== bundleKey.fingerprint)
+      throw new LifeboatError("keys/failed", `the bundle key in ${keys.location} was changed while it signed`, {
+        hint: "run the command again",
+      });
+    controls.push({ ...tar, recipient, signature });
+  }
+  return { controls, bundleKey };
+}
+
+interface Recorded {
+  readonly files: BundleFiles;
+  readonly plan: Plan;
+  readonly planDigest: string;
+  readonly subjects: readonly { readonly key: string; readonly digest: string; readonly version?: string }[];
+}
+
+/** Tells the custody log who gets what, and then writes it. */
+async function record(
+  ports: MakeBundlePorts,
+  { files, plan, planDigest, subjects }: Recorded,
+  request: BundleRequest,
+): Promise<CustodyReceipt> {
+  const { output, reason, signal } = request;
+  const custodian = new Custodian(ports, files.cluster, "bundle");
+  try {
+    const receipt = await custodian.announce("bundle", subjects, {
+      details: {
+        ...(reason === undefined ? {} : { reason }),
+        bundle: {
+          time: files.time,
+          published: output.published,
+          expiresAt: plan.expiresAt.toISOString(),
+          plan: planDigest,
+          recipients: files.controls.map(({ recipient: { name, key, enrolled }, digest }) => ({ name, key, enrolled, tar: digest })),
+        },
+      },
+      signal,
+    });
+    await output.write(files, plan.payload, signal);
+    custodian.settle();
+    return receipt;
+  } catch (error) {
+    if (custodian.isOpen) await custodian.fail(error, subjects);
+    throw error;
+  }
+}
+
+function subjectOfPayload({ key, sha256, version }: StoredObject): Recorded["subjects"][number] {
+  return { key, digest: sha256, ...(version === undefined ? {} : { version }) };
+}
+
+function requireObject(manifest: Manifest): StoredObject {
+  const [object] = objectsOf(manifest.stored);
+  if (object !== undefined) return object;
+  throw new LifeboatError(
+    "ref/later",
+    `${manifest.cluster}/${manifest.id} is stored in ${manifest.stored.kind}, of which no bundle can be made yet`,
+    {
+      hint: "lifeboat export writes it to a file for etcdutl snapshot restore",
+    },
+  );
+}
+
+function requireMinor({ cluster, id, etcd }: Manifest): ToolsMinor {
+  const minor = toolsMinorFor(etcd.source.version);
+  if (minor !== undefined) return minor;
+  throw new LifeboatError(
+    "config/not-found",
+    `${cluster}/${id} is of etcd ${etcd.source.version || "of an unknown version"}, and no etcdutl of that minor is carried`,
+    {
+      hint: `a newer lifeboat may carry it; lifeboat export ${cluster}/${id} --out snapshot.db writes the snapshot for an etcdutl of your own`,
+    },
+  );
+}
+
+/** A tree that is not whole cannot be restored by etcdutl, whatever else holds. */
+function contentWarnings({ cluster, id, content }: Manifest): readonly string[] {
+  return isWhole(content) ? [] : [`the pages of ${cluster}/${id} are not whole (${content.message}): etcdutl will most likely refuse it`];
+}
+
+function noBumpLeft({ cluster, id }: Manifest, highest: number): LifeboatError {
+  return new LifeboatError(
+    "verify/content",
+    `${cluster} is said to have come to revision ${highest}: no restore of ${cluster}/${id} can begin above that`,
+    {
+      hint: "no etcd writes that much: find out who signed that manifest or lineage (lifeboat ls, lifeboat lineage ls)",
+    },
+  );
+}
