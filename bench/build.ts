@@ -12,5 +12,7 @@ export async function buildLifeboat(folder: string): Promise<string> {
   await writeFile(join(folder, "package.json"), JSON.stringify({ type: "module" }));
   // Of native code alone.
   await symlink(join(ROOT, "node_modules"), join(folder, "node_modules"));
+  // restore.sh and the programs, which a bundle takes in.
+  for (const name of ["node", "tools"]) await symlink(join(ROOT, name), join(folder, name));
   return join(command, "main.js");
 }

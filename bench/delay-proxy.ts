@@ -9,6 +9,8 @@ const IN_FLIGHT_BYTES = 64 * 1024 * 1024;
 
 export interface DelayProxy extends AsyncDisposable {
   readonly port: number;
+  /** Bytes that came from the target so far. */
+  received(): number;
   close(): Promise<void>;
 }
 
@@ -19,8 +21,10 @@ export interface DelayProxy extends AsyncDisposable {
  */
 export async function startDelayProxy(targetPort: number, delayMs: number): Promise<DelayProxy> {
   const sockets = new Set<Socket>();
+  let received = 0;
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
     const target = connect({ port: targetPort, host: "127.0.0.1", allowHalfOpen: true, noDelay: true });
+    target.on("data", (bytes) => (received += bytes.length));
     for (const [socket, other] of [
       [client, target],
       [target, client],
@@ -41,7 +45,7 @@ export async function startDelayProxy(targetPort: number, delayMs: number): Prom
   };
   // A TCP server's address is never a path.
   const { port } = server.address() as AddressInfo;
-  return { port, close, [Symbol.asyncDispose]: close };
+  return { port, received: () => received, close, [Symbol.asyncDispose]: close };
 }
 
 interface OnItsWay {

@@ -17,16 +17,18 @@ export interface LargeBucket extends AsyncDisposable {
   readonly folder: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly serversCpu: () => Promise<ServersCpu>;
+  /** Bytes that came from the store so far, with the heads of its answers. */
+  readonly received: () => number;
 }
 
 /** A copy of the directory store below `source` in versitygw, behind a proxy of this process that delays every byte. */
-export async function startLargeBucket(source: string): Promise<LargeBucket> {
+export async function startLargeBucket(source: string, delayMs: number = DELAY_MS): Promise<LargeBucket> {
   await using stack = new AsyncDisposableStack();
   // As AWS does it; without, every request would open a connection.
   const gateway = stack.use(await startVersityGateway({ keepAlive: true }));
   const bucket = await gateway.makeBucket();
   await cp(join(source, "vault"), join(gateway.dataFolder, bucket), { recursive: true });
-  const proxy = stack.use(await startDelayProxy(Number(new URL(gateway.endpoint).port), DELAY_MS));
+  const proxy = stack.use(await startDelayProxy(Number(new URL(gateway.endpoint).port), delayMs));
   const folder = join(source, "in-s3");
   await mkdir(folder);
   await cp(join(source, "keys"), join(folder, "keys"), { recursive: true });
@@ -45,6 +47,7 @@ export async function startLargeBucket(source: string): Promise<LargeBucket> {
   return {
     folder,
     environment: gateway.environment,
+    received: proxy.received,
     serversCpu: async () => {
       const { user, system } = process.cpuUsage();
       return { gateway: await cpuOf(gateway.pid), proxy: (user + system) / 1e6 };

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { requireEtcd } from "../tools/lab/etcd-programs.ts";
 import { temporaryFolder } from "../tools/lab/temporary-folder.ts";
 import { buildLifeboat } from "./build.ts";
+import { bundleReport, holdBundle } from "./bundle.ts";
 import { startLoadedEtcd } from "./cluster.ts";
 import { hold } from "./contest.ts";
 import type { Result } from "./contest.ts";
@@ -69,7 +70,7 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
     const results = await holdScale({ builds, snapshots: scale, places, runs, folder: arena, signal, progress });
     console.log(`\n${scaleReport(scale, results)}`);
   }
-  for (const size of options.backups || options.status ? options.sizes : []) {
+  for (const size of options.backups || options.status || options.bundle ? options.sizes : []) {
     const etcdFolder = join(folder.path, `etcd-${size}`);
     await mkdir(etcdFolder);
     const etcd = await startLoadedEtcd({ size, folder: etcdFolder, dataFolder, signal, progress });
@@ -93,6 +94,13 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
         contests.push({ size, way, results });
         console.log(`\n${reportOf(size, way, results)}`);
         await rm(arenas, { recursive: true });
+      }
+      if (options.bundle) {
+        const arena = join(folder.path, `${size}-bundle`);
+        await mkdir(arena);
+        const results = await holdBundle({ etcd, runs: options.runs, lifeboat, ageKeygen, folder: arena, signal, progress });
+        console.log(`\n${bundleReport(size, results)}`);
+        await rm(arena, { recursive: true });
       }
       if (!options.status) continue;
       const results = await holdStatus({ etcd, runs: options.runs, lifeboat, folder: etcdFolder, signal, progress });

@@ -11,6 +11,8 @@ export type Way = (typeof WAYS)[number];
 
 /** The contest that is no backup: `lifeboat status` of a file. */
 const STATUS = "status";
+/** `lifeboat bundle` beside `lifeboat export`. */
+const BUNDLE = "bundle";
 /** Those of two builds: on a store of many snapshots, and on how soon a command has started. */
 const SCALE = "scale";
 const STARTUP = "startup";
@@ -27,6 +29,8 @@ export interface Options {
   /** Whether backups are timed, and whether the status of a file is. */
   readonly backups: boolean;
   readonly status: boolean;
+  /** Whether bundles are, which is done where they are named only. */
+  readonly bundle: boolean;
   /** How many snapshots the large store has; undefined where it is not asked for, which it is by name only. */
   readonly scale: number | undefined;
   /** Whether starting is timed, which is done where it is named only. */
@@ -42,7 +46,7 @@ export interface Options {
 
 export const USAGE = `npm run bench -- [--size 35|200|1600] [--only NAME,...] [--base DIR] [--runs N] [--json FILE] [--keep DIR]
     --size   megabytes of database (default: 200 and 1600, one after the other); may be given more than once
-    --only   of ${WAYS.join(", ")}, of ${Object.keys(CONTESTANTS).join(", ")}, or ${STATUS} (default: all); s3 takes lifeboat with it. By name only: ${SCALE} and ${SCALE_S3}, which list a store of many snapshots, in a folder and in S3 with 20 ms a request; ${STARTUP}, which
+    --only   of ${WAYS.join(", ")}, of ${Object.keys(CONTESTANTS).join(", ")}, or ${STATUS} (default: all); s3 takes lifeboat with it. By name only: ${SCALE} and ${SCALE_S3}, which list a store of many snapshots, in a folder and in S3 with 20 ms a request; ${BUNDLE}, a bundle beside an export; ${STARTUP}, which
              times --help and ls of ten snapshots, and backups of ${SMALL.join(" and ")} MB by lifeboat and by etcdctl
     --snapshots  so many for ${SCALE} and ${SCALE_S3} (default: 10000)
     --base   a checkout of another commit in which npm run build was run, and which reads the same formats: for ${SCALE}, ${SCALE_S3} and ${STARTUP} it is timed beside this one
@@ -77,9 +81,9 @@ export function parseOptions(args: readonly string[]): Options | undefined {
   if (startup) names.push("save", "lifeboat", ...(WAYS.some((way) => names.includes(way)) ? [] : ["plain"]));
   const contestants = chosen(Object.keys(CONTESTANTS) as ContestantName[], names);
   const ways = chosen(WAYS, names);
-  const strange = names.find((name) => ![...WAYS, ...Object.keys(CONTESTANTS), STATUS, SCALE, SCALE_S3, STARTUP].includes(name));
+  const strange = names.find((name) => ![...WAYS, ...Object.keys(CONTESTANTS), STATUS, SCALE, SCALE_S3, STARTUP, BUNDLE].includes(name));
   if (strange !== undefined)
-    throw new Error(`--only ${strange} is neither a way nor a contestant nor ${STATUS}, ${SCALE}, ${SCALE_S3} or ${STARTUP}`);
+    throw new Error(`--only ${strange} is neither a way nor a contestant nor ${STATUS}, ${BUNDLE}, ${SCALE}, ${SCALE_S3} or ${STARTUP}`);
   const strangeSize = values.size?.find((size) => !Object.hasOwn(SIZES, size));
   if (strangeSize !== undefined) throw new Error(`--size ${strangeSize} is none of ${Object.keys(SIZES).join(", ")}`);
   const scalePlaces: readonly ScalePlace[] = [
@@ -90,8 +94,9 @@ export function parseOptions(args: readonly string[]): Options | undefined {
     sizes: values.size === undefined ? (startup ? SMALL : LARGE) : chosen(Object.keys(SIZES) as Size[], values.size),
     ways,
     contestants,
-    backups: names.length === 0 || names.some((name) => ![STATUS, SCALE, SCALE_S3].includes(name)),
+    backups: names.length === 0 || names.some((name) => ![STATUS, SCALE, SCALE_S3, BUNDLE].includes(name)),
     status: names.length === 0 || names.includes(STATUS),
+    bundle: names.includes(BUNDLE),
     scale: scalePlaces.length > 0 ? snapshots : undefined,
     scalePlaces,
     startup,

@@ -55,7 +55,7 @@ export const registerBundle: Register = (program, run) => {
     )
     .argument("[ref]", "which snapshot, or a cluster: its newest good one (default: that of the only cluster)")
     .option("--recipient <name>", "an enrolled recipient of lifeboat.yaml; may be given several times", collect, [])
-    .option("--unenrolled <age1...>", "another age recipient; needs --reason; may be given several times", collect, [])
+    .option("--unenrolled <key>", "another age recipient (age1...); needs --reason; may be given several times", collect, [])
     .option("--reason <text>", "why, for whoever reads the custody log")
     .option("--out <folder>", "a new folder for the files")
     .option("--with-payload", "with --out: copy the snapshot's data beside them, too")
@@ -66,7 +66,7 @@ export const registerBundle: Register = (program, run) => {
     .option("--valid <duration>", "for how long the plan may be applied, at most 30d", "1d")
     .option(FROM_FLAG, FROM_HELP)
     .option("--inspect <folder>", "check the bundle in this folder, without a network")
-    .option("--fingerprint <sha256:...>", "with --inspect: the bundle key to trust, in place of those of lifeboat.yaml")
+    .option("--fingerprint <sha256>", "with --inspect: the bundle key to trust, in place of those of lifeboat.yaml")
     .option("--identity <file>", "with --inspect: the recipient's age identity file, to open the snapshot's key with")
     .addHelpText(
       "after",

@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { isLifeboatError, LifeboatError } from "../shared/errors.ts";
 import type { LoadedConfig } from "../shared/config/load.ts";
 import { inspectBundle } from "../shared/jobs/bundle/inspect.ts";
@@ -24,6 +25,10 @@ export async function inspect(session: Session, request: Request): Promise<ExitC
   const fingerprint = request.fingerprint === undefined ? undefined : fingerprintIn(request.fingerprint);
   const loaded = await configuration(session, fingerprint !== undefined);
   const path = session.resolvePath(request.folder);
+  if (/^\..+\.partial$/.test(basename(path)))
+    throw new LifeboatError("input/unusable", `${request.folder} was left by a lifeboat bundle that was killed`, {
+      hint: "do not use it: make the bundle again",
+    });
   const opener =
     request.identity === undefined
       ? undefined

@@ -43,7 +43,7 @@ export const registerRecipients: Register = (program, run) => {
       "Check a name and an age recipient, and print the line to put under recipients: in lifeboat.yaml. The identity stays on the node or with the person: restore.sh keygen, or age-keygen, makes one.",
     )
     .argument("<name>", "of the node or the person: lower-case letters, digits, '.', '_' and '-'")
-    .argument("<age1...>", "the age recipient")
+    .argument("<key>", "its age recipient: age1...")
     .addHelpText("after", "\nExample:\n  $ lifeboat recipients add cp-1 age1...")
     .action((name: string, key: string) =>
       run(async (session) => {

@@ -69,6 +69,14 @@ breakGlass:
 #       store: { kind: s3, bucket: my-etcd-backups-offsite, region: eu-west-1 }
 #       wrap: { kind: kms, key: alias/lifeboat-offsite, region: eu-west-1 }  # or { kind: local, recipient: age1... }
 
+# Who may get a restore bundle, and each one's age recipient: nodes and people (docs/cli.md, "lifeboat bundle").
+# lifeboat recipients add NAME age1... checks one and prints its line.
+#   recipients:
+#     cp-1: age1...
+# Whether a bundle may be made for somebody who is not listed, with a reason: allow or refuse.
+desk:
+  unenrolled: allow
+
 # The largest snapshot that is taken or opened: a manifest that claims more is refused before anything is read.
 maxDatabaseSize: 64GiB
 

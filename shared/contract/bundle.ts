@@ -84,9 +84,11 @@ export const bundleInspectionDocument = object({
         file: text.describe("its name in the folder"),
         recipient: text.nullable().describe("for whom it is; null where it could not be read"),
         holds: z.boolean().describe("whether nothing is wrong with it"),
-        faults: z.array(
-          object({ code: text.describe("`signature`, `tar`, `plan`, `manifest` or `cluster`"), message: text.describe("a sentence") }),
-        ),
+        faults: z
+          .array(
+            object({ code: text.describe("`signature`, `tar`, `plan`, `manifest` or `cluster`"), message: text.describe("a sentence") }),
+          )
+          .describe("what is wrong with it"),
       }),
     )
     .describe("one for each control tar"),

@@ -58,12 +58,10 @@ export function folderOutput(
       for (const left of await unfinishedOutputs(path, now, "folder"))
         if (left.isDead === true && (await removeUnfinished(left))) note(`removed ${left.path}, left by a killed lifeboat bundle`);
     },
-    write: (files, payload, signal) =>
-      writeFolder(
-        path,
-        [...(withPayload ? [{ name: payloadFile(payload), bytes: readObject(blobs, payload, signal) }] : []), ...filesOfBundle(files)],
-        signal,
-      ),
+    write: (files, payload, signal, advance) => {
+      const data = withPayload ? [{ name: payloadFile(payload), bytes: readObject(blobs, payload, signal) }] : [];
+      return writeFolder(path, [...data, ...filesOfBundle(files)], signal, advance);
+    },
   };
 }
 

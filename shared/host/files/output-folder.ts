@@ -19,9 +19,14 @@ export async function requireNewFolder(path: string): Promise<void> {
 }
 
 /**
- * Makes the folder `path` (mode 0700) with `files` in it (mode 0600): it is there only when all of it is whole and durable, and takes the place of nothing but an empty folder (`output/exists`). Whatever fails, nothing is left.
+ * Makes the folder `path` (mode 0700) with `files` in it (mode 0600): it is there only when all of it is whole and durable, and takes the place of nothing but an empty folder (`output/exists`). Whatever fails, nothing is left. `advance` is told of bytes as they are written.
  */
-export async function writeFolder(path: string, files: readonly OutputFile[], signal: AbortSignal): Promise<void> {
+export async function writeFolder(
+  path: string,
+  files: readonly OutputFile[],
+  signal: AbortSignal,
+  advance: (bytes: number) => void,
+): Promise<void> {
   await requireNewFolder(path);
   const draft = await draftOf(path);
   try {
@@ -31,6 +36,7 @@ export async function writeFolder(path: string, files: readonly OutputFile[], si
       for await (const piece of bytes) {
         signal.throwIfAborted();
         await onDisk(path, () => file.writeFile(piece));
+        advance(piece.length);
       }
       await onDisk(path, () => file.sync());
     }

@@ -33,6 +33,9 @@ import { requireTrustedKey } from "../../vault/require-trusted-key.ts";
 import { resolveJudged } from "../../vault/restore-ref.ts";
 import { highestRevision } from "./highest-revision.ts";
 
+/** The phases of making one, in order: each is told to `progress`. */
+export const BUNDLE_PHASES = ["bundle", "record", "files"] as const;
+
 /** What of a bundle comes from the machine that makes it. */
 export interface BundleParts {
   /** Static programs, and the licences of what is linked into them. */
@@ -88,7 +91,8 @@ export interface BundleOutput {
   readonly published: boolean;
   /** Throws where the files could not be put there, before anything else is done. */
   prepare(): Promise<void>;
-  write(files: BundleFiles, payload: StoredObject, signal: AbortSignal): Promise<void>;
+  /** `advance` is told of bytes as they are written. */
+  write(files: BundleFiles, payload: StoredObject, signal: AbortSignal, advance: (bytes: number) => void): Promise<void>;
 }
 
 export interface MadeBundle {
@@ -211,6 +215,7 @@ async function record(
   const { output, reason, signal } = request;
   const custodian = new Custodian(ports, files.cluster, "bundle");
   try {
+    ports.progress.phase("record");
     const receipt = await custodian.announce("bundle", subjects, {
       details: {
         ...(reason === undefined ? {} : { reason }),
@@ -224,7 +229,8 @@ async function record(
       },
       signal,
     });
-    await output.write(files, plan.payload, signal);
+    ports.progress.phase("files");
+    await output.write(files, plan.payload, signal, (bytes) => ports.progress.advance(bytes));
     custodian.settle();
     return receipt;
   } catch (error) {
