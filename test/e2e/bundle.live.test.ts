@@ -48,7 +48,7 @@ describe.skipIf(needs("openssl", "age", "zstd"))("a bundle", () => {
     });
 
   test("is verified, opened and restored by hand", async () => {
-    const made = await place.here("bundle", "prod", "--recipient", "cp-1", "--out", "out", "--with-payload", "--json");
+    const made = await place.here("bundle", "prod", "--recipient", "cp-1", "--out", "out", "--with-payload", "--json", "--quiet");
     expect(made).toMatchObject({ code: 0, stderr: "" });
     const document = JSON.parse(made.stdout) as {
       payload: { file: string };
