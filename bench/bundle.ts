@@ -21,7 +21,7 @@ export interface BundleContest {
   /** An empty folder. */
   readonly folder: string;
   readonly signal: AbortSignal;
-  progress(text: string): void;
+  readonly progress: (text: string) => void;
 }
 
 export interface BundleResult {

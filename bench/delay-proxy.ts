@@ -10,7 +10,7 @@ const IN_FLIGHT_BYTES = 64 * 1024 * 1024;
 export interface DelayProxy extends AsyncDisposable {
   readonly port: number;
   /** Bytes that came from the target so far. */
-  received(): number;
+  readonly received: () => number;
   close(): Promise<void>;
 }
 

@@ -11,6 +11,7 @@ import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { newPlace } from "../support/place.ts";
 import type { Place } from "../support/place.ts";
 import { needs, requireProgram } from "../support/programs.ts";
+import { fitting } from "../support/matchers.ts";
 
 /** A bundle of a real snapshot, taken apart by programs of others: openssl, tar, sha256sum, age, zstd, etcdutl. */
 describe.skipIf(needs("openssl", "age", "zstd"))("a bundle", () => {
@@ -134,13 +135,13 @@ describe.skipIf(needs("openssl", "age", "zstd"))("a bundle", () => {
       );
       expect([exitCode, stdout]).toEqual([1, "Verification failure"]);
       const { code, stderr } = await place.here("bundle", "--inspect", "elsewhere/out");
-      expect({ code, stderr }).toEqual({ code: 4, stderr: expect.stringMatching(/the signature of cp-1\.tar is not by sha256:/) });
+      expect({ code, stderr }).toEqual({ code: 4, stderr: fitting(/the signature of cp-1\.tar is not by sha256:/) });
     }
   });
 
   test("is not written over anything, and a failure leaves nothing", async () => {
     const again = await place.here("bundle", "prod/good", "--recipient", "cp-1", "--out", "out");
-    expect(again).toMatchObject({ code: 2, stderr: expect.stringMatching(/out is already there, and nothing is overwritten/) });
+    expect(again).toMatchObject({ code: 2, stderr: fitting(/out is already there, and nothing is overwritten/) });
     await mkdir(place.path("closed"), { mode: 0o500 });
     if (process.getuid?.() !== 0) {
       expect(await place.here("bundle", "prod/good", "--recipient", "cp-1", "--out", "closed/out")).toMatchObject({ code: 2 });
@@ -149,7 +150,7 @@ describe.skipIf(needs("openssl", "age", "zstd"))("a bundle", () => {
     await chmod(place.path("closed"), 0o700);
     expect(await place.here("bundle", "prod/good", "--recipient", "cp-1", "--out", "nowhere/out")).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/cannot write/),
+      stderr: fitting(/cannot write/),
     });
   });
 
@@ -159,12 +160,12 @@ describe.skipIf(needs("openssl", "age", "zstd"))("a bundle", () => {
     const made = await place.here("bundle", "prod", "--recipient", "cp-1", "--out", "other-nodes", "--nodes", "nodes.yaml", "--for", "k3s");
     expect(made).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/restore\.sh export [\s\S]*--cluster-reset-restore-path/),
-      stderr: expect.stringMatching(/no member of the snapshot had the host 10\.7\.7\.7/),
+      stdout: fitting(/restore\.sh export [\s\S]*--cluster-reset-restore-path/),
+      stderr: fitting(/no member of the snapshot had the host 10\.7\.7\.7/),
     });
     expect(await place.here("bundle", "--inspect", "other-nodes")).toMatchObject({
       code: 6,
-      stderr: expect.stringMatching(/payload .* is not in other-nodes/),
+      stderr: fitting(/payload .* is not in other-nodes/),
     });
   });
 
@@ -189,7 +190,7 @@ describe.skipIf(needs("openssl", "age", "zstd"))("a bundle", () => {
     [["bundle", "--inspect", "out", "--identity", "missing"], 2, /identity file missing not found/],
   ])("is refused: lifeboat %j", async (line, code, message) => {
     const outcome = await place.here(...line);
-    expect(outcome).toMatchObject({ code, stderr: expect.stringMatching(message) });
+    expect(outcome).toMatchObject({ code, stderr: fitting(message) });
     expect(outcome.stderr).toMatch(/hint: /);
     expect((await readdir(place.path("."))).filter((name) => name === "x" || name.includes(".partial"))).toEqual([]);
   });
@@ -201,7 +202,7 @@ describe.skipIf(needs("openssl", "age", "zstd"))("a bundle", () => {
     expect(await place.here("recipients", "add", "oncall", key)).toMatchObject({
       code: 0,
       stdout: `  oncall: ${key}\n`,
-      stderr: expect.stringMatching(/under recipients:/),
+      stderr: fitting(/under recipients:/),
     });
     for (const wrong of [
       ["On Call", key],
@@ -209,6 +210,6 @@ describe.skipIf(needs("openssl", "age", "zstd"))("a bundle", () => {
       ["oncall", "age1xyz"],
       ["unenrolled-1", key],
     ])
-      expect(await place.here("recipients", "add", ...wrong)).toMatchObject({ code: 2, stderr: expect.stringMatching(/hint: /) });
+      expect(await place.here("recipients", "add", ...wrong)).toMatchObject({ code: 2, stderr: fitting(/hint: /) });
   });
 });

@@ -9,6 +9,7 @@ import { newIdentity } from "../../shared/seal/age.ts";
 import { newPlace } from "../support/place.ts";
 import type { Place } from "../support/place.ts";
 import { signalled } from "../support/signalled.ts";
+import { fitting } from "../support/matchers.ts";
 
 /** kill -9 and Ctrl-C of the real process at every phase of a bundle: nothing stands that passes for one. */
 
@@ -57,7 +58,7 @@ test.each(MOMENTS)("kill -9 at %s", async (moment) => {
   for (const name of left)
     expect(await place.here("bundle", "--inspect", name)).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/left by a lifeboat bundle that was killed/),
+      stderr: fitting(/left by a lifeboat bundle that was killed/),
     });
   expect(await place.here("bundle", "--inspect", "out")).toMatchObject({ code: 2 });
   // Whoever got something is on record, and the log holds.
@@ -68,7 +69,7 @@ test.each(MOMENTS)("kill -9 at %s", async (moment) => {
 
 test("the next run removes what was left, and its bundle is whole", async () => {
   const { code, stderr } = await place.here(...LINE);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(/removed .*\.partial, left by a killed lifeboat bundle/) });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: fitting(/removed .*\.partial, left by a killed lifeboat bundle/) });
   expect(await here()).toEqual(["out"]);
   expect(await place.here("bundle", "--inspect", "out")).toMatchObject({ code: 0 });
   expect((await readFile(place.path("out/bundle.pub"), "utf8")).startsWith("-----BEGIN PUBLIC KEY-----\n")).toBe(true);

@@ -7,3 +7,8 @@ export function saying(part: string): unknown {
 
 /** Matches any text. */
 export const anyText: unknown = expect.any(String);
+
+/** Matches any text that fits `pattern`. */
+export function fitting(pattern: RegExp): unknown {
+  return expect.stringMatching(pattern);
+}

@@ -14,6 +14,7 @@ import type { BundleOf, MemoryFolder, TestRecipient } from "../../support/bundle
 import { SeededRandom } from "../../support/seeded-random.ts";
 import { useBuiltVault } from "../../support/use-vault.ts";
 import { backUp, bytesAt, CLUSTER } from "../../support/vaults.ts";
+import { fitting } from "../../support/matchers.ts";
 
 const [ID, OTHER] = ["20261121T100000Z", "20261121T090000Z"];
 const { vault } = useBuiltVault(async (building) => {
@@ -72,10 +73,7 @@ describe("what holds", () => {
     const { folder, made } = await whole();
     folder.files.delete(payloadFile(made.plan.payload));
     vault.clock.advance(86_400_000);
-    expect((await inspectIn(vault, folder)).findings).toEqual([
-      expect.stringMatching(/^the plan expired at /),
-      expect.stringMatching(/is not in the folder/),
-    ]);
+    expect((await inspectIn(vault, folder)).findings).toEqual([fitting(/^the plan expired at /), fitting(/is not in the folder/)]);
   });
 });
 
@@ -91,7 +89,7 @@ describe("what does not hold", () => {
         changed[place] = (changed[place] ?? 0) ^ (1 << random.below(8));
         folder.files.set(name, changed);
         const { faults } = await inspectIn(vault, folder);
-        expect(faults, `${name} at ${place}`).toEqual([expect.stringMatching(/signature of cp-1\.tar is not by/)]);
+        expect(faults, `${name} at ${place}`).toEqual([fitting(/signature of cp-1\.tar is not by/)]);
       }
       folder.files.set(name, bytes);
     }
@@ -113,7 +111,7 @@ describe("what does not hold", () => {
       folder.files.set(file, other);
       expect(await inspectIn(vault, folder)).toMatchObject({
         payload: { state: "damaged" },
-        faults: [expect.stringMatching(/^the payload .* than the plan says/)],
+        faults: [fitting(/^the payload .* than the plan says/)],
       });
     }
   });
@@ -201,9 +199,7 @@ describe("what does not hold though the bundle key signed it", () => {
     await withFiles(folder, (entries) =>
       withSums(entries.map((entry) => (entry.name === ENTRY.identity ? { ...entry, bytes: others } : entry))),
     );
-    expect((await inspectIn(vault, folder, { identity: opener(recipient) })).faults).toEqual([
-      expect.stringMatching(/belongs to another snapshot/),
-    ]);
+    expect((await inspectIn(vault, folder, { identity: opener(recipient) })).faults).toEqual([fitting(/belongs to another snapshot/)]);
     // Relabelled, it is still the identity of something else.
     const text = Buffer.from(await decryptSmall([recipient.identity], others))
       .toString()
@@ -225,9 +221,7 @@ describe("what does not hold though the bundle key signed it", () => {
     await withFiles(folder, (entries) =>
       withSums(entries.map((entry) => (entry.name === ENTRY.identity ? { ...entry, bytes: others } : entry))),
     );
-    expect((await inspectIn(vault, folder, { identity: opener(recipient) })).faults).toEqual([
-      expect.stringMatching(/does not open for its recipient/),
-    ]);
+    expect((await inspectIn(vault, folder, { identity: opener(recipient) })).faults).toEqual([fitting(/does not open for its recipient/)]);
   });
 
   test("is a tar under the name of another recipient", async () => {
@@ -276,7 +270,7 @@ describe("what does not hold though the bundle key signed it", () => {
     const { folder } = await whole();
     await withFiles(folder, change);
     const { faults } = await inspectIn(vault, folder);
-    expect(faults).toEqual([expect.stringMatching(/^cp-1\.tar is no control tar/)]);
+    expect(faults).toEqual([fitting(/^cp-1\.tar is no control tar/)]);
   });
 
   test("is a recipient's file of another plan", async () => {
