@@ -6,6 +6,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { isLifeboatError, LifeboatError, messageOf } from "../../errors.ts";
 import type { BlobLock, ReadOptions } from "../blob-store.ts";
+import { throwIfAborted } from "../body-reader.ts";
 import type { Bucket } from "./bucket.ts";
 import { faultOf, isMissing, isMissingVersion } from "./errors.ts";
 
@@ -21,6 +22,12 @@ export async function retentionOf(bucket: Bucket, key: string, { version, signal
 }
 
 export async function lockOf(bucket: Bucket, key: string, options: ReadOptions): Promise<BlobLock | undefined> {
+  throwIfAborted(`read the lock of ${key} in ${bucket.location}`, options.signal);
+  const agoMs = bucket.clock.now().getTime() - (seenWithoutLocks.get(bucket) ?? Number.NEGATIVE_INFINITY);
+  return agoMs >= 0 && agoMs < WITHOUT_LOCKS_MS ? undefined : askForLock(bucket, key, options);
+}
+
+async function askForLock(bucket: Bucket, key: string, options: ReadOptions): Promise<BlobLock | undefined> {
   const command = new GetObjectLegalHoldCommand(objectOf(bucket, key, options.version));
   const [retention, isHeld] = await Promise.all([
     retentionOf(bucket, key, options),
@@ -34,6 +41,11 @@ export async function lockOf(bucket: Bucket, key: string, options: ReadOptions):
   const legalHold = isHeld === true;
   return until === undefined && !legalHold ? undefined : { until, legalHold };
 }
+
+/** When a bucket last said that nothing in it can be locked. A plan for ten thousand snapshots would ask it twenty thousand times. */
+const seenWithoutLocks = new WeakMap<Bucket, number>();
+/** So long it is taken at its word. Where Object Lock is turned on meanwhile, the store itself refuses to remove what is locked. */
+const WITHOUT_LOCKS_MS = 60_000;
 
 /** Sets a retention that ends at `until`, unless one that ends later is there. The end of the one that is there then. */
 export async function extendLock(
@@ -82,7 +94,7 @@ export async function lockedOrDenied(
   signal: AbortSignal | undefined,
 ): Promise<unknown> {
   if (!isLifeboatError(error, "store/denied")) return error;
-  const lock = await lockOf(bucket, key, { version, signal }).catch(() => undefined);
+  const lock = await askForLock(bucket, key, { version, signal }).catch(() => undefined);
   if (lock === undefined && !/object lock|\bWORM\b/i.test(messageOf(error.cause))) return error;
   const { until, legalHold } = lock ?? { until: undefined, legalHold: false };
   const name = version === undefined ? key : `${key} (version ${version})`;
@@ -110,7 +122,7 @@ function objectOf(
 
 /** Undefined where the object, the bucket or the store has no lock, or there is no such version. */
 async function ask<T>(
-  { retry }: Bucket,
+  bucket: Bucket,
   doing: string,
   { version, signal }: ReadOptions,
   question: (signal: AbortSignal | undefined) => Promise<T | undefined>,
@@ -118,11 +130,17 @@ async function ask<T>(
   const isNotThere = version === undefined ? isMissing : isMissingVersion;
   const isNone = (error: unknown): boolean => isWithoutLocks(error) || isNotThere(error);
   try {
-    return await retry.call(doing, question, { signal, except: isNone });
+    return await bucket.retry.call(doing, question, { signal, except: isNone });
   } catch (error) {
-    if (isNone(error)) return undefined;
-    throw error;
+    if (!isNone(error)) throw error;
+    if (isOfBucketWithoutLocks(error)) seenWithoutLocks.set(bucket, bucket.clock.now().getTime());
+    return undefined;
   }
+}
+
+/** S3 says InvalidRequest of much else, and has no other word for it here. */
+function isOfBucketWithoutLocks(error: unknown): boolean {
+  return faultOf(error).name === "InvalidRequest" && /missing object lock configuration/i.test(messageOf(error));
 }
 
 /** Of an object (400 or 404, as the store likes), a delete marker (405), a bucket (InvalidRequest) and a store (501) without one. */

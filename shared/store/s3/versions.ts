@@ -24,7 +24,7 @@ export async function* listVersions(bucket: Bucket, prefix: string, signal?: Abo
       for await (const info of listObjects(bucket, prefix, signal)) yield { ...info, isLatest: true, isDeleteMarker: false };
       return;
     }
-    for (const version of versionsOn(page, bucket.settings.prefix)) {
+    for (const version of versionsOn(withoutMarker(page, from), bucket.settings.prefix)) {
       inOrder(version.key);
       yield version;
     }
@@ -37,6 +37,15 @@ interface PageStart {
   readonly KeyMarker?: string | undefined;
   readonly VersionIdMarker?: string | undefined;
 }
+
+/** In a bucket without versions versitygw 1.8 begins a page with what ended the one before: it would be listed twice. */
+function withoutMarker({ Versions = [], DeleteMarkers = [] }: Page, { KeyMarker, VersionIdMarker }: PageStart): Page {
+  if (KeyMarker === undefined) return { Versions, DeleteMarkers };
+  const isLater = ({ Key, VersionId }: ObjectVersion | DeleteMarkerEntry): boolean => Key !== KeyMarker || VersionId !== VersionIdMarker;
+  return { Versions: Versions.filter(isLater), DeleteMarkers: DeleteMarkers.filter(isLater) };
+}
+
+type Page = Pick<ListObjectVersionsCommandOutput, "Versions" | "DeleteMarkers">;
 
 async function pageOf(
   { client, retry, where, settings }: Bucket,
@@ -60,7 +69,7 @@ function isUnsupported(error: unknown): boolean {
 }
 
 /** Objects and delete markers come in two lists: put together by key, and of one key by time, the latest first. */
-function versionsOn({ Versions = [], DeleteMarkers = [] }: ListObjectVersionsCommandOutput, prefix: string): readonly BlobVersion[] {
+function versionsOn({ Versions = [], DeleteMarkers = [] }: Page, prefix: string): readonly BlobVersion[] {
   return [
     ...Versions.flatMap((each) => versionIn(each, prefix, each.Size ?? 0, false)),
     ...DeleteMarkers.flatMap((each) => versionIn(each, prefix, 0, true)),

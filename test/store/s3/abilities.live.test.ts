@@ -91,6 +91,24 @@ describe.each(["versitygw", "MiniStack"])("versions and locks on %s", (name) => 
     expect(await collect(store.listVersions("large"))).toMatchObject([{ isLatest: true, isDeleteMarker: false }]);
   });
 
+  test.each([true, false])("every object is listed once, on however many pages (versions: %s)", async (lock) => {
+    const { store } = openStore(server(), await makeBucket(server(), { lock }), {}, {}, 2);
+    const put = ["a/1", "a/2", "a/3", "a/4", "a/5"];
+    for (const key of put) await store.put(key, once(key));
+    expect((await collect(store.listVersions("a/"))).map(({ key }) => key)).toEqual(put);
+  });
+
+  test("a bucket without locks is asked for them once, and one that has them each time", async () => {
+    for (const lock of [false, true]) {
+      await using proxy = await faultProxy(server().endpoint, 0);
+      const { store } = openStore({ ...server(), endpoint: proxy.url }, await makeBucket(server(), { lock }));
+      const { version } = await store.put("k", once("x"));
+      proxy.mend();
+      for (let time = 1; time <= 3; time++) expect(await store.lockOf("k", { version })).toBeUndefined();
+      expect(proxy.calls, String(lock)).toHaveLength(lock ? 6 : 2);
+    }
+  });
+
   test("what the bucket locks by itself is named as locked, also where the store shows no end of it", async () => {
     const bucket = await makeBucket(server(), { lock: true });
     const Rule = { DefaultRetention: { Mode: "GOVERNANCE" as const, Days: 1 } };
