@@ -13,6 +13,7 @@ import { describeReceipt } from "./describe.ts";
 import type { ExitCode } from "./exit-codes.ts";
 import { formatFinding, formatTable, formatTime } from "./format.ts";
 import { requireCluster } from "./require-cluster.ts";
+import { keepMemorySteady } from "./steady-memory.ts";
 import { byCause, nameAll, summarize } from "./summary.ts";
 import { addWindow, parseWindow, noteLeftOut } from "./window.ts";
 import type { WindowOptions } from "./window.ts";
@@ -44,6 +45,7 @@ export const registerCustody: Register = (program, run) => {
     );
   addWindow(command, "records").action((cluster: string, options: Options) =>
     run(async (session) => {
+      keepMemorySteady();
       const head = parseHead(options.head);
       const { limit, since } = parseWindow(options);
       const vault = await session.openToRead();

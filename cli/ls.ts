@@ -18,6 +18,7 @@ import type { ClusterLineages } from "./lineages.ts";
 import { badPinsJson, isSuspicious, pinJson, wordForPin } from "./pins.ts";
 import { alsoIn, placesOf, presenceFields } from "./replicas.ts";
 import { requireCluster } from "./require-cluster.ts";
+import { keepMemorySteady } from "./steady-memory.ts";
 import { nameAll, summarize } from "./summary.ts";
 import { addWindow, parseWindow, noteLeftOut } from "./window.ts";
 import type { WindowOptions } from "./window.ts";
@@ -34,6 +35,7 @@ export const registerLs: Register = (program, run) => {
     .addHelpText("after", "\nExample:\n  $ lifeboat ls prod --limit 20");
   addWindow(command, "snapshots").action((cluster: string | undefined, options: WindowOptions) =>
     run(async (session) => {
+      keepMemorySteady();
       const { console } = session;
       const window = parseWindow(options);
       const vault = await session.openToRead();

@@ -10,6 +10,7 @@ import type { Register, Session } from "./command.ts";
 import { note, print, printJson, widthOf } from "./console.ts";
 import { planText } from "./plan-text.ts";
 import { requireCluster } from "./require-cluster.ts";
+import { keepMemorySteady } from "./steady-memory.ts";
 
 const DAY_MS = 86_400_000;
 const YEAR_MS = 365 * DAY_MS;
@@ -32,6 +33,7 @@ export const registerPlan: Register = (program, run) => {
 
 async function plan(session: Session, cluster: string, untilText: string | undefined): Promise<0> {
   const { console } = session;
+  keepMemorySteady();
   const ports = await session.openToRead();
   const until = parseUntil(untilText, ports.clock.now());
   const loaded = await session.loadConfig();

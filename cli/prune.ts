@@ -17,6 +17,7 @@ import { ConsoleProgress } from "./progress-bar.ts";
 import { printExecution, printOrder, printPlan } from "./prune-text.ts";
 import { pruneJson } from "./prune-json.ts";
 import { requireCluster } from "./require-cluster.ts";
+import { keepMemorySteady } from "./steady-memory.ts";
 
 interface Options {
   readonly dryRun?: boolean;
@@ -43,6 +44,7 @@ export const registerPrune: Register = (program, run) => {
 };
 
 async function prune(session: Session, cluster: string, options: Options): Promise<ExitCode> {
+  keepMemorySteady();
   const { console, json } = session;
   const { signal } = console;
   const { dryRun = false } = options;

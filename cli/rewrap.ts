@@ -7,6 +7,7 @@ import { formatTable } from "./format.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
 import { summarize } from "./summary.ts";
 import { requireCluster } from "./require-cluster.ts";
+import { keepMemorySteady } from "./steady-memory.ts";
 
 const OUTCOMES: Readonly<Record<Rewrapped["outcome"], string>> = {
   already: "under it already",
@@ -29,6 +30,7 @@ export const registerRewrap: Register = (program, run) => {
     .addHelpText("after", "\nExample:\n  $ lifeboat rewrap --dry-run")
     .action((cluster: string | undefined, options: { readonly dryRun?: boolean }) =>
       run(async (session) => {
+        keepMemorySteady();
         const ports = await session.openPorts();
         await requireCluster(session, ports.blobs, cluster);
         const progress = new ConsoleProgress(session.console);

@@ -147,19 +147,16 @@ function witnessesIn({ documents }: StoredDocuments): (CustodyReceipt & { readon
 function findUnlogged({ documents }: StoredDocuments, logs: readonly ReadLog[]): readonly CustodyFinding[] {
   const unlogged: CustodyFinding[] = [];
   for (const [key, document] of documents) {
-    const { custody, data, isOfLaterKind } = document;
+    const { custody, isOfLaterKind } = document;
     if (isOfLaterKind === true) continue;
     // A record that is not as it was named is told of already.
     if (custody !== undefined && !logs.some(({ chain }) => chain.has(custody))) continue;
-    const announcement = logs.map(({ announcements }) => announcements.announcementOf(key)).find((each) => each !== undefined);
-    const isOther =
-      announcement !== undefined &&
-      !data.every(({ key: at, sha256 }) => announcement.withIt.some((each) => each.key === at && each.digest === sha256));
-    if (announcement !== undefined && !isOther) continue;
+    const hasAnnouncedData = logs.map(({ announcements }) => announcements.hasAnnouncedDataOf(key)).find((each) => each !== undefined);
+    if (hasAnnouncedData === true) continue;
     const message =
       custody === undefined
         ? "it is stored, and names no record of the log"
-        : `it names record ${custody.sequence}, which announces something else${isOther ? " than its data" : ""}`;
+        : `it names record ${custody.sequence}, which announces something else${hasAnnouncedData === false ? " than its data" : ""}`;
     unlogged.push({ code: "custody/unlogged", subject: key, message, fix: UNLOGGED });
   }
   return unlogged;

@@ -3,7 +3,8 @@ import type { OrderSubject } from "../../vault/custody/orders.ts";
 import type { BlobVersion } from "../../store/blob-store.ts";
 import type { ManifestRow } from "./facts.ts";
 import { objectsInTurn } from "./inventory.ts";
-import type { RemovalPlan } from "./plan.ts";
+import type { Leftover } from "./leftovers.ts";
+import type { PlannedSnapshot, RemovalPlan } from "./plan.ts";
 import { reasonText } from "./reason-text.ts";
 
 /** What an order names of one snapshot and is still there, in the order in which it goes. */
@@ -47,8 +48,14 @@ export function judgeOrder(cluster: string, subjects: readonly OrderSubject[], p
     named.set(kind.id, of.set(nameOf(subject), subject));
   }
   const allowed: OrderedRemoval[] = [];
+  const known: Known = {
+    plan,
+    settledBefore,
+    decisions: new Map(plan.decisions.map((each) => [each.id, each])),
+    leftovers: new Map(plan.leftovers.map((each) => [each.holding.id, each])),
+  };
   for (const [id, of] of named) {
-    const judged = judgeSnapshot(cluster, id, of, { plan, settledBefore });
+    const judged = judgeSnapshot(cluster, id, of, known);
     if (judged === undefined) continue;
     if ("reason" in judged) refused.push({ subject: `${cluster}/${id}`, reason: judged.reason });
     else allowed.push(judged);
@@ -56,11 +63,18 @@ export function judgeOrder(cluster: string, subjects: readonly OrderSubject[], p
   return { allowed, refused };
 }
 
+interface Known {
+  readonly plan: RemovalPlan;
+  readonly settledBefore: Date;
+  readonly decisions: ReadonlyMap<string, PlannedSnapshot>;
+  readonly leftovers: ReadonlyMap<string, Leftover>;
+}
+
 function judgeSnapshot(
   cluster: string,
   id: string,
   named: ReadonlyMap<string, OrderSubject>,
-  { plan, settledBefore }: { readonly plan: RemovalPlan; readonly settledBefore: Date },
+  { plan, settledBefore, decisions, leftovers }: Known,
 ): OrderedRemoval | { readonly reason: string } | undefined {
   const holding = plan.facts.inventory.holdings.get(id);
   if (holding === undefined) return undefined;
@@ -71,12 +85,12 @@ function judgeSnapshot(
   if (objects.length === 0) return undefined;
   const resized = objects.find((each) => (named.get(nameOf(each))?.bytes ?? each.bytes) !== each.bytes);
   const allowed = resized === undefined ? { id, objects } : anotherObject(resized);
-  const left = plan.leftovers.find((each) => each.holding.id === id);
+  const left = leftovers.get(id);
   if (left !== undefined) {
     const may = new Set(objectsInTurn(left.holding).map(nameOf));
     if (objects.every((each) => may.has(nameOf(each)))) return allowed;
   }
-  const planned = plan.decisions.find((each) => each.id === id);
+  const planned = decisions.get(id);
   if (planned === undefined) {
     // Else whoever can order could have the data of a backup removed in the moment before its manifest is put.
     if (objects.some(({ modified }) => modified > settledBefore))

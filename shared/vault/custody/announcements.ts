@@ -34,8 +34,8 @@ export class Announcements {
   /** By the number of an announcement, the purposes whose keys said that nothing came of it. */
   readonly #explained = new Map<number, Set<Purpose>>();
   readonly #removals = new Removals();
-  /** By the key of a document that stands, the record that announced it. */
-  readonly #announced = new Map<string, Announcement>();
+  /** By the key of a document that stands and was announced: whether that record saw the data that it names. */
+  readonly #announced = new Map<string, boolean>();
 
   constructor(stored: ReadonlyMap<string, Stored>) {
     this.#stored = stored;
@@ -47,9 +47,14 @@ export class Announcements {
     const by = record.signer.purpose;
     const announced = announcedBy(record);
     for (const key of announced) {
-      const announcement = { sequence, digest, by, withIt: subjects.filter((each) => each.digest !== undefined) };
-      if (this.#names(key, announcement)) this.#announced.set(key, announcement);
-      else this.#open.set(key, [...(this.#open.get(key) ?? []), announcement]);
+      const withIt = subjects.filter((each) => each.digest !== undefined);
+      const stored = this.#stored.get(key);
+      if (stored !== undefined && this.#names(key, { sequence, digest }))
+        this.#announced.set(
+          key,
+          stored.data.every(({ key: at, sha256 }) => withIt.some((each) => each.key === at && each.digest === sha256)),
+        );
+      else this.#open.set(key, [...(this.#open.get(key) ?? []), { sequence, digest, by, withIt }]);
     }
     this.#removals.add(sequence, record);
     if ((event === "skipped" || event === "failed") && details.of !== undefined)
@@ -61,8 +66,8 @@ export class Announcements {
     return named?.sequence === sequence && named.digest === digest;
   }
 
-  /** The record that announced a document that stands, if one did. */
-  announcementOf(key: string): Announcement | undefined {
+  /** Whether the record that announced a document which stands saw the data that it names; undefined where none announced it. */
+  hasAnnouncedDataOf(key: string): boolean | undefined {
     return this.#announced.get(key);
   }
 

@@ -18,7 +18,8 @@ export async function readLogObject(blobs: BlobStore, key: string, signal?: Abor
     bytes += chunk.length;
     if (bytes > MAX_DOCUMENT_BYTES) break;
   }
-  const read = Buffer.concat(chunks);
+  const [first] = chunks;
+  const read = first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks);
   if (bytes <= MAX_DOCUMENT_BYTES) return read;
   const size = (await blobs.head(key, { signal }))?.bytes ?? bytes;
   return { size, beginning: `sha256:${createHash("sha256").update(read.subarray(0, MAX_DOCUMENT_BYTES)).digest("hex")}` };

@@ -17,8 +17,8 @@ export interface Lost {
 /** What records of a log tell of removals, in order. Each excuses exactly what it names: that content, or where it names none that version. */
 export class Removals {
   readonly #removals = new Map<string, Removal[]>();
-  /** By key and digest, the last record that saw it there. */
-  readonly #seen = new Map<string, Map<string, number>>();
+  /** By key, the digests that were seen there, most often one, and the last record that saw each. */
+  readonly #seen = new Map<string, { readonly digest: string; last: number }[]>();
 
   add(sequence: number, { event, subjects, details, signer }: CustodyRecord): void {
     if (event === "removed") for (const subject of subjects) this.#of(subject.key).push({ sequence, subject });
@@ -27,20 +27,23 @@ export class Removals {
     if (takesBack !== undefined) for (const subject of subjects) this.#takeBack(takesBack, subject);
     for (const { key, digest } of [...subjects, ...(details.seen === undefined ? [] : [details.seen])]) {
       if (digest === undefined) continue;
-      const seen = this.#seen.get(key) ?? new Map<string, number>();
-      this.#seen.set(key, seen.set(digest, sequence));
+      const seen = this.#seen.get(key);
+      const known = seen?.find((each) => each.digest === digest);
+      if (known !== undefined) known.last = sequence;
+      else if (seen === undefined) this.#seen.set(key, [{ digest, last: sequence }]);
+      else seen.push({ digest, last: sequence });
     }
   }
 
   /** The digests that records saw at a key. */
   seenAt(key: string): readonly string[] {
-    return [...(this.#seen.get(key)?.keys() ?? [])];
+    return (this.#seen.get(key) ?? []).map(({ digest }) => digest);
   }
 
   /** Whether a record behind `after` tells of the removal of exactly this, and none has seen it there since. */
   excuses({ key, digest, version }: Lost, after: number): boolean {
-    const lastSeen = this.#seen.get(key)?.get(digest) ?? 0;
-    return this.#of(key).some(
+    const lastSeen = this.#seen.get(key)?.find((each) => each.digest === digest)?.last ?? 0;
+    return (this.#removals.get(key) ?? []).some(
       ({ sequence, subject }) =>
         sequence > after &&
         sequence >= lastSeen &&
@@ -50,7 +53,7 @@ export class Removals {
 
   /** Whether a record behind `after` tells of a removal at this key: of what nobody else saw there, nothing more can be known. */
   hasRemovalOf(key: string, after: number): boolean {
-    return this.#of(key).some(({ sequence }) => sequence > after);
+    return (this.#removals.get(key) ?? []).some(({ sequence }) => sequence > after);
   }
 
   #of(key: string): Removal[] {

@@ -60,6 +60,8 @@ export async function readStoredDocuments(vault: Vault, cluster: string): Promis
   return { documents, findings, lookAgain };
 }
 
+const NONE: readonly never[] = [];
+
 /** What stands at `key`, or that it is not believed; undefined where nothing stands there. */
 async function readStored(vault: Vault, kind: AnnouncedKind, cluster: string, key: string): Promise<Stored | CustodyFinding | undefined> {
   const read = await readDocument(vault, kind, cluster, key);
@@ -68,7 +70,10 @@ async function readStored(vault: Vault, kind: AnnouncedKind, cluster: string, ke
     const { message, hint } = read.error;
     return { code: "custody/unbelieved", subject: key, message, fix: hint ?? "find out who changed the store" };
   }
-  if (read.state === "later") return { custody: read.custody, data: [], digest: read.digest, isOfLaterKind: true };
+  if (read.state === "later") return { custody: read.custody, data: NONE, digest: read.digest, isOfLaterKind: true };
   const { document, digest } = read;
-  return { custody: document.custody, data: document.type === "snapshot" ? objectsOf(document.stored) : [], digest };
+  const objects = document.type === "snapshot" ? objectsOf(document.stored) : NONE;
+  // Of each no more than that: the rest of a manifest would stay in memory with it.
+  const data = objects.length === 0 ? NONE : objects.map(({ key: at, sha256, version }) => ({ key: at, sha256, version }));
+  return { custody: document.custody, data, digest };
 }
