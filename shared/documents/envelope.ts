@@ -8,13 +8,37 @@ import { LifeboatError, messageOf } from "../errors.ts";
 
 const envelopeSchema = z.looseObject({
   payloadType: z.string(),
-  payload: z.string().refine(isBase64, "Invalid base64-encoded string"),
+  payload: z.string().refine((text) => fromBase64(text) !== undefined, "Invalid base64-encoded string"),
   signatures: z.tuple([z.looseObject({ keyid: z.string(), sig: z.base64() })]),
 });
 
-/** What z.base64() takes, which for a long text is five times as slow. */
-function isBase64(text: string): boolean {
-  return text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(text);
+/**
+ * The bytes that a base64 text stands for; undefined for what is none, by the rule of z.base64(): groups of four of the standard alphabet, of which the last may be filled up. Node decodes other texts as well, and then
+ * gives fewer bytes, but for those of the alphabet for URLs. For a long text this takes a tenth of the time of a look at each character first.
+ */
+export function fromBase64(text: string): Uint8Array | undefined {
+  if (text.length % 4 !== 0 || text.includes("-") || text.includes("_")) return undefined;
+  const filled = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
+  const bytes = Buffer.from(text, "base64");
+  return bytes.length === (text.length / 4) * 3 - filled ? bytes : undefined;
+}
+
+/** The same as the schema, for one that is as it should be. */
+function quickEnvelope(json: unknown): Envelope | undefined {
+  if (!isObject(json)) return undefined;
+  const { payloadType, payload, signatures } = json;
+  if (!Array.isArray(signatures) || signatures.length !== 1) return undefined;
+  const [first] = signatures as readonly unknown[];
+  if (!isObject(first) || typeof payloadType !== "string" || typeof payload !== "string") return undefined;
+  const { keyid, sig } = first;
+  if (typeof keyid !== "string" || typeof sig !== "string") return undefined;
+  const [payloadBytes, signature] = [fromBase64(payload), fromBase64(sig)];
+  if (payloadBytes === undefined || signature === undefined) return undefined;
+  return { payloadType, payload: payloadBytes, keyId: keyid, signature };
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 export interface Envelope {
@@ -45,7 +69,10 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array {
 
 /** Throws `verify/format` for what is not an envelope; `name` is for the message. */
 export function decodeEnvelope(bytes: Uint8Array, name: string): Envelope {
-  const parsed = envelopeSchema.safeParse(parseJson(bytes, name));
+  const json = parseJson(bytes, name);
+  const quick = quickEnvelope(json);
+  if (quick !== undefined) return quick;
+  const parsed = envelopeSchema.safeParse(json);
   if (!parsed.success) throw new LifeboatError("verify/format", `${name} is not a signed envelope: ${z.prettifyError(parsed.error)}`);
   const { payloadType, payload, signatures } = parsed.data;
   const [{ keyid, sig }] = signatures;

@@ -16,7 +16,7 @@ export function publicKeyOf(spki: Uint8Array): PublicKey {
 export function parsePublicKey(spki: Uint8Array, name: string, code: ErrorCode = "verify/format"): PublicKey {
   const text = Buffer.from(spki).toString("latin1");
   const known = parsed.get(text);
-  if (known !== undefined) return known.publicKey;
+  if (known !== undefined) return known;
   let key: KeyObject;
   try {
     key = keyObject(spki);
@@ -28,12 +28,14 @@ export function parsePublicKey(spki: Uint8Array, name: string, code: ErrorCode =
   const canonical = spkiOf(key);
   if (!Buffer.from(canonical).equals(spki)) throw new LifeboatError(code, `${name} is not a public key in plain DER`);
   const publicKey = publicKeyOf(canonical);
-  if (parsed.size < MOST_PARSED) parsed.set(text, { publicKey, key });
+  objects.set(publicKey, key);
+  if (parsed.size < MOST_PARSED) parsed.set(text, publicKey);
   return publicKey;
 }
 
 /** By their bytes. To parse a key takes several times as long as to check a signature, and thousands of documents are signed with one of a few. */
-const parsed = new Map<string, { readonly publicKey: PublicKey; readonly key: KeyObject }>();
+const parsed = new Map<string, PublicKey>();
+const objects = new WeakMap<PublicKey, KeyObject>();
 
 /** A store has a key or two for each purpose. Who fills it with documents by thousands of keys makes it slow, and no more. */
 const MOST_PARSED = 64;
@@ -77,8 +79,12 @@ export function verifySignatureAside(publicKey: PublicKey, bytes: Uint8Array, si
 }
 
 /** An ECDSA key takes and gives signatures in DER where nothing else is asked for. */
-function keyObjectOf({ spki }: PublicKey): KeyObject {
-  return parsed.get(Buffer.from(spki).toString("latin1"))?.key ?? keyObject(spki);
+function keyObjectOf(publicKey: PublicKey): KeyObject {
+  const known = objects.get(publicKey);
+  if (known !== undefined) return known;
+  const key = keyObject(publicKey.spki);
+  objects.set(publicKey, key);
+  return key;
 }
 
 function keyObject(spki: Uint8Array): KeyObject {

@@ -163,5 +163,7 @@ export async function readSmall(
     if (bytes > maxBytes) throw new LifeboatError("verify/size", `${key} in ${store.location} is larger than ${maxBytes} bytes`);
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks);
+  const [first] = chunks;
+  // Most often there is one, and it needs no copy.
+  return first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks);
 }

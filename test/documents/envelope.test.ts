@@ -1,8 +1,9 @@
 import { createPublicKey, verify } from "node:crypto";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { z } from "zod";
 import { LifeboatError } from "../../shared/errors.ts";
-import { decodeEnvelope, encodeEnvelope, preAuthEncoding } from "../../shared/documents/envelope.ts";
+import { decodeEnvelope, encodeEnvelope, fromBase64, preAuthEncoding } from "../../shared/documents/envelope.ts";
 
 /** The example in DSSE's protocol.md (version 1.0.0), "Test Vectors". */
 const VECTOR = {
@@ -78,6 +79,21 @@ test.each<[string, string | Uint8Array, string]>([
   expect(attempt).toThrow(LifeboatError);
   expect(attempt).toThrow(message);
   expect(attempt).toThrow(/^the manifest /);
+});
+
+test("a text is base64 where zod says so, and stands for what Node makes of it", () => {
+  const schema = z.base64();
+  const close = fc.string({ unit: fc.constantFrom("A", "Q", "z", "9", "+", "/", "=", "-", "_", " ", "\n", "é", "\0"), maxLength: 12 });
+  const whole = fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes).toString("base64"));
+  const spoiled = fc.tuple(whole, fc.nat(60), close).map(([text, at, word]) => text.slice(0, at) + word + text.slice(at + word.length));
+  fc.assert(
+    fc.property(fc.oneof(close, whole, spoiled), (text) => {
+      const bytes = fromBase64(text);
+      expect(bytes !== undefined).toBe(schema.safeParse(text).success);
+      if (bytes !== undefined) expect(Buffer.from(bytes).equals(Buffer.from(text, "base64"))).toBe(true);
+    }),
+    { numRuns: 5000 },
+  );
 });
 
 test("fields that are not known are passed over", () => {
