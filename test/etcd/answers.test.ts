@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { statusOf } from "../../shared/etcd/grpc/answers.ts";
 import type { EndpointStatus } from "../../shared/etcd/etcd-source.ts";
 
-/** A status as etcd3 parses it, with `errors` as etcd words them. */
+/** A status as `decode` gives it, with `errors` as etcd words them. */
 function statusWith(...errors: readonly string[]): EndpointStatus {
   const numbers = { dbSize: "1000", leader: "161", raftIndex: "100", raftTerm: "2", raftAppliedIndex: "100" };
   const message = { header: { cluster_id: "193", member_id: "161", revision: "50" }, version: "3.6.16", ...numbers, errors };

@@ -14,7 +14,7 @@ const HOUR_MS = 3_600_000;
 const PAST = { notBefore: new Date(Date.now() - 48 * HOUR_MS), notAfter: new Date(Date.now() - 24 * HOUR_MS) };
 const FUTURE = { notBefore: new Date(Date.now() + 24 * HOUR_MS) };
 
-/** Both ways to etcd: grpc-js for the questions, HTTP/2 of our own for the snapshot. They must say the same. */
+/** Both kinds of connection to etcd: the one for questions, and the one for a snapshot. They must say the same. */
 async function expectBoth(
   settings: Pick<EtcdSettings, "endpoints" | "tls">,
   expected: { code: string; message: string; hint?: string },

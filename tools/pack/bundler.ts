@@ -2,7 +2,6 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { BuildOptions, Plugin } from "esbuild";
 import protobuf from "protobufjs";
-import { CALLS } from "../../shared/etcd/grpc/calls.ts";
 
 /** What the bundles of the command and of the functions have in common. */
 
@@ -27,6 +26,9 @@ function ownSources(rewrite: (text: string) => string): Plugin {
   };
 }
 
+/** What etcd3 is used for (shared/etcd/grpc/log-in.ts): a service's methods. */
+const ETCD3_CALLS: Readonly<Record<string, readonly string[]>> = { Auth: ["Authenticate"] };
+
 /** Leaves of `root` the calls that are made, and the messages that they are made of. */
 function keepCalled(root: protobuf.Root): void {
   const kept = new Set<protobuf.ReflectionObject>();
@@ -39,7 +41,7 @@ function keepCalled(root: protobuf.Root): void {
     for (const field of type.fieldsArray) keep(field.resolvedType);
   };
   root.resolveAll();
-  for (const [name, methods] of Object.entries<readonly string[]>(CALLS)) {
+  for (const [name, methods] of Object.entries(ETCD3_CALLS)) {
     const service = root.lookupService(`etcdserverpb.${name}`);
     kept.add(service);
     for (const method of methods) {

@@ -6,7 +6,7 @@ import { bundledLicences } from "./bundled-licences.ts";
 import { bundlerOptions } from "./bundler.ts";
 
 /** What stays in files of its own: start.ts hears signals before any of the rest is parsed, and few commands need the adapters whose libraries are large. */
-const APART = /\/(?:program\.ts|s3\/|kms\/|aws\/|grpc\/)/;
+const APART = /\/(?:program\.ts|s3\/|kms\/|aws\/|grpc\/|log-in\.ts)/;
 
 /** Of package.json's engines: `await using` is compiled down. */
 const TARGET = "node22";

@@ -4,7 +4,7 @@ import type { Alarm, EndpointStatus, HashKv, Member } from "../etcd-source.ts";
 import { LifeboatError } from "../../errors.ts";
 import { printable } from "./errors.ts";
 
-/** etcd's answers as etcd3 parses them (64-bit integers as decimal strings, absent fields at their defaults), in the port's words. */
+/** etcd's answers as `decode` gives them (64-bit integers as decimal strings, absent fields at their defaults), in the port's words. */
 
 /** An id, as etcdctl prints it. */
 const id = z

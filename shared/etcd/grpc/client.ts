@@ -1,25 +1,24 @@
-import { Channel, Metadata, connectivityState, credentials, type Client, type ClientUnaryCall, type ServiceError } from "@grpc/grpc-js";
-import { ConnectionPool } from "etcd3/lib/connection-pool.js";
-
-import { LifeboatError, isLifeboatError } from "../../errors.ts";
-import type { Call } from "./calls.ts";
-import { LineCredentials } from "./channel-credentials.ts";
-import { noConnection, type DialTarget } from "./dial.ts";
-import { GRPC, isAuthOff, isFromEtcd, isStaleToken, printable, refusal, type CallAbout, type CallStatus } from "./errors.ts";
-import { oneLine, probe } from "./explain.ts";
-import type { EtcdSettings } from "./settings.ts";
+import { LifeboatError, isLifeboatError, messageOf } from "../../errors.ts";
 import { within } from "../../within.ts";
+import { Connection, NoHttp2, type Failed, type Outcome } from "./connection.ts";
+import type { Method } from "./calls.ts";
+import type { DialTarget } from "./dial.ts";
+import { isAuthOff, isFromEtcd, isStaleToken, printable, refusal, type CallAbout, type CallStatus } from "./errors.ts";
+import { explain, oneLine, probe } from "./explain.ts";
+import type { EtcdSettings } from "./settings.ts";
 
 /** What to ask, and the words for it: "... did not {doing}". */
-export type Question = Call & {
-  readonly request: object;
+export interface Question {
+  readonly method: Method;
+  /** The request's message; empty where left out. */
+  readonly request?: Uint8Array;
   readonly doing: string;
   /** For the answer, where it is other than the settings' `callMs`. */
   readonly callMs?: number;
-};
+}
 
 export interface Answer {
-  /** Parsed by etcd3's own .proto files, as yet unchecked: 64-bit numbers and enums as strings. */
+  /** As `decode` gives it, as yet unchecked. */
   readonly message: unknown;
   /** Of the call alone, on a connection that stands. */
   readonly latencyMs: number;
@@ -29,21 +28,12 @@ export interface Refused {
   readonly status: CallStatus;
 }
 
-type Outcome = { readonly message: unknown } | Refused;
-type Unary = (request: object, metadata: Metadata, callback: (error: ServiceError | null, answer: unknown) => void) => ClientUnaryCall;
+/** A call on a connection that stands. It is given up when `stop` aborts, and never rejects. */
+type Attempt = (connection: Connection, stop: AbortSignal) => Promise<Outcome>;
 
-interface Connection {
-  readonly channel: Channel;
-  readonly pool: ConnectionPool;
-}
+const NOTHING = new Uint8Array(0);
 
-/**
- * The one place that knows etcd3's faults. It gives the messages and the services; everything else goes past it:
- * - it opens a channel per service and does without our options in one of them (Auth): the channel is ours, handed in by `channelOverride`, and so is the token;
- * - it never reads dialTimeout: both waits are held against the injected clock here;
- * - it turns gRPC's errors into classes without a code, and breaks its circuit on them: no error leaves the function that it runs;
- * - it does not send the token with Snapshot, and HashKV throws: see snapshot-stream.ts, and the call by method name below.
- */
+/** Calls of one member that are answered by one message. Both waits, for the connection and for the answer, are held against the injected clock. */
 export class MemberClient {
   readonly #line: DialTarget;
   readonly #callMs: number;
@@ -67,11 +57,14 @@ export class MemberClient {
 
   /** The same, with etcd's refusal as a value. */
   async askFor(question: Question, signal?: AbortSignal): Promise<Answer | Refused> {
+    const { method, request = NOTHING } = question;
+    const call = async (token: string | undefined): Promise<Answer | Refused> =>
+      this.#call(question, signal, async (connection, stop) => connection.ask({ method, request, token }, stop));
     const token = await this.token(signal);
-    const first = await this.#call(question, token, signal);
+    const first = await call(token);
     if (!("status" in first) || token === undefined || !isStaleToken(first.status)) return first;
     this.forgetToken();
-    return this.#call(question, await this.token(signal), signal);
+    return call(await this.token(signal));
   }
 
   /** The token that goes with every call, asked for once; undefined where no user is configured or etcd asks for none. */
@@ -122,13 +115,11 @@ export class MemberClient {
   }
 
   async #authenticate(auth: NonNullable<EtcdSettings["auth"]>, signal: AbortSignal | undefined): Promise<string | undefined> {
-    const question: Question = {
-      service: "Auth",
-      method: "Authenticate",
-      request: { name: auth.username, password: auth.password },
-      doing: "check the password",
-    };
-    const outcome = await this.#call(question, undefined, signal);
+    // Loaded when needed: etcd3 takes long to load, and most clusters know their clients by certificates.
+    const { logIn } = await import("./log-in.ts");
+    const question = { doing: "check the password" };
+    // What is wrong with the way was told by a connection of ours.
+    const outcome = await this.#call(question, signal, async (_, stop) => logIn(this.#line, auth, stop));
     if ("status" in outcome && isAuthOff(outcome.status)) return undefined;
     const { message } = this.#answered(outcome, question);
     if (typeof message === "object" && message !== null && "token" in message && typeof message.token === "string" && message.token !== "")
@@ -136,112 +127,98 @@ export class MemberClient {
     throw new LifeboatError("etcd/auth", `${this.#line.endpoint.url} gave no token for the password of user ${auth.username}`);
   }
 
-  #answered(outcome: Answer | Refused, { doing }: Question): Answer {
+  #answered(outcome: Answer | Refused, { doing }: Pick<Question, "doing">): Answer {
     if ("status" in outcome) throw refusal(outcome.status, this.about(doing));
     return outcome;
   }
 
-  /** One try. What etcd itself refused is returned; what kept us from it is thrown. */
-  async #call(question: Question, token: string | undefined, signal: AbortSignal | undefined): Promise<Answer | Refused> {
-    const { clock, connectMs, endpoint } = this.#line;
-    const { callMs = this.#callMs } = question;
-    const doing = `asking ${endpoint.url} to ${question.doing}`;
-    const connection = await this.#connect(signal);
+  /**
+   * One try, or a second one where the first was lost before the server saw it, as when it said goodbye to an idle connection just then. What etcd itself refused is
+   * returned; what kept us from it is thrown.
+   */
+  async #call(question: Pick<Question, "doing" | "callMs">, signal: AbortSignal | undefined, attempt: Attempt): Promise<Answer | Refused> {
+    const first = await this.#try(question, signal, attempt);
+    const { outcome, latencyMs } = "status" in first.outcome && first.outcome.isUnseen ? await this.#try(question, signal, attempt) : first;
+    if ("message" in outcome || isFromEtcd(outcome.status)) this.#renewed = false;
+    if ("message" in outcome) return { message: outcome.message, latencyMs };
+    if (isFromEtcd(outcome.status)) return outcome;
+    throw await this.#lost(outcome, question, signal);
+  }
+
+  async #try(
+    { doing, callMs = this.#callMs }: Pick<Question, "doing" | "callMs">,
+    signal: AbortSignal | undefined,
+    attempt: Attempt,
+  ): Promise<{ readonly outcome: Outcome; readonly latencyMs: number }> {
+    const { clock, endpoint } = this.#line;
+    const connection = await this.#connect(doing, signal);
     try {
-      await within(
-        { clock, ms: connectMs, signal },
-        doing,
-        () => noConnection(this.#line),
-        (stop) => settled(connection.channel, stop),
-      );
       const since = clock.monotonicMs();
       const outcome = await within(
         { clock, ms: callMs, signal },
-        doing,
-        () => this.#noAnswer(question, callMs),
-        (stop) => connection.pool.withConnection(question.service, ({ client }) => invoke(client, question, token, stop)),
+        `asking ${endpoint.url} to ${doing}`,
+        () => this.#noAnswer(doing, callMs),
+        async (stop) => attempt(connection, stop),
       );
-      if ("message" in outcome || isFromEtcd(outcome.status)) this.#renewed = false;
-      if ("message" in outcome) return { message: outcome.message, latencyMs: clock.monotonicMs() - since };
-      if (isFromEtcd(outcome.status)) return outcome;
-      throw await this.#lost(outcome.status, question, signal);
+      // Nobody knows whether the connection still stands: the next call makes its own. Calls under way on the old one go on.
+      if ("status" in outcome && !isFromEtcd(outcome.status)) this.#drop(connection);
+      return { outcome, latencyMs: clock.monotonicMs() - since };
     } catch (error) {
-      // After a deadline nobody knows whether the connection still stands: the next call makes its own. Calls under way on the old one go on.
       this.#drop(connection);
       throw error;
+    } finally {
+      connection.release();
     }
   }
 
-  #noAnswer({ doing }: Question, callMs: number): LifeboatError {
+  #noAnswer(doing: string, callMs: number): LifeboatError {
     return new LifeboatError("etcd/timeout", `${this.#line.endpoint.url} did not ${doing} within ${callMs} ms`, {
       hint: "check whether the member hangs or its cluster lost its quorum: `etcdctl endpoint status --cluster`",
     });
   }
 
   /** What broke a connection that stood. */
-  async #lost(answer: CallStatus, { doing }: Question, signal: AbortSignal | undefined): Promise<LifeboatError> {
-    const cause = new Error(`gRPC status ${answer.code}: ${printable(answer.message)}`);
+  async #lost({ status }: Failed, { doing }: Pick<Question, "doing">, signal: AbortSignal | undefined): Promise<LifeboatError> {
     const reason = this.#renewed ? undefined : await probe(this.#line, signal);
-    if (reason !== undefined) return reason;
-    return new LifeboatError("etcd/unreachable", `${this.#line.endpoint.url} did not ${doing}: ${printable(answer.message)}`, { cause });
+    return reason ?? this.#unreachable(doing, status.message, new Error(`gRPC status ${status.code}: ${printable(status.message)}`));
   }
 
-  /**
-   * The connection that stands, or a new one after a look at the way: grpc-js says "no connection established" to whatever is wrong with it, and lets go
-   * of one that does not come about only when the system does, minutes later.
-   */
-  async #connect(signal: AbortSignal | undefined): Promise<Connection> {
-    const open = (): boolean => !this.#closed;
-    if (open() && this.#connection === undefined && !this.#renewed) {
-      const obstacle = await probe(this.#line, signal);
-      if (obstacle !== undefined) throw obstacle;
+  /** A connection that stands, and is held for the caller: the one there is, or a new one. */
+  async #connect(doing: string, signal: AbortSignal | undefined): Promise<Connection> {
+    if (this.#closed) throw new Error(`the client of ${this.#line.endpoint.url} was closed`);
+    if (this.#connection?.isUsable !== true) {
+      this.#drop(this.#connection);
+      this.#connection = new Connection(this.#line, signal);
     }
-    if (!open()) throw new Error(`the client of ${this.#line.endpoint.url} was closed`);
-    return (this.#connection ??= connectionTo(this.#line));
+    const connection = this.#connection;
+    connection.hold();
+    try {
+      await connection.stands();
+      return connection;
+    } catch (error) {
+      connection.release();
+      this.#drop(connection);
+      // Another caller's signal ended what we both waited for.
+      if (isLifeboatError(error, "interrupted") && signal?.aborted !== true) return this.#connect(doing, signal);
+      throw await this.#obstacle(error, doing, signal);
+    }
+  }
+
+  /** Why a connection did not come to stand. */
+  async #obstacle(error: unknown, doing: string, signal: AbortSignal | undefined): Promise<LifeboatError> {
+    if (isLifeboatError(error)) return error;
+    const cause = error instanceof NoHttp2 ? error.cause : error;
+    if (this.#renewed) return this.#unreachable(doing, messageOf(cause), cause);
+    const reason = error instanceof NoHttp2 ? await probe(this.#line, signal) : undefined;
+    return reason ?? explain(this.#line, cause, signal);
+  }
+
+  #unreachable(doing: string, why: string, cause: unknown): LifeboatError {
+    return new LifeboatError("etcd/unreachable", `${this.#line.endpoint.url} did not ${doing}: ${printable(why)}`, { cause });
   }
 
   #drop(connection: Connection | undefined): void {
-    connection?.channel.close();
+    connection?.retire();
     if (this.#connection === connection) this.#connection = undefined;
   }
-}
-
-function connectionTo(line: DialTarget): Connection {
-  const { endpoint, tls } = line;
-  const channel = new Channel(endpoint.authority, endpoint.secure ? new LineCredentials(line) : credentials.createInsecure(), {
-    // A proxy from the environment has no say in the way to etcd.
-    "grpc.enable_http_proxy": 0,
-    "grpc.enable_retries": 0,
-    "grpc.service_config_disable_resolution": 1,
-    // Else a new channel takes over the old one's broken connection, back-off and all.
-    "grpc.use_local_subchannel_pool": 1,
-    ...(endpoint.secure && tls.serverName !== undefined ? { "grpc.default_authority": tls.serverName } : {}),
-  });
-  return { channel, pool: new ConnectionPool({ hosts: endpoint.authority, grpcOptions: { channelOverride: channel } }) };
-}
-
-/** Resolves when the channel stands, or when it failed to: the call then says how. */
-async function settled(channel: Channel, stop: AbortSignal): Promise<void> {
-  while (!stop.aborted) {
-    const state = channel.getConnectivityState(true);
-    if (state !== connectivityState.IDLE && state !== connectivityState.CONNECTING) return;
-    await new Promise<void>((resolve) => {
-      channel.watchConnectivityState(state, Infinity, () => resolve());
-    });
-  }
-}
-
-/** Never rejects: see MemberClient on what etcd3 does with errors. */
-async function invoke(client: Client, { method, request }: Question, token: string | undefined, stop: AbortSignal): Promise<Outcome> {
-  const metadata = new Metadata();
-  if (token !== undefined) metadata.set("token", token);
-  // grpc-js makes the methods from the .proto file at run time, so its types cannot name them.
-  const unary = (client as unknown as Record<string, Unary | undefined>)[method];
-  if (unary === undefined) return { status: { code: GRPC.UNIMPLEMENTED, message: `no method ${method}` } };
-  return new Promise((resolve) => {
-    const call = unary.call(client, request, metadata, (error, message) => {
-      resolve(error === null ? { message } : { status: { code: error.code, message: error.details } });
-    });
-    stop.addEventListener("abort", () => call.cancel(), { once: true });
-  });
 }

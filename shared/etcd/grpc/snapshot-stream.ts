@@ -6,6 +6,7 @@ import { LifeboatError, messageOf } from "../../errors.ts";
 import type { StreamLimits } from "../etcd-source.ts";
 import { BlockQueue } from "./block-queue.ts";
 import { DataTap } from "./data-tap.ts";
+import { callHeaders, originOf, statusIn } from "./call-headers.ts";
 import { dial, type DialTarget } from "./dial.ts";
 import { printable, refusal, type CallAbout, type CallStatus } from "./errors.ts";
 import { explain, probe } from "./explain.ts";
@@ -73,25 +74,15 @@ export class SnapshotCall {
     this.#tap = tap;
     tap.attach(socket);
     const { line, limits, signal, token } = request;
-    const { endpoint, clock } = line;
-    const url = endpoint.url;
-    const authority = endpoint.secure && line.tls.serverName !== undefined ? line.tls.serverName : endpoint.authority;
-    this.#session = connect(`${endpoint.secure ? "https" : "http"}://${endpoint.authority}`, {
+    const { clock } = line;
+    const { url } = line.endpoint;
+    this.#session = connect(originOf(line), {
       createConnection: () => tap.connection,
       settings: { initialWindowSize: WINDOW_BYTES, enablePush: false },
     });
     this.#session.once("connect", () => this.#session.setLocalWindowSize(WINDOW_BYTES));
     this.#session.on("error", (error: Error) => this.#lost(error));
-    this.#stream = this.#session.request({
-      ":method": "POST",
-      ":scheme": endpoint.secure ? "https" : "http",
-      ":authority": authority,
-      ":path": "/etcdserverpb.Maintenance/Snapshot",
-      "content-type": "application/grpc",
-      te: "trailers",
-      "user-agent": "etcd-lifeboat",
-      ...(token === undefined ? {} : { token }),
-    });
+    this.#stream = this.#session.request(callHeaders(line, "/etcdserverpb.Maintenance/Snapshot", token));
     this.#queue = new BlockQueue({ clock, ms: limits.idleMs, expired: () => stalled(url, limits.idleMs, this.#frames.blobBytes) }, (full) =>
       full ? tap.pause() : tap.resume(),
     );
@@ -226,23 +217,6 @@ export class SnapshotCall {
 class Unexplained extends Error {
   constructor(cause: Error) {
     super(cause.message, { cause });
-  }
-}
-
-/** gRPC's status from trailers, or from headers that are trailers as well; undefined where it is not there. */
-function statusIn(headers: IncomingHttpHeaders): CallStatus | undefined {
-  const code = headers["grpc-status"];
-  if (typeof code !== "string" || !/^\d{1,3}$/.test(code)) return undefined;
-  const message = headers["grpc-message"];
-  return { code: Number(code), message: typeof message === "string" ? percentDecoded(message) : "" };
-}
-
-/** gRPC over HTTP/2: Percent-Encoded status messages; what does not decode is taken as it is. */
-function percentDecoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
   }
 }
 

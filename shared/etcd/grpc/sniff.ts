@@ -37,18 +37,26 @@ export async function speaksTls(line: DialTarget, signal?: AbortSignal): Promise
   }
 }
 
+/** The error of a server that takes a connection and does not say in time that it speaks HTTP/2. */
+export function silent({ endpoint, connectMs }: DialTarget): LifeboatError {
+  return new LifeboatError("etcd/timeout", `${endpoint.url} accepts connections and then does not answer within ${connectMs} ms`, {
+    hint: "check whether the member hangs",
+  });
+}
+
 async function answersHttp2(line: DialTarget, socket: Socket, signal: AbortSignal | undefined): Promise<boolean> {
   const { endpoint, clock, connectMs } = line;
-  const silent = (): LifeboatError =>
-    new LifeboatError("etcd/timeout", `${endpoint.url} accepts connections and then does not answer within ${connectMs} ms`, {
-      hint: "check whether the member hangs",
-    });
   try {
-    return await within({ clock, ms: connectMs, signal }, `probing ${endpoint.url}`, silent, async () => {
-      socket.write(PREFACE);
-      const head = await firstBytes(socket, FRAME_HEADER_BYTES);
-      return head[3] === SETTINGS_FRAME;
-    });
+    return await within(
+      { clock, ms: connectMs, signal },
+      `probing ${endpoint.url}`,
+      () => silent(line),
+      async () => {
+        socket.write(PREFACE);
+        const head = await firstBytes(socket, FRAME_HEADER_BYTES);
+        return head[3] === SETTINGS_FRAME;
+      },
+    );
   } finally {
     socket.destroy();
   }

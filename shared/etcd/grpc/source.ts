@@ -4,6 +4,7 @@ import { LifeboatError } from "../../errors.ts";
 import type { Certificate, EndpointStatus, EtcdSource, HashKv, Member, StreamLimits } from "../etcd-source.ts";
 import { hashKvOf, membersOf, statusOf } from "./answers.ts";
 import { factsOf, serverCertificate } from "./certificates.ts";
+import { hashKvRequest } from "./calls.ts";
 import { MemberClient } from "./client.ts";
 import type { DialTarget } from "./dial.ts";
 import { parseEndpoint } from "./endpoint.ts";
@@ -22,11 +23,8 @@ interface MemberConnection {
   readonly client: MemberClient;
 }
 
-/** HashKVRequest.revision: 0 stands for the present one. */
-const LATEST = "0";
-
 /** The greatest revision there can be. A member refuses to hash it, being in the future, after it has looked at who asks and before it has read anything. */
-const FUTURE_REVISION = "9223372036854775807";
+const FUTURE_REVISION = 2n ** 63n - 1n;
 
 class Source implements EtcdSource {
   readonly endpoints: readonly string[];
@@ -46,23 +44,20 @@ class Source implements EtcdSource {
   }
 
   async status(endpoint: string, signal?: AbortSignal): Promise<EndpointStatus> {
-    const question = { service: "Maintenance", method: "Status", request: {}, doing: "tell its status" } as const;
+    const question = { method: "Status", doing: "tell its status" } as const;
     const { message, latencyMs } = await this.#connection(endpoint).client.ask(question, signal);
     return statusOf(endpoint, message, latencyMs);
   }
 
   async members(endpoint: string, signal?: AbortSignal): Promise<readonly Member[]> {
-    const question = { service: "Cluster", method: "MemberList", request: { linearizable: false }, doing: "list its members" } as const;
+    const question = { method: "MemberList", doing: "list its members" } as const;
     return membersOf(endpoint, (await this.#connection(endpoint).client.ask(question, signal)).message);
   }
 
   async checkPermission(endpoint: string, signal?: AbortSignal): Promise<void> {
     const { client } = this.#connection(endpoint);
     const doing = "send a snapshot";
-    const outcome = await client.askFor(
-      { service: "Maintenance", method: "HashKV", request: { revision: FUTURE_REVISION }, doing },
-      signal,
-    );
+    const outcome = await client.askFor({ method: "HashKV", request: hashKvRequest(FUTURE_REVISION), doing }, signal);
     if ("status" in outcome && !outcome.status.message.includes("future revision")) throw refusal(outcome.status, client.about(doing));
   }
 
@@ -75,9 +70,9 @@ class Source implements EtcdSource {
     if (revision !== "latest" && (!Number.isSafeInteger(revision) || revision < 1))
       throw new TypeError(`HashKV cannot be asked at revision ${revision}`);
     const question = {
-      service: "Maintenance",
       method: "HashKV",
-      request: { revision: revision === "latest" ? LATEST : String(revision) },
+      // 0 stands for the present one.
+      request: hashKvRequest(revision === "latest" ? 0n : BigInt(revision)),
       doing: `hash its keys at ${revision === "latest" ? "its latest revision" : `revision ${revision}`} (HashKV)`,
       callMs: timeoutMs,
     } as const;
