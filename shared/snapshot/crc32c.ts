@@ -69,28 +69,25 @@ function product(a: number, b: number): number {
 const LENGTH_DIGITS = 6;
 
 /**
- * At [16 * (256 * digit + value) + nibble]: x^(8 * value * 256^digit) times the four coefficients of `nibble`, whose bit 3 is x^0. So a product is eight
- * steps in place of 32. Every digit has rows of its own, so nothing rests on how the powers repeat. 98 KB, of which page lengths use 33.
+ * Of each digit of a length, at [16 * value + nibble]: x^(8 * value * 256^digit) times the four coefficients of `nibble`, whose bit 3 is x^0. So a product is eight
+ * steps in place of 32. Every digit has a table of its own, so nothing rests on how the powers repeat. 16 KB each, made when a length first needs it: pages need two.
  */
-const POWERS = powers();
+const POWERS: (Uint32Array | undefined)[] = Array.from({ length: LENGTH_DIGITS });
 /** What the four coefficients that fall off become. */
 const FALLEN = Uint32Array.from({ length: 16 }, (_, nibble) => timesX(timesX(timesX(timesX(nibble)))));
 
-function powers(): Uint32Array {
-  const table = new Uint32Array(16 * 256 * LENGTH_DIGITS);
-  // x^8.
+function powersOf(digit: number): Uint32Array {
+  const table = new Uint32Array(16 * 256);
+  // x^(8 * 256^digit): x^8, and its 256th power for each digit.
   let base = 0x00800000;
-  for (let digit = 0; digit < LENGTH_DIGITS; digit++) {
-    // x^0.
-    let power = 0x80000000;
-    for (let value = 0; value < 256; value++) {
-      const row = 16 * (256 * digit + value);
-      for (let bit = 8, times = power; bit > 0; bit >>>= 1, times = timesX(times)) {
-        for (let nibble = 0; nibble < 16; nibble++) if ((nibble & bit) !== 0) table[row + nibble] = table[row + nibble]! ^ times;
-      }
-      power = product(power, base);
+  for (let squarings = 8 * digit; squarings > 0; squarings--) base = product(base, base);
+  // x^0.
+  let power = 0x80000000;
+  for (let row = 0; row < table.length; row += 16) {
+    for (let bit = 8, times = power; bit > 0; bit >>>= 1, times = timesX(times)) {
+      for (let nibble = 0; nibble < 16; nibble++) if ((nibble & bit) !== 0) table[row + nibble] = table[row + nibble]! ^ times;
     }
-    base = power;
+    power = product(power, base);
   }
   return table;
 }
@@ -103,9 +100,10 @@ export function shifted(crc: number, length: number): number {
   for (let digit = 0; rest > 0; digit++) {
     const value = rest % 256;
     if (value > 0) {
-      const row = 16 * (256 * digit + value);
+      const powers = (POWERS[digit] ??= powersOf(digit));
+      const row = 16 * value;
       let sum = 0;
-      for (let shift = 0; shift < 32; shift += 4) sum = (sum >>> 4) ^ FALLEN[sum & 0xf]! ^ POWERS[row + ((result >>> shift) & 0xf)]!;
+      for (let shift = 0; shift < 32; shift += 4) sum = (sum >>> 4) ^ FALLEN[sum & 0xf]! ^ powers[row + ((result >>> shift) & 0xf)]!;
       result = sum;
     }
     rest = (rest - value) / 256;

@@ -178,7 +178,7 @@ test("credit is given back for all that came, padding too, for the stream and fo
   far.write(headers);
   const one = frame(DATA, PADDED, 1, padded("x".repeat(15_000), 255));
   const length = one.length - 9;
-  const count = Math.ceil((2 * 1024 * 1024) / length) + 3;
+  const count = Math.ceil((8 * 1024 * 1024) / length) + 3;
   for (let sent = 0; sent < count; sent++) far.write(one);
   await until("all data", 5000, () => text(taken).length === count * 15_000);
   await until("credit twice", 5000, () => text(back).length >= 4 * 13);
@@ -189,7 +189,7 @@ test("credit is given back for all that came, padding too, for the stream and fo
     const stream = bytes.readUInt32BE(at + 5);
     credit.set(stream, (credit.get(stream) ?? 0) + bytes.readUInt32BE(at + 9));
   }
-  const whole = Math.ceil((1024 * 1024) / length) * length;
+  const whole = Math.ceil((4 * 1024 * 1024) / length) * length;
   expect([...credit]).toEqual([
     [1, 2 * whole],
     [0, 2 * whole],

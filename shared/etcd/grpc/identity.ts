@@ -22,8 +22,12 @@ export function tlsIdentity(settings: TlsSettings = {}): TlsIdentity {
     throw new LifeboatError("config/invalid", `${present} is set and ${absent} is not`, { hint: "set both, or neither" });
   }
   if (settings.ca !== undefined) certificateIn(settings.ca, "tls.ca");
+  // With nothing set it cannot fail, and is made where it is used: plain http needs none, and it takes 10 ms to read the CAs that Node trusts.
+  let context = settings.ca === undefined && cert === undefined ? undefined : secureContext(settings.ca, cert, key);
   return {
-    context: secureContext(settings.ca, cert, key),
+    get context() {
+      return (context ??= secureContext(undefined, undefined, undefined));
+    },
     ownCa: settings.ca !== undefined,
     serverName: settings.serverName,
     client: cert === undefined ? undefined : certificateIn(cert, "tls.cert"),
