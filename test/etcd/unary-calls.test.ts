@@ -6,6 +6,7 @@ import { afterEach, expect, test } from "vitest";
 import type { EtcdSettings } from "../../shared/etcd/grpc/settings.ts";
 import { failureOf } from "./support/failure.ts";
 import { sourceOf } from "./support/source-of.ts";
+import { tcpBalancer } from "./support/tcp-balancer.ts";
 
 /** The calls beside Snapshot, against servers that answer them well, badly, or not. */
 
@@ -252,6 +253,14 @@ test("after a goodbye the next call makes a new connection", async () => {
   session?.close();
   await closed;
   expect(await hash(source, server.url)).toEqual(HASHED);
+  expect(server.sessions).toHaveLength(2);
+});
+
+test("where the first connection is closed without a word, as by a balancer with a dead member, a second one is tried", async () => {
+  const server = await double((stream) => send(stream, HASH));
+  await using balancer = await tcpBalancer(["http://127.0.0.1:1", server.url, server.url]);
+  expect(await asked(balancer.url)).toEqual(HASHED);
+  // The one that was made to look at the way, and the one for the call.
   expect(server.sessions).toHaveLength(2);
 });
 

@@ -184,7 +184,7 @@ export class MemberClient {
   }
 
   /** A connection that stands, and is held for the caller: the one there is, or a new one. */
-  async #connect(doing: string, signal: AbortSignal | undefined): Promise<Connection> {
+  async #connect(doing: string, signal: AbortSignal | undefined, isAgain = false): Promise<Connection> {
     if (this.#closed) throw new Error(`the client of ${this.#line.endpoint.url} was closed`);
     if (this.#connection?.isUsable !== true) {
       this.#drop(this.#connection);
@@ -199,18 +199,21 @@ export class MemberClient {
       connection.release();
       this.#drop(connection);
       // Another caller's signal ended what we both waited for.
-      if (isLifeboatError(error, "interrupted") && signal?.aborted !== true) return this.#connect(doing, signal);
-      throw await this.#obstacle(error, doing, signal);
+      if (isLifeboatError(error, "interrupted") && signal?.aborted !== true) return this.#connect(doing, signal, isAgain);
+      const obstacle = await this.#obstacle(error, doing, signal, isAgain);
+      if (obstacle !== undefined) throw obstacle;
     }
+    return this.#connect(doing, signal, true);
   }
 
-  /** Why a connection did not come to stand. */
-  async #obstacle(error: unknown, doing: string, signal: AbortSignal | undefined): Promise<LifeboatError> {
+  /** Why a connection did not come to stand; undefined where a second one may, as behind a balancer that led the first to a dead member. */
+  async #obstacle(error: unknown, doing: string, signal: AbortSignal | undefined, isAgain: boolean): Promise<LifeboatError | undefined> {
     if (isLifeboatError(error)) return error;
     const cause = error instanceof NoHttp2 ? error.cause : error;
     if (this.#renewed) return this.#unreachable(doing, messageOf(cause), cause);
-    const reason = error instanceof NoHttp2 ? await probe(this.#line, signal) : undefined;
-    return reason ?? explain(this.#line, cause, signal);
+    if (!(error instanceof NoHttp2) && !isReset(error)) return explain(this.#line, error, signal);
+    const reason = await probe(this.#line, signal);
+    return reason ?? (isAgain ? explain(this.#line, cause, signal) : undefined);
   }
 
   #unreachable(doing: string, why: string, cause: unknown): LifeboatError {
@@ -221,4 +224,9 @@ export class MemberClient {
     connection?.retire();
     if (this.#connection === connection) this.#connection = undefined;
   }
+}
+
+/** Whether the connection was closed without a word. */
+function isReset(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ECONNRESET";
 }
