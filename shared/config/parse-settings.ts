@@ -2,6 +2,7 @@ import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
 import type { Document, Node } from "yaml";
 import type { z } from "zod";
 import { LifeboatError } from "../errors.ts";
+import { FEW_TIMES } from "../zod-pace.ts";
 import { issueWords } from "./issue-words.ts";
 import { firstFault, openQuote } from "./yaml-faults.ts";
 import type { Fault } from "./yaml-faults.ts";
@@ -22,7 +23,7 @@ export function parseSettings<S extends z.ZodType>(schema: S, text: string, file
   const fault = firstFault(document, text, lines);
   if (fault !== undefined) throw invalid([describeFault(file, fault)]);
   const value = valueOf(document, file, invalid);
-  const parsed = schema.safeParse(value, { error: issueWords });
+  const parsed = schema.safeParse(value, { ...FEW_TIMES, error: issueWords });
   const at = (path: readonly PropertyKey[]): string =>
     `${file}:${lineOf(document, lines, path)}: ${path.length === 0 ? "" : `${path.join(".")}: `}`;
   if (parsed.success) return { data: parsed.data, at };

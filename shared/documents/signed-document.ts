@@ -18,6 +18,7 @@ import { rewrapSchema } from "./rewrap.ts";
 import { storeSchema } from "./store-marker.ts";
 import { verificationSchema } from "./verification.ts";
 import type { CustodyReceipt } from "./parts.ts";
+import { documentPace } from "../zod-pace.ts";
 
 /** Fingerprints of the keys that are believed, by purpose. */
 export interface TrustedKeys extends Readonly<Record<Purpose, readonly string[]>> {
@@ -167,7 +168,7 @@ export async function signAs<K extends Kind>(
   const { schema } = KINDS[kind];
   const publicKey = await keys.publicKey(purpose);
   const signer = { purpose, fingerprint: publicKey.fingerprint, publicKey: Buffer.from(publicKey.spki).toString("base64") };
-  const payload = Buffer.from(JSON.stringify(schema.parse({ ...document, signer })));
+  const payload = Buffer.from(JSON.stringify(schema.parse({ ...document, signer }, documentPace())));
   const payloadType = payloadTypeOf(kind);
   const signed = await keys.sign(purpose, preAuthEncoding(payloadType, payload));
   if (signed.publicKey.fingerprint !== publicKey.fingerprint) {
@@ -217,7 +218,7 @@ function parseDocument<K extends Kind>(kind: K, bytes: Uint8Array, name: string)
     throw new LifeboatError("verify/format", `${name} is of type ${JSON.stringify(envelope.payloadType)}, not ${payloadTypeOf(kind)}`);
   }
   const json = parseJson(envelope.payload, name);
-  const parsed = KINDS[kind].schema.safeParse(json);
+  const parsed = KINDS[kind].schema.safeParse(json, documentPace());
   if (!parsed.success) {
     refuseLater(json, bytes, name);
     throw new LifeboatError("verify/format", `${name} is not a valid ${kind} document: ${z.prettifyError(parsed.error)}`);

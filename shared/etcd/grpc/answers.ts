@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Alarm, EndpointStatus, HashKv, Member } from "../etcd-source.ts";
 import { LifeboatError } from "../../errors.ts";
 import { printable } from "./errors.ts";
+import { FEW_TIMES } from "../../zod-pace.ts";
 
 /** etcd's answers as `decode` gives them (64-bit integers as decimal strings, absent fields at their defaults), in the port's words. */
 
@@ -97,7 +98,7 @@ function alarmIn(words: string): Alarm | undefined {
 }
 
 function parsed<T>(schema: z.ZodType<T>, message: unknown, endpoint: string, what: string): T {
-  const result = schema.safeParse(message);
+  const result = schema.safeParse(message, FEW_TIMES);
   if (result.success) return result.data;
   throw new LifeboatError("etcd/refused", `${endpoint} gave its ${what} in a form that is not etcd's`, {
     cause: result.error,

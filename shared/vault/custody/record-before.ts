@@ -6,6 +6,7 @@ import { custodyKey } from "../../documents/layout.ts";
 import { digestOf } from "../../documents/signed-document.ts";
 import type { BlobStore } from "../../store/blob-store.ts";
 import { isOversized, readLogObject } from "./log-object.ts";
+import { FEW_TIMES } from "../../zod-pace.ts";
 
 /** What the next record takes from the one before it, which is named by its bytes and not judged. */
 export interface RecordBefore {
@@ -33,7 +34,7 @@ export async function readRecordBefore(
 
 function configurationIn(bytes: Uint8Array, key: string): Readonly<Record<string, string>> {
   try {
-    const { data } = shape.safeParse(parseJson(decodeEnvelope(bytes, key).payload, key));
+    const { data } = shape.safeParse(parseJson(decodeEnvelope(bytes, key).payload, key), FEW_TIMES);
     return Object.fromEntries(
       Object.entries(data?.configuration ?? {}).flatMap(([name, each]) => (each === undefined ? [] : [[name, each]])),
     );

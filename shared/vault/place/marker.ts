@@ -11,6 +11,7 @@ import type { StoredDocument, TrustedKeys } from "../../documents/signed-documen
 import { readSmall } from "../../store/blob-store.ts";
 import type { BlobStore } from "../../store/blob-store.ts";
 import { TOOL } from "../../version.ts";
+import { FEW_TIMES } from "../../zod-pace.ts";
 
 /** What says of a place that it is a store: docs/format.md, "The store's marker". */
 export interface Marker {
@@ -45,7 +46,7 @@ export async function readMarker(blobs: BlobStore, trusted: TrustedKeys, signal?
 /** What a marker says that is not believed: it may be of a key that was retired. */
 function claimOf(bytes: Uint8Array): Pick<Marker, "store" | "createdAt"> {
   try {
-    const { store, createdAt } = storeSchema.parse(parseJson(decodeEnvelope(bytes, STORE_KEY).payload, STORE_KEY));
+    const { store, createdAt } = storeSchema.parse(parseJson(decodeEnvelope(bytes, STORE_KEY).payload, STORE_KEY), FEW_TIMES);
     return { store, createdAt };
   } catch {
     return { store: undefined, createdAt: undefined };
