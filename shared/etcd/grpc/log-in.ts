@@ -4,7 +4,7 @@ import { ConnectionPool } from "etcd3/lib/connection-pool.js";
 import { LineCredentials } from "./channel-credentials.ts";
 import type { Outcome } from "./connection.ts";
 import type { DialTarget } from "./dial.ts";
-import { GRPC, isFromEtcd } from "./errors.ts";
+import { GRPC, isFromEtcd, type CallStatus } from "./errors.ts";
 import type { EtcdSettings } from "./settings.ts";
 
 type Authenticate = (
@@ -41,7 +41,7 @@ export async function logIn(line: DialTarget, auth: NonNullable<EtcdSettings["au
           const call = authenticate.call(client, request, new Metadata(), (error, message) => {
             if (error === null) resolve({ message });
             else {
-              const status = { code: error.code, message: error.details };
+              const status: CallStatus = { code: error.code, message: error.details };
               // A log-in changes nothing, so one that was lost on the way is made again as if nobody had seen it: a balancer may have led it to a dead member.
               resolve({ status, isUnseen: status.code === GRPC.UNAVAILABLE && !isFromEtcd(status) });
             }
