@@ -18,7 +18,7 @@ export function suggestion(word: string, known: readonly string[]): string | und
 export function namesHint(word: string, known: readonly string[]): string | undefined {
   const near = suggestion(word, known);
   if (near !== undefined) return `did you mean ${near}?`;
-  return known.length === 0 ? undefined : `there are ${known.join(", ")}`;
+  return known.length === 0 ? undefined : `configured: ${known.join(", ")}`;
 }
 
 /** An object of settings: an unknown name is an error that says which was probably meant, or which there are. */

@@ -164,7 +164,7 @@ describe("from a folder", () => {
     expect(await place.here("copy", "prod/latest", "--to", "shelv")).toMatchObject({ code: 2, stderr: saying("did you mean shelf?") });
     expect(await place.here("copy", "prod/latest", "--to", "elsewhere")).toMatchObject({
       code: 2,
-      stderr: saying("there are shelf, cloud"),
+      stderr: saying("configured: shelf, cloud"),
     });
     expect(await place.here("copy", "prod/latest")).toMatchObject({ code: 2, stderr: saying("required option '--to <replica>'") });
     expect(await place.here("copy", "prod", "--to", "shelf")).toMatchObject({ code: 2, stderr: saying('"prod" is not a ref') });

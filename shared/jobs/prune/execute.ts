@@ -3,7 +3,7 @@ import { readNewestOrder, subjectsOfOrder } from "../../vault/custody/orders.ts"
 import type { NewestOrder, Order, OrderRefusal } from "../../vault/custody/orders.ts";
 import type { Brake, BrakeName } from "./brakes.ts";
 import { extendLocks } from "./extend-locks.ts";
-import type { LockExtension } from "./extend-locks.ts";
+import type { LockExtension } from "./lock-terms.ts";
 import { takeInventory } from "./inventory.ts";
 import { judgeOrder } from "./judge-order.ts";
 import type { OrderedRemoval, Refusal } from "./judge-order.ts";

@@ -2,35 +2,15 @@ import type { Clock } from "../../clock.ts";
 import { STORE_KEY } from "../../documents/layout.ts";
 import { LifeboatError } from "../../errors.ts";
 import { mapConcurrently, PARALLEL_READS } from "../../map-concurrently.ts";
-import type { Progress } from "../../progress.ts";
 import type { BlobStore, BlobVersion } from "../../store/blob-store.ts";
 import { throwIfAborted } from "../../store/body-reader.ts";
 import { extendLogLocks } from "./extend-log-locks.ts";
 import { objectsInTurn } from "./inventory.ts";
 import type { Holding } from "./inventory.ts";
 import { beginStep } from "./keeper-steps.ts";
+import { isHopeless } from "./lock-terms.ts";
+import type { LockExtension, LockPorts, LockTerms } from "./lock-terms.ts";
 import type { RemovalPlan } from "./plan.ts";
-
-export interface LockExtension {
-  /** Objects that are locked for longer now. */
-  readonly extended: number;
-  /** Objects whose lock could not be renewed, and why. */
-  readonly failed: readonly { readonly key: string; readonly message: string }[];
-}
-
-export interface LockPorts {
-  readonly blobs: BlobStore;
-  readonly progress: Progress;
-}
-
-export interface LockTerms {
-  /** In ms since 1970. */
-  readonly now: number;
-  /** How long what is kept is to be locked. */
-  readonly keptMs: number;
-  /** How long the store locks what is put; 0 where it does not. */
-  readonly putMs: number;
-}
 
 /**
  * Renews the locks of all that is kept: of each snapshot that the plan keeps its manifest, the documents beside it and its data; of lineages, acceptances and the store's mark; and of the custody log. A lock that ends within half of
@@ -46,6 +26,7 @@ export async function extendLocks(
 ): Promise<LockExtension> {
   const terms: LockTerms = { now: ports.clock.now().getTime(), keptMs: keptLockMs, putMs: lockMs };
   const ofSnapshots = await extendEach(ports, [...keptObjects(plan), ...(await marksIn(ports.blobs, signal))], terms, signal);
+  if (isHopeless(ofSnapshots)) return ofSnapshots;
   const ofLog = await extendLogLocks(ports, cluster, terms, signal);
   return { extended: ofSnapshots.extended + ofLog.extended, failed: [...ofSnapshots.failed, ...ofLog.failed] };
 }
@@ -81,6 +62,7 @@ async function extendEach(
   const failed: { key: string; message: string }[] = [];
   const renew = async ({ key, version }: BlobVersion): Promise<void> => {
     throwIfAborted("the renewal of locks", signal);
+    if (isHopeless({ extended, failed })) return;
     const lock = await blobs.lockOf(key, { version, signal });
     if (lock?.legalHold === true || (lock?.until !== undefined && lock.until.getTime() >= now + keptMs / 2)) return;
     beginStep(progress, "lock");

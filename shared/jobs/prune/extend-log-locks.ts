@@ -5,7 +5,8 @@ import { mapConcurrently, PARALLEL_READS } from "../../map-concurrently.ts";
 import type { BlobStore, BlobVersion } from "../../store/blob-store.ts";
 import { throwIfAborted } from "../../store/body-reader.ts";
 import { beginStep } from "./keeper-steps.ts";
-import type { LockExtension, LockPorts, LockTerms } from "./extend-locks.ts";
+import { isHopeless } from "./lock-terms.ts";
+import type { LockExtension, LockPorts, LockTerms } from "./lock-terms.ts";
 
 /**
  * The locks of the custody log. It has tens of thousands of records, and to ask for the lock of each would cost two requests a record in every run. So the records are renewed by the block, and of a block three locks are
@@ -14,9 +15,6 @@ import type { LockExtension, LockPorts, LockTerms } from "./extend-locks.ts";
 
 /** Records whose locks are renewed together. Smaller blocks ask more often, and larger ones renew the last block, which still grows, more often than it needs. */
 const BLOCK = 250;
-
-/** After so many failures the rest is left to the next run: most likely the role may not. */
-const MOST_FAILED = 20;
 
 const DAY_MS = 86_400_000;
 
@@ -39,9 +37,7 @@ export async function extendLogLocks(ports: LockPorts, cluster: string, terms: L
       const done = await renew(ports, block, terms, signal);
       extended += done.extended;
       failed.push(...done.failed);
-      if (failed.length < MOST_FAILED) continue;
-      failed.push({ key: custodyPrefix(cluster, log), message: "the rest of the log was left to the next run, since too many failed" });
-      return { extended, failed };
+      if (isHopeless({ extended, failed })) return { extended, failed };
     }
   return { extended, failed };
 }
@@ -100,7 +96,7 @@ async function renew(
   let extended = 0;
   const extend = async ({ key, version }: BlobVersion, until: Date): Promise<void> => {
     throwIfAborted("the renewal of locks", signal);
-    if (failed.length >= MOST_FAILED) return;
+    if (isHopeless({ extended, failed })) return;
     beginStep(progress, "lock");
     try {
       const end = await blobs.extendLock(key, version, until, { signal });

@@ -43,7 +43,7 @@ describe("wrong input is told in one line with the next step, and exit code 2", 
       [command, "prd"],
       /cluster prd not found: neither in lifeboat\.yaml nor in .*\n.*did you mean prod\?/,
     ]),
-    ["ls of one that is like no other", ["ls", "staging"], /cluster staging not found: .*\n.*there are prod/],
+    ["ls of one that is like no other", ["ls", "staging"], /cluster staging not found: .*\n.*configured: prod/],
     ["a ref to a cluster that is nowhere", ["show", "prd/latest"], /no snapshot of prd in .*\n.*did you mean prod\?/],
     ["help of an unknown command", ["help", "bakcup"], /unknown command 'bakcup'.*Did you mean backup/],
     [

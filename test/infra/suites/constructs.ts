@@ -9,7 +9,7 @@ import { Secret } from "aws-cdk-lib/aws-secretsmanager";
 import { Topic } from "aws-cdk-lib/aws-sns";
 import { AwsSolutionsChecks } from "cdk-nag";
 import { describe, expect, test } from "vitest";
-import { ClusterBackup, clusterBackupProps, Notifications, readDeployment, SnapshotVault, TaskHost } from "../../../infra/index.ts";
+import { ClusterBackup, clusterBackupProps, Keeper, Notifications, readDeployment, SnapshotVault, TaskHost } from "../../../infra/index.ts";
 import type { ClusterBackupProps, Configuration, ISnapshotVault } from "../../../infra/index.ts";
 import { messageOf } from "../../../shared/errors.ts";
 import { configText } from "../support/config-text.ts";
@@ -47,6 +47,24 @@ export function constructsSuite(folder: () => string): void {
     function templateOf(stack: Stack): Template {
       return parseTemplate(Assertions.fromStack(stack).toJSON());
     }
+
+    test.each([
+      [undefined, "s3:DeleteObjectVersion", "s3:DeleteObject"],
+      [false, "s3:DeleteObject", "s3:DeleteObjectVersion"],
+    ])("a keeper of a bucket whose versions are %s may %s and not %s, and removes no log", async (versioned, remove, other) => {
+      const stack = newStack();
+      new Keeper(stack, "Keeper", {
+        configuration: await configuration(),
+        vault: existingVault(stack),
+        notifications: new Notifications(stack, "Told"),
+        ...(versioned === undefined ? {} : { versioned }),
+      });
+      const template = templateOf(stack);
+      const role = statementsOf(theOne(template, "AWS::IAM::Role", "KeeperRole")[0], template, [template]);
+      const bucketArn = `\${${theOne(template, "AWS::S3::Bucket")[0]}.Arn}`;
+      const may = (action: string, key: string): boolean => isAllowed(role, { action, resource: `${bucketArn}/etcd/clusters/prod/${key}` });
+      expect([may(remove, "data/x"), may(remove, "custody/x"), may(other, "data/x")]).toEqual([true, false, false]);
+    });
 
     /** What cdk-nag finds, as an app that runs it reports it. */
     function findingsIn(stack: Stack): readonly string[] {

@@ -196,6 +196,54 @@ export function pruneInS3Tests({ all }: { readonly all: boolean }): void {
     });
   });
 
+  describe.each(SERVERS)("on %s, without versions", (_name, server) => {
+    test("what was ordered is gone, and its bytes with it; the log, which is kept, explains all", async () => {
+      const bucket = await filled(server());
+      const { store, ids } = bucket;
+      const before = await versions(store);
+      expect(before.map(({ version }) => version).filter((version) => version !== undefined && version !== "null")).toEqual([]);
+      await order(bucket);
+      const ordered = await versions(store);
+      const done = await execute(bucket);
+      const after = await versions(store);
+      expect(done).toMatchObject({ refused: [], locked: [], orderRefused: undefined });
+      expect(done.removed.map(({ id, objects }) => [id, objects.length])).toEqual(ids.slice(0, 2).map((id) => [id, 3]));
+      for (const gone of ids.slice(0, 2)) expect(about(after, gone)).toEqual([]);
+      for (const kept of ids.slice(2)) expect(about(after, kept)).toEqual(about(before, kept));
+      expect([done.bytesBefore, done.bytesAfter]).toEqual([sizeOf(ordered), sizeOf(after)]);
+      expect(await findings(bucket)).toEqual([]);
+      expect(await execute(bucket)).toMatchObject({ order: undefined, removed: [], refused: [] });
+      bucket.close();
+    });
+
+    test("what was replaced after the order is left alone, and named", async () => {
+      const bucket = await filled(server());
+      const { store, ids } = bucket;
+      await order(bucket);
+      const data = about(await versions(store), ids[0] ?? "").find(({ key }) => key.startsWith(dataPrefix(CLUSTER)))?.key ?? "";
+      await store.put(data, once("something else"));
+      const done = await execute(bucket);
+      expect(done.refused).toEqual([
+        { subject: `${CLUSTER}/${ids[0]}`, reason: expect.stringContaining("it was replaced since") as unknown },
+      ]);
+      expect(about(await versions(store), ids[0] ?? "")).toHaveLength(3);
+      expect(done.removed.map(({ id, objects }) => [id, objects.length])).toEqual([[ids[1], 3]]);
+      bucket.close();
+    });
+
+    test("that nothing in it can be locked is said, and what was ordered goes all the same", async () => {
+      const bucket = await filled(server());
+      await order(bucket);
+      const done = await execute(bucket, { keptLockMs: 30 * DAY_MS });
+      expect(done.removed).toHaveLength(2);
+      expect(done.locks.extended).toBe(0);
+      expect(new Set(done.locks.failed.map(({ message }) => message.replace(/^.* has/, "it has")))).toEqual(
+        new Set(["it has no Object Lock: nothing in it can be locked"]),
+      );
+      bucket.close();
+    });
+  });
+
   describe("a fault at a request of the keeper, on versitygw", () => {
     /** Through the proxy; what it asks for in a run without faults is counted by the first test. */
     function faulty(bucket: Bucket, attempts = 4): OpenedStore {
