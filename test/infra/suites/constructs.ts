@@ -53,12 +53,13 @@ export function constructsSuite(folder: () => string): void {
       [false, "s3:DeleteObject", "s3:DeleteObjectVersion"],
     ])("a keeper of a bucket whose versions are %s may %s and not %s, and removes no log", async (versioned, remove, other) => {
       const stack = newStack();
-      new Keeper(stack, "Keeper", {
+      const { alarmNames } = new Keeper(stack, "Keeper", {
         configuration: await configuration(),
         vault: existingVault(stack),
         notifications: new Notifications(stack, "Told"),
         ...(versioned === undefined ? {} : { versioned }),
       });
+      expect(alarmNames.length).toBeGreaterThan(0);
       const template = templateOf(stack);
       const role = statementsOf(theOne(template, "AWS::IAM::Role", "KeeperRole")[0], template, [template]);
       const bucketArn = `\${${theOne(template, "AWS::S3::Bucket")[0]}.Arn}`;
