@@ -1,6 +1,5 @@
-import { chmod, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
@@ -8,12 +7,10 @@ import { startCluster } from "../../tools/lab/etcd-cluster.ts";
 import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { initialise } from "../support/initialise.ts";
-import { lifeboat, lifeboatJson } from "../support/lifeboat.ts";
+import { lifeboat, lifeboatJson, putCommandInto } from "../support/lifeboat.ts";
 import { needs } from "../support/programs.ts";
 
 /** The scripts in real shells, asking the real command; what it answers is tried in test/cli/completion.test.ts. */
-
-const MAIN = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
 
 let folder: TemporaryFolder;
 /** Where `lifeboat` is on PATH. */
@@ -26,8 +23,7 @@ beforeAll(async () => {
   await using cluster = await startCluster({ version: "3.6" });
   const options = await initialise(cluster, folder.path);
   ({ id } = z.object({ id: z.string() }).parse(await lifeboatJson(["backup", "prod"], options)));
-  await writeFile(join(folder.path, "lifeboat"), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`);
-  await chmod(join(folder.path, "lifeboat"), 0o755);
+  await putCommandInto(folder.path);
   env = { PATH: `${folder.path}:${process.env["PATH"]}` };
   for (const shell of ["bash", "zsh"])
     await writeFile(join(folder.path, `${shell}.script`), (await lifeboat(["completion", shell], options)).stdout);

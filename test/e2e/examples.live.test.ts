@@ -11,6 +11,7 @@ import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { startVersityGateway } from "../../tools/lab/versitygw.ts";
 import type { VersityGateway } from "../../tools/lab/versitygw.ts";
+import { putCommandInto } from "../support/lifeboat.ts";
 import { newPlace } from "../support/place.ts";
 import type { Place } from "../support/place.ts";
 import { readUnit, startUnit } from "../support/systemd-units.ts";
@@ -18,7 +19,6 @@ import { readUnit, startUnit } from "../support/systemd-units.ts";
 /** The examples of running without functions: each command in them is run, with the files that it is given there and no others. */
 
 const EXAMPLES = fileURLToPath(new URL("../../examples/", import.meta.url));
-const MAIN = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
 
 let cluster: EtcdCluster;
 let gateway: VersityGateway;
@@ -33,9 +33,7 @@ beforeAll(async () => {
   ]);
   made = await newPlace(cluster, folder.path, "made");
   // The command as its own program on PATH, as npm installs it.
-  await mkdir(join(folder.path, "bin"));
-  const lifeboat = `#!/bin/sh\nexec ${process.execPath} ${MAIN} "$@"\n`;
-  await writeFile(join(folder.path, "bin/lifeboat"), lifeboat, { mode: 0o755 });
+  await putCommandInto(join(folder.path, "bin"));
 });
 afterAll(async () => {
   await Promise.all([cluster.stop(), gateway.stop()]);

@@ -1,8 +1,12 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { requireContract } from "./printed.ts";
 
 const MAIN = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
+/** As vitest.config.ts has it: without it half of a command's time goes to stripping and compiling. */
+const { NODE_COMPILE_CACHE } = process.env;
 
 export interface Outcome {
   /** Undefined where a signal ended it. */
@@ -26,6 +30,13 @@ export interface LifeboatOptions {
   readonly onStderr?: (text: string) => void;
 }
 
+/** Puts the command into `folder`, which is made where it is missing, as a program that can be run by its name, as npm installs it. */
+export async function putCommandInto(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const cache = NODE_COMPILE_CACHE === undefined ? "" : `export NODE_COMPILE_CACHE='${NODE_COMPILE_CACHE}'\n`;
+  await writeFile(join(folder, "lifeboat"), `#!/bin/sh\n${cache}exec '${process.execPath}' '${MAIN}' "$@"\n`, { mode: 0o755 });
+}
+
 /** Runs the real command in a process of its own, to its end. */
 export async function lifeboat(args: readonly string[], options: LifeboatOptions): Promise<Outcome> {
   const { through = [], preload } = options;
@@ -40,6 +51,7 @@ export async function lifeboat(args: readonly string[], options: LifeboatOptions
     cwd: options.cwd,
     env: {
       PATH: process.env["PATH"],
+      NODE_COMPILE_CACHE,
       NO_COLOR: "1",
       XDG_RUNTIME_DIR: options.cwd,
       XDG_STATE_HOME: `${options.cwd}/.state`,

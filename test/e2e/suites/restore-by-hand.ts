@@ -1,6 +1,5 @@
-import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { readFile, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { describe, expect, test } from "vitest";
 import { startCluster } from "../../../tools/lab/etcd-cluster.ts";
@@ -12,6 +11,7 @@ import { ControlPlaneNode } from "../../support/control-plane-node.ts";
 import type { Manager } from "../../support/control-plane-node.ts";
 import { initialise } from "../../support/initialise.ts";
 import { lifeboatHere } from "../../support/lifeboat-here.ts";
+import { putCommandInto } from "../../support/lifeboat.ts";
 
 /** docs/runbook.md, "The cluster is dead: restore it by hand": each command as it stands there, on real etcd, with stand-ins for the kubelet and systemd. */
 
@@ -20,7 +20,6 @@ const CHAPTER = RUNBOOK.slice(RUNBOOK.indexOf("## The cluster is dead"), RUNBOOK
 const BLOCKS = new Map(
   [...CHAPTER.matchAll(/<!-- test: ([a-z ]+) -->\n```sh\n([\s\S]*?)```/g)].map(([, name = "", text = ""]) => [name, text]),
 );
-const MAIN = fileURLToPath(new URL("../../../cli/main.ts", import.meta.url));
 
 const run = new Set<string>();
 function block(name: string): string {
@@ -123,8 +122,7 @@ async function bash(name: string, cwd: string, env: Readonly<Record<string, stri
 }
 
 async function pathWithLifeboat(folder: string): Promise<string> {
-  await mkdir(join(folder, "bin"));
-  await writeFile(join(folder, "bin/lifeboat"), `#!/bin/sh\nexec "${process.execPath}" "${MAIN}" "$@"\n`, { mode: 0o755 });
+  await putCommandInto(join(folder, "bin"));
   return `${join(folder, "bin")}:${process.env["PATH"]}`;
 }
 
