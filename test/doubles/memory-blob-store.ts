@@ -246,7 +246,9 @@ export class MemoryBlobStore implements BlobStore {
 
   async *listVersions(prefix: string, options: Pick<ReadOptions, "signal"> = {}): AsyncGenerator<BlobVersion, void, undefined> {
     await this.#beginListing("listVersions", prefix, options);
-    for (const key of sorted([...new Set([...this.objects.keys(), ...this.#hidden.keys()])], prefix)) yield* this.#versionsOf(key);
+    const keys = sorted([...new Set([...this.objects.keys(), ...this.#hidden.keys()])], prefix);
+    // No yield*, which would wait for each of them thrice.
+    for (const key of keys) for (const version of this.#versionsOf(key)) yield version;
   }
 
   async remove(key: string, options: RemoveOptions = {}): Promise<void> {
