@@ -6,6 +6,7 @@ import { Script } from "node:vm";
 import { crc32 } from "node:zlib";
 import { codeCacheFile, readCodeCache, writeCodeCache } from "./code-cache.ts";
 import type { CachedCode } from "./code-cache.ts";
+import { underUsualFlags } from "./steady-memory.ts";
 import type { Environment } from "../shared/config/secrets.ts";
 
 /** Runs from which a cache learns which functions a command needs: the second has what the first one found nothing of, such as an earlier snapshot. */
@@ -58,7 +59,7 @@ export class Parts {
     const cached = this.#cached.parts.find((each) => each.name === name && each.sourceCrc32 === sourceCrc32)?.data;
     // The build writes ASCII alone.
     const source = `(function (${PARAMETERS}) { "use strict"; ${bytes.toString("latin1")}\n})`;
-    const script = new Script(source, { filename, ...(cached === undefined ? {} : { cachedData: cached }) });
+    const script = underUsualFlags(() => new Script(source, { filename, ...(cached === undefined ? {} : { cachedData: cached }) }));
     const module = { exports: {} };
     this.#loaded.set(name, { module, script, sourceCrc32 });
     const requirePart = (wanted: string): unknown => (wanted.startsWith("./") ? this.load(wanted.slice(2)) : this.#nodeRequire(wanted));
@@ -77,7 +78,7 @@ export class Parts {
     const runs = isNew ? 0 : this.#cached.runs;
     if (!isNew && (!endedWell || runs >= LEARNING_RUNS)) return;
     const parts = [...this.#loaded].map(([name, { script, sourceCrc32 }]) => {
-      const data = script.createCachedData();
+      const data = underUsualFlags(() => script.createCachedData());
       const before = known.get(name);
       // A run of many collections of garbage has lost what it ran long ago.
       const isLess = before?.sourceCrc32 === sourceCrc32 && script.cachedDataRejected !== true && before.data.length > data.length;
