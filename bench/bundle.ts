@@ -94,7 +94,7 @@ export async function holdBundle({
     }
   }
   progress("bundle: from S3, counted");
-  await using bucket = await startLargeBucket(folder, 0);
+  await using bucket = await startLargeBucket(folder, { delayMs: 0 });
   const before = bucket.received();
   const inBucket = { ...bundle, cwd: bucket.folder, env: { ...env, ...bucket.environment } };
   await requireSigned((await measure(inBucket, signal)).stdout, join(bucket.folder, "out"), text);
