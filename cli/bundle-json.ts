@@ -1,23 +1,42 @@
 import type { BundleMember } from "../shared/bundle/members.ts";
 import { payloadFile } from "../shared/bundle/plan.ts";
+import type { Recipient } from "../shared/bundle/plan.ts";
 import { nodeSteps } from "../shared/bundle/steps.ts";
 import type { JsonDocument } from "../shared/contract/documents.ts";
+import { bundleKey as bundleKeyOf } from "../shared/documents/layout.ts";
 import type { Manifest } from "../shared/documents/manifest.ts";
 import { tarName } from "../shared/jobs/bundle/files.ts";
-import type { MadeBundle } from "../shared/jobs/bundle/make.ts";
+import { KEY_FILE } from "../shared/jobs/bundle/inspect.ts";
+import type { ToldBundle } from "../shared/jobs/bundle/make.ts";
+import type { BundleUrls } from "../shared/jobs/bundle/urls.ts";
 
-/** Where the files went. */
+/** Where the files are. */
 export interface BundlePlace {
-  /** Absolute. */
-  readonly folder: string;
+  /** Absolute; undefined where they are in the store. */
+  readonly folder: string | undefined;
   /** The store that the payload is in. */
   readonly location: string;
   readonly withPayload: boolean;
+  /** Undefined in a folder, and where the store gives none. */
+  readonly urls: BundleUrls | undefined;
 }
 
-export function bundleJson(made: MadeBundle, { folder, location, withPayload }: BundlePlace): JsonDocument<"bundle"> {
+/** What is typed on the node of a recipient, beginning with what it fetches where there are addresses. */
+export function linesFor(told: ToldBundle, recipient: Recipient, { urls }: Pick<BundlePlace, "urls">): readonly string[] {
+  const tar = tarName(recipient.name);
+  const fetched = [KEY_FILE, tar, `${tar}.sig`, payloadFile(told.plan.payload)].flatMap((name) => {
+    const url = urls?.of.get(name);
+    return url === undefined ? [] : [{ name, url }];
+  });
+  return nodeSteps(told.plan, recipient, told.bundleKey.fingerprint, fetched);
+}
+
+export function bundleJson(made: ToldBundle, place: BundlePlace): JsonDocument<"bundle"> {
   const { plan, controls, bundleKey } = made;
   const { manifest, payload } = plan;
+  const { folder, location, withPayload, urls } = place;
+  const urlOf = (name: string): string | null => urls?.of.get(name) ?? null;
+  const fileOf = (name: string): string => (folder === undefined ? bundleKeyOf(manifest.cluster, manifest.id, made.time, name) : name);
   return {
     ref: `${manifest.cluster}/${manifest.id}`,
     manifestDigest: plan.manifestDigest,
@@ -34,17 +53,17 @@ export function bundleJson(made: MadeBundle, { folder, location, withPayload }: 
     revisionAfter: String(made.revisionAfter),
     nodes: plan.members.map(nodeJson),
     bundleKey: bundleKey.fingerprint,
-    folder,
-    published: false,
+    folder: folder ?? null,
+    published: folder === undefined,
     controls: controls.map(({ recipient, bytes, digest }) => ({
       recipient: recipient.name,
       key: recipient.key,
       enrolled: recipient.enrolled,
-      file: tarName(recipient.name),
+      file: fileOf(tarName(recipient.name)),
       bytes,
       digest,
-      url: null,
-      signatureUrl: null,
+      url: urlOf(tarName(recipient.name)),
+      signatureUrl: urlOf(`${tarName(recipient.name)}.sig`),
     })),
     payload: {
       file: payloadFile(payload),
@@ -54,12 +73,13 @@ export function bundleJson(made: MadeBundle, { folder, location, withPayload }: 
       sha256: payload.sha256,
       location,
       included: withPayload,
-      url: null,
+      url: urlOf(payloadFile(payload)),
     },
-    keyUrl: null,
-    urlsUntil: null,
+    keyUrl: urlOf(KEY_FILE),
+    urlsUntil: urls?.until.toISOString() ?? null,
+    urlsMayEndSooner: urls?.mayEndSooner ?? false,
     programs: made.programs,
-    steps: controls.map(({ recipient }) => ({ recipient: recipient.name, lines: nodeSteps(plan, recipient, bundleKey.fingerprint) })),
+    steps: controls.map(({ recipient }) => ({ recipient: recipient.name, lines: linesFor(made, recipient, place) })),
     warnings: made.warnings,
     custody: made.custody,
   };

@@ -1,5 +1,6 @@
 import { isLifeboatError, LifeboatError } from "../shared/errors.ts";
 import { wholeCopies } from "../shared/jobs/copy/whole-copies.ts";
+import { shellWord } from "../shared/shell-word.ts";
 import type { Ports } from "../shared/wire/ports.ts";
 import type { Session } from "./command.ts";
 
@@ -49,9 +50,5 @@ async function hintOf(session: Session, ports: Ports, { ref, words }: OfSnapshot
 /** A line to type. */
 export function commandLine({ configOption }: Session, words: readonly string[]): string {
   const config = configOption === undefined ? [] : ["--config", configOption];
-  return ["lifeboat", ...words, ...config].map(quoted).join(" ");
-}
-
-function quoted(word: string): string {
-  return /^[\w./@:=,+-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+  return ["lifeboat", ...words, ...config].map(shellWord).join(" ");
 }

@@ -1,4 +1,5 @@
 import { distributionLines, EXPORTED_FILE } from "./distributions.ts";
+import { shellWord } from "../shell-word.ts";
 import { payloadFile } from "./plan.ts";
 import type { Plan, Recipient } from "./plan.ts";
 
@@ -7,8 +8,21 @@ import type { Plan, Recipient } from "./plan.ts";
 /** In a tar nothing may say which key to trust: there it is left to the reader. */
 const TOLD = "sha256:THE_FINGERPRINT_THAT_YOU_WERE_TOLD";
 
-/** The lines for one recipient. `fingerprint` is that of the bundle key; undefined within the tar itself. A line that begins with `#` explains. */
-export function nodeSteps(plan: Plan, recipient: Recipient, fingerprint: string | undefined): readonly string[] {
+/** A file of a bundle, and the address that it is fetched from, which is a secret. */
+export interface FetchedFile {
+  readonly name: string;
+  readonly url: string;
+}
+
+/**
+ * The lines for one recipient. `fingerprint` is that of the bundle key; undefined within the tar itself. A line that begins with `#` explains. With `fetched` they begin with fetching those files.
+ */
+export function nodeSteps(
+  plan: Plan,
+  recipient: Recipient,
+  fingerprint: string | undefined,
+  fetched: readonly FetchedFile[] = [],
+): readonly string[] {
   const { name } = recipient;
   const key = fingerprint ?? TOLD;
   const script = "lifeboat/bundle/restore.sh";
@@ -17,8 +31,14 @@ export function nodeSteps(plan: Plan, recipient: Recipient, fingerprint: string 
     plan.distribution === "etcd"
       ? [`${script} plan ${options}`, `${script} apply ${options}`, `${script} after ${options}`]
       : [`${script} export ${options} --out ${EXPORTED_FILE}`, ...distributionLines(plan.distribution)];
+  const files = `${name}.tar, ${name}.tar.sig, bundle.pub, ${payloadFile(plan.payload)}`;
   return [
-    `# as root, in a folder with ${name}.tar, ${name}.tar.sig, bundle.pub, ${payloadFile(plan.payload)} and ${name}.key, the identity of ${name}`,
+    ...(fetched.length === 0
+      ? [`# as root, in a folder with ${files} and ${name}.key, the identity of ${name}`]
+      : [
+          `# as root, in a folder of its own with ${name}.key, the identity of ${name}; the addresses are secrets as long as they last`,
+          ...fetched.map((each) => `curl -f --retry 3 -o ${shellWord(each.name)} ${shellWord(each.url)}`),
+        ]),
     `openssl pkey -pubin -in bundle.pub -outform DER | sha256sum`,
     `#   must print ${key.replace(/^sha256:/, "")}`,
     `openssl dgst -sha256 -verify bundle.pub -signature ${name}.tar.sig ${name}.tar`,

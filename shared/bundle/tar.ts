@@ -106,6 +106,16 @@ export function readTar(archive: Uint8Array, what: string): { readonly entries: 
   return { entries, mtime: mtime ?? 0 };
 }
 
+/** The first file of an archive, of which `beginning` is at least so much. It is not held against anything. Throws `verify/format`. */
+export function readFirstEntry(beginning: Uint8Array, what: string): TarEntry {
+  const header = Buffer.from(beginning.subarray(0, BLOCK));
+  if (header.length < BLOCK) throw refused(what, "it is cut");
+  const { name, mode, size } = readHeader(header, what);
+  const bytes = beginning.subarray(BLOCK, BLOCK + size);
+  if (bytes.length < size) throw refused(what, `it is cut within ${name}`);
+  return { name, mode, bytes };
+}
+
 function readHeader(header: Buffer, what: string): { name: string; mode: number; size: number; mtime: number } {
   const text = (field: keyof typeof FIELD): string => header.toString("latin1", FIELD[field][0], FIELD[field][0] + FIELD[field][1]);
   const name = text("name").replace(/\0+$/, "");

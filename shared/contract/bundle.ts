@@ -33,7 +33,7 @@ export const bundleDocument = object({
   revisionAfter: text.describe("where the restored cluster's revisions begin, a decimal number"),
   nodes,
   bundleKey: digest.describe("the fingerprint of the key that signed, to be told by another way than the files"),
-  folder: text.nullable().describe("absolute path of `--out`; null with `--publish`"),
+  folder: text.nullable().describe("absolute path of `--out`; null with `--publish` and `--renew`"),
   published: z.boolean().describe("whether it is in the store"),
   controls: z
     .array(
@@ -61,7 +61,10 @@ export const bundleDocument = object({
   }).describe("the snapshot's data object, as it is stored"),
   keyUrl: url.describe("of bundle.pub, presigned; null where there is none"),
   urlsUntil: time.nullable().describe("until when the URLs last; null where there are none"),
-  programs: z.array(object({ name: text.describe("of the program"), version: text.describe("its version") })).describe("in the tar"),
+  urlsMayEndSooner: z.boolean().describe("whether a session signed them that does not say when it ends: they end with it"),
+  programs: z
+    .array(object({ name: text.describe("of the program"), version: text.describe("its version") }))
+    .describe("in the tar; empty with `--renew`, which does not read them"),
   steps: z
     .array(object({ recipient: text.describe("whose"), lines: z.array(text).describe("to type there, in order; `#` explains") }))
     .describe("what to do on the nodes"),

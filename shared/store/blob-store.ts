@@ -73,6 +73,20 @@ interface Signalled {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface PresignOptions extends ReadOptions {
+  /** Until when the URL is wanted. It ends sooner where the store, or the credentials that sign it, allow no more. */
+  readonly until: Date;
+}
+
+/** An address from which anybody reads one object, without credentials. A secret for as long as it lasts: never for a log or an error. */
+export interface PresignedUrl {
+  readonly url: string;
+  /** When it ends by its own word, or by that of the credentials that sign it, whichever is first. */
+  readonly until: Date;
+  /** A session signed it that does not say when it ends: the URL ends with the session. */
+  readonly mayEndSooner: boolean;
+}
+
 /**
  * Keys are relative paths of segments from [A-Za-z0-9._@-] that do not begin with a dot, at most 255 bytes each and 512 in all; any other is a
  * `store/failed`, and so is a range that is none. No key is a folder of another: "a" and "a/b" do not stand side by side.
@@ -106,6 +120,12 @@ export interface BlobStore {
    * keeps, a folder reads the file.
    */
   checksum(key: string, options?: ReadOptions): Promise<number>;
+
+  /**
+   * An address that gives this version alone, whatever stands under the key later. Undefined where the store can give none. Whether the object is there, and may be read by these credentials, is not looked at: the URL's own
+   * answer tells.
+   */
+  presign(key: string, options: PresignOptions): Promise<PresignedUrl | undefined>;
 
   /** Every object whose key begins with `prefix`, in ascending order of the key's UTF-8 bytes. Unfinished puts are not there. */
   list(prefix: string, options?: Signalled): AsyncIterable<BlobInfo>;

@@ -12,6 +12,7 @@ export function readUntil(blobs: BlobStore, signal: AbortSignal | undefined): Bl
     get: (key, options) => blobs.get(key, { ...options, signal: options?.signal ?? signal }),
     head: (key, options) => blobs.head(key, { ...options, signal: options?.signal ?? signal }),
     checksum: (key, options) => blobs.checksum(key, { ...options, signal: options?.signal ?? signal }),
+    presign: (key, options) => blobs.presign(key, { ...options, signal: options.signal ?? signal }),
     list: (prefix, options) => blobs.list(prefix, { signal: options?.signal ?? signal }),
     listFolders: (prefix, options) => blobs.listFolders(prefix, { signal: options?.signal ?? signal }),
     listVersions: (prefix, options) => blobs.listVersions(prefix, { signal: options?.signal ?? signal }),

@@ -8,6 +8,8 @@ import type {
   BlobStore,
   BlobVersion,
   ByteRange,
+  PresignedUrl,
+  PresignOptions,
   PutOptions,
   PutReceipt,
   ReadOptions,
@@ -22,6 +24,7 @@ const CALLS = [
   "get",
   "head",
   "checksum",
+  "presign",
   "list",
   "listFolders",
   "listVersions",
@@ -62,6 +65,7 @@ const MEANT_FOR: Readonly<Record<Fault["kind"], readonly StoreCall[]>> = {
 };
 
 const CHUNK_BYTES = 256 * 1024;
+const SEVEN_DAYS_MS = 7 * 86_400_000;
 
 interface Kept {
   readonly bytes: Uint8Array;
@@ -77,6 +81,8 @@ type Hidden = Kept & { readonly isDeleteMarker: boolean };
 export interface MemoryOptions {
   /** Every put adds a version, and versions can be locked. False by default. */
   readonly versions?: boolean;
+  /** It gives addresses, which `open` reads. False by default. */
+  readonly urls?: boolean;
 }
 
 /** A BlobStore in memory, with versions where it is told to, that counts its calls and fails as it is told to. A fault or option that it does not know is a TypeError. */
@@ -89,6 +95,7 @@ export class MemoryBlobStore implements BlobStore {
     get: 0,
     head: 0,
     checksum: 0,
+    presign: 0,
     list: 0,
     listFolders: 0,
     listVersions: 0,
@@ -100,7 +107,10 @@ export class MemoryBlobStore implements BlobStore {
   };
   /** What is there and shown, for a test to look at and to tamper with. */
   readonly objects = new Map<string, Kept>();
+  /** When the session ends that signs addresses; undefined for keys that last. */
+  sessionEnds: Date | undefined;
   readonly #hasVersions: boolean;
+  readonly #hasUrls: boolean;
   /** Of each key what is not shown, the newest last; a delete marker can only be the last, and then nothing is shown. */
   readonly #hidden = new Map<string, Hidden[]>();
   #versions = 0;
@@ -113,8 +123,9 @@ export class MemoryBlobStore implements BlobStore {
   #begun = 0;
   #faults: { readonly injected: Injected; left: number }[] = [];
 
-  constructor(clock: Clock, { versions = false }: MemoryOptions = {}) {
+  constructor(clock: Clock, { versions = false, urls = false }: MemoryOptions = {}) {
     this.#clock = clock;
+    this.#hasUrls = urls;
     this.#hasVersions = versions;
   }
 
@@ -228,6 +239,26 @@ export class MemoryBlobStore implements BlobStore {
     throwIfAborted(`reading ${key} in ${this.location}`, signal);
     await this.#failIfTold("checksum", key, signal);
     return crc32(this.#require(key, options.version).bytes);
+  }
+
+  async presign(key: string, options: PresignOptions): Promise<PresignedUrl | undefined> {
+    this.calls.presign += 1;
+    requireKnown(options, ["version", "until", "signal"]);
+    requireKey(key, this.location);
+    throwIfAborted(`an address for ${key} in ${this.location}`, options.signal);
+    await this.#failIfTold("presign", key, options.signal);
+    if (!this.#hasUrls) return undefined;
+    const ends = [options.until.getTime(), this.#clock.now().getTime() + SEVEN_DAYS_MS, this.sessionEnds?.getTime() ?? Infinity];
+    const until = new Date(Math.min(...ends));
+    const query = new URLSearchParams({ version: options.version ?? "", until: until.toISOString() });
+    return { url: `memory:///${key}?${query.toString()}`, until, mayEndSooner: false };
+  }
+
+  /** What an address gives; undefined once it ended. */
+  open(address: string): Uint8Array | undefined {
+    const { pathname, searchParams } = new URL(address);
+    if (this.#clock.now() >= new Date(searchParams.get("until") ?? "")) return undefined;
+    return this.#require(pathname.slice(1), searchParams.get("version") || undefined).bytes;
   }
 
   async *list(prefix: string, options: Pick<ReadOptions, "signal"> = {}): AsyncGenerator<BlobInfo, void, undefined> {

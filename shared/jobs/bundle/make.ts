@@ -91,21 +91,29 @@ export interface BundleOutput {
   readonly published: boolean;
   /** Throws where the files could not be put there, before anything else is done. */
   prepare(): Promise<void>;
+  /** The time of this run, in the form of an id, where others may have been in its second; left out: that second. */
+  freeTime?(of: { readonly cluster: string; readonly id: string }, now: Date, signal: AbortSignal): Promise<string>;
   /** `advance` is told of bytes as they are written. */
   write(files: BundleFiles, payload: StoredObject, signal: AbortSignal, advance: (bytes: number) => void): Promise<void>;
 }
 
-export interface MadeBundle {
+/** What is told of a bundle. */
+export interface ToldBundle {
   readonly plan: Plan;
   readonly planDigest: string;
   readonly time: string;
-  readonly controls: readonly SignedControl[];
+  readonly controls: readonly Pick<SignedControl, "recipient" | "bytes" | "digest">[];
   readonly bundleKey: PublicKey;
   readonly revisionAfter: bigint;
   readonly custody: CustodyReceipt;
   /** What a person should know before restoring, a sentence each. */
   readonly warnings: readonly string[];
+  /** In the tar; none where only its plan was read. */
   readonly programs: readonly { readonly name: string; readonly version: string }[];
+}
+
+export interface MadeBundle extends ToldBundle {
+  readonly controls: readonly SignedControl[];
 }
 
 /**
@@ -134,7 +142,7 @@ export async function makeBundle(ports: MakeBundlePorts, request: BundleRequest)
   const now = ports.clock.now();
   const bump = revisionBump({ revision: revisionOf(manifest), highest, now });
   if (bump === undefined) throw noBumpLeft(manifest, highest);
-  const time = idOfSlot(now);
+  const time = (await output.freeTime?.(manifest, now, signal)) ?? idOfSlot(now);
   const random = Buffer.from(ports.randomBytes(8)).toString("hex");
   const plan: Plan = {
     manifest,

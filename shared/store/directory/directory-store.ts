@@ -108,6 +108,11 @@ export class DirectoryBlobStore implements BlobStore {
     return sum;
   }
 
+  /** A folder has no addresses. */
+  async presign(key: string): Promise<undefined> {
+    requireKey(key, this.location);
+  }
+
   async *list(prefix: string, { signal }: Pick<ReadOptions, "signal"> = {}): AsyncGenerator<BlobInfo, void, undefined> {
     requirePrefix(prefix, this.location);
     const doing = `listing ${this.location}`;

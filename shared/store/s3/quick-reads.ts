@@ -1,5 +1,7 @@
 import { GetObjectCommand, type GetObjectCommandOutput, type S3Client } from "@aws-sdk/client-s3";
-import { escapePath, Signer } from "./signature.ts";
+import { requestOf } from "./made-request.ts";
+import type { Request } from "./made-request.ts";
+import { canonicalQuery, escapePath, Signer } from "./signature.ts";
 
 /**
  * GETs of whole objects, of which ten thousand are made to list a store. The SDK takes over a millisecond to put each together and to read its answer: here it makes the first, which is not sent, and
@@ -40,27 +42,14 @@ export class QuickReads {
 
   /** The SDK's own request, as it would go on its way; undefined where it is of a kind that cannot be signed here. */
   async #makeModel(): Promise<Model | undefined> {
-    let request: Request | undefined;
-    const command = new ModelCommand({ ...this.#where, Key: MODEL_KEY });
-    command.middlewareStack.add(
-      () => (args) => {
-        request = args.request as Request;
-        return Promise.resolve({ response: undefined, output: { $metadata: {} } });
-      },
-      { step: "finalizeRequest", priority: "low", name: "keptFromBeingSent" },
-    );
-    await this.#client.send(command);
-    const scope = /^AWS4-HMAC-SHA256 Credential=[^/]+\/\d{8}\/([^/]+)\/s3\/aws4_request,/.exec(request?.headers["authorization"] ?? "");
-    const region = scope?.[1];
-    // Directory buckets have sessions, and access points of several regions another signature.
-    if (request === undefined || region === undefined || !request.path.endsWith(`/${MODEL_KEY}`)) return undefined;
+    const made = await requestOf(this.#client, new ModelCommand({ ...this.#where, Key: MODEL_KEY }));
+    if (made === undefined || !made.request.path.endsWith(`/${MODEL_KEY}`)) return undefined;
+    const { request, region, query } = made;
     const headers = Object.fromEntries(Object.entries(request.headers).filter(([name]) => !OF_ONE_REQUEST.has(name.toLowerCase())));
-    const query = Object.entries(request.query ?? {});
-    if (query.some(([, value]) => typeof value !== "string")) return undefined;
     return {
       request,
       path: request.path.slice(0, -MODEL_KEY.length),
-      signer: new Signer({ method: "GET", region, headers, query: canonicalQuery(query as [string, string][]) }),
+      signer: new Signer({ method: "GET", region, headers, query: canonicalQuery(query) }),
     };
   }
 
@@ -88,13 +77,6 @@ export class QuickReads {
 interface Where {
   readonly Bucket: string;
   readonly ExpectedBucketOwner?: string;
-}
-
-/** As the SDK's handler of requests takes it. */
-interface Request {
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly query?: Readonly<Record<string, unknown>>;
 }
 
 interface Response {
@@ -172,11 +154,4 @@ function outputOf({ headers, body, statusCode }: Response): GetObjectCommandOutp
     ContentLength: length === undefined ? undefined : Number(length),
     VersionId: headers["x-amz-version-id"],
   };
-}
-
-function canonicalQuery(query: readonly (readonly [string, string])[]): string {
-  return query
-    .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`)
-    .toSorted()
-    .join("&");
 }

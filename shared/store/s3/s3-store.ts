@@ -9,6 +9,8 @@ import type {
   BlobStore,
   BlobVersion,
   ByteRange,
+  PresignedUrl,
+  PresignOptions,
   PutOptions,
   PutReceipt,
   ReadOptions,
@@ -24,6 +26,7 @@ import { openClient } from "./client.ts";
 import { isMissing, isMissingVersion } from "./errors.ts";
 import { listFolders, listObjects } from "./list.ts";
 import { extendLock, lockOf } from "./locks.ts";
+import { presignRead } from "./presign.ts";
 import { PutAttempt } from "./put-attempt.ts";
 import { putWhole } from "./put-whole.ts";
 import { readObject } from "./read.ts";
@@ -95,6 +98,12 @@ export class S3BlobStore implements BlobStore {
     let sum = 0;
     for await (const chunk of this.get(key, options)) sum = crc32(chunk, sum);
     return sum;
+  }
+
+  async presign(key: string, options: PresignOptions): Promise<PresignedUrl | undefined> {
+    requireKey(key, this.location);
+    throwIfAborted(`sign an address for ${key} in ${this.location}`, options.signal);
+    return presignRead(this.#bucket, key, options);
   }
 
   async *list(prefix: string, { signal }: Pick<ReadOptions, "signal"> = {}): AsyncGenerator<BlobInfo, void, undefined> {

@@ -9,6 +9,8 @@ import type {
   BlobStore,
   BlobVersion,
   ByteRange,
+  PresignedUrl,
+  PresignOptions,
   PutOptions,
   PutReceipt,
   ReadOptions,
@@ -89,6 +91,11 @@ export class GuardedStore implements BlobStore {
   async checksum(key: string, options?: ReadOptions): Promise<number> {
     await this.#toRead(options?.signal);
     return this.#blobs.checksum(key, options);
+  }
+
+  async presign(key: string, options: PresignOptions): Promise<PresignedUrl | undefined> {
+    await this.#toRead(options.signal);
+    return this.#blobs.presign(key, options);
   }
 
   async *list(prefix: string, options?: Pick<ReadOptions, "signal">): AsyncGenerator<BlobInfo, void, undefined> {

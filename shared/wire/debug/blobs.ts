@@ -33,6 +33,13 @@ export function traceBlobs(blobs: BlobStore, debug: DebugLog, clock: Clock): Blo
           info === undefined ? "not there" : `${info.bytes} bytes${info.version === undefined ? "" : `, version ${info.version}`}`,
       ),
     checksum: (key, options) => timed.call(at("checksum", key, options?.version), () => blobs.checksum(key, options)),
+    presign: (key, options) =>
+      timed.call(
+        at("presign", key, options.version),
+        () => blobs.presign(key, options),
+        // The URL itself is a secret.
+        (signed) => (signed === undefined ? "none" : `lasts until ${signed.until.toISOString()}`),
+      ),
     list: (prefix, options) => timed.stream(at("list", prefix), blobs.list(prefix, options), () => 1, items),
     listFolders: (prefix, options) => timed.stream(at("list folders", prefix), blobs.listFolders(prefix, options), () => 1, items),
     listVersions: (prefix, options) => timed.stream(at("list versions", prefix), blobs.listVersions(prefix, options), () => 1, items),
