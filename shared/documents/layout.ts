@@ -212,19 +212,27 @@ export function bundleKey(cluster: string, id: string, time: string, name: strin
   return `${bundlesPrefix(cluster, id)}${time}/${name}`;
 }
 
+/** The snapshot id in the key of a file of a published bundle, or undefined. */
+export function idInBundleKey(cluster: string, key: string): string | undefined {
+  const prefix = bundlesPrefix(cluster);
+  const [id = "", time = "", name = "", ...more] = key.startsWith(prefix) ? key.slice(prefix.length).split("/") : [];
+  return parseId(id) === undefined || parseId(time) === undefined || name === "" || more.length > 0 ? undefined : id;
+}
+
 /** What kind of object a key of a cluster is, and the snapshot that it is about. `lineage` and `log`: about all of them. `foreign`: nothing that lifeboat writes. */
 export type KindOfKey =
-  | { readonly kind: "manifest" | "data" | "verification" | "rewrap" | "pin" | "drill"; readonly id: string }
+  | { readonly kind: "manifest" | "data" | "verification" | "rewrap" | "pin" | "drill" | "bundle"; readonly id: string }
   | { readonly kind: "lineage" | "log" | "foreign" };
 
 /** The kinds of documents that stand beside a manifest and are about its snapshot alone. */
 export type SidecarKind = "verification" | "rewrap" | "pin" | "drill";
 
-/** Tells by its name alone what an object below `clusters/<cluster>/` is. */
+/** Tells by its name alone what an object below `clusters/<cluster>/` or `bundles/<cluster>/` is. */
 export function kindOfKey(cluster: string, key: string): KindOfKey {
-  const [folder = ""] = key.slice(clusterPrefix(cluster).length).split("/", 1);
   const of = (kind: Extract<KindOfKey, { readonly id: string }>["kind"], id: string | undefined): KindOfKey =>
     id === undefined ? { kind: "foreign" } : { kind, id };
+  if (key.startsWith(bundlesPrefix(cluster))) return of("bundle", idInBundleKey(cluster, key));
+  const [folder = ""] = key.slice(clusterPrefix(cluster).length).split("/", 1);
   switch (folder) {
     case "snapshots":
       return of("manifest", idInManifestKey(cluster, key));

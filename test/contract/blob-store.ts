@@ -380,6 +380,7 @@ export function blobStoreContract(name: string, makeStore: () => Promise<StoreUn
           await expect(store.head(key)).rejects.toMatchObject(refusal);
           await expect(store.checksum(key)).rejects.toMatchObject(refusal);
           await expect(store.remove(key)).rejects.toMatchObject(refusal);
+          await expect(store.presign(key, { until: new Date("2100-01-01") })).rejects.toMatchObject(refusal);
           await expect(store.lockOf(key)).rejects.toMatchObject(refusal);
           await expect(store.extendLock(key, undefined, new Date(0))).rejects.toMatchObject(refusal);
           expect(await keys(store, "")).toEqual([]);

@@ -14,6 +14,10 @@ export interface VersionsUnderTest {
   hide(key: string): Promise<void>;
   /** Puts a version on legal hold, or takes that away. */
   hold(key: string, version: string, isOn: boolean): Promise<void>;
+  /** What somebody without credentials gets at a presigned address; undefined where the store refuses. */
+  open(url: string): Promise<Uint8Array | undefined>;
+  /** Whether it refuses an address that has ended, or was changed: one emulator takes any. */
+  readonly minds: boolean;
   close(): Promise<void>;
 }
 
@@ -187,6 +191,37 @@ export function blobVersionsContract(name: string, makeStore: () => Promise<Vers
       expect(await versions("")).toEqual([]);
     });
 
+    test("a presigned address gives its version, whatever stands under the key, and says until when", async () => {
+      const { version } = await put("a/k@1", "first");
+      const until = later(3_600_000);
+      const signed = await store.presign("a/k@1", { version, until });
+      if (signed === undefined) throw new Error("the store gave no address");
+      expect(Math.abs(signed.until.getTime() - until.getTime())).toBeLessThan(2000);
+      expect(signed.mayEndSooner).toBe(false);
+      await put("a/k@1", "second");
+      expect(await openedText(under, signed.url)).toBe("first");
+      await under.hide("a/k@1");
+      expect(await openedText(under, signed.url)).toBe("first");
+      const long = await store.presign("a/k@1", { version, until: later(30 * 86_400_000) });
+      expect(Math.abs((long?.until.getTime() ?? 0) - later(7 * 86_400_000).getTime())).toBeLessThan(2000);
+      expect(await openedText(under, long?.url ?? "")).toBe("first");
+    });
+
+    test("a presigned address is refused once it ended, and for any other object or version", async () => {
+      const [first, second] = [await put("k", "1"), await put("k", "22")];
+      const until = later(SHORT_MS);
+      const signed = await store.presign("k", { version: first.version, until });
+      const url = signed?.url ?? "";
+      expect(await openedText(under, url)).toBe("1");
+      if (!under.minds) return;
+      for (const other of [url.replace(first.version, second.version), url.replace("/k?", "/l?")]) {
+        expect(other).not.toBe(url);
+        expect(await under.open(other)).toBeUndefined();
+      }
+      await under.passed(until);
+      expect(await under.open(url)).toBeUndefined();
+    });
+
     test("nothing that is not there is locked, and a signal that has aborted ends each call before it begins", async () => {
       const { version } = await put("k", "x");
       for (const each of [undefined, version])
@@ -205,6 +240,11 @@ export function blobVersionsContract(name: string, makeStore: () => Promise<Vers
       expect([await text(store, "k"), await store.lockOf("k")]).toEqual(["x", undefined]);
     });
   });
+}
+
+async function openedText(under: VersionsUnderTest, url: string): Promise<string | undefined> {
+  const bytes = await under.open(url);
+  return bytes === undefined ? undefined : Buffer.from(bytes).toString();
 }
 
 /** The same for one that has neither: a folder, a bucket without them. */

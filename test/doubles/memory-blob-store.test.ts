@@ -9,7 +9,7 @@ import { saying } from "../support/matchers.ts";
 
 function underTest(versions: boolean): Promise<StoreUnderTest & VersionsUnderTest> {
   const clock = new ManualClock();
-  const store = new MemoryBlobStore(clock, { versions });
+  const store = new MemoryBlobStore(clock, { versions, urls: versions });
   return Promise.resolve({
     store,
     aheadBytes: 0,
@@ -23,6 +23,9 @@ function underTest(versions: boolean): Promise<StoreUnderTest & VersionsUnderTes
       const until = (await store.lockOf(key, { version }))?.until;
       store.setLock(key, version, { until, legalHold });
     },
+    open: (url) => Promise.resolve(store.open(url)),
+    // It looks at the time, and knows no signatures.
+    minds: false,
     close: () => Promise.resolve(),
   });
 }

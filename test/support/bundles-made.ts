@@ -4,6 +4,7 @@ import { inspectBundle } from "../../shared/jobs/bundle/inspect.ts";
 import type { Inspection, InspectRequest } from "../../shared/jobs/bundle/inspect.ts";
 import { makeBundle } from "../../shared/jobs/bundle/make.ts";
 import type { BundleOutput, BundleParts, BundleRequest, MadeBundle } from "../../shared/jobs/bundle/make.ts";
+import { StoreOutput } from "../../shared/jobs/bundle/publish.ts";
 import type { Recipient } from "../../shared/bundle/plan.ts";
 import { newIdentity } from "../../shared/seal/age.ts";
 import { LifeboatError } from "../../shared/errors.ts";
@@ -102,6 +103,26 @@ export async function bundleOf(
     },
   );
   return { made, folder };
+}
+
+/** The same, published in the vault's own store. */
+export async function publishIn(
+  vault: TestVault,
+  ref: string,
+  recipients: readonly Recipient[],
+  fields: Partial<BundleRequest> = {},
+): Promise<{ readonly made: MadeBundle; readonly output: StoreOutput }> {
+  const output = new StoreOutput(vault);
+  const { made } = await bundleOf(vault, ref, recipients, { ...fields, output });
+  return { made, output };
+}
+
+/** What is published in the store, in a folder, as somebody copies it from there. */
+export function folderOfPublished(vault: TestVault): MemoryFolder {
+  const folder = new MemoryFolder();
+  for (const [key, { bytes }] of vault.blobs.objects)
+    if (key.startsWith("bundles/")) folder.files.set(key.slice(key.lastIndexOf("/") + 1), Buffer.from(bytes));
+  return folder;
 }
 
 export function inspectIn(vault: TestVault, folder: MemoryFolder, fields: Partial<InspectRequest> = {}): Promise<Inspection> {

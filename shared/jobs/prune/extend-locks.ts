@@ -43,7 +43,12 @@ function keptObjects({
     // It was whole, and somebody deleted its manifest without an order: its data may be the last copy.
     return verdict === undefined ? sidecars.length > 0 && !left.has(id) : verdict === "keep";
   };
-  return [...[...inventory.holdings.values()].filter(isKept).flatMap(objectsInTurn), ...inventory.lineage];
+  return [...[...inventory.holdings.values()].filter(isKept).flatMap(lastingObjects), ...inventory.lineage];
+}
+
+/** But for published bundles, which can be made again. */
+function lastingObjects(holding: Holding): readonly BlobVersion[] {
+  return objectsInTurn({ ...holding, bundles: [] });
 }
 
 async function marksIn(blobs: BlobStore, signal: AbortSignal | undefined): Promise<readonly BlobVersion[]> {

@@ -1,4 +1,4 @@
-import { clusterPrefix, kindOfKey } from "../../documents/layout.ts";
+import { bundlesPrefix, clusterPrefix, kindOfKey } from "../../documents/layout.ts";
 import type { SidecarKind } from "../../documents/layout.ts";
 import type { BlobStore, BlobVersion } from "../../store/blob-store.ts";
 
@@ -8,6 +8,8 @@ export interface Holding {
   readonly manifest: readonly BlobVersion[];
   readonly sidecars: readonly Sidecar[];
   readonly data: readonly BlobVersion[];
+  /** Files of restore bundles that were published of it: without the snapshot they open nothing. */
+  readonly bundles: readonly BlobVersion[];
 }
 
 export interface Sidecar extends BlobVersion {
@@ -31,9 +33,10 @@ interface MutableHolding {
   readonly manifest: BlobVersion[];
   readonly sidecars: Sidecar[];
   readonly data: BlobVersion[];
+  readonly bundles: BlobVersion[];
 }
 
-/** One listing of everything of a cluster, by snapshot. Reads no object. */
+/** Two listings, of everything of a cluster and of its published bundles, by snapshot. Reads no object. */
 export async function takeInventory(blobs: BlobStore, cluster: string, signal?: AbortSignal): Promise<Inventory> {
   const holdings = new Map<string, MutableHolding>();
   const lineage: BlobVersion[] = [];
@@ -41,7 +44,7 @@ export async function takeInventory(blobs: BlobStore, cluster: string, signal?: 
   let foreignCount = 0;
   let before = "";
   let bytes = 0;
-  for await (const version of blobs.listVersions(clusterPrefix(cluster), { signal })) {
+  for await (const version of listAll(blobs, cluster, signal)) {
     bytes += version.bytes;
     const kind = kindOfKey(cluster, version.key);
     // The versions of one key come one after the other.
@@ -49,18 +52,24 @@ export async function takeInventory(blobs: BlobStore, cluster: string, signal?: 
     before = version.key;
     if (kind.kind === "lineage") lineage.push(version);
     if (!("id" in kind)) continue;
-    const holding = holdings.get(kind.id) ?? { id: kind.id, manifest: [], sidecars: [], data: [] };
+    const holding = holdings.get(kind.id) ?? { id: kind.id, manifest: [], sidecars: [], data: [], bundles: [] };
     holdings.set(kind.id, holding);
     if (kind.kind === "manifest") holding.manifest.push(version);
     else if (kind.kind === "data") holding.data.push(version);
+    else if (kind.kind === "bundle") holding.bundles.push(version);
     else holding.sidecars.push({ ...version, kind: kind.kind });
   }
   return { holdings, lineage, foreign: { keys: foreign, count: foreignCount }, bytes };
 }
 
+async function* listAll(blobs: BlobStore, cluster: string, signal: AbortSignal | undefined): AsyncGenerator<BlobVersion, void, undefined> {
+  yield* blobs.listVersions(clusterPrefix(cluster), { signal });
+  yield* blobs.listVersions(bundlesPrefix(cluster), { signal });
+}
+
 /** Every object about a snapshot in the order in which it is removed: the manifest first, so that nothing half-removed is visible as a snapshot. */
-export function objectsInTurn({ manifest, sidecars, data }: Holding): readonly BlobVersion[] {
-  return [...oldestFirst(manifest), ...oldestFirst(sidecars), ...oldestFirst(data)];
+export function objectsInTurn({ manifest, sidecars, data, bundles }: Holding): readonly BlobVersion[] {
+  return [...oldestFirst(manifest), ...oldestFirst(bundles), ...oldestFirst(sidecars), ...oldestFirst(data)];
 }
 
 /** Of one key the oldest version goes first: until the last one what stands under it is what stood there. */

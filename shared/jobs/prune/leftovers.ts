@@ -43,9 +43,9 @@ export async function findLeftovers(
     const left = leftOf(holding, facts);
     if (left === undefined || newestOf(left) > before) continue;
     const stands = holding.manifest.some(({ isDeleteMarker }) => !isDeleteMarker);
-    const wasWhole = !stands && (holding.sidecars.length > 0 || holding.manifest.length > 0);
+    const wasWhole = !stands && (holding.sidecars.length > 0 || holding.manifest.length > 0 || holding.bundles.length > 0);
     if (wasWhole && !(await ordered.has(holding.id))) {
-      const [first] = [...left.data, ...left.sidecars, ...left.manifest];
+      const [first] = [...left.data, ...left.sidecars, ...left.manifest, ...left.bundles];
       if (first !== undefined)
         unclear.push({
           key: first.key,
@@ -70,11 +70,11 @@ function leftOf(holding: Holding, { rows }: PruneFacts): Holding | undefined {
   if (row.manifest === undefined || row.unknown.length > 0) return undefined;
   const named = new Set(row.manifest.objects.map(({ key }) => key));
   const data = holding.data.filter(({ key }) => !named.has(key));
-  return data.length === 0 ? undefined : { id: holding.id, manifest: [], sidecars: [], data };
+  return data.length === 0 ? undefined : { id: holding.id, manifest: [], sidecars: [], data, bundles: [] };
 }
 
-function newestOf({ manifest, sidecars, data }: Holding): number {
-  return Math.max(...[...manifest, ...sidecars, ...data].map(({ modified }) => modified.getTime()));
+function newestOf({ manifest, sidecars, data, bundles }: Holding): number {
+  return Math.max(...[...manifest, ...sidecars, ...data, ...bundles].map(({ modified }) => modified.getTime()));
 }
 
 /** A month: what is left over longer than that was passed over by every run since. */

@@ -80,7 +80,11 @@ export function ownerOf(server: S3Server): S3Client {
 const PAGE_KEYS = 20;
 
 /** A store for the contract's suite of versions, on an empty bucket with Object Lock. */
-export function versionsUnderTest(server: S3Server, bucket: string, settings: Partial<S3Settings> = {}): VersionsUnderTest {
+export function versionsUnderTest(
+  server: S3Server,
+  bucket: string,
+  { minds, ...settings }: Partial<S3Settings> & { readonly minds: boolean },
+): VersionsUnderTest {
   const { store, close } = openStore(server, bucket, settings, {}, PAGE_KEYS);
   const owner = ownerOf(server);
   const objectAt = (key: string): { Bucket: string; Key: string } => ({ Bucket: bucket, Key: (settings.prefix ?? "") + key });
@@ -98,6 +102,13 @@ export function versionsUnderTest(server: S3Server, bucket: string, settings: Pa
       const LegalHold = { Status: isOn ? ("ON" as const) : ("OFF" as const) };
       await owner.send(new PutObjectLegalHoldCommand({ ...objectAt(key), VersionId: version, LegalHold }));
     },
+    async open(url) {
+      const answer = await fetch(url);
+      const bytes = new Uint8Array(await answer.arrayBuffer());
+      if (!answer.ok && answer.status !== 403) throw new Error(`the address was answered by ${answer.status}`);
+      return answer.ok ? bytes : undefined;
+    },
+    minds,
     close() {
       owner.destroy();
       return Promise.resolve(close());

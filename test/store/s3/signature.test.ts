@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { escapePath, Signer } from "../../../shared/store/s3/signature.ts";
+import { escapePath, presignedQuery, Signer } from "../../../shared/store/s3/signature.ts";
 
 const EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const CREDENTIALS = { accessKeyId: "AKIAIOSFODNN7EXAMPLE", secretAccessKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY" };
@@ -21,6 +21,16 @@ test("gives the signatures of AWS's own examples", () => {
   expect(signatureOf(signer("max-keys=2&prefix=J").sign("/", CREDENTIALS, NOW))).toBe(
     "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7",
   );
+});
+
+// https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html, "Example: presigned URL"
+test("gives the address of AWS's own example", () => {
+  const request = { host: "examplebucket.s3.amazonaws.com", path: "/test.txt", query: [], region: "us-east-1", seconds: 86_400 };
+  expect(presignedQuery(request, CREDENTIALS, NOW)).toBe(
+    "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404",
+  );
+  const session = presignedQuery({ ...request, query: [["versionId", "a+b/c="]] }, { ...CREDENTIALS, sessionToken: "to/ken=" }, NOW);
+  expect(session).toContain("&X-Amz-Security-Token=to%2Fken%3D&X-Amz-SignedHeaders=host&versionId=a%2Bb%2Fc%3D&X-Amz-Signature=");
 });
 
 test("follows other credentials, another second and another day", () => {
