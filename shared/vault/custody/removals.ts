@@ -25,6 +25,8 @@ export class Removals {
     // Of the same role: a stolen key of another must not take its word back.
     const takesBack = event === "failed" && details.of !== undefined && signer.purpose === "audit" ? details.of : undefined;
     if (takesBack !== undefined) for (const subject of subjects) this.#takeBack(takesBack, subject);
+    // An order holds for a day. A bundle that is made meanwhile does not make a theft of what the keeper then removes.
+    if (event === "bundle") return;
     for (const { key, digest } of [...subjects, ...(details.seen === undefined ? [] : [details.seen])]) {
       if (digest === undefined) continue;
       const seen = this.#seen.get(key);
