@@ -163,7 +163,7 @@ async function make(session: Session, typed: string | undefined, options: Option
   const members = options.nodes === undefined ? undefined : await readNodes(session.resolvePath(options.nodes), options.nodes);
   const ports = await session.openPorts("nothing", options.from);
   const progress = new ConsoleProgress(console);
-  const store = new StoreOutput({ ...ports, progress });
+  const store = new StoreOutput(ports);
   const output =
     folder === undefined
       ? store

@@ -3,7 +3,6 @@ import { bundleKey, bundlesPrefix } from "../../documents/layout.ts";
 import { idOfSlot } from "../../documents/slot.ts";
 import type { StoredObject } from "../../documents/stored.ts";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
-import type { Progress } from "../../progress.ts";
 import type { BlobStore } from "../../store/blob-store.ts";
 import { filesOfBundle } from "./files.ts";
 import type { BundleFile } from "./files.ts";
@@ -19,7 +18,6 @@ export interface PublishedFile {
 export interface PublishPorts {
   readonly blobs: BlobStore;
   readonly clock: Clock;
-  readonly progress: Progress;
 }
 
 /** So many runs of one snapshot in one second are told apart. */
@@ -59,31 +57,18 @@ export class StoreOutput implements BundleOutput {
   }
 
   /** Throws `busy` where another run took the same place in the same moment, and the errors of the store. What it put is taken away again, if it may; the error says what is left. */
-  async write(files: BundleFiles, _payload: StoredObject, signal: AbortSignal): Promise<void> {
-    const { blobs, progress } = this.#ports;
+  async write(files: BundleFiles, _payload: StoredObject, signal: AbortSignal, advance: (bytes: number) => void): Promise<void> {
+    const { blobs } = this.#ports;
     const { cluster, id, time } = files;
-    const all = filesOfBundle(files);
-    progress.phase(
-      "publish",
-      all.reduce((sum, { bytes }) => sum + sizeOf(bytes), 0),
-    );
     try {
-      for (const { name, bytes } of all) {
+      for (const { name, bytes } of filesOfBundle(files)) {
         const key = bundleKey(cluster, id, time, name);
-        const { version } = await blobs.put(key, this.#piecesOf(bytes), { ifAbsent: true, signal });
+        const { version } = await blobs.put(key, piecesOf(bytes, advance), { ifAbsent: true, signal });
         this.#put.push({ name, key, version });
       }
     } catch (error) {
       if (isLifeboatError(error, "store/exists") && this.#put.length === 0) throw inOneSecond(cluster, id, error);
       throw await this.#takeBack(error, `${bundlesPrefix(cluster, id)}${time}/`);
-    }
-  }
-
-  // oxlint-disable-next-line require-await -- an async iterable of what is in memory
-  async *#piecesOf(pieces: BundleFile["bytes"]): AsyncGenerator<Uint8Array, void, undefined> {
-    for (const piece of pieces) {
-      yield piece;
-      this.#ports.progress.advance(piece.length);
     }
   }
 
@@ -131,6 +116,10 @@ function inOneSecond(cluster: string, id: string, cause?: unknown): LifeboatErro
   });
 }
 
-function sizeOf(pieces: BundleFile["bytes"]): number {
-  return pieces.reduce((sum, { length }) => sum + length, 0);
+// oxlint-disable-next-line require-await -- an async iterable of what is in memory
+async function* piecesOf(pieces: BundleFile["bytes"], advance: (bytes: number) => void): AsyncGenerator<Uint8Array, void, undefined> {
+  for (const piece of pieces) {
+    yield piece;
+    advance(piece.length);
+  }
 }

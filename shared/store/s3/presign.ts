@@ -7,7 +7,7 @@ import { presignedQuery } from "./signature.ts";
 /** Seven days: S3 refuses an address that says more. */
 const MOST_SECONDS = 7 * 86_400;
 
-/** An address that gives one version of an object: the SDK says where, and the query is signed here. docs/decisions/0023-urls-signed-here.md */
+/** An address that gives one version of an object: the SDK says where, and the query is signed here. docs/decisions/0025-urls-signed-here.md */
 export async function presignRead(
   { client, settings, where, retry }: Bucket,
   key: string,
