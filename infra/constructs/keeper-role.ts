@@ -30,11 +30,16 @@ export function keeperRole(scope: Construct, id: string, { roleName, vault, clus
   // Documents of all clusters of the vault, whose names it sees anyway: with each by name the policy would not fit a role.
   const documents = [...DOCUMENTS.map((kind) => `${below}/*/${kind}/*`), mark];
   const ofClusters = clusters.map((cluster) => `${below}/${cluster}/*`);
+  // Restore bundles go with their snapshot. They can be made again, and their locks are not renewed.
+  const bundles = `${bucketArn}/${prefix}bundles/*`;
   const remove = versioned ? "s3:DeleteObjectVersion" : "s3:DeleteObject";
   const statements = [
     allow(["s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads"], [bucketArn]),
     allow(["s3:GetObject", "s3:GetObjectVersion"], documents),
-    allow([remove, "s3:GetObjectRetention", "s3:GetObjectLegalHold", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"], ofClusters),
+    allow(
+      [remove, "s3:GetObjectRetention", "s3:GetObjectLegalHold", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"],
+      [...ofClusters, bundles],
+    ),
     new PolicyStatement({
       effect: Effect.DENY,
       actions: [remove],

@@ -30,7 +30,7 @@ export class VaultAccess {
   seeVersions(): readonly PolicyStatement[] {
     return [
       allow(["s3:ListBucketVersions"], [this.#vault.bucketArn]),
-      allow(["s3:GetObjectRetention", "s3:GetObjectLegalHold"], this.#below("all")),
+      allow(["s3:GetObjectRetention", "s3:GetObjectLegalHold"], [...this.#below("all"), this.#bundles()]),
     ];
   }
 
@@ -93,6 +93,11 @@ export class VaultAccess {
         ? []
         : [allow(["kms:GenerateDataKey", "kms:Decrypt"], [encryptionKey.keyArn], viaService("s3", env.region))]),
     ];
+  }
+
+  /** Published restore bundles of the cluster. */
+  #bundles(): string {
+    return `${this.#vault.bucketArn}/${this.#vault.prefix}bundles/${this.#cluster}/*`;
   }
 
   #marker(): string {

@@ -67,6 +67,38 @@ test.each(MOMENTS)("kill -9 at %s", async (moment) => {
   expect(await place.here("custody", "prod", "--verify")).toMatchObject({ code: 0 });
 });
 
+const PUBLISH = ["bundle", "prod/latest", "--recipient", "cp-1", "--recipient", "cp-2", "--publish"];
+
+/** What is published, in folders as --inspect takes them: the files of each run. */
+const published = async (): Promise<readonly string[]> => {
+  const root = place.path("vault/bundles/prod");
+  const found = await readdir(root, { recursive: true, withFileTypes: true }).catch(() => []);
+  return [...new Set(found.filter((each) => each.isFile()).map(({ parentPath }) => parentPath))];
+};
+
+test.each(["phase files", "bytes 1", "bytes 60000000"])(
+  "kill -9 at %s of --publish leaves no pair that passes and is not whole",
+  async (moment) => {
+    expect(await signalled("SIGKILL", moment, PUBLISH, place.options)).toMatchObject({ signal: "SIGKILL", stdout: "" });
+    const left = await published();
+    for (const path of left) {
+      const names = await readdir(path);
+      const { code, stdout, stderr } = await place.here("bundle", "--inspect", path);
+      const pairs = names.filter((name) => name.endsWith(".tar") && names.includes(`${name}.sig`));
+      expect({ isTaken: code === 0 || code === 6, pairs, said: stdout + stderr }).toMatchObject({ isTaken: false, pairs: [] });
+      await rm(path, { recursive: true });
+    }
+    expect(await place.here("bundle", "prod/latest", "--renew")).toMatchObject({ code: 2 });
+    expect(await place.here("custody", "prod", "--verify")).toMatchObject({ code: 0 });
+  },
+);
+
+test("Ctrl-C of --publish takes back what it put", async () => {
+  expect(await signalled("SIGINT", "bytes 60000000", PUBLISH, place.options)).toMatchObject({ code: 130, stdout: "" });
+  expect(await published()).toEqual([]);
+  expect((await events()).slice(-2)).toEqual(["bundle", "failed"]);
+});
+
 test("the next run removes what was left, and its bundle is whole", async () => {
   const { code, stderr } = await place.here(...LINE);
   expect({ code, stderr }).toEqual({ code: 0, stderr: fitting(/removed .*\.partial, left by a killed lifeboat bundle/) });
