@@ -101,7 +101,7 @@ interface Left {
 
 function withLeft(error: LifeboatError, { count, folder, location, cause }: Left): LifeboatError {
   const why = isLifeboatError(cause, "store/locked")
-    ? `${cause.lock?.until === undefined ? "locked" : `locked until ${cause.lock.until.toISOString()}`}`
+    ? `locked${cause.lock?.until === undefined ? "" : ` until ${cause.lock.until.toISOString()}`}`
     : isLifeboatError(cause, "store/denied")
       ? "which this role may not remove"
       : "which could not be removed";
