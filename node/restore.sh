@@ -32,6 +32,20 @@ readonly LIBRARY
 . "$LIBRARY/words.sh"
 # shellcheck source=lib/keygen.sh
 . "$LIBRARY/keygen.sh"
+# shellcheck source=lib/node.sh
+. "$LIBRARY/node.sh"
+# shellcheck source=lib/journal.sh
+. "$LIBRARY/journal.sh"
+# shellcheck source=lib/services.sh
+. "$LIBRARY/services.sh"
+# shellcheck source=lib/etcd.sh
+. "$LIBRARY/etcd.sh"
+# shellcheck source=lib/steps.sh
+. "$LIBRARY/steps.sh"
+# shellcheck source=lib/apply.sh
+. "$LIBRARY/apply.sh"
+# shellcheck source=lib/after.sh
+. "$LIBRARY/after.sh"
 
 main() {
   catch_signals
@@ -41,6 +55,10 @@ main() {
     plan) run_plan ;;
     export) run_export ;;
     keygen) run_keygen ;;
+    apply) run_apply ;;
+    status) run_status ;;
+    after) run_after ;;
+    rollback) run_rollback ;;
   esac
 }
 
@@ -54,6 +72,7 @@ run_verify() {
 run_plan() {
   open_bundle
   say_plan
+  [[ ${PLAN[FOR]} != etcd ]] || say_commands
 }
 
 run_export() {
@@ -64,4 +83,5 @@ run_export() {
   export_snapshot "$OUT"
 }
 
-main "$@"
+# On one line: bash reads a script as it goes, and this file may be replaced meanwhile.
+main "$@"; exit

@@ -12,8 +12,12 @@ WORK=
 OUT=
 CLUSTER_OPTION=
 NAME=
+MEMBER_OPTION='' LAYOUT_OPTION='' DATA_OPTION='' SERVICE_OPTION='' ENV_FILE_OPTION=''
+CACERT_OPTION='' CERT_OPTION='' KEY_OPTION='' START_PROGRAM='' STOP_PROGRAM=''
+# Seconds: the other nodes of the cluster are at work at the same time.
+WAIT=600
 
-readonly COMMANDS='verify plan export keygen'
+readonly COMMANDS='verify plan apply status rollback after export keygen'
 
 usage() {
   cat <<'END'
@@ -23,7 +27,11 @@ Brings this node back from a signed restore bundle. Nothing of a bundle is unpac
 
 Commands
   verify          check the bundle, this node's key and the payload; change nothing
-  plan            say in words what the bundle is for
+  plan            say what the bundle is for, and each command that apply would run
+  apply           restore this node's member; run it on every node of the cluster
+  status          how far a restore came on this node
+  rollback        bring back what was there before
+  after           members, health, hashes and alarms of the restored cluster, and what is left to do by hand
   export --out FILE
                   write the plain, checked snapshot to FILE (0600): it holds every secret of the cluster
   keygen [--out FILE] [--name NAME]
@@ -39,6 +47,17 @@ Options
   --identity FILE      this node's age identity (default: /etc/etcd-lifeboat/node.key)
   --cluster NAME       refuse a bundle of another cluster (default: the name in /etc/etcd-lifeboat/cluster, if that is there)
   --work DIR           where to unpack: a disk that programs may run from (default: DIR)
+  --member NAME        which member of the plan this node is (default: as its configuration says)
+  --layout static-pod|systemd|bare
+                       how etcd runs (default: found)
+  --data-dir DIR       etcd's (default: the plan's, else as the configuration says)
+  --service NAME       etcd's unit (default: etcd)
+  --env-file FILE      with ETCD_* variables, for a bare etcd
+  --start PROGRAM, --stop PROGRAM
+                       start and stop a bare etcd
+  --cacert FILE, --cert FILE, --key FILE
+                       for etcdctl (default: as the configuration says)
+  --wait SECONDS       how long each step may wait for others (default: 600)
   --root DIR           use DIR as the file system's root
   --help               this
 
@@ -66,6 +85,17 @@ parse_options() {
       --work) take_value "$@" && WORK=$2 ;;
       --out) take_value "$@" && OUT=$2 ;;
       --cluster) take_value "$@" && CLUSTER_OPTION=$2 ;;
+      --member) take_value "$@" && MEMBER_OPTION=$2 ;;
+      --layout) take_value "$@" && LAYOUT_OPTION=$2 ;;
+      --data-dir) take_value "$@" && DATA_OPTION=$2 ;;
+      --service) take_value "$@" && SERVICE_OPTION=$2 ;;
+      --env-file) take_value "$@" && ENV_FILE_OPTION=$2 ;;
+      --start) take_value "$@" && START_PROGRAM=$2 ;;
+      --stop) take_value "$@" && STOP_PROGRAM=$2 ;;
+      --cacert) take_value "$@" && CACERT_OPTION=$2 ;;
+      --cert) take_value "$@" && CERT_OPTION=$2 ;;
+      --key) take_value "$@" && KEY_OPTION=$2 ;;
+      --wait) take_value "$@" && WAIT=$2 ;;
       --name) take_value "$@" && NAME=$2 ;;
       -*) refuse 2 "there is no option ${1%%=*}" "restore.sh --help lists them; a value follows after a blank" ;;
       *)
@@ -82,6 +112,11 @@ parse_options() {
   [[ -d $DIR ]] || refuse 2 "--dir $DIR is no folder" "give the folder that holds the bundle"
   [[ -z $ROOT || -d $ROOT ]] || refuse 2 "--root $ROOT is no folder" "leave it out on a node"
   [[ -n $IDENTITY ]] || IDENTITY=$ROOT/etc/etcd-lifeboat/node.key
+  STATE=$ROOT/var/lib/etcd-lifeboat/restore
+  MANIFESTS=$ROOT/etc/kubernetes/manifests
+  [[ $WAIT =~ ^[1-9][0-9]{0,5}$ ]] || refuse 2 "--wait $WAIT is no number of seconds" "give 1 to 999999"
+  [[ -z $LAYOUT_OPTION ]] || is_layout "$LAYOUT_OPTION" || refuse 2 "there is no layout $LAYOUT_OPTION" "static-pod, systemd or bare"
+  [[ -z $SERVICE_OPTION ]] || is_unit "$SERVICE_OPTION" || refuse 2 "--service $SERVICE_OPTION is no name of a unit" "give it without blanks"
   [[ -n $WORK ]] || WORK=$DIR
   [[ -d $WORK ]] || refuse 2 "--work $WORK is no folder" "give a folder on a disk that programs may run from"
   # A name that begins with a dash would be taken for an option further on.

@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # The plan and for whom it is, once the tar that holds them is believed.
 
+# shellcheck disable=SC2153 # keys of the plan
+
 # read_plan: fills PLAN and RECIPIENT from UNPACKED, and refuses what is not as docs/format.md says.
 read_plan() {
   read_values "$UNPACKED/plan" "the plan in $TAR_NAME" PLAN

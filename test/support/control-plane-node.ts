@@ -14,15 +14,18 @@ export type Manager = "static pods" | "systemd";
 
 /** `crictl ps --quiet --name REGEX`: the ids of what runs under such a name. */
 const CRICTL = `#!/bin/sh
+PATH=$PATH:/usr/bin:/bin
 for file in "$NODE"/run/*; do
   [ -e "$file" ] && basename "$file" | grep -q "$4" && cat "$file"
 done
 exit 0
 `;
 
-/** `systemctl start|stop UNIT...`: as the real one, it comes back when that is done. */
+/** `systemctl start|stop UNIT...` and `is-active UNIT`: as the real one, it comes back when that is done. */
 const SYSTEMCTL = `#!/bin/sh
+PATH=$PATH:/usr/bin:/bin
 verb=$1; shift
+if [ "$verb" = is-active ]; then [ -e "$NODE/run/$1" ]; exit; fi
 for unit in "$@"; do
   if [ "$verb" = start ]; then : > "$NODE/units/$unit"; else rm -f "$NODE/units/$unit"; fi
 done

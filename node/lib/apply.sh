@@ -1,0 +1,161 @@
+# shellcheck shell=bash
+# apply, status and rollback.
+
+run_apply() {
+  local step began
+  open_bundle
+  [[ ${PLAN[FOR]} == etcd ]] || refuse 2 "the bundle is for ${PLAN[FOR]}, whose own tools restore" "restore.sh export, then NEXT-STEPS.txt in $TAR_NAME"
+  [[ -n $ROOT || $EUID == 0 ]] || refuse 5 "apply must be run as root" "sudo"
+  [[ " ${PLAN[ALARMS]-} " != *' CORRUPT '* ]] || refuse 6 "the snapshot was taken under the alarm CORRUPT" "take an earlier, good snapshot"
+  take_lock
+  read_journal
+  [[ ${KEPT[ROLLBACK]-} != begun ]] || refuse 6 "a rollback was begun here and did not end" "run rollback again first"
+  if [[ -n ${KEPT[PLAN]-} && ${KEPT[PLAN]} == "$PLAN_DIGEST" && ${KEPT[ROLLBACK]-} != done && -n ${KEPT[DONE]-} ]]; then
+    say "done already: ${PLAN[CLUSTER]}/${PLAN[SNAPSHOT]} was restored here at $(date -u -d "@${KEPT[DONE]}" +%Y-%m-%dT%H:%M:%SZ)"
+    return 0
+  fi
+  if [[ -z ${KEPT[PLAN]-} || -n ${KEPT[DONE]-} || ${KEPT[ROLLBACK]-} == done ]]; then
+    begin_restore
+  else
+    [[ ${KEPT[PLAN]} == "$PLAN_DIGEST" ]] || refuse 6 "another restore was begun here, of ${KEPT[SNAPSHOT]-}" "end it with its own bundle, or run rollback"
+    note "going on with what was begun"
+    resume_node
+  fi
+  open_identity
+  check_payload_unless_restored
+  find_certificates
+  say_node
+  for step in $STEPS; do
+    [[ -z ${STEP_ENDED[$step]-} ]] || continue
+    began=$SECONDS
+    note "$step"
+    step_begins "$step"
+    run_step "$step"
+    step_ended "$step"
+    keep "TIME_${step//-/_}" $((SECONDS - began))
+  done
+  keep DONE "$(date +%s)"
+  say "done: ${PLAN[CLUSTER]}/${PLAN[SNAPSHOT]}, ${PLAN[MEMBERS]} member(s) agree on hash ${AGREED:-checked before}, revision ${PLAN[REVISION_AFTER]}"
+  [[ ${KEPT[HAD_MEMBER]} != yes ]] || say "kept: $(old_member), what was there before; remove it when nobody needs it any more"
+  say "next: restart kubelets, controllers and schedulers on every node: they hold what they saw before"
+}
+
+# Before anything is changed.
+begin_restore() {
+  find_node
+  [[ ! -e $STATE/journal ]] || mv -T -- "$STATE/journal" "$STATE/journal.${KEPT[STAMP]:-old}"
+  KEPT=() STEP_ENDED=() STEP_BEGAN=()
+  : >"$STATE/journal"
+  keep MEMBER "$MEMBER"
+  keep LAYOUT "$LAYOUT"
+  keep SERVICE "${SERVICE:-none}"
+  keep DATA_DIR "$DATA_DIR"
+  keep SNAPSHOT "${PLAN[CLUSTER]}/${PLAN[SNAPSHOT]}"
+  keep STAMP "$(date -u +%Y%m%dT%H%M%SZ)"
+  if [[ -d $DATA_DIR/member ]]; then keep HAD_MEMBER yes; else keep HAD_MEMBER no; fi
+  if db_is_open; then keep RAN yes; else keep RAN no; fi
+  # The last: a journal without it has begun nothing.
+  keep PLAN "$PLAN_DIGEST"
+}
+
+resume_node() {
+  finish_moves
+  find_node
+  [[ $MEMBER == "${KEPT[MEMBER]}" && $DATA_DIR == "${KEPT[DATA_DIR]}" && $LAYOUT == "${KEPT[LAYOUT]}" ]] ||
+    refuse 6 "this was begun for ${KEPT[MEMBER]} in ${KEPT[DATA_DIR]} (${KEPT[LAYOUT]}), and now it would be $MEMBER in $DATA_DIR ($LAYOUT)" "give the same options as before, or run rollback"
+}
+
+check_payload_unless_restored() { [[ -n ${STEP_ENDED[restore]-} ]] || check_payload; }
+
+run_status() {
+  local step
+  read_journal
+  if [[ -z ${KEPT[PLAN]-} ]]; then
+    say "nothing was restored on this node"
+    return 0
+  fi
+  say "snapshot     ${KEPT[SNAPSHOT]-}, member ${KEPT[MEMBER]-} in ${KEPT[DATA_DIR]-} (${KEPT[LAYOUT]-}), begun ${KEPT[STAMP]-}"
+  say "plan digest  $(in_groups "${KEPT[PLAN]}" 4)"
+  for step in $STEPS; do
+    if [[ -n ${STEP_ENDED[$step]-} ]]; then
+      say "  $step: done, ${KEPT[TIME_${step//-/_}]:-?} s"
+    elif [[ -n ${STEP_BEGAN[$step]-} ]]; then
+      say "  $step: begun, not ended"
+    else
+      say "  $step: to do"
+    fi
+  done
+  case ${KEPT[ROLLBACK]-}-${KEPT[DONE]:+done} in
+    done-*) say "rolled back" ;;
+    begun-*) refuse 6 "a rollback was begun and did not end" "run rollback again" ;;
+    *-done) say "done" ;;
+    *) refuse 6 "not done" "run apply again to go on, or rollback" ;;
+  esac
+}
+
+# What was there before, renamed back. Needs no bundle.
+run_rollback() {
+  local old
+  need_tools
+  [[ -n $ROOT || $EUID == 0 ]] || refuse 5 "rollback must be run as root" "sudo"
+  [[ -d $STATE ]] || refuse 2 "nothing was restored on this node" "there is nothing to take back"
+  take_lock
+  read_journal
+  [[ -n ${KEPT[PLAN]-} ]] || refuse 2 "nothing was restored on this node" "there is nothing to take back"
+  if [[ ${KEPT[ROLLBACK]-} == done ]]; then
+    say "done already: rolled back"
+    return 0
+  fi
+  LAYOUT=${KEPT[LAYOUT]} SERVICE=${KEPT[SERVICE]} DATA_DIR=${KEPT[DATA_DIR]} MEMBER=${KEPT[MEMBER]}
+  keep ROLLBACK begun
+  finish_moves
+  if [[ -n ${STEP_BEGAN[stop-api-server]-} ]]; then
+    stop_api_server
+    stop_etcd
+  fi
+  old=$(old_member)
+  if [[ ${KEPT[HAD_MEMBER]} == yes && -d $old ]]; then
+    set_restored_aside
+    mv -T -- "$old" "$DATA_DIR/member"
+  elif [[ ${KEPT[HAD_MEMBER]} == no && -d $DATA_DIR/member ]]; then
+    set_restored_aside
+  fi
+  rm -rf -- "$(stage)"
+  sync
+  if [[ $LAYOUT == static-pod || (${KEPT[RAN]} == yes && -n ${STEP_BEGAN[stop-api-server]-}) ]]; then
+    [[ $LAYOUT == bare && -z $START_PROGRAM ]] && ! db_is_open && note "start etcd as before: how is not known here"
+    [[ $LAYOUT == bare && -z $START_PROGRAM ]] || start_etcd
+  fi
+  start_api_server
+  keep ROLLBACK done
+  say "rolled back: $DATA_DIR is what it was"
+}
+
+# What etcd may have written to since is kept; what it never ran on is not.
+set_restored_aside() {
+  [[ -d $DATA_DIR/member ]] || return 0
+  if [[ -n ${STEP_BEGAN[start-etcd]-} ]]; then
+    mv -T -- "$DATA_DIR/member" "$DATA_DIR/member.restored-${KEPT[STAMP]}"
+    note "kept what was restored: $DATA_DIR/member.restored-${KEPT[STAMP]}"
+  else
+    rm -rf -- "$DATA_DIR/member"
+  fi
+}
+
+# The exact commands, where this node can be found out about.
+say_commands() {
+  local step line
+  find_layout
+  if [[ $LAYOUT == bare && -z $DATA_OPTION && -z ${FOUND[data-dir]-} && -z ${PLAN[MEMBER_1_DATA_DIR]-} ]]; then
+    say "how etcd runs here is not known, so the commands of apply are not either: --data-dir and --member say it"
+    return 0
+  fi
+  find_node
+  find_certificates
+  find_payload || true
+  say_node
+  say "apply would, in this order:"
+  for step in $STEPS; do
+    while IFS= read -r line; do say "  $step: $line"; done < <(describe_step "$step")
+  done
+}

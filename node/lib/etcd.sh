@@ -1,0 +1,102 @@
+# shellcheck shell=bash
+# What etcd says: over etcdctl of the bundle, and over its peers' own address.
+
+# etcdctl_at URLS ARGS...: of the bundle, with the node's certificates.
+etcdctl_at() {
+  local endpoints=$1
+  local -a tls=()
+  shift
+  [[ -z $CACERT ]] || tls+=(--cacert "$CACERT")
+  [[ -z $CERT ]] || tls+=(--cert "$CERT" --key "$KEY")
+  env -i PATH="$PATH" ETCDCTL_API=3 "$UNPACKED/bin/etcdctl" --endpoints "$endpoints" --command-timeout 5s --dial-timeout 5s ${tls[@]+"${tls[@]}"} "$@"
+}
+
+# find_certificates: what etcdctl and the look at peers are given.
+find_certificates() {
+  local pki=$ROOT/etc/kubernetes/pki/etcd
+  CACERT=$CACERT_OPTION CERT=$CERT_OPTION KEY=$KEY_OPTION
+  if [[ -z $CACERT && $LAYOUT == static-pod && -f $pki/ca.crt ]]; then CACERT=$pki/ca.crt; fi
+  if [[ -z $CERT && $LAYOUT == static-pod && -f $pki/healthcheck-client.crt ]]; then
+    CERT=$pki/healthcheck-client.crt KEY=$pki/healthcheck-client.key
+  fi
+  [[ -n $CACERT || -z ${FOUND[trusted-ca-file]-} ]] || CACERT=$ROOT${FOUND[trusted-ca-file]}
+  [[ -n $CERT || -z ${FOUND[cert-file]-} ]] || CERT=$ROOT${FOUND[cert-file]} KEY=$ROOT${FOUND[key-file]-}
+}
+
+own_urls() { printf '%s' "${PLAN[MEMBER_${NUMBER}_CLIENT_URLS]}"; }
+
+is_healthy() { etcdctl_at "$(own_urls)" endpoint health >/dev/null 2>&1; }
+
+# port_answers URL: whether anything takes a connection there.
+port_answers() {
+  local place=${1#*://}
+  local host=${place%:*}
+  host=${host#[}
+  # In bash of its own, so that a firewall that drops packets costs two seconds.
+  # shellcheck disable=SC2016 # its own arguments
+  timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "${host%]}" "${place##*:}" 2>/dev/null
+}
+
+# cluster_at URL: prints the cluster's id in hex as a member tells its peers; nothing where it does not say.
+cluster_at() {
+  local place=${1#*://} request answer line
+  local host=${place%:*} port=${place##*:}
+  request="GET /members HTTP/1.0"$'\r\n'"Host: $place"$'\r\n\r\n'
+  if [[ $1 == https://* ]]; then
+    local -a tls=()
+    [[ -z ${FOUND[peer-cert-file]-} ]] || tls=(-cert "$ROOT${FOUND[peer-cert-file]}" -key "$ROOT${FOUND[peer-key-file]-}")
+    answer=$({ printf '%s' "$request"; sleep 1; } | timeout 5 openssl s_client -quiet -connect "$place" ${tls[@]+"${tls[@]}"} 2>/dev/null | tr -d '\0') || true
+  else
+    host=${host#[}
+    # shellcheck disable=SC2016 # its own arguments
+    answer=$(timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1"; printf "%s" "$2" >&3; cat <&3' "${host%]}" "$port" "$request" 2>/dev/null | tr -d '\0') || true
+  fi
+  while IFS= read -r line; do
+    line=${line%$'\r'}
+    [[ ! ${line,,} =~ ^x-etcd-cluster-id:\ *([0-9a-f]+)$ ]] || printf '%s' "${BASH_REMATCH[1]}"
+  done < <(printf '%s\n' "$answer")
+}
+
+# old_members_are_gone: whether none of the other members answers its peers as one of another cluster than the restored one. Sets STILL to the address of one that does.
+old_members_are_gone() {
+  local number url id
+  local -a urls
+  for ((number = 1; number <= PLAN[MEMBERS]; number++)); do
+    IFS=, read -r -a urls < <(printf '%s\n' "${PLAN[MEMBER_${number}_PEER_URLS]}")
+    for url in "${urls[@]}"; do
+      port_answers "$url" || continue
+      id=$(cluster_at "$url")
+      [[ -n $id && $id == "${KEPT[CLUSTER_ID]-}" && $number != "$NUMBER" ]] || {
+        STILL="${PLAN[MEMBER_${number}_NAME]} at $url"
+        return 1
+      }
+    done
+  done
+}
+
+# hash_of URLS: sets HASH to "hash compact-revision" at the restored revision; empty where it does not answer.
+hash_of() {
+  local answer
+  local -a revision=(--rev "${PLAN[REVISION_AFTER]}")
+  HASH=
+  # 3.4 refuses the compacted revision itself.
+  [[ ${PLAN[ETCD_MINOR]} != 3.4 ]] || revision=()
+  answer=$(etcdctl_at "$1" endpoint hashkv -w json ${revision[@]+"${revision[@]}"} 2>"$SCRATCH/hashkv.err") || return 0
+  [[ $answer =~ \"hash\":([0-9]+) ]] || return 0
+  HASH=${BASH_REMATCH[1]}
+  [[ ! $answer =~ \"compact_revision\":([0-9]+) ]] || HASH+=" ${BASH_REMATCH[1]}"
+}
+
+# members_agree: whether every member has one hash. Sets MISSING to the name of one that does not answer yet, or that differs.
+members_agree() {
+  local number first=''
+  for ((number = 1; number <= PLAN[MEMBERS]; number++)); do
+    MISSING=${PLAN[MEMBER_${number}_NAME]}
+    # One address each: several would be several answers.
+    hash_of "${PLAN[MEMBER_${number}_CLIENT_URLS]%%,*}"
+    [[ -n $HASH ]] || return 1
+    [[ -n $first ]] || first=$HASH
+    [[ $HASH == "$first" ]] || { HASHES_DIFFER=$((HASHES_DIFFER + 1)); return 1; }
+  done
+  AGREED=$first
+}

@@ -1,0 +1,68 @@
+# shellcheck shell=bash
+# What a restore did on this node, so that a run that was killed can be gone on with, or taken back.
+# Lines of three words, appended: "set KEY VALUE", "begin STEP SECONDS", "end STEP SECONDS". A last line without its end is as if it were not there.
+
+declare -A KEPT=() STEP_ENDED=() STEP_BEGAN=()
+
+# read_journal: fills the tables above; they stay empty where there is no journal.
+read_journal() {
+  local kind key value
+  KEPT=() STEP_ENDED=() STEP_BEGAN=()
+  [[ -f $STATE/journal ]] || return 0
+  while read -r kind key value; do
+    [[ $key =~ ^[A-Za-z_-]+$ ]] || continue
+    case $kind in
+      set) KEPT[$key]=$value ;;
+      begin) STEP_BEGAN[$key]=$value ;;
+      end) STEP_ENDED[$key]=$value ;;
+    esac
+  done <"$STATE/journal"
+}
+
+journal() {
+  # A line that a power cut left without its end stays for itself.
+  [[ ! -s $STATE/journal || -z $(tail -c 1 "$STATE/journal") ]] || printf '\n' >>"$STATE/journal"
+  printf '%s\n' "$*" >>"$STATE/journal"
+  dd if=/dev/null of="$STATE/journal" bs=1 count=0 conv=notrunc,fsync 2>/dev/null
+}
+
+keep() {
+  KEPT[$1]=$2
+  journal set "$1" "$2"
+}
+
+step_begins() { journal begin "$1" "$(date +%s)"; }
+
+step_ended() {
+  STEP_ENDED[$1]=$(date +%s)
+  journal end "$1" "${STEP_ENDED[$1]}"
+}
+
+# take_lock: one restore.sh at a time. The lock is a link that names its owner, made in one go; that of a process which is gone is inherited by one other, by a link that names the dead.
+take_lock() {
+  local owner me
+  process_mark "$$"
+  me=$MARK
+  mkdir -p -- "$STATE" 2>/dev/null || refuse 5 "$STATE cannot be made" "run this as root"
+  if ! ln -s -T -- "$me" "$STATE/lock" 2>/dev/null; then
+    owner=$(readlink -- "$STATE/lock") || refuse 1 "another restore.sh just ended" "try again"
+    while [[ -L $STATE/heir.$owner ]]; do owner=$(readlink -- "$STATE/heir.$owner"); done
+    process_mark "${owner%%-*}"
+    [[ $MARK != "$owner" ]] || refuse 1 "another restore.sh is at work here (process ${owner%%-*})" "wait until it ends: restore.sh status"
+    ln -s -T -- "$me" "$STATE/heir.$owner" 2>/dev/null || refuse 1 "another restore.sh just began" "wait until it ends: restore.sh status"
+  fi
+  remove_at_end "$STATE/lock"
+  local each
+  for each in "$STATE"/heir.*; do [[ ! -L $each ]] || remove_at_end "$each"; done
+}
+
+# process_mark PID: sets MARK to what no other process will have; empty where there is none.
+process_mark() {
+  local line
+  local -a words
+  MARK=
+  [[ $1 =~ ^[0-9]+$ ]] && { read -r line <"/proc/$1/stat"; } 2>/dev/null || return 0
+  # What follows the name, which may hold blanks and brackets: state is the first, the start time the twentieth.
+  read -r -a words < <(printf '%s\n' "${line##*) }")
+  MARK=$1-${words[19]}-$(cat /proc/sys/kernel/random/boot_id)
+}

@@ -1,0 +1,114 @@
+# shellcheck shell=bash
+# Stopping and starting what runs on the node, by layout.
+
+# within SECONDS WHAT COMMAND...: asks until the command says yes; refuses with 3 after that time.
+within() {
+  local end=$((SECONDS + $1)) what=$2
+  shift 2
+  until "$@"; do
+    ((SECONDS < end)) || refuse 3 "$what: not within the time given" "look why; then run apply again, or rollback. --wait SECONDS gives more time"
+    sleep 0.5
+  done
+}
+
+# db_is_open: whether any process has the member's database open, however it was started. Sets HOLDER to its id.
+db_is_open() {
+  local each database=$DATA_DIR/member/snap/db
+  HOLDER=
+  [[ -f $database ]] || return 1
+  for each in /proc/[0-9]*/fd/*; do
+    [[ $each -ef $database ]] || continue
+    HOLDER=${each#/proc/}
+    HOLDER=${HOLDER%%/*}
+    return 0
+  done
+  return 1
+}
+
+db_is_closed() { ! db_is_open; }
+
+# move_out NAME: a static pod's manifest out of the folder that the kubelet watches, and the container gone.
+move_out() {
+  if [[ -e $MANIFESTS/$1.yaml ]]; then
+    mkdir -p -- "$STATE/manifests"
+    mv -T -- "$MANIFESTS/$1.yaml" "$STATE/manifests/$1.yaml"
+  fi
+  if type -P crictl >/dev/null; then
+    within "$WAIT" "$1 did not stop" no_container "$1"
+  else
+    warn "crictl is not on PATH: whether $1 has stopped is not known"
+  fi
+}
+
+# Where crictl itself fails nothing is known.
+no_container() {
+  local ids
+  ids=$(timeout 20 crictl ps --quiet --name "^$1\$" 2>/dev/null) && [[ -z $ids ]]
+}
+
+# move_in NAME: the manifest as it was. The kubelet looks at no file whose name begins with a dot.
+move_in() {
+  [[ -e $STATE/manifests/$1.yaml ]] || return 0
+  mv -T -- "$STATE/manifests/$1.yaml" "$MANIFESTS/.$1.yaml.lifeboat"
+  mv -T -- "$MANIFESTS/.$1.yaml.lifeboat" "$MANIFESTS/$1.yaml"
+}
+
+# Of a run that was killed within move_in.
+finish_moves() {
+  local each
+  for each in "$MANIFESTS"/.*.yaml.lifeboat; do
+    [[ -f $each ]] || continue
+    mkdir -p -- "$STATE/manifests"
+    each=${each##*/.}
+    mv -T -- "$MANIFESTS/.$each" "$STATE/manifests/${each%.lifeboat}"
+  done
+}
+
+unit_is_active() { timeout "$WAIT" systemctl is-active "$1" >/dev/null 2>&1; }
+
+stop_api_server() {
+  if [[ $LAYOUT == static-pod ]]; then
+    move_out kube-apiserver
+  elif type -P systemctl >/dev/null && unit_is_active kube-apiserver; then
+    [[ -n ${KEPT[API_UNIT]-} ]] || keep API_UNIT yes
+    timeout "$WAIT" systemctl stop kube-apiserver || refuse 3 "systemctl stop kube-apiserver failed" "look why: systemctl status kube-apiserver"
+  fi
+}
+
+start_api_server() {
+  if [[ $LAYOUT == static-pod ]]; then
+    move_in kube-apiserver
+  elif [[ ${KEPT[API_UNIT]-} == yes ]]; then
+    timeout "$WAIT" systemctl start kube-apiserver || refuse 3 "systemctl start kube-apiserver failed" "look why: systemctl status kube-apiserver"
+  fi
+}
+
+stop_etcd() {
+  case $LAYOUT in
+    static-pod) move_out etcd ;;
+    systemd) timeout "$WAIT" systemctl stop "$SERVICE" || refuse 3 "systemctl stop $SERVICE failed" "look why: systemctl status $SERVICE" ;;
+    bare)
+      if db_is_open; then
+        if [[ -n $STOP_PROGRAM ]]; then
+          "$STOP_PROGRAM" || refuse 3 "$STOP_PROGRAM failed" "stop etcd (process $HOLDER), then run apply again"
+        else
+          kill -TERM "$HOLDER" 2>/dev/null || true
+        fi
+      fi
+      ;;
+  esac
+  within "$WAIT" "etcd still has $DATA_DIR open" db_is_closed
+}
+
+start_etcd() {
+  case $LAYOUT in
+    static-pod) move_in etcd ;;
+    systemd) timeout "$WAIT" systemctl start "$SERVICE" || refuse 3 "systemctl start $SERVICE failed" "look why: systemctl status $SERVICE; then apply again, or rollback" ;;
+    bare)
+      ! db_is_open || return 0
+      [[ -n $START_PROGRAM ]] || refuse 6 "etcd is to be started now, and how is not known here" \
+        "start it on $DATA_DIR as before, with --initial-cluster-state=existing; then run apply again. --start PROGRAM does it in one go"
+      "$START_PROGRAM" || refuse 3 "$START_PROGRAM failed" "look why; then apply again, or rollback"
+      ;;
+  esac
+}

@@ -1,0 +1,141 @@
+# shellcheck shell=bash
+# The steps of apply, in order. Each may be begun again after it was killed anywhere: it looks at what is there. What a step has done, rollback takes back.
+
+readonly STEPS='decrypt restore stop-api-server stop-etcd old-members swap start-etcd health disarm compare start-api-server'
+
+# Beside the member, in the same mount: a rename moves it.
+stage() { printf '%s' "$DATA_DIR/.lifeboat-restore"; }
+old_member() { printf '%s' "$DATA_DIR/member.before-${KEPT[STAMP]}"; }
+
+run_step() {
+  case $1 in
+    decrypt) decrypt_step ;;
+    restore) restore_step ;;
+    stop-api-server) stop_api_server ;;
+    stop-etcd) stop_etcd ;;
+    old-members) old_members_step ;;
+    swap) swap_step ;;
+    start-etcd) start_etcd ;;
+    health) within "$WAIT" "this member did not become healthy; members that wait for a quorum need the others restored too" is_healthy ;;
+    disarm) disarm_step ;;
+    compare) compare_step ;;
+    start-api-server) start_api_server ;;
+  esac
+}
+
+# describe_step STEP: the commands that it runs.
+describe_step() {
+  local stage database
+  stage=$(stage)
+  database="$stage/snapshot.db"
+  case $1 in
+    decrypt) say "mkdir -m 700 $stage; age -d -i <(the snapshot's identity) $PAYLOAD | unzstd | tee $database | sha256sum" ;;
+    restore)
+      restore_command "$stage"
+      say "${RESTORE_COMMAND[*]}"
+      say "rm $database; chown, chmod and chcon as $DATA_DIR/member"
+      ;;
+    stop-api-server | start-api-server | stop-etcd | start-etcd) describe_service "$1" ;;
+    old-members) say "wait until no old member answers at ${PLAN[INITIAL_CLUSTER]}" ;;
+    swap) say "mv $DATA_DIR/member $DATA_DIR/member.before-TIME; mv $stage/data/member $DATA_DIR/member" ;;
+    health) say "etcdctl --endpoints $(own_urls) endpoint health" ;;
+    disarm) if [[ " ${PLAN[ALARMS]-} " == *' NOSPACE '* ]]; then say "etcdctl alarm disarm (NOSPACE is in the snapshot)"; else say "nothing: the snapshot has no alarm"; fi ;;
+    compare) say "etcdctl endpoint hashkv --rev ${PLAN[REVISION_AFTER]} on each member: all equal" ;;
+  esac
+}
+
+describe_service() {
+  case $1-$LAYOUT in
+    stop-api-server-static-pod) say "mv $MANIFESTS/kube-apiserver.yaml $STATE/manifests/; wait until it has stopped" ;;
+    start-api-server-static-pod) say "mv $STATE/manifests/kube-apiserver.yaml $MANIFESTS/" ;;
+    stop-etcd-static-pod) say "mv $MANIFESTS/etcd.yaml $STATE/manifests/; wait until it has stopped" ;;
+    start-etcd-static-pod) say "mv $STATE/manifests/etcd.yaml $MANIFESTS/" ;;
+    stop-api-server-* | start-api-server-*) say "systemctl ${1%%-*} kube-apiserver, where it is active" ;;
+    stop-etcd-systemd | start-etcd-systemd) say "systemctl ${1%%-*} $SERVICE" ;;
+    stop-etcd-bare) say "${STOP_PROGRAM:-kill -TERM the process that has $DATA_DIR/member/snap/db open}; wait until it has ended" ;;
+    start-etcd-bare) say "${START_PROGRAM:-ends here with exit code 6: you start etcd, then apply goes on}" ;;
+  esac
+}
+
+decrypt_step() {
+  local stage free=$((PLAN[SNAPSHOT_BYTES] * 2 + 200 * 1024 * 1024))
+  stage=$(stage)
+  rm -rf -- "$stage"
+  # The snapshot, and the database that is restored from it, with its first log file.
+  need_space "$DATA_DIR" "$free" "for the snapshot and what is restored from it" "--data-dir"
+  mkdir -m 700 -- "$stage" || refuse 5 "$DATA_DIR cannot be written to" "run this as root; look whether it is mounted read-only"
+  write_snapshot "$stage/snapshot.db"
+}
+
+# restore_command STAGE: sets RESTORE_COMMAND.
+restore_command() {
+  RESTORE_COMMAND=("$UNPACKED/bin/etcdutl" snapshot restore "$1/snapshot.db" --data-dir "$1/data" --name "$MEMBER"
+    --initial-cluster "${PLAN[INITIAL_CLUSTER]}" --initial-cluster-token "${PLAN[TOKEN]}"
+    --initial-advertise-peer-urls "${PLAN[MEMBER_${NUMBER}_PEER_URLS]}" --bump-revision "${PLAN[BUMP_REVISION]}" --mark-compacted)
+}
+
+restore_step() {
+  local stage model=$DATA_DIR/member line id=
+  stage=$(stage)
+  rm -rf -- "$stage/data"
+  [[ -f $stage/snapshot.db ]] || decrypt_step
+  restore_command "$stage"
+  # Its hash check is on: the snapshot's own trailer is looked at once more.
+  env -i PATH="$PATH" "${RESTORE_COMMAND[@]}" >"$SCRATCH/restore.log" 2>&1 ||
+    refuse 4 "etcdutl did not restore the snapshot: $(tail -n 1 "$SCRATCH/restore.log" | head -c 500)" "take another snapshot; rollback takes back what was done here"
+  while IFS= read -r line; do
+    [[ ! $line =~ \"cluster-id\":\ *\"([0-9a-f]+)\" ]] || id=${BASH_REMATCH[1]}
+  done <"$SCRATCH/restore.log"
+  [[ -n $id ]] || refuse 1 "etcdutl did not say the new cluster's id" "run rollback; report this"
+  keep CLUSTER_ID "$id"
+  [[ -d $model ]] || model=$DATA_DIR
+  chown -R --reference="$model" -- "$stage/data/member"
+  chmod 700 -- "$stage/data/member"
+  [[ ! -d /sys/fs/selinux ]] || chcon -R --reference="$model" -- "$stage/data/member" 2>/dev/null || warn "the SELinux context could not be set: restorecon -R $DATA_DIR"
+  rm -f -- "$stage/snapshot.db"
+  sync
+}
+
+old_members_step() {
+  local end=$((SECONDS + WAIT)) said=
+  until old_members_are_gone; do
+    [[ $said == "$STILL" ]] || note "waiting: $STILL still answers as a member of before, or does not say of which cluster it is"
+    said=$STILL
+    ((SECONDS < end)) || refuse 3 "$STILL still answers" "stop etcd there, or run apply there too; then run apply here again, or rollback"
+    sleep 0.5
+  done
+}
+
+swap_step() {
+  local stage old
+  stage=$(stage)
+  old=$(old_member)
+  if [[ -d $stage/data/member ]]; then
+    [[ ${KEPT[HAD_MEMBER]} != yes || -d $old ]] || mv -T -- "$DATA_DIR/member" "$old"
+    mv -T -- "$stage/data/member" "$DATA_DIR/member"
+  fi
+  [[ -d $DATA_DIR/member ]] || refuse 1 "there is no $DATA_DIR/member" "run rollback"
+  rm -rf -- "$stage"
+  sync
+}
+
+# An alarm of the snapshot is listed under a member that is no more, and refuses every write: docs/restore.md.
+disarm_step() {
+  local listed
+  listed=$(etcdctl_at "$(own_urls)" alarm list 2>"$SCRATCH/alarm.err") || refuse 3 "alarms cannot be listed: $(head -c 300 "$SCRATCH/alarm.err")" "run apply again; give --cert and --key of root where the cluster has auth"
+  [[ $listed != *CORRUPT* ]] || refuse 6 "the restored cluster has the alarm CORRUPT" "run rollback, and take another snapshot"
+  [[ $listed == *NOSPACE* ]] || return 0
+  etcdctl_at "$(own_urls)" alarm disarm >/dev/null 2>"$SCRATCH/alarm.err" || refuse 3 "the alarm NOSPACE cannot be disarmed" "run apply again"
+  note "disarmed NOSPACE, which the snapshot held: look at --quota-backend-bytes before it comes back"
+}
+
+compare_step() {
+  local end=$((SECONDS + WAIT))
+  HASHES_DIFFER=0
+  until members_agree; do
+    # Twice, not once: 3.4 is asked at whatever revision it has.
+    ((HASHES_DIFFER < 20)) || refuse 3 "$MISSING holds other data than the others, though all are healthy" "run rollback on every node; restore the same bundle on all"
+    ((SECONDS < end)) || refuse 3 "$MISSING did not say its hash: $(head -c 300 "$SCRATCH/hashkv.err")" "look whether apply ran there; then run apply again"
+    sleep 0.5
+  done
+}
