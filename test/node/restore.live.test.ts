@@ -1,11 +1,14 @@
-import { readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { until } from "../../tools/lab/until.ts";
 import { RestoreSite } from "../support/restore-site.ts";
 import { needs } from "../support/programs.ts";
 
 /** restore.sh apply, status and rollback on real etcd, for nodes of each layout. The kills at every step: restore.exhaustive.test.ts. */
 describe.skipIf(needs("openssl", "age", "age-keygen", "zstd"))("restore.sh apply", () => {
-  test("brings three members of three layouts back to the snapshot, and rolls each back", async () => {
+  test("brings three members of three layouts back to the snapshot, and rolls each back", { timeout: 300_000 }, async () => {
     await using site = await RestoreSite.start("3.6", ["static-pod", "systemd", "bare"]);
     for (let each = 0; each < 20; each++) await site.etcdctl(["put", `/registry/pods/${each}`, `value ${each}`]);
     await site.etcdctl(["put", "/registry/pods/3", "again"]);
@@ -44,4 +47,79 @@ describe.skipIf(needs("openssl", "age", "age-keygen", "zstd"))("restore.sh apply
     expect(keys).not.toContain(Buffer.from("/registry/new").toString("base64"));
     expect(first.plane?.running).toEqual(["etcd", "kube-apiserver"]);
   });
+
+  test(
+    "rolls back byte for byte what a killed run did to a dead member, goes on where it was killed, and refuses what would be wrong",
+    { timeout: 300_000 },
+    async () => {
+      await using site = await RestoreSite.start("3.6", ["systemd"]);
+      const [node] = site.nodes;
+      if (node === undefined) throw new Error("no node");
+      await site.etcdctl(["put", "/k", "value"]);
+      const snapshot = await site.keys();
+      const bundle = await site.bundle();
+      const newer = await site.bundle({ plan: { ETCD_VERSION: "3.7.1", ETCD_MINOR: "3.7" } });
+      const corrupt = await site.bundle({ plan: { ALARMS: "CORRUPT" } });
+      const foreign = await site.bundle({ plan: { FOR: "talos" } });
+      await site.etcdctl(["put", "/k", "later"]);
+
+      const files = join(node.root, "srv");
+      mkdirSync(join(files, "www"), { recursive: true });
+      const untouched = site.fingerprint(node);
+      for (const [of, args, code, message] of [
+        [newer, [], 6, "this node has 3.6, which cannot run on it"],
+        [corrupt, [], 6, "under the alarm CORRUPT"],
+        [foreign, [], 2, "whose own tools restore"],
+        [bundle, ["--data-dir", "/srv"], 6, "is no data directory of etcd: www is in it"],
+        [bundle, ["--data-dir", "/nowhere"], 2, "is not there"],
+        [bundle, ["--member", "m9"], 2, "one of m1"],
+        [bundle, ["--layout", "static-pod"], 2, "there is no"],
+      ] as const) {
+        expect(await site.run(node, ["apply", ...args], of)).toMatchObject({ code, err: expect.stringContaining(message) as string });
+        expect(node.plane?.running).toEqual(["etcd"]);
+      }
+      expect(untouched).toHaveLength(64);
+
+      // The unit is stopped, as on a dead node: bytes stand still.
+      await site.stopUnit(node);
+      const dead = site.fingerprint(node);
+      const kill = (what: string, step: string): string => {
+        const file = join(node.root, "hook.sh");
+        const condition = `[[ $BASH_COMMAND == '${what} "$step"' && \${step-} == ${step} ]]`;
+        writeFileSync(file, `set -T\ntrap '${condition.replaceAll("'", "'\\''")} && kill -9 $$' DEBUG\n`);
+        return file;
+      };
+      for (const step of ["restore", "swap", "start-etcd"]) {
+        const killed = await site.run(node, ["apply"], bundle, kill("run_step", step));
+        expect(killed.code, killed.err).not.toBe(0);
+        expect(await site.run(node, ["status"])).toMatchObject({
+          code: 6,
+          out: expect.stringContaining(`${step}: begun, not ended`) as string,
+        });
+        expect(await site.run(node, ["apply"], newer)).toMatchObject({
+          code: 6,
+          err: expect.stringContaining("another restore was begun") as string,
+        });
+        const back = await site.run(node, ["rollback"]);
+        expect(back, back.err).toMatchObject({ code: 0 });
+        expect(site.fingerprint(node)).toBe(dead);
+      }
+
+      // Something answers where the old member did.
+      const old = createServer((socket) => socket.end("HTTP/1.0 200 OK\r\n\r\n")).listen(Number(new URL(node.peerUrl).port), "127.0.0.1");
+      await until("listening", 5000, () => old.listening);
+      const waiting = await site.run(node, ["apply", "--wait", "3"], bundle);
+      await new Promise((resolve) => old.close(resolve));
+      expect(waiting).toMatchObject({ code: 3, err: expect.stringContaining("m1 at") as string });
+
+      const first = site.run(node, ["apply"], bundle);
+      await until("the lock", 30_000, () => existsSync(join(node.root, "var/lib/etcd-lifeboat/restore/lock")));
+      const second = await site.run(node, ["rollback"]);
+      expect(await first).toMatchObject({ code: 0 });
+      expect(second).toMatchObject({ code: 1, err: expect.stringContaining("another restore.sh") as string });
+      await site.healthy();
+      expect(await site.keys()).toEqual(snapshot);
+      expect(await site.run(node, ["after"], bundle)).toMatchObject({ code: 0, out: expect.stringContaining("healthy, hash") as string });
+    },
+  );
 });

@@ -152,6 +152,12 @@ export class RestoreSite implements AsyncDisposable {
     await until(`${node.name} gone`, 10_000, () => !isAlive(pid));
   }
 
+  /** As `systemctl stop`, seen from the node's own stand-in. */
+  async stopUnit(node: SiteNode): Promise<void> {
+    const env = { NODE: `${node.root}/plane`, PATH: process.env["PATH"] };
+    await execa(join(node.root, "plane/bin/systemctl"), ["stop", "etcd"], { env });
+  }
+
   async etcdctl(args: readonly string[], node = this.nodes[0]): Promise<string> {
     const { etcdctl } = requireEtcd(this.version);
     const env = { PATH: process.env["PATH"], ETCDCTL_API: "3" };
@@ -193,7 +199,7 @@ export class RestoreSite implements AsyncDisposable {
     await this.etcdctl(["snapshot", "save", file]);
     const minor = this.version;
     const tools = minor === "3.4" ? "3.5" : minor;
-    const members = this.nodes.flatMap((node, index) => [
+    const members = this.nodes.flatMap((node, index): [string, string][] => [
       [`MEMBER_${index + 1}_NAME`, node.name],
       [`MEMBER_${index + 1}_PEER_URLS`, node.peerUrl],
       [`MEMBER_${index + 1}_CLIENT_URLS`, node.clientUrl],
