@@ -243,13 +243,17 @@ export class RestoreSite implements AsyncDisposable {
     return { code: exitCode, out: stdout, err: stderr };
   }
 
-  /** Everything below the data directory: names, owners, modes and bytes. */
+  /** The data directory: names, owners, modes and bytes. What a rollback kept of the restored member is not looked at. */
   fingerprint(node: SiteNode): string {
     const hash = createHash("sha256");
     const visit = (path: string): void => {
       const stats = lstatSync(path);
       hash.update(`${path} ${stats.mode} ${stats.uid} ${stats.gid}\n`);
-      if (stats.isDirectory()) for (const name of readdirSync(path).toSorted()) visit(join(path, name));
+      if (stats.isDirectory())
+        for (const name of readdirSync(path)
+          .toSorted()
+          .filter((each) => !each.startsWith("member.restored-")))
+          visit(join(path, name));
       else hash.update(readFileSync(path));
     };
     visit(node.dataDir);
