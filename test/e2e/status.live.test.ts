@@ -77,16 +77,16 @@ describe.each(ETCD_VERSIONS)("a snapshot of etcd %s", (version) => {
       // Nothing of a configuration is here.
       const status = statusSchema.parse(await lifeboatJsonHere(["status", "a snapshot of any name"], { cwd: cluster.folder }));
       const totalKeys = { "3.5": sum(status.buckets.map(({ keys }) => keys)), "3.6": status.keys.live, "3.7": status.keys.live };
-      for (const of of ["3.5", "3.6", "3.7"] as const) {
+      for (const minor of ["3.5", "3.6", "3.7"] as const) {
         const told: unknown = JSON.parse(
-          await runProgram(requireEtcd(of).etcdutl, ["snapshot", "status", path, "-w", "json"], { env: { PATH: process.env["PATH"] } }),
+          await runProgram(requireEtcd(minor).etcdutl, ["snapshot", "status", path, "-w", "json"], { env: { PATH: process.env["PATH"] } }),
         );
         expect(told).toMatchObject({
           hash: status.hash,
           revision: status.revision,
-          totalKey: totalKeys[of],
+          totalKey: totalKeys[minor],
           totalSize: status.size,
-          ...(of === "3.5" ? {} : { version: status.version ?? "" }),
+          ...(minor === "3.5" ? {} : { version: status.version ?? "" }),
         });
       }
       expect(status).toMatchObject({

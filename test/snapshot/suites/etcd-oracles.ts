@@ -57,16 +57,16 @@ export function etcdOraclesTests(version: EtcdVersion): void {
 
     async function matchesStatus(path: string, scan: WholeScan): Promise<void> {
       const totalKeys = { "3.5": scan.buckets.reduce((sum, { keys }) => sum + keys, 0), "3.6": scan.keys.live, "3.7": scan.keys.live };
-      for (const of of ["3.5", "3.6", "3.7"] as const) {
-        const status = await etcdutl(of, ["snapshot", "status", path]);
-        expect({ of, ...status }).toMatchObject({
-          of,
+      for (const minor of ["3.5", "3.6", "3.7"] as const) {
+        const status = await etcdutl(minor, ["snapshot", "status", path]);
+        expect({ minor, ...status }).toMatchObject({
+          minor,
           hash: scan.hash,
           revision: scan.revision,
-          totalKey: totalKeys[of],
+          totalKey: totalKeys[minor],
           totalSize: scan.databaseBytes,
         });
-        if (of !== "3.5") expect(status["version"]).toBe(scan.storageVersion ?? "");
+        if (minor !== "3.5") expect(status["version"]).toBe(scan.storageVersion ?? "");
       }
     }
 
