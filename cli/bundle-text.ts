@@ -3,8 +3,8 @@ import { groupsOf, shortDigest } from "../shared/bundle/read-aloud.ts";
 import { bundlesPrefix } from "../shared/documents/layout.ts";
 import { tarName } from "../shared/jobs/bundle/files.ts";
 import type { ToldBundle } from "../shared/jobs/bundle/make.ts";
-import { linesFor } from "./bundle-json.ts";
-import type { BundlePlace } from "./bundle-json.ts";
+import { linesFor } from "../shared/jobs/bundle/document.ts";
+import type { BundlePlace } from "../shared/jobs/bundle/document.ts";
 import { formatBytes, formatFields, formatTime, printable } from "./format.ts";
 
 /** What a person reads after `lifeboat bundle`, and types on the nodes. */

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import type { Architecture, Distribution } from "../shared/bundle/plan.ts";
-import { ARCHITECTURES, DISTRIBUTIONS } from "../shared/bundle/plan.ts";
+import { ARCHITECTURES, DISTRIBUTIONS, LEAST_VALID_MS, MOST_VALID_MS } from "../shared/bundle/plan.ts";
 import { membersIn } from "../shared/bundle/members.ts";
 import { renderNodes } from "../shared/bundle/nodes-file.ts";
 import { parseDuration } from "../shared/config/durations.ts";
@@ -20,8 +20,8 @@ import { isClusterName } from "../shared/documents/layout.ts";
 import { resolveJudged } from "../shared/vault/restore-ref.ts";
 import { bundleParts, folderOutput, ownArchitecture, readNodes, requireRecipient } from "../shared/wire/bundle.ts";
 import type { Ports } from "../shared/wire/ports.ts";
-import { bundleJson, nodesJson } from "./bundle-json.ts";
-import type { BundlePlace } from "./bundle-json.ts";
+import { bundleJson, nodesJson } from "../shared/jobs/bundle/document.ts";
+import type { BundlePlace } from "../shared/jobs/bundle/document.ts";
 import { bundleText } from "./bundle-text.ts";
 import { FROM_FLAG, FROM_HELP, orPointToReplica } from "./from-replica.ts";
 import { inspect } from "./inspect-bundle.ts";
@@ -52,12 +52,11 @@ interface Options {
   readonly identity?: string;
 }
 
-const HOUR_MS = 3_600_000;
-const MOST_VALID_MS = 30 * 24 * HOUR_MS;
 /** As long as S3 lets any address last. */
-const MOST_VALID_URL_MS = 7 * 24 * HOUR_MS;
+const MOST_VALID_URL_MS = 168 * LEAST_VALID_MS;
 
-const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+/** For options that may be given several times. */
+export const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
 /** `lifeboat bundle`. */
 export const registerBundle: Register = (program, run) => {
@@ -258,16 +257,18 @@ function onlyCluster({ config, file }: LoadedConfig): string {
   });
 }
 
-function validFor(text: string, mostMs = MOST_VALID_MS): number {
+/** `--valid`, in milliseconds. Throws `usage`. */
+export function validFor(text: string, mostMs = MOST_VALID_MS): number {
   const ms = parseDuration(text);
-  if (ms === undefined || ms < HOUR_MS || ms > mostMs)
-    throw new LifeboatError("usage", `--valid "${text}" is not a duration from 1h to ${mostMs / (24 * HOUR_MS)}d`, {
+  if (ms === undefined || ms < LEAST_VALID_MS || ms > mostMs)
+    throw new LifeboatError("usage", `--valid "${text}" is not a duration from 1h to ${mostMs / (24 * LEAST_VALID_MS)}d`, {
       hint: "give one such as 12h or 3d",
     });
   return ms;
 }
 
-function oneOf<Word extends Architecture | Distribution>(option: string, text: string, words: readonly Word[]): Word {
+/** The word that an option was given. Throws `usage`. */
+export function oneOf<Word extends Architecture | Distribution>(option: string, text: string, words: readonly Word[]): Word {
   const word = words.find((each) => each === text);
   if (word === undefined)
     throw new LifeboatError("usage", `--${option} "${text}" is none of ${words.join(", ")}`, { hint: `give --${option} ${words[0]}` });

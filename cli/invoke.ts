@@ -1,4 +1,3 @@
-import { Argument } from "commander";
 import { findCluster } from "../shared/config/find-cluster.ts";
 import { LifeboatError } from "../shared/errors.ts";
 import { invokeBackup } from "../shared/jobs/invoke.ts";
@@ -8,6 +7,7 @@ import type { Register, Session } from "./command.ts";
 import { print, printJson, note } from "./console.ts";
 import type { ExitCode } from "./exit-codes.ts";
 import { formatBytes, formatFields } from "./format.ts";
+import { registerInvokeBundle } from "./invoke-bundle.ts";
 
 const STATE_MACHINE = /^arn:aws[a-z-]*:states:[a-z0-9-]+:\d{12}:stateMachine:[^:]+(:[^:]+)?$/;
 
@@ -15,22 +15,26 @@ interface Options {
   readonly stateMachine?: string;
 }
 
-/** `lifeboat invoke`. */
+/** `lifeboat invoke backup` and `lifeboat invoke bundle`. */
 export const registerInvoke: Register = (program, run) => {
-  program
+  const invoke = program
     .command("invoke")
-    .summary("start a backup in the deployed service now")
+    .summary("have the deployed service back up, or make a bundle")
+    .description("Have the deployed service in AWS do something now, with your own AWS credentials.")
+    .addHelpText("after", "\nExample:\n  $ lifeboat invoke backup prod");
+  invoke
+    .command("backup")
+    .summary("start a backup of a cluster, and watch it")
     .description(
       "Start the deployed service's backup of a cluster with your own AWS credentials, and watch it until the snapshot is verified. Needs states:ListStateMachines, StartExecution, DescribeExecution and GetExecutionHistory.",
     )
-    .addArgument(new Argument("<job>", "what to do").choices(["backup"]))
     .argument("<cluster>", "a cluster of the configuration")
     .option("--state-machine <arn>", "the cluster's state machine (default: found by service.name of the configuration)")
     .addHelpText(
       "after",
       "\nThe exit codes are those of lifeboat backup. Ctrl-C stops watching only.\n\nExample:\n  $ lifeboat invoke backup prod",
     )
-    .action((_job: string, cluster: string, options: Options) =>
+    .action((cluster: string, options: Options) =>
       run(async (session) => {
         const { console } = session;
         const loaded = await session.loadConfig();
@@ -47,6 +51,7 @@ export const registerInvoke: Register = (program, run) => {
         return report(session, await invokeBackup(ports, { cluster, service, stateMachine, signal: console.signal }));
       }),
     );
+  registerInvokeBundle(invoke, run);
 };
 
 function parseArn(text: string | undefined): string | undefined {

@@ -32,6 +32,8 @@ export interface Job<S extends z.ZodType<{ readonly cluster: string }>, Outcome>
   readonly schema: S;
   /** The metric that counts its failures. */
   readonly failed: keyof Measured;
+  /** What the log has of the outcome, where it holds what no log may. */
+  logged?(outcome: Outcome): unknown;
   run(event: z.output<S>, invocation: Invocation): Promise<{ readonly outcome: Outcome; readonly measured: Measured }>;
 }
 
@@ -65,7 +67,7 @@ export function serve<S extends z.ZodType<{ readonly cluster: string }>, Outcome
           return action(connected).finally(() => connected.etcd.close());
         },
       });
-      logger.info("done", { outcome });
+      logger.info("done", { outcome: job.logged === undefined ? outcome : job.logged(outcome) });
       measure({ [job.failed]: 0, keyUnusable: 0, ...measured });
       return outcome;
     } catch (error) {

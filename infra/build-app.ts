@@ -3,22 +3,24 @@ import type { App } from "aws-cdk-lib";
 import { DEFAULT_CROSS_STACK_REFERENCES } from "aws-cdk-lib/cx-api";
 import { AwsSolutionsChecks } from "cdk-nag";
 import type { Deployment } from "./deployment.ts";
+import { DeskStack } from "./desk-stack.ts";
 import { KeeperStack } from "./keeper-stack.ts";
 import { ServiceStack } from "./service-stack.ts";
 import { VaultStack } from "./vault-stack.ts";
 
-/** Puts a vault, a service and a keeper for `deployment` into an empty app, checked by cdk-nag when it is synthesized. */
+/** Puts a vault, a service, a keeper and, where it is asked for, a desk for `deployment` into an empty app, checked by cdk-nag when it is synthesized. */
 export function buildApp(
   app: App,
   deployment: Deployment,
-): { readonly vault: VaultStack; readonly service: ServiceStack; readonly keeper: KeeperStack } {
+): { readonly vault: VaultStack; readonly service: ServiceStack; readonly keeper: KeeperStack; readonly desk: DeskStack | undefined } {
   // The service asks for the ARNs of the vault's keys, and so keeps these from being deleted under it.
   app.node.setContext(DEFAULT_CROSS_STACK_REFERENCES, "strong");
-  const { name } = deployment.service;
+  const { name, desk: settings } = deployment.service;
   const vault = new VaultStack(app, `${name}-vault`, { deployment });
   const service = new ServiceStack(app, `${name}-service`, { deployment, vault: vault.vault });
   const { notifications } = service;
   const keeper = new KeeperStack(app, `${name}-keeper`, { deployment, vault: vault.vault, notifications });
+  const desk = settings.enabled ? new DeskStack(app, `${name}-desk`, { deployment, vault: vault.vault, notifications }) : undefined;
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
-  return { vault, service, keeper };
+  return { vault, service, keeper, desk };
 }

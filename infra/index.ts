@@ -3,7 +3,7 @@
 // lifeboat.yaml, and what becomes of it.
 export { readDeployment } from "./deployment.ts";
 export type { Configuration, DeployedCluster, DeployedReplica, Deployment, DeploymentOptions } from "./deployment.ts";
-export { clusterBackupProps, keeperProps, networkPlacement, snapshotVaultProps } from "./props.ts";
+export { clusterBackupProps, deskProps, keeperProps, networkPlacement, snapshotVaultProps } from "./props.ts";
 
 // The vault, which is kept.
 export { SnapshotVault } from "./constructs/snapshot-vault.ts";
@@ -30,6 +30,10 @@ export type { ServiceDashboardProps } from "./constructs/service-dashboard.ts";
 export { Keeper } from "./constructs/keeper.ts";
 export type { KeeperProps } from "./constructs/keeper.ts";
 
+// What makes restore bundles.
+export { Desk } from "./constructs/desk.ts";
+export type { DeskProps } from "./constructs/desk.ts";
+
 // All of it as stacks, as `npm run deploy` deploys them.
 export { VaultStack } from "./vault-stack.ts";
 export type { VaultStackProps } from "./vault-stack.ts";
@@ -37,3 +41,5 @@ export { ServiceStack } from "./service-stack.ts";
 export type { ServiceStackProps } from "./service-stack.ts";
 export { KeeperStack } from "./keeper-stack.ts";
 export type { KeeperStackProps } from "./keeper-stack.ts";
+export { DeskStack } from "./desk-stack.ts";
+export type { DeskStackProps } from "./desk-stack.ts";

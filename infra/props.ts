@@ -11,6 +11,7 @@ import type { CloudReference } from "../shared/config/secrets.ts";
 import { LifeboatError } from "../shared/errors.ts";
 import { acknowledge } from "./acknowledge.ts";
 import type { BackupTimes, ClusterBackupProps } from "./constructs/cluster-backup.ts";
+import type { DeskProps } from "./constructs/desk.ts";
 import type { KeeperProps } from "./constructs/keeper.ts";
 import { keeperRoleArn } from "./constructs/keeper-names.ts";
 import type { NetworkPlacement } from "./constructs/network.ts";
@@ -81,6 +82,19 @@ export function keeperProps({ configuration, service, store }: Deployment): Omit
     configuration,
     serviceName: service.name,
     keptDays: store.lock?.keptDays,
+    runbook: service.runbook,
+    logRetention: logRetention(service.logDays),
+  };
+}
+
+/** Props of the desk, but for vault and notifications, which the app hands in. */
+export function deskProps({ configuration, service }: Deployment): Omit<DeskProps, "vault" | "notifications"> {
+  const { architectures, requireMfa } = service.desk;
+  return {
+    configuration,
+    serviceName: service.name,
+    architectures,
+    requireMfa,
     runbook: service.runbook,
     logRetention: logRetention(service.logDays),
   };

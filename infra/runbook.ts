@@ -19,6 +19,8 @@ export const HEADINGS = {
   stuck: "Alarm: nobody follows the orders to remove",
   keeper: "Alarm: the keeper failed",
   refused: "Alarm: a removal was refused",
+  bundle: "Alarm: a restore bundle was made",
+  desk: "Alarm: the desk failed",
   storage: "Alarm: storage grows past the forecast",
   removal: "A notice says that retention needs a person",
   attention: "A notice says that a backup needs a person",

@@ -3,6 +3,7 @@ import type { StackProps } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import { LifeboatError } from "../shared/errors.ts";
 import { ClusterBackup } from "./constructs/cluster-backup.ts";
+import { deskAlarmNames } from "./constructs/desk-names.ts";
 import { keeperAlarmNames } from "./constructs/keeper-names.ts";
 import { Notifications } from "./constructs/notifications.ts";
 import { ServiceDashboard } from "./constructs/service-dashboard.ts";
@@ -62,16 +63,17 @@ export class ServiceStack extends Stack {
       serviceName: service.name,
       runbook: service.runbook,
     });
+    const names = clusters.map(({ name }) => name);
+    const hasDesk = service.desk.enabled;
     new ServiceDashboard(this, "Dashboard", {
       serviceName: service.name,
-      clusters: clusters.map(({ name }) => name),
+      clusters: names,
+      hasDesk,
       alarmNames: [
         undelivered.alarmName,
         ...backups.flatMap(({ alarmNames }) => alarmNames),
-        ...keeperAlarmNames(
-          service.name,
-          clusters.map(({ name }) => name),
-        ),
+        ...keeperAlarmNames(service.name, names),
+        ...(hasDesk ? deskAlarmNames(service.name, names) : []),
       ],
       runbook: service.runbook,
     });

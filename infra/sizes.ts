@@ -80,6 +80,18 @@ export const KEEPER_SIZES: FunctionSizes = {
   startSeconds: 0,
 };
 
+/**
+ * The desk reads documents and some 45 MB of programs, which all control tars of a run share, and uploads one tar for each recipient: 50 of them, the most there are, are 2.3 GB, some 30 s of a function's network and 10 s of SHA-256 on
+ * a whole core. The rest is for tries.
+ */
+export const DESK_SIZES: FunctionSizes = {
+  kind: "function",
+  memoryMiB: ONE_CORE_MIB,
+  storageMiB: 512,
+  seconds: 300,
+  startSeconds: 0,
+};
+
 /** Fargate finds room for a task and fetches its image. */
 const TASK_START_SECONDS = 300;
 

@@ -1,4 +1,4 @@
-import { Alarm } from "aws-cdk-lib/aws-cloudwatch";
+import { Alarm, ComparisonOperator, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
 import type { AlarmProps } from "aws-cdk-lib/aws-cloudwatch";
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
 import type { Construct } from "constructs";
@@ -17,6 +17,14 @@ export interface LoudAlarmProps extends Omit<AlarmProps, "alarmDescription"> {
   /** Where the alarm tells of something that lasts: also when it is over. */
   readonly tellsOfRecovery?: boolean;
 }
+
+/** Of what is loud when it happens once. */
+export const ONCE = {
+  comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+  threshold: 1,
+  evaluationPeriods: 1,
+  treatMissingData: TreatMissingData.NOT_BREACHING,
+};
 
 /** An alarm that tells the topic, and whose description leads to its heading in the runbook. */
 export function addAlarm(

@@ -2,7 +2,7 @@ import { Duration, Size } from "aws-cdk-lib";
 import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { Role } from "aws-cdk-lib/aws-iam";
 import { Architecture, Function as LambdaFunction, Runtime } from "aws-cdk-lib/aws-lambda";
-import type { FunctionProps } from "aws-cdk-lib/aws-lambda";
+import type { FunctionProps, ILayerVersion } from "aws-cdk-lib/aws-lambda";
 import { Construct } from "constructs";
 import { CONFIG_FILE, ENVIRONMENT, HANDLER } from "../../shared/contract/service.ts";
 import { acknowledge } from "../acknowledge.ts";
@@ -27,13 +27,23 @@ export interface BackupFunctionProps {
   readonly sizes: FunctionSizes;
   readonly role: Role;
   readonly network: NetworkPlacement | undefined;
+  /**
+   * What its code finds besides.
+   *
+   * @default none
+   */
+  readonly layers?: readonly ILayerVersion[];
 }
 
 /** One of the functions of a cluster, or the one that serves all of them, with its log. */
 export class BackupFunction extends Construct {
   readonly function: LambdaFunction;
 
-  constructor(scope: Construct, id: string, { context, name, cluster, functionName, sizes, role, network }: BackupFunctionProps) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { context, name, cluster, functionName, sizes, role, network, layers = [] }: BackupFunctionProps,
+  ) {
     super(scope, id);
     const { serviceName, configuration } = context;
     const logGroup = keptLog(
@@ -57,6 +67,7 @@ export class BackupFunction extends Construct {
       timeout: Duration.seconds(sizes.seconds),
       role,
       logGroup,
+      ...(layers.length === 0 ? {} : { layers: [...layers] }),
       ...(network === undefined ? {} : inVpc(network)),
     });
     // The policy is not part of the role: without this the function could run, or its network interface be made, before it may.

@@ -1,7 +1,7 @@
 import { Stack } from "aws-cdk-lib";
 import { Effect, Policy, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import type { Construct } from "constructs";
-import { STORE_KEY } from "../../shared/documents/layout.ts";
+import { bundlesPrefix, STORE_KEY } from "../../shared/documents/layout.ts";
 import { acknowledgeWildcards } from "../acknowledge.ts";
 import { allow, NEVER_REMOVED, ROUNDING_DAYS, viaService } from "./vault-access.ts";
 import type { ISnapshotVault } from "./vault.ts";
@@ -30,15 +30,15 @@ export function keeperRole(scope: Construct, id: string, { roleName, vault, clus
   // Documents of all clusters of the vault, whose names it sees anyway: with each by name the policy would not fit a role.
   const documents = [...DOCUMENTS.map((kind) => `${below}/*/${kind}/*`), mark];
   const ofClusters = clusters.map((cluster) => `${below}/${cluster}/*`);
-  // Restore bundles go with their snapshot. They can be made again, and their locks are not renewed.
-  const bundles = `${bucketArn}/${prefix}bundles/*`;
+  // Published bundles go with their snapshot, and no lock of theirs is renewed.
+  const removable = [...ofClusters, ...clusters.map((cluster) => `${bucketArn}/${prefix}${bundlesPrefix(cluster)}*`)];
   const remove = versioned ? "s3:DeleteObjectVersion" : "s3:DeleteObject";
   const statements = [
     allow(["s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads"], [bucketArn]),
     allow(["s3:GetObject", "s3:GetObjectVersion"], documents),
     allow(
       [remove, "s3:GetObjectRetention", "s3:GetObjectLegalHold", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"],
-      [...ofClusters, bundles],
+      removable,
     ),
     new PolicyStatement({
       effect: Effect.DENY,

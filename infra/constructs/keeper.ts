@@ -1,5 +1,5 @@
 import { Duration } from "aws-cdk-lib";
-import { ComparisonOperator, Stats, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
+import { Stats } from "aws-cdk-lib/aws-cloudwatch";
 import { AccountPrincipal } from "aws-cdk-lib/aws-iam";
 import { EventInvokeConfig } from "aws-cdk-lib/aws-lambda";
 import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
@@ -10,7 +10,7 @@ import { keeperName, METRICS } from "../../shared/contract/service.ts";
 import type { Configuration } from "../deployment.ts";
 import { HEADINGS } from "../runbook.ts";
 import { KEEPER_SIZES } from "../sizes.ts";
-import { addAlarm } from "./alarm.ts";
+import { addAlarm, ONCE } from "./alarm.ts";
 import { BackupFunction } from "./backup-function.ts";
 import { keeperAlarmNames, refusedAlarmName } from "./keeper-names.ts";
 import { keeperRole } from "./keeper-role.ts";
@@ -130,10 +130,3 @@ export class Keeper extends Construct {
     });
   }
 }
-
-const ONCE = {
-  comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-  threshold: 1,
-  evaluationPeriods: 1,
-  treatMissingData: TreatMissingData.NOT_BREACHING,
-};

@@ -76,6 +76,30 @@ export function checkRole(scope: Construct, id: string, props: Pick<RoleProps, "
   ]);
 }
 
+/**
+ * The desk: may open snapshots of its clusters and sign restore bundles, put those and their records, and give out links to them and to the data. No manifest, no data, no countersignature put, nothing removed; it signs nothing
+ * that says of a snapshot whether it is good.
+ */
+export function deskRole(
+  scope: Construct,
+  id: string,
+  { clusters, vault, service }: Pick<RoleProps, "vault" | "service"> & { readonly clusters: readonly string[] },
+): Role {
+  const access = new VaultAccess(scope, vault, ...clusters);
+  return roleWith(scope, id, { service }, [
+    access.list(),
+    // Data as well: a link that it gives out is good for what it may read itself.
+    access.read("all"),
+    access.readBundles(),
+    access.put(["custody"]),
+    access.putBundles(),
+    ...access.seeLocks(),
+    access.unwrap(),
+    access.sign("bundle"),
+    ...access.bucketKey("kms:GenerateDataKey", "kms:Decrypt"),
+  ]);
+}
+
 function roleWith(scope: Construct, id: string, { service }: Pick<RoleProps, "service">, statements: readonly PolicyStatement[]): Role {
   const role = new Role(scope, id, { assumedBy: new ServicePrincipal(service) });
   const policy = new Policy(scope, `${id}Policy`, { statements: [...statements], roles: [role] });

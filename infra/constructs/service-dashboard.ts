@@ -25,6 +25,12 @@ export interface ServiceDashboardProps {
   /** Names of the alarms whose state it shows. */
   readonly alarmNames: readonly string[];
   /**
+   * Whether there is a `Desk`: how many restore bundles it made is then shown.
+   *
+   * @default false
+   */
+  readonly hasDesk?: boolean;
+  /**
    * Where docs/runbook.md is published.
    *
    * @default its path
@@ -34,7 +40,7 @@ export interface ServiceDashboardProps {
 
 /** All clusters at a glance: what was committed, proven and verified in a day, what failed, and how large and slow it is. */
 export class ServiceDashboard extends Construct {
-  constructor(scope: Construct, id: string, { serviceName, clusters, alarmNames, runbook }: ServiceDashboardProps) {
+  constructor(scope: Construct, id: string, { serviceName, clusters, alarmNames, hasDesk = false, runbook }: ServiceDashboardProps) {
     super(scope, id);
     const dashboard = new Dashboard(this, "Dashboard", {
       dashboardName: `${serviceName}-backups`,
@@ -79,5 +85,6 @@ export class ServiceDashboard extends Construct {
       graph("removed", METRICS.removedBytes, Stats.SUM),
       day("snapshots removed today", METRICS.removed),
     );
+    if (hasDesk) dashboard.addWidgets(day("restore bundles made today", METRICS.bundleMade));
   }
 }

@@ -106,7 +106,7 @@ export class SnapshotVault extends Construct implements ISnapshotVault {
       serverAccessLogsPrefix: "vault/",
       removalPolicy: KEPT,
     });
-    const objects = [`${prefix}clusters/*`, `${prefix}${STORE_KEY}`].map((key) => this.bucket.arnForObjects(key));
+    const objects = [`${prefix}clusters/*`, `${prefix}bundles/*`, `${prefix}${STORE_KEY}`].map((key) => this.bucket.arnForObjects(key));
     const never = [...NEVER_REMOVED.map((kind) => `${prefix}clusters/*/${kind}/*`), `${prefix}${STORE_KEY}`];
     for (const statement of [
       writtenOnce(objects),
@@ -134,7 +134,7 @@ export class SnapshotVault extends Construct implements ISnapshotVault {
   }
 }
 
-/** Nothing under `clusters/` is ever rewritten, nor what marks the store, so nobody may put without If-None-Match: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html */
+/** Nothing under `clusters/` and `bundles/` is ever rewritten, nor what marks the store, so nobody may put without If-None-Match: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html */
 function writtenOnce(objects: string[]): PolicyStatement {
   return new PolicyStatement({
     sid: "WrittenOnce",

@@ -1,24 +1,24 @@
 import { Aws, Stack } from "aws-cdk-lib";
 import { Effect, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { Construct } from "constructs";
-import { STORE_KEY } from "../../shared/documents/layout.ts";
+import { bundlesPrefix, STORE_KEY } from "../../shared/documents/layout.ts";
 import type { ISnapshotVault, Replica, SigningKeys } from "./vault.ts";
 
 /** The kinds of objects below `clusters/CLUSTER/` (docs/format.md). */
 export type ObjectKind = "snapshots" | "data" | "verified" | "lineage" | "acceptances" | "custody";
 
-type Conditions = Record<string, Record<string, string>>;
+type Conditions = Record<string, Record<string, string | readonly string[]>>;
 
-/** The statements that allow a role of `scope` something in the part of a vault that is one cluster's. What is not allowed is denied. */
+/** The statements that allow a role of `scope` something in the part of a vault that is one cluster's, or some clusters'. What is not allowed is denied. */
 export class VaultAccess {
   readonly #scope: Construct;
   readonly #vault: ISnapshotVault;
-  readonly #cluster: string;
+  readonly #clusters: readonly string[];
 
-  constructor(scope: Construct, vault: ISnapshotVault, cluster: string) {
+  constructor(scope: Construct, vault: ISnapshotVault, ...clusters: readonly string[]) {
     this.#scope = scope;
     this.#vault = vault;
-    this.#cluster = cluster;
+    this.#clusters = clusters;
   }
 
   /** Clusters know each other's names of objects: were the right bound to a prefix, S3 would answer for an absent object as for a forbidden one. */
@@ -30,7 +30,7 @@ export class VaultAccess {
   seeVersions(): readonly PolicyStatement[] {
     return [
       allow(["s3:ListBucketVersions"], [this.#vault.bucketArn]),
-      allow(["s3:GetObjectRetention", "s3:GetObjectLegalHold"], [...this.#below("all"), this.#bundles()]),
+      allow(["s3:GetObjectRetention", "s3:GetObjectLegalHold"], [...this.#below("all"), ...this.#bundles()]),
     ];
   }
 
@@ -42,6 +42,15 @@ export class VaultAccess {
   /** Objects of these kinds. `marks`: also what marks the store, which the first backup puts, whichever cluster's that is. */
   put(kinds: readonly ObjectKind[], { marks = false } = {}): PolicyStatement {
     return allowPut(this.#vault.lockDays, [...this.#below(kinds), ...(marks ? [this.#marker()] : [])]);
+  }
+
+  /** Published restore bundles: to give out links to them. */
+  readBundles(): PolicyStatement {
+    return allow(["s3:GetObject", "s3:GetObjectVersion"], this.#bundles());
+  }
+
+  putBundles(): PolicyStatement {
+    return allowPut(this.#vault.lockDays, this.#bundles());
   }
 
   /** What it takes to see that the bucket locks what is put. To shorten a lock would take s3:BypassGovernanceRetention. */
@@ -83,7 +92,10 @@ export class VaultAccess {
   /** Fills a replica, and sees what is there. A bucket in another account must allow it as well. */
   fill({ bucket, prefix = "", lockDays }: Replica): readonly PolicyStatement[] {
     const { bucketArn, encryptionKey, env } = bucket;
-    const objects = [`${bucketArn}/${prefix}clusters/${this.#cluster}/*`, `${bucketArn}/${prefix}${STORE_KEY}`];
+    const objects = [
+      ...this.#clusters.map((cluster) => `${bucketArn}/${prefix}clusters/${cluster}/*`),
+      `${bucketArn}/${prefix}${STORE_KEY}`,
+    ];
     const isLocked = lockDays !== undefined;
     return [
       allow(["s3:ListBucket", ...(isLocked ? ["s3:GetBucketObjectLockConfiguration"] : [])], [bucketArn]),
@@ -95,23 +107,24 @@ export class VaultAccess {
     ];
   }
 
-  /** Published restore bundles of the cluster. */
-  #bundles(): string {
-    return `${this.#vault.bucketArn}/${this.#vault.prefix}bundles/${this.#cluster}/*`;
-  }
-
   #marker(): string {
     return `${this.#vault.bucketArn}/${this.#vault.prefix}${STORE_KEY}`;
   }
 
   #below(kinds: readonly ObjectKind[] | "all"): readonly string[] {
-    const cluster = `${this.#vault.bucketArn}/${this.#vault.prefix}clusters/${this.#cluster}`;
-    return kinds === "all" ? [`${cluster}/*`] : kinds.map((kind) => `${cluster}/${kind}/*`);
+    return this.#clusters
+      .map((cluster) => `${this.#vault.bucketArn}/${this.#vault.prefix}clusters/${cluster}`)
+      .flatMap((below) => (kinds === "all" ? [`${below}/*`] : kinds.map((kind) => `${below}/${kind}/*`)));
+  }
+
+  #bundles(): readonly string[] {
+    return this.#clusters.map((cluster) => `${this.#vault.bucketArn}/${this.#vault.prefix}${bundlesPrefix(cluster)}*`);
   }
 
   /** Wrapped with the cluster's name, an identity opens for the role of that cluster alone. */
   #context(): Conditions {
-    return { StringEquals: { "kms:EncryptionContext:cluster": this.#cluster } };
+    const [only, ...others] = this.#clusters;
+    return { StringEquals: { "kms:EncryptionContext:cluster": others.length === 0 && only !== undefined ? only : this.#clusters } };
   }
 }
 

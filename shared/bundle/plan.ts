@@ -19,6 +19,10 @@ export const ARCHITECTURES = ["amd64", "arm64"] as const;
 /** Of the nodes, in Go's words. */
 export type Architecture = (typeof ARCHITECTURES)[number];
 
+/** For how long a plan may be applied. */
+export const LEAST_VALID_MS = 3_600_000;
+export const MOST_VALID_MS = 30 * 24 * LEAST_VALID_MS;
+
 export const TOOLS_MINORS = ["3.5", "3.6", "3.7"] as const;
 export type ToolsMinor = (typeof TOOLS_MINORS)[number];
 

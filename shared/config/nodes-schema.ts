@@ -26,24 +26,32 @@ const node = settings({
     .optional(),
 });
 
-const nodesSchema = settings({
-  nodes: z.array(node).min(1, "at least one node").max(MAX_MEMBERS, `at most ${MAX_MEMBERS} nodes`),
-}).superRefine(({ nodes }, context) => {
-  const problem = problemOf(nodes.map(withUndefined));
-  if (problem !== undefined) context.addIssue({ code: "custom", path: ["nodes"], message: problem });
-});
+/** The members as a plan has them, by name. */
+export const nodesSchema = z
+  .array(node)
+  .min(1, "at least one node")
+  .max(MAX_MEMBERS, `at most ${MAX_MEMBERS} nodes`)
+  .transform((nodes, context) => {
+    const members = nodes.map(withUndefined);
+    const problem = problemOf(members);
+    if (problem === undefined) return members.toSorted((one, other) => (one.name < other.name ? -1 : 1));
+    context.addIssue({ code: "custom", message: problem });
+    return z.NEVER;
+  });
+
+const fileSchema = settings({ nodes: nodesSchema });
 
 /** Reads such a file. `file` is for messages only. Throws `config/invalid` naming file, line and setting. */
 export function parseNodes(text: string, file: string): readonly BundleMember[] {
   const { data } = parseSettings(
-    nodesSchema,
+    fileSchema,
     text,
     file,
     "lifeboat bundle REF --print-nodes prints the members of a snapshot as such a file",
   );
-  return data.nodes.map(withUndefined).toSorted((one, other) => (one.name < other.name ? -1 : 1));
+  return data.nodes;
 }
 
-function withUndefined({ dataDir, service, ...rest }: z.infer<typeof node>): BundleMember {
+function withUndefined({ dataDir, service, ...rest }: z.output<typeof node>): BundleMember {
   return { ...rest, dataDir, service };
 }

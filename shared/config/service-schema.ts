@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ARCHITECTURES } from "../bundle/plan.ts";
 import { duration } from "./duration-schema.ts";
 import { settings } from "./settings.ts";
 import { size } from "./size-schema.ts";
@@ -17,6 +18,21 @@ const network = settings({
 }).refine((value) => value.nat || value.routeTables.length > 0, {
   path: ["nat"],
   message: "without NAT, S3 is reached by a gateway in the route tables of the subnets: name these under routeTables",
+});
+
+const ARCHITECTURE = z.enum(ARCHITECTURES, { error: `expected one of ${ARCHITECTURES.join(", ")}` });
+
+/** The function that makes restore bundles. */
+const desk = settings({
+  enabled: z.boolean().default(false),
+  /** Of the nodes that its bundles are for. Each takes some 80 MB of the 250 MB that a function may have. */
+  architectures: z
+    .array(ARCHITECTURE)
+    .min(1, "at least one architecture")
+    .refine((each) => new Set(each).size === each.length, "each architecture once")
+    .default(["amd64"]),
+  /** Whether its callers' policy asks for a second factor. */
+  requireMfa: z.boolean().default(true),
 });
 
 /** The retentions that CloudWatch Logs takes: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html */
@@ -41,6 +57,7 @@ export const serviceSchema = settings({
   secretKeys: z
     .array(z.string().regex(/^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[a-z0-9-]+$/, "expected the ARN of a KMS key"))
     .default([]),
+  desk: desk.prefault({}),
 });
 
 export const clusterServiceSchema = settings({

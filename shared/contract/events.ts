@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { ARCHITECTURES, DISTRIBUTIONS, LEAST_VALID_MS, MOST_VALID_MS } from "../bundle/plan.ts";
+import { nodesSchema } from "../config/nodes-schema.ts";
 import { isClusterName } from "../documents/layout.ts";
 import { parseId, parseUtc } from "../documents/slot.ts";
 import type { ReadOnly } from "./parts.ts";
@@ -41,9 +43,38 @@ export const checkEvent = z.object({ cluster });
 /** What the state machine and a daily schedule call the keeper with: it finds the order itself, and believes no caller. */
 export const keeperEvent = z.object({ cluster });
 
+/** What `lifeboat invoke bundle` calls the desk with, or a person by hand. Nothing else may stand in it: what is misspelt must not be passed over. */
+export const deskEvent = z.strictObject({
+  cluster,
+  ref: z
+    .string()
+    .regex(/^[A-Za-z0-9-]{1,100}$/, "is not a snapshot's id, good or latest")
+    .default("good")
+    .describe("a snapshot's id, `good` or `latest`"),
+  recipients: z.array(z.string().min(1).max(100)).default([]).describe("names of enrolled recipients"),
+  unenrolled: z.array(z.string().startsWith("age1").max(4096)).default([]).describe("other age recipients"),
+  reason: z.string().trim().min(1).max(1000).describe("why, for the custody log"),
+  nodes: nodesSchema.optional().describe("the members to make; left out for those of the snapshot"),
+  architecture: z.enum(ARCHITECTURES).describe("of the nodes"),
+  distribution: z.enum(DISTRIBUTIONS).default("etcd").describe("whose tools restore"),
+  validMs: z
+    .int()
+    .min(LEAST_VALID_MS)
+    .max(MOST_VALID_MS)
+    .default(24 * LEAST_VALID_MS)
+    .describe("for how long the plan may be applied"),
+  requestedBy: z
+    .string()
+    .min(1)
+    .max(2048)
+    .optional()
+    .describe("who says that they ask: nothing proves it, and CloudTrail knows who called"),
+});
+
 /** Whose event it is, also where the rest of it is wrong. */
 export const anyEvent = z.object({ cluster });
 
 export type BackupEvent = ReadOnly<z.input<typeof backupEvent>>;
 export type KeeperEvent = ReadOnly<z.input<typeof keeperEvent>>;
+export type DeskEvent = ReadOnly<z.input<typeof deskEvent>>;
 export type CheckEvent = ReadOnly<z.input<typeof checkEvent>>;

@@ -29,11 +29,13 @@ export const TASK = {
 export const CONFIG_FILE = "lifeboat.yaml";
 
 /**
- * Where a function's code lies, relative to the folder that holds cli/ and infra/: `functions/bundles/backup`, `.../verify`, `.../check`, `.../keeper` and `.../task` (the first two, for a container), each with index.mjs and all that it
+ * Where a function's code lies, relative to the folder that holds cli/ and infra/: `functions/bundles/backup`, `.../verify`, `.../check`, `.../keeper`, `.../desk` and `.../task` (the first two, for a container), each with index.mjs and all that it
  * needs but lifeboat.yaml and the CA files that this names by `file:`. tools/pack/functions.ts makes them, in a checkout and for dist/.
  */
 export const BUNDLES = "functions/bundles";
 export const HANDLER = "index.handler";
+/** restore.sh and its library, relative to the same folder, and in the code of the desk. */
+export const NODE_SCRIPTS = "node";
 
 /**
  * The state machine of a cluster in the service of this name (`service.name`, 16 characters at most): `lifeboat invoke backup` finds it by this in its account and region.
@@ -49,6 +51,11 @@ export function stateMachineName(service: string, cluster: string): string {
  */
 export function keeperName(service: string): string {
   return `${service}-keeper`;
+}
+
+/** The function that makes restore bundles in the service of this name, one for all of its clusters: `lifeboat invoke bundle` finds it by this in its account and region. */
+export function deskName(service: string): string {
+  return `${service}-desk`;
 }
 
 /**
@@ -102,6 +109,10 @@ export const METRICS = {
   vaultBytes: "VaultBytes",
   /** By how much that is more than retention accounts for: 0 while it is not. */
   unaccountedBytes: "UnaccountedBytes",
+  /** The desk made a restore bundle, which opens the secrets of a cluster. */
+  bundleMade: "BundleMade",
+  /** The desk was asked for one, and made none. The alarm rests on what Lambda itself counts. */
+  bundleFailed: "BundleFailed",
   /** A key that is disabled, about to be deleted or gone. */
   keyUnusable: "KeyUnusable",
   /** Days until the first of the certificates that the cluster's endpoints and the client use runs out. */

@@ -37,6 +37,8 @@ const bundleSchema = z.looseObject({
   expiresAt: instant,
   /** Digest of the plan. */
   plan: digest,
+  /** Made by the desk: who asked, as the caller said it. Nothing proves it; the record's actor is the desk. */
+  requestedBy: z.string().min(1).optional(),
   recipients: z.array(
     z.looseObject({
       name: z.string().min(1),

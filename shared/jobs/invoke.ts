@@ -1,11 +1,12 @@
 import { z } from "zod";
 import { pause } from "../clock.ts";
 import type { Clock } from "../clock.ts";
-import { errorCodeOf, LifeboatError } from "../errors.ts";
+import { LifeboatError } from "../errors.ts";
 import type { Executions } from "../cloud/executions.ts";
 import { backupOutcome, executionOutcome, verifyOutcome } from "../contract/outcomes.ts";
-import { FAILURES, stateMachineName } from "../contract/service.ts";
+import { stateMachineName } from "../contract/service.ts";
 import type { ExecutionOutcome } from "../contract/outcomes.ts";
+import { functionFailure } from "./function-failure.ts";
 
 export interface InvokePorts {
   readonly executions: Executions;
@@ -101,13 +102,7 @@ function parseOutcome(output: unknown, execution: string): ExecutionOutcome {
 const causeSchema = z.object({ errorMessage: z.string() });
 
 function failureOf({ error, cause }: { readonly error: string; readonly cause: string }, execution: string): LifeboatError {
-  const [sentence = "", hint] = messageIn(cause).split("\nhint: ", 2);
-  const code = errorCodeOf(error);
-  if (code !== undefined && sentence !== "") return new LifeboatError(code, sentence, hint === undefined ? {} : { hint });
-  const reason = [error, sentence].filter((each) => each !== "").join(": ");
-  return new LifeboatError("service/failed", `the execution failed${reason === "" ? "" : `: ${reason}`}`, {
-    hint: hint ?? (error === FAILURES.unexpected ? "see the function's log, and report it" : `see what it did: ${execution}`),
-  });
+  return functionFailure({ error, message: messageIn(cause) }, { what: "the execution", look: `see what it did: ${execution}` });
 }
 
 function messageIn(cause: string): string {

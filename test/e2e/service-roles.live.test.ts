@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { IAMClient } from "@aws-sdk/client-iam";
 import { DecryptCommand, KMSClient, ListKeysCommand, SignCommand } from "@aws-sdk/client-kms";
@@ -13,6 +13,8 @@ import {
   S3Client,
 } from "@aws-sdk/client-s3";
 import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
+import { generateIdentity, identityToRecipient } from "age-encryption";
+import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { loadConfig } from "../../shared/config/load.ts";
@@ -69,6 +71,7 @@ beforeAll(async () => {
         retention: "{ latest: 1, hourly: 0, daily: 0, weekly: 0, monthly: 0, annual: 0, minAge: 1m }",
       },
     ],
+    desk: { "cp-1": await newNode("cp-1") },
     // What is locked cannot go: service.live.test.ts has a lock.
     lock: undefined,
     secret: { cert, key, password: ROOT_PASSWORD },
@@ -77,6 +80,13 @@ beforeAll(async () => {
     keysByArn: true,
   });
 });
+/** An age identity in a file: its recipient. */
+async function newNode(name: string): Promise<string> {
+  const identity = await generateIdentity();
+  await writeFile(join(folder.path, `${name}.key`), `${identity}\n`, { mode: 0o600 });
+  return identityToRecipient(identity);
+}
+
 afterAll(async () => {
   await Promise.all([cluster.stop(), stack.stop()]);
   await folder.remove();
@@ -193,6 +203,119 @@ async function inRoleOf(part: string): Promise<{ readonly s3: S3Client; readonly
   const config = await clientConfig(stack, credentials);
   return { s3: new S3Client({ ...config, forcePathStyle: true }), kms: new KMSClient(config) };
 }
+
+const deskSchema = z.object({
+  steps: z.array(z.object({ recipient: z.string(), lines: z.array(z.string()) })),
+  bundleKey: z.string(),
+  published: z.boolean(),
+  urlsUntil: z.string(),
+  controls: z.array(z.object({ file: z.string(), url: z.string() })),
+});
+
+test("a person has the desk make a bundle, fetches it by its addresses with what is printed, and it holds; the log has who asked, and no address", async () => {
+  const made = await run(["invoke", "bundle", "prod", "--recipient", "cp-1", "--reason", "a drill", "--json"]);
+  expect(`${made.code}: ${made.stderr}`).toMatch(/^0: /);
+  const bundle = deskSchema.parse(JSON.parse(made.stdout));
+  expect(bundle.published).toBe(true);
+  const fetched = join(folder.path, "fetched");
+  await mkdir(fetched);
+  const curls = bundle.steps.flatMap(({ lines }) => lines).filter((line) => line.startsWith("curl "));
+  expect(curls).toHaveLength(4);
+  for (const line of curls) await execa("bash", ["-c", line], { cwd: fetched, env: { CURL_CA_BUNDLE: stack.caFile ?? "" } });
+  const inspected = await run(["bundle", "--inspect", fetched, "--fingerprint", bundle.bundleKey, "--identity", "cp-1.key", "--json"]);
+  expect(`${inspected.code}: ${inspected.stderr}`).toMatch(/^0: /);
+  expect(JSON.parse(inspected.stdout)).toMatchObject({
+    holds: true,
+    faults: [],
+    payload: { state: "whole" },
+    controls: [{ recipient: "cp-1" }],
+  });
+
+  const custody = await run(["custody", "prod", "--verify", "--json"]);
+  expect(custody.code).toBe(0);
+  const { records } = z.object({ records: z.array(z.unknown()) }).parse(JSON.parse(custody.stdout));
+  expect(records.at(-1)).toMatchObject({
+    event: "bundle",
+    actor: saying("DeskRole"),
+    purpose: "bundle",
+    details: {
+      reason: "a drill",
+      bundle: { requestedBy: saying("arn:aws:"), published: true, recipients: [{ name: "cp-1", enrolled: true }] },
+    },
+  });
+
+  const logs = await lab.logs();
+  expect(logs["/lifeboat/desk"]?.join("\n")).toContain("BundleMade");
+  for (const lines of Object.values(logs)) expect(lines.join("\n")).not.toContain("X-Amz-Signature");
+});
+
+test("the desk refuses who is not enrolled, and nobody calls it without the right to", async () => {
+  const stranger = identityToRecipient(await generateIdentity());
+  const refused = await run(["invoke", "bundle", "prod", "--unenrolled", await stranger, "--reason", "a drill"]);
+  expect(refused).toMatchObject({ code: 2, stderr: saying("this desk makes bundles for enrolled recipients only") });
+  const unknown = await run(["invoke", "bundle", "prod", "--recipient", "cp-9", "--reason", "a drill"]);
+  expect(unknown).toMatchObject({ code: 2, stderr: saying("cp-9 is not under recipients") });
+  const { requestHandler } = await clientConfig(stack, { accessKeyId: "test", secretAccessKey: "test" });
+  const iam = new IAMClient({
+    endpoint: stack.endpoint,
+    region: stack.region,
+    credentials: { accessKeyId: "test", secretAccessKey: "test" },
+    requestHandler,
+  });
+  const none = JSON.stringify({ Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: "states:*", Resource: "*" }] });
+  const { accessKeyId, secretAccessKey } = await newUser(iam, "nobody", none);
+  const env = { ...accountEnvironment(stack), AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
+  const args = ["invoke", "bundle", "prod", "--recipient", "cp-1", "--reason", "a drill"];
+  expect(await lifeboat(args, { cwd: folder.path, env })).toMatchObject({
+    code: 5,
+    stderr: saying("lambda:InvokeFunction on lifeboat-desk is denied in Lambda in eu-central-1"),
+  });
+});
+
+test("the desk deletes nothing, puts nothing elsewhere, rewrites nothing, and signs bundles alone; nobody else signs them", async () => {
+  const { s3, kms } = await inRoleOf("lifeboat-desk");
+  const Bucket = BUCKET;
+  const list = async (Prefix: string): Promise<readonly string[]> =>
+    ((await lab.clients.s3.send(new ListObjectsV2Command({ Bucket, Prefix }))).Contents ?? []).map(({ Key = "" }) => Key);
+  const [data = "", tar = "", record = ""] = [
+    (await list("clusters/prod/data/"))[0],
+    (await list("bundles/prod/")).find((key) => key.endsWith(".tar")),
+    (await list("clusters/prod/custody/"))[0],
+  ];
+  for (const Key of [data, tar, record, `clusters/prod/snapshots/${RECENT_ID}.json`]) {
+    const { VersionId } = await lab.clients.s3.send(new GetObjectCommand({ Bucket, Key }));
+    for (const target of [
+      { Bucket, Key },
+      { Bucket, Key, VersionId },
+    ])
+      expect({ Key, answer: await answerTo(s3.send(new DeleteObjectCommand(target))) }).toEqual({ Key, answer: "denied" });
+  }
+  const put = (Key: string, more: object = { IfNoneMatch: "*" }): Promise<unknown> =>
+    answerTo(s3.send(new PutObjectCommand({ Bucket, Key, Body: "x", ...more })));
+  for (const Key of [
+    "clusters/prod/snapshots/x.json",
+    "clusters/prod/data/x",
+    "clusters/prod/verified/x.json",
+    "clusters/prod/pins/x.json",
+    "clusters/other/custody/x.json",
+    "bundles/other/x",
+    "store.json",
+  ])
+    expect({ Key, answer: await put(Key) }).toEqual({ Key, answer: "denied" });
+  expect(await put(tar, {})).toBe("denied");
+
+  const config = await signingKeys();
+  const sign = (KeyId: string): SignCommand =>
+    new SignCommand({ KeyId, Message: new Uint8Array(32), MessageType: "DIGEST", SigningAlgorithm: "ECDSA_SHA_256" });
+  const answers = async (client: KMSClient): Promise<unknown> => ({
+    snapshot: await answerTo(client.send(sign(config.sign.snapshot))),
+    audit: await answerTo(client.send(sign(config.sign.audit))),
+    bundle: await answerTo(client.send(sign(config.sign.bundle))),
+  });
+  expect(await answers(kms)).toEqual({ snapshot: "denied", audit: "denied", bundle: "allowed" });
+  for (const part of ["prodBackup", "prodVerify", "prodCheck", "lifeboat-keeper"])
+    expect({ part, answers: await answers((await inRoleOf(part)).kms) }).toMatchObject({ part, answers: { bundle: "denied" } });
+});
 
 test("the code that reads is refused what the writer wrote in the writer's role, and the code that writes in the reader's", async () => {
   const { Functions = [] } = await lab.clients.lambda.send(new ListFunctionsCommand({}));

@@ -1,5 +1,7 @@
-import { readdir, readFile, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { generateIdentity, identityToRecipient } from "age-encryption";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
@@ -13,6 +15,9 @@ import { CONTEXT, sorted } from "../support/invoke-function.ts";
 import { saying } from "../support/matchers.ts";
 import { newPlace } from "../support/place.ts";
 import type { Place } from "../support/place.ts";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const ARCHITECTURE = process.arch === "arm64" ? "arm64" : "amd64";
 
 /** The bundles, loaded by a plain Node from a folder from where nothing of this checkout is found. */
 
@@ -43,12 +48,20 @@ process.stderr.write(JSON.stringify(answers));
 
 const answersSchema = z.tuple([z.object({ loadedMs: z.number() })], z.record(z.string(), z.unknown()));
 
+/** Variables that Lambda sets for the desk: its own folder, and where the packages of layers are. */
+let deskEnvironment: Readonly<Record<string, string>> = {};
+
 async function run(name: string, ...events: readonly unknown[]) {
   const [file, exported] = HANDLER.split(".");
   const module = join(folder.path, "functions", name, `${file}.mjs`);
   const args = ["--input-type=module", "--eval", RUNTIME, module, exported ?? "", JSON.stringify(events), JSON.stringify(CONTEXT)];
   // As Lambda sets it.
-  const env = { AWS_LAMBDA_INITIALIZATION_TYPE: "on-demand", [ENVIRONMENT.config]: place.path("lifeboat.yaml"), TMPDIR: folder.path };
+  const env = {
+    AWS_LAMBDA_INITIALIZATION_TYPE: "on-demand",
+    [ENVIRONMENT.config]: place.path("lifeboat.yaml"),
+    TMPDIR: folder.path,
+    ...(name === "desk" ? deskEnvironment : {}),
+  };
   const { stdout, stderr } = await execa(process.execPath, args, { cwd: folder.path, env, extendEnv: false });
   const [{ loadedMs }, ...answers] = answersSchema.parse(JSON.parse(stderr.split("\n").at(-1) ?? ""));
   return { loadedMs, answers, ...sorted(stdout) };
@@ -77,6 +90,22 @@ test("a bundle alone backs up, another verifies, and both log and measure", asyn
   const kept = await run("keeper", { cluster: "prod" }, { cluster: "other" });
   expect(kept.answers).toMatchObject([{ cluster: "prod", order: null, removed: 0, findings: [] }, { name: "config/not-found" }]);
   expect(kept.metrics).toMatchObject([{ KeeperFailed: 0, RemovalRefused: 0, Removed: 0 }, { KeeperFailed: 1 }]);
+  const recipient = await identityToRecipient(await generateIdentity());
+  await place.edit("lifeboat.yaml", (text) => `${text}\nrecipients: { cp-1: ${recipient} }\n`);
+  const layer = join(folder.path, "layer/node_modules/@etcd-lifeboat");
+  await mkdir(layer, { recursive: true });
+  await symlink(join(ROOT, `tools/.cache/programs/linux-${process.arch}`), join(layer, `tools-linux-${process.arch}`));
+  deskEnvironment = { LAMBDA_TASK_ROOT: join(folder.path, "functions/desk"), NODE_PATH: join(layer, "..") };
+  const event = { cluster: "prod", ref: "latest", recipients: ["cp-1"], reason: "a drill", architecture: ARCHITECTURE };
+  const made = await run("desk", { ...event, ref: backedUp.answers[0]?.["id"] }, { ...event, recipient: "cp-1" });
+  expect(made.answers).toMatchObject([
+    { published: true, controls: [{ recipient: "cp-1", url: null }], payload: { url: null } },
+    { name: "usage", message: saying('Unrecognized key: "recipient"') },
+  ]);
+  expect(made.metrics).toMatchObject([{ BundleMade: 1, BundleFailed: 0 }, { BundleFailed: 1 }]);
+  expect((await place.stored()).filter((each) => each.startsWith("bundles/")).map((each) => each.split("/").at(-1))).toEqual(
+    expect.arrayContaining(["bundle.pub", "cp-1.tar", "cp-1.tar.sig"]),
+  );
   // Some 200 ms on two idle cores; from the sources it takes 700.
   for (const { loadedMs } of [backedUp, verified]) expect(loadedMs).toBeLessThan(5000);
 });

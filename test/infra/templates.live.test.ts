@@ -11,6 +11,7 @@ import { configText } from "./support/config-text.ts";
 import { saying } from "../support/matchers.ts";
 import { alarmsSuite } from "./suites/alarms.ts";
 import { constructsSuite } from "./suites/constructs.ts";
+import { deskSuite } from "./suites/desk.ts";
 import { rolesSuite } from "./suites/roles.ts";
 import { serviceSuite } from "./suites/service.ts";
 import { vaultSuite } from "./suites/vault.ts";
@@ -22,6 +23,9 @@ import type { Synthesized } from "./support/synthesized.ts";
 let folder: TemporaryFolder;
 let example: Synthesized;
 let other: Synthesized;
+
+/** That of which there are programs without building them for another. */
+const HOST_ARCHITECTURE = process.arch === "arm64" ? "arm64" : "amd64";
 
 const OTHER = `version: 1
 store: { kind: s3, bucket: example-etcd-backups, region: eu-central-1, prefix: here/and-there }
@@ -39,6 +43,7 @@ service:
   name: etcd
   runbook: https://example.com/runbook
   network: { vpc: vpc-0123456789abcdef0, subnets: [subnet-0123456789abcdef0], securityGroup: sg-0123456789abcdef0 }
+  desk: { enabled: true, architectures: [${HOST_ARCHITECTURE}] }
   secretKeys: ["arn:aws:kms:eu-central-1:123456789012:key/33333333-3333-3333-3333-333333333333"]
 clusters:
   small.one:
@@ -106,3 +111,8 @@ rolesSuite(synths);
 serviceSuite(synths);
 alarmsSuite(synths);
 constructsSuite(() => folder.path);
+deskSuite(
+  synths,
+  () => join(folder.path, "other", "lifeboat.yaml"),
+  () => folder.path,
+);

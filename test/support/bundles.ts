@@ -1,6 +1,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { execa } from "execa";
 import { BUNDLES } from "../../shared/contract/service.ts";
 import { bundleFunctions } from "../../tools/pack/functions.ts";
 
@@ -14,6 +15,15 @@ export default async function setup(): Promise<void> {
   const made = await changed(folder);
   const newest = Math.max(...(await Promise.all(SOURCES.map(async (each) => newestIn(join(ROOT, each), folder)))));
   if (made === undefined || made < newest) await bundleFunctions(folder);
+  await packOwnPrograms();
+}
+
+/** What the desk carries for nodes like this machine: anew where set-up built another program since. */
+async function packOwnPrograms(): Promise<void> {
+  const platform = `linux-${process.arch}`;
+  const made = await changed(join(ROOT, "tools/.cache/programs", platform));
+  if (made === undefined || made < (await newestIn(join(ROOT, "tools/bin/.stamps"), "")))
+    await execa(process.execPath, ["tools/pack/programs.mjs", platform], { cwd: ROOT });
 }
 
 async function newestIn(path: string, apart: string): Promise<number> {

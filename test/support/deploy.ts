@@ -13,6 +13,7 @@ import { DEFAULT_CROSS_STACK_REFERENCES } from "aws-cdk-lib/cx-api";
 import { zipSync } from "fflate";
 import { z } from "zod";
 import { readDeployment } from "../../infra/deployment.ts";
+import { DeskStack } from "../../infra/desk-stack.ts";
 import { KeeperStack } from "../../infra/keeper-stack.ts";
 import { ServiceStack } from "../../infra/service-stack.ts";
 import { VaultStack } from "../../infra/vault-stack.ts";
@@ -34,8 +35,11 @@ export async function bootstrap({ ssm }: DeployTarget): Promise<void> {
   await ssm.send(new PutParameterCommand({ Name: "/cdk-bootstrap/hnb659fds/version", Value: "30", Type: "String" }));
 }
 
-/** Synthesizes what `configFile` describes into `folder`; the names of the stacks. */
-export async function synthesize(configFile: string, folder: string): Promise<Readonly<Record<"vault" | "service" | "keeper", string>>> {
+/** Names of the stacks. */
+type Stacks = Readonly<Record<"vault" | "service" | "keeper", string>> & { readonly desk: string | undefined };
+
+/** Synthesizes what `configFile` describes into `folder`. */
+export async function synthesize(configFile: string, folder: string): Promise<Stacks> {
   const deployment = await readDeployment(configFile);
   // As infra/app.ts has it, but for cdk-nag and CDK's own validation, which have nothing to do with what is deployed and take 5 s of CPU.
   const app = new App({
@@ -48,8 +52,11 @@ export async function synthesize(configFile: string, folder: string): Promise<Re
   const service = new ServiceStack(app, `${name}-service`, { deployment, vault: stack.vault });
   const { notifications } = service;
   const keeper = new KeeperStack(app, `${name}-keeper`, { deployment, vault: stack.vault, notifications });
+  const desk = deployment.service.desk.enabled
+    ? new DeskStack(app, `${name}-desk`, { deployment, vault: stack.vault, notifications })
+    : undefined;
   app.synth();
-  return { vault: stack.stackName, service: service.stackName, keeper: keeper.stackName };
+  return { vault: stack.stackName, service: service.stackName, keeper: keeper.stackName, desk: desk?.stackName };
 }
 
 const assetsSchema = z.object({

@@ -95,14 +95,16 @@ export interface ServiceOptions {
   readonly lifeboat?: (args: readonly string[]) => Promise<Outcome>;
   /** Object Lock, in YAML, or none. */
   readonly lock?: string | undefined;
+  /** Deploys a desk for nodes like this machine, which makes bundles for these recipients alone: age recipients by name. */
+  readonly desk?: Readonly<Record<string, string>>;
   /** Name keys by their ARNs: an emulator that enforces policies does not find the key of an alias. */
   readonly keysByArn?: boolean;
 }
 
 export async function deployService(stack: MiniStack, cluster: EtcdCluster, service: ServiceOptions): Promise<ServiceLab> {
-  const { cwd, clusters, secret, clients = clientsOf(stack), keysByArn = false } = service;
+  const { cwd, clusters, secret, clients = clientsOf(stack), keysByArn = false, desk } = service;
   const store = "lock" in service && service.lock === undefined ? "" : `, lock: ${service.lock ?? LOCK}`;
-  const configured = (trustedKeys: string): string => configuration({ region: stack.region, clusters, trustedKeys, lock: store });
+  const configured = (trustedKeys: string): string => configuration({ region: stack.region, clusters, trustedKeys, lock: store, desk });
   const options = { cwd };
   const { lifeboat = (args) => lifeboatHere(args, options) } = service;
   await clients.secrets.send(new CreateSecretCommand({ Name: "etcd/lab", SecretString: JSON.stringify(secret) }));
@@ -120,6 +122,7 @@ export async function deployService(stack: MiniStack, cluster: EtcdCluster, serv
   const conditionsLeftOut = new Set([
     ...(await deploy(clients, second, stacks.service)),
     ...(await deploy(clients, second, stacks.keeper)),
+    ...(stacks.desk === undefined ? [] : await deploy(clients, second, stacks.desk)),
   ]);
   const queue = await listen(clients);
   const stateMachine = (name: string): string => `arn:aws:states:${stack.region}:${ACCOUNT}:stateMachine:lifeboat-${name}`;
@@ -145,7 +148,8 @@ function configuration({
   clusters,
   trustedKeys,
   lock,
-}: Pick<ServiceOptions, "clusters"> & Readonly<Record<"region" | "trustedKeys" | "lock", string>>): string {
+  desk,
+}: Pick<ServiceOptions, "clusters" | "desk"> & Readonly<Record<"region" | "trustedKeys" | "lock", string>>): string {
   const each = clusters.map(
     ({ name, endpoints, retention = "{}" }) => `
   ${name}:
@@ -165,7 +169,15 @@ keys:
   wrap: alias/lab-wrap
   sign: { snapshot: alias/lab-snapshot, audit: alias/lab-audit, bundle: alias/lab-bundle }
 trustedKeys: ${trustedKeys}
-clusters:${each.join("")}
+${desk === undefined ? "" : deskSettings(desk)}clusters:${each.join("")}
+`;
+}
+
+function deskSettings(recipients: Readonly<Record<string, string>>): string {
+  const architecture = process.arch === "arm64" ? "arm64" : "amd64";
+  return `recipients: ${JSON.stringify(recipients)}
+desk: { unenrolled: refuse }
+service: { desk: { enabled: true, architectures: [${architecture}] } }
 `;
 }
 

@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { BUNDLES } from "../../shared/contract/service.ts";
+import { BUNDLES, NODE_SCRIPTS } from "../../shared/contract/service.ts";
 import { bundledLicences } from "./bundled-licences.ts";
 import { bundlerOptions } from "./bundler.ts";
 import { copyNativePackages } from "./native-packages.ts";
@@ -11,7 +11,7 @@ import { copyNativePackages } from "./native-packages.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const CACHE = join(ROOT, "tools/.cache");
-const FUNCTIONS = ["backup", "verify", "check", "keeper", "task"] as const;
+const FUNCTIONS = ["backup", "verify", "check", "keeper", "desk", "task"] as const;
 
 /** Writes a folder for each function into `folder`, as shared/contract/service.ts says. Built aside and put into place whole. */
 export async function bundleFunctions(folder: string): Promise<void> {
@@ -42,6 +42,8 @@ async function bundle(name: (typeof FUNCTIONS)[number], folder: string): Promise
   });
   await writeFile(join(folder, "THIRD-PARTY-LICENSES.txt"), await bundledLicences(ROOT, Object.keys(metafile.inputs)));
   await copyNativePackages(ROOT, join(CACHE, "npm"), join(folder, "node_modules"));
+  // What nodes run is part of each bundle that it makes.
+  if (name === "desk") await cp(join(ROOT, NODE_SCRIPTS), join(folder, NODE_SCRIPTS), { recursive: true });
 }
 
 if (import.meta.main) await bundleFunctions(join(ROOT, BUNDLES));

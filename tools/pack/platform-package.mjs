@@ -19,8 +19,14 @@ const LEFT_OUT = new Set(["etcd"]);
 
 /** Packs the helper programs for a platform: `{ name, version, tarball }`. */
 export async function packPlatform(root, platform, work, out, say) {
-  const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
   const folder = join(work, platform);
+  await layOutPlatform(root, platform, folder, say);
+  return npmPack(folder, out);
+}
+
+/** The package of a platform as a folder, as npm installs it. */
+export async function layOutPlatform(root, platform, folder, say) {
+  const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
   const programs = await buildAll(root, platform, join(folder, "bin"), say);
   const sums = await Promise.all(programs.map(async (file) => `${await sha256(join(folder, file))}  ${file}\n`));
   await writeFile(join(folder, "SHA256SUMS"), sums.join(""));
@@ -34,7 +40,6 @@ export async function packPlatform(root, platform, work, out, say) {
   await copyFile(join(root, "LICENSE"), join(folder, "LICENSE"));
   await writeFile(join(folder, "README.md"), readme(platform, programs));
   await writeFile(join(folder, "package.json"), `${JSON.stringify(manifestOf(platform, version), null, 2)}\n`);
-  return npmPack(folder, out);
 }
 
 function manifestOf(platform, version) {

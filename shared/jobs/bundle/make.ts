@@ -64,6 +64,8 @@ export interface BundleRequest {
   readonly distribution: Distribution;
   /** In the person's words. */
   readonly reason: string | undefined;
+  /** Who asked for it, by their own word, where the caller is not the one who runs this. */
+  readonly requestedBy?: string | undefined;
   /** For how long the plan may be applied. */
   readonly validMs: number;
   readonly signal: AbortSignal;
@@ -220,7 +222,7 @@ async function record(
   { files, plan, planDigest, subjects }: Recorded,
   request: BundleRequest,
 ): Promise<CustodyReceipt> {
-  const { output, reason, signal } = request;
+  const { output, reason, requestedBy, signal } = request;
   const custodian = new Custodian(ports, files.cluster, "bundle");
   try {
     ports.progress.phase("record");
@@ -232,6 +234,7 @@ async function record(
           published: output.published,
           expiresAt: plan.expiresAt.toISOString(),
           plan: planDigest,
+          ...(requestedBy === undefined ? {} : { requestedBy }),
           recipients: files.controls.map(({ recipient: { name, key, enrolled }, digest }) => ({ name, key, enrolled, tar: digest })),
         },
       },

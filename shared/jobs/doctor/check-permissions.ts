@@ -5,7 +5,7 @@ import type { StoreInspector } from "../../store/store-inspector.ts";
 import type { Answer } from "../../unreadable.ts";
 import { attempt } from "./attempt.ts";
 import { bySeverity, type DoctorFinding } from "./finding.ts";
-import { AREAS, describePowers, fitRoles, type Power, type RoleFit } from "./roles.ts";
+import { AREAS, areaPrefix, describePowers, fitRoles, type Power, type RoleFit } from "./roles.ts";
 
 export interface PermissionsCheck {
   readonly keys: KeyInspector;
@@ -55,9 +55,7 @@ async function storePowers(store: StoreInspector, cluster: string, signal: Abort
     ["list uploads", uploads],
     ...(lock === undefined ? [] : [["lock", lock] as const]),
   ]);
-  const found = await Promise.all(
-    AREAS.map(async (area) => [area, await store.access(`${clusterPrefix(cluster)}${area}/`, signal)] as const),
-  );
+  const found = await Promise.all(AREAS.map(async (area) => [area, await store.access(areaPrefix(cluster, area), signal)] as const));
   for (const [area, { read, put, remove }] of found) {
     // To whom may not list, S3 denies also that something is not there.
     const isKnown = list.is === "allowed" || read.is === "allowed";

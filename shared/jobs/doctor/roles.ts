@@ -1,10 +1,27 @@
+import { bundlesPrefix, clusterPrefix } from "../../documents/layout.ts";
 import type { KeyPower } from "../../keys/key-inspector.ts";
 
 /** The roles of docs/threat-model.md, by what each needs and what it may have beside. */
 
-/** What is kept below a cluster's prefix: docs/format.md, "Layout". */
-export const AREAS = ["snapshots", "data", "verified", "lineage", "acceptances", "custody", "rewraps", "pins", "drills"] as const;
+/** What is kept of a cluster: docs/format.md, "Layout". */
+export const AREAS = [
+  "snapshots",
+  "data",
+  "verified",
+  "lineage",
+  "acceptances",
+  "custody",
+  "rewraps",
+  "pins",
+  "drills",
+  "bundles",
+] as const;
 export type Area = (typeof AREAS)[number];
+
+/** What the keys in it begin with. */
+export function areaPrefix(cluster: string, area: Area): string {
+  return area === "bundles" ? bundlesPrefix(cluster) : `${clusterPrefix(cluster)}${area}/`;
+}
 
 /** `list versions`: also what is hidden. `list uploads`: those that are not finished. `lock`: to extend the lock of an object. */
 export type Power = KeyPower | "list" | "list versions" | "list uploads" | "lock" | `${"read" | "put" | "remove"} ${Area}`;
@@ -45,15 +62,17 @@ export const ROLES: readonly Role[] = [
   },
   {
     name: "desk",
-    commands: "export; bundles, later",
-    needs: ["list", "unwrap", "sign bundle", ...DOCUMENTS, "read data", ...LATER, "put custody"],
-    mayHave: [...SEES, "lock"],
+    commands: "bundle, export",
+    needs: ["list", "unwrap", "sign bundle", ...DOCUMENTS, "read data", ...LATER, "put custody", "put bundles"],
+    // For new addresses of a bundle that was published.
+    mayHave: [...SEES, "lock", "read bundles"],
   },
   {
     name: "keeper",
     commands: "prune --execute",
     needs: ["list", ...SEES, ...DOCUMENTS, ...LATER, ...REMOVABLE.map((area): Power => `remove ${area}`)],
-    mayHave: ["lock"],
+    // Published bundles go with their snapshot.
+    mayHave: ["lock", "remove bundles"],
   },
   { name: "reader", commands: "ls, show, custody", needs: ["list", ...DOCUMENTS, ...LATER], mayHave: ["read data", "wrap", ...SEES] },
 ];

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -15,6 +16,8 @@ export interface Synthesized {
   readonly vault: Template;
   readonly service: Template;
   readonly keeper: Template;
+  /** Undefined where the configuration asks for none. */
+  readonly desk: Template | undefined;
   /** All of them, for what one says of the other. */
   readonly templates: readonly Template[];
   /** The cloud assembly. */
@@ -75,5 +78,6 @@ async function read(out: string, name: string, report: string): Promise<Synthesi
   const template = async (stack: string): Promise<Template> =>
     parseTemplate(JSON.parse(await readFile(join(out, `${name}-${stack}.template.json`), "utf8")));
   const [vault, service, keeper] = [await template("vault"), await template("service"), await template("keeper")];
-  return { vault, service, keeper, templates: [vault, service, keeper], out, report };
+  const desk = existsSync(join(out, `${name}-desk.template.json`)) ? await template("desk") : undefined;
+  return { vault, service, keeper, desk, templates: [vault, service, keeper], out, report };
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { LifeboatError } from "../../../shared/errors.ts";
 import { checkPermissions } from "../../../shared/jobs/doctor/check-permissions.ts";
 import type { PermissionsReport } from "../../../shared/jobs/doctor/check-permissions.ts";
-import { AREAS, describePowers, ROLES } from "../../../shared/jobs/doctor/roles.ts";
+import { AREAS, areaPrefix, describePowers, ROLES } from "../../../shared/jobs/doctor/roles.ts";
 import type { Power } from "../../../shared/jobs/doctor/roles.ts";
 import type { KeyInspector, KeyPower } from "../../../shared/keys/key-inspector.ts";
 import type { StoreInspector } from "../../../shared/store/store-inspector.ts";
@@ -20,7 +20,7 @@ const unasked = (): never => {
 /** A caller that may do just this. */
 function check(may: readonly Power[], caller = SESSION, renewsLocks = false): Promise<PermissionsReport> {
   const answer = (power: Power): Answer => (may.includes(power) ? ALLOWED : DENIED);
-  const area = (prefix: string) => AREAS.find((each) => prefix === `clusters/prod/${each}/`) ?? unasked();
+  const area = (prefix: string) => AREAS.find((each) => prefix === areaPrefix("prod", each)) ?? unasked();
   const store: StoreInspector = {
     location: "s3://vault/",
     facts: unasked,

@@ -1,14 +1,14 @@
-import type { BundleMember } from "../shared/bundle/members.ts";
-import { payloadFile } from "../shared/bundle/plan.ts";
-import type { Recipient } from "../shared/bundle/plan.ts";
-import { nodeSteps } from "../shared/bundle/steps.ts";
-import type { JsonDocument } from "../shared/contract/documents.ts";
-import { bundleKey as bundleKeyOf } from "../shared/documents/layout.ts";
-import type { Manifest } from "../shared/documents/manifest.ts";
-import { tarName } from "../shared/jobs/bundle/files.ts";
-import { KEY_FILE } from "../shared/jobs/bundle/inspect.ts";
-import type { ToldBundle } from "../shared/jobs/bundle/make.ts";
-import type { BundleUrls } from "../shared/jobs/bundle/urls.ts";
+import type { BundleMember } from "../../bundle/members.ts";
+import { payloadFile } from "../../bundle/plan.ts";
+import type { Recipient } from "../../bundle/plan.ts";
+import { nodeSteps } from "../../bundle/steps.ts";
+import type { JsonDocument } from "../../contract/documents.ts";
+import { bundleKey as bundleKeyOf } from "../../documents/layout.ts";
+import type { Manifest } from "../../documents/manifest.ts";
+import { tarName } from "./files.ts";
+import { KEY_FILE } from "./inspect.ts";
+import type { ToldBundle } from "./make.ts";
+import type { BundleUrls } from "./urls.ts";
 
 /** Where the files are. */
 export interface BundlePlace {
@@ -31,7 +31,10 @@ export function linesFor(told: ToldBundle, recipient: Recipient, { urls }: Pick<
   return nodeSteps(told.plan, recipient, told.bundleKey.fingerprint, fetched);
 }
 
-export function bundleJson(made: ToldBundle, place: BundlePlace): JsonDocument<"bundle"> {
+/** What `lifeboat bundle` prints of one that was made. */
+export type BundleDocument = Extract<JsonDocument<"bundle">, { readonly token: string }>;
+
+export function bundleJson(made: ToldBundle, place: BundlePlace): BundleDocument {
   const { plan, controls, bundleKey } = made;
   const { manifest, payload } = plan;
   const { folder, location, withPayload, urls } = place;
