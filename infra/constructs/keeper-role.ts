@@ -36,10 +36,7 @@ export function keeperRole(scope: Construct, id: string, { roleName, vault, clus
   const statements = [
     allow(["s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads"], [bucketArn]),
     allow(["s3:GetObject", "s3:GetObjectVersion"], documents),
-    allow(
-      [remove, "s3:GetObjectRetention", "s3:GetObjectLegalHold", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"],
-      removable,
-    ),
+    allow([remove, "s3:GetObjectRetention", "s3:GetObjectLegalHold", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"], removable),
     new PolicyStatement({
       effect: Effect.DENY,
       actions: [remove],
