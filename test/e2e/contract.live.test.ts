@@ -108,6 +108,9 @@ async function stateMachine(): Promise<string> {
   return stateMachineArn ?? "";
 }
 
+/** Of an identity that nobody has. */
+const NODE = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj";
+
 /** The command lines whose document is looked at; none where a command has no document. */
 const CASES: Readonly<Record<string, () => Promise<readonly (readonly string[])[]>>> = {
   init: async () => [["init", "--dir", "another", "--cluster", "prod", "--endpoint", "http://127.0.0.1:1"]],
@@ -127,6 +130,15 @@ const CASES: Readonly<Record<string, () => Promise<readonly (readonly string[])[
   check: async () => [["check"], ["check", "prod"]],
   copy: async () => [["copy", `prod/${id}`, "--to", REPLICA]],
   export: async () => [["export", `prod/${id}`, "--out", "snapshot.db"]],
+  bundle: async () => [
+    ["bundle", `prod/${id}`, "--unenrolled", NODE, "--reason", "the contract", "--out", "bundle"],
+    ["bundle", `prod/${id}`, "--print-nodes"],
+    ["bundle", "--inspect", "bundle"],
+  ],
+  recipients: async () => [
+    ["recipients", "ls"],
+    ["recipients", "add", "cp-1", NODE],
+  ],
   keys: async () => [["keys"]],
   custody: async () => [
     ["custody", "prod"],
