@@ -68,7 +68,8 @@ export async function inspect(session: Session, request: Request): Promise<ExitC
     });
   else print(console, describe(found));
   for (const each of found.faults) note(console, printable(each));
-  for (const each of [...found.findings, ...found.notes]) note(console, `warning: ${printable(each)}`);
+  for (const each of found.findings) note(console, `warning: ${printable(each)}`);
+  if (console.quiet !== true) for (const each of found.notes) note(console, printable(each));
   if (found.faults.length > 0) {
     note(console, "hint: do not use this bundle: make it again, and find out where it was changed");
     return 4;

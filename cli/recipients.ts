@@ -12,7 +12,8 @@ export const registerRecipients: Register = (program, run) => {
     .summary("list who may get a restore bundle, or enrol somebody")
     .description(
       "List the nodes and people that restore bundles are made for, or check a new one. Nothing is written: recipients are listed in lifeboat.yaml, which people edit.",
-    );
+    )
+    .addHelpText("after", "\nExample:\n  $ lifeboat recipients ls\n  $ lifeboat recipients add cp-1 age1...");
   recipients
     .command("ls")
     .summary("list them")

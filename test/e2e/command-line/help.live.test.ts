@@ -17,6 +17,8 @@ const COMMANDS = [
   "unpin",
   "prune",
   "export",
+  "bundle",
+  "recipients",
   "keys",
   "rewrap",
   "custody",
