@@ -106,7 +106,12 @@ describe.skipIf(needs("openssl", "age", "age-keygen", "zstd"))("restore.sh apply
       }
 
       // Something answers where the old member did.
-      const old = createServer((socket) => socket.end("HTTP/1.0 200 OK\r\n\r\n")).listen(Number(new URL(node.peerUrl).port), "127.0.0.1");
+      const old = createServer((socket) =>
+        socket
+          .on("error", () => {})
+          .resume()
+          .end("HTTP/1.0 200 OK\r\n\r\n"),
+      ).listen(Number(new URL(node.peerUrl).port), "127.0.0.1");
       await until("listening", 5000, () => old.listening);
       const waiting = await site.run(node, ["apply", "--wait", "3"], bundle);
       await new Promise((resolve) => old.close(resolve));
