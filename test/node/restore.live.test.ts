@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -118,7 +118,7 @@ describe.skipIf(needs("openssl", "age", "age-keygen", "zstd"))("restore.sh apply
       expect(waiting).toMatchObject({ code: 3, err: expect.stringContaining("m1 at") as string });
 
       const first = site.run(node, ["apply"], bundle);
-      await until("the lock", 30_000, () => existsSync(join(node.root, "var/lib/etcd-lifeboat/restore/lock")));
+      await until("the lock", 30_000, () => readdirSync(join(node.root, "var/lib/etcd-lifeboat/restore")).includes("lock"));
       const second = await site.run(node, ["rollback"]);
       expect(await first).toMatchObject({ code: 0 });
       expect(second).toMatchObject({ code: 1, err: expect.stringContaining("another restore.sh") as string });
