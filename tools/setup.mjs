@@ -3,6 +3,7 @@
 // plain JavaScript for Node 20 without dependencies. `--quiet` says nothing where there is nothing to do.
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { licencesAreMade, makeLicences } from "./setup/licences.mjs";
 import { alone } from "./setup/lock.mjs";
 import { installPackages, packagesAreInstalled } from "./setup/packages.mjs";
 import { installedGo, missingPrerequisites } from "./setup/prerequisites.mjs";
@@ -22,7 +23,10 @@ async function setUp() {
     return 2;
   }
   const isDone = async () =>
-    (await packagesAreInstalled(root)) && (await pythonIsInstalled(root)) && (await missingPrograms(root, go)).length === 0;
+    (await packagesAreInstalled(root)) &&
+    (await pythonIsInstalled(root)) &&
+    (await missingPrograms(root, go)).length === 0 &&
+    (await licencesAreMade(root, go));
   if (await isDone()) {
     if (!process.argv.includes("--quiet")) say("everything is in place");
     return 0;
@@ -31,6 +35,7 @@ async function setUp() {
     if (!(await packagesAreInstalled(root))) await installPackages(root, say);
     if (!(await pythonIsInstalled(root))) await installPython(root, say);
     for (const module of await missingPrograms(root, go)) await buildPrograms(root, module, go, say);
+    if (!(await licencesAreMade(root, go))) await makeLicences(root, go, say);
   });
   return 0;
 }

@@ -1,15 +1,16 @@
 /** The minors of etcd whose programs are carried: 3.5's serve 3.4 as well. */
 const ETCD_MINORS = ["3.5", "3.6", "3.7"] as const;
 
-/** A helper program that is not ours. Those of etcd are told apart by minor, since a snapshot is restored with its own minor's. */
+/** A helper program. unzstd is ours, and all others are not. Those of etcd are told apart by minor, since a snapshot is restored with its own minor's. */
 export type Program =
-  | { readonly name: "age" | "age-keygen"; readonly minor?: undefined }
+  | { readonly name: "age" | "age-keygen" | "unzstd"; readonly minor?: undefined }
   | { readonly name: "etcdctl" | "etcdutl"; readonly minor: (typeof ETCD_MINORS)[number] };
 
 /** Every one that lifeboat knows of. */
 export const PROGRAMS: readonly Program[] = [
   { name: "age" },
   { name: "age-keygen" },
+  { name: "unzstd" },
   ...ETCD_MINORS.map((minor) => ({ name: "etcdctl", minor }) as const),
   ...ETCD_MINORS.map((minor) => ({ name: "etcdutl", minor }) as const),
 ];

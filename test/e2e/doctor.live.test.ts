@@ -36,6 +36,7 @@ test("needs no configuration, and finds what set-up built", async () => {
   expect(tools.map(({ program, minor, found }) => [program, minor, found?.origin])).toEqual([
     ["age", null, "checkout"],
     ["age-keygen", null, "checkout"],
+    ["unzstd", null, "checkout"],
     ...["3.5", "3.6", "3.7"].map((minor) => ["etcdctl", minor, "checkout"]),
     ...["3.5", "3.6", "3.7"].map((minor) => ["etcdutl", minor, "checkout"]),
   ]);

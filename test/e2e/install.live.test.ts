@@ -198,7 +198,12 @@ describe("the package of programs", () => {
   const name = `node_modules/@etcd-lifeboat/tools-${PLATFORM}`;
 
   test("holds static programs, their digests and licences", async () => {
-    const programs = ["age", "age-keygen", ...["3.5", "3.6", "3.7"].flatMap((minor) => [`etcd-${minor}/etcdctl`, `etcd-${minor}/etcdutl`])];
+    const programs = [
+      "age",
+      "age-keygen",
+      "unzstd",
+      ...["3.5", "3.6", "3.7"].flatMap((minor) => [`etcd-${minor}/etcdctl`, `etcd-${minor}/etcdutl`]),
+    ];
     const rest = ["LICENSE", "README.md", "SHA256SUMS", "THIRD-PARTY-LICENSES.txt", "package.json"];
     expect(await filesIn(tarballs.tools)).toEqual([...programs.map((each) => `bin/${each}`), ...rest].toSorted());
     const sums = await readFile(join(place, name, "SHA256SUMS"), "utf8");
@@ -214,7 +219,14 @@ describe("the package of programs", () => {
       expect((await readFile(file)).includes("/lib64/ld-linux")).toBe(false);
     }
     const licences = await readFile(join(place, name, "THIRD-PARTY-LICENSES.txt"), "utf8");
-    for (const module of ["filippo.io/age v1", "go.etcd.io/etcd/etcdutl/v3 v3.5.", "go.etcd.io/bbolt v1", "the Go standard library"])
+    for (const module of [
+      "etcd-lifeboat",
+      "filippo.io/age v1",
+      "github.com/klauspost/compress v1",
+      "go.etcd.io/etcd/etcdutl/v3 v3.5.",
+      "go.etcd.io/bbolt v1",
+      "the Go standard library",
+    ])
       expect(licences).toContain(`\n${module}`);
   });
 
@@ -224,7 +236,7 @@ describe("the package of programs", () => {
       .object({ tools: z.array(z.object({ found: z.object({ path: z.string(), origin: z.string() }) })), findings: z.array(z.unknown()) })
       .parse(doctor);
     expect(findings).toEqual([]);
-    expect(tools).toHaveLength(8);
+    expect(tools).toHaveLength(9);
     for (const { found } of tools) {
       expect(found.origin).toBe("package");
       expect(found.path.startsWith(join(place, name, "bin/"))).toBe(true);

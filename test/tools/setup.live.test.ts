@@ -20,6 +20,9 @@ interface SmallCheckout {
   readonly setUp: () => Promise<Ended>;
 }
 
+/** How the licences of what was built are gathered. */
+const LICENCES = ["go version", "go mod", "go env"];
+
 interface Ended {
   readonly code: number | null;
   readonly stderr: string;
@@ -44,6 +47,9 @@ async function smallCheckout(root: string): Promise<SmallCheckout> {
   );
   await writeFile(join(root, "tools/go/age/go.sum"), "");
   await writeFile(log, "");
+  await mkdir(join(root, "goroot"));
+  await writeFile(join(root, "goroot/LICENSE"), "Use it.\n");
+  await writeFile(join(root, "LICENSE"), "Use it well.\n");
   const program = async (name: string, body: string): Promise<void> => {
     await writeFile(join(bin, name), `#!/bin/sh\necho "${name} $1" >> '${log}'\n${body}\n`);
     await chmod(join(bin, name), 0o755);
@@ -51,7 +57,12 @@ async function smallCheckout(root: string): Promise<SmallCheckout> {
   await program("npm", `mkdir -p node_modules/.bin && ln -sf '${process.execPath}' node_modules/.bin/node`);
   await program(
     "go",
-    `case $1 in env) echo '{"GOVERSION":"go1.26.8","GOTOOLCHAIN":"local"}' ;; *) while [ "$1" != -o ]; do shift; done; echo built > "$2" ;; esac`,
+    `case "$1 $2" in
+  "env GOROOT") echo '${root}/goroot' ;;
+  "env -json") echo '{"GOVERSION":"go1.26.8","GOTOOLCHAIN":"local"}' ;;
+  "version -m") printf 'x: go1.26.8\\n\\tpath\\texample.com/x/cmd/x\\n\\tmod\\texample.com/x\\tv1.2.3\\n' ;;
+  "mod download") echo '{"Path":"example.com/x","Version":"v1.2.3","Dir":"${root}/goroot"}' ;;
+  *) while [ "$1" != -o ]; do shift; done; echo built > "$2" ;; esac`,
   );
   // `python3 -m venv FOLDER` puts a stand-in there that takes every call of pip.
   await mkdir(join(root, "tools/python"), { recursive: true });
@@ -108,8 +119,11 @@ describe("npm run setup", () => {
       ].join("\n"),
     );
     expect(first.code).toBe(0);
-    expect(await calls()).toEqual(["go env", "python3 -c", "npm ci", "python3 -m", "pip install", "pip check", "go build"]);
+    expect(await calls()).toEqual(["go env", "python3 -c", "npm ci", "python3 -m", "pip install", "pip check", "go build", ...LICENCES]);
     expect(await readFile(join(folder.path, "tools/bin/x"), "utf8")).toBe("built\n");
+    const licences = await readFile(join(folder.path, "tools/bin/THIRD-PARTY-LICENSES.txt"), "utf8");
+    expect(licences).toMatch(/^=+\nexample\.com\/x v1\.2\.3\nthe Go standard library\n=+\n\nUse it\.\n$/m);
+    expect(licences).toMatch(/^=+\netcd-lifeboat\n=+\n\nUse it well\.\n$/m);
     expect(await readdir(join(folder.path, "tools/.cache"))).toEqual([]);
 
     expect(await setUp()).toEqual({ code: 0, stderr: "setup: everything is in place\n" });
@@ -122,10 +136,10 @@ describe("npm run setup", () => {
       JSON.stringify({ lockfileVersion: 3, packages: { "": {}, "node_modules/y": { version: "1.0.0" } } }),
     );
     await setUp();
-    expect((await calls()).slice(7)).toEqual(["go env", "go env", "go build", "go env", "go build", "go env", "npm ci"]);
+    expect((await calls()).slice(10)).toEqual(["go env", "go env", "go build", ...LICENCES, "go env", "go build", "go env", "npm ci"]);
     await writeFile(join(folder.path, "tools/python/requirements.txt"), "x==1.2.4\n");
     await setUp();
-    expect((await calls()).slice(14)).toEqual(["go env", "python3 -c", "python3 -m", "pip install", "pip check"]);
+    expect((await calls()).slice(20)).toEqual(["go env", "python3 -c", "python3 -m", "pip install", "pip check"]);
     expect((await setUp()).stderr).toBe("setup: everything is in place\n");
   });
 
@@ -206,6 +220,22 @@ describe("npm run setup", () => {
     expect((await setUp()).stderr).toMatch(/^setup: building age 1\.2\.3/);
   });
 
+  test("goes on without the licences where they cannot be had, and gathers them the next time", async () => {
+    await using folder = await temporaryFolder();
+    const { setUp, bin } = await smallCheckout(folder.path);
+    const real = await readFile(join(bin, "go"), "utf8");
+    await writeFile(join(bin, "go"), real.replace('"mod download")', '"mod download") echo no space left >&2; exit 1;'));
+    const { code, stderr } = await setUp();
+    expect(code).toBe(0);
+    expect(stderr).toContain(
+      "setup: the licences of the programs in tools/bin could not be gathered: go mod ended with 1\n  no space left\n",
+    );
+    expect(await readdir(join(folder.path, "tools/bin"))).toEqual([".stamps", "x"]);
+    await writeFile(join(bin, "go"), real);
+    expect(await setUp()).toEqual({ code: 0, stderr: "" });
+    expect(await readdir(join(folder.path, "tools/bin"))).toContain("THIRD-PARTY-LICENSES.txt");
+  });
+
   test("run twice at once does the work once", async () => {
     await using folder = await temporaryFolder();
     const { bin, calls } = await smallCheckout(folder.path);
@@ -221,6 +251,8 @@ describe("npm run setup", () => {
     expect(two.stderr).toBe("setup: another set-up of this checkout is running: waiting for it\n");
     expect((await calls()).filter((call) => !call.endsWith(" env") && call !== "python3 -c").toSorted()).toEqual([
       "go build",
+      "go mod",
+      "go version",
       "npm ci",
       "pip check",
       "pip install",

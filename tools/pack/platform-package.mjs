@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { moduleFolders, programName, toolsOf } from "../setup/modules.mjs";
+import { isPacked, moduleFolders, programName, toolsOf } from "../setup/modules.mjs";
+import { licencesOf } from "../setup/licences.mjs";
 import { installedGo } from "../setup/prerequisites.mjs";
 import { FLAGS, goEnvironment, missingPrograms } from "../setup/programs.mjs";
 import { run } from "../setup/run.mjs";
-import { licencesOf } from "./licences.mjs";
 import { npmPack } from "./npm-pack.mjs";
 
 /** What packages are made for, in npm's words and in Go's. */
@@ -13,9 +13,6 @@ export const PLATFORMS = {
   "linux-x64": { os: "linux", cpu: "x64", goos: "linux", goarch: "amd64" },
   "linux-arm64": { os: "linux", cpu: "arm64", goos: "linux", goarch: "arm64" },
 };
-
-/** Servers stay out: only drills run them, and they would make the download two thirds larger. */
-const LEFT_OUT = new Set(["etcd"]);
 
 /** Packs the helper programs for a platform: `{ name, version, tarball }`. */
 export async function packPlatform(root, platform, work, out, say) {
@@ -94,11 +91,6 @@ async function buildAll(root, platform, bin, say) {
     }
   }
   return files.toSorted((a, b) => (a < b ? -1 : 1));
-}
-
-/** Of the programs that set-up builds, some are for tests only. */
-function isPacked(module, path) {
-  return (["age", "unzstd"].includes(module) || module.startsWith("etcd-")) && !LEFT_OUT.has(programName(path));
 }
 
 async function sha256(file) {

@@ -33,6 +33,14 @@ export function programName(path) {
   return path.split("/").findLast((element) => !/^v\d+$/.test(element));
 }
 
+/** Servers stay out of packages: only drills run them, and they would make the download two thirds larger. */
+const LEFT_OUT = new Set(["etcd"]);
+
+/** Whether a program goes into packages. Of those that set-up builds, some are for tests only. */
+export function isPacked(module, path) {
+  return (["age", "unzstd"].includes(module) || module.startsWith("etcd-")) && !LEFT_OUT.has(programName(path));
+}
+
 function directives(goMod, keyword) {
   const found = [];
   let inBlock = false;

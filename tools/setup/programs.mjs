@@ -9,11 +9,13 @@ export const FLAGS = ["-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags
 /** The modules whose programs under tools/bin are not there, or not of what makes them: go.mod, go.sum, sources of ours, the Go version and our flags. */
 export async function missingPrograms(root, go) {
   const missing = [];
-  for (const folder of await moduleFolders(root)) {
-    const module = await describe(root, folder, go);
-    if (!(await isBuilt(module))) missing.push(module);
-  }
+  for (const module of await describePrograms(root, go)) if (!(await isBuilt(module))) missing.push(module);
   return missing;
+}
+
+/** Each module: its programs with their files under tools/bin, and the stamp of what makes them. */
+export async function describePrograms(root, go) {
+  return Promise.all((await moduleFolders(root)).map((folder) => describe(root, folder, go)));
 }
 
 async function describe(root, folder, go) {

@@ -1,6 +1,6 @@
 import { nameOf, PROGRAMS } from "../../host/program-finder.ts";
 import type { Program, ProgramFinder, Search } from "../../host/program-finder.ts";
-import { useOf } from "../../host/uses.ts";
+import { isBundled, useOf } from "../../host/uses.ts";
 import type { Use } from "../../host/uses.ts";
 import type { DoctorFinding } from "./finding.ts";
 
@@ -30,6 +30,9 @@ function findingsOf({ program, found, passedOver, neededBy, usedFor }: Search & 
   const [severity, message] =
     neededBy.length > 0
       ? (["problem", `not found; ${neededBy.map((command) => `lifeboat ${command}`).join(", ")} needs it`] as const)
-      : (["info", `not found; no command needs it, you can use it for ${usedFor}`] as const);
+      : ([
+          "info",
+          `not found; ${isBundled(program) ? "only lifeboat bundle" : "no command"} needs it, you can use it for ${usedFor}`,
+        ] as const);
   return [...broken, { code: "program-missing", severity, subject, message, fix }];
 }

@@ -33,7 +33,13 @@ describe("looking for programs", () => {
       signal,
     );
     expect(findings).toEqual([
-      { code: "program-missing", severity: "info", subject: "age", message: saying("no command needs it"), fix: saying("tools.dir") },
+      {
+        code: "program-missing",
+        severity: "info",
+        subject: "age",
+        message: saying("only lifeboat bundle needs it"),
+        fix: saying("tools.dir"),
+      },
     ]);
   });
 
