@@ -1,7 +1,8 @@
 import type { Origin } from "./program-finder.ts";
 
 /** Of the machine that a bundle is for, in Go's words. */
-export type BundleArchitecture = "amd64" | "arm64";
+export const BUNDLE_ARCHITECTURES = ["amd64", "arm64"] as const;
+export type BundleArchitecture = (typeof BUNDLE_ARCHITECTURES)[number];
 /** Whose etcdctl and etcdutl: of the cluster's minor, and 3.5 for a cluster of 3.4. */
 export type ToolsMinor = "3.5" | "3.6" | "3.7";
 

@@ -124,6 +124,7 @@ export class InstalledBundlePrograms implements BundlePrograms {
       return { reason: "does not say its version in its build information, and cannot be run on this machine to ask for it" };
     const answer = await probe(path, name.startsWith("etcd") ? { name: name as "etcdctl", minor } : { name: "age" }, this.#clock, signal);
     if ("reason" in answer) return answer;
+    if (answer.version === "(devel)") return { reason: "does not say its version" };
     const reason = reasonAgainst(name, answer.version, minor);
     return reason === undefined ? answer.version : { reason };
   }

@@ -2,6 +2,7 @@ import { access, constants, stat } from "node:fs/promises";
 import { delimiter, isAbsolute, join } from "node:path";
 import type { Clock } from "../../clock.ts";
 import { LifeboatError, messageOf } from "../../errors.ts";
+import { BUNDLE_ARCHITECTURES } from "../bundle-programs.ts";
 import { PROGRAMS } from "../program-finder.ts";
 import type { Origin, PassedOver, Program, ProgramFinder, Search } from "../program-finder.ts";
 import { probe } from "./probe.ts";
@@ -69,7 +70,8 @@ export async function requireToolsFolder(folder: string, setting: string): Promi
       cause: error,
     });
   }
-  for (const path of PROGRAMS.flatMap((program) => placesIn(folder, program))) if (await isFile(path)) return;
+  const folders = [folder, ...BUNDLE_ARCHITECTURES.map((architecture) => join(folder, architecture))];
+  for (const path of folders.flatMap((each) => PROGRAMS.flatMap((program) => placesIn(each, program)))) if (await isFile(path)) return;
   const names = [...new Set(PROGRAMS.map(({ name }) => name))].join(", ");
   throw new LifeboatError("config/invalid", `${setting} (${folder}) holds none of ${names}`, { hint });
 }
