@@ -139,6 +139,6 @@ function notFound(
   const named = folders.filter(([origin]) => origin !== "PATH").map(([origin, folder]) => `${folder} (${origin})`);
   const places = [...named, "PATH"].join(", ");
   return new LifeboatError("config/not-found", `programs for the bundle were not found, in ${places}: ${missing.join(", and ")}`, {
-    hint: `install the package of programs for ${platform} as a file, beside lifeboat (in a checkout npm run pack:tools -- --platform ${platform} makes it), or unpack it and name its folder bin as tools.dir in the configuration`,
+    hint: `install the package of programs for ${platform} as a file, beside lifeboat (with npm install --force where this machine is another; in a checkout npm run pack:tools -- --platform ${platform} makes it), or unpack it and name its folder bin as tools.dir in the configuration`,
   });
 }
