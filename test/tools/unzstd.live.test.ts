@@ -38,8 +38,8 @@ async function zstd(args: readonly string[], input: Uint8Array): Promise<Buffer>
 async function content(bytes: number): Promise<Buffer> {
   const program = await readFile(requireProgram("age"));
   const lines = Buffer.from(Array.from({ length: 50_000 }, (_, index) => `/registry/pods/default/pod-${index}\n`).join(""));
-  const once = Buffer.concat([program, lines]);
-  return Buffer.concat(Array.from({ length: Math.ceil(bytes / once.length) }, () => once)).subarray(0, bytes);
+  const piece = Buffer.concat([program, lines]);
+  return Buffer.concat(Array.from({ length: Math.ceil(bytes / piece.length) }, () => piece)).subarray(0, bytes);
 }
 
 async function sealed(bytes: Uint8Array): Promise<Buffer> {
