@@ -1,7 +1,8 @@
+import { execFile } from "node:child_process";
 import { mkdir, readFile, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { execa } from "execa";
+import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { LifeboatError } from "../../shared/errors.ts";
 import { InstalledBundlePrograms } from "../../shared/host/programs/installed-bundle-programs.ts";
@@ -18,7 +19,10 @@ test("unzstd is built for other architectures too, and told apart without being 
   const foreign = join(folder.path, "bin", there, "unzstd");
   await mkdir(join(folder.path, "bin", there), { recursive: true });
   const env = { CGO_ENABLED: "0", GOWORK: "off", GOOS: "linux", GOARCH: there };
-  await execa("go", ["build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", foreign, "."], { cwd: SOURCE, env });
+  await promisify(execFile)("go", ["build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", foreign, "."], {
+    cwd: SOURCE,
+    env: { ...process.env, ...env },
+  });
   const wanted = { name: "unzstd", minor: "3.6" } as const;
   const bytes = await readFile(foreign);
   const own = staticProgramIn(await readFile(requireProgram("unzstd")), { ...wanted, architecture: here });
