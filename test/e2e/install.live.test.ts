@@ -123,8 +123,10 @@ describe("the package", () => {
     for (const path of infra)
       for (const suffix of [".js", ".d.ts"]) expect(modules).toContain(join("dist/infra", path.replace(/\.ts$/, suffix)));
     for (const path of modules) await access(join(ROOT, path.replace(/^dist\//, "").replace(/(?:\.d\.ts|\.js)$/, ".ts")));
+    // What goes into bundles for nodes.
+    const library = (await readdir(join(ROOT, "node/lib"))).map((name) => `node/lib/${name}`);
     const known = new Set([...bundles, ...command, ...modules]);
-    expect(files.filter((path) => !known.has(path))).toEqual([...docs, ...rest].toSorted());
+    expect(files.filter((path) => !known.has(path))).toEqual([...docs, ...rest, "node/restore.sh", ...library].toSorted());
   });
 
   test("is what npm pack packs in a checkout", async () => {
@@ -434,5 +436,5 @@ describe("the units of examples/systemd, as three users who share a group and th
 });
 
 test("without the package of programs it is whole, and doctor says what is missing", () => {
-  expect(alone).toMatchObject({ exitCode: 0, stdout: saying("info: etcdutl 3.6: not found; no command needs it") });
+  expect(alone).toMatchObject({ exitCode: 0, stdout: saying("info: etcdutl 3.6: not found; only lifeboat bundle needs it") });
 });
