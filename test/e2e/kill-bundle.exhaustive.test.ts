@@ -1,0 +1,3 @@
+import { killBundleTests } from "./suites/kill-bundle.ts";
+
+killBundleTests({ all: true });
