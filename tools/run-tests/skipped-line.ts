@@ -9,9 +9,11 @@ export interface Skipped {
 /** What Debian has, by the package. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "etcd-3.4": ["etcd-server", "etcd-client"],
+  curl: ["curl"],
   jq: ["jq"],
   openssl: ["openssl"],
   restic: ["restic"],
+  shellcheck: ["shellcheck"],
   zsh: ["zsh"],
   zstd: ["zstd"],
 };
