@@ -207,7 +207,7 @@ export function bundlesPrefix(cluster: string, id?: string): string {
   return `bundles/${cluster}/${id === undefined ? "" : `${id}/`}`;
 }
 
-/** A file of one run of `lifeboat bundle`; `time` in the form of an id, `name` such as `node-a.tar`. @public */
+/** A file of one run of `lifeboat bundle`; `time` in the form of an id, `name` such as `node-a.tar`. */
 export function bundleKey(cluster: string, id: string, time: string, name: string): string {
   return `${bundlesPrefix(cluster, id)}${time}/${name}`;
 }

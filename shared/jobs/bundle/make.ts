@@ -120,7 +120,7 @@ export interface MadeBundle extends ToldBundle {
 
 /**
  * Makes a restore bundle of one snapshot for each recipient: a control tar, signed with the bundle key, and told in the custody log before it is anywhere. The data is not read. Throws `ref/...`, `verify/...` where the manifest
- * or the object that it names does not hold, `config/invalid` where members or programs are missing, and the errors of keys, store and output; then no file is there.
+ * or the object that it names does not hold, `config/...` where members or programs are missing, and the errors of keys, store and output; then no file is there.
  */
 export async function makeBundle(ports: MakeBundlePorts, request: BundleRequest): Promise<MadeBundle> {
   const { recipients, architecture, distribution, signal, output } = request;
