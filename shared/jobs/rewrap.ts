@@ -15,7 +15,7 @@ import { wrappingsOf } from "../documents/stored.ts";
 import type { Progress } from "../progress.ts";
 import { throwIfAborted } from "../store/body-reader.ts";
 import { readUntil } from "../store/read-until.ts";
-import type { SnapshotStore } from "../store/snapshot-store.ts";
+import type { WrappedKeys } from "../store/wrapped-keys.ts";
 import { TOOL } from "../version.ts";
 import { listClusters, listIds, readListedCountersignatures, readManifest, subjectOf } from "../vault/catalog.ts";
 import type { FoundManifest } from "../vault/catalog.ts";
@@ -23,7 +23,7 @@ import type { Vault } from "../vault/vault.ts";
 import { requireTrustedKey } from "../vault/require-trusted-key.ts";
 
 export interface RewrapPorts extends CustodyPorts {
-  readonly snapshots: SnapshotStore;
+  readonly wrappedKeys: WrappedKeys;
   readonly progress: Progress;
 }
 
@@ -67,7 +67,7 @@ export interface RewrapResult {
  * a key service that fails ends the run with its error.
  */
 export async function rewrap(ports: RewrapPorts, { cluster, dryRun, signal }: RewrapRequest): Promise<RewrapResult> {
-  const wrappingKeys = await ports.snapshots.wrappingKeys();
+  const wrappingKeys = await ports.wrappedKeys.wrappingKeys();
   if (!dryRun) await requireTrustedKey(ports.keys, ports.trusted, "audit");
   // What is begun of a snapshot is ended; only looking for the next one stops at once.
   const vault = { blobs: readUntil(ports.blobs, signal), trusted: ports.trusted };
@@ -144,7 +144,7 @@ async function addWrappings(
 ): Promise<Pick<Rewrapped, "outcome" | "key" | "error">> {
   const { manifest } = found;
   const { cluster, id } = manifest;
-  const wrappings = await ports.snapshots.rewrap(manifest, manifest.stored, proven).catch(passOver);
+  const wrappings = await ports.wrappedKeys.rewrap(manifest, manifest.stored, proven).catch(passOver);
   if (isLifeboatError(wrappings)) return { outcome: "failed", error: wrappings };
   if (wrappings.length === 0) return { outcome: "already" };
   const about = [subjectOf(found)];

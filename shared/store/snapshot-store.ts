@@ -1,8 +1,6 @@
 import type { Block } from "../blocks.ts";
 import type { LifeboatError } from "../errors.ts";
-import type { WrappingRecord } from "../documents/parts.ts";
 import type { Stored } from "../documents/stored.ts";
-import type { BreakGlassCopy } from "../documents/verification.ts";
 
 /** The snapshot that bytes belong to: the context that its key is bound to. */
 export interface SnapshotName {
@@ -18,24 +16,6 @@ export interface PendingSnapshot {
   commit(): Promise<Stored>;
   /** Aborts the upload; nothing is left. Never throws. */
   drop(): Promise<void>;
-}
-
-/** What was added to a snapshot's keys since its backup, signed by the role that verifies. */
-export interface AddedKeys {
-  readonly wrappings: readonly WrappingRecord[];
-  readonly breakGlass: readonly BreakGlassCopy[];
-}
-
-/** What the role that verifies knows of a snapshot's keys, having its identity: for the countersignature. */
-export interface KeyProof {
-  /** The keys of those wrappings that were opened, and hold the identity. */
-  readonly opened: readonly string[];
-  /** The identity under the configured keys whose wrappings were not opened. */
-  readonly wrappings: readonly WrappingRecord[];
-  /** The identity for the configured break-glass recipients; undefined where there are none. */
-  readonly breakGlass: BreakGlassCopy | undefined;
-  /** What a person should know, one sentence each, lower case, no full stop. */
-  readonly notes: readonly string[];
 }
 
 export interface OpenOptions {
@@ -60,22 +40,6 @@ export interface SnapshotStore {
    * Throws `verify/size` as soon as there is more than `options.bytes`, and before anything is read where that is more than the configuration allows.
    */
   open(name: SnapshotName, stored: Stored, options: OpenOptions): AsyncIterable<Uint8Array>;
-
-  /** The current wrapping keys: the store's own, then those of replicas. Throws where one cannot be known, or used. */
-  wrappingKeys(): Promise<readonly [own: string, ...replicas: string[]]>;
-
-  /**
-   * The snapshot's key wrapped once more, under each of those current wrapping keys that `under` does not name and by which no wrapping of its manifest opens: to be kept in a document beside the manifest. Opens it with the key ring,
-   * as `open` does, and throws the same; the data is not read.
-   */
-  rewrap(name: SnapshotName, stored: Stored, under: readonly string[]): Promise<readonly WrappingRecord[]>;
-
-  /**
-   * Tries each wrapping by the keys that may be used, and makes what those cannot prove: wrappings under the other configured keys, and a copy of the identity for break-glass. The header of the
-   * data must have as many stanzas as the manifest names recipients; more cannot be told of it, since nothing but its identity tells whose a stanza is. Throws as `open`, and
-   * `verify/sealed` also where a wrapping under a key that may be used does not hold the identity.
-   */
-  prove(name: SnapshotName, stored: Stored, signal?: AbortSignal): Promise<KeyProof>;
 
   /**
    * The snapshot's identity for `recipients`, as an age file that holds an age identity file: a comment that names the snapshot, and the identity. Whoever opens that opens this snapshot and no other; the identity

@@ -1,5 +1,6 @@
 import { readRewraps } from "./rewraps.ts";
-import type { AddedKeys, SnapshotName } from "../store/snapshot-store.ts";
+import type { SnapshotName } from "../store/snapshot-store.ts";
+import type { AddedKeys } from "../store/wrapped-keys.ts";
 import { readCountersignatures } from "./catalog.ts";
 import type { Vault } from "./vault.ts";
 

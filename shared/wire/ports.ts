@@ -12,13 +12,13 @@ import type { MembersToAsk } from "../jobs/verify/inquiry.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 import type { Replica } from "../store/replica.ts";
-import { SealedStore } from "../store/sealed/sealed-store.ts";
 import type { SnapshotStore } from "../store/snapshot-store.ts";
-import { addedKeys } from "../vault/added-keys.ts";
+import type { WrappedKeys } from "../store/wrapped-keys.ts";
 import type { Actor } from "../vault/custody/append.ts";
 import type { ClusterPolicy } from "../vault/judge.ts";
 import { actorOf } from "./actor.ts";
-import { openKeys, openReplicaKeys, openStores } from "./stores.ts";
+import { openSnapshots } from "./snapshots.ts";
+import { openKeys, openStores } from "./stores.ts";
 import type { CreatableStores } from "./stores.ts";
 
 /** The composition root: configuration in, ports out. Nothing else knows the adapters. */
@@ -40,6 +40,7 @@ export interface Ports {
   readonly blobs: BlobStore;
   readonly replicas: readonly Replica[];
   readonly snapshots: SnapshotStore;
+  readonly wrappedKeys: WrappedKeys;
   readonly keys: KeyRing;
   readonly trusted: TrustedKeys;
   readonly lock: HostLock;
@@ -68,15 +69,7 @@ export async function wire(
     blobs,
     replicas,
     keys,
-    snapshots: new SealedStore({
-      blobs,
-      keys,
-      ...(await openReplicaKeys(config, from, surroundings)),
-      breakGlass: config.breakGlass,
-      randomBytes: surroundings.randomBytes,
-      maxBytes: config.maxDatabaseSize,
-      addedKeys: addedKeys({ blobs, trusted: config.trustedKeys }),
-    }),
+    ...(await openSnapshots(loaded, surroundings, { blobs, keys, from })),
     trusted: config.trustedKeys,
     lock: new FileLock(join(surroundings.runtimeFolder, "etcd-lifeboat"), surroundings.clock),
     clock: surroundings.clock,

@@ -10,7 +10,7 @@ import { SealedStore } from "../../shared/store/sealed/sealed-store.ts";
 import { failureOf } from "../support/blobs.ts";
 import { signedBy } from "../support/envelopes.ts";
 import { useVault } from "../support/use-vault.ts";
-import { backUp, bytesAt, CLUSTER, plant, sealedObject } from "../support/vaults.ts";
+import { backUp, bothPorts, bytesAt, CLUSTER, plant, sealedObject } from "../support/vaults.ts";
 
 /**
  * Issue 6a.10. A stolen writer names keys of KMS as it likes in a manifest's wrappings: keys of an account of its own (whose owner then sees each restore, and answers
@@ -80,7 +80,7 @@ function exported(kms: NotingKms, more: { readonly retired?: readonly string[]; 
   });
   return failureOf(
     exportSnapshot(
-      { ...vault, snapshots },
+      { ...vault, ...bothPorts(snapshots) },
       {
         unverified: true,
         ref: `${CLUSTER}/${ID}`,

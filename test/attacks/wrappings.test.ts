@@ -15,7 +15,7 @@ import type { WrappingRecord } from "../../shared/documents/parts.ts";
 import { newIdentity } from "../../shared/seal/age.ts";
 import { SealedStore } from "../../shared/store/sealed/sealed-store.ts";
 import { failureOf } from "../support/blobs.ts";
-import { backUp, CLUSTER, makeTestKeys, newVault, rewrite, sealedObject } from "../support/vaults.ts";
+import { backUp, bothPorts, CLUSTER, makeTestKeys, newVault, rewrite, sealedObject } from "../support/vaults.ts";
 import type { TestKeys, TestVault } from "../support/vaults.ts";
 
 /**
@@ -43,7 +43,7 @@ beforeEach(() => {
 /** As the configuration of whoever verifies opens it: with a replica and a break-glass recipient. */
 function verifier(over?: TestVault): TestVault {
   const plain = over ?? newVault(keys);
-  return { ...plain, snapshots: storeOf(plain, keys.ring) };
+  return { ...plain, ...bothPorts(storeOf(plain, keys.ring)) };
 }
 
 function storeOf(
@@ -71,7 +71,7 @@ const garbage = (): Promise<WrappingRecord> =>
 
 /** Whoever comes back with the replica and its key alone. */
 async function openAtReplica(): Promise<number> {
-  return opened({ ...vault, snapshots: storeOf(vault, replica.ring) });
+  return opened({ ...vault, ...bothPorts(storeOf(vault, replica.ring)) });
 }
 
 async function opened(ports: TestVault, identities?: readonly string[]): Promise<number> {
@@ -116,7 +116,7 @@ describe("a wrapping under a replica's key that is garbage, or wraps another ide
 describe("a header without a stanza for the break-glass recipient that the manifest lists", () => {
   /** The thief seals for itself in the place of the break-glass recipient, and lists that. */
   async function sealFor(recipients: readonly string[]): Promise<void> {
-    const thief = { ...vault, snapshots: storeOf(vault, keys.ring, recipients) };
+    const thief = { ...vault, ...bothPorts(storeOf(vault, keys.ring, recipients)) };
     await backUp(thief);
     await rewrite(vault, "snapshot", manifestKey(CLUSTER, ID), (document) => {
       const stored = sealedObject(document.stored);
@@ -124,7 +124,7 @@ describe("a header without a stanza for the break-glass recipient that the manif
     });
   }
   const byBreakGlass = (): Promise<number> =>
-    opened({ ...vault, snapshots: storeOf(vault, new LocalKeyRing(join(keys.folder, "nowhere"))) }, [keys.breakGlass.identity]);
+    opened({ ...vault, ...bothPorts(storeOf(vault, new LocalKeyRing(join(keys.folder, "nowhere")))) }, [keys.breakGlass.identity]);
 
   test("one for the thief: after the verification break-glass opens it", async () => {
     await sealFor([(await newIdentity()).recipient]);

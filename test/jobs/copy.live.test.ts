@@ -26,7 +26,7 @@ import { saying } from "../support/matchers.ts";
 import { flipped, randomSnapshot } from "../support/snapshots.ts";
 import { directoryUnderTest, incoming } from "../store/directory/directory-under-test.ts";
 import type { DirectoryUnderTest } from "../store/directory/directory-under-test.ts";
-import { backUp, bytesAt, CLUSTER, custodyOf, makeTestKeys, newVault, plant, sealedObject } from "../support/vaults.ts";
+import { backUp, bothPorts, bytesAt, CLUSTER, custodyOf, makeTestKeys, newVault, plant, sealedObject } from "../support/vaults.ts";
 import type { TestKeys, TestVault } from "../support/vaults.ts";
 
 /** Copies between stores in memory that fail as they are told to, and between folders. */
@@ -52,7 +52,7 @@ beforeAll(async () => {
   const { blobs } = plain;
   vault = {
     ...plain,
-    snapshots: new SealedStore({ blobs, keys: keys.ring, replicaKeys, breakGlass: [keys.breakGlass.recipient], randomBytes }),
+    ...bothPorts(new SealedStore({ blobs, keys: keys.ring, replicaKeys, breakGlass: [keys.breakGlass.recipient], randomBytes })),
   };
   const { manifest, manifestDigest } = await backUp(vault, { etcd: new ScriptedEtcd([{ number: 1, snapshots: [[{ send: snapshot }]] }]) });
   found = { manifest, digest: manifestDigest };
@@ -84,7 +84,7 @@ function atReplica(blobs: BlobStore = replica.blobs) {
   return {
     ...vault,
     blobs,
-    snapshots,
+    ...bothPorts(snapshots),
     keys: theirs.ring,
     trusted: { ...vault.trusted, audit: [...vault.trusted.audit, ...theirs.trusted.audit] },
   };
@@ -392,7 +392,7 @@ test("a backup whose key cannot be wrapped for a replica is committed, and says 
   const error = new LifeboatError("keys/denied", "Encrypt with the key alias/offsite is denied");
   const replicaKeys = [{ location: "elsewhere", wrap: () => Promise.reject(error), wrappingKey: () => Promise.reject(error) }];
   const snapshots = new SealedStore({ blobs: vault.blobs, keys: keys.ring, replicaKeys, breakGlass: [], randomBytes });
-  const { manifest, notWrapped } = await backUp({ ...vault, snapshots }, { slot: "2026-11-21T09:00:00Z" });
+  const { manifest, notWrapped } = await backUp({ ...vault, ...bothPorts(snapshots) }, { slot: "2026-11-21T09:00:00Z" });
   expect(notWrapped).toEqual([`prod/${manifest.id} cannot be opened by the key of a replica: ${error.message}`]);
   await verifyDeep(vault, `prod/${manifest.id}`);
 });

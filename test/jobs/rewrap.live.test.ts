@@ -17,7 +17,7 @@ import { SealedStore } from "../../shared/store/sealed/sealed-store.ts";
 import { MemoryBlobStore } from "../doubles/memory-blob-store.ts";
 import { failureOf, keys as keysIn } from "../support/blobs.ts";
 import { saying } from "../support/matchers.ts";
-import { backUp, bytesAt, CLUSTER, contentOf, custodyOf, makeTestKeys, newVault, plant } from "../support/vaults.ts";
+import { backUp, bothPorts, bytesAt, CLUSTER, contentOf, custodyOf, makeTestKeys, newVault, plant } from "../support/vaults.ts";
 import type { TestKeys, TestVault } from "../support/vaults.ts";
 
 const [FIRST, SECOND] = ["20261121T080000Z", "20261121T090000Z"];
@@ -48,7 +48,7 @@ function reopened(replicaKeys: readonly WrappingKey[] = []): TestVault {
     randomBytes,
     addedKeys: addedKeys(vault),
   });
-  return { ...vault, keys: ring, snapshots };
+  return { ...vault, keys: ring, ...bothPorts(snapshots) };
 }
 
 /** A new wrapping key, with the older ones kept beside it or not. */

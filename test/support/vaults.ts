@@ -8,6 +8,7 @@ import type { EtcdSource } from "../../shared/etcd/etcd-source.ts";
 import type { AgreementPolicy } from "../../shared/jobs/backup/ask-agreement.ts";
 import { backup } from "../../shared/jobs/backup/backup.ts";
 import type { BackupPorts, BackupResult } from "../../shared/jobs/backup/backup.ts";
+import type { RewrapPorts } from "../../shared/jobs/rewrap.ts";
 import type { ConfirmPorts } from "../../shared/jobs/verify/inquiry.ts";
 import type { JudgePorts } from "../../shared/vault/judge.ts";
 import { createLocalKeys } from "../../shared/keys/local/create-local-keys.ts";
@@ -20,6 +21,8 @@ import { digestOf, openDocument } from "../../shared/documents/signed-document.t
 import type { DocumentOf, KindOfOneSigner, TrustedKeys, Unsigned } from "../../shared/documents/signed-document.ts";
 import { newIdentity } from "../../shared/seal/age.ts";
 import { SealedStore } from "../../shared/store/sealed/sealed-store.ts";
+import type { SnapshotStore } from "../../shared/store/snapshot-store.ts";
+import type { WrappedKeys } from "../../shared/store/wrapped-keys.ts";
 import { ManualClock } from "../doubles/manual-clock.ts";
 import { MemoryBlobStore, type MemoryOptions } from "../doubles/memory-blob-store.ts";
 import { RecordedProgress } from "../doubles/recorded-progress.ts";
@@ -51,7 +54,8 @@ export async function makeTestKeys(): Promise<TestKeys> {
 }
 
 /** All that the jobs see but etcd: real keys and a real seal over a store in memory. */
-export interface TestVault extends Omit<BackupPorts, "etcd">, Pick<JudgePorts, "policyOf">, Pick<ConfirmPorts, "membersOf"> {
+export interface TestVault
+  extends Omit<BackupPorts, "etcd">, Pick<RewrapPorts, "wrappedKeys">, Pick<JudgePorts, "policyOf">, Pick<ConfirmPorts, "membersOf"> {
   readonly blobs: MemoryBlobStore;
   readonly clock: ManualClock;
   readonly progress: RecordedProgress;
@@ -65,7 +69,7 @@ export function newVault({ folder, ring, trusted, breakGlass }: TestKeys, start?
     clock,
     trusted,
     keys: ring,
-    snapshots: new SealedStore({ blobs, keys: ring, breakGlass: [breakGlass.recipient], randomBytes }),
+    ...bothPorts(new SealedStore({ blobs, keys: ring, breakGlass: [breakGlass.recipient], randomBytes })),
     lock: new FileLock(join(folder, "locks"), systemClock),
     progress: new RecordedProgress(),
     actor: () => Promise.resolve("ann@backups"),
@@ -73,6 +77,11 @@ export function newVault({ folder, ring, trusted, breakGlass }: TestKeys, start?
     policyOf: () => undefined,
     membersOf: () => Promise.resolve({ notAsked: "the test asks nobody" }),
   };
+}
+
+/** The ports that one adapter implements both. */
+export function bothPorts<T extends SnapshotStore & WrappedKeys>(store: T): { readonly snapshots: T; readonly wrappedKeys: T } {
+  return { snapshots: store, wrappedKeys: store };
 }
 
 export const LIMITS = { idleMs: 30_000, totalMs: 60_000 };

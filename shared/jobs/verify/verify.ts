@@ -13,7 +13,8 @@ import { SnapshotScanner } from "../../snapshot/scan.ts";
 import type { ScanResult } from "../../snapshot/scan-result.ts";
 import { SnapshotHasher } from "../../snapshot/trailer.ts";
 import type { SnapshotDigests } from "../../snapshot/trailer.ts";
-import type { KeyProof, SnapshotStore } from "../../store/snapshot-store.ts";
+import type { SnapshotStore } from "../../store/snapshot-store.ts";
+import type { KeyProof, WrappedKeys } from "../../store/wrapped-keys.ts";
 import { TOOL } from "../../version.ts";
 import { auditLineages } from "../../vault/lineage/audit-lineages.ts";
 import type { LineageFinding } from "../../vault/lineage/audit-lineages.ts";
@@ -32,6 +33,7 @@ import { requireTrustedKey } from "../../vault/require-trusted-key.ts";
 
 export interface VerifyPorts extends CustodyPorts, JudgePorts, ConfirmPorts {
   readonly snapshots: SnapshotStore;
+  readonly wrappedKeys: WrappedKeys;
   readonly progress: Progress;
 }
 
@@ -85,7 +87,11 @@ export async function verifyShallow(ports: VerifyPorts, ref: string, signal?: Ab
 }
 
 /** The same as `verifyDeep` checks, and nothing is left: for a copy, of which no countersignature of the store's own may speak. */
-export async function readBack(ports: Omit<VerifyPorts, "membersOf">, ref: string, signal?: AbortSignal): Promise<VerifyResult> {
+export async function readBack(
+  ports: Omit<VerifyPorts, "membersOf" | "wrappedKeys">,
+  ref: string,
+  signal?: AbortSignal,
+): Promise<VerifyResult> {
   const found = await resolveRef(ports, ref, signal);
   requireKnown(found.manifest);
   await ports.snapshots.check(found.manifest.stored, signal);
@@ -125,7 +131,7 @@ export async function verifyFound(
     await ports.snapshots.check(found.manifest.stored, signal);
     const inquiry = await confirmer.begin(found.manifest, signal);
     const confirmedBy = await inquiry.settle(await requireWhole(ports, found.manifest, signal));
-    const proof = await ports.snapshots.prove(found.manifest, found.manifest.stored, signal);
+    const proof = await ports.wrappedKeys.prove(found.manifest, found.manifest.stored, signal);
     for (const note of proof.notes) ports.progress.note("warn", note);
     const left = await countersign(ports, custodian, found, { ...proof, ...confirmedBy });
     return { ...found, lacks: await lacksAfter(ports, found, confirmedBy), checks: DEEP, opened: proof.opened, ...confirmedBy, ...left };

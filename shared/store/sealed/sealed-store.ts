@@ -12,7 +12,8 @@ import { seal, unseal } from "../../seal/seal.ts";
 import type { BlobStore } from "../blob-store.ts";
 import { throwIfAborted } from "../body-reader.ts";
 import { checkObject, DAMAGED, ObjectDigest, readObject, requireOwnData, readObjectHead } from "../stored-object.ts";
-import type { AddedKeys, KeyProof, OpenOptions, PendingSnapshot, SnapshotName, SnapshotStore } from "../snapshot-store.ts";
+import type { OpenOptions, PendingSnapshot, SnapshotName, SnapshotStore } from "../snapshot-store.ts";
+import type { AddedKeys, KeyProof, WrappedKeys } from "../wrapped-keys.ts";
 
 export interface SealedStoreOptions {
   readonly blobs: BlobStore;
@@ -31,7 +32,7 @@ export interface SealedStoreOptions {
 }
 
 /** Snapshots as one age file over zstd each, in any BlobStore: docs/format.md, "The data object". */
-export class SealedStore implements SnapshotStore {
+export class SealedStore implements SnapshotStore, WrappedKeys {
   readonly #options: SealedStoreOptions;
 
   constructor(options: SealedStoreOptions) {

@@ -103,7 +103,6 @@ test("members are asked before the snapshot is read, since its revision may be c
   const snapshots = {
     ...vault.snapshots,
     check: vault.snapshots.check.bind(vault.snapshots),
-    prove: vault.snapshots.prove.bind(vault.snapshots),
     open: (...args: Parameters<TestVault["snapshots"]["open"]>) => {
       isRead = true;
       return vault.snapshots.open(...args);

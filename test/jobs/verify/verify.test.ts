@@ -11,7 +11,7 @@ import { RecordedProgress } from "../../doubles/recorded-progress.ts";
 import { failureOf, keys as keysIn } from "../../support/blobs.ts";
 import { anyText, saying } from "../../support/matchers.ts";
 import { useBuiltVault } from "../../support/use-vault.ts";
-import { backUp, bytesAt, CLUSTER, oneMember } from "../../support/vaults.ts";
+import { backUp, bothPorts, bytesAt, CLUSTER, oneMember } from "../../support/vaults.ts";
 
 const REF = "prod/20261121T100000Z";
 
@@ -43,7 +43,7 @@ describe("a shallow verification", () => {
   test("needs no private key at all", async () => {
     const keyless = new LocalKeyRing(join(keys.folder, "nowhere"));
     const snapshots = new SealedStore({ blobs: vault.blobs, keys: keyless, breakGlass: [], randomBytes: () => Buffer.alloc(4) });
-    expect((await verifyShallow({ ...vault, keys: keyless, snapshots }, REF)).digest).toBe(built.backedUp.manifestDigest);
+    expect((await verifyShallow({ ...vault, keys: keyless, ...bothPorts(snapshots) }, REF)).digest).toBe(built.backedUp.manifestDigest);
   });
 
   test("takes any form of ref", async () => {
@@ -132,17 +132,17 @@ describe("a deep verification", () => {
         await copyFile(join(keys.folder, "keys", file), join(folder, file));
       const ring = new LocalKeyRing(folder);
       const snapshots = new SealedStore({ blobs: vault.blobs, keys: ring, breakGlass: [], randomBytes: () => Buffer.alloc(4) });
-      expect(await failureOf(verifyDeep({ ...vault, keys: ring, snapshots }, REF))).toMatchObject({
+      expect(await failureOf(verifyDeep({ ...vault, keys: ring, ...bothPorts(snapshots) }, REF))).toMatchObject({
         code: "keys/missing",
         message: saying("audit"),
       });
       // Even with somebody else's audit key it could not open the data.
-      expect(await failureOf(verifyDeep({ ...vault, snapshots }, REF))).toMatchObject({
+      expect(await failureOf(verifyDeep({ ...vault, ...bothPorts(snapshots) }, REF))).toMatchObject({
         code: "keys/missing",
         message: saying("wrapping.key"),
       });
       vault.clock.advance(1000);
-      expect((await backUp({ ...vault, keys: ring, snapshots })).existing).toBe(false);
+      expect((await backUp({ ...vault, keys: ring, ...bothPorts(snapshots) })).existing).toBe(false);
     } finally {
       await rm(folder, { recursive: true });
     }

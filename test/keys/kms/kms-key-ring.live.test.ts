@@ -27,7 +27,7 @@ import { failureOf } from "../../support/blobs.ts";
 import { ACCOUNT, createKmsKeys, kmsClient, newKey, pointAlias, SIGNING_KEY, WRAPPING_KEY } from "../../support/kms-keys.ts";
 import { saying } from "../../support/matchers.ts";
 import { requireProgram } from "../../support/programs.ts";
-import { backUp, makeTestKeys, newVault } from "../../support/vaults.ts";
+import { backUp, bothPorts, makeTestKeys, newVault } from "../../support/vaults.ts";
 
 const CONTEXT = { cluster: "prod", snapshot: "20261121T100000Z" };
 let stack: MiniStack;
@@ -298,7 +298,12 @@ describe("a service in trouble", () => {
       const ring = ringOf({ ...keys.settings, endpoint: proxy.endpoint });
       const plain = newVault(local);
       const { blobs } = plain;
-      const vault = { ...plain, keys: ring, trusted, snapshots: new SealedStore({ blobs, keys: ring, breakGlass: [], randomBytes }) };
+      const vault = {
+        ...plain,
+        keys: ring,
+        trusted,
+        ...bothPorts(new SealedStore({ blobs, keys: ring, breakGlass: [], randomBytes })),
+      };
       await backUp(vault, { slot: "2026-11-21T10:00:00Z" });
       expect(await verifyDeep(vault, "prod/latest")).toMatchObject({ manifest: { id: "20261121T100000Z" } });
     };

@@ -12,7 +12,7 @@ import type { SealedObject, Stored } from "../../../shared/documents/stored.ts";
 import { encryptSmall, newIdentity, recipientOf } from "../../../shared/seal/age.ts";
 import { seal } from "../../../shared/seal/seal.ts";
 import { SealedStore } from "../../../shared/store/sealed/sealed-store.ts";
-import { snapshotStoreContract } from "../../contract/snapshot-store.ts";
+import { damagesOf, snapshotStoreContract } from "../../contract/snapshot-store.ts";
 import { ManualClock } from "../../doubles/manual-clock.ts";
 import { MemoryBlobStore } from "../../doubles/memory-blob-store.ts";
 import { collect, failureOf, inChunks, keys as keysIn } from "../../support/blobs.ts";
@@ -53,15 +53,16 @@ snapshotStoreContract("the sealed store in memory", () => {
     store: new SealedStore({ ...options, keys: ring }),
     withOtherKeys: new SealedStore({ ...options, keys: otherRing }),
     breakGlass: breakGlass.identity,
-    objects: () => keysIn(memory, ""),
+    visible: () => keysIn(memory, ""),
     unfinished: () => Promise.resolve([]),
-    tamper(stored, change) {
+    keptBytes: (stored) => Promise.resolve(Buffer.from(memory.objects.get(sealedObject(stored).key)?.bytes ?? [])),
+    damages: damagesOf((stored, change) => {
       const { key } = sealedObject(stored);
       const kept = memory.objects.get(key);
       if (kept === undefined) throw new Error(`${key} is not there`);
       memory.objects.set(key, { ...kept, bytes: change(Buffer.from(kept.bytes)) });
       return Promise.resolve();
-    },
+    }),
     close: () => Promise.resolve(),
   });
 });
@@ -73,12 +74,13 @@ snapshotStoreContract("the sealed store in a folder", async () => {
     store: new SealedStore({ ...options, keys: ring }),
     withOtherKeys: new SealedStore({ ...options, keys: otherRing }),
     breakGlass: breakGlass.identity,
-    objects: () => keysIn(directory.store, ""),
+    visible: () => keysIn(directory.store, ""),
     unfinished: () => incoming(directory.root),
-    async tamper(stored, change) {
+    keptBytes: (stored) => readFile(join(directory.root, sealedObject(stored).key)),
+    damages: damagesOf(async (stored, change) => {
       const path = join(directory.root, sealedObject(stored).key);
       await writeFile(path, change(await readFile(path)));
-    },
+    }),
     close: () => directory.close(),
   };
 });

@@ -1,0 +1,34 @@
+import type { LoadedConfig } from "../config/load.ts";
+import type { KeyRing } from "../keys/key-ring.ts";
+import type { BlobStore } from "../store/blob-store.ts";
+import { SealedStore } from "../store/sealed/sealed-store.ts";
+import type { SnapshotStore } from "../store/snapshot-store.ts";
+import type { WrappedKeys } from "../store/wrapped-keys.ts";
+import { addedKeys } from "../vault/added-keys.ts";
+import { openReplicaKeys } from "./stores.ts";
+import type { StoreDependencies } from "./stores.ts";
+
+/** The part of the composition root that chooses how snapshots are kept, by `store.kind`. */
+
+export interface OpenedSnapshots {
+  readonly snapshots: SnapshotStore;
+  readonly wrappedKeys: WrappedKeys;
+}
+
+/** `from`: the name of the replica that is read in place of the store. */
+export async function openSnapshots(
+  { config }: LoadedConfig,
+  dependencies: StoreDependencies,
+  { blobs, keys, from }: { readonly blobs: BlobStore; readonly keys: KeyRing; readonly from: string | undefined },
+): Promise<OpenedSnapshots> {
+  const sealed = new SealedStore({
+    blobs,
+    keys,
+    ...(await openReplicaKeys(config, from, dependencies)),
+    breakGlass: config.breakGlass,
+    randomBytes: dependencies.randomBytes,
+    maxBytes: config.maxDatabaseSize,
+    addedKeys: addedKeys({ blobs, trusted: config.trustedKeys }),
+  });
+  return { snapshots: sealed, wrappedKeys: sealed };
+}
