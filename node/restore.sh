@@ -38,12 +38,18 @@ readonly LIBRARY
 . "$LIBRARY/journal.sh"
 # shellcheck source=lib/services.sh
 . "$LIBRARY/services.sh"
+# shellcheck source=lib/configure.sh
+. "$LIBRARY/configure.sh"
 # shellcheck source=lib/etcd.sh
 . "$LIBRARY/etcd.sh"
+# shellcheck source=lib/join.sh
+. "$LIBRARY/join.sh"
 # shellcheck source=lib/steps.sh
 . "$LIBRARY/steps.sh"
 # shellcheck source=lib/apply.sh
 . "$LIBRARY/apply.sh"
+# shellcheck source=lib/stale.sh
+. "$LIBRARY/stale.sh"
 # shellcheck source=lib/after.sh
 . "$LIBRARY/after.sh"
 

@@ -21,11 +21,13 @@ run_apply() {
     note "going on with what was begun"
     resume_node
   fi
-  open_identity
-  check_payload_unless_restored
+  if [[ $WAY != join ]]; then
+    open_identity
+    check_payload_unless_restored
+  fi
   find_certificates
   say_node
-  for step in $STEPS; do
+  for step in $(steps_here); do
     [[ -z ${STEP_ENDED[$step]-} ]] || continue
     began=$SECONDS
     note "$step"
@@ -35,18 +37,23 @@ run_apply() {
     keep "TIME_${step//-/_}" $((SECONDS - began))
   done
   keep DONE "$(date +%s)"
-  say "done: ${PLAN[CLUSTER]}/${PLAN[SNAPSHOT]}, ${PLAN[MEMBERS]} member(s) agree on hash ${AGREED:-checked before}, revision ${PLAN[REVISION_AFTER]}"
+  say "done: ${PLAN[CLUSTER]}/${PLAN[SNAPSHOT]}, ${AGREED_COUNT:-${PLAN[MEMBERS]}} member(s) agree on hash ${AGREED:-checked before}, revision ${PLAN[REVISION_AFTER]}"
   [[ ${KEPT[HAD_MEMBER]} != yes ]] || say "kept: $(old_member), what was there before; remove it when nobody needs it any more"
+  [[ $WAY != first || ${PLAN[MEMBERS]} == 1 ]] || say "next: apply --join on each of the others"
   say "next: restart kubelets, controllers and schedulers on every node: they hold what they saw before"
 }
 
 # Before anything is changed.
 begin_restore() {
   find_node
+  check_quota
+  check_way
+  rm -rf -- "$STATE/original" "$STATE/etcdctl"
   [[ ! -e $STATE/journal ]] || mv -T -- "$STATE/journal" "$STATE/journal.${KEPT[STAMP]:-old}"
   KEPT=() STEP_ENDED=() STEP_BEGAN=()
   : >"$STATE/journal"
   keep MEMBER "$MEMBER"
+  keep WAY "$WAY"
   keep LAYOUT "$LAYOUT"
   keep SERVICE "${SERVICE:-none}"
   keep DATA_DIR "$DATA_DIR"
@@ -58,7 +65,18 @@ begin_restore() {
   keep PLAN "$PLAN_DIGEST"
 }
 
+# steps_here: those of the way that this node takes.
+steps_here() { if [[ $WAY == join ]]; then printf '%s' "$JOIN_STEPS"; else printf '%s' "$STEPS"; fi; }
+
+check_way() {
+  [[ $WAY == join ]] || return 0
+  ((PLAN[MEMBERS] > 1)) || refuse 2 "the plan has one member: there is nobody to join" "run apply without --join"
+  # What the others send, and the log.
+  need_space "$DATA_DIR" $((PLAN[SNAPSHOT_BYTES] + 200 * 1024 * 1024)) "for what the others send" "--data-dir"
+}
+
 resume_node() {
+  [[ ${KEPT[WAY]:-all} == "$WAY" ]] || refuse 6 "this was begun as apply$(way_option "${KEPT[WAY]:-all}")" "run that again, or rollback"
   finish_moves
   find_node
   [[ $MEMBER == "${KEPT[MEMBER]}" && $DATA_DIR == "${KEPT[DATA_DIR]}" && $LAYOUT == "${KEPT[LAYOUT]}" ]] ||
@@ -67,16 +85,19 @@ resume_node() {
 
 check_payload_unless_restored() { [[ -n ${STEP_ENDED[restore]-} ]] || check_payload; }
 
+way_option() { [[ $1 == all ]] || printf ' --%s' "$1"; }
+
 run_status() {
   local step
   read_journal
+  WAY=${KEPT[WAY]:-all}
   if [[ -z ${KEPT[PLAN]-} ]]; then
     say "nothing was restored on this node"
     return 0
   fi
   say "snapshot     ${KEPT[SNAPSHOT]-}, member ${KEPT[MEMBER]-} in ${KEPT[DATA_DIR]-} (${KEPT[LAYOUT]-}), begun ${KEPT[STAMP]-}"
   say "plan digest  $(in_groups "${KEPT[PLAN]}" 4)"
-  for step in $STEPS; do
+  for step in $(steps_here); do
     if [[ -n ${STEP_ENDED[$step]-} ]]; then
       say "  $step: done, ${KEPT[TIME_${step//-/_}]:-?} s"
     elif [[ -n ${STEP_BEGAN[$step]-} ]]; then
@@ -89,7 +110,7 @@ run_status() {
     done-*) say "rolled back" ;;
     begun-*) refuse 6 "a rollback was begun and did not end" "run rollback again" ;;
     *-done) say "done" ;;
-    *) refuse 6 "not done" "run apply again to go on, or rollback" ;;
+    *) refuse 6 "not done" "run apply$(way_option "$WAY") again to go on, or rollback" ;;
   esac
 }
 
@@ -106,11 +127,12 @@ run_rollback() {
     say "done already: rolled back"
     return 0
   fi
-  LAYOUT=${KEPT[LAYOUT]} SERVICE=${KEPT[SERVICE]} DATA_DIR=${KEPT[DATA_DIR]} MEMBER=${KEPT[MEMBER]}
+  WAY=${KEPT[WAY]:-all} LAYOUT=${KEPT[LAYOUT]} SERVICE=${KEPT[SERVICE]} DATA_DIR=${KEPT[DATA_DIR]} MEMBER=${KEPT[MEMBER]}
   keep ROLLBACK begun
   finish_moves
   if [[ -n ${STEP_BEGAN[stop-api-server]-} ]]; then
     stop_api_server
+    leave_cluster
     stop_etcd
   fi
   old=$(old_member)
@@ -120,6 +142,7 @@ run_rollback() {
   elif [[ ${KEPT[HAD_MEMBER]} == no && -d $DATA_DIR/member ]]; then
     set_restored_aside
   fi
+  put_back_changed
   rm -rf -- "$(stage)"
   sync
   if [[ $LAYOUT == static-pod || (${KEPT[RAN]} == yes && -n ${STEP_BEGAN[stop-api-server]-}) ]]; then
@@ -128,6 +151,7 @@ run_rollback() {
   fi
   start_api_server
   keep ROLLBACK done
+  rm -f -- "$STATE/etcdctl" "$STATE/remove.err"
   say "rolled back: $DATA_DIR is what it was"
 }
 
@@ -154,8 +178,9 @@ say_commands() {
   find_certificates
   find_payload || true
   say_node
-  say "apply would, in this order:"
-  for step in $STEPS; do
+  check_quota
+  say "apply$(way_option "$WAY") would, in this order:"
+  for step in $(steps_here); do
     while IFS= read -r line; do say "  $step: $line"; done < <(describe_step "$step")
   done
 }

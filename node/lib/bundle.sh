@@ -27,7 +27,7 @@ open_bundle() {
   check_archive "$copy"
   unpack "$copy" "$folder"
   rm -f -- "$copy"
-  SCRATCH=$folder
+  SCRATCH=$folder ETCDCTL=$UNPACKED/bin/etcdctl
   read_plan
   [[ ${RECIPIENT[PLAN_SHA256]-} == "$PLAN_DIGEST" ]] || refuse_tar "the plan is not the one that the recipient's file names"
   [[ $(digest_of "$UNPACKED/manifest.json") == "${PLAN[MANIFEST_SHA256]}" ]] || refuse_tar "the manifest is not the one that the plan names"

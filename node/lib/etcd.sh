@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # What etcd says: over etcdctl of the bundle, and over its peers' own address.
 
+ETCDCTL= JOIN_AT=
+
 # etcdctl_at URLS ARGS...: of the bundle, with the node's certificates.
 etcdctl_at() {
   local endpoints=$1
@@ -8,7 +10,7 @@ etcdctl_at() {
   shift
   [[ -z $CACERT ]] || tls+=(--cacert "$CACERT")
   [[ -z $CERT ]] || tls+=(--cert "$CERT" --key "$KEY")
-  env -i PATH="$PATH" ETCDCTL_API=3 "$UNPACKED/bin/etcdctl" --endpoints "$endpoints" --command-timeout 5s --dial-timeout 5s ${tls[@]+"${tls[@]}"} "$@"
+  env -i PATH="$PATH" ETCDCTL_API=3 "$ETCDCTL" --endpoints "$endpoints" --command-timeout 5s --dial-timeout 5s ${tls[@]+"${tls[@]}"} "$@"
 }
 
 # find_certificates: what etcdctl and the look at peers are given.
@@ -74,29 +76,54 @@ old_members_are_gone() {
   done
 }
 
-# hash_of URLS: sets HASH to "hash compact-revision" at the restored revision; empty where it does not answer.
+# status_of URL: sets STATUS_REVISION and STATUS_VERSION of a member that has a leader; empty where it does not say.
+status_of() {
+  local answer
+  STATUS_REVISION='' STATUS_VERSION=''
+  answer=$(etcdctl_at "$1" endpoint status -w json 2>/dev/null) || return 0
+  [[ $answer =~ \"leader\":[1-9] && $answer =~ \"revision\":([0-9]+) ]] || return 0
+  STATUS_REVISION=${BASH_REMATCH[1]}
+  [[ ! $answer =~ \"version\":\"([0-9A-Za-z.+-]+)\" ]] || STATUS_VERSION=${BASH_REMATCH[1]}
+}
+
+# hash_of URLS [REVISION]: sets HASH to "hash compact-revision" at that revision, by default the restored one; empty where it does not answer.
 hash_of() {
   local answer
-  local -a revision=(--rev "${PLAN[REVISION_AFTER]}")
   HASH=
-  # 3.4 refuses the compacted revision itself.
-  [[ ${PLAN[ETCD_MINOR]} != 3.4 ]] || revision=()
-  answer=$(etcdctl_at "$1" endpoint hashkv -w json ${revision[@]+"${revision[@]}"} 2>"$SCRATCH/hashkv.err") || return 0
+  answer=$(etcdctl_at "$1" endpoint hashkv -w json --rev "${2:-${PLAN[REVISION_AFTER]}}" 2>"$SCRATCH/hashkv.err") || {
+    # 3.4 refuses the compacted revision itself.
+    [[ ${PLAN[ETCD_MINOR]} == 3.4 ]] && is_compacted || return 0
+    answer=$(etcdctl_at "$1" endpoint hashkv -w json 2>"$SCRATCH/hashkv.err") || return 0
+  }
   [[ $answer =~ \"hash\":([0-9]+) ]] || return 0
   HASH=${BASH_REMATCH[1]}
   [[ ! $answer =~ \"compact_revision\":([0-9]+) ]] || HASH+=" ${BASH_REMATCH[1]}"
 }
 
-# members_agree: whether every member has one hash. Sets MISSING to the name of one that does not answer yet, or that differs.
+# members_agree: whether every member that is compared (COMPARED: their numbers in the plan) has one hash. Sets MISSING to the name of one that does not answer yet, or that differs.
 members_agree() {
-  local number first=''
-  for ((number = 1; number <= PLAN[MEMBERS]; number++)); do
+  local number first='' now='' count=0
+  if [[ -n $COMPARE_NOW ]]; then
+    status_of "${PLAN[MEMBER_${NUMBER}_CLIENT_URLS]%%,*}"
+    now=$STATUS_REVISION MISSING=$MEMBER
+    [[ -n $now ]] || return 1
+  fi
+  for number in $COMPARED; do
     MISSING=${PLAN[MEMBER_${number}_NAME]}
     # One address each: several would be several answers.
-    hash_of "${PLAN[MEMBER_${number}_CLIENT_URLS]%%,*}"
+    hash_of "${PLAN[MEMBER_${number}_CLIENT_URLS]%%,*}" "$now"
+    # API servers that run again compact what the restore began with.
+    [[ -n $HASH || -n $now ]] || ! is_compacted || COMPARE_NOW=yes
     [[ -n $HASH ]] || return 1
     [[ -n $first ]] || first=$HASH
     [[ $HASH == "$first" ]] || { HASHES_DIFFER=$((HASHES_DIFFER + 1)); return 1; }
+    count=$((count + 1))
   done
-  AGREED=$first
+  AGREED=$first AGREED_COUNT=$count
+}
+
+is_compacted() {
+  local said
+  said=$(head -c 2000 "$SCRATCH/hashkv.err")
+  [[ $said == *compacted* ]]
 }

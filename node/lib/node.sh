@@ -1,7 +1,11 @@
 # shellcheck shell=bash
 # How etcd runs on this node, and where that is known from. Every guess can be overridden by an option.
 
-declare -A FOUND=()
+# By the flag's name: its value, and the file that has it.
+declare -A FOUND=() FOUND_IN=()
+ENVIRONMENT_FILE=
+# What the plan says of this member, where it does.
+PLANNED_LAYOUT='' PLANNED_SERVICE=''
 MEMBER='' LAYOUT='' DATA_DIR='' SERVICE='' MEMBER_FROM='' LAYOUT_FROM='' DATA_FROM=''
 
 # find_node: sets the names above, NUMBER (of the member in the plan) and what etcdctl needs. Refuses where the node is none for this plan.
@@ -17,6 +21,9 @@ find_node() {
     [[ $MEMBER != "${PLAN[MEMBER_${number}_NAME]}" ]] || NUMBER=$number
   done
   ((NUMBER > 0)) || refuse 2 "which member this node is to be is not known (${MEMBER:-no name found})" "give --member NAME: one of$names"
+  PLANNED_LAYOUT=${PLAN[MEMBER_${NUMBER}_LAYOUT]} PLANNED_SERVICE=${PLAN[MEMBER_${NUMBER}_SERVICE]-}
+  [[ $PLANNED_LAYOUT != auto ]] || PLANNED_LAYOUT=
+  [[ -z $PLANNED_LAYOUT$PLANNED_SERVICE ]] || find_layout
   [[ -n $DATA_OPTION ]] && DATA_DIR=$DATA_OPTION DATA_FROM=--data-dir
   [[ -n $DATA_DIR ]] || { DATA_DIR=${PLAN[MEMBER_${NUMBER}_DATA_DIR]-} DATA_FROM='the plan'; }
   [[ -n $DATA_DIR ]] || { DATA_DIR=${FOUND[data-dir]-} DATA_FROM=$LAYOUT_FROM; }
@@ -27,8 +34,11 @@ find_node() {
 }
 
 find_layout() {
-  local unit file planned=auto
-  [[ -z $LAYOUT_OPTION ]] || planned=$LAYOUT_OPTION
+  local unit file planned=auto minor=${FOUND[minor]-}
+  FOUND=() FOUND_IN=() ENVIRONMENT_FILE=
+  # It was asked of the program, perhaps; that does not change.
+  [[ -z $minor ]] || FOUND[minor]=$minor
+  [[ -z $LAYOUT_OPTION$PLANNED_LAYOUT ]] || planned=${LAYOUT_OPTION:-$PLANNED_LAYOUT}
   if [[ $planned == static-pod || ($planned == auto && -e $MANIFESTS/etcd.yaml) || ($planned == auto && -e $STATE/manifests/etcd.yaml) ]]; then
     LAYOUT=static-pod
     file=$MANIFESTS/etcd.yaml
@@ -38,13 +48,13 @@ find_layout() {
     read_flags "$file"
     return 0
   fi
-  SERVICE=${SERVICE_OPTION:-etcd}
+  SERVICE=${SERVICE_OPTION:-${PLANNED_SERVICE:-etcd}}
   SERVICE=${SERVICE%.service}
   for unit in "$ROOT"{/etc,/run,/usr/lib,/lib}"/systemd/system/$SERVICE.service"; do
     [[ $planned == auto || $planned == systemd ]] || break
     [[ -f $unit ]] || continue
     LAYOUT=systemd LAYOUT_FROM=$unit
-    read_flags "$unit"
+    read_unit "$unit"
     return 0
   done
   [[ $planned != systemd ]] || refuse 2 "there is no unit $SERVICE.service" "give --service NAME"
@@ -52,24 +62,48 @@ find_layout() {
   [[ -z $ENV_FILE_OPTION ]] || read_environment "$ENV_FILE_OPTION"
 }
 
-# read_flags FILE: flags of etcd's out of a manifest or a unit, and the unit's environment files.
-read_flags() {
-  local line word flag='' file
+# read_unit FILE: the unit, what was dropped in beside it, and its files of variables. The last value found stays: for systemd variables of files win over those of the unit, and for etcd flags win over both.
+read_unit() {
+  local each
+  for each in "$1" "$ROOT"{/usr/lib,/lib,/run,/etc}"/systemd/system/$SERVICE.service.d/"*.conf; do
+    [[ ! -f $each ]] || read_variables "$each" 'Environment='
+  done
+  for each in "$1" "$ROOT"{/usr/lib,/lib,/run,/etc}"/systemd/system/$SERVICE.service.d/"*.conf; do
+    [[ ! -f $each ]] || read_environment_files "$each"
+  done
+  for each in "$1" "$ROOT"{/usr/lib,/lib,/run,/etc}"/systemd/system/$SERVICE.service.d/"*.conf; do
+    [[ ! -f $each ]] || read_flags "$each"
+  done
+}
+
+# found FLAG VALUE FILE
+found() { FOUND[$1]=$2 FOUND_IN[$1]=$3; }
+
+read_environment_files() {
+  local line file
   while IFS= read -r line || [[ -n $line ]]; do
+    [[ $line =~ ^[[:space:]]*EnvironmentFile=-?(/[^[:space:]]*) ]] || continue
+    file=$ROOT${BASH_REMATCH[1]}
+    [[ ! -f $file ]] || read_environment "$file"
+  done <"$1"
+}
+
+# read_flags FILE: flags of etcd's out of a manifest or a unit.
+# shellcheck disable=SC2094 # its name is kept
+read_flags() {
+  local line word flag=''
+  while IFS= read -r line || [[ -n $line ]]; do
+    [[ ! $line =~ ^[[:space:]]*# ]] || continue
     [[ ! $line =~ ^[[:space:]]*image:[[:space:]]*[^[:space:]]*:v?(3\.[0-9]+)\. ]] || FOUND[minor]=${BASH_REMATCH[1]}
-    if [[ $line =~ ^[[:space:]]*EnvironmentFile=-?(/[^[:space:]]*) ]]; then
-      file=$ROOT${BASH_REMATCH[1]}
-      [[ ! -f $file ]] || read_environment "$file"
-    fi
     # shellcheck disable=SC2086 # words of the line; globbing is off
     for word in $(set -f && printf '%s\n' $line); do
       word=${word//[\"\']/}
       if [[ -n $flag ]]; then
-        [[ $word == -* ]] || FOUND[$flag]=$word
+        [[ $word == -* ]] || found "$flag" "$word" "$1"
         flag=
       fi
       if [[ $word =~ ^--?([a-z-]+)=(.*)$ ]]; then
-        FOUND[${BASH_REMATCH[1]}]=${BASH_REMATCH[2]}
+        found "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" "$1"
       elif [[ $word =~ ^--([a-z-]+)$ ]]; then
         flag=${BASH_REMATCH[1]}
       elif [[ $word =~ ^(ExecStart=)?(/[A-Za-z0-9._/-]*/etcd)$ ]]; then
@@ -80,14 +114,31 @@ read_flags() {
 }
 
 # read_environment FILE: ETCD_* as systemd reads them; nothing is evaluated.
+# shellcheck disable=SC2094 # its name is kept
 read_environment() {
-  local line key
+  ENVIRONMENT_FILE=$1
+  local line key value
   while IFS= read -r line || [[ -n $line ]]; do
     [[ $line =~ ^(export[[:space:]]+)?ETCD_([A-Z0-9_]+)=(.*)$ ]] || continue
     key=${BASH_REMATCH[2],,}
-    line=${BASH_REMATCH[3]}
-    line=${line#[\"\']}
-    FOUND[${key//_/-}]=${line%[\"\']}
+    value=${BASH_REMATCH[3]#[\"\']}
+    found "${key//_/-}" "${value%[\"\']}" "$1"
+  done <"$1"
+}
+
+# read_variables FILE BEGINNING: ETCD_* on lines that begin so.
+# shellcheck disable=SC2094 # its name is kept
+read_variables() {
+  local line word key
+  while IFS= read -r line || [[ -n $line ]]; do
+    [[ $line == "$2"* ]] || continue
+    # shellcheck disable=SC2086 # words of the line; globbing is off
+    for word in $(set -f && printf '%s\n' ${line#"$2"}); do
+      word=${word//[\"\']/}
+      [[ $word =~ ^ETCD_([A-Z0-9_]+)=(.*)$ ]] || continue
+      key=${BASH_REMATCH[1],,}
+      found "${key//_/-}" "${BASH_REMATCH[2]}" "$1"
+    done
   done <"$1"
 }
 
@@ -117,6 +168,21 @@ check_node_etcd() {
   elif ((${FOUND[minor]#3.} < ${PLAN[ETCD_MINOR]#3.})); then
     refuse 6 "the snapshot is of etcd ${PLAN[ETCD_MINOR]}, and this node has ${FOUND[minor]}, which cannot run on it" "install etcd ${PLAN[ETCD_MINOR]} on every node first"
   fi
+}
+
+# A database that is larger than the quota raises NOSPACE at the first write.
+check_quota() {
+  local quota=${FOUND[quota-backend-bytes]-}
+  [[ -n $quota || $LAYOUT != bare ]] || {
+    [[ " ${PLAN[ALARMS]-} " != *' NOSPACE '* ]] || warn "which quota etcd has here is not known: --quota-backend-bytes must be above ${PLAN[SNAPSHOT_BYTES]}"
+    return 0
+  }
+  # etcd's own: 0 is 2 GiB, and below 0 is none.
+  [[ -n $quota && $quota != 0 ]] || quota=2147483648
+  [[ $quota =~ ^[1-9][0-9]{0,17}$ ]] || return 0
+  ((PLAN[SNAPSHOT_BYTES] < quota)) ||
+    refuse 6 "the snapshot's database has ${PLAN[SNAPSHOT_BYTES]} bytes, and etcd's quota here is $quota (${FOUND_IN[quota-backend-bytes]:-its default}): it would take no write" \
+      "put a larger --quota-backend-bytes there, on every node; then run this again. Defragment once the cluster is back: etcdctl defrag"
 }
 
 say_node() {

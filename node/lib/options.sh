@@ -14,6 +14,9 @@ CLUSTER_OPTION=
 NAME=
 MEMBER_OPTION='' LAYOUT_OPTION='' DATA_OPTION='' SERVICE_OPTION='' ENV_FILE_OPTION=''
 CACERT_OPTION='' CERT_OPTION='' KEY_OPTION='' START_PROGRAM='' STOP_PROGRAM=''
+# all: every member restores; first: this one alone, as a cluster of one; join: into that one.
+WAY=all
+CLEAR=
 # Seconds: the other nodes of the cluster are at work at the same time.
 WAIT=600
 
@@ -54,9 +57,12 @@ Options
   --service NAME       etcd's unit (default: etcd)
   --env-file FILE      with ETCD_* variables, for a bare etcd
   --start PROGRAM, --stop PROGRAM
-                       start and stop a bare etcd
+                       start and stop a bare etcd; PROGRAM is given flags of etcd's to append
   --cacert FILE, --cert FILE, --key FILE
                        for etcdctl (default: as the configuration says)
+  --first              apply: restore this member alone; the others come by apply --join, and need no payload
+  --join               apply: come clean into the cluster that another node restored by --first
+  --clear              after: remove what it lists as stale, instead of listing it alone
   --wait SECONDS       how long each step may wait for others (default: 600)
   --root DIR           use DIR as the file system's root
   --help               this
@@ -97,6 +103,17 @@ parse_options() {
       --key) take_value "$@" && KEY_OPTION=$2 ;;
       --wait) take_value "$@" && WAIT=$2 ;;
       --name) take_value "$@" && NAME=$2 ;;
+      --first | --join)
+        [[ $WAY == all ]] || refuse 2 "--first and --join, once, and not both" "--first on one node, --join on the others"
+        WAY=${1#--}
+        shift
+        continue
+        ;;
+      --clear)
+        CLEAR=yes
+        shift
+        continue
+        ;;
       -*) refuse 2 "there is no option ${1%%=*}" "restore.sh --help lists them; a value follows after a blank" ;;
       *)
         [[ -z $COMMAND ]] || refuse 2 "one command at a time: $COMMAND, then $1" "put what has blanks between quotes"
@@ -109,6 +126,8 @@ parse_options() {
   done
   [[ -n $COMMAND ]] || refuse 2 "no command" "restore.sh --help lists them; begin with verify"
   [[ " $COMMANDS " == *" $COMMAND "* && $COMMAND != *' '* ]] || refuse 2 "there is no command $COMMAND" "commands: $COMMANDS"
+  [[ $WAY == all || $COMMAND == apply || $COMMAND == plan ]] || refuse 2 "--$WAY is for apply and plan" "leave it out"
+  [[ -z $CLEAR || $COMMAND == after ]] || refuse 2 "--clear is for after" "leave it out"
   [[ -d $DIR ]] || refuse 2 "--dir $DIR is no folder" "give the folder that holds the bundle"
   [[ -z $ROOT || -d $ROOT ]] || refuse 2 "--root $ROOT is no folder" "leave it out on a node"
   [[ -n $IDENTITY ]] || IDENTITY=$ROOT/etc/etcd-lifeboat/node.key

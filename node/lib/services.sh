@@ -100,6 +100,7 @@ stop_etcd() {
   within "$WAIT" "etcd still has $DATA_DIR open" db_is_closed
 }
 
+# start_etcd FLAG...: those that a bare etcd is to have besides its own.
 start_etcd() {
   case $LAYOUT in
     static-pod) move_in etcd ;;
@@ -107,8 +108,8 @@ start_etcd() {
     bare)
       ! db_is_open || return 0
       [[ -n $START_PROGRAM ]] || refuse 6 "etcd is to be started now, and how is not known here" \
-        "start it on $DATA_DIR as before, with --initial-cluster-state=existing; then run apply again. --start PROGRAM does it in one go"
-      "$START_PROGRAM" || refuse 3 "$START_PROGRAM failed" "look why; then apply again, or rollback"
+        "start it on $DATA_DIR as before, but with $*; then run apply again. --start PROGRAM does it in one go"
+      "$START_PROGRAM" "$@" || refuse 3 "$START_PROGRAM failed" "look why; then apply again, or rollback"
       ;;
   esac
 }

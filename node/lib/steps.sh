@@ -1,7 +1,8 @@
 # shellcheck shell=bash
-# The steps of apply, in order. Each may be begun again after it was killed anywhere: it looks at what is there. What a step has done, rollback takes back.
+# The steps of apply, in order, and those of apply --join. Each may be begun again after it was killed anywhere: it looks at what is there. What a step has done, rollback takes back.
 
-readonly STEPS='decrypt restore stop-api-server stop-etcd old-members swap start-etcd health disarm compare start-api-server'
+readonly STEPS='decrypt restore stop-api-server stop-etcd old-members swap configure start-etcd health disarm compare start-api-server'
+readonly JOIN_STEPS='stop-api-server stop-etcd await-cluster add-learner set-aside configure start-etcd promote health compare start-api-server'
 
 # Beside the member, in the same mount: a rename moves it.
 stage() { printf '%s' "$DATA_DIR/.lifeboat-restore"; }
@@ -15,7 +16,12 @@ run_step() {
     stop-etcd) stop_etcd ;;
     old-members) old_members_step ;;
     swap) swap_step ;;
-    start-etcd) start_etcd ;;
+    configure) configure_step ;;
+    start-etcd) start_etcd_step ;;
+    await-cluster) await_cluster_step ;;
+    add-learner) add_learner_step ;;
+    set-aside) set_aside_step ;;
+    promote) promote_step ;;
     health) within "$WAIT" "this member did not become healthy; members that wait for a quorum need the others restored too" is_healthy ;;
     disarm) disarm_step ;;
     compare) compare_step ;;
@@ -38,10 +44,33 @@ describe_step() {
     stop-api-server | start-api-server | stop-etcd | start-etcd) describe_service "$1" ;;
     old-members) say "wait until no old member answers at ${PLAN[INITIAL_CLUSTER]}" ;;
     swap) say "mv $DATA_DIR/member $DATA_DIR/member.before-TIME; mv $stage/data/member $DATA_DIR/member" ;;
+    configure) describe_configure ;;
+    await-cluster) say "wait until another member of the plan answers with revision ${PLAN[REVISION_AFTER]} or more: none but a restored one does" ;;
+    add-learner) say "etcdctl member add $MEMBER --learner --peer-urls=${PLAN[MEMBER_${NUMBER}_PEER_URLS]}" ;;
+    set-aside) say "mv $DATA_DIR/member $DATA_DIR/member.before-TIME" ;;
+    promote) say "etcdctl member promote, once this member has what the others have" ;;
     health) say "etcdctl --endpoints $(own_urls) endpoint health" ;;
     disarm) if [[ " ${PLAN[ALARMS]-} " == *' NOSPACE '* ]]; then say "etcdctl alarm disarm (NOSPACE is in the snapshot)"; else say "nothing: the snapshot has no alarm"; fi ;;
-    compare) say "etcdctl endpoint hashkv --rev ${PLAN[REVISION_AFTER]} on each member: all equal" ;;
+    compare)
+      case $WAY in
+        first) say "etcdctl endpoint hashkv --rev ${PLAN[REVISION_AFTER]} on this member" ;;
+        join) say "etcdctl endpoint hashkv at this member's revision, on each member that is there: all equal" ;;
+        *) say "etcdctl endpoint hashkv --rev ${PLAN[REVISION_AFTER]} on each member: all equal" ;;
+      esac
+      ;;
   esac
+}
+
+describe_configure() {
+  local file=${FOUND_IN[initial-cluster-state]:-$LAYOUT_FROM} flags='--initial-cluster-state=existing'
+  [[ $WAY != join ]] || flags+=" and --initial-cluster with the members that the cluster lists"
+  if [[ ${FOUND[initial-cluster-state]-} == existing && $WAY != join ]]; then
+    say "nothing: the state is existing"
+  elif [[ $LAYOUT == bare && -z $ENVIRONMENT_FILE ]]; then
+    say "$flags, given to --start PROGRAM"
+  else
+    say "$flags in $file"
+  fi
 }
 
 describe_service() {
@@ -70,8 +99,22 @@ decrypt_step() {
 # restore_command STAGE: sets RESTORE_COMMAND.
 restore_command() {
   RESTORE_COMMAND=("$UNPACKED/bin/etcdutl" snapshot restore "$1/snapshot.db" --data-dir "$1/data" --name "$MEMBER"
-    --initial-cluster "${PLAN[INITIAL_CLUSTER]}" --initial-cluster-token "${PLAN[TOKEN]}"
+    --initial-cluster "$(restored_members)" --initial-cluster-token "${PLAN[TOKEN]}"
     --initial-advertise-peer-urls "${PLAN[MEMBER_${NUMBER}_PEER_URLS]}" --bump-revision "${PLAN[BUMP_REVISION]}" --mark-compacted)
+}
+
+# restored_members: for --initial-cluster.
+restored_members() {
+  local url members=
+  [[ $WAY == first ]] || { printf '%s' "${PLAN[INITIAL_CLUSTER]}"; return 0; }
+  for url in ${PLAN[MEMBER_${NUMBER}_PEER_URLS]//,/ }; do members+=",$MEMBER=$url"; done
+  printf '%s' "${members#,}"
+}
+
+start_etcd_step() {
+  local -a flags
+  read -r -d '' -a flags < <(start_flags) || true
+  start_etcd "${flags[@]}"
 }
 
 restore_step() {
@@ -129,9 +172,32 @@ disarm_step() {
   note "disarmed NOSPACE, which the snapshot held: look at --quota-backend-bytes before it comes back"
 }
 
+# find_compared: sets COMPARED to the numbers of the members that must have one hash.
+find_compared() {
+  local number listed
+  COMPARED=
+  if [[ $WAY == first ]]; then
+    COMPARED=$NUMBER
+    return 0
+  fi
+  if [[ $WAY == join ]]; then
+    COMPARE_NOW=yes
+    etcdctl_at "$(own_urls)" member list >"$SCRATCH/members" 2>"$SCRATCH/members.err" || refuse 3 "members cannot be listed: $(head -c 300 "$SCRATCH/members.err")" "run apply again"
+  fi
+  for ((number = 1; number <= PLAN[MEMBERS]; number++)); do
+    if [[ $WAY == join ]]; then
+      # Those that are still to come are not.
+      listed=$(while IFS= read -r line; do [[ $line != *', started, '*", ${PLAN[MEMBER_${number}_PEER_URLS]%%,*}"*', false' ]] || printf yes; done <"$SCRATCH/members")
+      [[ -n $listed ]] || continue
+    fi
+    COMPARED+=" $number"
+  done
+}
+
 compare_step() {
   local end=$((SECONDS + WAIT))
-  HASHES_DIFFER=0
+  HASHES_DIFFER=0 COMPARE_NOW=
+  find_compared
   until members_agree; do
     # Twice, not once: 3.4 is asked at whatever revision it has.
     ((HASHES_DIFFER < 20)) || refuse 3 "$MISSING holds other data than the others, though all are healthy" "run rollback on every node; restore the same bundle on all"

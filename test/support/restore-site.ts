@@ -38,6 +38,8 @@ export type Keys = readonly unknown[];
 
 const START_MS = 60_000;
 
+const FROM_MANIFEST = `until [ -s "$1" ]; do sleep 0.05; done; mapfile -t flags < <(sed -n 's/^ *- \\(--.*\\)/\\1/p' "$1"); exec "$0" "\${flags[@]}" --data-dir="$2"`;
+
 /** An etcd cluster of nodes that each have a root of their own, and the means to restore it by restore.sh. */
 export class RestoreSite implements AsyncDisposable {
   readonly nodes: readonly SiteNode[];
@@ -102,28 +104,31 @@ export class RestoreSite implements AsyncDisposable {
     const { etcd } = requireEtcd(this.version);
     mkdirSync(node.dataDir, { recursive: true, mode: 0o700 });
     mkdirSync(join(node.root, "etc/kubernetes"), { recursive: true });
-    const args = [...node.args, `--data-dir=${node.dataDir}`];
     if (node.layout === "static-pod") {
       node.plane = await ControlPlaneNode.start(join(node.root, "plane"), "static pods", {
-        etcd: { command: etcd, args },
+        // As the kubelet does: with the flags of the manifest as it is now, and the node's own folder mounted.
+        etcd: { command: "bash", args: ["-c", FROM_MANIFEST, etcd, join(node.root, "plane/manifests/etcd.yaml"), node.dataDir] },
         "kube-apiserver": { command: "sleep", args: ["infinity"] },
       });
       symlinkSync(node.plane.manifests, join(node.root, "etc/kubernetes/manifests"));
       writeFileSync(join(node.plane.manifests, "etcd.yaml"), manifest(node, requireEtcd(this.version).version));
     } else if (node.layout === "systemd") {
       const environment = join(node.root, "etc/etcd.env");
-      writeFileSync(environment, `# of the node\nETCD_NAME="${node.name}"\nETCD_DATA_DIR=/var/lib/etcd\n`);
+      const variables = node.args.map((each) =>
+        each.replace(/^--([a-z-]+)=(.*)$/, (_, name: string, value: string) => `${variable(name)}="${value}"\n`),
+      );
+      writeFileSync(environment, `# of the node\nETCD_DATA_DIR=/var/lib/etcd\n${variables.join("")}`);
       mkdirSync(join(node.root, "etc/systemd/system"), { recursive: true });
       writeFileSync(join(node.root, "etc/systemd/system/etcd.service"), `[Service]\nEnvironmentFile=-/etc/etcd.env\nExecStart=${etcd}\n`);
-      const script = `set -a; . ${environment}; unset ETCD_DATA_DIR; exec ${etcd} "$@"`;
-      const flags = args.filter((each) => !each.startsWith("--name="));
+      const script = `set -a; . ${environment}; ETCD_DATA_DIR=${node.dataDir} exec ${etcd}`;
       node.plane = await ControlPlaneNode.start(join(node.root, "plane"), "systemd", {
-        etcd: { command: "bash", args: ["-c", script, "etcd", ...flags] },
+        etcd: { command: "bash", args: ["-c", script] },
       });
     } else {
+      const args = [...node.args, `--data-dir=${node.dataDir}`];
       writeFileSync(
         this.#starter(node),
-        `#!/bin/bash\nPATH=/usr/bin:/bin\nnohup ${etcd} ${args.join(" ")} >>${node.root}/etcd.log 2>&1 </dev/null &\necho $! >${node.root}/etcd.pid\n`,
+        `#!/bin/bash\nPATH=/usr/bin:/bin\nnohup ${etcd} ${args.join(" ")} "$@" >>${node.root}/etcd.log 2>&1 </dev/null &\necho $! >${node.root}/etcd.pid\n`,
       );
       chmodSync(this.#starter(node), 0o755);
       await this.startBare(node);
@@ -243,6 +248,12 @@ export class RestoreSite implements AsyncDisposable {
     return { code: exitCode, out: stdout, err: stderr };
   }
 
+  /** What etcd is started with: the manifest, or the file of variables; nothing for a bare etcd. */
+  configuration(node: SiteNode): string {
+    if (node.layout === "bare") return "";
+    return readFileSync(join(node.root, node.layout === "static-pod" ? "plane/manifests/etcd.yaml" : "etc/etcd.env"), "utf8");
+  }
+
   /** The data directory: names, owners, modes and bytes. What a rollback kept of the restored member is not looked at. */
   fingerprint(node: SiteNode): string {
     const hash = createHash("sha256");
@@ -263,6 +274,10 @@ export class RestoreSite implements AsyncDisposable {
   wipe(node: SiteNode): void {
     rmSync(join(node.dataDir, "member"), { recursive: true, force: true });
   }
+}
+
+function variable(flag: string): string {
+  return `ETCD_${flag.toUpperCase().replaceAll("-", "_")}`;
 }
 
 function manifest(node: SiteNode, minor: string): string {
