@@ -60,6 +60,7 @@ describe.skipIf(needs("openssl", "age", "age-keygen", "zstd"))("restore.sh apply
       const bundle = await site.bundle();
       const newer = await site.bundle({ plan: { ETCD_VERSION: "3.7.1", ETCD_MINOR: "3.7" } });
       const corrupt = await site.bundle({ plan: { ALARMS: "CORRUPT" } });
+      const large = await site.bundle({ plan: { SNAPSHOT_BYTES: "3000000000" } });
       const foreign = await site.bundle({ plan: { FOR: "talos" } });
       await site.etcdctl(["put", "/k", "later"]);
 
@@ -69,6 +70,7 @@ describe.skipIf(needs("openssl", "age", "age-keygen", "zstd"))("restore.sh apply
       for (const [of, args, code, message] of [
         [newer, [], 6, "this node has 3.6, which cannot run on it"],
         [corrupt, [], 6, "under the alarm CORRUPT"],
+        [large, [], 6, "etcd's quota here is 2147483648 (its default)"],
         [foreign, [], 2, "whose own tools restore"],
         [bundle, ["--data-dir", "/srv"], 6, "is no data directory of etcd: www is in it"],
         [bundle, ["--data-dir", "/nowhere"], 2, "is not there"],

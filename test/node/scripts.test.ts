@@ -33,7 +33,7 @@ const TOO_NEW: readonly (readonly [RegExp, string])[] = [
   [/--one-top-level|--sort=|--delay-directory-restore|--warning=no-failed/, "later than tar 1.26"],
   [/\bopenssl +(?:dgst +[^|]*-out |kdf|mac|storeutl|fipsinstall)|-pbkdf2|\brawin\b/, "later than openssl 1.0.2"],
   [
-    /(?:^|[|&;({]|\b(?:if|then|else|do|while|until|!)\b) *(?:grep|egrep|sed|awk|gawk|find|xargs|jq|curl|wget|flock|ps|pgrep|pkill|killall|ss|nc|which|hostname|perl|python3?|diff|cmp|file|zstd|gzip)\b(?!=)/,
+    /(?:^|[|&;(]|(?<!\$)\{|\b(?:if|then|else|do|while|until|!)\b) *(?:grep|egrep|sed|awk|gawk|find|xargs|jq|curl|wget|flock|ps|pgrep|pkill|killall|ss|nc|which|hostname|perl|python3?|diff|cmp|file|zstd|gzip)\b(?!=)/,
     "no part of coreutils",
   ],
 ];
