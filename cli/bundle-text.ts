@@ -3,12 +3,21 @@ import { groupsOf, shortDigest } from "../shared/bundle/read-aloud.ts";
 import { bundlesPrefix } from "../shared/documents/layout.ts";
 import { tarName } from "../shared/jobs/bundle/files.ts";
 import type { ToldBundle } from "../shared/jobs/bundle/make.ts";
-import { linesFor } from "../shared/jobs/bundle/document.ts";
+import { bundleJson, linesFor } from "../shared/jobs/bundle/document.ts";
 import type { BundlePlace } from "../shared/jobs/bundle/document.ts";
+import type { Session } from "./command.ts";
+import { note, print, printJson } from "./console.ts";
 import { formatBytes, formatFields, formatTime, printable } from "./format.ts";
 
+/** Prints a bundle that was made, or whose URLs are new, and warns of what it lacks. */
+export function tellBundle({ console, json }: Session, bundle: ToldBundle, place: BundlePlace): void {
+  if (json) printJson(console, "bundle", bundleJson(bundle, place));
+  else print(console, bundleText(bundle, place));
+  for (const warning of bundle.warnings) note(console, `warning: ${printable(warning)}`);
+}
+
 /** What a person reads after `lifeboat bundle`, and types on the nodes. */
-export function bundleText(made: ToldBundle, place: BundlePlace): string {
+function bundleText(made: ToldBundle, place: BundlePlace): string {
   const { plan, controls, bundleKey } = made;
   const { manifest, payload, members } = plan;
   const { folder, location, withPayload, urls } = place;

@@ -5,7 +5,7 @@ import type { LoadedConfig } from "../shared/config/load.ts";
 import type { DeskEvent } from "../shared/contract/events.ts";
 import { isLifeboatError, LifeboatError } from "../shared/errors.ts";
 import { requireReason } from "../shared/jobs/reason.ts";
-import { collect, oneOf, validFor } from "./bundle.ts";
+import { collect, oneOf, validFor } from "./bundle-options.ts";
 import type { Register, Session } from "./command.ts";
 import { print, printJson, note } from "./console.ts";
 import type { ExitCode } from "./exit-codes.ts";

@@ -3,14 +3,21 @@
 
 ETCDCTL= JOIN_AT=
 
-# etcdctl_at URLS ARGS...: of the bundle, with the node's certificates.
+# etcdctl_at URLS ARGS...: of the bundle, with the node's certificates, and with the user that the environment names.
 etcdctl_at() {
   local endpoints=$1
   local -a tls=()
   shift
   [[ -z $CACERT ]] || tls+=(--cacert "$CACERT")
   [[ -z $CERT ]] || tls+=(--cert "$CERT" --key "$KEY")
-  env -i PATH="$PATH" ETCDCTL_API=3 "$ETCDCTL" --endpoints "$endpoints" --command-timeout 5s --dial-timeout 5s ${tls[@]+"${tls[@]}"} "$@"
+  # No arguments of env: others see them, and a password is none of theirs.
+  (
+    for each in $(compgen -e); do
+      case $each in PATH | ETCDCTL_USER | ETCDCTL_PASSWORD) ;; *) unset -v "$each" ;; esac
+    done
+    export ETCDCTL_API=3
+    exec "$ETCDCTL" --endpoints "$endpoints" --command-timeout 5s --dial-timeout 5s ${tls[@]+"${tls[@]}"} "$@"
+  )
 }
 
 # find_certificates: what etcdctl and the look at peers are given.

@@ -173,6 +173,8 @@ describe.skipIf(needs("openssl", "age", "zstd"))("a bundle", () => {
     [["bundle", "prod", "--out", "x"], 2, /nobody is named/],
     [["bundle", "prod", "--recipient", "cp-2", "--out", "x"], 2, /did you mean cp-1/],
     [["bundle", "prod", "--recipient", "cp-1"], 2, /give --out FOLDER/],
+    [["bundle", "prod", "--print-nodes", "--out", "x"], 2, /--print-nodes makes no bundle, and --out was given too/],
+    [["bundle", "prod", "--print-nodes", "--recipient", "cp-1"], 2, /--print-nodes makes no bundle, and --recipient was given too/],
     [["bundle", "prod", "--recipient", "cp-1", "--out", "x", "--arch", "mips"], 2, /--arch "mips" is none of amd64, arm64/],
     [["bundle", "prod", "--recipient", "cp-1", "--out", "x", "--for", "minikube"], 2, /--for "minikube" is none of/],
     [["bundle", "prod", "--recipient", "cp-1", "--out", "x", "--valid", "5m"], 2, /from 1h to 30d/],
