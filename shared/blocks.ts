@@ -5,6 +5,8 @@
 
 /** 4 MiB: measured best for one SHA-256 update, one scan call and one zstd job per block. */
 export const BLOCK_BYTES = 4 * 1024 * 1024;
+/** Room that is made at first: what is small costs no more, and what is large is copied three times up to a block. */
+export const FIRST_BYTES = 64 * 1024;
 
 export interface Block {
   readonly bytes: Uint8Array;
@@ -19,6 +21,7 @@ export interface Block {
 export class BlockFiller {
   readonly #blockBytes: number;
   readonly #free: Uint8Array[] = [];
+  #isFirst = true;
   /** Undefined between two blocks, so that no memory is taken before there are bytes for it. */
   #buffer: Uint8Array | undefined;
   #filled = 0;
@@ -29,8 +32,9 @@ export class BlockFiller {
 
   /** Copies the bytes of `piece` from `offset` on, up to the end of a block: how many they were, and the block where it is full. */
   fill(piece: Uint8Array, offset: number): { readonly taken: number; readonly full: Block | undefined } {
-    this.#buffer ??= this.#free.pop() ?? new Uint8Array(this.#blockBytes);
+    this.#buffer ??= this.#free.pop() ?? new Uint8Array(this.#isFirst ? Math.min(FIRST_BYTES, this.#blockBytes) : this.#blockBytes);
     const taken = Math.min(piece.length - offset, this.#blockBytes - this.#filled);
+    this.#buffer = withRoom(this.#buffer, this.#filled + taken, this.#blockBytes);
     this.#buffer.set(taken === piece.length ? piece : piece.subarray(offset, offset + taken), this.#filled);
     this.#filled += taken;
     return { taken, full: this.#filled === this.#blockBytes ? this.rest() : undefined };
@@ -43,13 +47,22 @@ export class BlockFiller {
     const bytes = this.#filled === this.#blockBytes ? buffer : buffer.subarray(0, this.#filled);
     this.#buffer = undefined;
     this.#filled = 0;
+    this.#isFirst = false;
     let held = true;
     return {
       bytes,
       release: () => {
-        if (held) this.#free.push(buffer);
+        if (held && buffer.length === this.#blockBytes) this.#free.push(buffer);
         held = false;
       },
     };
   }
+}
+
+/** `buffer` where it has room for `wanted` bytes, else a larger one, of at most `most`, with what is in it. */
+export function withRoom<T extends Uint8Array>(buffer: T, wanted: number, most: number): T | Uint8Array<ArrayBuffer> {
+  if (wanted <= buffer.length) return buffer;
+  const larger = Buffer.allocUnsafeSlow(Math.min(most, Math.max(wanted, 4 * buffer.length)));
+  larger.set(buffer);
+  return larger;
 }

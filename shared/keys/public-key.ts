@@ -29,7 +29,9 @@ export function parsePublicKey(spki: Uint8Array, name: string, code: ErrorCode =
   if (!Buffer.from(canonical).equals(spki)) throw new LifeboatError(code, `${name} is not a public key in plain DER`);
   const publicKey = publicKeyOf(canonical);
   objects.set(publicKey, key);
-  if (parsed.size < MOST_PARSED) parsed.set(text, publicKey);
+  const [oldest] = parsed.keys();
+  if (parsed.size >= MOST_PARSED && oldest !== undefined) parsed.delete(oldest);
+  parsed.set(text, publicKey);
   return publicKey;
 }
 
@@ -37,7 +39,7 @@ export function parsePublicKey(spki: Uint8Array, name: string, code: ErrorCode =
 const parsed = new Map<string, PublicKey>();
 const objects = new WeakMap<PublicKey, KeyObject>();
 
-/** A store has a key or two for each purpose. Who fills it with documents by thousands of keys makes it slow, and no more. */
+/** The latest. A store has a key or two for each purpose. Who fills it with documents by thousands of keys makes it slow, and no more. */
 const MOST_PARSED = 64;
 
 /** Throws `code` unless `key` (public or private) is an ECDSA key on P-256. */

@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import { LifeboatError } from "../errors.ts";
+import { FIRST_BYTES, withRoom } from "../blocks.ts";
 import { inChunks } from "./age-chunks.ts";
 import { releaseBuffer } from "./release-buffer.ts";
 
@@ -23,13 +24,14 @@ export function payloadKey(fileKey: Uint8Array, nonce: Uint8Array): Uint8Array {
 /** `plaintext` in encrypted chunks, in pieces of some 1 MiB, each of which is only valid until the next one is asked for. */
 export async function* encryptPayload(key: Uint8Array, plaintext: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   const pieceBytes = PIECE_CHUNKS * SEALED_CHUNK_BYTES;
-  const piece = Buffer.allocUnsafe(pieceBytes);
+  let piece: Uint8Array = Buffer.allocUnsafe(FIRST_BYTES);
   const secret = asObject(key);
   let filled = 0;
   let index = 0;
   for await (const { bytes, last } of inChunks(plaintext, CHUNK_BYTES)) {
     const cipher = createCipheriv(CIPHER, secret, chunkNonce(index++, last), TAG);
     const sealed = cipher.update(bytes);
+    piece = withRoom(piece, filled + bytes.length + TAG_BYTES, pieceBytes);
     piece.set(sealed, filled);
     releaseBuffer(sealed);
     cipher.final();
@@ -48,7 +50,7 @@ export async function* encryptPayload(key: Uint8Array, plaintext: AsyncIterable<
  */
 export async function* decryptPayload(key: Uint8Array, ciphertext: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   const pieceBytes = PIECE_CHUNKS * CHUNK_BYTES;
-  let piece = Buffer.allocUnsafe(pieceBytes);
+  let piece: Uint8Array = Buffer.allocUnsafe(FIRST_BYTES);
   const secret = asObject(key);
   let filled = 0;
   let index = 0;
@@ -56,6 +58,7 @@ export async function* decryptPayload(key: Uint8Array, ciphertext: AsyncIterable
     const rightful = openChunk(secret, index, last, bytes);
     const plain = rightful ?? (bytes.length === SEALED_CHUNK_BYTES ? openChunk(secret, index, !last, bytes) : undefined);
     if (plain !== undefined) {
+      piece = withRoom(piece, filled + plain.length, pieceBytes);
       piece.set(plain, filled);
       filled += plain.length;
     }

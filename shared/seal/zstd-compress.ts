@@ -19,13 +19,18 @@ export async function compressFrame(bytes: Uint8Array, level?: number): Promise<
     params: level === undefined ? QUICK : { [constants.ZSTD_c_compressionLevel]: level },
     // Node does not tell zstd the length by itself, and then the frame's header lacks it.
     pledgedSrcSize: bytes.length,
-    chunkSize: OUTPUT_CHUNK_BYTES,
+    chunkSize: Math.min(OUTPUT_CHUNK_BYTES, mostCompressed(bytes.length)),
   });
   const pieces: Uint8Array[] = [];
   stream.on("data", (piece: Uint8Array) => pieces.push(piece));
   stream.end(bytes);
   await finished(stream);
   return joined(pieces);
+}
+
+/** What `bytes` of content become at most, one byte more so that it never seems full: ZSTD_COMPRESSBOUND of zstd.h. */
+function mostCompressed(bytes: number): number {
+  return bytes + (bytes >>> 8) + (bytes < 128 * 1024 ? (128 * 1024 - bytes) >>> 11 : 0) + 1;
 }
 
 /** Pieces that lie side by side, as they do where one buffer took all of them, are joined without copying. */

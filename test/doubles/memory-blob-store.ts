@@ -277,7 +277,8 @@ export class MemoryBlobStore implements BlobStore {
 
   async *listVersions(prefix: string, options: Pick<ReadOptions, "signal"> = {}): AsyncGenerator<BlobVersion, void, undefined> {
     await this.#beginListing("listVersions", prefix, options);
-    const keys = sorted([...new Set([...this.objects.keys(), ...this.#hidden.keys()])], prefix);
+    const hidden = [...this.#hidden.keys()].filter((key) => !this.objects.has(key));
+    const keys = sorted([...this.objects.keys(), ...hidden], prefix);
     // No yield*, which would wait for each of them thrice.
     for (const key of keys) for (const version of this.#versionsOf(key)) yield version;
   }
@@ -344,11 +345,11 @@ export class MemoryBlobStore implements BlobStore {
     const failAt = error?.atByte ?? (error === undefined ? Infinity : 0);
     for (let chunk = await reader.next(); chunk !== undefined; chunk = await reader.next()) {
       if (error !== undefined && this.receivedBytes + chunk.length > failAt) throw errorOf(error, `put of ${key}`);
-      chunks.push(Uint8Array.from(chunk));
+      chunks.push(new Uint8Array(chunk));
       this.receivedBytes += chunk.length;
     }
     if (error !== undefined) throw errorOf(error, `put of ${key}`);
-    return Buffer.concat(chunks);
+    return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
   }
 
   /** The faults that hit this call, used up; its delays are over when it resolves. */
@@ -415,15 +416,18 @@ export class MemoryBlobStore implements BlobStore {
   /** The latest first. */
   #versionsOf(key: string): readonly BlobVersion[] {
     const shown = this.objects.get(key);
-    const all = [...(this.#hidden.get(key) ?? []), ...(shown === undefined ? [] : [{ ...shown, isDeleteMarker: false }])];
-    return all
-      .map((kept, index) => ({
-        ...infoOf(key, kept),
-        ...(this.#hasVersions ? { version: nameOf(kept) } : {}),
-        isLatest: index === all.length - 1,
-        isDeleteMarker: kept.isDeleteMarker,
-      }))
-      .toReversed();
+    const hidden = this.#hidden.get(key);
+    // Most have one version, and logs have tens of thousands of records.
+    if (hidden === undefined && shown !== undefined) return [this.#versionOf(key, shown, true, false)];
+    const all = [...(hidden ?? []), ...(shown === undefined ? [] : [{ ...shown, isDeleteMarker: false }])];
+    return all.map((kept, index) => this.#versionOf(key, kept, index === all.length - 1, kept.isDeleteMarker)).toReversed();
+  }
+
+  #versionOf(key: string, kept: Kept, isLatest: boolean, isDeleteMarker: boolean): BlobVersion {
+    const { bytes, modified } = kept;
+    const named = this.#hasVersions ? nameOf(kept) : kept.version;
+    const version = { key, bytes: bytes.length, modified, isLatest, isDeleteMarker };
+    return named === undefined ? version : { ...version, version: named };
   }
 
   /** Nothing where there is no such version. */

@@ -21,7 +21,7 @@ export interface Outcome {
 export async function drain(stream: AsyncIterable<Uint8Array>): Promise<Outcome> {
   const pieces: Uint8Array[] = [];
   try {
-    for await (const piece of stream) pieces.push(Uint8Array.from(piece));
+    for await (const piece of stream) pieces.push(new Uint8Array(piece));
   } catch (error) {
     return { bytes: Buffer.concat(pieces), error };
   }
@@ -31,7 +31,7 @@ export async function drain(stream: AsyncIterable<Uint8Array>): Promise<Outcome>
 /** The whole of a stream that must end well. */
 export async function whole(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of stream) pieces.push(Uint8Array.from(piece));
+  for await (const piece of stream) pieces.push(new Uint8Array(piece));
   return Buffer.concat(pieces);
 }
 

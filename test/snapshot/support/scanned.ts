@@ -2,13 +2,19 @@ import { SnapshotScanner } from "../../../shared/snapshot/scan.ts";
 import type { ScanOptions } from "../../../shared/snapshot/scan.ts";
 import type { FaultyScan, ScanResult, WholeScan } from "../../../shared/snapshot/scan-result.ts";
 
+/** Used again by each scan: what a scanner kept of it is overwritten. */
+let memory = Buffer.alloc(0);
+
 /** `bytes` cut into chunks of `sizes`, over and over, through a scanner that must not keep the memory it was given. */
 export function scanned(bytes: Uint8Array, sizes: readonly number[] = [bytes.length], options: ScanOptions = {}): ScanResult {
   const scanner = new SnapshotScanner(options);
   let offset = 0;
   for (let turn = 0; offset < bytes.length; turn++) {
     const size = Math.max(1, sizes[turn % sizes.length] ?? bytes.length);
-    const chunk = Buffer.from(bytes.subarray(offset, offset + size));
+    const part = bytes.subarray(offset, offset + size);
+    if (part.length > memory.length) memory = Buffer.alloc(part.length);
+    const chunk = memory.subarray(0, part.length);
+    chunk.set(part);
     scanner.update(chunk);
     chunk.fill(0xee);
     offset += size;
