@@ -48,22 +48,31 @@ port_answers() {
 
 # cluster_at URL: prints the cluster's id in hex as a member tells its peers; nothing where it does not say.
 cluster_at() {
-  local place=${1#*://} request answer line
+  local line
+  # To the header alone: openssl may go on waiting for more.
+  while IFS= read -r line; do
+    line=${line%$'\r'}
+    [[ -n $line ]] || break
+    [[ ${line,,} =~ ^x-etcd-cluster-id:\ *([0-9a-f]+)$ ]] || continue
+    printf '%s' "${BASH_REMATCH[1]}"
+    break
+  done < <(ask_peer "$1" 2>/dev/null)
+}
+
+# ask_peer URL: prints the headers of an answer, and what may follow.
+ask_peer() {
+  local place=${1#*://} request
   local host=${place%:*} port=${place##*:}
   request="GET /members HTTP/1.0"$'\r\n'"Host: $place"$'\r\n\r\n'
   if [[ $1 == https://* ]]; then
     local -a tls=()
     [[ -z ${FOUND[peer-cert-file]-} ]] || tls=(-cert "$ROOT${FOUND[peer-cert-file]}" -key "$ROOT${FOUND[peer-key-file]-}")
-    answer=$({ printf '%s' "$request"; sleep 1; } | timeout 5 openssl s_client -quiet -connect "$place" ${tls[@]+"${tls[@]}"} 2>/dev/null | tr -d '\0') || true
+    { printf '%s' "$request"; sleep 5; } | timeout 5 openssl s_client -quiet -connect "$place" ${tls[@]+"${tls[@]}"}
   else
     host=${host#[}
     # shellcheck disable=SC2016 # its own arguments
-    answer=$(timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1"; printf "%s" "$2" >&3; cat <&3' "${host%]}" "$port" "$request" 2>/dev/null | tr -d '\0') || true
+    timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1"; printf "%s" "$2" >&3; cat <&3' "${host%]}" "$port" "$request"
   fi
-  while IFS= read -r line; do
-    line=${line%$'\r'}
-    [[ ! ${line,,} =~ ^x-etcd-cluster-id:\ *([0-9a-f]+)$ ]] || printf '%s' "${BASH_REMATCH[1]}"
-  done < <(printf '%s\n' "$answer")
 }
 
 # old_members_are_gone: whether none of the other members answers its peers as one of another cluster than the restored one. Sets STILL to the address of one that does.

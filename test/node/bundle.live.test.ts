@@ -7,6 +7,9 @@ import { newAgeIdentity, newBundleKey, RESTORE_SH, signBundle } from "../support
 import type { MadeBundle, TarItem } from "../support/restore-bundle.ts";
 import { needs, requireProgram } from "../support/programs.ts";
 
+/** Where old programs are tried: openssl 1.0.2 has no X25519. */
+const skipsX25519 = (process.env["LIFEBOAT_TEST_OLD_PROGRAMS"] ?? "") !== "";
+
 /** restore.sh with bundles as they are made, and what a node does about others. The matrices of what is refused: refusals.exhaustive.test.ts. */
 describe.skipIf(needs("openssl", "age", "age-keygen", "zstd"))("restore.sh", () => {
   let node: BundleNode;
@@ -191,7 +194,24 @@ describe.skipIf(needs("openssl", "age", "age-keygen", "zstd"))("restore.sh", () 
     expect(readdirSync(bundle.folder).filter((each) => each.includes("lifeboat"))).toEqual([]);
   });
 
-  test("makes an identity that age knows", async () => {
+  test("says that an openssl without X25519 makes no identity, and leaves nothing", async () => {
+    const folder = node.newPath();
+    mkdirSync(folder);
+    const path = node.newPath();
+    mkdirSync(path);
+    for (const each of readdirSync(node.path).filter((name) => name !== "openssl")) await execa("cp", ["-a", join(node.path, each), path]);
+    const old = `#!/bin/bash\n[[ $* != *X25519* ]] || { echo "Algorithm X25519 not found" >&2; exit 1; }\nexec ${join(node.path, "openssl")} "$@"\n`;
+    writeFileSync(join(path, "openssl"), old, { mode: 0o755 });
+    const args = ["keygen", "--out", "node.key", "--name", "cp-1"];
+    const ended = await execa(RESTORE_SH, args, { cwd: folder, env: { PATH: path }, extendEnv: false, reject: false });
+    expect(ended).toMatchObject({
+      exitCode: 5,
+      stderr: expect.stringMatching(/has no X25519\n {2}next: make .* with age-keygen/) as string,
+    });
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test.skipIf(skipsX25519)("makes an identity that age knows", async () => {
     const folder = node.newPath();
     mkdirSync(folder);
     const made = await node.run(["keygen", "--out", "node.key", "--name", "cp-1"], folder);

@@ -38,6 +38,81 @@ const TOO_NEW: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
+/**
+ * Every option that the scripts give to a program, all of them in coreutils 8.22, tar 1.26 and openssl 1.0.2. Whoever needs another one looks in the
+ * program's NEWS whether it was there in 2014, and adds it here.
+ */
+const OPTIONS: Readonly<Record<string, string>> = {
+  cat: "",
+  chcon: "-R --reference",
+  chmod: "-R",
+  chown: "-R --reference",
+  cp: "-a -T",
+  date: "-u -d",
+  dd: "",
+  df: "-P -B",
+  dirname: "",
+  env: "-i",
+  head: "-c",
+  ln: "-s -T",
+  mkdir: "-p -m",
+  mktemp: "-d",
+  mv: "-T -n",
+  od: "-An -v -tu1",
+  readlink: "-f",
+  rm: "-rf -f",
+  rmdir: "",
+  sha256sum: "-c --quiet --strict",
+  sleep: "",
+  stat: "-L -c",
+  sync: "",
+  tail: "-c -n",
+  tar: "-x -f -C --no-same-owner --no-same-permissions",
+  tee: "",
+  timeout: "",
+  tr: "-d",
+  uname: "-n -m",
+  wc: "-c",
+  openssl:
+    "version dgst -sha256 -verify -signature pkey -pubin -pubout -in -outform genpkey -algorithm s_client -quiet -connect -cert -key",
+  // Of bash itself.
+  declare: "-a -A",
+  kill: "-TERM",
+  local: "-a -A",
+  printf: "-v",
+  read: "-r -d -a",
+  readonly: "",
+  set: "-o -f",
+  shopt: "-u",
+  trap: "-",
+  type: "-P",
+  unset: "-v",
+};
+
+/** Where a command begins: the line, what joins commands, and the words before one. */
+const BEGINS = String.raw`(?:^|[|&;({!]|\$\(|\b(?:then|do|else|if|elif|while|until)\b) *`;
+const CALL = new RegExp(`${BEGINS}(${Object.keys(OPTIONS).join("|")})(?= |$)([^|&;()<>]*)`, "g");
+/** What runs another command: its own words, and that command. */
+const RUNS = /^(?<own>(?: +-\S+| +\w+=\S+| +[\d.]+| +"\$WAIT")*) +(?<command>[^-].*)$/;
+
+/** The options in a line of code that OPTIONS does not have, each behind its program. For openssl its commands too. */
+function newOptions(line: string): readonly string[] {
+  return [...line.matchAll(CALL)].flatMap(([, program = "", rest = ""]): readonly string[] => {
+    const { own, command } = (["env", "timeout"].includes(program) && RUNS.exec(rest)?.groups) || { own: rest, command: "" };
+    const known = OPTIONS[program]?.split(" ") ?? [];
+    const words =
+      own
+        ?.trim()
+        .split(/(?:^| )--(?: |$)/)[0]
+        ?.split(" ") ?? [];
+    const options = words.flatMap((word, index) => {
+      if (program === "openssl" && index === 0) return [word];
+      return /^--?[A-Za-z]/.test(word) ? [word.split("=")[0] ?? ""] : [];
+    });
+    return [...options.filter((each) => !known.includes(each)).map((each) => `${program} ${each}`), ...newOptions(command ?? "")];
+  });
+}
+
 /** Without comments, which may name what they like, and without the text of messages. */
 function code(name: string): string {
   return readFileSync(join(FOLDER, name), "utf8")
@@ -50,6 +125,24 @@ function code(name: string): string {
 test.each(SCRIPTS)("%s does without what old nodes do not have", (name) => {
   const lines = code(name).split("\n");
   expect(TOO_NEW.flatMap(([pattern, what]) => lines.filter((line) => pattern.test(line)).map((line) => `${what}: ${line}`))).toEqual([]);
+  expect(lines.flatMap((line) => newOptions(line).map((option) => `${option}: ${line}`))).toEqual([]);
+  // openssl 1.0.2 has none: keygen says so.
+  if (name !== "lib/keygen.sh") expect(lines.filter((line) => /X25519|ED25519/i.test(line))).toEqual([]);
+});
+
+test("the check of options sees those that came later, wherever the command stands", () => {
+  const offenders = {
+    "sum=$(sha256sum -z <x)": "sha256sum -z",
+    "if ! mv -T --exchange -- a b; then": "mv --exchange",
+    "x | env -i PATH=/bin tail -n 1 --debug": "tail --debug",
+    "timeout 5 openssl s_client -brief -connect x": "openssl -brief",
+    "[[ -n $x ]] || { cp --update=none a b; }": "cp --update",
+    "openssl kdf -keylen 3": "openssl kdf",
+    'tar -x --one-top-level -f "$x"': "tar --one-top-level",
+    "while read -r -N 1 x; do": "read -N",
+  };
+  for (const [line, found] of Object.entries(offenders)) expect(newOptions(line)).toContain(found);
+  expect(newOptions('rm -f -- "$x"; mv -T -- -odd name')).toEqual([]);
 });
 
 test("each pattern finds what it is there for", () => {

@@ -60,7 +60,8 @@ export class BundleNode implements AsyncDisposable {
   }
 
   async run(args: readonly string[], cwd: string, script = RESTORE_SH): Promise<Ended> {
-    const { exitCode, stdout, stderr } = await execa(script, args, { cwd, env: { PATH: this.path }, extendEnv: false, reject: false });
+    const options = { cwd, env: { PATH: this.path }, extendEnv: false, reject: false } as const;
+    const { exitCode, stdout, stderr } = await execa(join(this.path, "bash"), [script, ...args], options);
     return { code: exitCode, out: stdout, err: stderr };
   }
 

@@ -247,12 +247,16 @@ function sha256(bytes: Uint8Array): string {
 const NODE_PROGRAMS =
   "bash openssl tar basename cat chcon chgrp chmod chown comm cp cut date dd df dirname du echo env expr false head id install ln ls md5sum mkdir mkfifo mktemp mv nice nohup nproc od paste printf pwd readlink realpath rm rmdir seq sha256sum shred sleep sort split stat stdbuf sync tac tail tee test timeout touch tr true truncate uname uniq wc";
 
-/** A folder for PATH with what an old node has, and nothing else. */
+/**
+ * A folder for PATH with what an old node has, and nothing else. Programs in the folder LIFEBOAT_TEST_OLD_PROGRAMS come before the system's:
+ * a bash 4.2 and an openssl 1.0.2 that somebody built, say.
+ */
 export function oldNodePath(folder: string): string {
   mkdirSync(folder, { recursive: true });
-  const folders = (process.env["PATH"] ?? "").split(":");
+  const { PATH = "", LIFEBOAT_TEST_OLD_PROGRAMS: old = "" } = process.env;
+  const folders = [...(old === "" ? [] : [old]), "/usr/bin", "/bin", ...PATH.split(":")];
   for (const name of NODE_PROGRAMS.split(" ")) {
-    const found = ["/usr/bin", "/bin", ...folders].map((each) => join(each, name)).find(isThere);
+    const found = folders.map((each) => join(each, name)).find(isThere);
     if (found !== undefined) symlinkSync(found, join(folder, basename(found)));
   }
   chmodSync(folder, 0o755);

@@ -244,7 +244,12 @@ export class RestoreSite implements AsyncDisposable {
       ...(hook === undefined ? {} : { BASH_ENV: hook }),
     };
     const all = ["--wait", "60", ...args, "--root", node.root, ...bare, ...of];
-    const { exitCode, stdout, stderr } = await execa(RESTORE_SH, all, { env, extendEnv: false, reject: false, cwd: this.#temporary.path });
+    const { exitCode, stdout, stderr } = await execa(join(this.#path, "bash"), [RESTORE_SH, ...all], {
+      env,
+      extendEnv: false,
+      reject: false,
+      cwd: this.#temporary.path,
+    });
     return { code: exitCode, out: stdout, err: stderr };
   }
 
