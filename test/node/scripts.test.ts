@@ -98,7 +98,9 @@ const RUNS = /^(?<own>(?: +-\S+| +\w+=\S+| +[\d.]+| +"\$WAIT")*) +(?<command>[^-
 /** The options in a line of code that OPTIONS does not have, each behind its program. For openssl its commands too. */
 function newOptions(line: string): readonly string[] {
   return [...line.matchAll(CALL)].flatMap(([, program = "", rest = ""]): readonly string[] => {
-    const { own, command } = (["env", "timeout"].includes(program) && RUNS.exec(rest)?.groups) || { own: rest, command: "" };
+    // What printf prints is no option.
+    const given = program === "printf" ? rest.replace(/['"].*/, "") : rest;
+    const { own, command } = (["env", "timeout"].includes(program) && RUNS.exec(given)?.groups) || { own: given, command: "" };
     const known = OPTIONS[program]?.split(" ") ?? [];
     const words =
       own
