@@ -3,10 +3,10 @@ const ETCD_MINORS = ["3.5", "3.6", "3.7"] as const;
 
 /** A helper program. unzstd is ours, and all others are not. Those of etcd are told apart by minor, since a snapshot is restored with its own minor's. */
 export type Program =
-  | { readonly name: "age" | "age-keygen" | "unzstd"; readonly minor?: undefined }
+  | { readonly name: "age" | "age-keygen" | "unzstd" | "kopia"; readonly minor?: undefined }
   | { readonly name: "etcdctl" | "etcdutl"; readonly minor: (typeof ETCD_MINORS)[number] };
 
-/** Every one that lifeboat knows of. */
+/** Every one that comes with lifeboat. */
 export const PROGRAMS: readonly Program[] = [
   { name: "age" },
   { name: "age-keygen" },
@@ -14,6 +14,9 @@ export const PROGRAMS: readonly Program[] = [
   ...ETCD_MINORS.map((minor) => ({ name: "etcdctl", minor }) as const),
   ...ETCD_MINORS.map((minor) => ({ name: "etcdutl", minor }) as const),
 ];
+
+/** What a Kopia store is reached by; it does not come with lifeboat. */
+export const KOPIA: Program = { name: "kopia" };
 
 /** Where programs are looked for, in this order: the configuration's folder, the package for this system, what a checkout built, PATH. */
 export type Origin = "tools.dir" | "package" | "checkout" | "PATH";

@@ -3,7 +3,8 @@ import { delimiter, isAbsolute, join } from "node:path";
 import type { Clock } from "../../clock.ts";
 import { LifeboatError, messageOf } from "../../errors.ts";
 import { BUNDLE_ARCHITECTURES } from "../bundle-programs.ts";
-import { PROGRAMS } from "../program-finder.ts";
+import { isSupportedKopia, OLDEST_KOPIA } from "../kopia-version.ts";
+import { KOPIA, PROGRAMS } from "../program-finder.ts";
 import type { Origin, PassedOver, Program, ProgramFinder, Search } from "../program-finder.ts";
 import { probe } from "./probe.ts";
 import type { Probe } from "./probe.ts";
@@ -45,7 +46,7 @@ export class InstalledPrograms implements ProgramFinder {
         const answer = await this.#probe(path, program, signal);
         if ("reason" in answer) passedOver.push({ path, origin, version: undefined, reason: answer.reason });
         else if (serves(program, answer.version)) return { program, found: { path, origin, version: answer.version }, passedOver };
-        else passedOver.push({ path, origin, version: answer.version, reason: `is ${answer.version}` });
+        else passedOver.push({ path, origin, version: answer.version, reason: reasonAgainst(program, answer.version) });
       }
     }
     return { program, found: undefined, passedOver };
@@ -71,8 +72,9 @@ export async function requireToolsFolder(folder: string, setting: string): Promi
     });
   }
   const folders = [folder, ...BUNDLE_ARCHITECTURES.map((architecture) => join(folder, architecture))];
-  for (const path of folders.flatMap((each) => PROGRAMS.flatMap((program) => placesIn(each, program)))) if (await isFile(path)) return;
-  const names = [...new Set(PROGRAMS.map(({ name }) => name))].join(", ");
+  for (const path of folders.flatMap((each) => [...PROGRAMS, KOPIA].flatMap((program) => placesIn(each, program))))
+    if (await isFile(path)) return;
+  const names = [...new Set([...PROGRAMS, KOPIA].map(({ name }) => name))].join(", ");
   throw new LifeboatError("config/invalid", `${setting} (${folder}) holds none of ${names}`, { hint });
 }
 
@@ -80,8 +82,13 @@ function placesIn(folder: string, { name, minor }: Program): string[] {
   return minor === undefined ? [join(folder, name)] : [join(folder, `etcd-${minor}`, name), join(folder, name)];
 }
 
-function serves({ minor }: Program, version: string): boolean {
+function serves({ name, minor }: Program, version: string): boolean {
+  if (name === "kopia") return isSupportedKopia(version);
   return minor === undefined || version.startsWith(`${minor}.`);
+}
+
+function reasonAgainst({ name }: Program, version: string): string {
+  return name === "kopia" ? `is ${version}, and ${OLDEST_KOPIA} or later is needed` : `is ${version}`;
 }
 
 async function isFile(path: string): Promise<boolean> {

@@ -11,6 +11,13 @@ export type Probe = { readonly version: string } | { readonly reason: string };
 /** Some 20 ms do; a program on a sleeping network disk may take seconds. */
 const PROBE_MS = 10_000;
 
+const VERSION = {
+  etcd: /^etcd(?:ctl|utl) version: (\d+\.\d+\.\d+\S*)/m,
+  // `0.23.1 build: 7a4c... from: kopia/kopia`; from source `v0-unofficial build: -(unknown_revision) from:`.
+  kopia: /^v?(\d+(?:\.\d+\S*|-unofficial)) build: /m,
+  other: /^v?(\d+\.\d+\S*|\(devel\))\s*$/m,
+} as const;
+
 const run = promisify(execFile);
 
 /** Asks the program at `path` for its version: no network, no file, an empty environment. */
@@ -26,7 +33,7 @@ export async function probe(path: string, program: Program, clock: Clock, signal
       killSignal: "SIGKILL",
       signal: AbortSignal.any([signal, late.signal]),
     });
-    const version = (isEtcds ? /^etcd(?:ctl|utl) version: (\d+\.\d+\.\d+\S*)/m : /^v?(\d+\.\d+\S*|\(devel\))\s*$/m).exec(stdout)?.[1];
+    const version = VERSION[isEtcds ? "etcd" : program.name === "kopia" ? "kopia" : "other"].exec(stdout)?.[1];
     return version === undefined ? { reason: "does not say its version" } : { version };
   } catch (error) {
     signal.throwIfAborted();

@@ -9,6 +9,7 @@ export type DoctorCode =
   | "not-checked"
   | "not-seen"
   | "program-missing"
+  | "program-unofficial"
   | "program-unusable"
   | "versioning-off"
   | "lock-off"

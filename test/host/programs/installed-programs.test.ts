@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { InstalledPrograms, requireToolsFolder } from "../../../shared/host/programs/installed-programs.ts";
 import type { Places } from "../../../shared/host/programs/installed-programs.ts";
+import { KOPIA } from "../../../shared/host/program-finder.ts";
 import type { Program, Search } from "../../../shared/host/program-finder.ts";
 import { requireEtcd } from "../../../tools/lab/etcd-programs.ts";
 import { temporaryFolder } from "../../../tools/lab/temporary-folder.ts";
@@ -149,6 +150,25 @@ describe("a program that does not serve says why, and the search goes on", () =>
   });
 });
 
+describe("kopia", () => {
+  const answering = (version: string) => ({ script: `#!/bin/sh\necho '${version}'\n` });
+  const release = answering("0.23.1 build: 7a4c0f3a2b1c from: kopia/kopia");
+
+  test("is found by its version, or as one that somebody built", async () => {
+    const built = answering("v0-unofficial build: -(unknown_revision) from: ");
+    expect(await search(KOPIA, { path: await place({ kopia: release }) })).toMatchObject({ found: { origin: "PATH", version: "0.23.1" } });
+    expect(await search(KOPIA, { toolsDir: await place({ kopia: built }) })).toMatchObject({ found: { version: "0-unofficial" } });
+  });
+
+  test("that is too old is passed over", async () => {
+    const toolsDir = await place({ kopia: answering("0.15.0 build: 1 from: kopia/kopia") });
+    expect(await search(KOPIA, { toolsDir, path: await place({ kopia: release }) })).toMatchObject({
+      found: { origin: "PATH" },
+      passedOver: [{ origin: "tools.dir", version: "0.15.0", reason: "is 0.15.0, and 0.18.0 or later is needed" }],
+    });
+  });
+});
+
 describe("a tools.dir that cannot be one is told by its setting and path", () => {
   test("that is not there", async () => {
     const path = join(folder.path, "no-such");
@@ -171,7 +191,7 @@ describe("a tools.dir that cannot be one is told by its setting and path", () =>
     const path = await place({ "other/age": age() });
     await expect(requireToolsFolder(path, "tools.dir")).rejects.toMatchObject({
       code: "config/invalid",
-      message: saying("holds none of age, age-keygen, unzstd, etcdctl, etcdutl"),
+      message: saying("holds none of age, age-keygen, unzstd, etcdctl, etcdutl, kopia"),
     });
   });
 

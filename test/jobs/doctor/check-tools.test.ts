@@ -48,7 +48,7 @@ describe("looking for programs", () => {
     const { findings } = await checkTools(
       finderOf(({ name }) => name !== "etcdutl"),
       signal,
-      use,
+      { use },
     );
     expect(findings.map(({ severity, subject }) => [severity, subject])).toEqual([
       ["info", "etcdutl 3.5"],

@@ -1,0 +1,71 @@
+import { randomBytes } from "node:crypto";
+import { rm } from "node:fs/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { KopiaRepository } from "../../../shared/store/kopia/program/kopia.ts";
+import { saying } from "../../support/matchers.ts";
+import { skipWithout } from "../../support/programs.ts";
+import { describeProgram, putSnapshot } from "./program-suite.ts";
+import { bucketPlace, filesBySize, folderPlace } from "./program-under-test.ts";
+import type { KopiaPlace } from "./program-under-test.ts";
+
+/** A real kopia, where LIFEBOAT_TEST_KOPIA names one. */
+const { LIFEBOAT_TEST_KOPIA: program = "" } = process.env;
+
+describe.skipIf(skipWithout("kopia", program !== ""))("against a real kopia", () => {
+  describe("in a folder", () => {
+    describeProgram(() => folderPlace(program), program);
+  });
+  describe("in a bucket", () => {
+    describeProgram(() => bucketPlace(program), program);
+  });
+
+  describe("errors of a folder", () => {
+    let place: KopiaPlace;
+    beforeAll(async () => {
+      place = await folderPlace(program);
+    });
+    afterAll(() => place[Symbol.asyncDispose]());
+
+    test("no folder, no repository, a pack that is gone", async () => {
+      await using kopia = await place.open();
+      await expect(kopia.status()).rejects.toMatchObject({ code: "store/missing" });
+      await kopia.create({ splitter: "FIXED-128K" });
+      const made = await putSnapshot(kopia, randomBytes(3_000_000), { cluster: "prod" });
+      const [pack = ""] = await filesBySize(place.files);
+      await rm(pack);
+      await expect(Array.fromAsync(kopia.show(made.object, "snapshot.db"))).rejects.toMatchObject({ code: "verify/missing" });
+      await expect(kopia.verify([made.id])).rejects.toMatchObject({ code: "verify/missing" });
+      await rm(place.files, { recursive: true });
+      await expect(kopia.list({})).rejects.toMatchObject({ code: "store/missing" });
+    });
+  });
+
+  describe("errors of a bucket", () => {
+    let place: KopiaPlace;
+    beforeAll(async () => {
+      place = await bucketPlace(program);
+      await using kopia = await place.open();
+      await kopia.create({ splitter: "FIXED-128K" });
+    });
+    afterAll(() => place[Symbol.asyncDispose]());
+
+    function other(change: object): KopiaRepository {
+      return { ...place.repository, ...change };
+    }
+
+    test.each([
+      ["another prefix", { prefix: "other/" }, "store/missing", "there is no Kopia repository"],
+      ["another bucket", { bucket: "no-such-bucket" }, "store/missing", "there is no Kopia repository"],
+      ["a port where nobody listens", { endpoint: "http://127.0.0.1:1" }, "store/failed", "could not be reached"],
+      [
+        "a wrong secret",
+        { credentials: async () => ({ accessKeyId: "nobody", secretAccessKey: "a wrong one" }) },
+        "store/denied",
+        "the storage refused",
+      ],
+    ])("%s", async (_name, change, code, message) => {
+      await using kopia = await place.open({ repository: other(change) });
+      await expect(kopia.status()).rejects.toMatchObject({ code, message: saying(message) });
+    });
+  });
+});
