@@ -187,7 +187,7 @@ find_compared() {
   for ((number = 1; number <= PLAN[MEMBERS]; number++)); do
     if [[ $WAY == join ]]; then
       # Those that are still to come are not.
-      listed=$(while IFS= read -r line; do [[ $line != *', started, '*", ${PLAN[MEMBER_${number}_PEER_URLS]%%,*}"*', false' ]] || printf yes; done <"$SCRATCH/members")
+      listed=$(while IFS= read -r line; do [[ $line != *', started, '*", ${PLAN[MEMBER_${number}_PEER_URLS]%%,*},"*', false' ]] || printf yes; done <"$SCRATCH/members")
       [[ -n $listed ]] || continue
     fi
     COMPARED+=" $number"
