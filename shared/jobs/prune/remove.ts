@@ -90,9 +90,9 @@ async function removeOne(
   return { id, objects: gone, locked, changed: [] };
 }
 
-function stepOf(cluster: string, key: string): "manifest" | "sidecar" | "data" {
+function stepOf(cluster: string, key: string): "manifest" | "bundle" | "sidecar" | "data" {
   const { kind } = kindOfKey(cluster, key);
-  return kind === "manifest" || kind === "data" ? kind : "sidecar";
+  return kind === "manifest" || kind === "bundle" || kind === "data" ? kind : "sidecar";
 }
 
 /** Only a store without versions can have something else under the same name. A document is read; of data the size has to do. */

@@ -1,8 +1,8 @@
 import { mkdir, readdir, readFile, utimes, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { KEEPER_STEPS } from "../../../shared/jobs/prune/keeper-steps.ts";
-import { manifestKey, verifiedKey } from "../../../shared/documents/layout.ts";
+import { bundleKey, manifestKey, verifiedKey } from "../../../shared/documents/layout.ts";
 import { digestOf, openDocument } from "../../../shared/documents/signed-document.ts";
 import { startVersityGateway } from "../../../tools/lab/versitygw.ts";
 import type { VersityGateway } from "../../../tools/lab/versitygw.ts";
@@ -28,6 +28,7 @@ beforeAll(async () => {
   folder = await temporaryFolder();
   [grown, gateway] = await Promise.all([growPlace(join(folder.path, "grown")), startVersityGateway()]);
   await addCountersignatures(grown);
+  await addBundles(grown);
 });
 afterAll(async () => {
   await gateway.stop();
@@ -52,6 +53,20 @@ async function addCountersignatures({ cwd, vault, ids }: GrownPlace): Promise<vo
   }
 }
 
+/** Files of bundles that were published of what is to go: the keeper looks at names and digests alone. */
+async function addBundles({ cwd, vault, ids }: GrownPlace): Promise<void> {
+  const modified = new Date(Date.now() - 2 * 86_400_000);
+  for (const id of ids.slice(0, 3))
+    for (const name of ["bundle.pub", "node-a.tar", "node-a.tar.sig"]) {
+      const key = bundleKey("prod", id, "20260101T120000Z", name);
+      const bytes = Buffer.from(`${name} of ${id}`);
+      vault.blobs.objects.set(key, { bytes, modified });
+      await mkdir(dirname(join(cwd, "vault", key)), { recursive: true, mode: 0o700 });
+      await writeFile(join(cwd, "vault", key), bytes, { mode: 0o600 });
+      await utimes(join(cwd, "vault", key), modified, modified);
+    }
+}
+
 const filesIn = async (path: string): Promise<readonly string[]> =>
   (await readdir(path).catch(() => [])).toSorted((one, other) => one.localeCompare(other));
 const PRUNE = ["prune", "prod", "--although", "many"] as const;
@@ -61,6 +76,7 @@ async function expectPruned({ cwd, ids }: GrownPlace): Promise<void> {
   const at = (name: string): string => join(cwd, "vault/clusters/prod", name);
   expect(await filesIn(at("snapshots"))).toEqual(ids.slice(3).map((id) => `${id}.json`));
   for (const name of ["data", "verified"]) expect(await filesIn(at(name))).toHaveLength(3);
+  expect((await readdir(join(cwd, "vault/bundles"), { recursive: true, withFileTypes: true })).filter((each) => each.isFile())).toEqual([]);
   expect(await filesIn(join(cwd, "vault/.lifeboat/incoming"))).toEqual([]);
   expect(await lifeboatHere(["custody", "prod", "--verify"], { cwd })).toMatchObject({ code: 0 });
   const again = await lifeboatHere([...PRUNE, "--json"], { cwd });
@@ -101,7 +117,7 @@ async function newPlace(name: string): Promise<GrownPlace> {
 
 /** A folder cannot lock anything: that step is killed on S3. */
 const ON_DISK = KEEPER_STEPS.filter((step) => step !== "lock");
-const REPEATED = ["manifest 2", "manifest 3", "sidecar 2", "sidecar 100", "sidecar 603", "data 2", "data 3"];
+const REPEATED = ["manifest 2", "manifest 3", "bundle 2", "bundle 9", "sidecar 2", "sidecar 100", "sidecar 603", "data 2", "data 3"];
 
 export function pruneKillTests({ all }: { readonly all: boolean }): void {
   // The code's own list: a step that is never begun is not hit, and its test fails.
