@@ -3,8 +3,11 @@ import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
 import { lifeboatHere } from "./lifeboat-here.ts";
 import type { LifeboatOptions } from "./lifeboat.ts";
 
-/** What `lifeboat init` is told to reach a cluster of the lab under the name prod. */
-export function initArguments(cluster: EtcdCluster): string[] {
+/** How to reach a cluster, of the lab or another one. */
+export type Reachable = Pick<EtcdCluster, "connection" | "endpoints" | "files">;
+
+/** What `lifeboat init` is told to reach a cluster under the name prod. */
+export function initArguments(cluster: Reachable): string[] {
   const { ca, cert, key } = cluster.files;
   const flag = (name: string, value: string | undefined): string[] => (value === undefined ? [] : [name, value]);
   return [

@@ -2,9 +2,9 @@ import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { z } from "zod";
-import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
 import { ROOT_PASSWORD } from "../../tools/lab/cluster-security.ts";
 import { initArguments } from "./initialise.ts";
+import type { Reachable } from "./initialise.ts";
 import { lifeboatHere } from "./lifeboat-here.ts";
 import type { LifeboatOptions, Outcome } from "./lifeboat.ts";
 import { saying } from "./matchers.ts";
@@ -31,7 +31,7 @@ export interface PlaceOptions {
 }
 
 export async function newPlace(
-  cluster: EtcdCluster,
+  cluster: Reachable,
   folder: string,
   name: string,
   { endpoints, timeouts = {} }: PlaceOptions = {},

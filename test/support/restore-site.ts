@@ -10,6 +10,7 @@ import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { until } from "../../tools/lab/until.ts";
 import { ControlPlaneNode } from "./control-plane-node.ts";
+import type { Program } from "./control-plane-node.ts";
 import { makeBundle, newAgeIdentity, newBundleKey, oldNodePath, RESTORE_SH } from "./restore-bundle.ts";
 import type { BundleMaking, MadeBundle } from "./restore-bundle.ts";
 
@@ -40,6 +41,11 @@ const START_MS = 60_000;
 
 const FROM_MANIFEST = `until [ -s "$1" ]; do sleep 0.05; done; mapfile -t flags < <(sed -n 's/^ *- \\(--.*\\)/\\1/p' "$1"); exec "$0" "\${flags[@]}" --data-dir="$2"`;
 
+export interface SiteOptions {
+  /** What runs as kube-apiserver on a node with static pods; by default something that only sleeps. */
+  readonly apiServer?: (node: SiteNode) => Promise<Program>;
+}
+
 /** An etcd cluster of nodes that each have a root of their own, and the means to restore it by restore.sh. */
 export class RestoreSite implements AsyncDisposable {
   readonly nodes: readonly SiteNode[];
@@ -58,7 +64,7 @@ export class RestoreSite implements AsyncDisposable {
   }
 
   /** A healthy cluster with a node for each layout. */
-  static async start(version: EtcdVersion, layouts: readonly Layout[]): Promise<RestoreSite> {
+  static async start(version: EtcdVersion, layouts: readonly Layout[], options: SiteOptions = {}): Promise<RestoreSite> {
     const temporary = await temporaryFolder();
     const ports = await freePorts(layouts.length * 2);
     const peers = layouts.map((_, index) => `m${index + 1}=http://127.0.0.1:${ports[2 * index]}`);
@@ -82,7 +88,7 @@ export class RestoreSite implements AsyncDisposable {
     });
     const site = new RestoreSite(temporary, version, nodes);
     try {
-      await Promise.all(nodes.map((node) => site.#bringUp(node)));
+      await Promise.all(nodes.map((node) => site.#bringUp(node, options)));
       await site.healthy();
       return site;
     } catch (error) {
@@ -100,7 +106,7 @@ export class RestoreSite implements AsyncDisposable {
     await this.#temporary.remove();
   }
 
-  async #bringUp(node: SiteNode): Promise<void> {
+  async #bringUp(node: SiteNode, { apiServer }: SiteOptions): Promise<void> {
     const { etcd } = requireEtcd(this.version);
     mkdirSync(node.dataDir, { recursive: true, mode: 0o700 });
     mkdirSync(join(node.root, "etc/kubernetes"), { recursive: true });
@@ -108,7 +114,7 @@ export class RestoreSite implements AsyncDisposable {
       node.plane = await ControlPlaneNode.start(join(node.root, "plane"), "static pods", {
         // As the kubelet does: with the flags of the manifest as it is now, and the node's own folder mounted.
         etcd: { command: "bash", args: ["-c", FROM_MANIFEST, etcd, join(node.root, "plane/manifests/etcd.yaml"), node.dataDir] },
-        "kube-apiserver": { command: "sleep", args: ["infinity"] },
+        "kube-apiserver": (await apiServer?.(node)) ?? { command: "sleep", args: ["infinity"] },
       });
       symlinkSync(node.plane.manifests, join(node.root, "etc/kubernetes/manifests"));
       writeFileSync(join(node.plane.manifests, "etcd.yaml"), manifest(node, requireEtcd(this.version).version));
@@ -277,7 +283,8 @@ export class RestoreSite implements AsyncDisposable {
   }
 
   wipe(node: SiteNode): void {
-    rmSync(join(node.dataDir, "member"), { recursive: true, force: true });
+    // What was killed a moment ago may still write.
+    rmSync(join(node.dataDir, "member"), { recursive: true, force: true, maxRetries: 5 });
   }
 }
 

@@ -17,7 +17,7 @@ interface SmallCheckout {
   readonly bin: string;
   /** Each call of npm, go and what makes the Python environment: the name and the argument that tells which. */
   readonly calls: () => Promise<readonly string[]>;
-  readonly setUp: () => Promise<Ended>;
+  readonly setUp: (...args: readonly string[]) => Promise<Ended>;
 }
 
 /** How the licences of what was built are gathered. */
@@ -76,7 +76,7 @@ async function smallCheckout(root: string): Promise<SmallCheckout> {
   return {
     bin,
     calls: async () => (await readFile(log, "utf8")).trim().split("\n"),
-    setUp: () => end(start(root, bin)),
+    setUp: (...args) => end(start(root, bin, args)),
   };
 }
 
@@ -84,8 +84,8 @@ async function which(name: string): Promise<string> {
   return (await promisify(execFile)("sh", ["-c", `command -v ${name}`])).stdout.trim();
 }
 
-function start(root: string, bin: string) {
-  const child = spawn(process.execPath, [join(root, "tools/setup.mjs")], {
+function start(root: string, bin: string, args: readonly string[] = []) {
+  const child = spawn(process.execPath, [join(root, "tools/setup.mjs"), ...args], {
     cwd: "/",
     env: { PATH: bin },
     stdio: ["ignore", "ignore", "pipe"],
@@ -141,6 +141,27 @@ describe("npm run setup", () => {
     await setUp();
     expect((await calls()).slice(20)).toEqual(["go env", "python3 -c", "python3 -m", "pip install", "pip check"]);
     expect((await setUp()).stderr).toBe("setup: everything is in place\n");
+  });
+
+  test("builds what only the exhaustive tests need where it is asked to, and once", async () => {
+    await using folder = await temporaryFolder();
+    const { setUp, calls } = await smallCheckout(folder.path);
+    const module = join(folder.path, "tools/go/kube-apiserver");
+    await mkdir(module);
+    await writeFile(
+      join(module, "go.mod"),
+      "module m\n\ngo 1.25.0\n\ntool example.com/k/cmd/k\n\nrequire example.com/k v1.2.3 // indirect\n",
+    );
+    await writeFile(join(module, "go.sum"), "");
+    await setUp();
+    expect(await readdir(join(folder.path, "tools/bin"))).not.toContain("k");
+    expect((await setUp("--quiet", "--exhaustive")).stderr).toMatch(
+      /^setup: building kube-apiserver 1\.2\.3 \(k\) from source, some minutes the first time\nsetup: built kube-apiserver 1\.2\.3 in \d+ s\n$/,
+    );
+    expect(await readFile(join(folder.path, "tools/bin/k"), "utf8")).toBe("built\n");
+    expect((await calls()).slice(-2)).toEqual(["go env", "go build"]);
+    expect(await setUp("--quiet", "--exhaustive")).toEqual({ code: 0, stderr: "" });
+    expect(await setUp()).toEqual({ code: 0, stderr: "setup: everything is in place\n" });
   });
 
   test("takes packages that somebody installed by hand for what they are", async () => {

@@ -1,21 +1,21 @@
 import { createHash } from "node:crypto";
 import { access, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { moduleFolders, programName, toolsOf } from "./modules.mjs";
+import { isLargeBuild, moduleFolders, programName, toolsOf } from "./modules.mjs";
 import { run } from "./run.mjs";
 
 export const FLAGS = ["-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags=-s -w"];
 
 /** The modules whose programs under tools/bin are not there, or not of what makes them: go.mod, go.sum, sources of ours, the Go version and our flags. */
-export async function missingPrograms(root, go) {
+export async function missingPrograms(root, go, wanted) {
   const missing = [];
-  for (const module of await describePrograms(root, go)) if (!(await isBuilt(module))) missing.push(module);
+  for (const module of await describePrograms(root, go, wanted)) if (!(await isBuilt(module))) missing.push(module);
   return missing;
 }
 
-/** Each module: its programs with their files under tools/bin, and the stamp of what makes them. */
-export async function describePrograms(root, go) {
-  return Promise.all((await moduleFolders(root)).map((folder) => describe(root, folder, go)));
+/** Each module: its programs with their files under tools/bin, and the stamp of what makes them. `wanted`: see moduleFolders. */
+export async function describePrograms(root, go, wanted) {
+  return Promise.all((await moduleFolders(root, wanted)).map((folder) => describe(root, folder, go)));
 }
 
 async function describe(root, folder, go) {
@@ -29,6 +29,7 @@ async function describe(root, folder, go) {
   const target = name.startsWith("etcd-") ? join(bin, name) : bin;
   return {
     folder,
+    isLarge: isLargeBuild(name),
     label: [name.replace(/-[\d.]+$/, ""), tools[0].version].filter(Boolean).join(" "),
     programs: tools.map(({ path }) => ({ path, file: join(target, programName(path)) })),
     target,
@@ -56,13 +57,13 @@ async function isBuilt({ programs, stamp, stampFile }) {
 }
 
 /** Builds all programs of a module aside, then renames them into place; the stamp goes first and comes last, so that a killed set-up is seen. */
-export async function buildPrograms(root, { folder, label, programs, target, stamp, stampFile }, go, say) {
+export async function buildPrograms(root, { folder, label, isLarge, programs, target, stamp, stampFile }, go, say) {
   const cache = join(root, "tools", ".cache");
   await sweep(cache);
   const aside = join(cache, `build-${process.pid}`);
   await mkdir(aside, { recursive: true });
   const names = programs.map(({ file }) => basename(file));
-  say(`building ${label} (${names.join(", ")}) from source, a minute or so the first time`);
+  say(`building ${label} (${names.join(", ")}) from source, ${isLarge ? "some minutes" : "a minute or so"} the first time`);
   const start = Date.now();
   try {
     for (const { path, file } of programs) {
