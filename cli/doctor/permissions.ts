@@ -16,8 +16,11 @@ export const runPermissions: RunCheck<"permissions"> = async ({ console, surroun
   const { actor } = await wire(loaded, surroundings);
   const cluster = Object.keys(loaded.config.clusters)[0] ?? "lifeboat-doctor";
   const { store: settings } = loaded.config;
-  const renewsLocks = settings.kind === "s3" && settings.lock?.keptDays !== undefined;
-  const report = await checkPermissions({ keys: ring.inspector, store: store.inspector, actor, cluster, renewsLocks }, console.signal);
+  const keeper = {
+    renewsLocks: settings.kind === "s3" && settings.lock?.keptDays !== undefined,
+    removesBundles: Object.keys(loaded.config.recipients).length > 0,
+  };
+  const report = await checkPermissions({ keys: ring.inspector, store: store.inspector, actor, cluster, keeper }, console.signal);
   return { text: describe(report, widthOf(console.stdout)), json: toJson(report), findings: report.findings };
 };
 

@@ -191,7 +191,13 @@ async function rolesOf({ kms, s3 }: Clients): Promise<unknown> {
   );
   const settings = { wrap: keys.wrap, sign: keys.sign, region, endpoint };
   const ring = new KmsInspector(settings, usedKeys(settings), kms);
-  const check = { keys: ring, store: inspector, actor: () => Promise.resolve("someone"), cluster: "prod", renewsLocks: false };
+  const check = {
+    keys: ring,
+    store: inspector,
+    actor: () => Promise.resolve("someone"),
+    cluster: "prod",
+    keeper: { renewsLocks: false, removesBundles: false },
+  };
   const { roles, findings } = await checkPermissions(check, new AbortController().signal);
   return {
     can: roles.filter(({ fits }) => fits).map(({ role }) => role.name),

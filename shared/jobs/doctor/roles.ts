@@ -58,7 +58,7 @@ export const ROLES: readonly Role[] = [
     name: "verifier",
     commands: "verify --deep, prune --order, export, rewrap, copy, lineage accept, pin",
     needs: ["list", "unwrap", "sign audit", ...DOCUMENTS, "read data", ...LATER, "put verified", "put custody"],
-    mayHave: ["wrap", "put rewraps", "put acceptances", "put pins", "put drills", ...SEES, "lock"],
+    mayHave: ["wrap", "put rewraps", "put acceptances", "put pins", "put drills", "read bundles", ...SEES, "lock"],
   },
   {
     name: "desk",
@@ -86,10 +86,19 @@ export interface RoleFit {
   readonly beyond: readonly Power[];
 }
 
-/** How the caller's powers fit each role. `renewsLocks`: the keeper is to renew locks (`store.lock.keptDays`). */
-export function fitRoles(powers: ReadonlySet<Power>, renewsLocks: boolean): readonly RoleFit[] {
+/** What the configuration asks of the keeper besides. */
+export interface KeeperWork {
+  /** Locks are renewed (`store.lock.keptDays`). */
+  readonly renewsLocks: boolean;
+  /** Bundles may be published (`recipients`), and go with their snapshots. */
+  readonly removesBundles: boolean;
+}
+
+/** How the caller's powers fit each role. */
+export function fitRoles(powers: ReadonlySet<Power>, { renewsLocks, removesBundles }: KeeperWork): readonly RoleFit[] {
+  const besides: readonly Power[] = [...(renewsLocks ? (["lock"] as const) : []), ...(removesBundles ? (["remove bundles"] as const) : [])];
   return ROLES.map((role) => {
-    const needs: readonly Power[] = renewsLocks && role.name === "keeper" ? [...role.needs, "lock"] : role.needs;
+    const needs = role.name === "keeper" ? [...role.needs, ...besides] : role.needs;
     const lacks = needs.filter((power) => !powers.has(power));
     const own = new Set([...role.needs, ...role.mayHave]);
     return { role, fits: lacks.length === 0, lacks, beyond: [...powers].filter((power) => !own.has(power)) };

@@ -3,7 +3,7 @@ import { LifeboatError } from "../../../shared/errors.ts";
 import { checkPermissions } from "../../../shared/jobs/doctor/check-permissions.ts";
 import type { PermissionsReport } from "../../../shared/jobs/doctor/check-permissions.ts";
 import { AREAS, areaPrefix, describePowers, ROLES } from "../../../shared/jobs/doctor/roles.ts";
-import type { Power } from "../../../shared/jobs/doctor/roles.ts";
+import type { KeeperWork, Power } from "../../../shared/jobs/doctor/roles.ts";
 import type { KeyInspector, KeyPower } from "../../../shared/keys/key-inspector.ts";
 import type { StoreInspector } from "../../../shared/store/store-inspector.ts";
 import { ALLOWED, DENIED } from "../../../shared/unreadable.ts";
@@ -18,7 +18,7 @@ const unasked = (): never => {
 };
 
 /** A caller that may do just this. */
-function check(may: readonly Power[], caller = SESSION, renewsLocks = false): Promise<PermissionsReport> {
+function check(may: readonly Power[], caller = SESSION, keeper: Partial<KeeperWork> = {}): Promise<PermissionsReport> {
   const answer = (power: Power): Answer => (may.includes(power) ? ALLOWED : DENIED);
   const area = (prefix: string) => AREAS.find((each) => prefix === areaPrefix("prod", each)) ?? unasked();
   const store: StoreInspector = {
@@ -42,7 +42,13 @@ function check(may: readonly Power[], caller = SESSION, renewsLocks = false): Pr
     powers: () => Promise.resolve(new Map(KEY_POWERS.map((power) => [power, answer(power)]))),
   };
   return checkPermissions(
-    { store, keys, actor: () => Promise.resolve(caller), cluster: "prod", renewsLocks },
+    {
+      store,
+      keys,
+      actor: () => Promise.resolve(caller),
+      cluster: "prod",
+      keeper: { renewsLocks: false, removesBundles: false, ...keeper },
+    },
     new AbortController().signal,
   );
 }
@@ -116,9 +122,12 @@ describe("a caller with the permissions of", () => {
     const report = await check(needs("keeper"));
     expect(fits(report)).toEqual(["keeper", "reader"]);
     expect(report.findings).toEqual([]);
-    const renewing = await check(needs("keeper"), SESSION, true);
+    const renewing = await check(needs("keeper"), SESSION, { renewsLocks: true });
     expect(renewing.roles.find(({ role }) => role.name === "keeper")).toMatchObject({ fits: false, lacks: ["lock"] });
-    expect((await check([...needs("keeper"), "lock"], SESSION, true)).findings).toEqual([]);
+    expect((await check([...needs("keeper"), "lock"], SESSION, { renewsLocks: true })).findings).toEqual([]);
+    const publishing = await check(needs("keeper"), SESSION, { removesBundles: true });
+    expect(publishing.roles.find(({ role }) => role.name === "keeper")).toMatchObject({ fits: false, lacks: ["remove bundles"] });
+    expect((await check([...needs("keeper"), "remove bundles"], SESSION, { removesBundles: true })).findings).toEqual([]);
     for (const name of ["remove snapshots", "remove data", "list versions", "list uploads", "read pins"] as const)
       expect(fits(await check(needs("keeper").filter((power) => power !== name)))).not.toContain("keeper");
   });
@@ -174,7 +183,7 @@ test("a store that does not answer is told, and no role is concluded from the ke
     powers: () => Promise.resolve(new Map([["wrap", ALLOWED]])),
   };
   const { findings } = await checkPermissions(
-    { store, keys, actor: () => Promise.resolve("ann"), cluster: "prod", renewsLocks: false },
+    { store, keys, actor: () => Promise.resolve("ann"), cluster: "prod", keeper: { renewsLocks: false, removesBundles: false } },
     new AbortController().signal,
   );
   expect(findings).toEqual([
