@@ -49,6 +49,10 @@ describe.skipIf(skipWithout("kopia", program !== ""))("against a real kopia", ()
     });
     afterAll(() => place[Symbol.asyncDispose]());
 
+    async function accessKeyId(): Promise<string> {
+      return place.repository.kind === "s3" ? (await place.repository.credentials()).accessKeyId : "";
+    }
+
     function other(change: object): KopiaRepository {
       return { ...place.repository, ...change };
     }
@@ -59,7 +63,9 @@ describe.skipIf(skipWithout("kopia", program !== ""))("against a real kopia", ()
       ["a port where nobody listens", { endpoint: "http://127.0.0.1:1" }, "store/failed", "could not be reached"],
       [
         "a wrong secret",
-        { credentials: async () => ({ accessKeyId: "nobody", secretAccessKey: "a wrong one" }) },
+        {
+          credentials: async () => ({ accessKeyId: await accessKeyId(), secretAccessKey: "a wrong one" }),
+        },
         "store/denied",
         "the storage refused",
       ],

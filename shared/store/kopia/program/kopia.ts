@@ -47,7 +47,7 @@ export interface KopiaSnapshot {
   readonly source: { readonly userName: string; readonly host: string; readonly path: string };
   readonly startTime: Date;
   readonly endTime: Date;
-  /** The root folder, `k` and 32 hex digits. Pinning does not change it; snapshots of the same content share it. */
+  /** The root folder, `k` and 32 hex digits. Pinning does not change it. */
   readonly object: string;
   /** All files of it. */
   readonly bytes: number;
