@@ -6,11 +6,15 @@ import { temporaryFolder } from "../tools/lab/temporary-folder.ts";
 import { buildLifeboat } from "./build.ts";
 import { bundleReport, holdBundle } from "./bundle.ts";
 import { startLoadedEtcd } from "./cluster.ts";
+import type { Size } from "./cluster.ts";
 import { hold } from "./contest.ts";
 import type { Result } from "./contest.ts";
+import { holdKopia, kopiaReport } from "./kopia.ts";
 import { describeMachine } from "./machine.ts";
 import { parseOptions, USAGE } from "./options.ts";
 import type { Options } from "./options.ts";
+import { SPLITTERS } from "../shared/store/kopia/program/kopia.ts";
+import { holdSplitters, splittersReport } from "./splitters.ts";
 import { holdStatus, statusReport } from "./status.ts";
 import type { StatusResult } from "./status.ts";
 import { holdScale, scaleReport } from "./scale.ts";
@@ -70,7 +74,7 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
     const results = await holdScale({ builds, snapshots: scale, places, runs, folder: arena, signal, progress });
     console.log(`\n${scaleReport(scale, results)}`);
   }
-  for (const size of options.backups || options.status || options.bundle ? options.sizes : []) {
+  for (const size of options.backups || options.status || options.bundle || options.kopia ? options.sizes : []) {
     const etcdFolder = join(folder.path, `etcd-${size}`);
     await mkdir(etcdFolder);
     const etcd = await startLoadedEtcd({ size, folder: etcdFolder, dataFolder, signal, progress });
@@ -102,6 +106,7 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
         console.log(`\n${bundleReport(size, results)}`);
         await rm(arena, { recursive: true });
       }
+      if (options.kopia) await benchKopia(options, { size, etcd, lifeboat, folder: join(folder.path, `${size}-kopia`), signal, progress });
       if (!options.status) continue;
       const results = await holdStatus({ etcd, runs: options.runs, lifeboat, folder: etcdFolder, signal, progress });
       statuses.push({ size, results });
@@ -112,4 +117,26 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
   }
   if (options.json !== undefined)
     await writeFile(resolve(from, options.json), `${JSON.stringify({ machine, startups, contests, statuses }, undefined, 2)}\n`);
+}
+
+/** The backups, then the splitters. */
+async function benchKopia(
+  options: Options,
+  {
+    size,
+    folder,
+    ...rest
+  }: Pick<Parameters<typeof holdKopia>[0], "etcd" | "lifeboat" | "folder" | "signal" | "progress"> & { readonly size: Size },
+): Promise<void> {
+  const { LIFEBOAT_TEST_KOPIA: kopia = "" } = process.env;
+  if (kopia === "") throw new Error("LIFEBOAT_TEST_KOPIA names no kopia");
+  const [backups, splitters] = [join(folder, "backups"), join(folder, "splitters")];
+  for (const path of [folder, backups, splitters]) await mkdir(path);
+  console.log(`\n${kopiaReport(size, await holdKopia({ ...rest, runs: options.runs, kopia, folder: backups }))}`);
+  await rm(backups, { recursive: true });
+  const { signal, progress } = rest;
+  console.log(
+    `\n${splittersReport(size, await holdSplitters({ size, splitters: SPLITTERS, kopia, folder: splitters, signal, progress }))}`,
+  );
+  await rm(folder, { recursive: true });
 }
