@@ -78,6 +78,7 @@ run_verify() {
 run_plan() {
   open_bundle
   say_plan
+  refuse_corrupt
   [[ ${PLAN[FOR]} != etcd ]] || say_commands
 }
 

@@ -16,7 +16,7 @@ run_after() {
     if [[ -n $CLEAR ]]; then clear_stale; else say_stale; fi
     say_unknown_pods || bad=$((bad + 1))
   else
-    warn "what is stale cannot be listed: $(head -c 300 "$SCRATCH/stale.err")"
+    warn "what is stale cannot be listed: $(why "$SCRATCH/stale.err")"
     bad=$((bad + 1))
   fi
   say "by hand      on every node: restart the kubelet, and controllers and schedulers: they hold what they saw before"

@@ -6,7 +6,7 @@ run_apply() {
   open_bundle
   [[ ${PLAN[FOR]} == etcd ]] || refuse 2 "the bundle is for ${PLAN[FOR]}, whose own tools restore" "restore.sh export, then NEXT-STEPS.txt in $TAR_NAME"
   [[ -n $ROOT || $EUID == 0 ]] || refuse 5 "apply must be run as root" "sudo"
-  [[ " ${PLAN[ALARMS]-} " != *' CORRUPT '* ]] || refuse 6 "the snapshot was taken under the alarm CORRUPT" "take an earlier, good snapshot"
+  refuse_corrupt
   take_lock
   read_journal
   [[ ${KEPT[ROLLBACK]-} != begun ]] || refuse 6 "a rollback was begun here and did not end" "run rollback again first"
@@ -41,6 +41,10 @@ run_apply() {
   [[ ${KEPT[HAD_MEMBER]} != yes ]] || say "kept: $(old_member), what was there before; remove it when nobody needs it any more"
   [[ $WAY != first || ${PLAN[MEMBERS]} == 1 ]] || say "next: apply --join on each of the others"
   say "next: restart kubelets, controllers and schedulers on every node: they hold what they saw before"
+}
+
+refuse_corrupt() {
+  [[ " ${PLAN[ALARMS]-} " != *' CORRUPT '* ]] || refuse 6 "the snapshot was taken under the alarm CORRUPT" "take an earlier, good snapshot"
 }
 
 # Before anything is changed.
@@ -138,7 +142,7 @@ run_rollback() {
   old=$(old_member)
   if [[ ${KEPT[HAD_MEMBER]} == yes && -d $old ]]; then
     set_restored_aside
-    mv -T -- "$old" "$DATA_DIR/member"
+    rename "$old" "$DATA_DIR/member"
   elif [[ ${KEPT[HAD_MEMBER]} == no && -d $DATA_DIR/member ]]; then
     set_restored_aside
   fi
@@ -159,7 +163,7 @@ run_rollback() {
 set_restored_aside() {
   [[ -d $DATA_DIR/member ]] || return 0
   if [[ -n ${STEP_BEGAN[start-etcd]-} ]]; then
-    mv -T -- "$DATA_DIR/member" "$DATA_DIR/member.restored-${KEPT[STAMP]}"
+    rename "$DATA_DIR/member" "$DATA_DIR/member.restored-${KEPT[STAMP]}"
     note "kept what was restored: $DATA_DIR/member.restored-${KEPT[STAMP]}"
   else
     rm -rf -- "$DATA_DIR/member"

@@ -9,8 +9,9 @@ configure_step() {
     refuse 6 "$LAYOUT_FROM could not be changed so that etcd joins" "put --initial-cluster-state=existing and --initial-cluster=${KEPT[JOIN_CLUSTER]} there; then run apply --join again"
 }
 
-# start_flags: what a bare etcd's program is given to append.
+# start_flags: what a bare etcd's program is given to append. Where a file of variables has them already etcd would call the flags a conflict.
 start_flags() {
+  [[ -z $ENVIRONMENT_FILE ]] || return 0
   printf '%s\n' --initial-cluster-state=existing
   [[ $WAY != join ]] || printf '%s\n' "--initial-cluster=${KEPT[JOIN_CLUSTER]-}"
 }
@@ -103,15 +104,15 @@ write_changed() {
   kept=$STATE/original$path
   file=$(readlink -f -- "$file")
   if [[ -e $file && ! -e $kept ]]; then
-    mkdir -p -- "${kept%/*}"
-    cp -a -T -- "$file" "$kept.new"
-    mv -T -- "$kept.new" "$kept"
+    mkdir -p -- "${kept%/*}" 2>/dev/null || refuse 5 "${kept%/*} cannot be made" "make $STATE writable; then run the same command again"
+    copy "$file" "$kept.new"
+    rename "$kept.new" "$kept"
   fi
   [[ " ${KEPT[CHANGED]-} " == *" $path "* ]] || keep CHANGED "${KEPT[CHANGED]-} $path"
-  [[ ! -e $file ]] || cp -a -T -- "$file" "$file.lifeboat"
-  printf '%s\n' "$@" >"$file.lifeboat"
+  [[ ! -e $file ]] || copy "$file" "$file.lifeboat"
+  { printf '%s\n' "$@" >"$file.lifeboat"; } 2>/dev/null || refuse 5 "$file.lifeboat cannot be written" "make room there, or make it writable; then run the same command again"
   dd if=/dev/null of="$file.lifeboat" bs=1 count=0 conv=notrunc,fsync 2>/dev/null
-  mv -T -- "$file.lifeboat" "$file"
+  rename "$file.lifeboat" "$file"
 }
 
 # put_back_changed: what write_changed kept. A static pod's manifest is out of the kubelet's folder at that time.
@@ -122,10 +123,10 @@ put_back_changed() {
     [[ $path != /etc/kubernetes/manifests/etcd.yaml || ! -e $STATE/manifests/etcd.yaml ]] || file=$STATE/manifests/etcd.yaml
     file=$(readlink -f -- "$file")
     if [[ -e $kept ]]; then
-      cp -a -T -- "$kept" "$file.lifeboat"
-      mv -T -- "$file.lifeboat" "$file"
+      copy "$kept" "$file.lifeboat"
+      rename "$file.lifeboat" "$file"
     else
-      rm -f -- "$file"
+      rm -f -- "$file" "$file.lifeboat"
     fi
   done
   [[ -z ${KEPT[CHANGED]-} || $LAYOUT != systemd ]] || timeout "$WAIT" systemctl daemon-reload || warn "systemctl daemon-reload failed"

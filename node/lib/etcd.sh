@@ -15,7 +15,6 @@ etcdctl_at() {
     for each in $(compgen -e); do
       case $each in PATH | ETCDCTL_USER | ETCDCTL_PASSWORD) ;; *) unset -v "$each" ;; esac
     done
-    export ETCDCTL_API=3
     exec "$ETCDCTL" --endpoints "$endpoints" --command-timeout 5s --dial-timeout 5s ${tls[@]+"${tls[@]}"} "$@"
   )
 }
@@ -34,7 +33,11 @@ find_certificates() {
 
 own_urls() { printf '%s' "${PLAN[MEMBER_${NUMBER}_CLIENT_URLS]}"; }
 
-is_healthy() { etcdctl_at "$(own_urls)" endpoint health >/dev/null 2>&1; }
+# is_healthy: whether this member answers with a quorum behind it. etcdctl counts a member with an alarm as unhealthy: that has a step of its own.
+is_healthy() {
+  local said
+  said=$(etcdctl_at "$(own_urls)" endpoint health 2>&1) || [[ $said == *'Active Alarm(s)'* ]]
+}
 
 # port_answers URL: whether anything takes a connection there.
 port_answers() {

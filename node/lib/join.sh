@@ -71,7 +71,7 @@ need_join_at() { [[ -n $JOIN_AT ]] || within "$WAIT" "no other member answers as
 set_aside_step() {
   local old
   old=$(old_member)
-  [[ ! -d $DATA_DIR/member || -d $old ]] || mv -T -- "$DATA_DIR/member" "$old"
+  [[ ! -d $DATA_DIR/member || -d $old ]] || rename "$DATA_DIR/member" "$old"
   sync
 }
 

@@ -21,8 +21,10 @@ read_journal() {
 
 journal() {
   # A line that a power cut left without its end stays for itself.
-  [[ ! -s $STATE/journal || -z $(tail -c 1 "$STATE/journal") ]] || printf '\n' >>"$STATE/journal"
-  printf '%s\n' "$*" >>"$STATE/journal"
+  local line="$*"
+  [[ ! -s $STATE/journal || -z $(tail -c 1 "$STATE/journal") ]] || line=$'\n'$line
+  { printf '%s\n' "$line" >>"$STATE/journal"; } 2>/dev/null ||
+    refuse 5 "$STATE/journal cannot be written" "make room there, or make it writable; then run the same command again"
   dd if=/dev/null of="$STATE/journal" bs=1 count=0 conv=notrunc,fsync 2>/dev/null
 }
 
@@ -36,6 +38,18 @@ step_begins() { journal begin "$1" "$(date +%s)"; }
 step_ended() {
   STEP_ENDED[$1]=$(date +%s)
   journal end "$1" "${STEP_ENDED[$1]}"
+}
+
+# rename FROM TO: refuses where that cannot be done. Nothing is changed then.
+rename() {
+  local why
+  why=$(mv -T -- "$1" "$2" 2>&1) || refuse 5 "$1 cannot be renamed: ${why:0:300}" "look whether the disk is mounted, whether it is read-only, and what is in the way; then run the same command again"
+}
+
+# copy FROM TO: with owner, mode, times and context; refuses where that cannot be done.
+copy() {
+  local why
+  why=$(cp -a -T -- "$1" "$2" 2>&1) || refuse 5 "$1 cannot be copied to $2: ${why:0:300}" "look whether the disk is full or read-only, and what is in the way; then run the same command again"
 }
 
 # take_lock: one restore.sh at a time. The lock is a link that names its owner, made in one go; that of a process which is gone is inherited by one other, by a link that names the dead.

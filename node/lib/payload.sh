@@ -32,7 +32,7 @@ write_snapshot() {
 }
 
 refuse_snapshot() {
-  [[ ! -s $SCRATCH/tee.err ]] || refuse 5 "${1%/*} could not take the snapshot: $(head -c 300 "$SCRATCH/tee.err")" "make room, or give another place"
+  [[ ! -s $SCRATCH/tee.err ]] || refuse 5 "${1%/*} could not take the snapshot: $(why "$SCRATCH/tee.err")" "make room, or give another place"
   [[ ! -s $SCRATCH/age.err ]] || refuse 4 "the payload cannot be decrypted with the identity in $TAR_NAME" "make the bundle again; if that does not help, take another snapshot"
   refuse 4 "the payload is no zstd stream, or a cut one" "take another snapshot, and tell whoever runs the backups"
 }

@@ -27,6 +27,9 @@ refuse() {
   exit "$1"
 }
 
+# why FILE: the last line of what a program said on stderr; those before it are its log.
+why() { tail -n 1 -- "$1" | head -c 300; }
+
 remove_at_end() { TO_REMOVE+=("$1"); }
 
 catch_signals() {

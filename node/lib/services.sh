@@ -31,7 +31,7 @@ db_is_closed() { ! db_is_open; }
 move_out() {
   if [[ -e $MANIFESTS/$1.yaml ]]; then
     mkdir -p -- "$STATE/manifests"
-    mv -T -- "$MANIFESTS/$1.yaml" "$STATE/manifests/$1.yaml"
+    rename "$MANIFESTS/$1.yaml" "$STATE/manifests/$1.yaml"
   fi
   if type -P crictl >/dev/null; then
     within "$WAIT" "$1 did not stop" no_container "$1"
@@ -49,8 +49,8 @@ no_container() {
 # move_in NAME: the manifest as it was. The kubelet looks at no file whose name begins with a dot.
 move_in() {
   [[ -e $STATE/manifests/$1.yaml ]] || return 0
-  mv -T -- "$STATE/manifests/$1.yaml" "$MANIFESTS/.$1.yaml.lifeboat"
-  mv -T -- "$MANIFESTS/.$1.yaml.lifeboat" "$MANIFESTS/$1.yaml"
+  rename "$STATE/manifests/$1.yaml" "$MANIFESTS/.$1.yaml.lifeboat"
+  rename "$MANIFESTS/.$1.yaml.lifeboat" "$MANIFESTS/$1.yaml"
 }
 
 # Of a run that was killed within move_in.
@@ -60,7 +60,7 @@ finish_moves() {
     [[ -f $each ]] || continue
     mkdir -p -- "$STATE/manifests"
     each=${each##*/.}
-    mv -T -- "$MANIFESTS/.$each" "$STATE/manifests/${each%.lifeboat}"
+    rename "$MANIFESTS/.$each" "$STATE/manifests/${each%.lifeboat}"
   done
 }
 

@@ -121,7 +121,7 @@ clear_stale() {
   if [[ -n $left ]]; then
     note "waiting $left seconds: whoever lives writes theirs within that time"
     sleep "$left"
-    find_stale || refuse 3 "what is stale cannot be listed: $(head -c 300 "$SCRATCH/stale.err")" "run after --clear again"
+    find_stale || refuse 3 "what is stale cannot be listed: $(why "$SCRATCH/stale.err")" "run after --clear again"
   fi
   status_of "$(own_urls)"
   ((${STATUS_REVISION:-0} > PLAN[REVISION_AFTER])) ||
@@ -129,7 +129,7 @@ clear_stale() {
   for ((each = 0; each < ${#STALE[@]}; each++)); do
     # Only if it is still what was looked at.
     answer=$(printf 'mod("%s") = "%s"\n\ndel %s\n\n\n\n' "${STALE[each]}" "${STALE_AT[each]}" "${STALE[each]}" | etcdctl_at "$(own_urls)" txn 2>"$SCRATCH/stale.err") ||
-      refuse 3 "${STALE[each]} could not be removed: $(head -c 300 "$SCRATCH/stale.err")" "run after --clear again"
+      refuse 3 "${STALE[each]} could not be removed: $(why "$SCRATCH/stale.err")" "run after --clear again"
     if [[ $answer == SUCCESS* ]]; then
       say "removed      ${STALE[each]}"
       removed=$((removed + 1))

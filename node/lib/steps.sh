@@ -22,7 +22,7 @@ run_step() {
     add-learner) add_learner_step ;;
     set-aside) set_aside_step ;;
     promote) promote_step ;;
-    health) within "$WAIT" "this member did not become healthy; members that wait for a quorum need the others restored too" is_healthy ;;
+    health) health_step ;;
     disarm) disarm_step ;;
     compare) compare_step ;;
     start-api-server) start_api_server ;;
@@ -114,7 +114,7 @@ restored_members() {
 start_etcd_step() {
   local -a flags
   read -r -d '' -a flags < <(start_flags) || true
-  start_etcd "${flags[@]}"
+  start_etcd ${flags[@]+"${flags[@]}"}
 }
 
 restore_step() {
@@ -124,8 +124,11 @@ restore_step() {
   [[ -f $stage/snapshot.db ]] || decrypt_step
   restore_command "$stage"
   # Its hash check is on: the snapshot's own trailer is looked at once more.
-  env -i PATH="$PATH" "${RESTORE_COMMAND[@]}" >"$SCRATCH/restore.log" 2>&1 ||
-    refuse 4 "etcdutl did not restore the snapshot: $(tail -n 1 "$SCRATCH/restore.log" | head -c 500)" "take another snapshot; rollback takes back what was done here"
+  env -i PATH="$PATH" "${RESTORE_COMMAND[@]}" >"$SCRATCH/restore.log" 2>&1 || {
+    # So that the next apply decrypts anew: the disk may have given back other bytes than it took.
+    rm -rf -- "$stage"
+    refuse 4 "etcdutl did not restore the snapshot: $(why "$SCRATCH/restore.log")" "look for space and at the disk, then run apply again; if that does not help, run rollback and take another snapshot"
+  }
   while IFS= read -r line; do
     [[ ! $line =~ \"cluster-id\":\ *\"([0-9a-f]+)\" ]] || id=${BASH_REMATCH[1]}
   done <"$SCRATCH/restore.log"
@@ -154,21 +157,27 @@ swap_step() {
   stage=$(stage)
   old=$(old_member)
   if [[ -d $stage/data/member ]]; then
-    [[ ${KEPT[HAD_MEMBER]} != yes || -d $old ]] || mv -T -- "$DATA_DIR/member" "$old"
-    mv -T -- "$stage/data/member" "$DATA_DIR/member"
+    [[ ${KEPT[HAD_MEMBER]} != yes || -d $old ]] || rename "$DATA_DIR/member" "$old"
+    rename "$stage/data/member" "$DATA_DIR/member"
   fi
   [[ -d $DATA_DIR/member ]] || refuse 1 "there is no $DATA_DIR/member" "run rollback"
   rm -rf -- "$stage"
   sync
 }
 
+health_step() {
+  # It may have ended since: nothing else starts a bare one again, nor a unit that failed too often.
+  [[ -z ${STEP_BEGAN[health]-} ]] || start_etcd_step
+  within "$WAIT" "this member did not become healthy; members that wait for a quorum need the others restored too" is_healthy
+}
+
 # An alarm of the snapshot is listed under a member that is no more, and refuses every write: docs/restore.md.
 disarm_step() {
   local listed
-  listed=$(etcdctl_at "$(own_urls)" alarm list 2>"$SCRATCH/alarm.err") || refuse 3 "alarms cannot be listed: $(head -c 300 "$SCRATCH/alarm.err")" "run apply again; give --cert and --key of root where the cluster has auth"
+  listed=$(etcdctl_at "$(own_urls)" alarm list 2>"$SCRATCH/alarm.err") || refuse 3 "alarms cannot be listed: $(why "$SCRATCH/alarm.err")" "run apply again; give --cert and --key of root where the cluster has auth"
   [[ $listed != *CORRUPT* ]] || refuse 6 "the restored cluster has the alarm CORRUPT" "run rollback, and take another snapshot"
   [[ $listed == *NOSPACE* ]] || return 0
-  etcdctl_at "$(own_urls)" alarm disarm >/dev/null 2>"$SCRATCH/alarm.err" || refuse 3 "the alarm NOSPACE cannot be disarmed" "run apply again"
+  etcdctl_at "$(own_urls)" alarm disarm >/dev/null 2>"$SCRATCH/alarm.err" || refuse 3 "the alarm NOSPACE cannot be disarmed: $(why "$SCRATCH/alarm.err")" "run apply again"
   note "disarmed NOSPACE, which the snapshot held: look at --quota-backend-bytes before it comes back"
 }
 
@@ -182,7 +191,7 @@ find_compared() {
   fi
   if [[ $WAY == join ]]; then
     COMPARE_NOW=yes
-    etcdctl_at "$(own_urls)" member list >"$SCRATCH/members" 2>"$SCRATCH/members.err" || refuse 3 "members cannot be listed: $(head -c 300 "$SCRATCH/members.err")" "run apply again"
+    etcdctl_at "$(own_urls)" member list >"$SCRATCH/members" 2>"$SCRATCH/members.err" || refuse 3 "members cannot be listed: $(why "$SCRATCH/members.err")" "run apply again"
   fi
   for ((number = 1; number <= PLAN[MEMBERS]; number++)); do
     if [[ $WAY == join ]]; then
@@ -201,7 +210,7 @@ compare_step() {
   until members_agree; do
     # Twice, not once: 3.4 is asked at whatever revision it has.
     ((HASHES_DIFFER < 20)) || refuse 3 "$MISSING holds other data than the others, though all are healthy" "run rollback on every node; restore the same bundle on all"
-    ((SECONDS < end)) || refuse 3 "$MISSING did not say its hash: $(head -c 300 "$SCRATCH/hashkv.err")" "look whether apply ran there; then run apply again"
+    ((SECONDS < end)) || refuse 3 "$MISSING did not say its hash: $(why "$SCRATCH/hashkv.err")" "look whether apply ran there; then run apply again"
     sleep 0.5
   done
 }

@@ -1,9 +1,14 @@
+import { randomBytes } from "node:crypto";
 import { existsSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BundleNode, flip } from "../support/bundle-node.ts";
 import type { BundleMaking, MadeBundle, TarItem } from "../support/restore-bundle.ts";
 import { needs } from "../support/programs.ts";
+
+/** What no plan may get a node to make. */
+const PWNED = join(tmpdir(), `lifeboat-pwned-${randomBytes(8).toString("hex")}`);
 
 /** Bundles that are not as they were signed, and rightly signed ones that no lifeboat makes. */
 describe.skipIf(needs("openssl", "age", "age-keygen", "zstd"))("restore.sh", () => {
@@ -100,7 +105,7 @@ describe.skipIf(needs("openssl", "age", "age-keygen", "zstd"))("restore.sh", () 
     ["a huge file", { planText: (text) => `${text}${"X=\n".repeat(40_000)}` }, "larger than 65536 bytes"],
     ["a huge number", { plan: { BUMP_REVISION: "99999999999999999999" } }, "BUMP_REVISION"],
     ["an octal number", { plan: { SNAPSHOT_BYTES: "0777" } }, "SNAPSHOT_BYTES"],
-    ["arithmetic for a number", { plan: { MEMBERS: "a[$(touch /tmp/lifeboat-pwned)]" } }, "MEMBERS"],
+    ["arithmetic for a number", { plan: { MEMBERS: `a[$(touch ${PWNED})]` } }, "MEMBERS"],
     ["a sum that is wrong", { plan: { REVISION_AFTER: "7" } }, "REVISION_AFTER"],
     ["no token", { plan: { TOKEN: undefined } }, "TOKEN"],
     ["an option for a token", { plan: { TOKEN: "--skip-hash-check" } }, "TOKEN"],
@@ -113,7 +118,7 @@ describe.skipIf(needs("openssl", "age", "age-keygen", "zstd"))("restore.sh", () 
   ])("refuses a plan with %s", async (_, changes, message) => {
     const ended = await node.here("verify", node.make(changes));
     expect(ended).toMatchObject({ code: 4, err: expect.stringContaining(message) as string });
-    expect(existsSync("/tmp/lifeboat-pwned")).toBe(false);
+    expect(existsSync(PWNED)).toBe(false);
   });
 
   const past = { CREATED_EPOCH: "1795000000", EXPIRES_EPOCH: "1795003600", EXPIRES_AT: "2026-11-18T11:06:40.000Z" };

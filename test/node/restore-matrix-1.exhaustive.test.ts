@@ -1,0 +1,3 @@
+import { matrixTests } from "./suites/matrix-tests.ts";
+
+matrixTests(0, 2);
