@@ -1,8 +1,7 @@
 /**
- * The oldest kopia that is taken: the first whose `snapshot create` can be told to send no report, and which reads KOPIA_SEND_ERROR_NOTIFICATIONS. Older ones would send
- * the team's notifications for each of our runs, and refuse the flag.
+ * The oldest kopia that is taken: the first that has every flag which each run gives (--disable-content-log came last: else it logs every block to the disk).
  */
-export const OLDEST_KOPIA = "0.18.0";
+export const OLDEST_KOPIA = "0.22.0";
 
 /** Whether it is one that somebody built from source and gave no version: `v0-unofficial`. */
 export function isUnofficialKopia(version: string): boolean {

@@ -164,7 +164,7 @@ describe("kopia", () => {
     const toolsDir = await place({ kopia: answering("0.15.0 build: 1 from: kopia/kopia") });
     expect(await search(KOPIA, { toolsDir, path: await place({ kopia: release }) })).toMatchObject({
       found: { origin: "PATH" },
-      passedOver: [{ origin: "tools.dir", version: "0.15.0", reason: "is 0.15.0, and 0.18.0 or later is needed" }],
+      passedOver: [{ origin: "tools.dir", version: "0.15.0", reason: "is 0.15.0, and 0.22.0 or later is needed" }],
     });
   });
 });

@@ -6,7 +6,7 @@ import { checkTools } from "../../../shared/jobs/doctor/check-tools.ts";
 import { findKopia } from "../../../shared/store/kopia/program/find-kopia.ts";
 
 const { signal } = new AbortController();
-const OLD = { path: "/usr/bin/kopia", origin: "PATH", version: "0.15.0", reason: "is 0.15.0, and 0.18.0 or later is needed" } as const;
+const OLD = { path: "/usr/bin/kopia", origin: "PATH", version: "0.15.0", reason: "is 0.15.0, and 0.22.0 or later is needed" } as const;
 
 function finder(answer: Partial<Search>): ProgramFinder {
   return { find: async (program) => ({ program, found: undefined, passedOver: [], ...(program === KOPIA ? answer : {}) }) };
@@ -23,7 +23,7 @@ describe("a kopia", () => {
 
   test("built from source is taken with a warning", async () => {
     expect(await findKopia(finding("0-unofficial"), signal)).toMatchObject({
-      warning: "/opt/kopia is built from source and says no version: whether it is kopia 0.18.0 or later cannot be told",
+      warning: "/opt/kopia is built from source and says no version: whether it is kopia 0.22.0 or later cannot be told",
     });
   });
 
@@ -33,14 +33,14 @@ describe("a kopia", () => {
       hint: expect.stringContaining("https://kopia.io/docs/installation/") as unknown,
     });
     await expect(findKopia(finder({ passedOver: [OLD] }), signal)).rejects.toThrow(
-      "no kopia was found in tools.dir or on PATH; /usr/bin/kopia is 0.15.0, and 0.18.0 or later is needed",
+      "no kopia was found in tools.dir or on PATH; /usr/bin/kopia is 0.15.0, and 0.22.0 or later is needed",
     );
   });
 });
 
 test.each([
-  ["0.17.0", false],
-  ["0.18.0", true],
+  ["0.21.1", false],
+  ["0.22.0", true],
   ["0.23.1", true],
   ["0.100.0-rc1", true],
   ["1.0.0", true],
@@ -64,7 +64,7 @@ describe("doctor --tools", () => {
 
   test("says what is too old, and what says no version", async () => {
     expect(await codes(finder({ passedOver: [OLD] }), true)).toEqual([
-      ["program-unusable", "problem", "/usr/bin/kopia is 0.15.0, and 0.18.0 or later is needed"],
+      ["program-unusable", "problem", "/usr/bin/kopia is 0.15.0, and 0.22.0 or later is needed"],
     ]);
     expect(await codes(finding("0-unofficial"), true)).toEqual([
       ["program-unofficial", "warning", expect.stringContaining("says no version")],
