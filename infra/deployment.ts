@@ -87,7 +87,11 @@ function deploymentOf(loaded: LoadedConfig, path: string, { ownNetwork = false }
   const { config, file } = loaded;
   const problems: string[] = [];
   const { store, keys } = config;
-  if (store.kind !== "s3") problems.push("store: functions keep nothing on a disk; use { kind: s3, bucket: ..., region: ... }");
+  if (store.kind === "kopia")
+    problems.push(
+      "store: the service does not write to a Kopia repository yet; use { kind: s3, bucket: ..., region: ... }, or run lifeboat backup by a schedule of your own",
+    );
+  else if (store.kind !== "s3") problems.push("store: functions keep nothing on a disk; use { kind: s3, bucket: ..., region: ... }");
   if (store.kind === "s3" && store.profile !== undefined)
     problems.push("store.profile: a function has no profiles, but its role; leave it out");
   if (keys.kind !== "kms") problems.push("keys: functions hold no key files; use { kind: kms, ... }");

@@ -22,7 +22,7 @@ export function policyDigests(config: Config, cluster: string): Readonly<Partial
       ...(Object.keys(ends).length === 0 ? {} : { ends }),
     },
     replicas: replicas.toSorted((one, other) => (one.name < other.name ? -1 : 1)),
-    store: withoutPlace(config.store),
+    store: storeSection(config.store),
     keys: withoutPlace(config.keys),
     ...(Object.keys(recipients).length === 0 && desk.unenrolled === "allow" ? {} : { recipients: { recipients, desk } }),
     ...(settings && { cluster: clusterSection(settings) }),
@@ -43,6 +43,11 @@ function clusterSection({ verify, retention, ...settings }: ClusterConfig): obje
 /** Settings that earlier versions did not know count only where they are not at their defaults, for the same reason. */
 function withoutDefaults(section: object, defaults: Readonly<Record<string, unknown>>): object {
   return Object.fromEntries(Object.entries(section).filter(([name, value]) => defaults[name] !== value));
+}
+
+function storeSection(store: Config["store"]): unknown {
+  if (store.kind !== "kopia") return withoutPlace(store);
+  return { kind: store.kind, repository: withoutPlace(store.repository), manifests: withoutPlace(store.manifests) };
 }
 
 /** Without what differs from host to host and role to role: folders, and profiles of credentials. */

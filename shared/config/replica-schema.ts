@@ -3,7 +3,8 @@ import { z } from "zod";
 import { wrappingKeySchema } from "./keys-schema.ts";
 import { MAX_WRAPPINGS } from "../documents/parts.ts";
 import { settings } from "./settings.ts";
-import { storeSchema } from "./store-schema.ts";
+import { objectStoreOf, objectStoreSchema } from "./store-schema.ts";
+import type { storeSchema } from "./store-schema.ts";
 
 /** Further stores that keep the same snapshots: `replicas` in lifeboat.yaml. */
 
@@ -12,14 +13,14 @@ const name = z
   .regex(/^[a-z0-9][a-z0-9-]{0,31}$/, "expected a name such as offsite: lower-case letters, digits and '-', at most 32")
   .refine((text) => text !== "primary", "primary is what the store itself is called; give the replica another name");
 
-const replica = settings({ name, store: storeSchema, wrap: wrappingKeySchema.optional() });
+const replica = settings({ name, store: objectStoreSchema, wrap: wrappingKeySchema.optional() });
 
 export const replicasSchema = z.array(replica).default([]);
 
 export type ReplicaConfig = z.infer<typeof replica>;
 
 interface Stores {
-  readonly store: ReplicaConfig["store"];
+  readonly store: z.infer<typeof storeSchema>;
   readonly replicas: readonly ReplicaConfig[];
   readonly breakGlass: readonly string[];
 }
@@ -31,6 +32,12 @@ export function replicaProblems({
   breakGlass,
 }: Stores): readonly { readonly path: PropertyKey[]; readonly message: string }[] {
   const problems: { path: PropertyKey[]; message: string }[] = [];
+  if (replicas.length > 0 && store.kind === "kopia")
+    problems.push({
+      path: ["replicas"],
+      message:
+        "a replica has the objects of the store, and the data of a Kopia repository is none of them: leave it out, and let Kopia copy the repository (kopia repository sync-to)",
+    });
   if (replicas.length > 0 && breakGlass.length === 0) {
     problems.push({
       path: ["replicas"],
@@ -41,7 +48,7 @@ export function replicaProblems({
   if (replicas.filter(({ wrap }) => wrap !== undefined).length >= MAX_WRAPPINGS)
     problems.push({ path: ["replicas"], message: `at most ${MAX_WRAPPINGS - 1} replicas can have a wrapping key of their own` });
   const names = new Set<string>();
-  const places = new Map([[placeOf(store), "store"]]);
+  const places = new Map([[placeOf(objectStoreOf(store)), "store"]]);
   for (const [index, each] of replicas.entries()) {
     if (names.has(each.name)) problems.push({ path: ["replicas", index, "name"], message: `there is another replica ${each.name}` });
     names.add(each.name);

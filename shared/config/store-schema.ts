@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import { z } from "zod";
 import { isKey } from "../store/blob-key.ts";
 import { isAddress } from "./address.ts";
@@ -40,11 +41,13 @@ const endpoint = z.string().refine((text) => {
 
 const REGION = "expected a region such as eu-central-1; an S3-compatible store that has none takes us-east-1";
 
+const region = z.string({ error: REGION }).regex(/^[a-z0-9-]+$/, REGION);
+
 const s3Store = settings({
   kind: z.literal("s3"),
   bucket,
   prefix,
-  region: z.string({ error: REGION }).regex(/^[a-z0-9-]+$/, REGION),
+  region,
   endpoint: endpoint.optional(),
   pathStyle: z.boolean().default(false),
   profile: z.string().min(1).optional(),
@@ -67,6 +70,53 @@ const s3Store = settings({
   mustExist,
 });
 
-export const storeSchema = z.discriminatedUnion("kind", [directoryStore, s3Store], {
-  error: "expected { kind: directory, path: ./vault } or { kind: s3, bucket: ..., region: ... }",
+const OBJECTS = "expected { kind: directory, path: ./vault } or { kind: s3, bucket: ..., region: ... }";
+
+/** A store of objects: what a replica is, and what keeps the manifests of a Kopia repository. */
+export const objectStoreSchema = z.discriminatedUnion("kind", [directoryStore, s3Store], { error: OBJECTS });
+
+export type ObjectStoreConfig = z.infer<typeof objectStoreSchema>;
+
+const repositorySchema = z.discriminatedUnion(
+  "kind",
+  [
+    settings({ kind: z.literal("filesystem"), path: z.string().min(1) }),
+    settings({ kind: z.literal("s3"), bucket, prefix, region, endpoint: endpoint.optional(), profile: z.string().min(1).optional() }),
+  ],
+  { error: "expected { kind: filesystem, path: ./kopia } or { kind: s3, bucket: ..., region: ... }" },
+);
+
+export type KopiaRepositoryConfig = z.infer<typeof repositorySchema>;
+
+/** Snapshots in a Kopia repository; signed manifests and the custody log, which are objects, in a store beside it. */
+const kopiaStore = settings({ kind: z.literal("kopia"), repository: repositorySchema, manifests: objectStoreSchema }).superRefine(
+  ({ repository, manifests }, context) => {
+    const problem = samePlace(repository, manifests);
+    if (problem !== undefined) context.addIssue({ code: "custom", path: ["manifests"], message: problem });
+  },
+);
+
+export type KopiaStoreConfig = z.infer<typeof kopiaStore>;
+
+export const storeSchema = z.discriminatedUnion("kind", [directoryStore, s3Store, kopiaStore], {
+  error: `${OBJECTS}, or { kind: kopia, repository: ..., manifests: ... }`,
 });
+
+/** Where signed documents lie: the store itself, or what stands beside a Kopia repository. */
+export function objectStoreOf(store: z.infer<typeof storeSchema>): ObjectStoreConfig {
+  return store.kind === "kopia" ? store.manifests : store;
+}
+
+/** Kopia makes a repository only where there is nothing, and takes what others put there for its own. */
+function samePlace(repository: KopiaRepositoryConfig, manifests: ObjectStoreConfig): string | undefined {
+  const words = "the manifests must not lie in the Kopia repository, nor it among them: give each a place of its own";
+  if (repository.kind === "filesystem") {
+    if (manifests.kind !== "directory") return undefined;
+    const [one, other] = [repository.path, manifests.path].map((path) => posix.normalize(`${path}/`));
+    return one !== undefined && other !== undefined && (one.startsWith(other) || other.startsWith(one)) ? words : undefined;
+  }
+  if (manifests.kind !== "s3") return undefined;
+  const isOneBucket = repository.bucket === manifests.bucket && repository.endpoint === manifests.endpoint;
+  const isWithin = repository.prefix.startsWith(manifests.prefix) || manifests.prefix.startsWith(repository.prefix);
+  return isOneBucket && isWithin ? words : undefined;
+}

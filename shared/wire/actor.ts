@@ -1,6 +1,7 @@
 import { hostname, userInfo } from "node:os";
 import type { IdentitySettings } from "../cloud/aws/caller-identity.ts";
 import type { Config } from "../config/schema.ts";
+import { objectStoreOf } from "../config/store-schema.ts";
 import type { KeyDependencies } from "./stores.ts";
 import type { Actor } from "../vault/custody/append.ts";
 
@@ -27,7 +28,8 @@ async function identify(config: Config, local: string, dependencies: KeyDependen
 }
 
 /** Whose service to ask; undefined where nothing is in AWS. A store at an address of its own is mostly none of AWS's. */
-function inAws({ keys, store }: Config): IdentitySettings | undefined {
+function inAws({ keys, store: configured }: Config): IdentitySettings | undefined {
+  const store = objectStoreOf(configured);
   if (keys.kind === "kms") return { region: keys.region, endpoint: keys.endpoint };
   return store.kind === "s3" && store.endpoint === undefined ? { region: store.region } : undefined;
 }

@@ -1,6 +1,8 @@
 import { resolve } from "node:path";
 import type { LoadedConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
+import { objectStoreOf } from "../config/store-schema.ts";
+import type { ObjectStoreConfig } from "../config/store-schema.ts";
 import type { KeyInspector } from "../keys/key-inspector.ts";
 import { LocalInspector } from "../keys/local/local-inspector.ts";
 import { lookAtPlace } from "../vault/place/guarded-store.ts";
@@ -25,7 +27,10 @@ export interface Inspectors {
 }
 
 export async function openInspectors({ config, directory }: LoadedConfig, surroundings: Surroundings): Promise<Inspectors> {
-  const named = [{ name: "store", store: config.store }, ...config.replicas.map(({ name, store }) => ({ name: `replica ${name}`, store }))];
+  const named = [
+    { name: "store", store: objectStoreOf(config.store) },
+    ...config.replicas.map(({ name, store }) => ({ name: `replica ${name}`, store })),
+  ];
   const stores = named.map(async ({ name, store }) => {
     const { blobs, guard } = await openStore(store, directory, surroundings, config.trustedKeys);
     const inspector = await inspectorOf(store, directory, surroundings);
@@ -39,7 +44,7 @@ export async function openInspectors({ config, directory }: LoadedConfig, surrou
 }
 
 async function inspectorOf(
-  store: Config["store"],
+  store: ObjectStoreConfig,
   directory: string,
   { clock, randomBytes, debug }: Surroundings,
 ): Promise<StoreInspector> {

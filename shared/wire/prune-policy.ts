@@ -1,5 +1,6 @@
 import { findCluster } from "../config/find-cluster.ts";
 import type { LoadedConfig } from "../config/load.ts";
+import { objectStoreOf } from "../config/store-schema.ts";
 import { SWEEP_AFTER_MS } from "../jobs/orphans/find.ts";
 import type { PrunePolicy } from "../jobs/prune/plan.ts";
 
@@ -18,7 +19,8 @@ export function prunePolicyOf(loaded: LoadedConfig, cluster: string): Configured
   const { config } = loaded;
   const { retention, timeZone, rpo } = findCluster(loaded, cluster);
   const { requireReplica = [], ...counts } = retention;
-  const lock = config.store.kind === "s3" ? config.store.lock : undefined;
+  const store = objectStoreOf(config.store);
+  const lock = store.kind === "s3" ? store.lock : undefined;
   return {
     policy: { retention: { ...counts, timeZone }, requireReplica, rpoMs: rpo, orphansAfterMs: orphansAfterMs(loaded) },
     lockMs: lock === undefined ? undefined : lock.days * DAY_MS,

@@ -3,6 +3,8 @@ import type { Clock, RandomBytes } from "../clock.ts";
 import { findReplica } from "../config/find-replica.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
+import { objectStoreOf } from "../config/store-schema.ts";
+import type { ObjectStoreConfig } from "../config/store-schema.ts";
 import type { DebugLog } from "../debug-log.ts";
 import type { openClient as openKms } from "../keys/kms/client.ts";
 import type { KeyRing, ReplicaKey } from "../keys/key-ring.ts";
@@ -42,7 +44,7 @@ interface Opened {
 
 /** A store, and what tells whether it is the right one. */
 export async function openStore(
-  store: Config["store"],
+  store: ObjectStoreConfig,
   directory: string,
   dependencies: StoreDependencies,
   trusted: TrustedKeys,
@@ -54,7 +56,7 @@ export async function openStore(
 }
 
 async function openUntraced(
-  store: Config["store"],
+  store: ObjectStoreConfig,
   directory: string,
   dependencies: StoreDependencies,
   trusted: TrustedKeys,
@@ -90,7 +92,7 @@ export async function tracedClient(store: S3Settings, debug: DebugLog, clock: Cl
 
 /** The store of the configuration. With `maker`, the keys that mark a new one, it may be made. */
 export async function openGuarded(
-  store: Config["store"],
+  store: ObjectStoreConfig,
   { config, directory }: LoadedConfig,
   dependencies: StoreDependencies,
   maker: KeyRing | undefined,
@@ -125,9 +127,9 @@ export async function openStores(
 ): Promise<{ readonly blobs: BlobStore; readonly replicas: readonly Replica[] }> {
   const { store, replicas } = loaded.config;
   const chosen = from === undefined ? undefined : findReplica(replicas, from);
-  const open = async (place: Config["store"], mayMake: boolean): Promise<BlobStore> =>
+  const open = async (place: ObjectStoreConfig, mayMake: boolean): Promise<BlobStore> =>
     openGuarded(place, loaded, dependencies, mayMake ? keys : undefined);
-  const primary = await open(store, makes === "all");
+  const primary = await open(objectStoreOf(store), makes === "all");
   const opened = await Promise.all(replicas.map(async (each) => ({ name: each.name, blobs: await open(each.store, makes !== "nothing") })));
   const read = opened.find(({ name }) => name === chosen?.name);
   if (read === undefined) return { blobs: primary, replicas: opened };

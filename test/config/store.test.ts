@@ -42,7 +42,10 @@ test("a store in S3 takes all that it can be told", () => {
 });
 
 test.each([
-  ["{ kind: tape }", "lifeboat.yaml:2: store.kind: expected { kind: directory, path: ./vault } or { kind: s3, bucket: ..., region: ... }"],
+  [
+    "{ kind: tape }",
+    "lifeboat.yaml:2: store.kind: expected { kind: directory, path: ./vault } or { kind: s3, bucket: ..., region: ... }, or { kind: kopia, repository: ..., manifests: ... }",
+  ],
   ["{ kind: s3, bucket: abc }", "store.region: expected a region such as eu-central-1"],
   ["{ kind: s3, bucket: s3://abc, region: r-1 }", "store.bucket: expected a bucket's name"],
   ["{ kind: s3, bucket: abc, region: r-1, prefix: /a }", 'store.prefix: "/a" is not a prefix such as backups/etcd'],

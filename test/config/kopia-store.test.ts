@@ -1,0 +1,88 @@
+import { describe, expect, test } from "vitest";
+import { parseConfig } from "../../shared/config/load.ts";
+import { policyDigests } from "../../shared/config/policy-digests.ts";
+import { objectStoreOf } from "../../shared/config/store-schema.ts";
+import type { Config } from "../../shared/config/schema.ts";
+import { failureOf } from "../support/blobs.ts";
+
+function parsed(store: string, more = ""): Config {
+  return parseConfig(`version: 1\nstore:\n${store}\nkeys: { kind: local, path: ./keys }\n${more}clusters: {}\n`, "lifeboat.yaml");
+}
+
+const MANIFESTS = "  manifests: { kind: directory, path: ./manifests }";
+const FOLDER = "  kind: kopia\n  repository: { kind: filesystem, path: ./kopia }";
+
+describe("a store in a Kopia repository", () => {
+  test("has the repository and a store of manifests beside it", () => {
+    const { store } = parsed(`${FOLDER}\n${MANIFESTS}`);
+    expect(store).toEqual({
+      kind: "kopia",
+      repository: { kind: "filesystem", path: "./kopia" },
+      manifests: { kind: "directory", path: "./manifests" },
+    });
+    expect(objectStoreOf(store)).toEqual({ kind: "directory", path: "./manifests" });
+  });
+
+  test("may be in S3, both or one of them", () => {
+    const s3 = "{ kind: s3, bucket: kopia, prefix: etcd, region: eu-central-1, endpoint: 'https://s3.example:9000' }";
+    expect(parsed(`  kind: kopia\n  repository: ${s3}\n${MANIFESTS}`).store).toMatchObject({
+      repository: { kind: "s3", bucket: "kopia", prefix: "etcd/", region: "eu-central-1", endpoint: "https://s3.example:9000" },
+    });
+    const manifests =
+      "  manifests: { kind: s3, bucket: kopia, prefix: manifests, region: eu-central-1, endpoint: 'https://s3.example:9000' }";
+    expect(parsed(`  kind: kopia\n  repository: ${s3}\n${manifests}`).store).toMatchObject({ manifests: { prefix: "manifests/" } });
+  });
+
+  test.each([
+    ["without a repository", `  kind: kopia\n${MANIFESTS}`, "store.repository: expected { kind: filesystem, path: ./kopia }"],
+    ["without manifests", FOLDER, "store.manifests: expected { kind: directory, path: ./vault }"],
+    [
+      "with a repository of another kind",
+      `  kind: kopia\n  repository: { kind: gcs, bucket: abc }\n${MANIFESTS}`,
+      "lifeboat.yaml:4: store.repository.kind: expected { kind: filesystem, path: ./kopia } or { kind: s3",
+    ],
+    [
+      "with manifests in a Kopia repository",
+      `${FOLDER}\n  manifests: { kind: kopia, repository: { kind: filesystem, path: a }, manifests: { kind: directory, path: b } }`,
+      "lifeboat.yaml:5: store.manifests.kind: expected { kind: directory, path: ./vault } or { kind: s3",
+    ],
+    [
+      "without a region",
+      `  kind: kopia\n  repository: { kind: s3, bucket: abc }\n${MANIFESTS}`,
+      "store.repository.region: expected a region",
+    ],
+    [
+      "with a misspelt setting",
+      `  kind: kopia\n  repository: { kind: filesystem, paht: ./kopia }\n${MANIFESTS}`,
+      'lifeboat.yaml:4: store.repository.paht: unknown setting "paht"; did you mean "path"?',
+    ],
+    [
+      "with manifests within the repository",
+      `${FOLDER}\n  manifests: { kind: directory, path: kopia/manifests }`,
+      "lifeboat.yaml:5: store.manifests: the manifests must not lie in the Kopia repository",
+    ],
+    [
+      "with both under one prefix of a bucket",
+      "  kind: kopia\n  repository: { kind: s3, bucket: abc, region: r-1, prefix: a }\n  manifests: { kind: s3, bucket: abc, region: r-1 }",
+      "lifeboat.yaml:5: store.manifests: the manifests must not lie in the Kopia repository",
+    ],
+  ])("%s is refused, naming line and setting", async (_what, store, message) => {
+    const failure = await failureOf((async () => parsed(store))());
+    expect(failure).toMatchObject({ code: "config/invalid" });
+    expect(failure.message).toContain(message);
+  });
+
+  test("has no replicas: a replica has objects, and says what copies the repository", async () => {
+    const replicas = "replicas: [{ name: offsite, store: { kind: directory, path: ./offsite } }]\n";
+    const failure = await failureOf((async () => parsed(`${FOLDER}\n${MANIFESTS}`, replicas))());
+    expect(failure.message).toContain("replicas: a replica has the objects of the store");
+    expect(failure.message).toContain("kopia repository sync-to");
+  });
+
+  test("is told in the custody log by what it is, and not by where this host has it", () => {
+    const digest = (store: string): string | undefined => policyDigests(parsed(store), "prod").store;
+    expect(digest(`${FOLDER}\n${MANIFESTS}`)).toBe(digest(`${FOLDER.replace("./kopia", "/mnt/kopia")}\n${MANIFESTS}`));
+    const bucket = (name: string): string => `  kind: kopia\n  repository: { kind: s3, bucket: ${name}, region: r-1 }\n${MANIFESTS}`;
+    expect(digest(bucket("one"))).not.toBe(digest(bucket("other")));
+  });
+});
