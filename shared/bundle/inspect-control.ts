@@ -1,7 +1,7 @@
 import { digestOf, openDocument } from "../documents/signed-document.ts";
 import type { TrustedKeys } from "../documents/signed-document.ts";
 import type { Manifest } from "../documents/manifest.ts";
-import { objectsOf } from "../documents/stored.ts";
+import { sealedObjectsOf } from "../documents/stored.ts";
 import type { StoredObject } from "../documents/stored.ts";
 import { isLifeboatError } from "../errors.ts";
 import { verifySignature } from "../keys/public-key.ts";
@@ -71,7 +71,7 @@ export function inspectControl({ name, tar, signature }: ControlFile, key: Publi
   const planDigest = digestOf(file(ENTRY.plan));
   if (faults.length === 0) faults.push(...planFaults(name, plan, recipient, planDigest));
   const manifest = attempt("manifest", () => openManifest(file(ENTRY.manifest), trusted, `${ENTRY.manifest} in ${name}`));
-  const payload = manifest === undefined ? undefined : objectsOf(manifest.stored)[0];
+  const payload = manifest === undefined ? undefined : sealedObjectsOf(manifest.stored)[0];
   if (manifest !== undefined && plan.size > 0) {
     if (payload === undefined) faults.push({ code: "manifest", message: `the manifest in ${name} names no object that holds its data` });
     else faults.push(...differences(name, plan, { manifest, manifestDigest: digestOf(file(ENTRY.manifest)), payload }));

@@ -34,6 +34,33 @@ export function dataKey(cluster: string, id: string, run: string): string {
   return `${dataPrefix(cluster)}${id}-${run}.age`;
 }
 
+/** The name of what a Kopia repository keeps of a run: no object stands there. */
+export function kopiaDataKey(cluster: string, id: string, run: string): string {
+  return `${dataPrefix(cluster)}${id}-${run}${KOPIA_SUFFIX}`;
+}
+
+const KOPIA_SUFFIX = ".kopia";
+
+/** The cluster, the snapshot id and the run in such a name, or undefined for any other key. */
+export function partsOfKopiaKey(key: string): { readonly cluster: string; readonly id: string; readonly run: string } | undefined {
+  const match = /^clusters\/([a-z0-9][a-z0-9._-]{0,62})\/data\/(.+)-([0-9a-f]{8})\.kopia$/.exec(key);
+  const [, cluster, id, run] = match ?? [];
+  return cluster === undefined || id === undefined || run === undefined || parseId(id) === undefined ? undefined : { cluster, id, run };
+}
+
+/** Where the password of a store's Kopia repository lies, wrapped: `number` counts from 1, and the highest is the one in use. */
+export const REPOSITORY_PREFIX = "kopia/";
+
+export function repositoryKey(number: number): string {
+  return `${REPOSITORY_PREFIX}${number}.json`;
+}
+
+/** The number in such a key, at most six digits, or undefined. */
+export function numberInRepositoryKey(key: string): number | undefined {
+  const number = key.startsWith(REPOSITORY_PREFIX) ? /^([1-9]\d{0,5})\.json$/.exec(key.slice(REPOSITORY_PREFIX.length))?.[1] : undefined;
+  return number === undefined ? undefined : Number(number);
+}
+
 /** Countersignatures: of one snapshot where `id` is given, else of all. */
 export function verifiedPrefix(cluster: string, id?: string): string {
   return `clusters/${cluster}/verified/${id === undefined ? "" : `${id}-`}`;
@@ -181,7 +208,7 @@ export function idInManifestKey(cluster: string, key: string): string | undefine
 /** The snapshot id in a data object's key, or undefined where the key is not one's. */
 export function idInDataKey(cluster: string, key: string): string | undefined {
   const prefix = dataPrefix(cluster);
-  const id = key.startsWith(prefix) ? /^(.+)-[0-9a-f]{8}\.age$/.exec(key.slice(prefix.length))?.[1] : undefined;
+  const id = key.startsWith(prefix) ? /^(.+)-[0-9a-f]{8}\.(?:age|kopia)$/.exec(key.slice(prefix.length))?.[1] : undefined;
   return id === undefined || parseId(id) === undefined ? undefined : id;
 }
 

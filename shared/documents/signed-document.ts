@@ -14,6 +14,7 @@ import { manifestSchema } from "./manifest.ts";
 import { custodyReceiptSchema, signerSchema } from "./parts.ts";
 import { pinSchema } from "./pin.ts";
 import { placeholderSchema } from "./placeholder.ts";
+import { repositorySchema } from "./repository.ts";
 import { rewrapSchema } from "./rewrap.ts";
 import { storeSchema } from "./store-marker.ts";
 import { verificationSchema } from "./verification.ts";
@@ -37,6 +38,8 @@ const KINDS = {
   drill: { purposes: ["audit"], schema: drillSchema },
   /** By whoever puts the first thing there: into a replica that is the role that verifies. */
   store: { purposes: ["snapshot", "audit"], schema: storeSchema },
+  /** By whoever sets the store up; again by whoever wraps its password under other keys. */
+  repository: { purposes: ["snapshot", "audit"], schema: repositorySchema },
   /** By whoever copies. */
   placeholder: { purposes: ["snapshot", "audit"], schema: placeholderSchema },
   /** By whoever acts; who may tell of what is in shared/vault/custody/events.ts. */

@@ -106,7 +106,7 @@ export async function checkObject(blobs: BlobStore, object: StoredObject, signal
   if (info === undefined) throw missing(blobs, object);
   if (info.bytes !== object.bytes) throw wrongSize(blobs, object, info.bytes);
   const actual = hexOfCrc(await blobs.checksum(object.key, { version: object.version === undefined ? undefined : info.version, signal }));
-  if (actual !== object.crc32)
+  if (object.crc32 !== undefined && actual !== object.crc32)
     throw new LifeboatError(
       "verify/checksum",
       `${object.key} in ${blobs.location} has checksum ${actual}; its manifest says ${object.crc32}`,
@@ -149,8 +149,14 @@ function hexOfCrc(value: number): string {
 /** Size, SHA-256 and CRC-32 of an object on its way. */
 export class ObjectDigest {
   readonly #hash = createHash("sha256");
+  readonly #hasCrc: boolean;
   #crc = 0;
   #bytes = 0;
+
+  /** `no crc`: `crc32` is then that of nothing. */
+  constructor(kinds: "all" | "no crc" = "all") {
+    this.#hasCrc = kinds === "all";
+  }
 
   /** So far. */
   get bytes(): number {
@@ -159,11 +165,15 @@ export class ObjectDigest {
 
   async *through(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const chunk of chunks) {
-      this.#hash.update(chunk);
-      this.#crc = crc32(chunk, this.#crc);
-      this.#bytes += chunk.length;
+      this.add(chunk);
       yield chunk;
     }
+  }
+
+  add(chunk: Uint8Array): void {
+    this.#hash.update(chunk);
+    if (this.#hasCrc) this.#crc = crc32(chunk, this.#crc);
+    this.#bytes += chunk.length;
   }
 
   finish(): { bytes: number; sha256: string; crc32: string } {

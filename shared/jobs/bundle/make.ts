@@ -15,7 +15,7 @@ import type { Manifest } from "../../documents/manifest.ts";
 import type { CustodyReceipt } from "../../documents/parts.ts";
 import { MAX_DOCUMENT_BYTES } from "../../documents/signed-document.ts";
 import { idOfSlot } from "../../documents/slot.ts";
-import { objectsOf } from "../../documents/stored.ts";
+import { sealedObjectsOf } from "../../documents/stored.ts";
 import type { StoredObject } from "../../documents/stored.ts";
 import { LifeboatError } from "../../errors.ts";
 import type { PublicKey } from "../../keys/key-ring.ts";
@@ -255,7 +255,7 @@ function subjectOfPayload({ key, sha256, version }: StoredObject): Recorded["sub
 }
 
 function requireObject(manifest: Manifest): StoredObject {
-  const [object] = objectsOf(manifest.stored);
+  const [object] = sealedObjectsOf(manifest.stored);
   if (object !== undefined) return object;
   throw new LifeboatError(
     "ref/later",

@@ -2,7 +2,7 @@ import { planOf } from "../../bundle/read-plan.ts";
 import type { Plan } from "../../bundle/plan.ts";
 import { revisionOf } from "../../documents/content.ts";
 import { isClusterName } from "../../documents/layout.ts";
-import { objectsOf } from "../../documents/stored.ts";
+import { sealedObjectsOf } from "../../documents/stored.ts";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
 import type { PublicKey } from "../../keys/key-ring.ts";
 import { parsePem } from "../../keys/public-key.ts";
@@ -51,7 +51,7 @@ export async function renewUrls(ports: JudgePorts, request: RenewRequest): Promi
   const judged = await resolveJudged(vault, await snapshotOf(vault, request.ref, signal));
   const { manifest, digest } = judged;
   const { found, passedOver } = await newestWhole(vault, manifest, request);
-  const [object] = objectsOf(manifest.stored);
+  const [object] = sealedObjectsOf(manifest.stored);
   if (object === undefined) throw new LifeboatError("verify/format", `no object holds the data of ${manifest.cluster}/${manifest.id}`);
   const about = { manifest, manifestDigest: digest, payload: object };
   const plan = planOf(await readPlan(vault.blobs, found, signal), about, `the plan of bundle ${found.time}`);

@@ -4,7 +4,7 @@ import { isLifeboatError, LifeboatError, messageOf } from "../../errors.ts";
 import { manifestKey } from "../../documents/layout.ts";
 import type { Manifest } from "../../documents/manifest.ts";
 import type { CustodyReceipt } from "../../documents/parts.ts";
-import { isStoredLater, objectsOf } from "../../documents/stored.ts";
+import { isStoredLater, sealedObjectsOf } from "../../documents/stored.ts";
 import type { StoredObject } from "../../documents/stored.ts";
 import type { Progress } from "../../progress.ts";
 import type { BlobStore } from "../../store/blob-store.ts";
@@ -84,7 +84,7 @@ export async function copySnapshot(ports: CopyPorts, found: FoundManifest, repli
 }
 
 function objectsToCopy({ cluster, id, stored }: Manifest): readonly StoredObject[] {
-  const objects = objectsOf(stored);
+  const objects = sealedObjectsOf(stored);
   for (const { key } of objects) requireOwnData({ cluster, id }, key);
   if (objects.length > 0) return objects;
   if (isStoredLater(stored))

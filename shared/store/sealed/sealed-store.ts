@@ -10,6 +10,7 @@ import { countRecipients, decryptSmall, encryptSmall, newIdentity, readIdentitie
 import { checkRecipients } from "../../seal/age-recipients.ts";
 import { seal, unseal } from "../../seal/seal.ts";
 import type { BlobStore } from "../blob-store.ts";
+import { opensToMore, tooLarge } from "../size-errors.ts";
 import { throwIfAborted } from "../body-reader.ts";
 import { checkObject, DAMAGED, ObjectDigest, readObject, requireOwnData, readObjectHead } from "../stored-object.ts";
 import type { OpenOptions, PendingSnapshot, SnapshotName, SnapshotStore } from "../snapshot-store.ts";
@@ -347,19 +348,6 @@ const NOT_OURS = [
   "keys/throttled",
   "keys/failed",
 ] as const;
-
-function tooLarge({ cluster, id }: SnapshotName, what: string, maxBytes: number, code: "verify/size" | "config/invalid"): LifeboatError {
-  return new LifeboatError(code, `${cluster}/${id} is larger than maxDatabaseSize allows: ${what}, and ${maxBytes} are the most`, {
-    hint: "if the database is meant to be so large, raise maxDatabaseSize in the configuration",
-  });
-}
-
-function opensToMore({ cluster, id }: SnapshotName, bytes: number, cause: LifeboatError): LifeboatError {
-  return new LifeboatError("verify/size", `${cluster}/${id} opens to more than ${bytes} bytes that its manifest says`, {
-    hint: DAMAGED,
-    cause,
-  });
-}
 
 function recordOf({ kind, key, ciphertext }: Wrapping): WrappingRecord {
   return { kind, key, ciphertext: Buffer.from(ciphertext).toString("base64") };

@@ -336,7 +336,7 @@ describe("given identities", () => {
 });
 
 test("a snapshot in Kopia is no sealed one", async () => {
-  const stored: Stored = { kind: "kopia", repository: "r", snapshot: "s", object: "o", bytes: 1 };
+  const stored: Stored = { kind: "kopia", key: "k", sha256: "s", repository: "r", snapshot: "s", object: "k0/o", bytes: 1 };
   const refusal = { code: "config/invalid", message: saying("Kopia") };
   expect(await failureOf(collected(store.open(NAME, stored, ALL)))).toMatchObject(refusal);
   expect(await failureOf(store.check(stored))).toMatchObject(refusal);

@@ -1,0 +1,276 @@
+import type { Block } from "../../blocks.ts";
+import type { RandomBytes } from "../../clock.ts";
+import { kopiaDataKey, partsOfKopiaKey } from "../../documents/layout.ts";
+import type { KopiaObject, Stored } from "../../documents/stored.ts";
+import { isLifeboatError, LifeboatError } from "../../errors.ts";
+import { interrupted, throwIfAborted, untilAborted } from "../body-reader.ts";
+import type { OpenOptions, PendingSnapshot, SnapshotName, SnapshotStore } from "../snapshot-store.ts";
+import { DAMAGED, ObjectDigest, requireOwnData } from "../stored-object.ts";
+import { opensToMore, tooLarge } from "../size-errors.ts";
+import { removeSnapshot, SNAPSHOT_FILE, sourceOf, tagsOf } from "./kopia-snapshots.ts";
+import type { Run } from "./kopia-snapshots.ts";
+import type { Kopia, KopiaSnapshot, KopiaUpload } from "./program/kopia.ts";
+
+export interface KopiaStoreOptions {
+  /** The repository, opened by the key ring. Asked once, when it is first needed. */
+  readonly open: () => Promise<Kopia>;
+  /** The same by break-glass identities: `keys/no-match` where they do not open its password. The caller disposes of it. */
+  readonly openWith: (identities: readonly string[]) => Promise<Kopia>;
+  readonly randomBytes: RandomBytes;
+  /** The most bytes that a snapshot may have, in and out. */
+  readonly maxBytes?: number;
+}
+
+/** Snapshots in a Kopia repository, as etcd sent them: Kopia cuts, deduplicates, compresses and encrypts. docs/format.md, "`stored` of kind `kopia`". */
+export class KopiaStore implements SnapshotStore {
+  readonly #options: KopiaStoreOptions;
+  #uniqueId: Promise<string> | undefined;
+
+  constructor(options: KopiaStoreOptions) {
+    this.#options = options;
+  }
+
+  async save(name: SnapshotName, plaintext: AsyncIterable<Block>, signal?: AbortSignal): Promise<PendingSnapshot> {
+    const blocks = plaintext[Symbol.asyncIterator]();
+    const run: Run = { ...name, run: Buffer.from(this.#options.randomBytes(4)).toString("hex") };
+    let upload: KopiaUpload | undefined;
+    const source = new Source(blocks, `the backup of ${name.cluster}`, signal);
+    try {
+      throwIfAborted(`the backup of ${name.cluster}`, signal);
+      const kopia = await this.#options.open();
+      const repository = await (this.#uniqueId ??= uniqueIdOf(kopia));
+      upload = await kopia.snapshotCreate({ source: sourceOf(name.cluster), file: SNAPSHOT_FILE, tags: tagsOf(run) }, signal);
+      const digest = await this.#feed(name, source, upload);
+      return pendingOf(kopia, upload, { run, repository, digest }, signal);
+    } catch (error) {
+      await upload?.kill();
+      await source.close();
+      throw signal?.aborted === true ? interrupted(`the backup of ${name.cluster}`, signal) : error;
+    }
+  }
+
+  /** Feeds all of the source to kopia, whose end of input is not said yet. */
+  async #feed(name: SnapshotName, source: Source, upload: KopiaUpload): Promise<ReturnType<ObjectDigest["finish"]>> {
+    const { maxBytes = Infinity } = this.#options;
+    const digest = new ObjectDigest("no crc");
+    for (let block = await source.next(); block !== undefined; block = await source.next()) {
+      digest.add(block.bytes);
+      if (digest.bytes > maxBytes) {
+        block.release();
+        // What nobody would open again is not stored.
+        throw tooLarge(name, "more came", maxBytes, "config/invalid");
+      }
+      await upload.write(block);
+    }
+    return digest.finish();
+  }
+
+  async *open(name: SnapshotName, stored: Stored, options: OpenOptions): AsyncGenerator<Uint8Array, void, undefined> {
+    const object = kopiaOnly(stored);
+    const { maxBytes = Infinity } = this.#options;
+    if (options.bytes > maxBytes)
+      throw tooLarge(name, `its manifest says that it opens to ${options.bytes} bytes`, maxBytes, "verify/size");
+    requireOwnData(name, object.key);
+    if (options.identities === undefined) return yield* this.#read(await this.#options.open(), name, object, options);
+    await using kopia = await this.#options.openWith(options.identities);
+    yield* this.#read(kopia, name, object, options);
+  }
+
+  async *#read(
+    kopia: Kopia,
+    name: SnapshotName,
+    object: KopiaObject,
+    { bytes, signal }: OpenOptions,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    const what = `opening ${name.cluster}/${name.id}`;
+    const [root = "", file = ""] = object.object.split("/");
+    const digest = new ObjectDigest("no crc");
+    const refuse = (said: number | string): LifeboatError =>
+      new LifeboatError("verify/size", `${object.key} in ${kopia.location} has ${said} bytes; its manifest says ${object.bytes}`, {
+        hint: DAMAGED,
+      });
+    throwIfAborted(what, signal);
+    for await (const chunk of kopia.show(root, file, signal)) {
+      digest.add(chunk);
+      if (digest.bytes > object.bytes) throw refuse(`more than ${object.bytes}`);
+      if (digest.bytes > bytes) throw opensToMore(name, bytes);
+      yield chunk;
+      throwIfAborted(what, signal);
+    }
+    const actual = digest.finish();
+    if (actual.bytes !== object.bytes) throw refuse(actual.bytes);
+    if (actual.sha256 !== object.sha256)
+      throw new LifeboatError(
+        "verify/digest",
+        `${object.key} in ${kopia.location} has digest ${actual.sha256}; its manifest says ${object.sha256}`,
+        { hint: DAMAGED },
+      );
+  }
+
+  addressTo(name: SnapshotName, stored: Stored): Promise<Uint8Array> {
+    kopiaOnly(stored);
+    return Promise.reject(
+      new LifeboatError(
+        "config/invalid",
+        `${name.cluster}/${name.id} is in a Kopia repository, and has no identity of its own to give to anybody`,
+        {
+          hint: `lifeboat export ${name.cluster}/${name.id} --out snapshot.db writes it to a file for etcdutl snapshot restore`,
+        },
+      ),
+    );
+  }
+
+  async check(stored: Stored, signal?: AbortSignal): Promise<void> {
+    const object = kopiaOnly(stored);
+    const kopia = await this.#options.open();
+    throwIfAborted("the check", signal);
+    const found = await this.#find(kopia, object);
+    const own = found.find((each) => `${each.object}/${SNAPSHOT_FILE}` === object.object);
+    if (own === undefined) {
+      throw found.length === 0
+        ? new LifeboatError("verify/missing", `${object.key} is not in ${kopia.location}`, { hint: DAMAGED })
+        : new LifeboatError("verify/digest", `${object.key} in ${kopia.location} is another object than its manifest names`, {
+            hint: DAMAGED,
+          });
+    }
+    if (own.bytes !== object.bytes)
+      throw new LifeboatError(
+        "verify/size",
+        `${object.key} in ${kopia.location} has ${own.bytes} bytes; its manifest says ${object.bytes}`,
+        {
+          hint: DAMAGED,
+        },
+      );
+  }
+
+  async remove(name: SnapshotName, stored: Stored): Promise<void> {
+    const object = kopiaOnly(stored);
+    requireOwnData(name, object.key);
+    const kopia = await this.#options.open();
+    for (const each of await this.#find(kopia, object)) await removeSnapshot(kopia, each);
+  }
+
+  #find(kopia: Kopia, { key }: KopiaObject): Promise<readonly KopiaSnapshot[]> {
+    const parts = partsOfKopiaKey(key);
+    if (parts === undefined)
+      throw new LifeboatError("verify/format", `${key} does not name a snapshot in a Kopia repository`, { hint: DAMAGED });
+    return kopia.list(tagsOf(parts));
+  }
+}
+
+async function uniqueIdOf(kopia: Kopia): Promise<string> {
+  return (await kopia.status()).uniqueId;
+}
+
+interface Fed {
+  readonly run: Run;
+  readonly repository: string;
+  readonly digest: Pick<KopiaObject, "bytes" | "sha256">;
+}
+
+function pendingOf(kopia: Kopia, upload: KopiaUpload, fed: Fed, signal: AbortSignal | undefined): PendingSnapshot {
+  const { run, repository, digest } = fed;
+  // An interruption ends kopia before anybody decides: nothing is to be left then either.
+  let ended: Promise<void> | undefined;
+  const end = (): Promise<void> => (ended ??= upload.kill());
+  const onAbort = (): void => void end();
+  signal?.addEventListener("abort", onAbort, { once: true });
+  return {
+    notWrapped: [],
+    async commit(): Promise<Stored> {
+      signal?.removeEventListener("abort", onAbort);
+      if (signal?.aborted === true) {
+        await end();
+        throw interrupted(`the backup of ${run.cluster}`, signal);
+      }
+      const snapshot = await endOf(kopia, upload, fed, signal);
+      return {
+        kind: "kopia",
+        key: kopiaDataKey(run.cluster, run.id, run.run),
+        bytes: digest.bytes,
+        sha256: digest.sha256,
+        repository,
+        snapshot: snapshot.id,
+        object: `${snapshot.object}/${SNAPSHOT_FILE}`,
+      };
+    },
+    async drop(): Promise<void> {
+      signal?.removeEventListener("abort", onAbort);
+      await end();
+    },
+  };
+}
+
+/** Where the acknowledgement was lost, what is there decides, as with objects. */
+async function endOf(kopia: Kopia, upload: KopiaUpload, { run, digest }: Fed, signal: AbortSignal | undefined): Promise<KopiaSnapshot> {
+  try {
+    const snapshot = await upload.end();
+    if (snapshot.bytes === digest.bytes) return snapshot;
+    throw new LifeboatError("store/failed", `kopia says that it stored ${snapshot.bytes} bytes, and it was given ${digest.bytes}`, {
+      hint: "run the backup again; if it stays so, tell which version of kopia it is",
+    });
+  } catch (error) {
+    const there = await kopia.list(tagsOf(run)).catch(() => []);
+    const whole = there.find(({ bytes }) => bytes === digest.bytes);
+    if (whole !== undefined && signal?.aborted !== true) return whole;
+    for (const each of there) await removeSnapshot(kopia, each).catch(() => undefined);
+    if (isLifeboatError(error, "interrupted") && signal !== undefined) throw interrupted(`the backup of ${run.cluster}`, signal);
+    throw error;
+  }
+}
+
+/** The blocks of a snapshot: an interruption ends a pull at once, and what that pull brings later is released. */
+class Source {
+  readonly #blocks: AsyncIterator<Block>;
+  readonly #what: string;
+  readonly #signal: AbortSignal | undefined;
+  #state: "open" | "pulling" | "ended" = "open";
+
+  constructor(blocks: AsyncIterator<Block>, what: string, signal: AbortSignal | undefined) {
+    this.#blocks = blocks;
+    this.#what = what;
+    this.#signal = signal;
+  }
+
+  async next(): Promise<Block | undefined> {
+    throwIfAborted(this.#what, this.#signal);
+    this.#state = "pulling";
+    let isWanted = true;
+    const pull = this.#blocks.next().then(
+      (result) => {
+        this.#state = result.done === true ? "ended" : "open";
+        if (!isWanted && result.done !== true) result.value.release();
+        return result;
+      },
+      (error: unknown) => {
+        this.#state = "ended";
+        throw error;
+      },
+    );
+    try {
+      const result = await untilAborted(pull, this.#what, this.#signal);
+      return result.done === true ? undefined : result.value;
+    } catch (error) {
+      isWanted = false;
+      throw error;
+    }
+  }
+
+  /** Never throws: the error that led here is the one to pass on. Does not wait for a source that hangs. */
+  async close(): Promise<void> {
+    if (this.#state === "ended") return;
+    const closed = (async () => this.#blocks.return?.())().catch(() => undefined);
+    if (this.#state !== "pulling") await closed;
+  }
+}
+
+function kopiaOnly(stored: Stored): KopiaObject {
+  if (stored.kind === "kopia") return stored;
+  if (stored.kind !== "sealed")
+    throw new LifeboatError("ref/later", `the snapshot is stored as ${stored.kind}, which this version of lifeboat does not know`, {
+      hint: "use the version that wrote it, or a newer one",
+    });
+  throw new LifeboatError("config/invalid", "the snapshot is an object of a store, and the configured store is a Kopia repository", {
+    hint: "use the configuration of the store that it was made with",
+  });
+}
