@@ -58,6 +58,7 @@ export async function runProgram(line: readonly string[], console: Console, surr
   const args = withoutHelpCommand(line);
   let exitCode: ExitCode = 0;
   let debug: DebugLog | undefined;
+  const endings: (() => Promise<void>)[] = [];
   const program = new Command("lifeboat");
   program
     .description("Scheduled, encrypted, signed backups of etcd, and the way back from a disaster.")
@@ -87,7 +88,9 @@ export async function runProgram(line: readonly string[], console: Console, surr
       const isAsked = verbose === true || isDebugOn(console.environment["LIFEBOAT_DEBUG"]);
       if (isAsked && args[0] !== "__complete") debug = (await import("./debug.ts")).debugOn(console);
       const commandConsole = { ...console, quiet: quiet === true, debug };
-      exitCode = await action(newSession(commandConsole, { ...surroundings, debug }, { json: json === true, config }));
+      exitCode = await action(
+        newSession(commandConsole, { ...surroundings, debug, onEnd: (dispose) => endings.push(dispose) }, { json: json === true, config }),
+      );
     });
   }
   for (const command of program.commands) command.exitOverride().configureOutput(program.configureOutput());
@@ -96,6 +99,9 @@ export async function runProgram(line: readonly string[], console: Console, surr
     return exitCode;
   } catch (error) {
     return report(error, { ...console, debug }, args.includes("--json"));
+  } finally {
+    // What fails to go must not change the outcome.
+    await Promise.all(endings.map((dispose) => dispose().catch(() => undefined)));
   }
 }
 

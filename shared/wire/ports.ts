@@ -32,6 +32,8 @@ export interface Surroundings {
   readonly runtimeFolder: string;
   /** A folder that outlives the process, for what this host remembers; undefined where there is none. */
   readonly stateFolder: string | undefined;
+  /** Takes what is to be ended when the command is done: child processes, temporary folders. */
+  readonly onEnd?: ((dispose: () => Promise<void>) => void) | undefined;
   /** Where requests and decisions are told; undefined where nobody asked for it. */
   readonly debug?: DebugLog | undefined;
 }
@@ -66,7 +68,6 @@ export async function wire(
   const keys = await openKeys(config.keys, directory, surroundings);
   const { blobs, replicas } = await openStores(loaded, surroundings, { keys, makes, from });
   return {
-    blobs,
     replicas,
     keys,
     ...(await openSnapshots(loaded, surroundings, { blobs, keys, from })),

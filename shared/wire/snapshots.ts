@@ -6,7 +6,7 @@ import type { SnapshotStore } from "../store/snapshot-store.ts";
 import type { WrappedKeys } from "../store/wrapped-keys.ts";
 import { addedKeys } from "../vault/added-keys.ts";
 import { openReplicaKeys } from "./stores.ts";
-import type { StoreDependencies } from "./stores.ts";
+import type { Surroundings } from "./ports.ts";
 
 /** The part of the composition root that chooses how snapshots are kept, by `store.kind`. */
 
@@ -17,10 +17,15 @@ export interface OpenedSnapshots {
 
 /** `from`: the name of the replica that is read in place of the store. */
 export async function openSnapshots(
-  { config }: LoadedConfig,
-  dependencies: StoreDependencies,
+  loaded: LoadedConfig,
+  dependencies: Surroundings,
   { blobs, keys, from }: { readonly blobs: BlobStore; readonly keys: KeyRing; readonly from: string | undefined },
-): Promise<OpenedSnapshots> {
+): Promise<OpenedSnapshots & { readonly blobs: BlobStore }> {
+  const { config } = loaded;
+  if (config.store.kind === "kopia") {
+    const { openKopiaStore } = await import("./kopia.ts");
+    return openKopiaStore(loaded, config.store, dependencies, { manifests: blobs, keys });
+  }
   const sealed = new SealedStore({
     blobs,
     keys,
@@ -30,5 +35,5 @@ export async function openSnapshots(
     maxBytes: config.maxDatabaseSize,
     addedKeys: addedKeys({ blobs, trusted: config.trustedKeys }),
   });
-  return { snapshots: sealed, wrappedKeys: sealed };
+  return { blobs, snapshots: sealed, wrappedKeys: sealed };
 }

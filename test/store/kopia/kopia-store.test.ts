@@ -24,46 +24,50 @@ beforeAll(async () => {
 });
 afterAll(() => keys.remove());
 
-snapshotStoreContract("the Kopia store in memory", async () => {
-  const clock = new ManualClock();
-  const repository = new MemoryRepository();
-  const wrapped = await newPassword(keys.ring, [keys.breakGlass.recipient], randomBytes);
-  const openBy = async (ring: LocalKeyRing, identities?: readonly string[]): Promise<MemoryKopia> =>
-    new MemoryKopia(repository, await openPassword(wrapped, ring, identities), clock);
-  await (await openBy(keys.ring)).create();
-  const storeBy = (ring: LocalKeyRing): KopiaStore =>
-    new KopiaStore({ open: () => openBy(ring), openWith: (identities) => openBy(ring, identities), randomBytes });
-  const objects = new KopiaObjects(new MemoryBlobStore(clock), () => openBy(keys.ring));
-  const damage = (change: (content: Buffer) => Buffer): ((stored: { kind: string }) => Promise<void>) => {
-    return (stored) => {
-      const object = "object" in stored ? String(stored.object).split("/", 1)[0] : undefined;
-      const content = repository.contents.get(object ?? "");
-      if (object === undefined || content === undefined) throw new Error("it is not there");
-      repository.contents.set(object, change(content));
-      return Promise.resolve();
+snapshotStoreContract(
+  "the Kopia store in memory",
+  async () => {
+    const clock = new ManualClock();
+    const repository = new MemoryRepository();
+    const wrapped = await newPassword(keys.ring, [keys.breakGlass.recipient], randomBytes);
+    const openBy = async (ring: LocalKeyRing, identities?: readonly string[]): Promise<MemoryKopia> =>
+      new MemoryKopia(repository, await openPassword(wrapped, ring, identities), clock);
+    await (await openBy(keys.ring)).create();
+    const storeBy = (ring: LocalKeyRing): KopiaStore =>
+      new KopiaStore({ open: () => openBy(ring), openWith: (identities) => openBy(ring, identities), randomBytes });
+    const objects = new KopiaObjects(new MemoryBlobStore(clock), () => openBy(keys.ring));
+    const damage = (change: (content: Buffer) => Buffer): ((stored: { kind: string }) => Promise<void>) => {
+      return (stored) => {
+        const object = "object" in stored ? String(stored.object).split("/", 1)[0] : undefined;
+        const content = repository.contents.get(object ?? "");
+        if (object === undefined || content === undefined) throw new Error("it is not there");
+        repository.contents.set(object, change(content));
+        return Promise.resolve();
+      };
     };
-  };
-  return {
-    store: storeBy(keys.ring),
-    withOtherKeys: storeBy(otherRing),
-    breakGlass: keys.breakGlass.identity,
-    visible: () => keysIn(objects, ""),
-    unfinished: () => Promise.resolve([...repository.running].map(() => "upload")),
-    keptBytes: () => Promise.resolve(undefined),
-    damages: [
-      { what: "a flipped bit", isSeenByCheck: false, damage: damage((content) => flipped(content, 0)) },
-      { what: "a byte too few", isSeenByCheck: false, damage: damage((content) => content.subarray(0, -1)) },
-      { what: "a byte too many", isSeenByCheck: false, damage: damage((content) => Buffer.concat([content, Buffer.alloc(1)])) },
-      {
-        what: "no snapshot any more",
-        isSeenByCheck: true,
-        damage: (stored) => {
-          const at = repository.snapshots.findIndex((each) => "object" in stored && String(stored.object).startsWith(each.object));
-          repository.snapshots.splice(at, 1);
-          return Promise.resolve();
+    return {
+      store: storeBy(keys.ring),
+      withOtherKeys: storeBy(otherRing),
+      breakGlass: keys.breakGlass.identity,
+      visible: () => keysIn(objects, ""),
+      unfinished: () => Promise.resolve([...repository.running].map(() => "upload")),
+      keptBytes: () => Promise.resolve(undefined),
+      damages: [
+        { what: "a flipped bit", isSeenByCheck: false, damage: damage((content) => flipped(content, 0)) },
+        { what: "a byte too few", isSeenByCheck: false, damage: damage((content) => content.subarray(0, -1)) },
+        { what: "a byte too many", isSeenByCheck: false, damage: damage((content) => Buffer.concat([content, Buffer.alloc(1)])) },
+        {
+          what: "no snapshot any more",
+          isSeenByCheck: true,
+          damage: (stored) => {
+            const at = repository.snapshots.findIndex((each) => "object" in stored && String(stored.object).startsWith(each.object));
+            repository.snapshots.splice(at, 1);
+            return Promise.resolve();
+          },
         },
-      },
-    ],
-    close: () => Promise.resolve(),
-  };
-}, "shared");
+      ],
+      close: () => Promise.resolve(),
+    };
+  },
+  "shared",
+);

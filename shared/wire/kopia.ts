@@ -1,0 +1,94 @@
+import { resolve } from "node:path";
+import type { LoadedConfig } from "../config/load.ts";
+import type { KopiaRepositoryConfig, KopiaStoreConfig } from "../config/store-schema.ts";
+import { LifeboatError } from "../errors.ts";
+import type { KeyRing } from "../keys/key-ring.ts";
+import type { BlobStore } from "../store/blob-store.ts";
+import { KopiaKeys } from "../store/kopia/kopia-keys.ts";
+import { KopiaObjects } from "../store/kopia/kopia-objects.ts";
+import { KopiaStore } from "../store/kopia/kopia-store.ts";
+import { openPassword } from "../store/kopia/password.ts";
+import { findKopia } from "../store/kopia/program/find-kopia.ts";
+import type { AwsCredentials, Kopia, KopiaRepository } from "../store/kopia/program/kopia.ts";
+import { openKopia } from "../store/kopia/program/open-kopia.ts";
+import { readRepositoryPassword } from "../vault/repository-password.ts";
+import type { FoundPassword } from "../vault/repository-password.ts";
+import type { Surroundings } from "./ports.ts";
+import { findPrograms } from "./programs.ts";
+import type { OpenedSnapshots } from "./snapshots.ts";
+
+/** The part of the composition root that opens a Kopia repository: loaded only where the store is one. */
+
+/** A repository by its password, and by nothing else. */
+export type OpenByPassword = (password: string) => Promise<Kopia>;
+
+/** `manifests`: the store beside the repository, guarded. */
+export async function openKopiaStore(
+  loaded: LoadedConfig,
+  store: KopiaStoreConfig,
+  surroundings: Surroundings,
+  { manifests, keys }: { readonly manifests: BlobStore; readonly keys: KeyRing },
+): Promise<OpenedSnapshots & { readonly blobs: BlobStore }> {
+  const { config } = loaded;
+  const vault = { blobs: manifests, trusted: config.trustedKeys };
+  const openBy = repositoryOpener(loaded, store.repository, surroundings);
+  let opening: Promise<Kopia> | undefined;
+  const open = (): Promise<Kopia> => {
+    opening ??= requirePassword(vault).then(async ({ document }) => openBy(await openPassword(document, keys)));
+    // What was mended meanwhile is seen by the next who asks.
+    opening.catch(() => (opening = undefined));
+    return opening;
+  };
+  const snapshots = new KopiaStore({
+    open,
+    openWith: async (identities) => openBy(await openPassword((await requirePassword(vault)).document, keys, identities)),
+    randomBytes: surroundings.randomBytes,
+    maxBytes: config.maxDatabaseSize,
+  });
+  return { blobs: new KopiaObjects(manifests, open), snapshots, wrappedKeys: new KopiaKeys(keys) };
+}
+
+/** Finds the program when it is first needed. */
+export function repositoryOpener(loaded: LoadedConfig, repository: KopiaRepositoryConfig, surroundings: Surroundings): OpenByPassword {
+  return async (password) => {
+    const finder = await findPrograms(loaded, surroundings);
+    const { path } = await findKopia(finder, new AbortController().signal);
+    const kopia = await openKopia({
+      program: path,
+      repository: await repositoryOf(repository, loaded.directory),
+      password,
+      environment: surroundings.environment,
+    });
+    surroundings.onEnd?.(() => kopia[Symbol.asyncDispose]());
+    return kopia;
+  };
+}
+
+/** Throws `store/missing` where `lifeboat kopia init` was not run. */
+export async function requirePassword(vault: Parameters<typeof readRepositoryPassword>[0]): Promise<FoundPassword> {
+  const found = await readRepositoryPassword(vault);
+  if (found !== undefined) return found;
+  throw new LifeboatError("store/missing", `there is no password of a Kopia repository in ${vault.blobs.location}`, {
+    hint: "make the repository with lifeboat kopia init, or correct store.manifests if it was made before",
+  });
+}
+
+async function repositoryOf(repository: KopiaRepositoryConfig, directory: string): Promise<KopiaRepository> {
+  if (repository.kind === "filesystem") return { kind: "filesystem", path: resolve(directory, repository.path) };
+  const { bucket, prefix, region, endpoint, profile } = repository;
+  const { openClient } = await import("../store/s3/client.ts");
+  const { DEFAULT_PACE } = await import("../store/s3/settings.ts");
+  const client = openClient({ bucket, prefix, region, endpoint, profile, pathStyle: true }, DEFAULT_PACE);
+  const credentials = async (): Promise<AwsCredentials> => {
+    try {
+      const { accessKeyId, secretAccessKey, sessionToken } = await client.config.credentials();
+      return { accessKeyId, secretAccessKey, sessionToken };
+    } catch (error) {
+      throw new LifeboatError("store/denied", `there are no credentials for the Kopia repository in s3://${bucket}/${prefix}`, {
+        hint: "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        cause: error,
+      });
+    }
+  };
+  return { kind: "s3", bucket, prefix, region, ...(endpoint === undefined ? {} : { endpoint }), credentials };
+}
