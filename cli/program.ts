@@ -34,6 +34,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   plan: async () => (await import("./plan.ts")).registerPlan,
   prune: async () => (await import("./prune.ts")).registerPrune,
   orphans: async () => (await import("./orphans.ts")).registerOrphans,
+  kopia: async () => (await import("./kopia.ts")).registerKopia,
   doctor: async () => (await import("./doctor.ts")).registerDoctor,
   invoke: async () => (await import("./invoke.ts")).registerInvoke,
   completion: async () => (await import("./completion.ts")).registerCompletion,

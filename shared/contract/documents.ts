@@ -6,6 +6,7 @@ import { custodyDocument } from "./custody.ts";
 import { doctorDocument } from "./doctor.ts";
 import { invokeDocument } from "./invoke.ts";
 import { initDocument, keysDocument, rewrapDocument } from "./keys.ts";
+import { kopiaInitDocument, kopiaMaintainDocument, kopiaStatusDocument } from "./kopia.ts";
 import { lineageDocument } from "./lineage.ts";
 import { listDocument } from "./list.ts";
 import { orphansDocument } from "./orphans.ts";
@@ -45,6 +46,9 @@ export const DOCUMENTS = {
   plan: planDocument,
   prune: pruneDocument,
   orphans: orphansDocument,
+  kopiaInit: kopiaInitDocument,
+  kopiaStatus: kopiaStatusDocument,
+  kopiaMaintain: kopiaMaintainDocument,
   doctor: doctorDocument,
   invoke: invokeDocument,
   /** What any of them prints where it fails. */

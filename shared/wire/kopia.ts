@@ -1,21 +1,25 @@
 import { resolve } from "node:path";
 import type { LoadedConfig } from "../config/load.ts";
 import type { KopiaRepositoryConfig, KopiaStoreConfig } from "../config/store-schema.ts";
+import type { WrappedPassword } from "../documents/repository.ts";
 import { LifeboatError } from "../errors.ts";
+import type { KopiaInitPorts } from "../jobs/kopia/init.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 import { KopiaKeys } from "../store/kopia/kopia-keys.ts";
 import { KopiaObjects } from "../store/kopia/kopia-objects.ts";
 import { KopiaStore } from "../store/kopia/kopia-store.ts";
-import { openPassword } from "../store/kopia/password.ts";
+import { newPassword, openPassword } from "../store/kopia/password.ts";
 import { findKopia } from "../store/kopia/program/find-kopia.ts";
 import type { AwsCredentials, Kopia, KopiaRepository } from "../store/kopia/program/kopia.ts";
 import { openKopia } from "../store/kopia/program/open-kopia.ts";
+import type { SnapshotRepository } from "../store/snapshot-repository.ts";
 import { readRepositoryPassword } from "../vault/repository-password.ts";
 import type { FoundPassword } from "../vault/repository-password.ts";
 import type { Surroundings } from "./ports.ts";
 import { findPrograms } from "./programs.ts";
 import type { OpenedSnapshots } from "./snapshots.ts";
+import { openGuarded, openKeys } from "./stores.ts";
 
 /** The part of the composition root that opens a Kopia repository: loaded only where the store is one. */
 
@@ -32,12 +36,17 @@ export async function openKopiaStore(
   const { config } = loaded;
   const vault = { blobs: manifests, trusted: config.trustedKeys };
   const openBy = repositoryOpener(loaded, store.repository, surroundings);
+  const openByKeys = async (): Promise<Kopia> => openBy(await openPassword((await requirePassword(vault)).document, keys));
   let opening: Promise<Kopia> | undefined;
-  const open = (): Promise<Kopia> => {
-    opening ??= requirePassword(vault).then(async ({ document }) => openBy(await openPassword(document, keys)));
-    // What was mended meanwhile is seen by the next who asks.
-    opening.catch(() => (opening = undefined));
-    return opening;
+  const open = async (): Promise<Kopia> => {
+    opening ??= openByKeys();
+    try {
+      return await opening;
+    } catch (error) {
+      // What was mended meanwhile is seen by the next who asks.
+      opening = undefined;
+      throw error;
+    }
   };
   const snapshots = new KopiaStore({
     open,
@@ -59,7 +68,7 @@ export function repositoryOpener(loaded: LoadedConfig, repository: KopiaReposito
       password,
       environment: surroundings.environment,
     });
-    surroundings.onEnd?.(() => kopia[Symbol.asyncDispose]());
+    surroundings.onEnd?.(async () => kopia[Symbol.asyncDispose]());
     return kopia;
   };
 }
@@ -91,4 +100,58 @@ async function repositoryOf(repository: KopiaRepositoryConfig, directory: string
     }
   };
   return { kind: "s3", bucket, prefix, region, ...(endpoint === undefined ? {} : { endpoint }), credentials };
+}
+
+/** As docs/decisions/0027 chose it: pages of bbolt lie in blocks of a fixed size. */
+const SPLITTER = "FIXED-128K";
+
+/** The repository as `lifeboat kopia` looks after it. */
+export function administered(kopia: Kopia): SnapshotRepository {
+  return {
+    location: kopia.location,
+    create: () => kopia.create({ splitter: SPLITTER }),
+    connect: () => kopia.connect(),
+    settle: async () => {
+      await kopia.setPolicy({ splitter: SPLITTER });
+      await kopia.setOwner();
+    },
+    status: () => kopia.status(),
+    countSnapshots: async () => (await kopia.list({})).length,
+    maintenance: () => kopia.maintenanceInfo(),
+    maintain: (mode, signal) => kopia.maintenanceRun(mode, signal),
+    size: () => kopia.blobStats(),
+  };
+}
+
+export interface KopiaAdmin {
+  /** What `initKopia` needs; the store of manifests may be made. */
+  readonly init: KopiaInitPorts;
+  /** The repository, opened by the key ring. */
+  readonly open: () => Promise<SnapshotRepository>;
+}
+
+/** Throws `config/invalid` where the store is none. */
+export async function openKopiaAdmin(loaded: LoadedConfig, surroundings: Surroundings): Promise<KopiaAdmin> {
+  const { config, directory, file } = loaded;
+  const { store } = config;
+  if (store.kind !== "kopia")
+    throw new LifeboatError("config/invalid", `store.kind in ${file} is ${store.kind}: there is no Kopia repository`, {
+      hint: "lifeboat kopia looks after a store of kind kopia (docs/cli.md)",
+    });
+  const keys = await openKeys(config.keys, directory, surroundings);
+  const blobs = await openGuarded(store.manifests, loaded, surroundings, keys);
+  const vault = { blobs, trusted: config.trustedKeys };
+  const openBy = repositoryOpener(loaded, store.repository, surroundings);
+  const open = async (wrapped: WrappedPassword): Promise<SnapshotRepository> =>
+    administered(await openBy(await openPassword(wrapped, keys)));
+  return {
+    init: {
+      ...vault,
+      keys,
+      clock: surroundings.clock,
+      newPassword: () => newPassword(keys, config.breakGlass, surroundings.randomBytes),
+      open,
+    },
+    open: async () => open((await requirePassword(vault)).document),
+  };
 }
