@@ -94,9 +94,9 @@ export const registerKopia: Register = (program, run) => {
     );
 };
 
-async function openAdmin({ loadConfig, surroundings }: Session): Promise<KopiaAdmin> {
-  const [loaded, { openKopiaAdmin }] = await Promise.all([loadConfig(), import("../shared/wire/kopia.ts")]);
-  return openKopiaAdmin(loaded, surroundings);
+async function openAdmin(session: Session): Promise<KopiaAdmin> {
+  const [loaded, { openKopiaAdmin }] = await Promise.all([session.loadConfig(), import("../shared/wire/kopia.ts")]);
+  return openKopiaAdmin(loaded, session.surroundings);
 }
 
 /** Of each step the last run alone counts. */

@@ -35,7 +35,7 @@ export const registerRewrap: Register = (program, run) => {
         await requireCluster(session, ports.blobs, cluster);
         const progress = new ConsoleProgress(session.console);
         const dryRun = options.dryRun === true;
-        const { wrappingKey, replicaKeys, snapshots, bad } = await rewrap(
+        const { wrappingKey, replicaKeys, snapshots, shared, bad } = await rewrap(
           { ...ports, progress },
           { cluster, dryRun, signal: session.console.signal },
         ).finally(() => progress.close());
@@ -44,6 +44,10 @@ export const registerRewrap: Register = (program, run) => {
             wrappingKey,
             replicaKeys,
             dryRun,
+            repository:
+              shared === undefined
+                ? null
+                : { key: shared.key, under: shared.under, breakGlass: shared.breakGlass, outcome: shared.outcome },
             snapshots: snapshots.map(({ cluster: of, id, under, outcome, key, error }) => ({
               ref: `${of}/${id}`,
               under,
@@ -56,6 +60,11 @@ export const registerRewrap: Register = (program, run) => {
         } else {
           print(session.console, `wrapping key: ${wrappingKey}`);
           for (const key of replicaKeys) print(session.console, `of a replica: ${key}`);
+          if (shared !== undefined)
+            print(
+              session.console,
+              `password of the Kopia repository (${shared.key}): ${OUTCOMES[shared.outcome]}, wrapped under ${shared.under.join(", ")}`,
+            );
           const rows = snapshots.map(({ cluster: of, id, outcome, under }) => [`${of}/${id}`, OUTCOMES[outcome], under.join(", ")]);
           if (rows.length === 0) print(session.console, "no snapshots");
           else print(session.console, formatTable(["SNAPSHOT", "", "WRAPPED UNDER"], rows, { width: widthOf(session.console.stdout) }));

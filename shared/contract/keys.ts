@@ -56,6 +56,14 @@ export const rewrapDocument = object({
   wrappingKey: text.describe("the current wrapping key: an age recipient or an ARN"),
   replicaKeys: z.array(text).describe("the wrapping keys of replicas"),
   dryRun: z.boolean().describe("whether nothing was opened and written"),
+  repository: object({
+    key: text.describe("of the document that holds it"),
+    under: z.array(text).describe("the wrapping keys that open it"),
+    breakGlass: z.array(text).describe("the recipients that open it"),
+    outcome: z.enum(["already", "would-rewrap", "rewrapped"]).describe("as of a snapshot"),
+  })
+    .nullable()
+    .describe("the password of the Kopia repository, which opens all snapshots; null in any other store"),
   snapshots: z
     .array(
       object({

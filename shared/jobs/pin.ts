@@ -2,6 +2,7 @@ import { LAST_PIN, pinKey } from "../documents/layout.ts";
 import { FORMAT_VERSION } from "../documents/parts.ts";
 import type { CustodyReceipt } from "../documents/parts.ts";
 import type { Progress } from "../progress.ts";
+import type { SnapshotStore } from "../store/snapshot-store.ts";
 import { subjectOf } from "../vault/catalog.ts";
 import type { FoundManifest } from "../vault/catalog.ts";
 import type { CustodyPorts } from "../vault/custody/append.ts";
@@ -16,6 +17,7 @@ import { TOOL } from "../version.ts";
 import { requireReason } from "./reason.ts";
 
 export interface PinPorts extends CustodyPorts, JudgePorts {
+  readonly snapshots: Pick<SnapshotStore, "hold">;
   readonly progress: Progress;
 }
 
@@ -47,11 +49,18 @@ export async function pinSnapshot(ports: PinPorts, { ref, pinned, reason, signal
   const text = requireReason(reason);
   const found = await resolveRef(ports, ref, signal);
   const before = await readState(ports, found, signal);
-  if (before.isPinned === pinned) return { outcome: "already", found, state: before, key: undefined, custody: undefined };
+  const hold = async (): Promise<void> => ports.snapshots.hold?.(found.manifest, found.manifest.stored, pinned);
+  if (before.isPinned === pinned) {
+    // A run that ended between the two is mended.
+    await hold();
+    return { outcome: "already", found, state: before, key: undefined, custody: undefined };
+  }
   await requireTrustedKey(ports.keys, ports.trusted, "audit");
   const custodian = new Custodian(ports, found.manifest.cluster, "audit");
   try {
-    return await put(ports, custodian, { found, before, pinned, reason: text, signal });
+    const outcome = await put(ports, custodian, { found, before, pinned, reason: text, signal });
+    await hold();
+    return outcome;
   } catch (error) {
     if (custodian.isOpen) await custodian.fail(error, [subjectOf(found)]);
     throw error;

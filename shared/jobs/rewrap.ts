@@ -15,7 +15,7 @@ import { wrappingsOf } from "../documents/stored.ts";
 import type { Progress } from "../progress.ts";
 import { throwIfAborted } from "../store/body-reader.ts";
 import { readUntil } from "../store/read-until.ts";
-import type { WrappedKeys } from "../store/wrapped-keys.ts";
+import type { WrappedKeys, WrappedSharedKey } from "../store/wrapped-keys.ts";
 import { TOOL } from "../version.ts";
 import { listClusters, listIds, readListedCountersignatures, readManifest, subjectOf } from "../vault/catalog.ts";
 import type { FoundManifest } from "../vault/catalog.ts";
@@ -57,6 +57,8 @@ export interface RewrapResult {
   readonly replicaKeys: readonly string[];
   /** Oldest first in each cluster. */
   readonly snapshots: readonly Rewrapped[];
+  /** The key that opens all snapshots of the store; undefined where each has its own. */
+  readonly shared: (WrappedSharedKey & { readonly outcome: "already" | "would-rewrap" | "rewrapped" }) | undefined;
   /** Rewraps in the store that are not believed. */
   readonly bad: readonly { readonly key: string; readonly error: LifeboatError }[];
 }
@@ -71,6 +73,7 @@ export async function rewrap(ports: RewrapPorts, { cluster, dryRun, signal }: Re
   if (!dryRun) await requireTrustedKey(ports.keys, ports.trusted, "audit");
   // What is begun of a snapshot is ended; only looking for the next one stops at once.
   const vault = { blobs: readUntil(ports.blobs, signal), trusted: ports.trusted };
+  const shared = await rewrapShared(ports.wrappedKeys, dryRun, signal);
   const snapshots: Rewrapped[] = [];
   const bad: { key: string; error: LifeboatError }[] = [];
   for (const name of cluster === undefined ? await listClusters(vault.blobs) : [cluster]) {
@@ -96,7 +99,14 @@ export async function rewrap(ports: RewrapPorts, { cluster, dryRun, signal }: Re
     }
   }
   const [wrappingKey, ...replicaKeys] = wrappingKeys;
-  return { wrappingKey, replicaKeys, snapshots, bad };
+  return { wrappingKey, replicaKeys, snapshots, shared, bad };
+}
+
+async function rewrapShared({ shared }: WrappedKeys, dryRun: boolean, signal: AbortSignal | undefined): Promise<RewrapResult["shared"]> {
+  if (shared === undefined) return undefined;
+  const before = await shared.look();
+  if (before.isCurrent) return { ...before, outcome: "already" };
+  return dryRun ? { ...before, outcome: "would-rewrap" } : { ...(await shared.rewrap(signal)), outcome: "rewrapped" };
 }
 
 /** A snapshot and by which keys it opens. */

@@ -50,6 +50,12 @@ export interface SnapshotStore {
   /** Checks presence, size and the store's own checksum without decrypting: `verify/missing`, `verify/size`, `verify/checksum`. */
   check(stored: Stored, signal?: AbortSignal): Promise<void>;
 
+  /**
+   * Sets, or takes away, the mark by which the store itself keeps the data of a pinned snapshot from other tools; nothing happens where it is so already. Left out by a store
+   * that has none: the signed pin alone counts there.
+   */
+  hold?(name: SnapshotName, stored: Stored, isHeld: boolean): Promise<void>;
+
   /** Removes the bytes; nothing happens where they are gone. `verify/format` where `stored` is not of this snapshot. */
   remove(name: SnapshotName, stored: Stored): Promise<void>;
 }

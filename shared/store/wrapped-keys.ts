@@ -38,4 +38,24 @@ export interface WrappedKeys {
    * `verify/sealed` also where a wrapping under a key that may be used does not hold the identity.
    */
   prove(name: SnapshotName, stored: Stored, signal?: AbortSignal): Promise<KeyProof>;
+
+  /** The key that opens all snapshots of a store; left out where each snapshot has its own. */
+  readonly shared?: SharedKey;
+}
+
+/** Kept in a document of its own, whose later numbers take the place of earlier ones. */
+export interface SharedKey {
+  /** As it is wrapped now. Nothing is opened. */
+  look(): Promise<WrappedSharedKey>;
+  /** Wraps it under the current wrapping key and for the configured break-glass recipients alone, signed by the audit key; what it was before stays. Throws `busy` where another run came first. */
+  rewrap(signal?: AbortSignal): Promise<WrappedSharedKey>;
+}
+
+export interface WrappedSharedKey {
+  /** Of the document. */
+  readonly key: string;
+  readonly under: readonly string[];
+  readonly breakGlass: readonly string[];
+  /** Whether the current wrapping key and the configured break-glass recipients are those, and no others. */
+  readonly isCurrent: boolean;
 }

@@ -9,13 +9,15 @@ import type { BlobStore } from "../store/blob-store.ts";
 import { KopiaKeys } from "../store/kopia/kopia-keys.ts";
 import { KopiaObjects } from "../store/kopia/kopia-objects.ts";
 import { KopiaStore } from "../store/kopia/kopia-store.ts";
-import { newPassword, openPassword } from "../store/kopia/password.ts";
+import { newPassword, openPassword, rewrapPassword } from "../store/kopia/password.ts";
 import { findKopia } from "../store/kopia/program/find-kopia.ts";
 import type { AwsCredentials, Kopia, KopiaRepository } from "../store/kopia/program/kopia.ts";
 import { openKopia } from "../store/kopia/program/open-kopia.ts";
 import type { SnapshotRepository } from "../store/snapshot-repository.ts";
-import { readRepositoryPassword } from "../vault/repository-password.ts";
+import type { SharedKey, WrappedSharedKey } from "../store/wrapped-keys.ts";
+import { putRepositoryPassword, readRepositoryPassword } from "../vault/repository-password.ts";
 import type { FoundPassword } from "../vault/repository-password.ts";
+import type { Vault } from "../vault/vault.ts";
 import type { Surroundings } from "./ports.ts";
 import { findPrograms } from "./programs.ts";
 import type { OpenedSnapshots } from "./snapshots.ts";
@@ -54,7 +56,34 @@ export async function openKopiaStore(
     randomBytes: surroundings.randomBytes,
     maxBytes: config.maxDatabaseSize,
   });
-  return { blobs: new KopiaObjects(manifests, open), snapshots, wrappedKeys: new KopiaKeys(keys) };
+  return {
+    blobs: new KopiaObjects(manifests, open),
+    snapshots,
+    wrappedKeys: new KopiaKeys(keys, sharedKey(loaded, surroundings, vault, keys)),
+  };
+}
+
+function sharedKey({ config: { breakGlass } }: LoadedConfig, { clock }: Surroundings, vault: Vault, keys: KeyRing): SharedKey {
+  const describe = async ({ key, document }: FoundPassword): Promise<WrappedSharedKey> => {
+    const under = document.wrappings.map((each) => each.key);
+    const isCurrent = isSame(under, [await keys.wrappingKey()]) && isSame(document.breakGlass, breakGlass);
+    return { key, under, breakGlass: document.breakGlass, isCurrent };
+  };
+  return {
+    look: async () => describe(await requirePassword(vault)),
+    async rewrap(signal) {
+      const { document } = await requirePassword(vault);
+      const wrapped = await rewrapPassword(document, keys, breakGlass);
+      const ports = { ...vault, keys, clock };
+      const { key, isPut } = await putRepositoryPassword(ports, wrapped, { purpose: "audit", after: document.number }, signal);
+      if (isPut) return describe(await requirePassword(vault));
+      throw new LifeboatError("busy", `another run wrote ${key} first`, { hint: "run lifeboat rewrap again" });
+    },
+  };
+}
+
+function isSame(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((each) => other.includes(each));
 }
 
 /** Finds the program when it is first needed. */
@@ -74,7 +103,7 @@ export function repositoryOpener(loaded: LoadedConfig, repository: KopiaReposito
 }
 
 /** Throws `store/missing` where `lifeboat kopia init` was not run. */
-export async function requirePassword(vault: Parameters<typeof readRepositoryPassword>[0]): Promise<FoundPassword> {
+export async function requirePassword(vault: Vault): Promise<FoundPassword> {
   const found = await readRepositoryPassword(vault);
   if (found !== undefined) return found;
   throw new LifeboatError("store/missing", `there is no password of a Kopia repository in ${vault.blobs.location}`, {

@@ -57,12 +57,12 @@ const NAME: SnapshotName = { cluster: "prod", id: "20261121T100000Z" };
 const MOST = 2 ** 30;
 
 /**
- * The conformance suite of SnapshotStore: every kind of it passes. `identity`, `own`: each snapshot has one, which can be given to others; `shared`: one key opens all of them, and is given to nobody.
+ * The conformance suite of SnapshotStore: every kind of it passes. `kindOfKey`, `own`: each snapshot has one, which can be given to others; `shared`: one key opens all of them, and is given to nobody.
  */
 export function snapshotStoreContract(
   name: string,
   makeStore: () => Promise<SnapshotStoreUnderTest>,
-  identity: "own" | "shared" = "own",
+  kindOfKey: "own" | "shared" = "own",
 ): void {
   describe(`${name} keeps the contract of SnapshotStore`, () => {
     let under: SnapshotStoreUnderTest;
@@ -118,7 +118,8 @@ export function snapshotStoreContract(
       });
     });
 
-    test.runIf(identity === "shared")("addressTo of what has no identity of its own is refused, and says what to do", async () => {
+    const whereShared = kindOfKey === "shared" ? test : () => undefined;
+    whereShared("addressTo of what has no identity of its own is refused, and says what to do", async () => {
       const { recipient } = await newIdentity();
       expect(await failureOf(store.addressTo(NAME, await save(randomBytes(10)), [recipient]))).toMatchObject({
         code: "config/invalid",
@@ -126,7 +127,8 @@ export function snapshotStoreContract(
       });
     });
 
-    describe.runIf(identity === "own")("addressTo", () => {
+    const whereOwn = kindOfKey === "own" ? describe : () => undefined;
+    whereOwn("addressTo", () => {
       test("gives the identity to a recipient, which opens this snapshot with it and nobody else does", async () => {
         const content = randomBytes(5000);
         const stored = await save(content);

@@ -27,10 +27,12 @@ beforeAll(async () => {
   if (real === undefined) await copyFile(STAND_IN, place.path("tools/kopia"));
   else await symlink(real, place.path("tools/kopia"));
   await place.edit("lifeboat.yaml", (text) =>
-    text.replace(
-      /^store:.*(\n {2}.*)*$/m,
-      "store:\n  kind: kopia\n  repository: { kind: filesystem, path: ./repository }\n  manifests: { kind: directory, path: ./vault }",
-    ).replace(/^tools:.*$/m, "tools: { dir: ./tools }"),
+    text
+      .replace(
+        /^store:.*(\n {2}.*)*$/m,
+        "store:\n  kind: kopia\n  repository: { kind: filesystem, path: ./repository }\n  manifests: { kind: directory, path: ./vault }",
+      )
+      .replace(/^tools:.*$/m, "tools: { dir: ./tools }"),
   );
 });
 afterAll(async () => {
@@ -54,7 +56,11 @@ describe("a store in a Kopia repository", () => {
 
   test("is made once, with a password that nobody sees", async () => {
     const made = await run(0, "kopia", "init", "--json");
-    expect(JSON.parse(made.slice(0, made.lastIndexOf("}") + 1))).toMatchObject({ outcome: "created", password: "kopia/1.json", splitter: "FIXED-128K" });
+    expect(JSON.parse(made.slice(0, made.lastIndexOf("}") + 1))).toMatchObject({
+      outcome: "created",
+      password: "kopia/1.json",
+      splitter: "FIXED-128K",
+    });
     expect(await run(0, "kopia", "init")).toMatch(/found, and set again,/);
     expect(await place.stored()).toContain("kopia/1.json");
   });

@@ -9,11 +9,22 @@ import type { DocumentName } from "../../shared/contract/documents.ts";
 export function requireContract(args: readonly string[], stdout: string): void {
   const words = args.filter((each) => Object.hasOwn(DOCUMENTS, each));
   // The desk makes what `lifeboat bundle` makes.
-  const name = words[0] === "invoke" && words[1] === "bundle" ? "bundle" : words[0];
+  const name = args.includes("kopia")
+    ? KOPIA.get(words[0] ?? "maintain")
+    : words[0] === "invoke" && words[1] === "bundle"
+      ? "bundle"
+      : words[0];
   // What was ended by a signal printed nothing; a completion is a script.
   if (name === undefined || !args.includes("--json") || args.includes("--help") || args.includes("help") || stdout === "") return;
   requireDocument(args.includes("--all") ? "backupAll" : (name as DocumentName), stdout);
 }
+
+/** By the word after `kopia`, where that is one of a document. */
+const KOPIA: ReadonlyMap<string, DocumentName> = new Map([
+  ["init", "kopiaInit"],
+  ["status", "kopiaStatus"],
+  ["maintain", "kopiaMaintain"],
+]);
 
 export function requireDocument(name: DocumentName, stdout: string): void {
   const printed: unknown = JSON.parse(stdout);

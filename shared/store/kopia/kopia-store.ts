@@ -7,7 +7,7 @@ import { interrupted, throwIfAborted, untilAborted } from "../body-reader.ts";
 import type { OpenOptions, PendingSnapshot, SnapshotName, SnapshotStore } from "../snapshot-store.ts";
 import { DAMAGED, ObjectDigest, requireOwnData } from "../stored-object.ts";
 import { opensToMore, tooLarge } from "../size-errors.ts";
-import { removeSnapshot, SNAPSHOT_FILE, sourceOf, tagsOf } from "./kopia-snapshots.ts";
+import { OWN_PIN, removeSnapshot, SNAPSHOT_FILE, sourceOf, tagsOf } from "./kopia-snapshots.ts";
 import type { Run } from "./kopia-snapshots.ts";
 import type { Kopia, KopiaSnapshot, KopiaUpload } from "./program/kopia.ts";
 
@@ -71,7 +71,10 @@ export class KopiaStore implements SnapshotStore {
     if (options.bytes > maxBytes)
       throw tooLarge(name, `its manifest says that it opens to ${options.bytes} bytes`, maxBytes, "verify/size");
     requireOwnData(name, object.key);
-    if (options.identities === undefined) return yield* this.#read(await this.#options.open(), name, object, options);
+    if (options.identities === undefined) {
+      yield* this.#read(await this.#options.open(), name, object, options);
+      return;
+    }
     await using kopia = await this.#options.openWith(options.identities);
     yield* this.#read(kopia, name, object, options);
   }
@@ -148,6 +151,17 @@ export class KopiaStore implements SnapshotStore {
     requireOwnData(name, object.key);
     const kopia = await this.#options.open();
     for (const each of await this.#find(kopia, object)) await removeSnapshot(kopia, each);
+  }
+
+  /** Pinning gives a snapshot a new id, and so does unpinning: what the manifest names of it, its object and its tags, stays. */
+  async hold(name: SnapshotName, stored: Stored, isHeld: boolean): Promise<void> {
+    const object = kopiaOnly(stored);
+    requireOwnData(name, object.key);
+    const kopia = await this.#options.open();
+    for (const { id, pins } of await this.#find(kopia, object)) {
+      if (pins.includes(OWN_PIN) === isHeld) continue;
+      await (isHeld ? kopia.pin(id, OWN_PIN) : kopia.unpin(id, OWN_PIN));
+    }
   }
 
   #find(kopia: Kopia, { key }: KopiaObject): Promise<readonly KopiaSnapshot[]> {
