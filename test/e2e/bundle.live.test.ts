@@ -8,6 +8,7 @@ import { requireEtcd } from "../../tools/lab/etcd-programs.ts";
 import { fillWithKubernetesData } from "../../tools/lab/kubernetes-data.ts";
 import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
+import { fill } from "../etcd/support/fill.ts";
 import { newPlace } from "../support/place.ts";
 import type { Place } from "../support/place.ts";
 import { needs, requireProgram } from "../support/programs.ts";
@@ -24,7 +25,9 @@ describe.skipIf(needs("openssl", "age", "zstd"))("a bundle", () => {
   beforeAll(async () => {
     cluster = await startCluster({ version: "3.6" });
     folder = await temporaryFolder();
-    await fillWithKubernetesData(cluster.connection, { megabytes: 9 });
+    await fillWithKubernetesData(cluster.connection, { megabytes: 1 });
+    // Several frames of zstd.
+    await fill(cluster, 8);
     place = await newPlace(cluster, folder.path, "bundle");
     expect(await place.here("backup", "prod")).toMatchObject({ code: 0 });
     expect(await place.here("verify", "prod/latest", "--deep")).toMatchObject({ code: 0 });

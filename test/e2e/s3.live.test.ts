@@ -15,11 +15,11 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { startCluster } from "../../tools/lab/etcd-cluster.ts";
 import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
-import { fillWithKubernetesData } from "../../tools/lab/kubernetes-data.ts";
 import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { startVersityGateway } from "../../tools/lab/versitygw.ts";
 import type { VersityGateway } from "../../tools/lab/versitygw.ts";
+import { fill } from "../etcd/support/fill.ts";
 import { initialise } from "../support/initialise.ts";
 import { lifeboatHere, lifeboatJsonHere } from "../support/lifeboat-here.ts";
 import { lifeboat, lifeboatJson } from "../support/lifeboat.ts";
@@ -35,7 +35,8 @@ let bucket: string;
 
 beforeAll(async () => {
   [cluster, gateway, folder] = await Promise.all([startCluster({ version: "3.6" }), startVersityGateway(), temporaryFolder()]);
-  await fillWithKubernetesData(cluster.connection, { megabytes: 26 });
+  // Two parts of an upload, and few puts.
+  await fill(cluster, 8);
   bucket = await gateway.makeBucket({ lock: true });
   const { cwd, env } = await initialise(cluster, folder.path);
   options = { cwd, env: { ...env, ...gateway.environment } };
