@@ -1,0 +1,3 @@
+import { demoTests } from "./suites/demo.ts";
+
+demoTests({ all: true });

@@ -1,0 +1,3 @@
+import { memberFaultTests } from "../suites/members.ts";
+
+memberFaultTests({ all: true });

@@ -1,0 +1,3 @@
+import { installTests } from "./suites/install.ts";
+
+installTests({ all: true });

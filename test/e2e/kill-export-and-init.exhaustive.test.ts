@@ -1,0 +1,3 @@
+import { killExportAndInitTests } from "./suites/kill-export-and-init.ts";
+
+killExportAndInitTests({ all: true });
