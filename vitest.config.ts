@@ -7,8 +7,8 @@ const MEMORY = "/dev/shm";
 /** A container may have 64 MiB there. */
 const ENOUGH_BYTES = 1024 ** 3;
 
-/** Tests that start real servers and programs, move much data or sign very often. */
-const INTEGRATION = ["test/**/*.live.test.ts"];
+/** Tests that start real servers and programs, move much data or sign very often; and shellcheck's look at the scripts for nodes, which takes some seconds. */
+const INTEGRATION = ["test/**/*.live.test.ts", "test/node/scripts.test.ts"];
 /** The matrices: every kill step, every fault, all versions. */
 const EXHAUSTIVE = ["test/**/*.exhaustive.test.ts"];
 

@@ -192,9 +192,9 @@ export function custodyKey(cluster: string, sequence: number, log: CustodyLog = 
 /** The sequence number in a custody record's key, or undefined where the key is not one's. */
 export function sequenceInCustodyKey(cluster: string, key: string, log: CustodyLog = "custody"): number | undefined {
   const prefix = custodyPrefix(cluster, log);
-  const digits = key.startsWith(prefix) ? /^\d{7}\/(\d{10})\.json$/.exec(key.slice(prefix.length))?.[1] : undefined;
-  const sequence = digits === undefined ? 0 : Number(digits);
-  return sequence === 0 || custodyKey(cluster, sequence, log) !== key ? undefined : sequence;
+  const [, folder, digits] = (key.startsWith(prefix) ? /^(\d{7})\/(\d{10})\.json$/.exec(key.slice(prefix.length)) : undefined) ?? [];
+  const sequence = Number(digits ?? 0);
+  return sequence === 0 || folderOfSequence(sequence) !== Number(folder) ? undefined : sequence;
 }
 
 /** The snapshot id in a manifest's key, or undefined where the key is not a manifest's. */
