@@ -14,7 +14,7 @@ import { openStore, SMALL_PARTS, type OpenedStore } from "../../../store/s3/s3-u
 import { collect, keys as keysIn } from "../../../support/blobs.ts";
 import { RECENT_ID, RECENT_SLOT } from "../../../support/recent-slot.ts";
 import { randomSnapshot } from "../../../support/snapshots.ts";
-import { CLUSTER, LIMITS, makeTestKeys, newVault, POLICY, RPO_MS } from "../../../support/vaults.ts";
+import { bothPorts, CLUSTER, LIMITS, makeTestKeys, newVault, POLICY, RPO_MS } from "../../../support/vaults.ts";
 import type { TestKeys, TestVault } from "../../../support/vaults.ts";
 
 /**
@@ -50,7 +50,7 @@ function place(): { readonly faulty: S3Vault; readonly sound: S3Vault; readonly 
   proxy.mend();
   const vaultOn = (opened: OpenedStore): S3Vault => {
     const snapshots = new SealedStore({ blobs: opened.store, keys: keys.ring, breakGlass: [keys.breakGlass.recipient], randomBytes });
-    return { ...newVault(keys), blobs: opened.store, snapshots, clock: systemClock, progress: new RecordedProgress() };
+    return { ...newVault(keys), blobs: opened.store, ...bothPorts(snapshots), clock: systemClock, progress: new RecordedProgress() };
   };
   const ways = [
     openStore({ ...gateway, endpoint: proxy.url }, bucket, { prefix }, { idleMs: IDLE_MS, attempts: 4 }),
