@@ -5,12 +5,12 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { startCluster } from "../../../tools/lab/etcd-cluster.ts";
 import type { EtcdCluster } from "../../../tools/lab/etcd-cluster.ts";
+import { fillWithKubernetesData } from "../../../tools/lab/kubernetes-data.ts";
 import { temporaryFolder } from "../../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../../tools/lab/temporary-folder.ts";
 import { until } from "../../../tools/lab/until.ts";
 import { startVersityGateway } from "../../../tools/lab/versitygw.ts";
 import type { VersityGateway } from "../../../tools/lab/versitygw.ts";
-import { fill } from "../../etcd/support/fill.ts";
 import { faultProxy } from "../../store/s3/fault-proxy.ts";
 import type { FaultProxy } from "../../store/s3/fault-proxy.ts";
 import { initialise } from "../../support/initialise.ts";
@@ -20,7 +20,7 @@ import type { LifeboatOptions } from "../../support/lifeboat.ts";
 
 /** kill -9 at the requests of a backup that change the store. `npm test` tries some of them, `npm run test:exhaustive` every one. */
 
-/** What a first backup of 8 MB that do not compress changes in the store: its data, which is put once more to see that the store refuses, twice its log, the lineage, its manifest. Reads leave nothing to clean. */
+/** What a first backup of 26 MB changes in the store: its data, which is put once more to see that the store refuses, twice its log, the lineage, its manifest. Reads leave nothing to clean. */
 const CHANGES = [
   "CreateMultipartUpload 1",
   "UploadPart 1",
@@ -44,7 +44,7 @@ export function s3KillTests({ all }: { readonly all: boolean }): void {
 
   beforeAll(async () => {
     [cluster, gateway, folder] = await Promise.all([startCluster({ version: "3.6" }), startVersityGateway(), temporaryFolder()]);
-    await fill(cluster, 8);
+    await fillWithKubernetesData(cluster.connection, { megabytes: 26 });
     bucket = await gateway.makeBucket({ lock: true });
     const { cwd, env } = await initialise(cluster, folder.path);
     options = { cwd, env: { ...env, ...gateway.environment } };
