@@ -55,7 +55,9 @@ rm -f snapshot.db.part
 `;
 
 const Made = z.object({ rootEntry: z.object({ summ: z.object({ size: z.number() }) }) });
-const Backup = z.object({ manifest: z.object({ snapshot: z.object({ bytes: z.number() }) }) });
+const Backup = z.object({ databaseBytes: z.number() });
+/** Of the SHA-256 that etcd sends after the database. */
+const TRAILER_BYTES = 32;
 
 /** `lifeboat backup` into a Kopia store beside `etcdctl snapshot save | kopia snapshot create --stdin-file`, each time into an empty repository in a folder. */
 export async function holdKopia({ etcd, runs, lifeboat, kopia, folder, signal, progress }: KopiaContest): Promise<readonly KopiaResult[]> {
@@ -80,14 +82,14 @@ export async function holdKopia({ etcd, runs, lifeboat, kopia, folder, signal, p
     program: process.execPath,
     args: [lifeboat, ...args],
     cwd: ours,
-    env: { PATH: process.env["PATH"], HOME: ours, XDG_RUNTIME_DIR: ours },
+    env: { PATH: `${join(ours, "bin")}:${process.env["PATH"] ?? ""}`, HOME: ours, XDG_RUNTIME_DIR: ours },
   });
   await symlink(kopia, join(ours, "bin/kopia"));
   await measure(run("init", "--cluster", "bench", "--endpoint", endpoint), signal);
   const file = join(ours, "lifeboat.yaml");
   const text = await readFile(file, "utf8");
   const store = "store: { kind: kopia, repository: { kind: filesystem, path: ./kopia }, manifests: { kind: directory, path: ./vault } }";
-  await writeFile(file, `${text.replace(/^store:.*(?:\n +.*)*/m, store)}\ntools: { dir: ./bin }\n`);
+  await writeFile(file, text.replace(/^store:.*(?:\n +.*)*/m, store));
   await measure(run("kopia", "init"), signal);
 
   const entrants: readonly Entrant[] = [
@@ -102,7 +104,7 @@ export async function holdKopia({ etcd, runs, lifeboat, kopia, folder, signal, p
       name: "lifeboat backup into Kopia",
       command: run("backup", "bench", "--json"),
       changed: ["kopia", "vault"],
-      bytes: (stdout) => Backup.parse(JSON.parse(stdout)).manifest.snapshot.bytes,
+      bytes: (stdout) => Backup.parse(JSON.parse(stdout)).databaseBytes + TRAILER_BYTES,
       runs: [],
     },
   ];
