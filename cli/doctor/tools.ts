@@ -11,7 +11,8 @@ import type { Outcome } from "./outcome.ts";
 
 /** `lifeboat doctor --tools`: the only check that needs no configuration. */
 export async function runTools({ console, surroundings }: Session, loaded: LoadedConfig | undefined): Promise<Outcome<"tools">> {
-  const { programs, findings } = await checkTools(await findPrograms(loaded, surroundings), console.signal);
+  const finder = await findPrograms(loaded, surroundings);
+  const { programs, findings } = await checkTools(finder, console.signal, { kopia: loaded?.config.store.kind === "kopia" });
   return { text: describeTools(programs, widthOf(console.stdout)), json: programs.map(toJson), findings };
 }
 

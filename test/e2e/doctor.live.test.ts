@@ -165,3 +165,26 @@ async function setToolsDir(config: string, dir: string): Promise<void> {
   expect(text).toContain("\ntools: {}\n");
   await writeFile(config, text.replace("\ntools: {}\n", `\ntools: { dir: ${dir} }\n`));
 }
+
+test("looks for kopia where the store is a Kopia repository", async () => {
+  const cwd = join(folder.path, "kopia");
+  await mkdir(join(cwd, "programs"), { recursive: true });
+  await lifeboatHere(["init"], { cwd });
+  const config = join(cwd, "lifeboat.yaml");
+  const store = "store: { kind: kopia, repository: { kind: filesystem, path: /srv/kopia }, manifests: { kind: directory, path: ./vault } }";
+  await writeFile(config, (await readFile(config, "utf8")).replace(/^store:.*(?:\n +.*)*/m, store));
+  await setToolsDir(config, "./programs");
+  const program = join(cwd, "programs/kopia");
+  for (const [version, found] of [
+    ["0.15.0", null],
+    ["0.23.1", "0.23.1"],
+  ]) {
+    await writeFile(program, `#!/bin/sh\necho '${version} build: 1 from: kopia/kopia'\n`, { mode: 0o755 });
+    const { stdout } = await lifeboatHere(["doctor", "--tools", "--json", "--config", config], { cwd });
+    const { tools, findings } = doctorSchema.parse(JSON.parse(stdout));
+    expect(tools.at(-1)).toMatchObject({ program: "kopia", found: found === null ? null : { path: program, version: found } });
+    expect(findings.map(({ code, severity, subject }) => [code, severity, subject])).toEqual(
+      found === null ? [["program-unusable", "problem", "kopia"]] : [],
+    );
+  }
+});
