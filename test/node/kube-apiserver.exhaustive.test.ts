@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { freePorts } from "../../tools/lab/free-port.ts";
+import { KubeError } from "../../tools/lab/kube-api.ts";
 import type { KubeApi, KubeList, KubeObject, WatchEvent } from "../../tools/lab/kube-api.ts";
 import { LabApiServer, PROVIDERS } from "../../tools/lab/kube-apiserver.ts";
 import type { Provider } from "../../tools/lab/kube-apiserver.ts";
+import { LabProcess } from "../../tools/lab/processes.ts";
 import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { until } from "../../tools/lab/until.ts";
@@ -264,6 +266,25 @@ describe("kube-apiserver on a restored etcd", () => {
   test("gives a new write a resourceVersion above all that anybody saw", async () => {
     const { metadata } = await api.patch(`${CORE}/configmaps/settings`, { data: { mode: "relieved" } });
     expect(Number(metadata.resourceVersion)).toBeGreaterThan(highest + 500_000_000);
+  });
+
+  test("is never ready without the keys that encrypted Secrets, which no snapshot holds", async () => {
+    const [port = 0] = await freePorts(1);
+    const options = { folder: join(folder.path, "stranger"), etcdUrl: node.clientUrl, port, advertiseAddress: ADVERTISED };
+    const stranger = await LabApiServer.prepare(options);
+    const logFile = join(folder.path, "stranger.log");
+    const running = await LabProcess.start({ ...stranger.program, env: { PATH: process.env["PATH"] }, logFile });
+    try {
+      await until("it says that it cannot decrypt", 60_000, () =>
+        stranger.api.raw(`${CORE}/secrets/secretbox`).then(
+          () => Promise.reject(new Error("it decrypts without the key")),
+          (error: unknown) => error instanceof KubeError && error.status === 500 && error.message.includes("not transformable"),
+        ),
+      );
+      await expect(stranger.api.raw("/readyz/informer-sync")).rejects.toMatchObject({ status: 500 });
+    } finally {
+      await running.kill();
+    }
   });
 });
 
