@@ -78,7 +78,7 @@ describe.skipIf(needs("openssl", "age", "age-keygen", "zstd"))("restore.sh apply
         [bundle, ["--layout", "static-pod"], 2, "there is no"],
       ] as const) {
         expect(await site.run(node, ["apply", ...args], of)).toMatchObject({ code, err: expect.stringContaining(message) as string });
-        expect(node.plane?.running).toEqual(["etcd", "kube-apiserver"]);
+        expect(node.plane?.running).toEqual(["etcd"]);
       }
       expect(untouched).toHaveLength(64);
 

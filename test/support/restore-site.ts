@@ -36,6 +36,8 @@ export interface SiteOptions {
   readonly quick?: boolean;
   /** Each start of etcd writes down on what: `startsOf` of ./site-node.ts. */
   readonly traced?: boolean;
+  /** Nodes that have no static pods have a unit kube-apiserver too. */
+  readonly apiUnits?: boolean;
   /** More flags of etcd's. */
   readonly flags?: readonly string[];
   /** What runs as kube-apiserver on a node with static pods; by default something that only sleeps. */
@@ -75,7 +77,7 @@ export class RestoreSite implements AsyncDisposable {
 
   /** A healthy cluster with a node for each layout. */
   static async start(version: EtcdVersion, layouts: readonly Layout[], options: SiteOptions = {}): Promise<RestoreSite> {
-    const { security = "plain", quick = false, traced = false, flags = [], apiServer } = options;
+    const { security = "plain", quick = false, traced = false, apiUnits = false, flags = [], apiServer } = options;
     const temporary = await temporaryFolder();
     const certificates = security === "plain" ? undefined : await siteCertificates(security);
     const scheme = certificates === undefined ? "http" : "https";
@@ -105,7 +107,7 @@ export class RestoreSite implements AsyncDisposable {
     const site = new RestoreSite(temporary, version, nodes, options);
     try {
       await Promise.all(
-        nodes.map((node) => bringUp(node, { version, certificates, traced, withVariables: site.#withVariables, apiServer })),
+        nodes.map((node) => bringUp(node, { version, certificates, traced, withVariables: site.#withVariables, apiUnits, apiServer })),
       );
       await site.healthy();
       if (security === "auth") await site.#turnAuthOn();

@@ -30,6 +30,8 @@ export interface NodeOptions {
   readonly traced: boolean;
   /** A bare etcd has its flags from a file of variables, as those of systemd have; else from the program that starts it. */
   readonly withVariables: boolean;
+  /** Whether a unit kube-apiserver runs on nodes of the other layouts too. */
+  readonly apiUnits: boolean;
   /** What runs as kube-apiserver on a node with static pods; by default something that only sleeps. */
   readonly apiServer: ((node: SiteNode) => Promise<Program>) | undefined;
 }
@@ -39,7 +41,10 @@ const API_SERVER: Program = { command: "sleep", args: ["infinity"] };
 export const pkiOf = (layout: Layout): string => (layout === "static-pod" ? "/etc/kubernetes/pki/etcd" : "/etc/etcd/pki");
 
 /** Writes the node's configuration and starts what runs on it. */
-export async function bringUp(node: SiteNode, { version, certificates, traced, withVariables, apiServer }: NodeOptions): Promise<void> {
+export async function bringUp(
+  node: SiteNode,
+  { version, certificates, traced, withVariables, apiUnits, apiServer }: NodeOptions,
+): Promise<void> {
   const { etcd } = requireEtcd(version);
   mkdirSync(node.dataDir, { recursive: true, mode: 0o700 });
   for (const folder of ["etc/kubernetes", "etc/systemd/system"]) mkdirSync(join(node.root, folder), { recursive: true });
@@ -50,6 +55,7 @@ export async function bringUp(node: SiteNode, { version, certificates, traced, w
   const inNode = `for name in \${!ETCD_*}; do [[ $name != *_FILE ]] || export "$name=${node.root}\${!name}"; done`;
   const variables = `set -a; . ${environmentOf(node)}; ${inNode}; ETCD_DATA_DIR=${node.dataDir}`;
   const plane = join(node.root, "plane");
+  const unit: Readonly<Record<string, Program>> = apiUnits ? { "kube-apiserver": API_SERVER } : {};
   if (node.layout === "static-pod") {
     // As the kubelet does: with the flags of the manifest as it is now, and the node's own folders mounted.
     const file = join(plane, "manifests/etcd.yaml");
@@ -65,7 +71,7 @@ export async function bringUp(node: SiteNode, { version, certificates, traced, w
     writeFileSync(environmentOf(node), environmentLines(node.args));
     writeFileSync(join(node.root, "etc/systemd/system/etcd.service"), `[Service]\nEnvironmentFile=-/etc/etcd.env\nExecStart=${etcd}\n`);
     const etcdProgram = run(`${variables}; exec ${etcd}`);
-    node.plane = await ControlPlaneNode.start(plane, "systemd", { etcd: etcdProgram, "kube-apiserver": API_SERVER });
+    node.plane = await ControlPlaneNode.start(plane, "systemd", { etcd: etcdProgram, ...unit });
   } else {
     const log = join(node.root, "etcd.log");
     const flags = withVariables ? "" : `${[...node.args, `--data-dir=${node.dataDir}`].join(" ")} `;
@@ -75,7 +81,7 @@ export async function bringUp(node: SiteNode, { version, certificates, traced, w
       `#!/bin/bash\nPATH=/usr/bin:/bin\n${before}${withVariables ? `${variables}\n` : ""}nohup ${etcd} ${flags}"$@" >>${log} 2>&1 </dev/null &\necho $! >${node.root}/etcd.pid\n`,
     );
     chmodSync(starterOf(node), 0o755);
-    node.plane = await ControlPlaneNode.start(plane, "systemd", { "kube-apiserver": API_SERVER });
+    if (apiUnits) node.plane = await ControlPlaneNode.start(plane, "systemd", unit);
     await startBare(node);
   }
 }

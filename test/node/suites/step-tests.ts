@@ -23,7 +23,7 @@ export function stepTests(layout: Layout): void {
     let later: Keys;
 
     beforeAll(async () => {
-      site = await RestoreSite.start("3.6", [layout], { quick: true, traced: true });
+      site = await RestoreSite.start("3.6", [layout], { quick: true, traced: true, apiUnits: true });
       const [only] = site.nodes;
       if (only === undefined) throw new Error("no node");
       node = only;
