@@ -9,6 +9,21 @@ const ENOUGH_BYTES = 1024 ** 3;
 
 /** Tests that start real servers and programs, move much data or sign very often; and shellcheck's look at the scripts for nodes, which takes some seconds. */
 const INTEGRATION = ["test/**/*.live.test.ts", "test/node/scripts.test.ts"];
+/** Unit tests that take seconds of CPU each: they search, or read long logs and large files. `npm test` has them, and `npm run test:unit` is quick without. */
+const THOROUGH = [
+  "test/attacks/{lineage,output-bound,prune,removed-records,replayed-content}.test.ts",
+  "test/cli/prune.test.ts",
+  "test/functions/order.test.ts",
+  "test/host/programs/installed-bundle-programs.test.ts",
+  "test/jobs/backup/{old-slot,proof}.test.ts",
+  "test/jobs/bundle/{inspect,publish}.test.ts",
+  "test/jobs/prune/*.test.ts",
+  "test/retention/properties.test.ts",
+  "test/seal/{age-recipients,vectors}.test.ts",
+  "test/snapshot/{crc32c,fuzz,hostile,hostile-limits}.test.ts",
+  "test/vault/custody/append.test.ts",
+  "test/vault/lineage/lineage.test.ts",
+];
 /** The matrices: every kill step, every fault, all versions. */
 const EXHAUSTIVE = ["test/**/*.exhaustive.test.ts"];
 
@@ -39,24 +54,23 @@ function temporaryFolder(): string {
   }
 }
 
+/** What needs no server and no process. */
+const ALONE = {
+  ...NATIVE,
+  testTimeout: 20_000,
+  isolate: false,
+  // A backup in a test leaves buffers, and V8 collects all of a heap for each 64 MiB of them. And what a test makes is dead by the next one: with room for it
+  // nothing is copied around.
+  execArgv: [...EXEC_ARGV, "--initial-heap-size=512", "--min-semi-space-size=64", "--max-semi-space-size=128"],
+  env: { ...NATIVE.env, TMPDIR: temporaryFolder() },
+};
+
 export default defineConfig({
   test: {
     projects: [
       // What is quick: `npm run test:unit`.
-      {
-        test: {
-          name: "unit",
-          include: ["test/**/*.test.ts"],
-          exclude: [...INTEGRATION, ...EXHAUSTIVE],
-          testTimeout: 20_000,
-          isolate: false,
-          // A backup in a test leaves 6 MiB of buffers. In a small heap V8 takes that for a reason to collect all of it, every second backup. And what a test makes is
-          // dead by the next one: with room for it nothing is copied around.
-          execArgv: [...EXEC_ARGV, "--initial-heap-size=512", "--min-semi-space-size=64", "--max-semi-space-size=128"],
-          ...NATIVE,
-          env: { ...NATIVE.env, TMPDIR: temporaryFolder() },
-        },
-      },
+      { test: { name: "unit", include: ["test/**/*.test.ts"], exclude: [...INTEGRATION, ...EXHAUSTIVE, ...THOROUGH], ...ALONE } },
+      { test: { name: "thorough", include: THOROUGH, exclude: [...INTEGRATION, ...EXHAUSTIVE], ...ALONE } },
       { test: { name: "integration", include: INTEGRATION, ...REAL } },
       { test: { name: "exhaustive", include: EXHAUSTIVE, ...REAL } },
     ],
