@@ -1,4 +1,5 @@
 import { checkStores, type StoreReport } from "../../shared/jobs/doctor/check-store.ts";
+import { judgeWriter } from "../../shared/jobs/doctor/judge-writer.ts";
 import type { PlaceFacts } from "../../shared/vault/place/judge-place.ts";
 import type { BucketFacts, FolderFacts, StoreFacts } from "../../shared/store/store-inspector.ts";
 import { isUnreadable, type MaybeUnreadable } from "../../shared/unreadable.ts";
@@ -21,7 +22,7 @@ export const runStore: RunCheck<"store"> = async ({ console, surroundings }, loa
       facts: facts === undefined ? null : withNulls(facts),
       marker: place === undefined ? null : markerToJson(place),
     })),
-    findings: reports.flatMap(({ findings }) => findings),
+    findings: [...judgeWriter(loaded.config.store.kind), ...reports.flatMap(({ findings }) => findings)],
   };
 };
 

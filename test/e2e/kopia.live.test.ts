@@ -1,5 +1,6 @@
-import { copyFile, mkdir, symlink } from "node:fs/promises";
-import { join } from "node:path";
+import { copyFile, mkdir, readFile, symlink } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startCluster } from "../../tools/lab/etcd-cluster.ts";
 import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
@@ -8,6 +9,7 @@ import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { newPlace } from "../support/place.ts";
 import type { Place } from "../support/place.ts";
 import { saying } from "../support/matchers.ts";
+import { skipWithout } from "../support/programs.ts";
 import { RECENT_ID, RECENT_SLOT } from "../support/recent-slot.ts";
 import { STAND_IN } from "../store/kopia/program-under-test.ts";
 
@@ -55,8 +57,9 @@ describe("a store in a Kopia repository", () => {
   });
 
   test("is made once, with a password that nobody sees", async () => {
-    const made = await run(0, "kopia", "init", "--json");
-    expect(JSON.parse(made.slice(0, made.lastIndexOf("}") + 1))).toMatchObject({
+    const { code, stdout } = await place.here("kopia", "init", "--json");
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
       outcome: "created",
       password: "kopia/1.json",
       splitter: "FIXED-128K",
@@ -78,8 +81,44 @@ describe("a store in a Kopia repository", () => {
     expect(await run(0, "custody", "prod", "--verify")).not.toMatch(/finding/i);
   });
 
-  test("says why it cannot be copied, bundled or rewrapped by snapshot", async () => {
+  test("opens by break-glass in place of the keys, and by nothing else", async () => {
+    const out = place.path("by-break-glass.db");
+    await run(0, "export", "prod/good", "--identity", place.path("break-glass.key"), "--out", out);
+    expect((await readFile(out)).equals(await readFile(place.path("snapshot.db")))).toBe(true);
+  });
+
+  test.skipIf(skipWithout("kopia", real !== undefined))("opens with kopia alone, as docs/format.md says", async () => {
+    const format = await readFile(new URL("../../docs/format.md", import.meta.url), "utf8");
+    const script = /<!-- test: open-kopia-by-hand -->\n```sh\n([\s\S]*?)```/.exec(format)?.[1] ?? "";
+    expect(script).toContain("kopia show");
+    for (const key of [
+      { WRAPPING_IDENTITY: place.path("keys/wrapping.key"), OUT: place.path("by-hand-1.db") },
+      { BREAK_GLASS_IDENTITY: place.path("break-glass.key"), OUT: place.path("by-hand-2.db") },
+    ]) {
+      const tools = [place.path("tools"), fileURLToPath(new URL("../../tools/bin", import.meta.url)), process.env["PATH"]].join(":");
+      const { stdout } = await execa("sh", ["-c", script], {
+        extendEnv: false,
+        env: {
+          ...key,
+          PATH: tools,
+          HOME: folder.path,
+          STORE: place.path("vault"),
+          REPOSITORY: place.path("repository"),
+          MANIFEST: place.path(`vault/clusters/prod/snapshots/${RECENT_ID}.json`),
+        },
+      });
+      expect(stdout).toContain(": OK");
+      expect((await readFile(key.OUT)).equals(await readFile(place.path("snapshot.db")))).toBe(true);
+    }
+  });
+
+  test("says why no bundle can be made of it, and wraps the password once for all", async () => {
     expect(await run(0, "rewrap", "prod")).toMatch(/has no key of its own/);
+    await place.edit("lifeboat.yaml", (text) => text.replace(/^breakGlass:.*\n(?: {2}- .*\n)*/m, "breakGlass: []\n"));
+    expect(await run(0, "rewrap")).toMatch(/password of the Kopia repository \(kopia\/2\.json\): rewrapped/);
+    await run(0, "verify", "prod/good", "--deep");
+    const refused = await place.here("export", "prod/good", "--identity", place.path("break-glass.key"), "--out", place.path("refused.db"));
+    expect(refused).toMatchObject({ code: 7, stderr: saying("lifeboat: ") });
   });
 
   test("is pinned, in both places, and unpinned", async () => {
@@ -88,13 +127,31 @@ describe("a store in a Kopia repository", () => {
     await run(0, "unpin", "prod/good", "--reason", "done");
   });
 
-  test("is shown and maintained", async () => {
-    expect(await run(0, "kopia", "status")).toMatch(/snapshots +1\n/);
-    expect(await run(0, "kopia", "maintain")).toMatch(/full maintenance of/);
-    expect(await run(0, "orphans", "prod")).toMatch(/no orphans|nothing/i);
+  test("is told by doctor to let the writer read", async () => {
+    expect(await run(0, "doctor", "--store")).toMatch(/whoever backs up can read and delete/);
   });
 
-  test("leaves no folder of kopia's behind", () => {
-    expect(join(folder.path, "x")).toEqual(saying("x"));
+  test("is shown and maintained", async () => {
+    expect(await run(0, "kopia", "status")).toMatch(/snapshots: +1\n/);
+    expect(await run(0, "kopia", "maintain")).toMatch(/full maintenance of/);
+    expect(await run(0, "orphans", "prod")).toMatch(/no orphans/);
+  });
+
+  test("loses by retention what a later snapshot displaces, in Kopia too", async () => {
+    await cluster.etcdctl(["put", "/registry/configmaps/b", "value"]);
+    await run(0, "backup", "prod");
+    await run(0, "verify", "prod/latest", "--deep");
+    await place.edit("lifeboat.yaml", (text) =>
+      text
+        .replace(/^( +latest:) \d+/m, "$1 1")
+        .replace(/^( +(?:hourly|daily|weekly|monthly|annual):) \d+/gm, "$1 0")
+        .replace(/^( +minAge:) \S+/m, "$1 0s"),
+    );
+    await run(0, "prune", "prod", "--order");
+    await run(0, "prune", "prod", "--execute");
+    expect(await run(0, "ls", "prod")).not.toContain(RECENT_ID);
+    expect(await run(0, "kopia", "status")).toMatch(/snapshots: +1\n/);
+    await run(0, "export", "prod/good", "--out", place.path("kept.db"));
+    await run(0, "custody", "prod", "--verify");
   });
 });

@@ -44,7 +44,8 @@ export type DoctorCode =
   | "break-glass-missing"
   | "no-role"
   | "beyond-its-role"
-  | "clock-skew";
+  | "clock-skew"
+  | "writer-reads";
 
 /** What a check of `lifeboat doctor` found; the same shape as preflight's findings. */
 export interface DoctorFinding {
