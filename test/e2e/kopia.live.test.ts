@@ -112,13 +112,13 @@ describe("a store in a Kopia repository", () => {
     }
   });
 
-  test("says why no bundle can be made of it, and wraps the password once for all", async () => {
+  test("has its password wrapped once for all snapshots, and is then closed to a former break-glass identity", async () => {
     expect(await run(0, "rewrap", "prod")).toMatch(/has no key of its own/);
     await place.edit("lifeboat.yaml", (text) => text.replace(/^breakGlass:.*\n(?: {2}- .*\n)*/m, "breakGlass: []\n"));
     expect(await run(0, "rewrap")).toMatch(/password of the Kopia repository \(kopia\/2\.json\): rewrapped/);
     await run(0, "verify", "prod/good", "--deep");
     const refused = await place.here("export", "prod/good", "--identity", place.path("break-glass.key"), "--out", place.path("refused.db"));
-    expect(refused).toMatchObject({ code: 7, stderr: saying("lifeboat: ") });
+    expect(refused).toMatchObject({ code: 5, stderr: saying("is encrypted to none of the 1 given identities") });
   });
 
   test("is pinned, in both places, and unpinned", async () => {
@@ -145,7 +145,7 @@ describe("a store in a Kopia repository", () => {
       text
         .replace(/^( +latest:) \d+/m, "$1 1")
         .replace(/^( +(?:hourly|daily|weekly|monthly|annual):) \d+/gm, "$1 0")
-        .replace(/^( +minAge:) \S+/m, "$1 0s"),
+        .replace(/^( +minAge:) \S+/m, "$1 1s"),
     );
     await run(0, "prune", "prod", "--order");
     await run(0, "prune", "prod", "--execute");
