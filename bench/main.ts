@@ -15,6 +15,7 @@ import { parseOptions, USAGE } from "./options.ts";
 import type { Options } from "./options.ts";
 import { SPLITTERS } from "../shared/store/kopia/program/kopia.ts";
 import { holdSplitters, splittersReport } from "./splitters.ts";
+import { holdRestore, restoreReport } from "./restore.ts";
 import { holdStatus, statusReport } from "./status.ts";
 import type { StatusResult } from "./status.ts";
 import { holdScale, scaleReport } from "./scale.ts";
@@ -74,7 +75,7 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
     const results = await holdScale({ builds, snapshots: scale, places, runs, folder: arena, signal, progress });
     console.log(`\n${scaleReport(scale, results)}`);
   }
-  for (const size of options.backups || options.status || options.bundle || options.kopia ? options.sizes : []) {
+  for (const size of options.backups || options.status || options.bundle || options.restore || options.kopia ? options.sizes : []) {
     const etcdFolder = join(folder.path, `etcd-${size}`);
     await mkdir(etcdFolder);
     const etcd = await startLoadedEtcd({ size, folder: etcdFolder, dataFolder, signal, progress });
@@ -107,6 +108,13 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
         await rm(arena, { recursive: true });
       }
       if (options.kopia) await benchKopia(options, { size, etcd, lifeboat, folder: join(folder.path, `${size}-kopia`), signal, progress });
+      if (options.restore) {
+        const arena = join(folder.path, `${size}-restore`);
+        await mkdir(arena);
+        const results = await holdRestore({ etcd, runs: options.runs, lifeboat, ageKeygen, folder: arena, signal, progress });
+        console.log(`\n${restoreReport(size, results)}`);
+        await rm(arena, { recursive: true });
+      }
       if (!options.status) continue;
       const results = await holdStatus({ etcd, runs: options.runs, lifeboat, folder: etcdFolder, signal, progress });
       statuses.push({ size, results });

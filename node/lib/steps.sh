@@ -35,7 +35,7 @@ describe_step() {
   stage=$(stage)
   database="$stage/snapshot.db"
   case $1 in
-    decrypt) say "mkdir -m 700 $stage; age -d -i <(the snapshot's identity) $PAYLOAD | unzstd | tee $database | sha256sum" ;;
+    decrypt) say "mkdir -m 700 $stage; age -d -i <(the snapshot's identity) $PAYLOAD | unzstd | tee $database | openssl dgst -sha256" ;;
     restore)
       restore_command "$stage"
       say "${RESTORE_COMMAND[*]}"

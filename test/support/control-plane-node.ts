@@ -12,21 +12,23 @@ export interface Program {
 
 export type Manager = "static pods" | "systemd";
 
-/** `crictl ps --quiet --name REGEX`: the ids of what runs under such a name. `crictl pods ...`: what stands in the file `pods`. */
+/** `crictl ps --quiet --name REGEX`: the ids of what runs under such a name. `crictl stop ID`. `crictl pods ...`: what stands in the file `pods`. */
 const CRICTL = `#!/bin/sh
 PATH=$PATH:/usr/bin:/bin
 if [ "$1" = pods ]; then cat "$NODE/pods" 2>/dev/null; exit 0; fi
+if [ "$1" = stop ]; then kill "$2"; exit; fi
 for file in "$NODE"/run/*; do
   [ -e "$file" ] && basename "$file" | grep -q "$4" && cat "$file"
 done
 exit 0
 `;
 
-/** `systemctl start|stop UNIT...` and `is-active UNIT`: as the real one, it comes back when that is done. */
+/** `systemctl start|stop UNIT...` and `is-active UNIT`: as the real one, it comes back when that is done. `restart` is written down in `restarted`. */
 const SYSTEMCTL = `#!/bin/sh
 PATH=$PATH:/usr/bin:/bin
 verb=$1; shift
 if [ "$verb" = is-active ]; then [ -e "$NODE/run/$1" ]; exit; fi
+if [ "$verb" = restart ]; then echo "$@" >> "$NODE/restarted"; exit; fi
 for unit in "$@"; do
   if [ "$verb" = start ]; then : > "$NODE/units/$unit"; else rm -f "$NODE/units/$unit"; fi
 done

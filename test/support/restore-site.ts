@@ -291,6 +291,19 @@ export class RestoreSite implements AsyncDisposable {
       bundle === undefined
         ? []
         : ["--dir", bundle.folder, "--fingerprint", this.#fingerprints.get(bundle.folder) ?? "", "--identity", this.#identity];
+    const all = ["--wait", "60", ...this.#optionsOf(node), ...args, "--root", node.root, ...of];
+    return this.#bash(node, [RESTORE_SH, ...all], this.#temporary.path, hook === undefined ? {} : { BASH_ENV: hook });
+  }
+
+  /** Lines that a person types on a node, in its folder /root/restore. restore.sh out of the bundle is told the node's root, and how a bare etcd runs. */
+  async type(node: SiteNode, lines: string, variables: Readonly<Record<string, string>> = {}): Promise<SiteRun> {
+    const script = "lifeboat/bundle/restore.sh";
+    const options = ["--wait", "60", ...this.#optionsOf(node), "--root", node.root].map((each) => `'${each}'`).join(" ");
+    const text = `${script}() { command ${script} "$@" ${options}; }\n${lines}`;
+    return this.#bash(node, ["-euo", "pipefail", "-c", text], join(node.root, "root/restore"), variables);
+  }
+
+  #optionsOf(node: SiteNode): readonly string[] {
     const named = [
       "--member",
       node.name,
@@ -301,18 +314,12 @@ export class RestoreSite implements AsyncDisposable {
     const bare = node.layout === "bare" ? [...named, "--start", starterOf(node)] : [];
     // HashKV and alarms are refused to who is not root; else it finds the node's own.
     const auth = this.security === "auth" ? this.#clientFiles(node) : [];
-    const env = {
-      PATH: `${this.#path}:${node.root}/plane/bin`,
-      NODE: `${node.root}/plane`,
-      ...(hook === undefined ? {} : { BASH_ENV: hook }),
-    };
-    const all = ["--wait", "60", ...bare, ...auth, ...args, "--root", node.root, ...of];
-    const { exitCode, stdout, stderr } = await execa(join(this.#path, "bash"), [RESTORE_SH, ...all], {
-      env,
-      extendEnv: false,
-      reject: false,
-      cwd: this.#temporary.path,
-    });
+    return [...bare, ...auth];
+  }
+
+  async #bash(node: SiteNode, args: readonly string[], cwd: string, variables: Readonly<Record<string, string>>): Promise<SiteRun> {
+    const env = { PATH: `${this.#path}:${node.root}/plane/bin`, NODE: `${node.root}/plane`, ...variables };
+    const { exitCode, stdout, stderr } = await execa(join(this.#path, "bash"), args, { env, extendEnv: false, reject: false, cwd });
     return { code: exitCode, out: stdout, err: stderr };
   }
 

@@ -16,7 +16,7 @@ import { putCommandInto } from "../../support/lifeboat.ts";
 /** docs/runbook.md, "The cluster is dead: restore it by hand": each command as it stands there, on real etcd, with stand-ins for the kubelet and systemd. */
 
 const RUNBOOK = await readFile(new URL("../../../docs/runbook.md", import.meta.url), "utf8");
-const CHAPTER = RUNBOOK.slice(RUNBOOK.indexOf("## The cluster is dead"), RUNBOOK.indexOf("## The bucket is gone"));
+const CHAPTER = RUNBOOK.slice(RUNBOOK.indexOf("## The cluster is dead: restore it by hand"), RUNBOOK.indexOf("## The bucket is gone"));
 const BLOCKS = new Map(
   [...CHAPTER.matchAll(/<!-- test: ([a-z ]+) -->\n```sh\n([\s\S]*?)```/g)].map(([, name = "", text = ""]) => [name, text]),
 );

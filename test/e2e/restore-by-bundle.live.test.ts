@@ -1,0 +1,3 @@
+import { restoreByBundleTests } from "./suites/restore-by-bundle.ts";
+
+restoreByBundleTests([{ layouts: ["systemd"], way: "all" }], false);

@@ -1,0 +1,162 @@
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { execa } from "execa";
+import { describe, expect, test } from "vitest";
+import { temporaryFolder } from "../../../tools/lab/temporary-folder.ts";
+import { lifeboatHere } from "../../support/lifeboat-here.ts";
+import { putCommandInto } from "../../support/lifeboat.ts";
+import { needs, requireProgram } from "../../support/programs.ts";
+import { RestoreSite } from "../../support/restore-site.ts";
+import type { Layout, SiteNode, SiteRun } from "../../support/restore-site.ts";
+
+/** docs/runbook.md, "The cluster is dead: restore it from a bundle": each command as it stands there, on real etcd. Stand-ins are the kubelet, systemd, ssh and scp. */
+
+const RUNBOOK = await readFile(new URL("../../../docs/runbook.md", import.meta.url), "utf8");
+const CHAPTER = RUNBOOK.slice(
+  RUNBOOK.indexOf("## The cluster is dead: restore it from a bundle"),
+  RUNBOOK.indexOf("## The cluster is dead: restore it by hand"),
+);
+const BLOCKS = new Map(
+  [...CHAPTER.matchAll(/<!-- test: ([a-z ]+) -->\n```sh\n([\s\S]*?)```/g)].map(([, name = "", text = ""]) => [name, text]),
+);
+const FINGERPRINT = /sha256:[0-9a-f]{64}/;
+
+const run = new Set<string>();
+function block(name: string): string {
+  const text = BLOCKS.get(name);
+  if (text === undefined) throw new Error(`docs/runbook.md has no block "${name}"`);
+  run.add(name);
+  return text;
+}
+
+export interface Case {
+  readonly layouts: readonly Layout[];
+  /** Whether all restore, or one does and the others join. */
+  readonly way: "all" | "join";
+}
+
+/** `every`: whether these cases together run every block of the chapter. */
+export function restoreByBundleTests(cases: readonly Case[], every: boolean): void {
+  describe.skipIf(needs("openssl", "age", "age-keygen", "zstd")).each(cases)("$way on $layouts", (each) => {
+    test("the commands of the runbook bring the snapshot back on every member, and back what was there before", { timeout: 300_000 }, () =>
+      tryOut(each),
+    );
+  });
+
+  test.runIf(every)("every block of the chapter was run", () => {
+    expect([...BLOCKS.keys()].filter((name) => !run.has(name))).toEqual([]);
+  });
+
+  test("every command of the chapter stands in a block that has a name", () => {
+    expect([...CHAPTER.matchAll(/^```sh$/gm)]).toHaveLength(BLOCKS.size);
+  });
+}
+
+async function tryOut({ layouts, way }: Case): Promise<void> {
+  await using site = await RestoreSite.start("3.6", layouts);
+  await using folder = await temporaryFolder();
+  await site.etcdctl(["put", "/registry/secrets/default/a", "one"]);
+  const here = { cwd: folder.path, env: {} };
+  const endpoints = site.nodes.flatMap(({ clientUrl }) => ["--endpoint", clientUrl]);
+  expect(await lifeboatHere(["init", "--cluster", "prod", ...endpoints], here)).toMatchObject({ code: 0 });
+  await addRecipients(site, folder.path);
+  expect(await lifeboatHere(["backup", "prod"], here)).toMatchObject({ code: 0 });
+  expect(await lifeboatHere(["verify", "prod/latest", "--deep"], here)).toMatchObject({ code: 0 });
+  const snapshot = await site.keys();
+  await site.etcdctl(["put", "/registry/secrets/default/a", "too late"]);
+
+  const made = await where("bundle make", site, folder.path);
+  const fingerprint = FINGERPRINT.exec(made)?.[0] ?? "";
+  await where("bundle bring", site, folder.path);
+  expect([...block("bundle settings").matchAll(/^([A-Z]+)=/gm)].map(([, name]) => name)).toEqual(["NAME", "FINGERPRINT"]);
+  const settings = (index: number): Record<string, string> => ({ NAME: `cp-${index + 1}`, FINGERPRINT: fingerprint });
+  const on = (node: SiteNode, name: string, more = {}): Promise<SiteRun> =>
+    site.type(node, block(name), { ...settings(site.nodes.indexOf(node)), ...more });
+  const onEach = async (name: string, nodes = site.nodes): Promise<readonly SiteRun[]> => {
+    const ended = await Promise.all(nodes.map((node) => on(node, name)));
+    for (const each of ended) expect(each, `${name}: ${each.out}\n${each.err}`).toMatchObject({ code: 0 });
+    return ended;
+  };
+  const [first, ...others] = site.nodes;
+  if (first === undefined) throw new Error("no node");
+
+  const strange = await on(first, "bundle unpack", { FINGERPRINT: `sha256:${"0".repeat(64)}` });
+  expect(strange).toMatchObject({ code: 1, out: "" });
+  expect(await readdir(join(first.root, "root/restore"))).not.toContain("lifeboat");
+  for (const { out } of await onEach("bundle unpack")) expect(out).toMatch(/^Verified OK\n[^]*restore\.sh/);
+  const digest = /plan: +([0-9a-f ]+);/.exec(made)?.[1];
+  for (const { out } of await onEach("bundle look")) expect(out).toContain(`plan digest  ${digest}`);
+
+  if (way === "join") {
+    await onEach("bundle first", [first]);
+    await onEach("bundle join", others);
+  } else for (const { out } of await onEach("bundle apply")) expect(out).toContain(`${layouts.length} member(s) agree on hash`);
+  await site.healthy();
+  for (const node of site.nodes) expect(await site.keys(node)).toEqual(snapshot);
+  for (const { out } of await onEach("bundle status")) expect(out).toMatch(/\ndone$/);
+
+  const after = await on(first, "bundle after");
+  // A static pod's API server is no real one here, and says that it is not ready.
+  expect(after, after.err).toMatchObject({
+    code: first.layout === "static-pod" ? 6 : 0,
+    out: expect.stringContaining("healthy") as string,
+  });
+  for (const node of site.nodes)
+    await onEach(node.layout === "static-pod" ? "bundle restart static pods" : "bundle restart systemd", [node]);
+  expect(await readFile(join(first.root, "plane/restarted"), "utf8")).toContain("kubelet");
+  // As if API servers had run for a minute.
+  await site.etcdctl(["put", "/registry/masterleases/10.0.0.1", "renewed"]);
+  await writeFile(join(first.root, "var/lib/etcd-lifeboat/restore/journal"), `set DONE ${Math.floor(Date.now() / 1000) - 120}\n`, {
+    flag: "a",
+  });
+  const cleared = await on(first, "bundle clear");
+  expect(cleared.out).toContain("cleared ");
+
+  if (way === "join") {
+    await onEach("bundle rollback", others);
+    await onEach("bundle rollback", [first]);
+  } else await onEach("bundle rollback");
+  await site.healthy();
+  expect(await site.etcdctl(["get", "/registry/secrets/default/a", "--print-value-only"])).toBe("too late");
+}
+
+/** Each node makes its own key. The chapter names three nodes: those that are not there get one too. */
+async function addRecipients(site: RestoreSite, folder: string): Promise<void> {
+  let lines = "recipients:\n";
+  for (const index of [0, 1, 2]) {
+    const name = `cp-${index + 1}`;
+    const node = site.nodes[index];
+    if (node === undefined) {
+      const { stdout } = await execa("sh", ["-c", `'${requireProgram("age-keygen")}' 2>/dev/null | '${requireProgram("age-keygen")}' -y`]);
+      lines += `  ${name}: ${stdout}\n`;
+      continue;
+    }
+    await mkdir(join(node.root, "etc/etcd-lifeboat"), { recursive: true, mode: 0o755 });
+    const made = await site.run(node, ["keygen", "--name", name]);
+    expect(made, made.err).toMatchObject({ code: 0 });
+    lines += `  ${name}: ${made.out}\n`;
+  }
+  const file = join(folder, "lifeboat.yaml");
+  await writeFile(file, `${await readFile(file, "utf8")}${lines}`);
+}
+
+/** A block where lifeboat.yaml is. ssh and scp reach the nodes' own folders. */
+async function where(name: string, site: RestoreSite, cwd: string): Promise<string> {
+  const bin = join(cwd, "bin");
+  await putCommandInto(bin);
+  const roots = join(cwd, "hosts");
+  await mkdir(roots, { recursive: true });
+  for (const index of [0, 1, 2]) await execa("ln", ["-sfn", site.nodes[index]?.root ?? cwd, join(roots, `cp-${index + 1}`)]);
+  const host = `host=\${1#root@}; host=\${host%%:*}`;
+  await writeFile(join(bin, "ssh"), `#!/bin/bash\n${host}; shift; exec "\${@/#\\/root/${roots}/$host/root}"\n`, { mode: 0o755 });
+  await writeFile(
+    join(bin, "scp"),
+    `#!/bin/bash\nset -- "\${@: -1}" "\${@:1:$#-1}"\n${host}; to=\${1#*:}; shift; exec cp -- "$@" "${roots}/$host$to"\n`,
+    { mode: 0o755 },
+  );
+  const env = { PATH: `${bin}:${process.env["PATH"]}`, HOME: cwd };
+  const options = { cwd, env, extendEnv: false, reject: false } as const;
+  const { exitCode, stdout, stderr } = await execa("bash", ["-euo", "pipefail", "-c", block(name)], options);
+  if (exitCode !== 0) throw new Error(`"${name}" ended with ${exitCode}: ${stdout}\n${stderr}`);
+  return stdout;
+}
