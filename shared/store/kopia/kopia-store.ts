@@ -93,6 +93,7 @@ export class KopiaStore implements SnapshotStore {
         hint: DAMAGED,
       });
     throwIfAborted(what, signal);
+    await this.#requireListed(kopia, object);
     for await (const chunk of kopia.show(root, file, signal)) {
       digest.add(chunk);
       if (digest.bytes > object.bytes) throw refuse(`more than ${object.bytes}`);
@@ -125,8 +126,12 @@ export class KopiaStore implements SnapshotStore {
 
   async check(stored: Stored, signal?: AbortSignal): Promise<void> {
     const object = kopiaOnly(stored);
-    const kopia = await this.#options.open();
     throwIfAborted("the check", signal);
+    await this.#requireListed(await this.#options.open(), object);
+  }
+
+  /** Kopia gives what was deleted until its maintenance: what no snapshot has any more may be gone a moment later. */
+  async #requireListed(kopia: Kopia, object: KopiaObject): Promise<void> {
     const found = await this.#find(kopia, object);
     const own = found.find((each) => `${each.object}/${SNAPSHOT_FILE}` === object.object);
     if (own === undefined) {
