@@ -50,7 +50,12 @@ export async function make(session: Session, typed: string | undefined, options:
     makeBundle({ ...ports, randomBytes: surroundings.randomBytes, progress, parts: await bundleParts(loaded, surroundings) }, request),
   ).finally(() => progress.close());
   const urls = folder === undefined ? await urlsOf(ports, made, store.files, console.signal) : undefined;
-  tellBundle(session, made, { folder, location: ports.blobs.location, withPayload: options.withPayload === true, urls });
+  tellBundle(session, made, {
+    folder,
+    location: ports.blobs.location,
+    withPayload: options.withPayload === true || made.isSealedAnew,
+    urls,
+  });
   return 0;
 }
 

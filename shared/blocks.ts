@@ -66,3 +66,16 @@ export function withRoom<T extends Uint8Array>(buffer: T, wanted: number, most: 
   larger.set(buffer);
   return larger;
 }
+
+/** The same bytes in blocks, with back-pressure. */
+export async function* inBlocks(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Block, void, undefined> {
+  const filler = new BlockFiller();
+  for await (const piece of pieces)
+    for (let at = 0; at < piece.length;) {
+      const { taken, full } = filler.fill(piece, at);
+      at += taken;
+      if (full !== undefined) yield full;
+    }
+  const rest = filler.rest();
+  if (rest !== undefined) yield rest;
+}

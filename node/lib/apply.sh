@@ -155,7 +155,7 @@ run_rollback() {
   fi
   start_api_server
   keep ROLLBACK done
-  rm -f -- "$STATE/etcdctl" "$STATE/remove.err"
+  rm -f -- "$STATE/etcdctl" "$STATE/remove.err" "$STATE/members"
   say "rolled back: $DATA_DIR is what it was"
 }
 

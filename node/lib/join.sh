@@ -61,6 +61,7 @@ add_learner_step() {
   keep CACERT "$CACERT"
   keep CERT "$CERT"
   keep KEY "$KEY"
+  keep PEER_URL "${PLAN[MEMBER_${NUMBER}_PEER_URLS]%%,*}"
   within "$WAIT" "the restored cluster did not take this member" add_learner
   keep MEMBER_ID "$OWN_ID"
   keep JOIN_CLUSTER "$LISTED_URLS"
@@ -90,15 +91,23 @@ is_promoted() {
 
 # leave_cluster: for a rollback of a member that joined, while its etcd may still run. Where the others are rolled back too there is nobody left to tell.
 leave_cluster() {
-  [[ $WAY == join && -n ${KEPT[MEMBER_ID]-} && -x $STATE/etcdctl ]] || return 0
+  local id=${KEPT[MEMBER_ID]-}
+  [[ $WAY == join && -n ${KEPT[PEER_URL]-} && -x $STATE/etcdctl ]] || return 0
   ETCDCTL=$STATE/etcdctl CACERT=${KEPT[CACERT]-} CERT=${KEPT[CERT]-} KEY=${KEPT[KEY]-}
   # Soon after a member started a cluster calls itself unhealthy, and removes none.
   local end=$((SECONDS + 20))
   while port_answers "${KEPT[JOIN_AT]}"; do
-    ! etcdctl_at "${KEPT[JOIN_AT]}" member remove "${KEPT[MEMBER_ID]}" >/dev/null 2>"$STATE/remove.err" || return 0
-    [[ $(head -c 2000 "$STATE/remove.err") != *'not found'* ]] || return 0
+    # Killed before anybody wrote down which it is: a learner at this node's address that never started.
+    if [[ -z $id ]] && etcdctl_at "${KEPT[JOIN_AT]}" member list >"$STATE/members" 2>/dev/null; then
+      id=$(while IFS= read -r line; do [[ $line != *', unstarted, '*", ${KEPT[PEER_URL]},"*', true' ]] || printf '%s' "${line%%,*}"; done <"$STATE/members")
+      [[ -n $id ]] || return 0
+    fi
+    if [[ -n $id ]]; then
+      ! etcdctl_at "${KEPT[JOIN_AT]}" member remove "$id" >/dev/null 2>"$STATE/remove.err" || return 0
+      [[ $(head -c 2000 "$STATE/remove.err") != *'not found'* ]] || return 0
+    fi
     ((SECONDS < end)) || break
     sleep 0.5
   done
-  warn "the cluster may still list this member; unless the others are rolled back too: etcdctl member remove ${KEPT[MEMBER_ID]}"
+  warn "the cluster may still list this member; unless the others are rolled back too: etcdctl member list, and etcdctl member remove ${id:-ID}"
 }

@@ -58,6 +58,7 @@ take_lock() {
   process_mark "$$"
   me=$MARK
   mkdir -p -- "$STATE" 2>/dev/null || refuse 5 "$STATE cannot be made" "run this as root"
+  [[ -w $STATE ]] || refuse 5 "$STATE cannot be written to" "make it writable: is its disk mounted read-only? Then run the same command again"
   if ! ln -s -T -- "$me" "$STATE/lock" 2>/dev/null; then
     owner=$(readlink -- "$STATE/lock") || refuse 1 "another restore.sh just ended" "try again"
     while [[ -L $STATE/heir.$owner ]]; do owner=$(readlink -- "$STATE/heir.$owner"); done

@@ -71,12 +71,22 @@ export function inspectControl({ name, tar, signature }: ControlFile, key: Publi
   const planDigest = digestOf(file(ENTRY.plan));
   if (faults.length === 0) faults.push(...planFaults(name, plan, recipient, planDigest));
   const manifest = attempt("manifest", () => openManifest(file(ENTRY.manifest), trusted, `${ENTRY.manifest} in ${name}`));
-  const payload = manifest === undefined ? undefined : sealedObjectsOf(manifest.stored)[0];
+  const payload = manifest === undefined ? undefined : payloadOf(manifest, plan);
   if (manifest !== undefined && plan.size > 0) {
-    if (payload === undefined) faults.push({ code: "manifest", message: `the manifest in ${name} names no object that holds its data` });
+    if (payload === undefined)
+      faults.push({ code: "manifest", message: `the manifest in ${name} and the plan name no object that holds its data` });
     else faults.push(...differences(name, plan, { manifest, manifestDigest: digestOf(file(ENTRY.manifest)), payload }));
   }
   return { faults, content: { plan, planDigest, recipient, manifest, payload, identity: file(ENTRY.identity) } };
+}
+
+/** Of a snapshot in a Kopia repository the plan alone says what was sealed for the bundle. */
+function payloadOf({ stored }: Manifest, plan: ReadonlyMap<string, string>): StoredObject | undefined {
+  if (stored.kind !== "kopia") return sealedObjectsOf(stored)[0];
+  const [key = "", bytes = "", sha256 = ""] = ["PAYLOAD_KEY", "PAYLOAD_BYTES", "PAYLOAD_SHA256"].map((name) => plan.get(name));
+  if (!/^[A-Za-z0-9_][A-Za-z0-9._-]{0,199}$/.test(key) || !/^[1-9]\d{0,15}$/.test(bytes) || !/^[0-9a-f]{64}$/.test(sha256))
+    return undefined;
+  return { key, bytes: Number(bytes), sha256: `sha256:${sha256}` };
 }
 
 function openManifest(bytes: Uint8Array, trusted: TrustedKeys | undefined, name: string): Manifest {

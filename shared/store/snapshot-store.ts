@@ -26,6 +26,14 @@ export interface OpenOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A snapshot as a sealed store would have it, for an identity that was made for this copy: docs/format.md, "The data object". */
+export interface SealedCopy {
+  /** With back-pressure; a piece is valid until the next one is asked for. Throws as `open` does, and is whole only when the iteration ends. */
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** As `addressTo` of the store, for this copy. */
+  addressTo(recipients: readonly string[]): Promise<Uint8Array>;
+}
+
 /** The port to where snapshots are kept. Contract suite: test/contract/snapshot-store.ts. */
 export interface SnapshotStore {
   /**
@@ -46,6 +54,11 @@ export interface SnapshotStore {
    * itself does not leave the store. The data is not read. Opens it with the key ring, as `open` does, and throws the same; `config/invalid` for recipients that age cannot encrypt to.
    */
   addressTo(name: SnapshotName, stored: Stored, recipients: readonly string[], signal?: AbortSignal): Promise<Uint8Array>;
+
+  /**
+   * In place of `addressTo`, where snapshots have no identity of their own, as in a Kopia repository, whose one password opens all of them: the snapshot is read and sealed anew. Left out where `addressTo` serves.
+   */
+  sealedCopy?(name: SnapshotName, stored: Stored, options: OpenOptions): Promise<SealedCopy>;
 
   /** Checks presence, size and the store's own checksum without decrypting: `verify/missing`, `verify/size`, `verify/checksum`. */
   check(stored: Stored, signal?: AbortSignal): Promise<void>;

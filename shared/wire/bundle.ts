@@ -9,13 +9,13 @@ import type { BundleMember } from "../bundle/members.ts";
 import { LifeboatError, messageOf } from "../errors.ts";
 import { InputFolder } from "../host/files/input-folder.ts";
 import { removeUnfinished, unfinishedOutputs } from "../host/files/output-file.ts";
-import { requireNewFolder, writeFolder } from "../host/files/output-folder.ts";
+import { FolderDraft, requireNewFolder, writeFolder } from "../host/files/output-folder.ts";
 import { filesOfBundle } from "../jobs/bundle/files.ts";
 import type { BundleFolder, IdentityOpener } from "../jobs/bundle/inspect.ts";
 import type { BundleOutput, BundleParts } from "../jobs/bundle/make.ts";
 import { decryptSmall, recipientOf } from "../seal/age.ts";
 import { checkRecipients } from "../seal/age-recipients.ts";
-import { readObject } from "../store/stored-object.ts";
+import { ObjectDigest, readObject } from "../store/stored-object.ts";
 import { payloadFile } from "../bundle/plan.ts";
 import type { Ports, Surroundings } from "./ports.ts";
 import { findBundlePrograms } from "./programs.ts";
@@ -43,7 +43,7 @@ export function ownArchitecture(): Architecture {
   return arch() === "arm64" ? "arm64" : "amd64";
 }
 
-/** Writes a bundle into a new folder, with the payload beside it where `withPayload`. */
+/** Writes a bundle into a new folder, with the payload beside it where `withPayload`, and always where it is sealed for the bundle. */
 export function folderOutput(
   path: string,
   { blobs }: Pick<Ports, "blobs">,
@@ -51,14 +51,26 @@ export function folderOutput(
   note: (text: string) => void,
   now: Date,
 ): BundleOutput {
+  let begun: FolderDraft | undefined;
   return {
     published: false,
+    takePayload: async (name, bytes, signal, advance) => {
+      begun = await FolderDraft.begin(path);
+      const digest = new ObjectDigest("no crc");
+      await begun.add({ name, bytes: digest.through(bytes) }, signal, advance);
+      return digest.finish();
+    },
+    discard: async () => begun?.[Symbol.asyncDispose](),
     prepare: async () => {
       await requireNewFolder(path);
       for (const left of await unfinishedOutputs(path, now, "folder"))
         if (left.isDead === true && (await removeUnfinished(left))) note(`removed ${left.path}, left by a killed lifeboat bundle`);
     },
-    write: (files, payload, signal, advance) => {
+    write: async (files, payload, signal, advance) => {
+      if (begun !== undefined) {
+        for (const file of filesOfBundle(files)) await begun.add(file, signal, advance);
+        return begun.finish();
+      }
       const data = withPayload ? [{ name: payloadFile(payload), bytes: readObject(blobs, payload, signal) }] : [];
       return writeFolder(path, [...data, ...filesOfBundle(files)], signal, advance);
     },

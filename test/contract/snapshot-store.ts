@@ -4,6 +4,7 @@ import { BLOCK_BYTES } from "../../shared/blocks.ts";
 import { LifeboatError } from "../../shared/errors.ts";
 import type { Stored } from "../../shared/documents/stored.ts";
 import { decryptSmall, newIdentity, readIdentities } from "../../shared/seal/age.ts";
+import { unseal } from "../../shared/seal/seal.ts";
 import type { SnapshotName, SnapshotStore } from "../../shared/store/snapshot-store.ts";
 import { collect, failureOf, inChunks } from "../support/blobs.ts";
 import { saying } from "../support/matchers.ts";
@@ -126,6 +127,33 @@ export function snapshotStoreContract(
         hint: saying("lifeboat export"),
       });
     });
+
+    whereShared(
+      "sealedCopy gives the snapshot to a recipient as a sealed store would, for an identity of its own, which is each time another",
+      async () => {
+        const content = randomBytes(BLOCK_BYTES + 5000);
+        const stored = await save(content);
+        const [one, other] = [await newIdentity(), await newIdentity()];
+        const identities = new Set<string>();
+        for (let copies = 0; copies < 2; copies++) {
+          const copy = await store.sealedCopy?.(NAME, stored, { bytes: content.length });
+          if (copy === undefined) throw new Error("there is no copy");
+          const pieces: Uint8Array[] = [];
+          for await (const piece of copy.bytes) pieces.push(Buffer.from(piece));
+          const file = await copy.addressTo([one.recipient]);
+          const text = Buffer.from(await decryptSmall([one.identity], file)).toString();
+          expect(text).toMatch(/^# context: {"cluster":"prod","snapshot":"20261121T100000Z"}\nAGE-SECRET-KEY-1[0-9A-Z]+\n$/);
+          identities.add(text);
+          const plain: Uint8Array[] = [];
+          for await (const piece of unseal(inChunks(Buffer.concat(pieces), [1 << 20]), readIdentities(text)))
+            plain.push(Buffer.from(piece));
+          expect(Buffer.concat(plain).equals(content)).toBe(true);
+          expect(await failureOf(decryptSmall([other.identity], file))).toMatchObject({ code: "keys/no-match" });
+          for (const wrong of [[], ["age1xyz"]]) expect(await failureOf(copy.addressTo(wrong))).toMatchObject({ code: "config/invalid" });
+        }
+        expect(identities.size).toBe(2);
+      },
+    );
 
     const whereOwn = kindOfKey === "own" ? describe : () => undefined;
     whereOwn("addressTo", () => {

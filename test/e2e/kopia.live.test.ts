@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readFile, symlink } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -6,8 +6,10 @@ import { startCluster } from "../../tools/lab/etcd-cluster.ts";
 import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
 import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
+import { newIdentity } from "../../shared/seal/age.ts";
 import { newPlace } from "../support/place.ts";
 import type { Place } from "../support/place.ts";
+import { RESTORE_SH } from "../support/restore-bundle.ts";
 import { saying } from "../support/matchers.ts";
 import { skipWithout } from "../support/programs.ts";
 import { RECENT_ID, RECENT_SLOT } from "../support/recent-slot.ts";
@@ -16,6 +18,12 @@ import { STAND_IN } from "../store/kopia/program-under-test.ts";
 /** A store in a Kopia repository, from `kopia init` to the removal of a snapshot: with a real kopia where LIFEBOAT_TEST_KOPIA names one, else with the stand-in. */
 
 const { LIFEBOAT_TEST_KOPIA: real } = process.env;
+
+interface JsonBundle {
+  readonly bundleKey: string;
+  readonly payload: { readonly file: string };
+  readonly controls: readonly { readonly file: string }[];
+}
 
 let folder: TemporaryFolder;
 let cluster: EtcdCluster;
@@ -110,6 +118,30 @@ describe("a store in a Kopia repository", () => {
       expect(stdout).toContain(": OK");
       expect((await readFile(key.OUT)).equals(await readFile(place.path("snapshot.db")))).toBe(true);
     }
+  });
+
+  test("gives a bundle to a node, whose payload is sealed on the way out", async () => {
+    const { identity, recipient } = await newIdentity();
+    await writeFile(place.path("node.key"), `${identity}\n`, { mode: 0o600 });
+    const to = ["--unenrolled", recipient, "--reason", "a test"] as const;
+    const refused = await place.here("bundle", "prod", ...to, "--publish");
+    expect(refused.stderr).toMatch(
+      /is in a Kopia repository: a bundle has its data sealed beside it, in a folder, and cannot be published/,
+    );
+    const made = await place.here("bundle", "prod", ...to, "--out", "bundle", "--json");
+    expect(made.code, made.stderr).toBe(0);
+    const { bundleKey, payload, controls } = JSON.parse(made.stdout) as JsonBundle;
+    expect(payload).toMatchObject({ file: `prod-${RECENT_ID}.age`, included: true });
+    expect(await run(0, "bundle", "--inspect", "bundle", "--identity", "node.key")).not.toMatch(/fault/);
+    expect((await readdir(folder.path, { recursive: true })).filter((name) => name.endsWith(".partial"))).toEqual([]);
+    const args = ["--dir", place.path("bundle"), "--bundle", controls[0]?.file ?? "", "--fingerprint", bundleKey];
+    await execa(RESTORE_SH, ["export", ...args, "--identity", place.path("node.key"), "--out", place.path("on-the-node.db")]);
+    expect((await readFile(place.path("on-the-node.db"))).equals(await readFile(place.path("snapshot.db")))).toBe(true);
+    // Damage is seen without any key.
+    const sealed = await readFile(place.path(`bundle/${payload.file}`));
+    sealed.writeUInt8(sealed.readUInt8(sealed.length >> 1) ^ 1, sealed.length >> 1);
+    await writeFile(place.path(`bundle/${payload.file}`), sealed);
+    expect(await run(4, "bundle", "--inspect", "bundle")).toMatch(/has another SHA-256 than the plan says/);
   });
 
   test("has its password wrapped once for all snapshots, and is then closed to a former break-glass identity", async () => {

@@ -27,27 +27,49 @@ export async function writeFolder(
   signal: AbortSignal,
   advance: (bytes: number) => void,
 ): Promise<void> {
-  await requireNewFolder(path);
-  const draft = await draftOf(path);
-  try {
-    await onDisk(path, () => mkdir(draft, { mode: 0o700 }));
-    for (const { name, bytes } of files) {
-      await using file = await onDisk(path, () => open(join(draft, name), "wx", 0o600));
-      for await (const piece of bytes) {
-        signal.throwIfAborted();
-        await onDisk(path, () => file.writeFile(piece));
-        advance(piece.length);
-      }
-      await onDisk(path, () => file.sync());
-    }
-    await onDisk(path, () => syncFolder(draft));
-    // Takes the place of an empty folder, and of nothing else.
-    await rename(draft, path).catch((error: unknown) => {
-      if (["ENOTEMPTY", "EEXIST", "ENOTDIR"].includes(errnoOf(error) ?? "")) throw exists(path, error);
-      return onDisk(path, () => Promise.reject(error instanceof Error ? error : new Error(String(error))));
-    });
-  } finally {
-    await rm(draft, { recursive: true, force: true });
+  await using folder = await FolderDraft.begin(path);
+  for (const file of files) await folder.add(file, signal, advance);
+  await folder.finish();
+}
+
+/** A folder that `writeFolder` would write, where its files come one after the other. Disposed of unfinished it leaves nothing. */
+export class FolderDraft implements AsyncDisposable {
+  readonly #path: string;
+  readonly #draft: string;
+
+  private constructor(path: string, draft: string) {
+    this.#path = path;
+    this.#draft = draft;
   }
-  await onDisk(path, () => syncFolder(dirname(path)));
+
+  static async begin(path: string): Promise<FolderDraft> {
+    await requireNewFolder(path);
+    const draft = await draftOf(path);
+    await onDisk(path, () => mkdir(draft, { mode: 0o700 }));
+    return new FolderDraft(path, draft);
+  }
+
+  async add({ name, bytes }: OutputFile, signal: AbortSignal, advance: (bytes: number) => void): Promise<void> {
+    await using file = await onDisk(this.#path, () => open(join(this.#draft, name), "wx", 0o600));
+    for await (const piece of bytes) {
+      signal.throwIfAborted();
+      await onDisk(this.#path, () => file.writeFile(piece));
+      advance(piece.length);
+    }
+    await onDisk(this.#path, () => file.sync());
+  }
+
+  async finish(): Promise<void> {
+    await onDisk(this.#path, () => syncFolder(this.#draft));
+    // Takes the place of an empty folder, and of nothing else.
+    await rename(this.#draft, this.#path).catch((error: unknown) => {
+      if (["ENOTEMPTY", "EEXIST", "ENOTDIR"].includes(errnoOf(error) ?? "")) throw exists(this.#path, error);
+      return onDisk(this.#path, () => Promise.reject(error instanceof Error ? error : new Error(String(error))));
+    });
+    await onDisk(this.#path, () => syncFolder(dirname(this.#path)));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.#draft, { recursive: true, force: true });
+  }
 }

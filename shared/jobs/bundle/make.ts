@@ -15,8 +15,7 @@ import type { Manifest } from "../../documents/manifest.ts";
 import type { CustodyReceipt } from "../../documents/parts.ts";
 import { MAX_DOCUMENT_BYTES } from "../../documents/signed-document.ts";
 import { idOfSlot } from "../../documents/slot.ts";
-import { sealedObjectsOf } from "../../documents/stored.ts";
-import type { StoredObject } from "../../documents/stored.ts";
+import type { KopiaObject, SealedObject, StoredObject } from "../../documents/stored.ts";
 import { LifeboatError } from "../../errors.ts";
 import type { PublicKey } from "../../keys/key-ring.ts";
 import type { Progress } from "../../progress.ts";
@@ -95,6 +94,15 @@ export interface BundleOutput {
   prepare(): Promise<void>;
   /** The time of this run, in the form of an id, where others may have been in its second; left out: that second. */
   freeTime?(of: { readonly cluster: string; readonly id: string }, now: Date, signal: AbortSignal): Promise<string>;
+  /** Takes a payload that is sealed for the bundle, before the rest; left out where there is no place for one. */
+  takePayload?(
+    name: string,
+    bytes: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+    advance: (bytes: number) => void,
+  ): Promise<Pick<StoredObject, "bytes" | "sha256">>;
+  /** Takes away what was taken, where no bundle came of it. */
+  discard?(): Promise<void>;
   /** `advance` is told of bytes as they are written. */
   write(files: BundleFiles, payload: StoredObject, signal: AbortSignal, advance: (bytes: number) => void): Promise<void>;
 }
@@ -112,6 +120,8 @@ export interface ToldBundle {
   readonly warnings: readonly string[];
   /** In the tar; none where only its plan was read. */
   readonly programs: readonly { readonly name: string; readonly version: string }[];
+  /** Whether the payload was sealed for this bundle, and lies with it alone. */
+  readonly isSealedAnew: boolean;
 }
 
 export interface MadeBundle extends ToldBundle {
@@ -119,10 +129,19 @@ export interface MadeBundle extends ToldBundle {
 }
 
 /**
- * Makes a restore bundle of one snapshot for each recipient: a control tar, signed with the bundle key, and told in the custody log before it is anywhere. The data is not read. Throws `ref/...`, `verify/...` where the manifest
+ * Makes a restore bundle of one snapshot for each recipient: a control tar, signed with the bundle key, and told in the custody log before it is anywhere. The data is not read, but of a snapshot in a Kopia repository: that has no identity of its own, and is read and sealed for the bundle. Throws `ref/...`, `verify/...` where the manifest
  * or the object that it names does not hold, `config/...` where members or programs are missing, and the errors of keys, store and output; then no file is there.
  */
 export async function makeBundle(ports: MakeBundlePorts, request: BundleRequest): Promise<MadeBundle> {
+  try {
+    return await make(ports, request);
+  } catch (error) {
+    await request.output.discard?.();
+    throw error;
+  }
+}
+
+async function make(ports: MakeBundlePorts, request: BundleRequest): Promise<MadeBundle> {
   const { recipients, architecture, distribution, signal, output } = request;
   const vault = { ...ports, blobs: readUntil(ports.blobs, signal) };
   await output.prepare();
@@ -133,17 +152,23 @@ export async function makeBundle(ports: MakeBundlePorts, request: BundleRequest)
   requireKnown(manifest);
   const members = request.members ?? membersIn(manifest);
   const minor = requireMinor(manifest);
-  const [payload, highest, standing, stored, scripts, tools] = await Promise.all([
-    placedObject(vault.blobs, requireObject(manifest), signal),
+  const object = objectIn(manifest);
+  requirePlace(manifest, ports.snapshots, output);
+  const [placed, highest, standing, stored, scripts, tools] = await Promise.all([
+    object.kind === "sealed" ? placedObject(vault.blobs, object, signal) : undefined,
     highestRevision(vault, manifest.cluster, signal),
     standingOf(vault, manifest.cluster, manifest.lineage, signal),
     readSmall(vault.blobs, manifestKey(manifest.cluster, manifest.id), MAX_DOCUMENT_BYTES, signal),
     ports.parts.scripts(),
     ports.parts.programs(architecture, minor, signal),
   ]);
-  const now = ports.clock.now();
-  const bump = revisionBump({ revision: revisionOf(manifest), highest, now });
+  const bump = revisionBump({ revision: revisionOf(manifest), highest, now: ports.clock.now() });
   if (bump === undefined) throw noBumpLeft(manifest, highest);
+  const { payload, addressTo } =
+    placed === undefined
+      ? await sealAnew(ports, manifest, output, signal)
+      : { payload: placed, addressTo: (key: string) => ports.snapshots.addressTo(manifest, manifest.stored, [key], signal) };
+  const now = ports.clock.now();
   const time = (await output.freeTime?.(manifest, now, signal)) ?? idOfSlot(now);
   const random = Buffer.from(ports.randomBytes(8)).toString("hex");
   const plan: Plan = {
@@ -161,10 +186,20 @@ export async function makeBundle(ports: MakeBundlePorts, request: BundleRequest)
     members,
   };
   const { programs, licences } = tools;
-  const { controls, bundleKey } = await signAll(ports, { plan, manifest: stored, ...scripts, programs, licences }, recipients, signal);
+  const { controls, bundleKey } = await signAll(
+    ports,
+    addressTo,
+    { plan, manifest: stored, ...scripts, programs, licences },
+    recipients,
+    signal,
+  );
   const files: BundleFiles = { cluster: manifest.cluster, id: manifest.id, time, controls, bundleKey };
   const planDigest = planFile(plan).digest;
-  const custody = await record(ports, { files, plan, planDigest, subjects: [subjectOf(found), subjectOfPayload(payload)] }, request);
+  const custody = await record(
+    ports,
+    { files, plan, planDigest, subjects: [subjectOf(found), subjectOfPayload(placed ?? object)] },
+    request,
+  );
   return {
     plan,
     planDigest,
@@ -182,22 +217,43 @@ export async function makeBundle(ports: MakeBundlePorts, request: BundleRequest)
       ...certificateWarnings(manifest, members),
     ],
     programs: programs.map(({ name, version }) => ({ name, version })),
+    isSealedAnew: placed === undefined,
   };
 }
 
+/** Of a snapshot that has no identity of its own: read, sealed for the bundle alone, and taken by the output. */
+async function sealAnew(
+  { snapshots, progress }: MakeBundlePorts,
+  manifest: Manifest,
+  output: BundleOutput,
+  signal: AbortSignal,
+): Promise<{ readonly payload: StoredObject; readonly addressTo: AddressTo }> {
+  const { cluster, id, stored, snapshot } = manifest;
+  const copy = await snapshots.sealedCopy?.(manifest, stored, { bytes: snapshot.bytes, signal });
+  const name = `${cluster}-${id}.age`;
+  progress.phase("payload", snapshot.bytes);
+  const taken = copy && (await output.takePayload?.(name, copy.bytes, signal, (bytes) => progress.advance(bytes)));
+  if (copy === undefined || taken === undefined) throw noPlace(manifest);
+  return { payload: { key: name, bytes: taken.bytes, sha256: taken.sha256 }, addressTo: (key) => copy.addressTo([key]) };
+}
+
+/** The snapshot's identity, encrypted to a recipient's key. */
+type AddressTo = (key: string) => Promise<Uint8Array>;
+
 /** For each recipient: the identity, encrypted to it, the tar around that, and its signature. */
 async function signAll(
-  { keys, snapshots, progress }: MakeBundlePorts,
+  { keys, progress }: MakeBundlePorts,
+  addressTo: AddressTo,
   content: BundleContent,
   recipients: readonly Recipient[],
   signal: AbortSignal,
 ): Promise<Pick<BundleFiles, "controls" | "bundleKey">> {
-  const { manifest } = content.plan;
   const bundleKey = await keys.publicKey("bundle");
   const controls: SignedControl[] = [];
   progress.phase("bundle");
   for (const recipient of recipients) {
-    const identity = await snapshots.addressTo(manifest, manifest.stored, [recipient.key], signal);
+    const identity = await addressTo(recipient.key);
+    signal.throwIfAborted();
     const tar = composeControlTar(content, recipient, identity, nextSteps(content.plan, recipient));
     const { signature, publicKey } = await keys.sign("bundle", tar.pieces);
     if (publicKey.fingerprint !== bundleKey.fingerprint)
@@ -254,15 +310,24 @@ function subjectOfPayload({ key, sha256, version }: StoredObject): Recorded["sub
   return { key, digest: sha256, ...(version === undefined ? {} : { version }) };
 }
 
-function requireObject(manifest: Manifest): StoredObject {
-  const [object] = sealedObjectsOf(manifest.stored);
-  if (object !== undefined) return object;
-  throw new LifeboatError(
-    "ref/later",
-    `${manifest.cluster}/${manifest.id} is stored in ${manifest.stored.kind}, of which no bundle can be made yet`,
-    {
-      hint: "lifeboat export writes it to a file for etcdutl snapshot restore",
-    },
+/** What holds the data. */
+function objectIn({ cluster, id, stored }: Manifest): SealedObject | KopiaObject {
+  if (stored.kind === "sealed" || stored.kind === "kopia") return stored;
+  throw new LifeboatError("ref/later", `${cluster}/${id} is stored in ${stored.kind}, of which no bundle can be made yet`, {
+    hint: "use the version of lifeboat that made it, or a later one",
+  });
+}
+
+/** Before anything is read. */
+function requirePlace(manifest: Manifest, snapshots: SnapshotStore, output: BundleOutput): void {
+  if (manifest.stored.kind === "kopia" && (output.takePayload === undefined || snapshots.sealedCopy === undefined)) throw noPlace(manifest);
+}
+
+function noPlace({ cluster, id }: Manifest): LifeboatError {
+  return new LifeboatError(
+    "config/invalid",
+    `${cluster}/${id} is in a Kopia repository: a bundle has its data sealed beside it, in a folder, and cannot be published`,
+    { hint: `lifeboat bundle ${cluster}/${id} --out FOLDER, and bring the folder to the nodes` },
   );
 }
 

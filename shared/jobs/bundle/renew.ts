@@ -81,6 +81,7 @@ export async function renewUrls(ports: JudgePorts, request: RenewRequest): Promi
       custody: found.custody,
       warnings: [...passedOver, ...goodWarnings(judged), ...expiryWarnings(plan, now)],
       programs: [],
+      isSealedAnew: false,
     },
     urls,
   };

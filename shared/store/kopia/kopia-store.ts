@@ -1,10 +1,15 @@
+import { inBlocks } from "../../blocks.ts";
 import type { Block } from "../../blocks.ts";
 import type { RandomBytes } from "../../clock.ts";
 import { kopiaDataKey, partsOfKopiaKey } from "../../documents/layout.ts";
 import type { KopiaObject, Stored } from "../../documents/stored.ts";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
+import { identityText } from "../../keys/identity-text.ts";
+import { encryptSmall, newIdentity } from "../../seal/age.ts";
+import { checkRecipients } from "../../seal/age-recipients.ts";
+import { seal } from "../../seal/seal.ts";
 import { interrupted, throwIfAborted, untilAborted } from "../body-reader.ts";
-import type { OpenOptions, PendingSnapshot, SnapshotName, SnapshotStore } from "../snapshot-store.ts";
+import type { OpenOptions, PendingSnapshot, SealedCopy, SnapshotName, SnapshotStore } from "../snapshot-store.ts";
 import { DAMAGED, ObjectDigest, requireOwnData } from "../stored-object.ts";
 import { opensToMore, tooLarge } from "../size-errors.ts";
 import { OWN_PIN, removeSnapshot, SNAPSHOT_FILE, sourceOf, tagsOf } from "./kopia-snapshots.ts";
@@ -109,6 +114,18 @@ export class KopiaStore implements SnapshotStore {
         `${object.key} in ${kopia.location} has digest ${actual.sha256}; its manifest says ${object.sha256}`,
         { hint: DAMAGED },
       );
+  }
+
+  async sealedCopy(name: SnapshotName, stored: Stored, options: OpenOptions): Promise<SealedCopy> {
+    kopiaOnly(stored);
+    const { identity, recipient } = await newIdentity();
+    return {
+      bytes: seal(inBlocks(this.open(name, stored, options)), [recipient]),
+      addressTo: async (recipients) => {
+        checkRecipients(recipients);
+        return encryptSmall(recipients, Buffer.from(identityText(identity, { cluster: name.cluster, snapshot: name.id })));
+      },
+    };
   }
 
   addressTo(name: SnapshotName, stored: Stored): Promise<Uint8Array> {

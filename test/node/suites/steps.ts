@@ -8,6 +8,8 @@ const listed = (name: string): readonly string[] => (new RegExp(`^readonly ${nam
 
 /** The steps of apply, from the script's own list. */
 export const STEPS = listed("STEPS");
+/** Those of apply --join. */
+export const JOIN_STEPS = listed("JOIN_STEPS");
 
 const markOf = (node: SiteNode): string => join(node.root, "hit");
 

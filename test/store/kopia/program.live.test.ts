@@ -117,12 +117,12 @@ describe("a kopia that misbehaves", () => {
     await using kopia = await misbehaving({ "snapshot create": "slow-stdin" });
     const writing = await kopia.snapshotCreate({ source: "/etcd/prod", file: "snapshot.db", tags: {} });
     let written = 0;
-    for (let index = 0; index < 6; index++) {
+    for (let index = 0; index < 12; index++) {
       await writing.write({ bytes: Buffer.alloc(MIB / 2), release: () => {} });
       written += MIB / 2;
       const taken = Number(await readFile(`${place.files}.taken`, "utf8").catch(() => "0"));
-      // One block waits; the rest is in the pipe and in the program's own buffers.
-      expect(written - taken).toBeLessThanOrEqual(2 * MIB);
+      // One block waits; the rest is in the pipe and in the program's own buffers, which may not have said yet what they took.
+      expect(written - taken).toBeLessThanOrEqual(4 * MIB);
     }
     await writing.kill();
   });
