@@ -64,6 +64,11 @@ export interface SnapshotStore {
   check(stored: Stored, signal?: AbortSignal): Promise<void>;
 
   /**
+   * What the store's own program says of the snapshot, after `open` has read its bytes: whether all that it needs is there. Left out by a store that is objects alone. Throws as `check` does.
+   */
+  checkBeside?(stored: Stored, signal?: AbortSignal): Promise<void>;
+
+  /**
    * Sets, or takes away, the mark by which the store itself keeps the data of a pinned snapshot from other tools; nothing happens where it is so already. Left out by a store
    * that has none: the signed pin alone counts there.
    */

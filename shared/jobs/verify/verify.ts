@@ -165,6 +165,7 @@ async function requireWhole(
   requireAsRecorded(manifest, hasher.finish());
   const scan = scanner.finish();
   requireContentAsRecorded(manifest, scan);
+  await ports.snapshots.checkBeside?.(manifest.stored, signal);
   return scan;
 }
 

@@ -147,8 +147,15 @@ export class KopiaStore implements SnapshotStore {
     await this.#requireListed(await this.#options.open(), object);
   }
 
+  /** `kopia snapshot verify`. The bytes were read by `open`, and held against their digest: they are not read once more. */
+  async checkBeside(stored: Stored, signal?: AbortSignal): Promise<void> {
+    const kopia = await this.#options.open();
+    const { id } = await this.#requireListed(kopia, kopiaOnly(stored));
+    await kopia.verify([id], "no file", signal);
+  }
+
   /** Kopia gives what was deleted until its maintenance: what no snapshot has any more may be gone a moment later. */
-  async #requireListed(kopia: Kopia, object: KopiaObject): Promise<void> {
+  async #requireListed(kopia: Kopia, object: KopiaObject): Promise<KopiaSnapshot> {
     const found = await this.#find(kopia, object);
     const own = found.find((each) => `${each.object}/${SNAPSHOT_FILE}` === object.object);
     if (own === undefined) {
@@ -166,6 +173,7 @@ export class KopiaStore implements SnapshotStore {
           hint: DAMAGED,
         },
       );
+    return own;
   }
 
   async remove(name: SnapshotName, stored: Stored): Promise<void> {

@@ -34,7 +34,7 @@ describe.skipIf(skipWithout("kopia", program !== ""))("against a real kopia", ()
       const [pack = ""] = await filesBySize(place.files);
       await rm(pack);
       await expect(Array.fromAsync(kopia.show(made.object, "snapshot.db"))).rejects.toMatchObject({ code: "verify/missing" });
-      await expect(kopia.verify([made.id])).rejects.toMatchObject({ code: "verify/missing" });
+      await expect(kopia.verify([made.id], "every byte")).rejects.toMatchObject({ code: "verify/missing" });
       await rm(place.files, { recursive: true });
       await expect(kopia.list({})).rejects.toMatchObject({ code: "store/missing" });
     });

@@ -71,7 +71,7 @@ export function describeProgram(open: () => Promise<KopiaPlace>, program: string
     expect((await reader.list({ snapshot: "one" })).map(({ tags }) => tags["run"])).toEqual(["0a", "0b"]);
     expect(await reader.list({ cluster: "prod", snapshot: "two" })).toEqual([]);
     expect((await shown(reader, made)).equals(content)).toBe(true);
-    await reader.verify([made.id]);
+    await reader.verify([made.id], "every byte");
   });
 
   test("an empty snapshot is one too", async () => {
@@ -170,7 +170,7 @@ export function describeProgram(open: () => Promise<KopiaPlace>, program: string
     const nobody = "0".repeat(32);
     await expect(shown(kopia, { ...made, object: `k${nobody}` })).rejects.toMatchObject({ code: "verify/missing" });
     await expect(Array.fromAsync(kopia.show(made.object, "other.db"))).rejects.toMatchObject({ code: "verify/missing" });
-    await expect(kopia.verify([nobody])).rejects.toMatchObject({ code: "verify/missing" });
+    await expect(kopia.verify([nobody], "no file")).rejects.toMatchObject({ code: "verify/missing" });
     await expect(kopia.delete(nobody)).rejects.toMatchObject({ code: "verify/missing" });
     await expect(kopia.pin(nobody, "a")).rejects.toMatchObject({ code: "verify/missing" });
   });
@@ -239,7 +239,7 @@ export function describeProgram(open: () => Promise<KopiaPlace>, program: string
       };
       await expect(reading()).rejects.toMatchObject({ code: "verify/checksum" });
       expect(bytes).toBeGreaterThan(MIB);
-      await expect(kopia.verify([made.id])).rejects.toMatchObject({ code: "verify/checksum" });
+      await expect(kopia.verify([made.id], "every byte")).rejects.toMatchObject({ code: "verify/checksum" });
     });
   });
 }

@@ -49,7 +49,7 @@ describe("a kopia that misbehaves", () => {
   ])("one %s is ended by the signal, with all that it started", async (_name, how) => {
     await using kopia = await misbehaving({ "snapshot verify": how });
     const stop = new AbortController();
-    const verifying = kopia.verify(["0".repeat(32)], stop.signal);
+    const verifying = kopia.verify(["0".repeat(32)], "every byte", stop.signal);
     await until("it runs", 10_000, async () =>
       how === "hang"
         ? processesWith(place.temporary).length >= 2

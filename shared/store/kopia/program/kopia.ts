@@ -164,8 +164,10 @@ export interface Kopia extends AsyncDisposable {
    * there is no such object. Ends kopia where the caller stops early.
    */
   show(object: string, file: string, signal?: AbortSignal): AsyncIterable<Uint8Array>;
-  /** Reads every byte of these snapshots from the storage. `verify/checksum`, `verify/missing`. */
-  verify(ids: readonly [string, ...string[]], signal?: AbortSignal): Promise<void>;
+  /**
+   * `kopia snapshot verify`: whether all that these snapshots need is in the storage; with `every byte` it is read, too, without which Kopia notices no changed byte. `verify/checksum`, `verify/missing`.
+   */
+  verify(ids: readonly [string, ...string[]], reads: "every byte" | "no file", signal?: AbortSignal): Promise<void>;
   /**
    * Removes a snapshot by its id; its data goes with a later maintenance. `verify/missing` where there is none, for example since pinning
    * changed its id. Pinned ones are removed too: the caller looks first.

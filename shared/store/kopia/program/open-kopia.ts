@@ -147,9 +147,9 @@ class ProgramKopia implements Kopia {
     }
   }
 
-  async verify(ids: readonly [string, ...string[]], signal?: AbortSignal): Promise<void> {
+  async verify(ids: readonly [string, ...string[]], reads: "every byte" | "no file", signal?: AbortSignal): Promise<void> {
     for (const id of ids) requireId(id);
-    const args = ["snapshot", "verify", "--verify-files-percent=100", ...ids];
+    const args = ["snapshot", "verify", `--verify-files-percent=${reads === "every byte" ? 100 : 0}`, ...ids];
     await this.#ask(args, `verify ${ids.join(", ")} in ${this.location}`, nothing, signal);
   }
 
