@@ -107,7 +107,7 @@ leave_cluster() {
       [[ $(head -c 2000 "$STATE/remove.err") != *'not found'* ]] || return 0
     fi
     ((SECONDS < end)) || break
-    sleep 0.5
+    sleep 0.2
   done
   warn "the cluster may still list this member; unless the others are rolled back too: etcdctl member list, and etcdctl member remove ${id:-ID}"
 }

@@ -20,12 +20,11 @@ read_journal() {
 }
 
 journal() {
-  # A line that a power cut left without its end stays for itself.
+  # A line that a power cut, or a full disk, left without its end stays for itself.
   local line="$*"
   [[ ! -s $STATE/journal || -z $(tail -c 1 "$STATE/journal") ]] || line=$'\n'$line
-  { printf '%s\n' "$line" >>"$STATE/journal"; } 2>/dev/null ||
+  printf '%s\n' "$line" | dd of="$STATE/journal" oflag=append conv=notrunc,fsync 2>/dev/null ||
     refuse 5 "$STATE/journal cannot be written" "make room there, or make it writable; then run the same command again"
-  dd if=/dev/null of="$STATE/journal" bs=1 count=0 conv=notrunc,fsync 2>/dev/null
 }
 
 keep() {

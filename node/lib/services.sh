@@ -7,7 +7,7 @@ within() {
   shift 2
   until "$@"; do
     ((SECONDS < end)) || refuse 3 "$what: not within the time given" "look why; then run apply again, or rollback. --wait SECONDS gives more time"
-    sleep 0.5
+    sleep 0.2
   done
 }
 

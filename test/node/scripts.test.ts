@@ -58,11 +58,11 @@ const OPTIONS: Readonly<Record<string, string>> = {
   mkdir: "-p -m",
   mktemp: "-d",
   mv: "-T -n",
-  od: "-An -v -tu1",
+  od: "-An -v -tu1 -j -N",
   readlink: "-f",
   rm: "-rf -f",
   rmdir: "",
-  sha256sum: "-c --quiet --strict",
+  sha256sum: "",
   sleep: "",
   stat: "-L -c",
   sync: "",
@@ -74,7 +74,7 @@ const OPTIONS: Readonly<Record<string, string>> = {
   uname: "-n -m",
   wc: "-c",
   openssl:
-    "version dgst -sha256 -verify -signature pkey -pubin -pubout -in -outform genpkey -algorithm s_client -quiet -connect -cert -key",
+    "version dgst -sha256 -r -verify -signature pkey -pubin -pubout -in -outform genpkey -algorithm s_client -quiet -connect -cert -key",
   // Of bash itself.
   declare: "-a -A",
   kill: "-TERM",
