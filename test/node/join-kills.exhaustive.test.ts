@@ -43,9 +43,10 @@ describe.skipIf(needs("openssl", "age", "age-keygen", "zstd"))("restore.sh apply
     tidyUp(node);
   }
 
-  const moments = { before: "run_step", after: "step_ended" } as const;
-  const kills = JOIN_STEPS.flatMap((step) => Object.entries(moments).map(([moment, what]) => [step, moment, what] as const));
-  test.each(kills)("killed at %s, %s its work: rollback leaves the cluster; killed once more, it goes on", async (step, _, what) => {
+  // When a step has done its work and nobody wrote that down: before the next one it is the same, but for the journal. Before its work only the first.
+  const kills = [`${JOIN_STEPS[0]} run_step`, ...JOIN_STEPS.map((step) => `${step} step_ended`)];
+  test.each(kills)("killed at %s: rollback leaves the cluster; killed once more, it goes on", { timeout: 180_000 }, async (kill) => {
+    const [step = "", what = ""] = kill.split(" ");
     for (const next of ["rollback", "go on"]) {
       const killed = await site.run(node, ["apply", "--join"], bundle, hookInto(node, what, step, "kill -9 $$"));
       expect(killed.code, killed.err).not.toBe(0);
