@@ -1,3 +1,3 @@
 import { stepTests } from "./suites/step-tests.ts";
 
-stepTests("bare");
+stepTests("bare", "those of the layout");

@@ -1,3 +1,3 @@
 import { stepTests } from "./suites/step-tests.ts";
 
-stepTests("static-pod");
+stepTests("static-pod", "all");

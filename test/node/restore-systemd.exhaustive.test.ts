@@ -1,3 +1,3 @@
 import { stepTests } from "./suites/step-tests.ts";
 
-stepTests("systemd");
+stepTests("systemd", "those of the layout");

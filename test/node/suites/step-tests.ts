@@ -8,13 +8,17 @@ import { needs } from "../../support/programs.ts";
 import { etcdOf, inodeOf, manifestsOf, startsOf, tidyUp, treeDigest } from "../../support/site-node.ts";
 import type { Layout, SiteNode } from "../../support/site-node.ts";
 import { FAULTS } from "./faults.ts";
-import { hookInto, STEPS, wasHitOn } from "./steps.ts";
+import { hookInto, STEPS, STEPS_BY_LAYOUT, wasHitOn } from "./steps.ts";
 
 /** SIGKILL before a step does its work, and when it has done it but nobody wrote that down. */
 const MOMENTS = { before: "run_step", after: "step_ended" } as const;
 
-/** restore.sh is killed, and fails, at each of its steps on a node of one layout: it goes on, or brings back what was there. */
-export function stepTests(layout: Layout): void {
+/** With LIFEBOAT_TEST_RESTORE=all each step is tried on each layout. */
+const isAll = process.env["LIFEBOAT_TEST_RESTORE"] === "all";
+
+/** restore.sh is killed, and fails, at each of its steps on a node of one layout, or at those that the layout decides: it goes on, or brings back what was there. */
+export function stepTests(layout: Layout, which: "all" | "those of the layout"): void {
+  const steps = which === "all" || isAll ? STEPS : STEPS.filter((step) => STEPS_BY_LAYOUT.includes(step));
   describe.skipIf(needs("openssl", "age", "age-keygen", "zstd"))(`restore.sh on a node of layout ${layout}`, () => {
     let site: RestoreSite;
     let node: SiteNode;
@@ -78,7 +82,7 @@ export function stepTests(layout: Layout): void {
 
     const configuration = (): Promise<string> => treeDigest(layout === "static-pod" ? `${manifestsOf(node)}/` : join(node.root, "etc"));
 
-    const kills = STEPS.flatMap((step) => Object.entries(MOMENTS).map(([moment, what]) => [step, moment, what] as const));
+    const kills = steps.flatMap((step) => Object.entries(MOMENTS).map(([moment, what]) => [step, moment, what] as const));
     test.each(kills)(
       "killed at %s, %s its work: rollback brings back what was there; killed once more, apply goes on",
       async (step, _, what) => {
@@ -95,11 +99,12 @@ export function stepTests(layout: Layout): void {
       },
     );
 
-    test("there is a fault for each step", () => {
+    test("there is a fault for each step, and each that the layout decides is a step", () => {
+      expect(STEPS).toEqual(expect.arrayContaining(STEPS_BY_LAYOUT));
       expect(Object.keys(FAULTS)).toEqual(STEPS);
     });
 
-    test.each(STEPS)(
+    test.each(steps)(
       "failing at %s: rollback brings back what was there; failing once more, apply goes on when the cause is mended",
       async (step) => {
         const fault = FAULTS[step]?.[layout];

@@ -8,6 +8,9 @@ const listed = (name: string): readonly string[] => (new RegExp(`^readonly ${nam
 
 /** The steps of apply, from the script's own list. */
 export const STEPS = listed("STEPS");
+/** Those of them that are other commands on each layout. */
+export const STEPS_BY_LAYOUT = ["stop-api-server", "stop-etcd", "configure", "start-etcd", "start-api-server"];
+
 /** Those of apply --join. */
 export const JOIN_STEPS = listed("JOIN_STEPS");
 
