@@ -1,3 +1,3 @@
 import { stepTests } from "./suites/step-tests.ts";
 
-stepTests("static-pod", "all");
+stepTests("static-pod", "all", "kills");

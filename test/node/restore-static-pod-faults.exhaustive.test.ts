@@ -1,0 +1,3 @@
+import { stepTests } from "./suites/step-tests.ts";
+
+stepTests("static-pod", "all", "faults");
