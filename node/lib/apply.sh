@@ -52,8 +52,9 @@ begin_restore() {
   find_node
   check_quota
   check_way
+  # The journal first: as long as it stands, a rollback needs what was kept.
+  [[ ! -e $STATE/journal ]] || rename "$STATE/journal" "$STATE/journal.${KEPT[STAMP]:-old}"
   rm -rf -- "$STATE/original" "$STATE/etcdctl"
-  [[ ! -e $STATE/journal ]] || mv -T -- "$STATE/journal" "$STATE/journal.${KEPT[STAMP]:-old}"
   KEPT=() STEP_ENDED=() STEP_BEGAN=()
   : >"$STATE/journal"
   keep MEMBER "$MEMBER"

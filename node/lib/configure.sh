@@ -125,8 +125,10 @@ put_back_changed() {
     if [[ -e $kept ]]; then
       copy "$kept" "$file.lifeboat"
       rename "$file.lifeboat" "$file"
-    else
+    elif [[ $path == */etcd-lifeboat.conf ]]; then
       rm -f -- "$file" "$file.lifeboat"
+    else
+      refuse 6 "what $file was before is not in $STATE/original any more" "put it back by hand, into $kept or there; then run rollback again"
     fi
   done
   [[ -z ${KEPT[CHANGED]-} || $LAYOUT != systemd ]] || timeout "$WAIT" systemctl daemon-reload || warn "systemctl daemon-reload failed"
