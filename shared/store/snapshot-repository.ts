@@ -34,7 +34,6 @@ export interface SnapshotRepository {
   readonly location: string;
   /** Makes it where there is nothing, with nothing that expires by itself and its maintenance ours. `store/exists` where something is. */
   create(): Promise<void>;
-  connect(): Promise<void>;
   /** Sets anew what `create` set, and makes its maintenance ours. */
   settle(): Promise<void>;
   status(): Promise<RepositoryFacts>;

@@ -8,12 +8,19 @@ export interface SnapshotName {
   readonly id: string;
 }
 
+/** A snapshot as etcd sent it. */
+export interface SavedContent {
+  readonly bytes: number;
+  /** `sha256:` and hex. */
+  readonly sha256: string;
+}
+
 /** A snapshot whose bytes were all taken but are not stored yet: the caller decides once the proof is known. Exactly one of the two is called. */
 export interface PendingSnapshot {
   /** Why its key could not be wrapped under the key of a replica: it opens without, and not by that key. */
   readonly notWrapped: readonly LifeboatError[];
-  /** Finishes the upload. Resolves when the bytes are durable; the manifest then names what it returns. */
-  commit(): Promise<Stored>;
+  /** Finishes the upload. Resolves when the bytes are durable; the manifest then names what it returns. `content` is what `save` took, as its caller hashed it to prove it. */
+  commit(content: SavedContent): Promise<Stored>;
   /** Aborts the upload; nothing is left. Never throws. */
   drop(): Promise<void>;
 }

@@ -139,7 +139,6 @@ export function administered(kopia: Kopia): SnapshotRepository {
   return {
     location: kopia.location,
     create: () => kopia.create({ splitter: SPLITTER }),
-    connect: () => kopia.connect(),
     settle: async () => {
       await kopia.setPolicy({ splitter: SPLITTER });
       await kopia.setOwner();

@@ -25,8 +25,8 @@ export async function claimSlot(
 ): Promise<string> {
   const time = new Date(at).toISOString();
   const id = idOfSlot(new Date(at));
-  const pending = await vault.snapshots.save({ cluster: CLUSTER, id }, countedBlocks(inChunks(bytes, [1 << 20])).blocks);
-  const stored = await pending.commit();
+  const source = countedBlocks(inChunks(bytes, [1 << 20]));
+  const stored = await (await vault.snapshots.save({ cluster: CLUSTER, id }, source.blocks)).commit(source.content());
   const forged = { ...real, id, slot: { time, trigger: "slot" }, startedAt: time, createdAt: time, stored, ...says };
   plant(vault, manifestKey(CLUSTER, id), await signedBy(vault.keys, "snapshot", forged));
   return id;

@@ -74,8 +74,10 @@ export function snapshotStoreContract(
     });
     afterEach(() => under.close());
 
-    const save = async (content: Uint8Array, id = NAME): Promise<Stored> =>
-      (await store.save(id, countedBlocks(inChunks(content, [1 << 20])).blocks)).commit();
+    const save = async (content: Uint8Array, id = NAME): Promise<Stored> => {
+      const source = countedBlocks(inChunks(content, [1 << 20]));
+      return (await store.save(id, source.blocks)).commit(source.content());
+    };
     const opened = async (stored: Stored, identities?: readonly string[], by = store): Promise<Buffer> =>
       Buffer.concat(await collect(by.open(NAME, stored, { bytes: MOST, ...(identities === undefined ? {} : { identities }) })));
     const expectNothingLeft = async (): Promise<void> => {
@@ -93,7 +95,7 @@ export function snapshotStoreContract(
         ["what compresses to next to nothing", Buffer.alloc(4 * BLOCK_BYTES + 1)],
       ])("give %s back as it was, every block released", async (_what, content) => {
         const source = countedBlocks(inChunks(content, [32_768]));
-        const stored = await (await store.save(NAME, source.blocks)).commit();
+        const stored = await (await store.save(NAME, source.blocks)).commit(source.content());
         expect(source).toMatchObject({ taken: Math.ceil(content.length / BLOCK_BYTES), released: source.taken });
         expect(source.isOver()).toBe(true);
         await store.check(stored);
@@ -192,7 +194,7 @@ export function snapshotStoreContract(
         expect(source).toMatchObject({ taken: 2 });
         await expect.poll(() => source.released, { timeout: 10_000 }).toBe(2);
         expect(await under.visible()).toEqual([]);
-        await pending.commit();
+        await pending.commit(source.content());
         expect(await under.visible()).toHaveLength(1);
       });
 
@@ -206,9 +208,10 @@ export function snapshotStoreContract(
 
       test("an interruption makes the commit fail, and leaves nothing", async () => {
         const controller = new AbortController();
-        const pending = await store.save(NAME, countedBlocks(inChunks(randomBytes(100), [100])).blocks, controller.signal);
+        const source = countedBlocks(inChunks(randomBytes(100), [100]));
+        const pending = await store.save(NAME, source.blocks, controller.signal);
         controller.abort();
-        expect(await failureOf(pending.commit())).toMatchObject({ code: "interrupted" });
+        expect(await failureOf(pending.commit(source.content()))).toMatchObject({ code: "interrupted" });
         await expectNothingLeft();
       });
 

@@ -47,14 +47,14 @@ export class MemoryKopia implements Kopia {
     return Promise.resolve();
   }
 
-  async connect(): Promise<void> {
+  async #open(): Promise<void> {
     if (this.#repository.password === undefined) throw new LifeboatError("store/missing", "there is no repository in memory");
     if (this.#repository.password !== this.#password)
       throw new LifeboatError("keys/no-match", "the password is not that of the repository in memory");
   }
 
   async status(): Promise<KopiaStatus> {
-    await this.connect();
+    await this.#open();
     return {
       uniqueId: this.#repository.uniqueId,
       storage: { type: "memory" },
@@ -67,31 +67,31 @@ export class MemoryKopia implements Kopia {
   }
 
   async setPolicy(): Promise<void> {
-    await this.connect();
+    await this.#open();
     this.#repository.calls.push("policy");
   }
 
   async setOwner(): Promise<void> {
-    await this.connect();
+    await this.#open();
     this.#repository.owner = "backup@etcd-lifeboat";
     this.#repository.calls.push("owner");
   }
 
   async snapshotCreate(input: SnapshotInput, signal?: AbortSignal): Promise<KopiaUpload> {
-    await this.connect();
+    await this.#open();
     const upload = new MemoryUpload(this.#repository, input, this.#clock, signal);
     this.#repository.running.add(upload);
     return upload;
   }
 
   async list(tags: Readonly<Record<string, string>>): Promise<readonly KopiaSnapshot[]> {
-    await this.connect();
+    await this.#open();
     const fits = (each: KopiaSnapshot): boolean => Object.entries(tags).every(([name, value]) => each.tags[name] === value);
     return this.#repository.snapshots.filter(fits);
   }
 
   async *show(object: string, file: string, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
-    await this.connect();
+    await this.#open();
     const content = this.#repository.contents.get(object);
     const isListed = this.#repository.snapshots.some((each) => each.object === object);
     if (content === undefined || !isListed) throw new LifeboatError("verify/missing", `${object}/${file} is not in memory`);
@@ -102,13 +102,13 @@ export class MemoryKopia implements Kopia {
   }
 
   async verify(ids: readonly string[]): Promise<void> {
-    await this.connect();
+    await this.#open();
     for (const id of ids)
       if (!this.#repository.snapshots.some((each) => each.id === id)) throw new LifeboatError("verify/missing", `${id} is not in memory`);
   }
 
   async delete(id: string): Promise<void> {
-    await this.connect();
+    await this.#open();
     const at = this.#repository.snapshots.findIndex((each) => each.id === id);
     if (at < 0) throw new LifeboatError("verify/missing", `${id} is not in memory`);
     this.#repository.snapshots.splice(at, 1);
@@ -123,7 +123,7 @@ export class MemoryKopia implements Kopia {
   }
 
   async maintenanceInfo(): Promise<MaintenanceInfo> {
-    await this.connect();
+    await this.#open();
     return {
       owner: this.#repository.owner,
       quick: { enabled: true, intervalMs: 3_600_000 },
@@ -136,7 +136,7 @@ export class MemoryKopia implements Kopia {
   }
 
   async maintenanceRun(mode: "quick" | "full"): Promise<void> {
-    await this.connect();
+    await this.#open();
     this.#repository.calls.push(`maintenance ${mode}`);
   }
 
@@ -151,7 +151,7 @@ export class MemoryKopia implements Kopia {
 
   /** As the program does: a snapshot whose pins change has another id then. */
   async #change(id: string, pinsOf: (pins: readonly string[]) => readonly string[]): Promise<void> {
-    await this.connect();
+    await this.#open();
     const at = this.#repository.snapshots.findIndex((each) => each.id === id);
     const found = this.#repository.snapshots[at];
     if (found === undefined) throw new LifeboatError("verify/missing", `${id} is not in memory`);

@@ -1,6 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
 import { inBlocks } from "./in-blocks.ts";
 import type { Block } from "../../shared/blocks.ts";
+import type { SavedContent } from "../../shared/store/snapshot-store.ts";
+import { ObjectDigest } from "../../shared/store/stored-object.ts";
 import { boltFile, keyValue, revisionKey } from "../snapshot/support/bolt-file.ts";
 import { wholeScan } from "../snapshot/support/scanned.ts";
 
@@ -54,6 +56,8 @@ export interface CountedBlocks {
   readonly blocks: AsyncIterable<Block>;
   readonly taken: number;
   readonly released: number;
+  /** What was taken, as a commit wants it: to be asked once. */
+  content(): SavedContent;
   /** Whether it ended by itself or was closed. */
   isOver(): boolean;
 }
@@ -61,6 +65,7 @@ export interface CountedBlocks {
 /** `chunks` in blocks, counting what becomes of each. */
 export function countedBlocks(chunks: AsyncIterable<Uint8Array>, blockBytes?: number): CountedBlocks {
   const state = { taken: 0, released: 0, over: false };
+  const digest = new ObjectDigest("no crc");
   const inner = inBlocks(chunks, blockBytes);
   const iterator: AsyncIterator<Block> = {
     async next() {
@@ -71,6 +76,7 @@ export function countedBlocks(chunks: AsyncIterable<Uint8Array>, blockBytes?: nu
       }
       state.taken += 1;
       const { value } = result;
+      digest.add(value.bytes);
       let held = true;
       const release = (): void => {
         if (held) state.released += 1;
@@ -93,6 +99,7 @@ export function countedBlocks(chunks: AsyncIterable<Uint8Array>, blockBytes?: nu
     get released() {
       return state.released;
     },
+    content: () => digest.finish(),
     isOver: () => state.over,
   };
 }

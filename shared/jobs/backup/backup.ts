@@ -240,7 +240,7 @@ function takeRequest({ request, survey, plan, phases }: Run, name: SnapshotName)
 async function commit(run: Run, name: SnapshotName, taken: Taken): Promise<Committed> {
   const { ports, request, phases, custodian, startedAt, survey, plan, opened } = run;
   const { signal } = request;
-  const stored = await phases.run("store", () => taken.streamed.pending.commit());
+  const stored = await phases.run("store", () => taken.streamed.pending.commit(taken.streamed.digests));
   for (const { message } of taken.streamed.pending.notWrapped)
     run.notWrapped.push(`${name.cluster}/${name.id} cannot be opened by the key of a replica: ${message}`);
   const lineage = settleLineage(run, name.cluster, taken);

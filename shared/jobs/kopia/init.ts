@@ -37,8 +37,7 @@ export async function initKopia(ports: KopiaInitPorts, signal?: AbortSignal): Pr
   } catch (error) {
     if (!isLifeboatError(error, "store/exists")) throw error;
     outcome = "existing";
-    await connectTo(repository, key);
-    await repository.settle();
+    await settle(repository, key);
   }
   return { outcome, location: repository.location, facts: await repository.status(), passwordKey: key, breakGlass: document.breakGlass };
 }
@@ -54,9 +53,9 @@ async function findOrMake(ports: KopiaInitPorts, signal: AbortSignal | undefined
   throw new LifeboatError("busy", `another run took ${key} away again`, { hint: "run it again when nobody else sets this store up" });
 }
 
-async function connectTo(repository: SnapshotRepository, key: string): Promise<void> {
+async function settle(repository: SnapshotRepository, key: string): Promise<void> {
   try {
-    await repository.connect();
+    await repository.settle();
   } catch (error) {
     if (!isLifeboatError(error, "keys/no-match", "store/missing")) throw error;
     throw new LifeboatError(error.code, `something that is not this store's repository is in ${repository.location}: ${error.message}`, {

@@ -43,10 +43,12 @@ export class KopiaStore implements SnapshotStore {
     try {
       throwIfAborted(`the backup of ${name.cluster}`, signal);
       const kopia = await this.#options.open();
-      const repository = await (this.#uniqueId ??= uniqueIdOf(kopia));
+      // Beside the upload: each run of kopia derives the repository's key anew, for some tenths of a second.
+      const uniqueId = (this.#uniqueId ??= uniqueIdOf(kopia));
+      uniqueId.catch(() => (this.#uniqueId = undefined));
       upload = await kopia.snapshotCreate({ source: sourceOf(name.cluster), file: SNAPSHOT_FILE, tags: tagsOf(run) }, signal);
-      const digest = await this.#feed(name, source, upload);
-      return pendingOf(kopia, upload, { run, repository, digest }, signal);
+      await this.#feed(name, source, upload);
+      return pendingOf(kopia, upload, { run, repository: await uniqueId }, signal);
     } catch (error) {
       await upload?.kill();
       await source.close();
@@ -55,19 +57,18 @@ export class KopiaStore implements SnapshotStore {
   }
 
   /** Feeds all of the source to kopia, whose end of input is not said yet. */
-  async #feed(name: SnapshotName, source: Source, upload: KopiaUpload): Promise<ReturnType<ObjectDigest["finish"]>> {
+  async #feed(name: SnapshotName, source: Source, upload: KopiaUpload): Promise<void> {
     const { maxBytes = Infinity } = this.#options;
-    const digest = new ObjectDigest("no crc");
+    let bytes = 0;
     for (let block = await source.next(); block !== undefined; block = await source.next()) {
-      digest.add(block.bytes);
-      if (digest.bytes > maxBytes) {
+      bytes += block.bytes.length;
+      if (bytes > maxBytes) {
         block.release();
         // What nobody would open again is not stored.
         throw tooLarge(name, "more came", maxBytes, "config/invalid");
       }
       await upload.write(block);
     }
-    return digest.finish();
   }
 
   async *open(name: SnapshotName, stored: Stored, options: OpenOptions): AsyncGenerator<Uint8Array, void, undefined> {
@@ -209,11 +210,10 @@ async function uniqueIdOf(kopia: Kopia): Promise<string> {
 interface Fed {
   readonly run: Run;
   readonly repository: string;
-  readonly digest: Pick<KopiaObject, "bytes" | "sha256">;
 }
 
 function pendingOf(kopia: Kopia, upload: KopiaUpload, fed: Fed, signal: AbortSignal | undefined): PendingSnapshot {
-  const { run, repository, digest } = fed;
+  const { run, repository } = fed;
   // An interruption ends kopia before anybody decides: nothing is to be left then either.
   let ended: Promise<void> | undefined;
   const end = (): Promise<void> => (ended ??= upload.kill());
@@ -221,18 +221,18 @@ function pendingOf(kopia: Kopia, upload: KopiaUpload, fed: Fed, signal: AbortSig
   signal?.addEventListener("abort", onAbort, { once: true });
   return {
     notWrapped: [],
-    async commit(): Promise<Stored> {
+    async commit({ bytes, sha256 }): Promise<Stored> {
       signal?.removeEventListener("abort", onAbort);
       if (signal?.aborted === true) {
         await end();
         throw interrupted(`the backup of ${run.cluster}`, signal);
       }
-      const snapshot = await endOf(kopia, upload, fed, signal);
+      const snapshot = await endOf(kopia, upload, { run, bytes }, signal);
       return {
         kind: "kopia",
         key: kopiaDataKey(run.cluster, run.id, run.run),
-        bytes: digest.bytes,
-        sha256: digest.sha256,
+        bytes,
+        sha256,
         repository,
         snapshot: snapshot.id,
         object: `${snapshot.object}/${SNAPSHOT_FILE}`,
@@ -246,16 +246,21 @@ function pendingOf(kopia: Kopia, upload: KopiaUpload, fed: Fed, signal: AbortSig
 }
 
 /** Where the acknowledgement was lost, what is there decides, as with objects. */
-async function endOf(kopia: Kopia, upload: KopiaUpload, { run, digest }: Fed, signal: AbortSignal | undefined): Promise<KopiaSnapshot> {
+async function endOf(
+  kopia: Kopia,
+  upload: KopiaUpload,
+  { run, bytes }: { readonly run: Run; readonly bytes: number },
+  signal: AbortSignal | undefined,
+): Promise<KopiaSnapshot> {
   try {
     const snapshot = await upload.end();
-    if (snapshot.bytes === digest.bytes) return snapshot;
-    throw new LifeboatError("store/failed", `kopia says that it stored ${snapshot.bytes} bytes, and it was given ${digest.bytes}`, {
+    if (snapshot.bytes === bytes) return snapshot;
+    throw new LifeboatError("store/failed", `kopia says that it stored ${snapshot.bytes} bytes, and it was given ${bytes}`, {
       hint: "run the backup again; if it stays so, tell which version of kopia it is",
     });
   } catch (error) {
     const there = await kopia.list(tagsOf(run)).catch(() => []);
-    const whole = there.find(({ bytes }) => bytes === digest.bytes);
+    const whole = there.find((each) => each.bytes === bytes);
     if (whole !== undefined && signal?.aborted !== true) return whole;
     for (const each of there) await removeSnapshot(kopia, each).catch(() => undefined);
     if (isLifeboatError(error, "interrupted") && signal !== undefined) throw interrupted(`the backup of ${run.cluster}`, signal);

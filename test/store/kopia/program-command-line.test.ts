@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import {
-  connectFlags,
+  configurationOf,
   createFlags,
   environmentOf,
   globalFlags,
@@ -66,12 +66,19 @@ describe("where the repository is", () => {
   const own = ["--override-username=backup", "--override-hostname=etcd-lifeboat", "--no-check-for-updates", "--content-cache-size-mb=0"];
 
   test("a folder", () => {
-    expect(connectFlags({ kind: "filesystem", path: "/srv/kopia" })).toEqual(["filesystem", "--path=/srv/kopia", ...own]);
+    expect(placeOf({ kind: "filesystem", path: "/srv/kopia" })).toEqual(["filesystem", "--path=/srv/kopia", ...own]);
+    expect(JSON.parse(configurationOf({ kind: "filesystem", path: "/srv/kopia" }))).toEqual({
+      storage: { type: "filesystem", config: { path: "/srv/kopia", dirShards: null } },
+      caching: {},
+      hostname: "etcd-lifeboat",
+      username: "backup",
+      enableActions: false,
+    });
     expect(locationOf({ kind: "filesystem", path: "/srv/kopia" })).toBe("/srv/kopia");
   });
 
   test("a bucket of AWS: no credential is an argument, and none is kept", () => {
-    expect(connectFlags(bucket())).toEqual([
+    expect(placeOf(bucket())).toEqual([
       "s3",
       "--bucket=b",
       "--prefix=k/",
@@ -81,16 +88,37 @@ describe("where the repository is", () => {
       "--session-token=",
       ...own,
     ]);
+    expect(JSON.parse(configurationOf(bucket()))).toMatchObject({
+      storage: {
+        type: "s3",
+        config: {
+          bucket: "b",
+          prefix: "k/",
+          region: "eu-central-1",
+          endpoint: "s3.amazonaws.com",
+          doNotUseTLS: false,
+          accessKeyID: "",
+          secretAccessKey: "",
+          sessionToken: "",
+        },
+      },
+    });
     expect(locationOf(bucket())).toBe("s3://b/k/");
   });
 
   test.each([
-    ["http://127.0.0.1:9000", ["--endpoint=127.0.0.1:9000", "--disable-tls"]],
-    ["https://s3.example", ["--endpoint=s3.example"]],
-    ["https://s3.example:9000/", ["--endpoint=s3.example:9000"]],
-  ])("a bucket at %s", (endpoint, expected) => {
-    expect(connectFlags(bucket({ endpoint })).filter((flag) => /endpoint|tls/.test(flag))).toEqual(expected);
+    ["http://127.0.0.1:9000", ["--endpoint=127.0.0.1:9000", "--disable-tls"], { endpoint: "127.0.0.1:9000", doNotUseTLS: true }],
+    ["https://s3.example", ["--endpoint=s3.example"], { endpoint: "s3.example", doNotUseTLS: false }],
+    ["https://s3.example:9000/", ["--endpoint=s3.example:9000"], { endpoint: "s3.example:9000", doNotUseTLS: false }],
+  ])("a bucket at %s", (endpoint, flags, config) => {
+    expect(placeOf(bucket({ endpoint })).filter((flag) => /endpoint|tls/.test(flag))).toEqual(flags);
+    expect(JSON.parse(configurationOf(bucket({ endpoint })))).toMatchObject({ storage: { config } });
   });
+
+  /** Of `create`, between its name and what it makes. */
+  function placeOf(repository: KopiaRepository): readonly string[] {
+    return createFlags(repository, { splitter: "FIXED-128K" }).slice(2, -1);
+  }
 });
 
 test("a repository under Object Lock", () => {

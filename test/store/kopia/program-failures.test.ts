@@ -22,12 +22,13 @@ const UNREACHABLE =
   'open repository: unable to open repository: cannot open storage: error retrieving storage config from bucket "b": Get "http://127.0.0.1:1/b/.storageconfig": dial tcp 127.0.0.1:1: connect: connection refused';
 const WRONG_SECRET =
   'open repository: cannot open storage: error retrieving storage config from bucket "b": The request signature we calculated does not match the signature you provided. Check your key and signing method.';
-const NO_FOLDER = "can't connect to storage: cannot access storage path: stat /srv/kopia: no such file or directory";
+const NO_FOLDER =
+  "open repository: unable to open repository: cannot open storage: cannot access storage path: stat /srv/kopia: no such file or directory";
 const MISSING_PACK = "object Ixe72d4 is backed by missing blob p76ed6004b33d454b0803d203ba7cff7b-sc5158";
 
 test.each([
   ["a wrong password", recorded("22-wrong-password"), "keys/no-match"],
-  ["a place without a repository", recorded("02-connect-no-repo"), "store/missing"],
+  ["a place without a repository", recorded("02-open-no-repo"), "store/missing"],
   ["a folder that is not there", NO_FOLDER, "store/missing"],
   ["a place with data", recorded("04-create-again"), "store/exists"],
   ["no configuration", recorded("24-not-connected"), "store/failed"],

@@ -1,15 +1,28 @@
 import { randomBytes } from "node:crypto";
-import { rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { KopiaRepository } from "../../../shared/store/kopia/program/kopia.ts";
+import { configurationOf, createFlags, environmentOf } from "../../../shared/store/kopia/program/command-line.ts";
 import { saying } from "../../support/matchers.ts";
 import { skipWithout } from "../../support/programs.ts";
 import { describeProgram, putSnapshot } from "./program-suite.ts";
-import { bucketPlace, filesBySize, folderPlace } from "./program-under-test.ts";
+import { bucketPlace, filesBySize, folderPlace, PASSWORD } from "./program-under-test.ts";
 import type { KopiaPlace } from "./program-under-test.ts";
 
 /** A real kopia, where LIFEBOAT_TEST_KOPIA names one. */
 const { LIFEBOAT_TEST_KOPIA: program = "" } = process.env;
+
+/** What `kopia repository connect` itself writes of the repository in `place`. */
+async function writtenByKopia({ repository, temporary }: KopiaPlace): Promise<unknown> {
+  const file = join(temporary, "of-kopia.config");
+  const flags = createFlags(repository, { splitter: "FIXED-128K" }).slice(2, -1);
+  const aws = repository.kind === "s3" ? await repository.credentials() : undefined;
+  const env = environmentOf(process.env, temporary, { password: PASSWORD, aws });
+  await execa(program, [`--config-file=${file}`, "repository", "connect", ...flags], { env, extendEnv: false });
+  return JSON.parse(await readFile(file, "utf8"));
+}
 
 describe.skipIf(skipWithout("kopia", program !== ""))("against a real kopia", () => {
   describe("in a folder", () => {
@@ -30,6 +43,7 @@ describe.skipIf(skipWithout("kopia", program !== ""))("against a real kopia", ()
       await using kopia = await place.open();
       await expect(kopia.status()).rejects.toMatchObject({ code: "store/missing" });
       await kopia.create({ splitter: "FIXED-128K" });
+      expect(await writtenByKopia(place)).toMatchObject(JSON.parse(configurationOf(place.repository)));
       const made = await putSnapshot(kopia, randomBytes(3_000_000), { cluster: "prod" });
       const [pack = ""] = await filesBySize(place.files);
       await rm(pack);
@@ -48,6 +62,10 @@ describe.skipIf(skipWithout("kopia", program !== ""))("against a real kopia", ()
       await kopia.create({ splitter: "FIXED-128K" });
     });
     afterAll(() => place[Symbol.asyncDispose]());
+
+    test("the configuration is what kopia's own connect writes", async () => {
+      expect(await writtenByKopia(place)).toMatchObject(JSON.parse(configurationOf(place.repository)));
+    });
 
     async function accessKeyId(): Promise<string> {
       return place.repository.kind === "s3" ? (await place.repository.credentials()).accessKeyId : "";

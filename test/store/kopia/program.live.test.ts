@@ -67,9 +67,9 @@ describe("a kopia that misbehaves", () => {
     expect(getEventListeners(stop.signal, "abort")).toEqual([]);
   });
 
-  test("one that hangs while it connects is ended by the signal of the repository", async () => {
+  test("one that hangs is ended by the signal of the repository", async () => {
     const stop = new AbortController();
-    await writeFile(`${place.files}.misbehave`, JSON.stringify({ "repository connect": "hang" }));
+    await writeFile(`${place.files}.misbehave`, JSON.stringify({ "repository status": "hang" }));
     await using kopia = await place.open({ signal: stop.signal });
     const asking = kopia.status();
     await until("it runs", 10_000, () => processesWith(place.temporary).length >= 2);
@@ -134,7 +134,7 @@ describe("a kopia that misbehaves", () => {
 
   test("one that does not know a flag", async () => {
     await using kopia = await misbehaving({
-      "repository connect": "exit: kopia: error: unknown long flag '--content-cache-size-mb', try --help",
+      "repository status": "exit: kopia: error: unknown long flag '--disable-content-log', try --help",
     });
     await expect(kopia.status()).rejects.toMatchObject({ code: "config/invalid" });
   });

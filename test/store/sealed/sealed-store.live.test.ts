@@ -108,9 +108,10 @@ describe("what is stored", () => {
 
   test("is never written over: where the random name is taken, the save fails", async () => {
     const same = new SealedStore({ blobs, keys: ring, breakGlass: [], randomBytes: (count) => Buffer.alloc(count, 7) });
-    const first = sealedObject(await (await same.save(NAME, blocks("first").blocks)).commit());
-    const second = await same.save(NAME, blocks("second").blocks);
-    expect(await failureOf(second.commit())).toMatchObject({ code: "store/exists", message: saying(first.key) });
+    const [one, other] = [blocks("first"), blocks("second")];
+    const first = sealedObject(await (await same.save(NAME, one.blocks)).commit(one.content()));
+    const second = await same.save(NAME, other.blocks);
+    expect(await failureOf(second.commit(other.content()))).toMatchObject({ code: "store/exists", message: saying(first.key) });
     expect((await open(first)).toString()).toBe("first");
   });
 });
@@ -127,7 +128,7 @@ describe("a store that fails", () => {
       const failure = failureOf(
         (async () => {
           const pending = await store.save(NAME, source.blocks);
-          await pending.commit();
+          await pending.commit(source.content());
         })(),
       );
       expect(await failure).toMatchObject({ code: "store/failed", message: saying("(injected)") });
@@ -266,11 +267,9 @@ describe("keys of replicas", () => {
   const denied = new LifeboatError("keys/denied", "Encrypt with the key alias/offsite is denied");
   const unusable: WrappingKey = { location: "elsewhere", wrap: () => Promise.reject(denied), wrappingKey: () => Promise.reject(denied) };
   const saveWith = async (replicaKeys: readonly WrappingKey[]) => {
-    const pending = await new SealedStore({ blobs, keys: ring, replicaKeys, breakGlass: [], randomBytes }).save(
-      NAME,
-      blocks("content").blocks,
-    );
-    return { stored: sealedObject(await pending.commit()), notWrapped: pending.notWrapped };
+    const source = blocks("content");
+    const pending = await new SealedStore({ blobs, keys: ring, replicaKeys, breakGlass: [], randomBytes }).save(NAME, source.blocks);
+    return { stored: sealedObject(await pending.commit(source.content())), notWrapped: pending.notWrapped };
   };
   const withKeys = (keys: KeyRing): SealedStore => new SealedStore({ blobs, keys, breakGlass: [], randomBytes });
 
@@ -353,7 +352,8 @@ function blocks(content: string): ReturnType<typeof countedBlocks> {
 }
 
 async function save(content: Uint8Array, name = NAME): Promise<SealedObject> {
-  return sealedObject(await (await store.save(name, countedBlocks(inChunks(content, [100_000])).blocks)).commit());
+  const source = countedBlocks(inChunks(content, [100_000]));
+  return sealedObject(await (await store.save(name, source.blocks)).commit(source.content()));
 }
 
 async function open(stored: Stored, identities?: readonly string[]): Promise<Buffer> {

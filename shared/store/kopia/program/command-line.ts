@@ -58,7 +58,7 @@ export function environmentOf(
 /** What stands before every command. Without automatic maintenance: else the first snapshot runs a full one, and any later one may. */
 export function globalFlags(folder: string): readonly string[] {
   return [
-    `--config-file=${folder}/repository.config`,
+    `--config-file=${configFile(folder)}`,
     `--log-dir=${folder}/log`,
     "--disable-file-logging",
     "--disable-content-log",
@@ -67,12 +67,46 @@ export function globalFlags(folder: string): readonly string[] {
   ];
 }
 
+/** Of kopia's own configuration: a repository that is connected. */
+export function configFile(folder: string): string {
+  return `${folder}/repository.config`;
+}
+
 /**
- * Flags of `create` and `connect` for who we are and where the repository is. The credentials are given empty: kopia then takes those of
- * its environment each time, and
- * writes none into its configuration. Without a content cache kopia keeps nothing on the disk.
+ * What `kopia repository connect` writes there (Kopia's repo/local_config.go and repo/blob/s3/s3_options.go), and `connect from-config` takes. Written by us: that command would open the repository, and derive its
+ * key by scrypt, once more before each that does something. The credentials are empty: kopia then takes those of its environment each time. Without a cache kopia keeps nothing on the disk.
  */
-export function connectFlags(repository: KopiaRepository): readonly string[] {
+export function configurationOf(repository: KopiaRepository): string {
+  return JSON.stringify({
+    storage: storageOf(repository),
+    caching: {},
+    hostname: KOPIA_HOST,
+    username: KOPIA_USER,
+    enableActions: false,
+  });
+}
+
+function storageOf(repository: KopiaRepository): object {
+  if (repository.kind === "filesystem") return { type: "filesystem", config: { path: repository.path, dirShards: null } };
+  const { bucket, prefix, region, endpoint } = repository;
+  const url = endpoint === undefined ? undefined : new URL(endpoint);
+  return {
+    type: "s3",
+    config: {
+      bucket,
+      prefix,
+      endpoint: url?.host ?? "s3.amazonaws.com",
+      doNotUseTLS: url?.protocol === "http:",
+      accessKeyID: "",
+      secretAccessKey: "",
+      sessionToken: "",
+      ...(region === undefined ? {} : { region }),
+    },
+  };
+}
+
+/** Flags of `create` for who we are and where the repository is, as `configurationOf` has it. */
+function placeFlags(repository: KopiaRepository): readonly string[] {
   const own = [
     `--override-username=${KOPIA_USER}`,
     `--override-hostname=${KOPIA_HOST}`,
@@ -98,7 +132,7 @@ export function connectFlags(repository: KopiaRepository): readonly string[] {
 
 export function createFlags(repository: KopiaRepository, { splitter, retention }: CreateOptions): readonly string[] {
   const lock = retention === undefined ? [] : [`--retention-mode=${retention.mode}`, `--retention-period=${retention.days * 24}h`];
-  return ["repository", "create", ...connectFlags(repository), `--object-splitter=${splitter}`, ...lock];
+  return ["repository", "create", ...placeFlags(repository), `--object-splitter=${splitter}`, ...lock];
 }
 
 /** Go's largest of 32 bits: more snapshots than there will ever be. */

@@ -23,7 +23,7 @@ const KNOWN: readonly Known[] = [
   },
   {
     words:
-      /repository not initialized in the provided storage|cannot access storage path: .*no such file or directory|the specified bucket does not exist/i,
+      /error getting kopia\.repository blob: BLOB not found|cannot access storage path: .*no such file or directory|the specified bucket does not exist/i,
     code: "store/missing",
     reason: "there is no Kopia repository",
     hint: "check the place that the configuration names, then run lifeboat kopia init where it is a new one",

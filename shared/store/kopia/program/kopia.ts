@@ -145,8 +145,6 @@ export interface Kopia extends AsyncDisposable {
    * own policies.
    */
   create(options: CreateOptions): Promise<void>;
-  /** Opens the repository; the other calls do it by themselves. */
-  connect(): Promise<void>;
   status(): Promise<KopiaStatus>;
   /**
    * Sets what holds for snapshots of ours: nothing expires, zstd-fastest, these blocks. Before the first snapshot, since Kopia's own

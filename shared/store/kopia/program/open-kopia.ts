@@ -1,11 +1,21 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { LifeboatError } from "../../../errors.ts";
 import { interrupted } from "../../../within.ts";
 import { parseBlobStats, parseMaintenance, parseSnapshots, parseStatus } from "./answers.ts";
-import { connectFlags, createFlags, environmentOf, globalFlags, locationOf, policyFlags, snapshotFlags, tagFlags } from "./command-line.ts";
+import {
+  configFile,
+  configurationOf,
+  createFlags,
+  environmentOf,
+  globalFlags,
+  locationOf,
+  policyFlags,
+  snapshotFlags,
+  tagFlags,
+} from "./command-line.ts";
 import type { Secrets } from "./command-line.ts";
 import { failureOf, strangeAnswer } from "./failures.ts";
 import { KOPIA_HOST, KOPIA_USER } from "./kopia.ts";
@@ -50,7 +60,7 @@ class ProgramKopia implements Kopia {
   /** mkdtemp made it with mode 0700. */
   readonly #folder: string;
   readonly #running = new Set<Child>();
-  #connected: Promise<void> | undefined;
+  #configured: Promise<void> | undefined;
   #pipes = 0;
 
   constructor(options: KopiaOptions, folder: string) {
@@ -61,22 +71,8 @@ class ProgramKopia implements Kopia {
 
   async create(options: CreateOptions): Promise<void> {
     await this.#run(createFlags(this.#options.repository, options), `create a Kopia repository in ${this.location}`);
-    this.#connected = Promise.resolve();
     await this.setPolicy(options);
     await this.setOwner({ extendObjectLocks: options.retention !== undefined });
-  }
-
-  async connect(): Promise<void> {
-    this.#connected ??= this.#run(
-      ["repository", "connect", ...connectFlags(this.#options.repository)],
-      `open the Kopia repository in ${this.location}`,
-    ).then(() => undefined);
-    try {
-      await this.#connected;
-    } catch (error) {
-      this.#connected = undefined;
-      throw error;
-    }
   }
 
   async status(): Promise<KopiaStatus> {
@@ -95,7 +91,7 @@ class ProgramKopia implements Kopia {
   async snapshotCreate(input: SnapshotInput, signal?: AbortSignal): Promise<KopiaUpload> {
     requireInput(input);
     const doing = `write the snapshot of ${input.source} into ${this.location}`;
-    await this.connect();
+    await this.#configure();
     const secrets = await this.#secrets();
     this.#options.signal?.throwIfAborted();
     signal?.throwIfAborted();
@@ -130,7 +126,7 @@ class ProgramKopia implements Kopia {
 
   async *show(object: string, file: string, signal?: AbortSignal): AsyncIterable<Uint8Array> {
     const doing = `read ${object}/${file} in ${this.location}`;
-    await this.connect();
+    await this.#configure();
     const secrets = await this.#secrets();
     this.#options.signal?.throwIfAborted();
     signal?.throwIfAborted();
@@ -188,9 +184,14 @@ class ProgramKopia implements Kopia {
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 3 });
   }
 
-  /** Connects first, runs kopia, and gives what `parse` makes of its answer. */
+  /** Instead of `kopia repository connect`. */
+  #configure(): Promise<void> {
+    return (this.#configured ??= writeFile(configFile(this.#folder), configurationOf(this.#options.repository), { mode: 0o600 }));
+  }
+
+  /** Runs kopia on the repository, and gives what `parse` makes of its answer. */
   async #ask<T>(args: readonly string[], doing: string, parse: (stdout: string, ended: Ended) => T, signal?: AbortSignal): Promise<T> {
-    await this.connect();
+    await this.#configure();
     const { stdout, ended } = await this.#run(args, doing, signal);
     try {
       return parse(stdout, ended);
