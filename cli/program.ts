@@ -6,7 +6,7 @@ import { TOOL } from "../shared/version.ts";
 import type { Surroundings } from "../shared/wire/ports.ts";
 import { exitCodeHelp, newSession } from "./command.ts";
 import type { Register } from "./command.ts";
-import { printJson, widthOf } from "./console.ts";
+import { note, printJson, widthOf } from "./console.ts";
 import type { Console } from "./console.ts";
 import type { ExitCode } from "./exit-codes.ts";
 import { noteFailure } from "./failure.ts";
@@ -89,9 +89,13 @@ export async function runProgram(line: readonly string[], console: Console, surr
       const isAsked = verbose === true || isDebugOn(console.environment["LIFEBOAT_DEBUG"]);
       if (isAsked && args[0] !== "__complete") debug = (await import("./debug.ts")).debugOn(console);
       const commandConsole = { ...console, quiet: quiet === true, debug };
-      exitCode = await action(
-        newSession(commandConsole, { ...surroundings, debug, onEnd: (dispose) => endings.push(dispose) }, { json: json === true, config }),
-      );
+      const ofCommand = {
+        ...surroundings,
+        debug,
+        onEnd: (dispose: () => Promise<void>) => endings.push(dispose),
+        onWarning: (text: string) => note(commandConsole, `warning: ${text}`),
+      };
+      exitCode = await action(newSession(commandConsole, ofCommand, { json: json === true, config }));
     });
   }
   for (const command of program.commands) command.exitOverride().configureOutput(program.configureOutput());

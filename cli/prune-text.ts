@@ -74,7 +74,13 @@ export function printOrder(console: Console, ordered: OrderOutcome): void {
   );
 }
 
-export function printExecution(console: Console, cluster: string, execution: Execution, dryRun: boolean): void {
+export interface ExecutionText {
+  readonly dryRun: boolean;
+  /** Whether the space comes back at once: a Kopia repository keeps it until its maintenance, and what other snapshots share with a removed one stays. */
+  readonly freesAtOnce: boolean;
+}
+
+export function printExecution(console: Console, cluster: string, execution: Execution, { dryRun, freesAtOnce }: ExecutionText): void {
   const { order, orderRefused, removed, refused, locked, unfinished, locks, bytesBefore, bytesAfter } = execution;
   if (orderRefused !== undefined) {
     const then =
@@ -86,10 +92,14 @@ export function printExecution(console: Console, cluster: string, execution: Exe
   else {
     const objects = removed.reduce((sum, each) => sum + each.objects.length, 0);
     const verb = dryRun ? "would remove" : "removed";
-    const freed = dryRun ? "" : `: ${formatBytes(bytesBefore - bytesAfter)} freed, ${formatBytes(bytesAfter)} in use`;
+    const space = freesAtOnce
+      ? `: ${formatBytes(bytesBefore - bytesAfter)} freed, ${formatBytes(bytesAfter)} in use`
+      : objects === 0
+        ? ""
+        : "; lifeboat kopia maintain gives their space back, in two full maintenances a day apart";
     print(
       console,
-      `${verb} ${count(objects, "object")} of ${count(removed.length, "snapshot")}, as ordered ${formatTime(order.time)} by ${printable(order.actor)}${freed}`,
+      `${verb} ${count(objects, "object")} of ${count(removed.length, "snapshot")}, as ordered ${formatTime(order.time)} by ${printable(order.actor)}${dryRun ? "" : space}`,
     );
   }
   if (unfinished.length > 0) print(console, `${dryRun ? "would throw" : "threw"} away ${count(unfinished.length, "unfinished upload")}`);

@@ -50,7 +50,8 @@ async function prune(session: Session, cluster: string, options: Options): Promi
   const { dryRun = false } = options;
   const although = brakesIn(options);
   const mode = modeOf(options);
-  const { policy, lockMs, keptLockMs } = prunePolicyOf(await session.loadConfig(), cluster);
+  const loaded = await session.loadConfig();
+  const { policy, lockMs, keptLockMs } = prunePolicyOf(loaded, cluster);
   const progress = new ConsoleProgress(console);
   const ports = { ...(await session.openPorts()), progress };
   await requireCluster(session, ports.blobs, cluster);
@@ -61,7 +62,8 @@ async function prune(session: Session, cluster: string, options: Options): Promi
   if (ordered !== undefined && !json) printOrder(console, ordered);
   const executes = mode === "execute" || (mode === "order-and-execute" && ordered !== undefined && ordered.outcome !== "waits");
   const execution = executes ? await executeOrder(ports, cluster, policy, { although, lockMs, keptLockMs, dryRun, signal }) : undefined;
-  if (execution !== undefined && !json) printExecution(console, cluster, execution, dryRun);
+  if (execution !== undefined && !json)
+    printExecution(console, cluster, execution, { dryRun, freesAtOnce: loaded.config.store.kind !== "kopia" });
   const shown = plan ?? execution?.plan;
   if (shown === undefined) throw new Error("prune neither planned nor executed");
   const brakes = execution?.brakes ?? waitingBrakes(shown, although);

@@ -90,7 +90,8 @@ function isSame(one: readonly string[], other: readonly string[]): boolean {
 export function repositoryOpener(loaded: LoadedConfig, repository: KopiaRepositoryConfig, surroundings: Surroundings): OpenByPassword {
   return async (password) => {
     const finder = await findPrograms(loaded, surroundings);
-    const { path } = await findKopia(finder, new AbortController().signal);
+    const { path, warning } = await findKopia(finder, new AbortController().signal);
+    if (warning !== undefined) surroundings.onWarning?.(warning);
     const kopia = await openKopia({
       program: path,
       repository: await repositoryOf(repository, loaded.directory),

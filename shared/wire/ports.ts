@@ -34,6 +34,8 @@ export interface Surroundings {
   readonly stateFolder: string | undefined;
   /** Takes what is to be ended when the command is done: child processes, temporary folders. */
   readonly onEnd?: ((dispose: () => Promise<void>) => void) | undefined;
+  /** Takes what a person should know of a program that is used: one sentence, lower case, no full stop. */
+  readonly onWarning?: ((text: string) => void) | undefined;
   /** Where requests and decisions are told; undefined where nobody asked for it. */
   readonly debug?: DebugLog | undefined;
 }

@@ -171,7 +171,13 @@ describe("a store in a Kopia repository", () => {
 
   test("loses by retention what a later snapshot displaces, in Kopia too", async () => {
     await cluster.etcdctl(["put", "/registry/configmaps/b", "value"]);
-    await run(0, "backup", "prod");
+    // A build from source, which says no version.
+    await mkdir(place.path("unofficial"));
+    const unofficial = `#!/bin/sh\nif [ "$1" = --version ]; then echo "v0-unofficial build: unknown from: unknown"; else exec ${place.path("tools/kopia")} "$@"; fi\n`;
+    await writeFile(place.path("unofficial/kopia"), unofficial, { mode: 0o755 });
+    await place.edit("lifeboat.yaml", (text) => text.replace("./tools }", "./unofficial }"));
+    expect(await run(0, "backup", "prod")).toMatch(/warning: .*unofficial\/kopia is built from source and says no version/);
+    await place.edit("lifeboat.yaml", (text) => text.replace("./unofficial }", "./tools }"));
     await run(0, "verify", "prod/latest", "--deep");
     await place.edit("lifeboat.yaml", (text) =>
       text
@@ -180,7 +186,9 @@ describe("a store in a Kopia repository", () => {
         .replace(/^( +minAge:) \S+/m, "$1 1s"),
     );
     await run(0, "prune", "prod", "--order");
-    await run(0, "prune", "prod", "--execute");
+    const removed = await run(0, "prune", "prod", "--execute");
+    expect(removed).toMatch(/removed \d+ objects? of 1 snapshot, .*; lifeboat kopia maintain gives their space back/);
+    expect(removed).not.toContain("freed");
     expect(await run(0, "ls", "prod")).not.toContain(RECENT_ID);
     expect(await run(0, "kopia", "status")).toMatch(/snapshots: +1\n/);
     await run(0, "export", "prod/good", "--out", place.path("kept.db"));
