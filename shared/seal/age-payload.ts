@@ -8,10 +8,10 @@ import { releaseBuffer } from "./release-buffer.ts";
 // The payload of an age v1 file: https://c2sp.org/age#payload. By node:crypto, which runs at ten times the speed of typage's own.
 
 const CIPHER = "chacha20-poly1305";
-const TAG_BYTES = 16;
+export const TAG_BYTES = 16;
 const TAG = { authTagLength: TAG_BYTES };
-const CHUNK_BYTES = 64 * 1024;
-const SEALED_CHUNK_BYTES = CHUNK_BYTES + TAG_BYTES;
+export const CHUNK_BYTES = 64 * 1024;
+export const SEALED_CHUNK_BYTES = CHUNK_BYTES + TAG_BYTES;
 /** Chunks handed out in one piece: 1 MiB, so that a store is not called for every chunk. */
 const PIECE_CHUNKS = 16;
 const HINT = "fetch it again, or use another snapshot: this is not what was stored";
@@ -75,21 +75,21 @@ export async function* decryptPayload(key: Uint8Array, ciphertext: AsyncIterable
 }
 
 /** node:crypto takes bytes as well, and spends 50 µs a chunk on finding out that they are no key object. */
-function asObject(key: Uint8Array): KeyObject {
+export function asObject(key: Uint8Array): KeyObject {
   return createSecretKey(key);
 }
 
 /** A full chunk that opens with the other mark is authentic, but the file's end is not where its writer put it. */
-function misplaced(last: boolean): string {
+export function misplaced(last: boolean): string {
   return last ? "is not the last one, yet nothing follows it: the file was cut" : "is the last one, yet more bytes follow it";
 }
 
-function broken(index: number, what: string): LifeboatError {
+export function broken(index: number, what: string): LifeboatError {
   return new LifeboatError("verify/sealed", `chunk ${index + 1} of the age file ${what}`, { hint: HINT });
 }
 
-/** Undefined where the chunk is not authentic at this place. */
-function openChunk(key: KeyObject, index: number, last: boolean, chunk: Uint8Array): Uint8Array | undefined {
+/** The plaintext of chunk `index`, counted from 0; undefined where it is not authentic at this place. */
+export function openChunk(key: KeyObject, index: number, last: boolean, chunk: Uint8Array): Uint8Array | undefined {
   if (chunk.length < TAG_BYTES) return undefined;
   const decipher = createDecipheriv(CIPHER, key, chunkNonce(index, last), TAG);
   decipher.setAuthTag(chunk.subarray(chunk.length - TAG_BYTES));

@@ -4,6 +4,7 @@ import type { Block } from "../blocks.ts";
 import { LifeboatError } from "../errors.ts";
 import { mapConcurrently } from "../map-concurrently.ts";
 import { releaseBuffer } from "./release-buffer.ts";
+import { FrameTableWriter } from "./frame-table.ts";
 import { compressFrame } from "./zstd-compress.ts";
 import { MAX_CONTENT_BYTES, type ZstdFrame, ZstdFrameReader } from "./zstd-frame-reader.ts";
 
@@ -24,7 +25,8 @@ export interface CompressOptions {
 }
 
 /**
- * Each block as one zstd frame (RFC 8878) that says its content's length; `zstd -d` reads them one after the other. A frame is
+ * Each block as one zstd frame (RFC 8878) that says its content's length, and last of all a skippable frame with a table of them (frame-table.ts); `zstd -d` reads the former one after the other
+ * and passes over the latter. A frame is
  * only valid until the next one is asked for. Each block is released once compressed; no more than `lanes` (3) are held at once.
  * No blocks give one empty frame, so that an empty snapshot is told from a lost one. An error of `blocks` passes unchanged.
  */
@@ -33,15 +35,23 @@ export async function* compressFrames(
   options: CompressOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { level } = options;
+  const table = new FrameTableWriter();
   let any = false;
-  for await (const frame of mapConcurrently(blocks, options.lanes ?? LANES, (block) =>
-    frameOf(block.bytes, level).finally(() => block.release()),
-  )) {
+  for await (const { frame, contentBytes } of mapConcurrently(blocks, options.lanes ?? LANES, async (block) => {
+    const { length } = block.bytes;
+    return { frame: await frameOf(block.bytes, level).finally(() => block.release()), contentBytes: length };
+  })) {
     any = true;
+    table.add(frame.length, contentBytes);
     yield frame;
     releaseBuffer(frame);
   }
-  if (!any) yield await frameOf(new Uint8Array(0), level);
+  if (!any) {
+    const empty = await frameOf(new Uint8Array(0), level);
+    table.add(empty.length, 0);
+    yield empty;
+  }
+  yield table.finish();
 }
 
 async function frameOf(bytes: Uint8Array, level: number | undefined): Promise<Uint8Array> {
@@ -70,6 +80,16 @@ async function* frames(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<ZstdFra
   let number = 0;
   for await (const chunk of bytes) for (const frame of reader.push(chunk)) yield { ...frame, number: ++number };
   reader.end();
+}
+
+/** The content of exactly one frame, in memory that is the caller's alone. `verify/sealed` as above; `number` names it in messages. */
+export async function decompressOne(bytes: Uint8Array, number: number): Promise<Uint8Array> {
+  const reader = new ZstdFrameReader();
+  const [frame, ...others] = [...reader.push(bytes)];
+  reader.end();
+  if (frame === undefined || others.length > 0)
+    throw new LifeboatError("verify/sealed", `what stands in the place of zstd frame ${number} of the compressed data is not one frame`);
+  return contentOf({ ...frame, number });
 }
 
 /** Node 24 drops what follows the first frame in a buffer (nodejs/node issue 64741): it gets one frame at a time. */

@@ -33,6 +33,19 @@ export interface OpenOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A snapshot that is read here and there. */
+export interface RandomReader {
+  /** Of the snapshot as etcd sent it. */
+  readonly bytes: number;
+  /** `length` of its bytes from `offset` on: a view that is not to be written to. Throws `verify/size` where they are not all there, else as `open` does. */
+  readAt(offset: number, length: number): Promise<Uint8Array>;
+  /** How many pieces it is kept in; `requireDigests` takes a SHA-256 (32 bytes) of each, one after the other, and from then on no other piece is read. */
+  readonly frames: number;
+  requireDigests(digests: Uint8Array): void;
+  /** Bytes that were read of the store so far. */
+  readonly moved: number;
+}
+
 /** A snapshot as a sealed store would have it, for an identity that was made for this copy: docs/format.md, "The data object". */
 export interface SealedCopy {
   /** With back-pressure; a piece is valid until the next one is asked for. Throws as `open` does, and is whole only when the iteration ends. */
@@ -55,6 +68,12 @@ export interface SnapshotStore {
    * Throws `verify/size` as soon as there is more than `options.bytes`, and before anything is read where that is more than the configuration allows.
    */
   open(name: SnapshotName, stored: Stored, options: OpenOptions): AsyncIterable<Uint8Array>;
+
+  /**
+   * The same, of which only what is read is fetched. What it gives is authentic for whoever holds the snapshot's recipient, which is no secret, and nothing holds it against the manifest's digest: only
+   * `requireDigests` does. Undefined for a snapshot of an older version, which can be read from its beginning alone; left out by a store that never can. Throws `verify/missing`, `verify/size`, and as `open` does.
+   */
+  openAt?(name: SnapshotName, stored: Stored, options: OpenOptions): Promise<RandomReader | undefined>;
 
   /**
    * The snapshot's identity for `recipients`, as an age file that holds an age identity file: a comment that names the snapshot, and the identity. Whoever opens that opens this snapshot and no other; the identity

@@ -4,6 +4,7 @@ import { LifeboatError } from "../errors.ts";
 import { isOwnDataKey } from "../documents/layout.ts";
 import { objectsOf } from "../documents/stored.ts";
 import type { Stored, StoredObject } from "../documents/stored.ts";
+import type { RangeSource } from "../seal/age-reader.ts";
 import type { BlobInfo, BlobStore, ReadOptions } from "./blob-store.ts";
 import type { SnapshotName } from "./snapshot-store.ts";
 
@@ -44,6 +45,31 @@ export async function* readObject(
         hint: DAMAGED,
       },
     );
+}
+
+/** The object here and there, in the version that it has in this store. Nothing is held against the manifest but its size: `verify/missing`, `verify/size`. `onMoved` is told of the bytes that are read. */
+export async function rangesOf(
+  blobs: BlobStore,
+  object: StoredObject,
+  onMoved: (bytes: number) => void,
+  signal?: AbortSignal,
+): Promise<RangeSource> {
+  const { key, version } = await placedObject(blobs, object, signal);
+  return {
+    bytes: object.bytes,
+    async read(start, end) {
+      const bytes = new Uint8Array(end - start);
+      let filled = 0;
+      for await (const chunk of blobs.get(key, { version, range: { start, end }, signal })) {
+        onMoved(chunk.length);
+        if (filled + chunk.length > bytes.length) throw wrongSize(blobs, object, `more than ${end}`);
+        bytes.set(chunk, filled);
+        filled += chunk.length;
+      }
+      if (filled < bytes.length) throw wrongSize(blobs, object, start + filled);
+      return bytes;
+    },
+  };
 }
 
 /** Its first bytes, more than any age header has. */

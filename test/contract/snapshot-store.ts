@@ -103,6 +103,23 @@ export function snapshotStoreContract(
         expect(await under.unfinished()).toEqual([]);
       });
 
+      test("read it here and there as it was, where the store can", async () => {
+        const content = randomBytes(2 * BLOCK_BYTES + 77);
+        const stored = await save(content);
+        const reader = await store.openAt?.(NAME, stored, { bytes: content.length });
+        expect(store.openAt === undefined).toBe(reader === undefined);
+        if (reader === undefined) return;
+        expect(reader.bytes).toBe(content.length);
+        for (const [at, length] of [
+          [BLOCK_BYTES - 1, 2],
+          [content.length - 32, 32],
+          [0, 4096],
+          [10_000, BLOCK_BYTES],
+        ] as const)
+          expect(Buffer.from(await reader.readAt(at, length)).equals(content.subarray(at, at + length))).toBe(true);
+        expect(await failureOf(reader.readAt(content.length, 1))).toMatchObject({ code: "verify/size" });
+      });
+
       test("keep nothing in the clear", async () => {
         const secret = randomBytes(64).toString("hex");
         const stored = await save(Buffer.from(`token: ${secret}`));

@@ -13,8 +13,9 @@ import type { BlobStore } from "../blob-store.ts";
 import { opensToMore, tooLarge } from "../size-errors.ts";
 import { throwIfAborted } from "../body-reader.ts";
 import { checkObject, DAMAGED, ObjectDigest, readObject, requireOwnData, readObjectHead } from "../stored-object.ts";
-import type { OpenOptions, PendingSnapshot, SnapshotName, SnapshotStore } from "../snapshot-store.ts";
+import type { OpenOptions, PendingSnapshot, RandomReader, SnapshotName, SnapshotStore } from "../snapshot-store.ts";
 import type { AddedKeys, KeyProof, WrappedKeys } from "../wrapped-keys.ts";
+import { readerOf } from "./random-reader.ts";
 
 export interface SealedStoreOptions {
   readonly blobs: BlobStore;
@@ -118,13 +119,7 @@ export class SealedStore implements SnapshotStore, WrappedKeys {
   }
 
   async *open(name: SnapshotName, stored: Stored, options: OpenOptions): AsyncGenerator<Uint8Array, void, undefined> {
-    const object = sealedOnly(stored);
-    if (object.compression !== "zstd") throw ofLaterVersion(`${object.key} is compressed by ${object.compression}`);
-    this.#requireBelowMost(name, options.bytes);
-    const identities =
-      options.identities === undefined
-        ? [await this.#unwrap(name, object, options.signal)]
-        : await this.#fittingIdentities(name, object, options.identities);
+    const { object, identities } = await this.#identitiesOf(name, stored, options);
     try {
       for await (const chunk of unseal(readObject(this.#options.blobs, object, options.signal), identities, options.bytes)) {
         yield chunk;
@@ -133,13 +128,32 @@ export class SealedStore implements SnapshotStore, WrappedKeys {
       }
     } catch (error) {
       if (isLifeboatError(error, "verify/size") && error.hint === undefined) throw opensToMore(name, options.bytes, error);
-      // The identity is the one that was signed for, so it is the data that is not.
-      if (!isLifeboatError(error, "keys/no-match")) throw error;
-      throw new LifeboatError("verify/sealed", `${object.key} is not encrypted to the recipients in its manifest`, {
-        hint: DAMAGED,
-        cause: error,
-      });
+      throw explained(object, error);
     }
+  }
+
+  async openAt(name: SnapshotName, stored: Stored, options: OpenOptions): Promise<RandomReader | undefined> {
+    const { object, identities } = await this.#identitiesOf(name, stored, options);
+    try {
+      return await readerOf(this.#options.blobs, object, identities, options.signal);
+    } catch (error) {
+      throw explained(object, error);
+    }
+  }
+
+  async #identitiesOf(
+    name: SnapshotName,
+    stored: Stored,
+    { bytes, identities, signal }: OpenOptions,
+  ): Promise<{ readonly object: SealedObject; readonly identities: readonly string[] }> {
+    const object = sealedOnly(stored);
+    if (object.compression !== "zstd") throw ofLaterVersion(`${object.key} is compressed by ${object.compression}`);
+    this.#requireBelowMost(name, bytes);
+    return {
+      object,
+      identities:
+        identities === undefined ? [await this.#unwrap(name, object, signal)] : await this.#fittingIdentities(name, object, identities),
+    };
   }
 
   #requireBelowMost(name: SnapshotName, bytes: number): void {
@@ -312,6 +326,12 @@ export class SealedStore implements SnapshotStore, WrappedKeys {
     const foreign = wrappings.filter((each) => !unwrappers.some((by) => by.isAtHand(each)));
     return [...atHand, ...foreign.map((each) => [keys, each] as const)];
   }
+}
+
+/** The identity is the one that was signed for, so where it does not open the data it is the data that is another. */
+function explained({ key }: SealedObject, error: unknown): unknown {
+  if (!isLifeboatError(error, "keys/no-match")) return error;
+  return new LifeboatError("verify/sealed", `${key} is not encrypted to the recipients in its manifest`, { hint: DAMAGED, cause: error });
 }
 
 function canUnwrap(key: ReplicaKey): key is ReplicaKey & Unwrapper {

@@ -1,0 +1,29 @@
+import type { StoredObject } from "../../documents/stored.ts";
+import { SealedReader } from "../../seal/sealed-reader.ts";
+import type { BlobStore } from "../blob-store.ts";
+import type { RandomReader } from "../snapshot-store.ts";
+import { rangesOf } from "../stored-object.ts";
+
+/** A sealed object here and there; undefined where it has no table of frames. Throws as `rangesOf` and `SealedReader.open` do. */
+export async function readerOf(
+  blobs: BlobStore,
+  object: StoredObject,
+  identities: readonly string[],
+  signal?: AbortSignal,
+): Promise<RandomReader | undefined> {
+  let moved = 0;
+  const count = (bytes: number): void => {
+    moved += bytes;
+  };
+  const reader = await SealedReader.open(await rangesOf(blobs, object, count, signal), identities);
+  if (reader === undefined) return undefined;
+  return {
+    bytes: reader.bytes,
+    frames: reader.frames,
+    readAt: (offset, length) => reader.readAt(offset, length),
+    requireDigests: (digests) => reader.requireDigests(digests),
+    get moved() {
+      return moved;
+    },
+  };
+}
