@@ -20,6 +20,8 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   check: async () => (await import("./check.ts")).registerCheck,
   show: async () => (await import("./show.ts")).registerShow,
   status: async () => (await import("./status.ts")).registerStatus,
+  find: async () => (await import("./find.ts")).registerFind,
+  get: async () => (await import("./get.ts")).registerGet,
   verify: async () => (await import("./verify.ts")).registerVerify,
   copy: async () => (await import("./copy.ts")).registerCopy,
   export: async () => (await import("./export.ts")).registerExport,

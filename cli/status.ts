@@ -1,15 +1,13 @@
-import { isLifeboatError, LifeboatError } from "../shared/errors.ts";
 import type { SnapshotStatus } from "../shared/jobs/inspect/status.ts";
-import type { Progress } from "../shared/progress.ts";
-import { isFileThere, openSnapshotFile } from "../shared/wire/files.ts";
 import { REF_HELP } from "./command.ts";
-import type { Register, Session } from "./command.ts";
-import { FROM_FLAG, FROM_HELP, orPointToReplica } from "./from-replica.ts";
+import type { Register } from "./command.ts";
+import { FROM_FLAG, FROM_HELP } from "./from-replica.ts";
 import { print, printJson, note, widthOf } from "./console.ts";
 import { printable } from "./format.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
 import { statusJson } from "./status-json.ts";
 import { statusText } from "./status-text.ts";
+import { withSnapshot } from "./with-snapshot.ts";
 
 /** `lifeboat status`. */
 export const registerStatus: Register = (program, run) => {
@@ -28,7 +26,11 @@ export const registerStatus: Register = (program, run) => {
     .action((what: string, { from }: { readonly from?: string }) =>
       run(async (session) => {
         const progress = new ConsoleProgress(session.console);
-        const status = await readStatus(session, what, from, progress).finally(() => progress.close());
+        const words = (name: string): readonly string[] => ["status", name];
+        const status = await withSnapshot(session, { what, from, progress, words }, async (input) => {
+          const { snapshotStatus } = await import("../shared/jobs/inspect/status.ts");
+          return snapshotStatus(input, progress, session.console.signal);
+        }).finally(() => progress.close());
         if (session.json) printJson(session.console, "status", statusJson(status));
         else print(session.console, statusText(status, widthOf(session.console.stdout)));
         const faults = faultsOf(status);
@@ -40,40 +42,6 @@ export const registerStatus: Register = (program, run) => {
       }),
     );
 };
-
-async function readStatus(session: Session, what: string, from: string | undefined, progress: Progress): Promise<SnapshotStatus> {
-  // Whoever names a replica means a ref.
-  if (from !== undefined) return statusOfStored(session, what, from, progress);
-  if (await isFileThere(session.resolvePath(what))) return statusOfFile(session, what, progress);
-  const { isRef } = await import("../shared/vault/ref.ts");
-  // What has no ref's form is meant as a file: what is wrong with it is told there.
-  return isRef(what) ? statusOfStored(session, what, from, progress) : statusOfFile(session, what, progress);
-}
-
-async function statusOfFile(session: Session, name: string, progress: Progress): Promise<SnapshotStatus> {
-  await using file = await openSnapshotFile(session.resolvePath(name), name);
-  // Loaded while the file is being hashed already.
-  const [{ isRef }, { snapshotStatus }] = await Promise.all([import("../shared/vault/ref.ts"), import("../shared/jobs/inspect/status.ts")]);
-  if (isRef(name)) progress.note("info", `there is a file ${name} here: this is the status of that file, not of the stored snapshot`);
-  return await snapshotStatus(file, progress, session.console.signal);
-}
-
-async function statusOfStored(session: Session, ref: string, from: string | undefined, progress: Progress): Promise<SnapshotStatus> {
-  const ports = await session.openPorts("nothing", from).catch((error: unknown) => {
-    if (!isLifeboatError(error, "config/not-found") || from !== undefined) throw error;
-    const message = `file ${ref} not found, and to read it as a ref lifeboat needs a configuration: ${error.message}`;
-    throw new LifeboatError(error.code, message, { hint: error.hint, cause: error });
-  });
-  const [{ resolveRef }, { snapshotStatus }, { StoredInput }] = await Promise.all([
-    import("../shared/vault/ref.ts"),
-    import("../shared/jobs/inspect/status.ts"),
-    import("../shared/jobs/inspect/stored-input.ts"),
-  ]);
-  return orPointToReplica(session, ports, { ref, from, words: (name) => ["status", name] }, async () => {
-    const { manifest } = await resolveRef(ports, ref, session.console.signal);
-    return snapshotStatus(new StoredInput(ports.snapshots, manifest), progress, session.console.signal);
-  });
-}
 
 interface Fault {
   readonly message: string;

@@ -15,6 +15,7 @@ const RETRYABLE = {
   "ref/removed": false,
   "input/not-found": false,
   "input/unusable": false,
+  "input/no-entry": false,
   "input/changed": true,
   "output/exists": false,
   "output/failed": false,

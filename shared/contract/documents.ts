@@ -9,6 +9,7 @@ import { initDocument, keysDocument, rewrapDocument } from "./keys.ts";
 import { kopiaInitDocument, kopiaMaintainDocument, kopiaStatusDocument } from "./kopia.ts";
 import { lineageDocument } from "./lineage.ts";
 import { listDocument } from "./list.ts";
+import { findDocument, getDocument } from "./look.ts";
 import { orphansDocument } from "./orphans.ts";
 import { errorFields, object } from "./parts.ts";
 import type { ReadOnly } from "./parts.ts";
@@ -32,6 +33,8 @@ export const DOCUMENTS = {
   check: checkDocument,
   show: showDocument,
   status: statusDocument,
+  find: findDocument,
+  get: getDocument,
   verify: z.union([verifyDocument, verifyMissingDocument]),
   copy: copyDocument,
   export: exportDocument,

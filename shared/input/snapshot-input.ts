@@ -31,6 +31,6 @@ export interface SnapshotInput {
    */
   readAll<Result>(reader: SnapshotReader<Result>, signal: AbortSignal): Promise<ReadThrough<Result>>;
 
-  /** Hands the bytes of each of `spans`, which ascend and do not overlap, to `take`, in order. Throws as `readAll` does, also where a span ends past the end. */
-  readSpans(spans: readonly ByteSpan[], take: (bytes: Uint8Array, index: number) => void, signal: AbortSignal): Promise<void>;
+  /** The bytes of each of `spans`, which ascend and do not overlap, in order; they are valid until the next are asked for. Throws as `readAll` does, also where a span ends past the end. */
+  readSpans(spans: readonly ByteSpan[], signal: AbortSignal): AsyncIterable<Uint8Array>;
 }

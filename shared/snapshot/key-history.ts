@@ -1,6 +1,7 @@
 import { combine, crc32c, shifted } from "./crc32c.ts";
 import type { EncryptionKinds } from "./encryption-kinds.ts";
 import { TOMBSTONE } from "./entry-table.ts";
+import { LiveMatches } from "./live-matches.ts";
 import type { PageReader } from "./page-reader.ts";
 import { NOT_RECORDED } from "./page-table.ts";
 import { surveyOf } from "./survey.ts";
@@ -89,6 +90,13 @@ export class KeyHistory {
     return kept === undefined || prefixes === undefined ? undefined : surveyOf(this.#reader, prefixes, this.#order, kept.bits, top);
   }
 
+  /** The live entries that were looked for. Undefined past the limit of entries, and where none were. */
+  matches(): LiveMatches | undefined {
+    const { matches } = this.#reader;
+    const kept = this.#now();
+    return kept === undefined || matches === undefined ? undefined : new LiveMatches(this.#reader, matches, this.#order, kept.bits);
+  }
+
   /**
    * HashKV as a member computes it (etcd: storage/mvcc/hash.go): CRC-32C over `key` and every entry up to `revision`, where one up to
    * `compactRevision` counts only if it is its user key's newest as of `revision` and no tombstone. Where no key is alive at `revision` nothing is left
@@ -143,7 +151,8 @@ export class KeyHistory {
     const { pages, entries } = this.#reader;
     const { main, flags } = entries;
     const bits = new Uint8Array(Math.ceil(entries.count / 8));
-    const table = new UserKeyTable(entries, this.entries);
+    const { matches } = this.#reader;
+    const table = new UserKeyTable(entries, this.entries, matches === undefined ? undefined : (a, b) => matches.isSameKey(a, b));
     let count = 0;
     for (let index = this.#order.length - 1; index >= 0; index--) {
       const page = this.#order[index]!;

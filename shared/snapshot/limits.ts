@@ -20,6 +20,9 @@ export const DEPTH = 64;
 /** Entries that the proof keeps a record of (up to 36 bytes each with the table of user keys): 720 MB. Past it only `hash` and the tree are told. */
 export const ENTRIES = 20_000_000;
 
+/** What is kept of the entries that a look asked for, unless it says otherwise: past it they are read a second time. */
+export const MATCHED_BYTES = 64 << 20;
+
 /** etcd has a dozen. */
 export const BUCKETS = 1000;
 

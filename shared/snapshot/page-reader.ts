@@ -5,6 +5,7 @@ import { EntryTable, TOMBSTONE } from "./entry-table.ts";
 import { KeyValueReader } from "./key-value.ts";
 import { EXTENT_BYTES, KEPT_BYTES, KEPT_RECORD_BYTES, KEPT_SHARE, REREAD_BYTES, REREAD_FACTOR } from "./limits.ts";
 import { HEADER_BYTES } from "./meta-page.ts";
+import type { MatchTable } from "./match-table.ts";
 import type { Meta } from "./meta-page.ts";
 import { KIND, NOT_RECORDED, PageTable, WHY } from "./page-table.ts";
 import type { PrefixTable } from "./prefix-table.ts";
@@ -22,6 +23,8 @@ export class PageReader {
   readonly encryption = new EncryptionKinds();
   /** Kept only where a survey is wanted. */
   readonly prefixes: PrefixTable | undefined;
+  /** Kept only where entries are looked for. */
+  readonly matches: MatchTable | undefined;
   readonly #meta: Meta;
   readonly #entryLimit: number;
   readonly #keyValue = new KeyValueReader();
@@ -34,10 +37,15 @@ export class PageReader {
   #keptBytes = 0;
   #rereadBytes = 0;
 
-  constructor(meta: Meta, entryLimit: number, prefixes?: PrefixTable) {
+  constructor(
+    meta: Meta,
+    entryLimit: number,
+    { prefixes, matches }: { prefixes?: PrefixTable | undefined; matches?: MatchTable | undefined } = {},
+  ) {
     this.#meta = meta;
     this.#entryLimit = entryLimit;
     this.prefixes = prefixes;
+    this.matches = matches;
     // One more for the page inside a bucket.
     this.pages = new PageTable(meta.pages + 1);
     this.entries = new EntryTable(meta.pages);
@@ -117,7 +125,7 @@ export class PageReader {
   /** A leaf of revisions, each with its mvccpb.KeyValue; false, and nothing recorded, where it is anything else. */
   #readRevisions(source: Words, at: number, id: number, extent: number): boolean {
     const { bytes, words } = source;
-    const { pages, entries, prefixes } = this;
+    const { pages, entries, prefixes, matches } = this;
     const keyValue = this.#keyValue;
     const userKey = this.#userKey;
     const count = words[(at >>> 2) + 2]! >>> 16;
@@ -126,6 +134,7 @@ export class PageReader {
     const isRecorded = entries.count + count <= this.#entryLimit;
     if (isRecorded) entries.reserve(count);
     const firstEntry = entries.count;
+    if (matches !== undefined) matches.dropFrom(firstEntry);
     let revision = this.#key;
     let revisionBefore = this.#keyBefore;
     let start = dataStart;
@@ -149,6 +158,7 @@ export class PageReader {
         const entry = firstEntry + index;
         userKey.of(bytes, keyValue.keyStart, keyValue.keyEnd);
         if (prefixes !== undefined) prefixes.note(entry, bytes, keyValue.keyStart, keyValue.keyEnd);
+        if (matches !== undefined) matches.note(entry, bytes, keyValue);
         entries.main[entry] = revision.main;
         entries.hashLow[entry] = userKey.low;
         entries.hashHigh[entry] = userKey.high;

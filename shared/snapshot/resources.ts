@@ -6,14 +6,19 @@ export interface ResourceTally extends Tally {
 }
 
 /** /<root>/<resource>/... or /<root>/<group>/<resource>/...; the roots of kube-apiserver's --etcd-prefix and of OpenShift. */
-const KEY = /^\/(?:registry|kubernetes\.io|openshift\.io)\/([^/]+)\/(?:([^/]+)\/)?/;
-/** Where kube-apiserver keeps what has another name in its API (k8s.io/kubernetes: pkg/registry/core). */
+export const ROOTS = String.raw`registry|kubernetes\.io|openshift\.io`;
+const KEY = new RegExp(`^/(?:${ROOTS})/([^/]+)/(?:([^/]+)/)?`);
+/** Where kube-apiserver keeps what has another name in its API (k8s.io/kubernetes: SpecialDefaultResourcePrefixes). */
 const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ["minions", "nodes"],
   ["controllers", "replicationcontrollers"],
+  ["ingress", "ingresses"],
   ["services/specs", "services"],
   ["services/endpoints", "endpoints"],
 ]);
+
+/** Those of them that take two segments of a key. */
+export const TWO_SEGMENTS: ReadonlySet<string> = new Set([...OTHER_NAMES.keys()].filter((name) => name.includes("/")));
 
 /** The resource of keys that begin with `prefix`. */
 export function resourceOf(prefix: string): string | undefined {

@@ -2,6 +2,7 @@ import type { Member } from "../etcd/etcd-source.ts";
 import type { BucketCount } from "./contents.ts";
 import type { FindingCode } from "./finding.ts";
 import type { EncryptionCount, HashKv } from "./key-history.ts";
+import type { LiveMatches } from "./live-matches.ts";
 import type { Survey } from "./survey.ts";
 import type { StoredAlarm } from "./membership.ts";
 
@@ -49,6 +50,8 @@ export interface WholeScan {
   readonly encryption: readonly EncryptionCount[] | undefined;
   /** Where it was asked for; undefined past the limit of entries. */
   readonly survey?: Survey | undefined;
+  /** The live entries that a filter matched, where there was one; undefined past the limit of entries. */
+  readonly matches?: LiveMatches | undefined;
   /** HashKV as a member would answer that is at `lastRevision` or later and was compacted to `compactRevision`. */
   readonly hashKv: (revision?: number, compactRevision?: number) => HashKv;
 }

@@ -4,6 +4,8 @@ import { TreeFault } from "./finding.ts";
 import { KeyHistory } from "./key-history.ts";
 import type { HashKv } from "./key-history.ts";
 import { ENTRIES } from "./limits.ts";
+import { MatchTable } from "./match-table.ts";
+import type { EntryFilter } from "./match-table.ts";
 import { HEAD_BYTES, readMeta } from "./meta-page.ts";
 import type { Meta } from "./meta-page.ts";
 import { PageReader } from "./page-reader.ts";
@@ -19,6 +21,8 @@ export interface ScanOptions {
   readonly entryLimit?: number;
   /** For a survey of bucket `key` whose lists have so many entries: 4 bytes more an entry, and up to 21 at the end. */
   readonly surveyTop?: number;
+  /** For the live entries that it matches. */
+  readonly filter?: EntryFilter;
 }
 
 /**
@@ -29,6 +33,7 @@ export interface ScanOptions {
 export class SnapshotScanner {
   readonly #entryLimit: number;
   readonly #surveyTop: number | undefined;
+  readonly #filter: EntryFilter | undefined;
   readonly #carry = new Carry();
   #bytes = 0;
   /** Bytes that the carry must hold for the next step. */
@@ -37,9 +42,10 @@ export class SnapshotScanner {
   #reader: PageReader | undefined;
   #fault: TreeFault | undefined;
 
-  constructor({ entryLimit = ENTRIES, surveyTop }: ScanOptions = {}) {
+  constructor({ entryLimit = ENTRIES, surveyTop, filter }: ScanOptions = {}) {
     this.#entryLimit = entryLimit;
     this.#surveyTop = surveyTop;
+    this.#filter = filter;
   }
 
   /** The next bytes, in chunks of any size. */
@@ -79,7 +85,10 @@ export class SnapshotScanner {
     if (this.#meta !== undefined || this.#fault !== undefined) return;
     try {
       const meta = readMeta(this.#carry.words.bytes);
-      this.#reader = new PageReader(meta, this.#entryLimit, this.#surveyTop === undefined ? undefined : new PrefixTable());
+      this.#reader = new PageReader(meta, this.#entryLimit, {
+        prefixes: this.#surveyTop === undefined ? undefined : new PrefixTable(),
+        matches: this.#filter === undefined ? undefined : new MatchTable(this.#filter),
+      });
       this.#meta = meta;
       this.#wanted = meta.pageSize;
     } catch (error) {
@@ -155,6 +164,7 @@ export class SnapshotScanner {
       isAuthEnabled: contents.isAuthEnabled,
       encryption: history.encryption(reader.encryption),
       ...(this.#surveyTop === undefined ? {} : { survey: history.survey(this.#surveyTop) }),
+      ...(this.#filter === undefined ? {} : { matches: history.matches() }),
       hashKv: (revision = lastRevision, asOf = compactRevision) =>
         unavailable(revision, asOf, lastRevision, compactRevision) ?? history.hash(revision, asOf),
     };

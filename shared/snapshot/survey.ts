@@ -1,9 +1,6 @@
-import { LeafPage } from "./kept-page.ts";
-import { crc32c } from "./crc32c.ts";
-import { KeyValueReader } from "./key-value.ts";
-import { leafEnd } from "./elements.ts";
 import type { PageReader } from "./page-reader.ts";
 import type { PrefixTable } from "./prefix-table.ts";
+import { readEntries } from "./read-page.ts";
 import { Top } from "./top.ts";
 import { UserKeyTable } from "./user-key-table.ts";
 
@@ -151,19 +148,8 @@ export interface NamedEntry {
 
 /** The entry at `place` in `page`, the bytes that `place` names; undefined where they are not those that were surveyed. */
 export function readEntry(page: Uint8Array, { index, crc }: EntryPlace): NamedEntry | undefined {
-  // A copy, so that words lie on word boundaries.
-  const bytes = new Uint8Array(page);
-  const end = leafEnd(new Uint32Array(bytes.buffer, 0, bytes.length >>> 2), 0, bytes.length);
-  if (end < 0) return undefined;
-  const leaf = new LeafPage(bytes.subarray(0, end));
-  if (index >= leaf.count || crc32c(leaf.data) !== crc) return undefined;
-  const [revision, value] = [leaf.key(index), leaf.value(index)];
-  const message = new KeyValueReader();
-  if (!message.read(value, 0, value.length)) return undefined;
-  return {
-    key: value.subarray(message.keyStart, message.keyEnd),
-    valueBytes: message.valueEnd - message.valueStart,
-    revision: Number(new DataView(revision.buffer, revision.byteOffset).getBigUint64(0)),
-    isTombstone: revision.length > 17,
-  };
+  const entry = readEntries(page, crc, [index])?.[0];
+  if (entry === undefined) return undefined;
+  const { key, value, revision, isTombstone } = entry;
+  return { key, valueBytes: value.length, revision, isTombstone };
 }

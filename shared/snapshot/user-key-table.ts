@@ -4,13 +4,16 @@ import { PROBES_PER_SLOT } from "./limits.ts";
 /** One entry for each user key, found by the 64 bits that stand for it: 5 to 11 bytes per entry that there is room for. */
 export class UserKeyTable {
   readonly #entries: EntryTable;
+  /** Tells user keys apart that hash alike. */
+  readonly #isSameKey: ((a: number, b: number) => boolean) | undefined;
   readonly #mask: number;
   /** An entry's number and one; 0 is free. */
   readonly #slots: Uint32Array;
   #probesLeft: number;
 
-  constructor(entries: EntryTable, room: number) {
+  constructor(entries: EntryTable, room: number, isSameKey?: (a: number, b: number) => boolean) {
     this.#entries = entries;
+    this.#isSameKey = isSameKey;
     this.#mask = 2 ** Math.ceil(Math.log2(room * 1.33 + 2)) - 1;
     this.#slots = new Uint32Array(this.#mask + 1);
     this.#probesLeft = PROBES_PER_SLOT * this.#slots.length;
@@ -28,7 +31,8 @@ export class UserKeyTable {
     let slot = low & this.#mask;
     for (;;) {
       const other = this.#slots[slot]!;
-      if (other === 0 || (hashLow[other - 1] === low && hashHigh[other - 1] === high)) return slot;
+      if (other === 0) return slot;
+      if (hashLow[other - 1] === low && hashHigh[other - 1] === high && (this.#isSameKey?.(other - 1, entry) ?? true)) return slot;
       if (--this.#probesLeft < 0) return -1;
       slot = (slot + 1) & this.#mask;
     }

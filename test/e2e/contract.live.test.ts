@@ -122,6 +122,11 @@ const CASES: Readonly<Record<string, () => Promise<readonly (readonly string[])[
   ls: async () => [["ls"], ["ls", "prod"]],
   show: async () => [["show", `prod/${id}`]],
   status: async () => [["status", `prod/${id}`]],
+  find: async () => [
+    ["find", `prod/${id}`],
+    ["find", `prod/${id}`, "nothing"],
+  ],
+  get: async () => [["get", `prod/${id}`, "configmaps/default/one"]],
   verify: async () => [
     ["verify", `prod/${id}`],
     ["verify", `prod/${id}`, "--deep"],

@@ -172,7 +172,7 @@ describe("with a store beside it", () => {
     await writeFile(join(cwd, "prod/latest"), snapshot);
     const { code, stdout, stderr } = await lifeboatHere(["status", "prod/latest", "--json"], { cwd });
     expect({ code, name: statusSchema.parse(JSON.parse(stdout)).name }).toEqual({ code: 0, name: "prod/latest" });
-    expect(stderr).toContain("lifeboat: there is a file prod/latest here: this is the status of that file");
+    expect(stderr).toContain("lifeboat: there is a file prod/latest here: this is about that file");
   });
 
   const damages: readonly (readonly [string, (whole: Buffer) => Buffer, object, RegExp])[] = [

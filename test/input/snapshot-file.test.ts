@@ -90,15 +90,15 @@ describe.each(SIZES)("a file of about %i bytes", (size) => {
 test("spans are handed out one by one, and past the end is a change", async () => {
   const content = randomBytes(50_000);
   await using file = await openSnapshotFile(await made("spans", content), "spans");
-  const taken: [number, Uint8Array][] = [];
+  const taken: Uint8Array[] = [];
   const spans = [
     { at: 0, length: 10 },
     { at: 4096, length: 8192 },
     { at: 49_999, length: 1 },
   ];
-  await file.readSpans(spans, (bytes, index) => taken.push([index, bytes]), signal);
-  expect(taken).toEqual(spans.map(({ at, length }, index) => [index, new Uint8Array(content.subarray(at, at + length))]));
-  expect(await failureOf(file.readSpans([{ at: 49_999, length: 2 }], () => undefined, signal))).toMatchObject({ code: "input/changed" });
+  for await (const bytes of file.readSpans(spans, signal)) taken.push(bytes);
+  expect(taken).toEqual(spans.map(({ at, length }) => new Uint8Array(content.subarray(at, at + length))));
+  expect(await failureOf(Array.fromAsync(file.readSpans([{ at: 49_999, length: 2 }], signal)))).toMatchObject({ code: "input/changed" });
 });
 
 test("a link to a file is the file", async () => {

@@ -12,6 +12,8 @@ export interface HereOptions extends Pick<LifeboatOptions, "cwd" | "env"> {
   readonly onStderr?: (text: string) => void;
   /** The same for standard output. */
   readonly onStdout?: (text: string) => void;
+  /** Called with what is printed on standard output, byte by byte as it is. */
+  readonly onBytes?: (bytes: Buffer) => void;
   /** Standard output is a terminal of so many columns; else it has no width. */
   readonly columns?: number;
   /** In the place of signals: aborts with a LifeboatError `interrupted`. */
@@ -24,9 +26,9 @@ export interface HereOptions extends Pick<LifeboatOptions, "cwd" | "env"> {
  */
 export async function lifeboatHere(
   args: readonly string[],
-  { cwd, env = {}, onStderr, onStdout, columns, signal = new AbortController().signal }: HereOptions,
+  { cwd, env = {}, onStderr, onStdout, onBytes, columns, signal = new AbortController().signal }: HereOptions,
 ): Promise<Outcome> {
-  const [stdout, stderr] = [new Collected(onStdout), new Collected(onStderr)];
+  const [stdout, stderr] = [new Collected(onStdout, onBytes), new Collected(onStderr)];
   if (columns !== undefined) Object.assign(stdout, { isTTY: true, columns });
   const environment = { PATH: process.env["PATH"], NO_COLOR: "1", ...env };
   const console = { stdout, stderr, environment, cwd, clock: systemClock, signal };
@@ -49,14 +51,17 @@ export async function lifeboatJsonHere(args: readonly string[], options: Pick<Li
 class Collected extends Writable {
   text = "";
   readonly #onMore: (text: string) => void;
+  readonly #onBytes: (bytes: Buffer) => void;
 
-  constructor(onMore: (text: string) => void = () => undefined) {
+  constructor(onMore: (text: string) => void = () => undefined, onBytes: (bytes: Buffer) => void = () => undefined) {
     super();
     this.#onMore = onMore;
+    this.#onBytes = onBytes;
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
     this.text += chunk.toString();
+    this.#onBytes(Buffer.from(chunk));
     this.#onMore(this.text);
     done();
   }

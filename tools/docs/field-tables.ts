@@ -60,7 +60,7 @@ export function fieldTables(name: DocumentName): string {
   const forms = schema.anyOf === undefined ? [schema] : schema.anyOf.map((each) => nodeSchema.parse(each));
   return forms
     .map((form) => {
-      const rows = rowsOf(form, "").map(({ path, type, meaning }) => `| ${nameOf(path)} | ${cell(type)} | ${cell(meaning)} |`);
+      const rows = rowsBelow(form, "").map(({ path, type, meaning }) => `| ${nameOf(path)} | ${cell(type)} | ${cell(meaning)} |`);
       const table = ["| field | type | meaning |", "| --- | --- | --- |", ...rows].join("\n");
       return forms.length === 1 ? table : `JSON of ${form.title ?? ""}:\n\n${table}`;
     })

@@ -95,8 +95,8 @@ export class SnapshotFile implements SnapshotInput, AsyncDisposable {
     });
   }
 
-  async readSpans(spans: readonly ByteSpan[], take: (bytes: Uint8Array, index: number) => void, signal: AbortSignal): Promise<void> {
-    for (const [index, { at, length }] of spans.entries()) {
+  async *readSpans(spans: readonly ByteSpan[], signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+    for (const { at, length } of spans) {
       signal.throwIfAborted();
       const bytes = new Uint8Array(length);
       for (let filled = 0; filled < length;) {
@@ -104,7 +104,7 @@ export class SnapshotFile implements SnapshotInput, AsyncDisposable {
         if (bytesRead === 0) throw this.#changed();
         filled += bytesRead;
       }
-      take(bytes, index);
+      yield bytes;
     }
     await this.#requireUnchanged();
   }

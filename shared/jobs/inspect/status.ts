@@ -91,21 +91,22 @@ async function readPlaces(input: SnapshotInput, places: readonly EntryPlace[], s
   const pages = [...byPage.values()].toSorted(([a], [b]) => (a?.at ?? 0) - (b?.at ?? 0));
   const spans = pages.flatMap(([first]) => (first === undefined ? [] : [{ at: first.at, length: first.length }]));
   if (spans.length === 0) return named;
-  await input.readSpans(
-    spans,
-    (bytes, index) => {
-      for (const place of pages[index] ?? []) {
-        const entry = readEntry(bytes, place);
-        if (entry === undefined)
-          throw new LifeboatError("input/changed", `${input.name} changed while it was read`, {
-            hint: "run the command again when nothing writes to it",
-          });
-        named.set(nameOf(place), entry);
-      }
-    },
-    signal,
-  );
+  let index = 0;
+  for await (const bytes of input.readSpans(spans, signal)) {
+    for (const place of pages[index++] ?? []) {
+      const entry = readEntry(bytes, place);
+      if (entry === undefined) throw changed(input);
+      named.set(nameOf(place), entry);
+    }
+  }
   return named;
+}
+
+/** What was read a second time is something else. */
+export function changed({ name }: SnapshotInput): LifeboatError {
+  return new LifeboatError("input/changed", `${name} changed while it was read`, {
+    hint: "run the command again when nothing writes to it",
+  });
 }
 
 function entryAt(named: Named, place: EntryPlace): NamedEntry {

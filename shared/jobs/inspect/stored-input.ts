@@ -31,7 +31,7 @@ export class StoredInput implements SnapshotInput {
   }
 
   /** Holds one span at a time. */
-  async readSpans(spans: readonly ByteSpan[], take: (bytes: Uint8Array, index: number) => void, signal: AbortSignal): Promise<void> {
+  async *readSpans(spans: readonly ByteSpan[], signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
     let index = 0;
     let span = spans[0];
     let held = new Uint8Array(span?.length ?? 0);
@@ -42,7 +42,7 @@ export class StoredInput implements SnapshotInput {
         const [from, to] = [Math.max(span.at, at), Math.min(span.at + span.length, end)];
         held.set(chunk.subarray(from - at, to - at), from - span.at);
         if (to < span.at + span.length) break;
-        take(held, index);
+        yield held;
         span = spans[++index];
         held = new Uint8Array(span?.length ?? 0);
       }

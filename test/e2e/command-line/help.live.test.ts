@@ -11,6 +11,8 @@ const COMMANDS = [
   "check",
   "show",
   "status",
+  "find",
+  "get",
   "verify",
   "copy",
   "pin",

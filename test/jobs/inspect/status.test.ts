@@ -72,13 +72,13 @@ test("spans are found across the chunks that come out of a store, whatever their
     { at: SNAPSHOT.length - 5, length: 5 },
   ];
   const taken: Buffer[] = [];
-  await input.readSpans(spans, (bytes, index) => (taken[index] = Buffer.from(bytes)), signal);
+  for await (const bytes of input.readSpans(spans, signal)) taken.push(Buffer.from(bytes));
   expect(taken.map((bytes, index) => bytes.equals(SNAPSHOT.subarray(spans[index]?.at, (spans[index]?.at ?? 0) + bytes.length)))).toEqual(
     spans.map(() => true),
   );
   expect(taken.map(({ length }) => length)).toEqual(spans.map(({ length }) => length));
   const past = [{ at: SNAPSHOT.length - 5, length: 6 }];
-  expect(await failureOf(input.readSpans(past, () => undefined, signal))).toMatchObject({
+  expect(await failureOf(Array.fromAsync(input.readSpans(past, signal)))).toMatchObject({
     code: "verify/size",
     message: saying("ended after"),
   });

@@ -1,0 +1,120 @@
+import { LifeboatError } from "../shared/errors.ts";
+import type { JsonDocument } from "../shared/contract/documents.ts";
+import type { Found } from "../shared/jobs/look/find.ts";
+import type { FoundEntry } from "../shared/snapshot/live-matches.ts";
+import type { KeyTest } from "../shared/snapshot/key-tests.ts";
+import { REF_HELP } from "./command.ts";
+import type { Register } from "./command.ts";
+import { note, widthOf } from "./console.ts";
+import { formatBytes, formatTable } from "./format.ts";
+import { FROM_FLAG, FROM_HELP } from "./from-replica.ts";
+import { jsonArray } from "./json-array.ts";
+import { keyJson } from "./look-rows.ts";
+import { ConsoleProgress } from "./progress-bar.ts";
+import { withSnapshot } from "./with-snapshot.ts";
+import { writeText } from "./write-text.ts";
+
+interface FindOptions {
+  readonly namespace?: string;
+  readonly limit?: number;
+  readonly from?: string;
+}
+
+/** `lifeboat find`. */
+export const registerFind: Register = (program, run) => {
+  program
+    .command("find")
+    .summary("list keys and objects in a snapshot")
+    .description(
+      "List the keys that were there when a snapshot was taken, with their Kubernetes names, revision and size. The snapshot is read once from end to end and checked as lifeboat export checks it; nothing is written to disk, and no etcd is started. A file needs no configuration.",
+    )
+    .argument("<ref|file>", "which snapshot")
+    .argument("[prefix|glob]", "keys that begin so; with * (no slash), ** (anything) or ? keys that fit from end to end")
+    .option("-n, --namespace <name>", "objects in this namespace of Kubernetes, and the namespace itself")
+    .option("--limit <number>", "list no more than so many", wholeNumber)
+    .option(FROM_FLAG, FROM_HELP)
+    .addHelpText(
+      "after",
+      `${REF_HELP}\nIf a file of that name exists, the file is read.\n\nExample:\n  $ lifeboat find prod/good -n shop\n  $ lifeboat find prod/good '/registry/secrets/*/db-*'\n  $ lifeboat find snapshot.db app/config/`,
+    )
+    .action((what: string, pattern: string | undefined, options: FindOptions) =>
+      run(async (session) => {
+        const { console, json } = session;
+        const { limit, from } = options;
+        const isWanted = await keyTest(pattern, options);
+        const progress = new ConsoleProgress(console);
+        const words = (ref: string): readonly string[] => [
+          "find",
+          ref,
+          ...(pattern === undefined ? [] : [pattern]),
+          ...(options.namespace === undefined ? [] : ["-n", options.namespace]),
+        ];
+        await withSnapshot(session, { what, from, progress, words }, async (input) => {
+          const { find } = await import("../shared/jobs/look/find.ts");
+          const request = { isWanted, ...(limit !== undefined && { limit }) };
+          const found = await find(input, request, { progress, signal: console.signal });
+          if (found.isInOrder) progress.close();
+          await writeText(console, json ? jsonArray(documents(found)) : tables(found, widthOf(console.stdout)));
+          progress.close();
+          if (limit !== undefined && found.total > limit) note(console, `${found.total - limit} more of ${found.total} are not listed`);
+          else if (found.total === 0) note(console, `nothing in ${input.name} fits`);
+        }).finally(() => progress.close());
+        return 0;
+      }),
+    );
+};
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text))
+    throw new LifeboatError("usage", `--limit ${text} is no number of keys`, { hint: "give a whole number from 1 on" });
+  return Number(text);
+}
+
+async function keyTest(pattern: string | undefined, { namespace }: FindOptions): Promise<KeyTest> {
+  const [{ everyKey, isGlob, keyBeginsWith, keyFits }, { keyIsIn }] = await Promise.all([
+    import("../shared/snapshot/key-tests.ts"),
+    import("../shared/snapshot/object-names.ts"),
+  ]);
+  const fits = pattern === undefined ? everyKey : isGlob(pattern) ? keyFits(pattern) : keyBeginsWith(Buffer.from(pattern));
+  if (namespace === undefined) return fits;
+  const isIn = keyIsIn(namespace);
+  return (bytes, start, end) => fits(bytes, start, end) && isIn(bytes, start, end);
+}
+
+type Row = JsonDocument<"find">[number];
+
+async function* documents({ entries }: Found): AsyncGenerator<Row, void, undefined> {
+  for await (const entry of entries) yield rowOf(entry);
+}
+
+function rowOf({ key, revision, valueBytes }: FoundEntry): Row {
+  return { ...keyJson(key), modRevision: revision, valueBytes };
+}
+
+/** Rows that are aligned with each other: all would have to be held to align all. */
+const TABLE_ROWS = 1000;
+
+async function* tables({ entries }: Found, width: number | undefined): AsyncGenerator<string, void, undefined> {
+  let rows: Row[] = [];
+  for await (const entry of entries) {
+    if (rows.push(rowOf(entry)) < TABLE_ROWS) continue;
+    yield `${tableOf(rows, width)}\n`;
+    rows = [];
+  }
+  if (rows.length > 0) yield `${tableOf(rows, width)}\n`;
+}
+
+function tableOf(rows: readonly Row[], width: number | undefined): string {
+  const figures = ({ modRevision, valueBytes }: Row): readonly string[] => [String(modRevision), formatBytes(valueBytes)];
+  if (rows.every(({ name }) => name === null))
+    return formatTable(
+      ["KEY", "REVISION", "SIZE"],
+      rows.map((row) => [row.key, ...figures(row)]),
+      { width },
+    );
+  return formatTable(
+    ["RESOURCE", "NAMESPACE", "NAME", "REVISION", "SIZE"],
+    rows.map((row) => [row.resource ?? "", row.namespace ?? "", row.name ?? row.key, ...figures(row)]),
+    { width },
+  );
+}

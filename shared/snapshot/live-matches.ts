@@ -1,0 +1,107 @@
+import type { MatchTable } from "./match-table.ts";
+import type { PageReader } from "./page-reader.ts";
+
+/** A live entry that was looked for. */
+export interface FoundEntry {
+  readonly key: Uint8Array;
+  /** As much of it as was asked for. */
+  readonly value: Uint8Array;
+  readonly valueBytes: number;
+  /** The main part of its revision, which is its mod_revision. */
+  readonly revision: number;
+}
+
+/** Some bytes of the snapshot, and the entries in them that are wanted. */
+export interface FoundSpan {
+  readonly at: number;
+  readonly length: number;
+  readonly pages: readonly FoundPage[];
+}
+
+export interface FoundPage {
+  /** In the span. */
+  readonly offset: number;
+  readonly length: number;
+  /** CRC-32C of all its keys and values. */
+  readonly crc: number;
+  /** Which ones of its entries are wanted, and their numbers in the entry table. */
+  readonly indexes: readonly number[];
+  readonly entries: readonly number[];
+}
+
+/** Pages that follow each other are read at once, up to so many bytes. */
+const SPAN_BYTES = 1 << 20;
+
+/** Of the entries that a filter matched those that the tree reaches and that are the newest of their user key, which is there at the last revision. */
+export class LiveMatches {
+  /** Their numbers in the entry table, in the order of revisions. */
+  readonly entries: readonly number[];
+  readonly #reader: PageReader;
+  readonly #matches: MatchTable;
+  /** The pages of bucket `key`, in order. */
+  readonly #order: readonly number[];
+  /** A bit for each live entry. */
+  readonly #live: Uint8Array;
+
+  constructor(reader: PageReader, matches: MatchTable, order: readonly number[], live: Uint8Array) {
+    this.#reader = reader;
+    this.#matches = matches;
+    this.#order = order;
+    this.#live = live;
+    this.entries = order.flatMap((page) => this.#entriesIn(page));
+  }
+
+  /** Whether they took more memory than they were given: then they have to be read a second time, from `spans`. */
+  get isCut(): boolean {
+    return this.#matches.isCut;
+  }
+
+  /** In the order of their keys. Nothing where they are cut. */
+  *inOrder(): Generator<FoundEntry, void, undefined> {
+    if (this.isCut) return;
+    const matches = this.#matches;
+    const indexes = Uint32Array.from(this.entries, (entry) => matches.indexOf(entry));
+    for (const index of indexes.toSorted((a, b) => matches.compareKeys(a, matches, b))) yield this.#found(index);
+  }
+
+  /** The entry of that number, as far as it is kept; undefined where they are cut. */
+  entry(entry: number): FoundEntry | undefined {
+    const index = this.#matches.indexOf(entry);
+    return index < 0 ? undefined : this.#found(index);
+  }
+
+  /** Where to read them again, in the order of the snapshot: all, or those that `isWanted` takes by their number. */
+  *spans(isWanted: (entry: number) => boolean = () => true): Generator<FoundSpan, void, undefined> {
+    const { pages } = this.#reader;
+    const spanOf = (page: number): { at: number; length: number } => this.#reader.spanOf(page);
+    let span: { at: number; length: number; pages: FoundPage[] } | undefined;
+    for (const page of this.#order.toSorted((a, b) => spanOf(a).at - spanOf(b).at)) {
+      const entries = this.#entriesIn(page).filter(isWanted);
+      if (entries.length === 0) continue;
+      const { at, length } = spanOf(page);
+      if (span === undefined || span.at + span.length !== at || span.length + length > SPAN_BYTES) {
+        if (span !== undefined) yield span;
+        span = { at, length: 0, pages: [] };
+      }
+      const indexes = entries.map((entry) => entry - pages.ref[page]!);
+      span.pages.push({ offset: span.length, length, crc: pages.crc[page]!, indexes, entries });
+      span.length += length;
+    }
+    if (span !== undefined) yield span;
+  }
+
+  #entriesIn(page: number): number[] {
+    const { pages } = this.#reader;
+    const found: number[] = [];
+    const from = pages.ref[page]!;
+    for (let entry = from; entry < from + pages.entries[page]!; entry++)
+      if ((this.#live[entry >>> 3]! & (1 << (entry & 7))) !== 0 && this.#matches.has(entry)) found.push(entry);
+    return found;
+  }
+
+  #found(index: number): FoundEntry {
+    const matches = this.#matches;
+    const revision = this.#reader.entries.main[matches.entryOf(index)]!;
+    return { key: matches.key(index), value: matches.value(index), valueBytes: matches.valueBytes(index), revision };
+  }
+}

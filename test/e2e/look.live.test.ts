@@ -1,0 +1,178 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { DOCUMENTS } from "../../shared/contract/documents.ts";
+import { openClient } from "../../tools/lab/connection.ts";
+import { startCluster } from "../../tools/lab/etcd-cluster.ts";
+import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
+import { work } from "../snapshot/support/workload.ts";
+import { lifeboatHere } from "../support/lifeboat-here.ts";
+import { saying } from "../support/matchers.ts";
+import { newPlace } from "../support/place.ts";
+import type { Place } from "../support/place.ts";
+import { SeededRandom } from "../support/seeded-random.ts";
+
+/** Looking inside what a real etcd sent: the member itself is the oracle, asked by etcdctl for the same revision. */
+
+const BINARY = Buffer.from([0x00, 0xff, 0x2f, 0x0a, 0x1b, 0x5b, 0x32, 0x4a]);
+const VALUE = Buffer.from([0, 1, 2, 0xff, 0xfe, 0x0a]);
+const HOSTILE = "/registry/configmaps/shop/\u001b[2J\u202eevil";
+
+interface Entry {
+  readonly key: Buffer;
+  readonly value: Buffer;
+  readonly modRevision: number;
+}
+
+let cluster: EtcdCluster;
+let place: Place;
+/** What the member answers, in the order of keys. */
+let all: readonly Entry[];
+/** A snapshot file, and the same cluster's stored one. */
+const WHATS = ["snapshot.db", "prod/latest"] as const;
+
+beforeAll(async () => {
+  cluster = await startCluster({ version: "3.6" });
+  await work(cluster, { rounds: 120, random: new SeededRandom(18) });
+  const client = openClient(cluster.connection);
+  try {
+    for (const [key, value] of [
+      [BINARY, VALUE],
+      [Buffer.from("app/config/one"), Buffer.from("1")],
+      [Buffer.from("app/config/two"), Buffer.from("two")],
+      [Buffer.from("app/config/three"), Buffer.alloc(0)],
+      [Buffer.from("/registry/pods/shop/web"), Buffer.from("first")],
+      [Buffer.from("/registry/pods/shop/web"), Buffer.from("second")],
+      [Buffer.from("/registry/pods/shop/gone"), Buffer.from("x")],
+      [Buffer.from("/registry/namespaces/shop"), Buffer.from("ns")],
+      [Buffer.from("/registry/example.com/crontabs/shop/web"), Buffer.from("{}")],
+      [Buffer.from("/registry/example.org/crontabs/shop/web"), Buffer.from("{}")],
+      [Buffer.from(HOSTILE), Buffer.from("v")],
+      [Buffer.from("back"), Buffer.from("1")],
+      [Buffer.from("screen"), Buffer.from("a\u001b[2Jb")],
+    ] as const)
+      await client.put(key).value(value).exec();
+    await client.delete().key("/registry/pods/shop/gone").exec();
+    await client.delete().key("back").exec();
+    await client.put("back").value("again").exec();
+  } finally {
+    client.close();
+  }
+  place = await newPlace(cluster, cluster.folder, "here");
+  await cluster.etcdctl(["snapshot", "save", place.path("snapshot.db")]);
+  expect(await place.here("backup", "prod")).toMatchObject({ code: 0 });
+  all = await members(["", "--from-key"]);
+});
+afterAll(() => cluster.stop());
+
+const answer = z.object({ kvs: z.array(z.object({ key: z.base64(), value: z.base64().optional(), mod_revision: z.number() })).optional() });
+
+async function members(args: readonly string[]): Promise<readonly Entry[]> {
+  const { kvs = [] } = answer.parse(JSON.parse(await cluster.etcdctl(["get", ...args, "-w", "json"])));
+  return kvs.map(({ key, value = "", mod_revision: modRevision }) => ({
+    key: Buffer.from(key, "base64"),
+    value: Buffer.from(value, "base64"),
+    modRevision,
+  }));
+}
+
+async function found(...args: readonly string[]): Promise<readonly { keyHex: string; modRevision: number; valueBytes: number }[]> {
+  const { code, stdout, stderr } = await place.here("find", ...args, "--json");
+  if (code !== 0) throw new Error(stderr);
+  return DOCUMENTS.find.parse(JSON.parse(stdout)).map(({ keyHex, modRevision, valueBytes }) => ({ keyHex, modRevision, valueBytes }));
+}
+
+const shown = (entries: readonly Entry[]): object[] =>
+  entries.map(({ key, value, modRevision }) => ({ keyHex: key.toString("hex"), modRevision, valueBytes: value.length }));
+
+async function got(...args: readonly string[]): Promise<{ code: number | undefined; bytes: Buffer; stderr: string }> {
+  const chunks: Buffer[] = [];
+  const { code, stderr } = await lifeboatHere(["get", ...args], { ...place.options, onBytes: (bytes) => chunks.push(bytes) });
+  return { code, bytes: Buffer.concat(chunks), stderr };
+}
+
+describe.each(WHATS)("%s", (what) => {
+  test("has the keys that the member has, in its order", async () => {
+    expect(all.length).toBeGreaterThan(20);
+    expect(await found(what)).toEqual(shown(all));
+    expect(await found(what, "app/")).toEqual(shown(await members(["app/", "--prefix"])));
+    expect(await found(what, "app/config/t*")).toEqual(shown(await members(["app/config/t", "--prefix"])));
+    expect(await found(what, "nothing")).toEqual([]);
+    expect(await found(what, "--limit", "3")).toEqual(shown(all.slice(0, 3)));
+  });
+
+  test("gives each value byte by byte, and of a key only its newest", async () => {
+    for (const { key, value } of all.filter((_, index) => index % 9 === 0)) {
+      const { code, bytes } = await got(what, "--key-hex", key.toString("hex"));
+      expect({ key: key.toString("hex"), code, value: bytes.toString("hex") }).toEqual({
+        key: key.toString("hex"),
+        code: 0,
+        value: value.toString("hex"),
+      });
+    }
+    expect((await got(what, "--key-hex", BINARY.toString("hex"))).bytes).toEqual(VALUE);
+    expect((await got(what, "pods/shop/web")).bytes.toString()).toBe("second");
+    expect((await got(what, "back")).bytes.toString()).toBe("again");
+    expect((await got(what, "app/config/three")).bytes).toHaveLength(0);
+  });
+
+  test("says what is not in it, and what is in it several times", async () => {
+    const gone = await got(what, "/registry/pods/shop/gone");
+    expect(gone).toMatchObject({
+      code: 2,
+      stderr: saying(`/registry/pods/shop/gone is not in ${what === "prod/latest" ? "prod/" : what}`),
+    });
+    expect(gone.bytes).toHaveLength(0);
+    expect(gone.stderr).toContain("'**gone*'");
+    const several = await got(what, "crontab/shop/web");
+    expect(several).toMatchObject({ code: 2, stderr: saying("crontab/shop/web names several keys") });
+    expect(several.stderr).toContain("/registry/example.com/crontabs/shop/web, /registry/example.org/crontabs/shop/web");
+    expect((await got(what, "crontabs.example.org/shop/web")).bytes.toString()).toBe("{}");
+  });
+});
+
+test("on a terminal a value is shown and not obeyed, and one that is no text is not shown", async () => {
+  const terminal = { ...place.options, columns: 80 };
+  expect(await lifeboatHere(["get", "snapshot.db", "app/config/two"], terminal)).toMatchObject({ code: 0, stdout: "two\n" });
+  expect(await lifeboatHere(["get", "snapshot.db", "screen"], terminal)).toMatchObject({ code: 0, stdout: "a\\u001b[2Jb\n" });
+  const binary = await lifeboatHere(["get", "snapshot.db", "--key-hex", BINARY.toString("hex")], terminal);
+  expect(binary).toMatchObject({ code: 2, stdout: "", stderr: saying("standard output is a terminal") });
+});
+
+test("--json has the key and the value byte by byte", async () => {
+  const { stdout } = await place.here("get", "snapshot.db", "--key-hex", BINARY.toString("hex"), "--json");
+  const { modRevision } = all.find(({ key }) => key.equals(BINARY)) ?? { modRevision: -1 };
+  expect(DOCUMENTS.get.parse(JSON.parse(stdout))).toMatchObject({
+    snapshot: "snapshot.db",
+    key: String.raw`\x00\xff/`.replace(String.raw`\x00`, "\u0000") + "\n\u001b[2J",
+    keyHex: BINARY.toString("hex"),
+    modRevision,
+    value: VALUE.toString("base64"),
+  });
+});
+
+test("a table names objects as kubectl does, and shows control characters instead of sending them", async () => {
+  const { stdout } = await place.here("find", "snapshot.db", "-n", "shop");
+  expect(stdout).toMatch(/^RESOURCE +NAMESPACE +NAME +REVISION +SIZE\n/);
+  expect(stdout).toMatch(/^crontabs\.example\.com +shop +web +\d+ +2 B$/m);
+  expect(stdout).toMatch(/^namespaces +shop +\d+ +2 B$/m);
+  expect(stdout).toContain(String.raw`\u001b[2J\u202eevil`);
+  expect(stdout).not.toContain("\u001b");
+  expect(stdout).not.toContain("gone");
+  const plain = await place.here("find", "snapshot.db", "app/config/");
+  expect(plain.stdout).toMatch(/^KEY +REVISION +SIZE\napp\/config\/one +\d+ +1 B\n/);
+});
+
+test("a snapshot that was changed is not looked into", async () => {
+  const bytes = await readFile(place.path("snapshot.db"));
+  bytes[bytes.length - 40] = (bytes[bytes.length - 40] ?? 0) ^ 1;
+  await writeFile(place.path("changed.db"), bytes);
+  expect(await got("changed.db", "back")).toMatchObject({ code: 4, bytes: Buffer.alloc(0), stderr: saying("changed.db") });
+  // A copied database has none, and only its tree speaks for it.
+  await writeFile(place.path("copied.db"), (await readFile(place.path("snapshot.db"))).subarray(0, -32));
+  expect(await got("copied.db", "back")).toMatchObject({
+    code: 0,
+    bytes: Buffer.from("again"),
+    stderr: saying("copied.db has no trailer"),
+  });
+});
