@@ -170,7 +170,7 @@ function textOf(result: BackupResult, copies: readonly ReplicaOutcome[]): string
     ["revision", describeRevision(manifest)],
     ["keys", describeKeys(manifest)],
     ["database", formatBytes(databaseBytes)],
-    ["stored", `${formatBytes(manifest.stored.bytes)} (${((100 * manifest.stored.bytes) / databaseBytes).toFixed(0)} %)`],
+    ["stored", describeSpace(manifest, databaseBytes)],
     ["proof", explainProof(manifest)],
     ["alarms", describeAlarms(manifest)],
     ...quarantined,
@@ -186,4 +186,11 @@ function textOf(result: BackupResult, copies: readonly ReplicaOutcome[]): string
     ...outcomeFields(copies),
     ["took", formatMilliseconds(took)],
   ])}`;
+}
+
+/** Of what Kopia deduplicates only the whole repository has a size. */
+function describeSpace({ stored }: BackupResult["manifest"], databaseBytes: number): string {
+  return stored.kind === "kopia"
+    ? "in Kopia, which keeps once what other snapshots have too"
+    : `${formatBytes(stored.bytes)} (${((100 * stored.bytes) / databaseBytes).toFixed(0)} %)`;
 }

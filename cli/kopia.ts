@@ -81,10 +81,17 @@ export const registerKopia: Register = (program, run) => {
         const mode = quick === true ? "quick" : "full";
         const repository = await (await openAdmin(session)).open();
         const done = await maintainKopia(repository, mode, session.console.signal);
-        if (session.json) printJson(session.console, "kopiaMaintain", { mode, freedBytes: done.freed, ...statusJson(done) });
+        if (session.json)
+          printJson(session.console, "kopiaMaintain", {
+            mode,
+            freedBytes: done.freed,
+            locksExtended: done.locksExtended ?? null,
+            ...statusJson(done),
+          });
         else {
+          const extended = done.locksExtended === undefined ? "" : `; extended the locks of ${done.locksExtended} blobs`;
           const freed = done.freed >= 0 ? `gave back ${formatBytes(done.freed)}` : `grew by ${formatBytes(-done.freed)}`;
-          print(session.console, `${mode} maintenance of ${done.location}: ${freed}; ${describeWaiting(done)}`);
+          print(session.console, `${mode} maintenance of ${done.location}: ${freed}; ${describeWaiting(done)}${extended}`);
         }
         const failed = failedSteps(done.maintenance);
         for (const { task, error } of failed)
@@ -124,7 +131,12 @@ function statusText({ location, facts, snapshots, size, maintenance, waiting }: 
     ...(facts.volume === undefined ? [] : ([["free", formatBytes(facts.volume.available)]] as [string, string][])),
     ...(facts.blobRetention === undefined
       ? []
-      : ([["lock", `${facts.blobRetention.mode}, ${facts.blobRetention.periodMs / DAY_MS} days`]] as [string, string][])),
+      : ([
+          [
+            "lock",
+            `${facts.blobRetention.mode}, ${facts.blobRetention.periodMs / DAY_MS} days${maintenance.extendsLocks ? ", extended by maintenance" : ", not extended"}`,
+          ],
+        ] as [string, string][])),
     [
       "maintenance",
       `by ${maintenance.owner}, full ${maintenance.nextFull === undefined ? "never yet" : `due ${formatTime(maintenance.nextFull.toISOString())}`}`,
@@ -144,7 +156,14 @@ function statusJson({ location, facts, snapshots, size, maintenance, waiting }: 
     blobs: size.count,
     bytes: size.bytes,
     availableBytes: facts.volume?.available ?? null,
-    lock: facts.blobRetention === undefined ? null : { mode: facts.blobRetention.mode, days: facts.blobRetention.periodMs / DAY_MS },
+    lock:
+      facts.blobRetention === undefined
+        ? null
+        : {
+            mode: facts.blobRetention.mode,
+            days: facts.blobRetention.periodMs / DAY_MS,
+            isExtended: maintenance.extendsLocks,
+          },
     owner: maintenance.owner,
     nextQuick: maintenance.nextQuick?.toISOString() ?? null,
     nextFull: maintenance.nextFull?.toISOString() ?? null,

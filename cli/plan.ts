@@ -45,6 +45,8 @@ async function plan(session: Session, cluster: string, untilText: string | undef
   const found = await forecastCluster(ports, cluster, settings, ports.signal);
   if (session.json) printJson(console, "plan", planJson(cluster, until, found));
   else print(console, planText(cluster, schedule, found, widthOf(console.stdout)));
+  if (loaded.config.store.kind === "kopia")
+    note(console, "these are the sizes of whole snapshots; Kopia keeps once what they share: lifeboat kopia status shows what it takes up");
   for (const { number, reason } of found.frozen)
     note(
       console,

@@ -1,9 +1,13 @@
+import type { LoadedConfig } from "../../shared/config/load.ts";
 import { checkStores, type StoreReport } from "../../shared/jobs/doctor/check-store.ts";
+import { checkRepository } from "../../shared/jobs/doctor/check-repository.ts";
+import type { DoctorFinding } from "../../shared/jobs/doctor/finding.ts";
 import { judgeWriter } from "../../shared/jobs/doctor/judge-writer.ts";
 import type { PlaceFacts } from "../../shared/vault/place/judge-place.ts";
 import type { BucketFacts, FolderFacts, StoreFacts } from "../../shared/store/store-inspector.ts";
 import { isUnreadable, type MaybeUnreadable } from "../../shared/unreadable.ts";
 import { openInspectors } from "../../shared/wire/doctor.ts";
+import type { Surroundings } from "../../shared/wire/ports.ts";
 import { formatBytes, formatFields, formatTime } from "../format.ts";
 import { withNulls } from "../with-nulls.ts";
 import type { Outcome, RunCheck } from "./outcome.ts";
@@ -22,9 +26,21 @@ export const runStore: RunCheck<"store"> = async ({ console, surroundings }, loa
       facts: facts === undefined ? null : withNulls(facts),
       marker: place === undefined ? null : markerToJson(place),
     })),
-    findings: [...judgeWriter(loaded.config.store.kind), ...reports.flatMap(({ findings }) => findings)],
+    findings: [
+      ...judgeWriter(loaded.config.store.kind),
+      ...reports.flatMap(({ findings }) => findings),
+      ...(await lookAtRepository(loaded, surroundings)),
+    ],
   };
 };
+
+async function lookAtRepository(loaded: LoadedConfig, surroundings: Surroundings): Promise<readonly DoctorFinding[]> {
+  const { store } = loaded.config;
+  if (store.kind !== "kopia") return [];
+  const { openRepositoryToCheck } = await import("../../shared/wire/kopia.ts");
+  const { open, wanted } = openRepositoryToCheck(loaded, store, surroundings);
+  return checkRepository(open, wanted, surroundings.clock.now());
+}
 
 function describe({ name, location, facts, place }: StoreReport): string {
   const marker: [string, string][] = place === undefined ? [] : [["store id", describeMarker(place)]];

@@ -43,6 +43,11 @@ const REGION = "expected a region such as eu-central-1; an S3-compatible store t
 
 const region = z.string({ error: REGION }).regex(/^[a-z0-9-]+$/, REGION);
 
+const lockMode = z.enum(["governance", "compliance"], { error: "expected governance or compliance" });
+
+// S3 takes a retention of up to 100 years.
+const lockDays = z.int().min(1).max(36_500);
+
 const s3Store = settings({
   kind: z.literal("s3"),
   bucket,
@@ -57,10 +62,9 @@ const s3Store = settings({
     .optional(),
   sse: settings({ kmsKey: z.string().min(1) }).optional(),
   lock: settings({
-    mode: z.enum(["governance", "compliance"], { error: "expected governance or compliance" }),
-    // S3 takes a retention of up to 100 years.
-    days: z.int().min(1).max(36_500),
-    keptDays: z.int().min(1).max(36_500).optional(),
+    mode: lockMode,
+    days: lockDays,
+    keptDays: lockDays.optional(),
   })
     .refine(({ keptDays }) => keptDays === undefined || keptDays >= 2, {
       path: ["keptDays"],
@@ -71,17 +75,36 @@ const s3Store = settings({
 });
 
 const OBJECTS = "expected { kind: directory, path: ./vault } or { kind: s3, bucket: ..., region: ... }";
+const KOPIA_ONLY_FIRST =
+  "a Kopia repository holds no manifests, which are objects, and is no replica: it can be the store itself alone; what is to go into one has a configuration of its own, with backups of its own";
 
 /** A store of objects: what a replica is, and what keeps the manifests of a Kopia repository. */
-export const objectStoreSchema = z.discriminatedUnion("kind", [directoryStore, s3Store], { error: OBJECTS });
+export const objectStoreSchema = z.discriminatedUnion("kind", [directoryStore, s3Store], {
+  error: ({ input }) => (isOfKopia(input) ? `${KOPIA_ONLY_FIRST}; ${OBJECTS}` : OBJECTS),
+});
+
+function isOfKopia(input: unknown): boolean {
+  return typeof input === "object" && input !== null && "kind" in input && input.kind === "kopia";
+}
 
 export type ObjectStoreConfig = z.infer<typeof objectStoreSchema>;
+
+/** Kopia refuses to extend a lock that is less than a day longer than its daily maintenance (repo/maintenance/blob_retain.go). */
+const EXTENDED_DAILY = "expected at least 2: the daily maintenance renews the locks, and Kopia wants a day more than that";
 
 const repositorySchema = z.discriminatedUnion(
   "kind",
   [
     settings({ kind: z.literal("filesystem"), path: z.string().min(1) }),
-    settings({ kind: z.literal("s3"), bucket, prefix, region, endpoint: endpoint.optional(), profile: z.string().min(1).optional() }),
+    settings({
+      kind: z.literal("s3"),
+      bucket,
+      prefix,
+      region,
+      endpoint: endpoint.optional(),
+      profile: z.string().min(1).optional(),
+      lock: settings({ mode: lockMode, days: lockDays.min(2, EXTENDED_DAILY) }).optional(),
+    }),
   ],
   { error: "expected { kind: filesystem, path: ./kopia } or { kind: s3, bucket: ..., region: ... }" },
 );

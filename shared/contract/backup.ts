@@ -30,7 +30,7 @@ export const backupDocument = object({
   doubts: z.array(text).describe("sentences: why a person should look at the snapshot of another run"),
   revision: revision.describe("etcd's, of the snapshot"),
   databaseBytes: bytes.describe("size of the database, in bytes"),
-  storedBytes: bytes.describe("size of the stored object, in bytes"),
+  storedBytes: bytes.describe("size of the stored object, in bytes; of a snapshot in a Kopia repository its whole size"),
   member: object({
     id: text.describe("in hexadecimal; `0` where several members stand behind the endpoint"),
     name: text.describe("empty where several members stand behind the endpoint"),

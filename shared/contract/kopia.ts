@@ -20,7 +20,11 @@ const status = {
   blobs: z.int().describe("objects or files in the storage"),
   bytes: bytes.describe("of everything in the storage"),
   availableBytes: bytes.nullable().describe("free in the file system; null in S3"),
-  lock: object({ mode: text.describe("governance or compliance"), days: z.number().describe("for which blobs are locked") })
+  lock: object({
+    mode: text.describe("governance or compliance"),
+    days: z.number().describe("for which blobs are locked"),
+    isExtended: z.boolean().describe("whether a full maintenance extends the locks of what is still in use"),
+  })
     .nullable()
     .describe("Object Lock that the repository was made with"),
   owner: text.describe("whose maintenance runs, `user@host`"),
@@ -40,5 +44,6 @@ export const kopiaStatusDocument = object(status);
 export const kopiaMaintainDocument = object({
   mode: z.enum(["quick", "full"]).describe("what was run"),
   freedBytes: z.int().describe("of the storage, given back by this run; below zero where it grew"),
+  locksExtended: z.int().nullable().describe("blobs whose locks this run extended; null where it had none to extend"),
   ...status,
 });

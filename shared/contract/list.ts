@@ -25,7 +25,11 @@ export const listDocument = object({
         slot: time.describe("the time that it stands for"),
         takenAt: time.nullable().describe("when its stream began; null, as all that follows, where its manifest is not believed"),
         databaseBytes: bytes.nullable().describe("size of the database, in bytes"),
-        storedBytes: bytes.nullable().describe("size of the stored object, in bytes"),
+        storedBytes: bytes
+          .nullable()
+          .describe(
+            "size of the stored object, in bytes; of a snapshot in a Kopia repository its whole size, since nobody knows what of it is stored once for several",
+          ),
         revision: revision.nullable().describe("etcd's, of the snapshot"),
         lineage: z.int().positive().nullable().describe("number of its [lineage](#lifeboat-lineage)"),
         lineageAccepted: z

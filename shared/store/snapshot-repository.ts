@@ -15,12 +15,15 @@ export interface RepositoryFacts {
 export interface RepositoryMaintenance {
   /** `user@host`: the only one whose maintenance runs. */
   readonly owner: string;
+  /** Whether a full one extends the locks of what is still in use. */
+  readonly extendsLocks: boolean;
   /** Undefined where none was run yet. */
   readonly nextQuick: Date | undefined;
   readonly nextFull: Date | undefined;
   /** The newest first. */
   readonly runs: readonly {
     readonly task: string;
+    readonly start: Date;
     readonly end: Date;
     readonly success: boolean;
     readonly error: string | undefined;

@@ -3,6 +3,7 @@ import type { LoadedConfig } from "../config/load.ts";
 import type { KopiaRepositoryConfig, KopiaStoreConfig } from "../config/store-schema.ts";
 import type { WrappedPassword } from "../documents/repository.ts";
 import { LifeboatError } from "../errors.ts";
+import type { RepositoryWanted } from "../jobs/doctor/check-repository.ts";
 import type { KopiaInitPorts } from "../jobs/kopia/init.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
 import type { BlobStore } from "../store/blob-store.ts";
@@ -11,7 +12,8 @@ import { KopiaObjects } from "../store/kopia/kopia-objects.ts";
 import { KopiaStore } from "../store/kopia/kopia-store.ts";
 import { newPassword, openPassword, rewrapPassword } from "../store/kopia/password.ts";
 import { findKopia } from "../store/kopia/program/find-kopia.ts";
-import type { AwsCredentials, Kopia, KopiaRepository } from "../store/kopia/program/kopia.ts";
+import { KOPIA_OWNER } from "../store/kopia/program/kopia.ts";
+import type { AwsCredentials, BlobRetention, Kopia, KopiaRepository } from "../store/kopia/program/kopia.ts";
 import { openKopia } from "../store/kopia/program/open-kopia.ts";
 import type { SnapshotRepository } from "../store/snapshot-repository.ts";
 import type { SharedKey, WrappedSharedKey } from "../store/wrapped-keys.ts";
@@ -136,20 +138,41 @@ async function repositoryOf(repository: KopiaRepositoryConfig, directory: string
 const SPLITTER = "FIXED-128K";
 
 /** The repository as `lifeboat kopia` looks after it. */
-export function administered(kopia: Kopia): SnapshotRepository {
+function administered(kopia: Kopia, retention: BlobRetention | undefined): SnapshotRepository {
   return {
     location: kopia.location,
-    create: () => kopia.create({ splitter: SPLITTER }),
+    create: () => kopia.create({ splitter: SPLITTER, retention }),
     settle: async () => {
       await kopia.setPolicy({ splitter: SPLITTER });
-      await kopia.setOwner();
+      // A lock that the configuration does not name is left as it is.
+      if (retention !== undefined) await kopia.setRetention(retention);
+      await kopia.setOwner(retention === undefined ? {} : { extendObjectLocks: true });
     },
     status: () => kopia.status(),
     countSnapshots: async () => (await kopia.list({})).length,
-    maintenance: () => kopia.maintenanceInfo(),
+    maintenance: async () => {
+      const { extendObjectLocks, ...info } = await kopia.maintenanceInfo();
+      return { ...info, extendsLocks: extendObjectLocks };
+    },
     maintain: (mode, signal) => kopia.maintenanceRun(mode, signal),
     size: () => kopia.blobStats(),
   };
+}
+
+/** For `lifeboat doctor`, which looks at the repository whatever is wrong with the rest. */
+export function openRepositoryToCheck(
+  loaded: LoadedConfig,
+  store: KopiaStoreConfig,
+  surroundings: Surroundings,
+): { readonly open: () => Promise<SnapshotRepository>; readonly wanted: RepositoryWanted } {
+  return {
+    open: async () => (await openKopiaAdmin(loaded, surroundings)).open(),
+    wanted: { owner: KOPIA_OWNER, lock: lockOf(store.repository) },
+  };
+}
+
+function lockOf(repository: KopiaRepositoryConfig): BlobRetention | undefined {
+  return repository.kind === "s3" ? repository.lock : undefined;
 }
 
 export interface KopiaAdmin {
@@ -172,7 +195,7 @@ export async function openKopiaAdmin(loaded: LoadedConfig, surroundings: Surroun
   const vault = { blobs, trusted: config.trustedKeys };
   const openBy = repositoryOpener(loaded, store.repository, surroundings);
   const open = async (wrapped: WrappedPassword): Promise<SnapshotRepository> =>
-    administered(await openBy(await openPassword(wrapped, keys)));
+    administered(await openBy(await openPassword(wrapped, keys)), lockOf(store.repository));
   return {
     init: {
       ...vault,

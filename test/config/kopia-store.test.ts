@@ -44,7 +44,12 @@ describe("a store in a Kopia repository", () => {
     [
       "with manifests in a Kopia repository",
       `${FOLDER}\n  manifests: { kind: kopia, repository: { kind: filesystem, path: a }, manifests: { kind: directory, path: b } }`,
-      "lifeboat.yaml:5: store.manifests.kind: expected { kind: directory, path: ./vault } or { kind: s3",
+      "lifeboat.yaml:5: store.manifests.kind: a Kopia repository holds no manifests, which are objects, and is no replica",
+    ],
+    [
+      "with a lock that maintenance cannot extend in time",
+      `  kind: kopia\n  repository: { kind: s3, bucket: abc, region: r-1, lock: { mode: governance, days: 1 } }\n${MANIFESTS}`,
+      "store.repository.lock.days: expected at least 2: the daily maintenance renews the locks",
     ],
     [
       "without a region",

@@ -71,6 +71,11 @@ export class MemoryKopia implements Kopia {
     this.#repository.calls.push("policy");
   }
 
+  async setRetention(): Promise<void> {
+    await this.#open();
+    this.#repository.calls.push("retention");
+  }
+
   async setOwner(): Promise<void> {
     await this.#open();
     this.#repository.owner = "backup@etcd-lifeboat";

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, rename, symlink, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -8,6 +8,7 @@ import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { newIdentity } from "../../shared/seal/age.ts";
 import { newPlace } from "../support/place.ts";
+import { requireDocument } from "../support/printed.ts";
 import type { Place } from "../support/place.ts";
 import { RESTORE_SH } from "../support/restore-bundle.ts";
 import { saying } from "../support/matchers.ts";
@@ -77,7 +78,7 @@ describe("a store in a Kopia repository", () => {
   });
 
   test("takes a backup, which is shown, verified, exported and countersigned", async () => {
-    await run(0, "backup", "prod", "--slot", RECENT_SLOT);
+    expect(await run(0, "backup", "prod", "--slot", RECENT_SLOT)).toMatch(/^stored: +in Kopia,/m);
     expect((await place.stored()).filter((key) => key.includes("/data/"))).toEqual([]);
     expect(await run(0, "show", "prod/latest")).toMatch(/kopia repository [0-9a-f]{64}/);
     await run(0, "verify", "prod/latest");
@@ -159,14 +160,33 @@ describe("a store in a Kopia repository", () => {
     await run(0, "unpin", "prod/good", "--reason", "done");
   });
 
-  test("is told by doctor to let the writer read", async () => {
-    expect(await run(0, "doctor", "--store")).toMatch(/whoever backs up can read and delete/);
+  test("is told by doctor to let the writer read, and looked at", async () => {
+    const looked = await run(0, "doctor", "--store");
+    expect(looked).toMatch(/whoever backs up can read and delete/);
+    expect(looked).not.toMatch(/kopia repository/);
+    await rename(place.path("repository"), place.path("elsewhere"));
+    expect(await run(6, "doctor", "--store")).toMatch(/problem: kopia repository: .*there is no Kopia repository/);
+    await rename(place.path("elsewhere"), place.path("repository"));
   });
 
   test("is shown and maintained", async () => {
     expect(await run(0, "kopia", "status")).toMatch(/snapshots: +1\n/);
     expect(await run(0, "kopia", "maintain")).toMatch(/full maintenance of/);
+    for (const [name, ...args] of [
+      ["kopiaInit", "init"],
+      ["kopiaStatus", "status"],
+      ["kopiaMaintain", "maintain", "--quick"],
+    ] as const)
+      requireDocument(name, (await place.here("kopia", ...args, "--json")).stdout);
     expect(await run(0, "orphans", "prod")).toMatch(/no orphans/);
+  });
+
+  test("is not copied, and says by what it is", async () => {
+    expect(await run(2, "copy", "prod/good", "--to", "offsite")).toMatch(/a Kopia store has none: kopia repository sync-to/);
+  });
+
+  test("shows the sizes of whole snapshots as nothing else", async () => {
+    expect(await run(0, "plan", "prod")).toMatch(/Kopia keeps once what they share: lifeboat kopia status/);
   });
 
   test("loses by retention what a later snapshot displaces, in Kopia too", async () => {

@@ -45,6 +45,9 @@ export type DoctorCode =
   | "no-role"
   | "beyond-its-role"
   | "clock-skew"
+  | "maintenance-of-another"
+  | "maintenance-overdue"
+  | "locks-expire"
   | "writer-reads";
 
 /** What a check of `lifeboat doctor` found; the same shape as preflight's findings. */

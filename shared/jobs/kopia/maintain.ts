@@ -28,6 +28,8 @@ export async function kopiaStatus(repository: SnapshotRepository): Promise<Kopia
 export interface KopiaMaintained extends KopiaStatusReport {
   /** Bytes of the storage that are free now, and were not before; below zero where it grew. */
   readonly freed: number;
+  /** Blobs whose locks this run extended; undefined where the repository has none to extend. */
+  readonly locksExtended: number | undefined;
 }
 
 /** Runs Kopia's maintenance with its own safety margins, and says what it gave back and what waits. Throws `busy` where another runs it. */
@@ -37,9 +39,17 @@ export async function maintainKopia(
   signal?: AbortSignal,
 ): Promise<KopiaMaintained> {
   const before = await repository.size();
+  const { runs } = await repository.maintenance();
+  const earlier = runs.find(isExtension)?.start;
   await repository.maintain(mode, signal);
   const status = await kopiaStatus(repository);
-  return { ...status, freed: before.bytes - status.size.bytes };
+  const extension = status.maintenance.runs.find((each) => isExtension(each) && (earlier === undefined || each.start > earlier));
+  const locksExtended = extension?.success === true ? (extension.counts["extendedBlobCount"] ?? 0) : undefined;
+  return { ...status, freed: before.bytes - status.size.bytes, locksExtended };
+}
+
+function isExtension({ task }: RepositoryMaintenance["runs"][number]): boolean {
+  return task === "extend-blob-retention-time";
 }
 
 /** Kopia's words: https://github.com/kopia/kopia/tree/master/snapshot/snapshotgc and repo/maintenance. */

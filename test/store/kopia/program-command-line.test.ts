@@ -124,7 +124,7 @@ describe("where the repository is", () => {
 test("a repository under Object Lock", () => {
   expect(createFlags(bucket(), { splitter: "FIXED-128K", retention: { mode: "compliance", days: 30 } }).slice(-3)).toEqual([
     "--object-splitter=FIXED-128K",
-    "--retention-mode=compliance",
+    "--retention-mode=COMPLIANCE",
     "--retention-period=720h",
   ]);
 });

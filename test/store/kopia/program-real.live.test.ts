@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { HeadObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { KopiaRepository } from "../../../shared/store/kopia/program/kopia.ts";
@@ -12,6 +13,7 @@ import { bucketPlace, filesBySize, folderPlace, PASSWORD } from "./program-under
 import type { KopiaPlace } from "./program-under-test.ts";
 
 /** A real kopia, where LIFEBOAT_TEST_KOPIA names one. */
+const DAY_MS = 86_400_000;
 const { LIFEBOAT_TEST_KOPIA: program = "" } = process.env;
 
 /** What `kopia repository connect` itself writes of the repository in `place`. */
@@ -30,6 +32,32 @@ describe.skipIf(skipWithout("kopia", program !== ""))("against a real kopia", ()
   });
   describe("in a bucket", () => {
     describeProgram(() => bucketPlace(program), program);
+  });
+
+  test("a bucket under Object Lock: blobs are locked as they are written, and maintenance extends that", async () => {
+    await using place = await bucketPlace(program, { lock: true });
+    const client = place.client();
+    await using kopia = await place.open();
+    await kopia.create({ splitter: "FIXED-128K", retention: { mode: "governance", days: 2 } });
+    await putSnapshot(kopia, randomBytes(3_000_000), { cluster: "prod" });
+    expect((await kopia.status()).blobRetention).toEqual({ mode: "governance", periodMs: 2 * DAY_MS });
+    const { bucket = "", prefix = "" } = place.repository.kind === "s3" ? place.repository : {};
+    const pack = (await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: `${prefix}p` }))).Contents?.[0]?.Key ?? "";
+    const lockedDays = async (): Promise<number> => {
+      const { ObjectLockMode, ObjectLockRetainUntilDate } = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: pack }));
+      expect(ObjectLockMode).toBe("GOVERNANCE");
+      return ((ObjectLockRetainUntilDate?.getTime() ?? 0) - Date.now()) / DAY_MS;
+    };
+    expect(await lockedDays()).toBeCloseTo(2, 2);
+    await kopia.setRetention({ mode: "governance", days: 5 });
+    await kopia.maintenanceRun("full");
+    const { extendObjectLocks, runs } = await kopia.maintenanceInfo();
+    expect(extendObjectLocks).toBe(true);
+    const extension = runs.find(({ task }) => task === "extend-blob-retention-time");
+    expect(extension).toMatchObject({ success: true });
+    expect(extension?.counts["extendedBlobCount"]).toBeGreaterThan(0);
+    expect(await lockedDays()).toBeCloseTo(5, 2);
+    client.destroy();
   });
 
   describe("errors of a folder", () => {

@@ -1,11 +1,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { chmod, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { S3Client } from "@aws-sdk/client-s3";
 import { fileURLToPath } from "node:url";
 import { openKopia } from "../../../shared/store/kopia/program/open-kopia.ts";
 import type { KopiaOptions } from "../../../shared/store/kopia/program/open-kopia.ts";
 import type { Kopia, KopiaRepository } from "../../../shared/store/kopia/program/kopia.ts";
 import { temporaryFolder } from "../../../tools/lab/temporary-folder.ts";
+import type { BucketOptions } from "../../../tools/lab/versitygw.ts";
 import { startVersityGateway } from "../../../tools/lab/versitygw.ts";
 
 /** Plays kopia where there is none. */
@@ -45,16 +47,17 @@ export async function folderPlace(program: string): Promise<KopiaPlace> {
 }
 
 /** A part of a bucket at a server of its own. */
-export async function bucketPlace(program: string): Promise<KopiaPlace> {
+export async function bucketPlace(program: string, options: BucketOptions = {}): Promise<KopiaPlace & { client(): S3Client }> {
   const folder = await temporaryFolder();
   const gateway = await startVersityGateway();
-  const bucket = await gateway.makeBucket();
+  const bucket = await gateway.makeBucket(options);
   const { endpoint, region, dataFolder } = gateway;
   const repository = { kind: "s3", bucket, prefix: "kopia/", region, endpoint, credentials: async () => gateway.credentials } as const;
-  return place(program, repository, join(dataFolder, bucket), folder.path, async () => {
+  const remove = async (): Promise<void> => {
     await gateway.stop();
     await folder.remove();
-  });
+  };
+  return { ...place(program, repository, join(dataFolder, bucket), folder.path, remove), client: () => gateway.client() };
 }
 
 function place(program: string, repository: KopiaRepository, files: string, temporary: string, remove: () => Promise<void>): KopiaPlace {

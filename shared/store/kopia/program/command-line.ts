@@ -1,5 +1,5 @@
 import { KOPIA_HOST, KOPIA_OWNER, KOPIA_USER } from "./kopia.ts";
-import type { AwsCredentials, CreateOptions, KopiaRepository, SnapshotInput, Splitter } from "./kopia.ts";
+import type { AwsCredentials, BlobRetention, CreateOptions, KopiaRepository, SnapshotInput, Splitter } from "./kopia.ts";
 
 /** What kopia is started with: arguments, which everybody on the machine can read, and environment, which only its own user can. */
 
@@ -131,8 +131,12 @@ function placeFlags(repository: KopiaRepository): readonly string[] {
 }
 
 export function createFlags(repository: KopiaRepository, { splitter, retention }: CreateOptions): readonly string[] {
-  const lock = retention === undefined ? [] : [`--retention-mode=${retention.mode}`, `--retention-period=${retention.days * 24}h`];
+  const lock = retention === undefined ? [] : retentionFlags(retention);
   return ["repository", "create", ...placeFlags(repository), `--object-splitter=${splitter}`, ...lock];
+}
+
+export function retentionFlags({ mode, days }: BlobRetention): readonly string[] {
+  return [`--retention-mode=${mode.toUpperCase()}`, `--retention-period=${days * 24}h`];
 }
 
 /** Go's largest of 32 bits: more snapshots than there will ever be. */

@@ -126,10 +126,17 @@ export interface MaintenanceInfo {
   readonly runs: readonly MaintenanceRun[];
 }
 
+/** Object Lock of each blob that is written to a bucket that has it. */
+export interface BlobRetention {
+  readonly mode: "governance" | "compliance";
+  /** At least 2, where maintenance is to extend it. */
+  readonly days: number;
+}
+
 export interface CreateOptions {
   readonly splitter: Splitter;
-  /** Object Lock of what is written to a bucket that has it. */
-  readonly retention?: { readonly mode: "governance" | "compliance"; readonly days: number } | undefined;
+  /** Maintenance extends it then. */
+  readonly retention?: BlobRetention | undefined;
 }
 
 /**
@@ -151,6 +158,8 @@ export interface Kopia extends AsyncDisposable {
    * retention is active. Others' snapshots in the repository are left as they are.
    */
   setPolicy(policy: { readonly splitter: Splitter }): Promise<void>;
+  /** Locks what is written from now on. */
+  setRetention(retention: BlobRetention): Promise<void>;
   /** Makes us the owner of the maintenance, and sets whether it extends object locks. */
   setOwner(options?: { readonly extendObjectLocks?: boolean }): Promise<void>;
   /** Starts to write a snapshot; `signal` kills it. Only one at a time is meant. No maintenance is run beside. */

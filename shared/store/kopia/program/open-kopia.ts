@@ -13,6 +13,7 @@ import {
   globalFlags,
   locationOf,
   policyFlags,
+  retentionFlags,
   snapshotFlags,
   tagFlags,
 } from "./command-line.ts";
@@ -20,6 +21,7 @@ import type { Secrets } from "./command-line.ts";
 import { failureOf, strangeAnswer } from "./failures.ts";
 import { KOPIA_HOST, KOPIA_USER } from "./kopia.ts";
 import type {
+  BlobRetention,
   CreateOptions,
   Kopia,
   KopiaRepository,
@@ -81,6 +83,11 @@ class ProgramKopia implements Kopia {
 
   async setPolicy({ splitter }: { readonly splitter: Splitter }): Promise<void> {
     await this.#ask(policyFlags(splitter), `set the policy in ${this.location}`, nothing);
+  }
+
+  async setRetention(retention: BlobRetention): Promise<void> {
+    const args = ["repository", "set-parameters", ...retentionFlags(retention)];
+    await this.#ask(args, `set the object lock of ${this.location}`, nothing);
   }
 
   async setOwner({ extendObjectLocks }: { readonly extendObjectLocks?: boolean } = {}): Promise<void> {
