@@ -2,14 +2,14 @@ import { LifeboatError } from "../shared/errors.ts";
 import type { JsonDocument } from "../shared/contract/documents.ts";
 import type { Found } from "../shared/jobs/look/find.ts";
 import type { FoundEntry } from "../shared/snapshot/live-matches.ts";
-import type { KeyTest } from "../shared/snapshot/key-tests.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register } from "./command.ts";
 import { note, widthOf } from "./console.ts";
 import { formatBytes, formatTable } from "./format.ts";
 import { FROM_FLAG, FROM_HELP } from "./from-replica.ts";
 import { jsonArray } from "./json-array.ts";
-import { keyJson } from "./look-rows.ts";
+import { keyTest, keyWords, NAMESPACE_FLAG, NAMESPACE_HELP, PATTERN_HELP } from "./key-option.ts";
+import { keyJson, onOneLine } from "./look-rows.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
 import { withSnapshot } from "./with-snapshot.ts";
 import { writeText } from "./write-text.ts";
@@ -29,8 +29,8 @@ export const registerFind: Register = (program, run) => {
       "List the keys that were there when a snapshot was taken, with their Kubernetes names, revision and size. The snapshot is read once from end to end and checked as lifeboat export checks it; nothing is written to disk, and no etcd is started. A file needs no configuration.",
     )
     .argument("<ref|file>", "which snapshot")
-    .argument("[prefix|glob]", "keys that begin so; with * (no slash), ** (anything) or ? keys that fit from end to end")
-    .option("-n, --namespace <name>", "objects in this namespace of Kubernetes, and the namespace itself")
+    .argument("[prefix|glob]", PATTERN_HELP)
+    .option(NAMESPACE_FLAG, NAMESPACE_HELP)
     .option("--limit <number>", "list no more than so many", wholeNumber)
     .option(FROM_FLAG, FROM_HELP)
     .addHelpText(
@@ -41,14 +41,10 @@ export const registerFind: Register = (program, run) => {
       run(async (session) => {
         const { console, json } = session;
         const { limit, from } = options;
-        const isWanted = await keyTest(pattern, options);
+        const keys = { pattern, namespace: options.namespace };
+        const isWanted = await keyTest(keys);
         const progress = new ConsoleProgress(console);
-        const words = (ref: string): readonly string[] => [
-          "find",
-          ref,
-          ...(pattern === undefined ? [] : [pattern]),
-          ...(options.namespace === undefined ? [] : ["-n", options.namespace]),
-        ];
+        const words = (ref: string): readonly string[] => ["find", ref, ...keyWords(keys)];
         await withSnapshot(session, { what, from, progress, words }, async (input) => {
           const { find } = await import("../shared/jobs/look/find.ts");
           const request = { isWanted, ...(limit !== undefined && { limit }) };
@@ -68,17 +64,6 @@ function wholeNumber(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text))
     throw new LifeboatError("usage", `--limit ${text} is no number of keys`, { hint: "give a whole number from 1 on" });
   return Number(text);
-}
-
-async function keyTest(pattern: string | undefined, { namespace }: FindOptions): Promise<KeyTest> {
-  const [{ everyKey, isGlob, keyBeginsWith, keyFits }, { keyIsIn }] = await Promise.all([
-    import("../shared/snapshot/key-tests.ts"),
-    import("../shared/snapshot/object-names.ts"),
-  ]);
-  const fits = pattern === undefined ? everyKey : isGlob(pattern) ? keyFits(pattern) : keyBeginsWith(Buffer.from(pattern));
-  if (namespace === undefined) return fits;
-  const isIn = keyIsIn(namespace);
-  return (bytes, start, end) => fits(bytes, start, end) && isIn(bytes, start, end);
 }
 
 type Row = JsonDocument<"find">[number];
@@ -109,12 +94,12 @@ function tableOf(rows: readonly Row[], width: number | undefined): string {
   if (rows.every(({ name }) => name === null))
     return formatTable(
       ["KEY", "REVISION", "SIZE"],
-      rows.map((row) => [row.key, ...figures(row)]),
+      rows.map((row) => [onOneLine(row.key), ...figures(row)]),
       { width },
     );
   return formatTable(
     ["RESOURCE", "NAMESPACE", "NAME", "REVISION", "SIZE"],
-    rows.map((row) => [row.resource ?? "", row.namespace ?? "", row.name ?? row.key, ...figures(row)]),
+    rows.map((row) => [row.resource ?? "", row.namespace ?? "", row.name ?? row.key].map(onOneLine).concat(figures(row))),
     { width },
   );
 }

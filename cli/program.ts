@@ -22,6 +22,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   status: async () => (await import("./status.ts")).registerStatus,
   find: async () => (await import("./find.ts")).registerFind,
   get: async () => (await import("./get.ts")).registerGet,
+  diff: async () => (await import("./diff.ts")).registerDiff,
   verify: async () => (await import("./verify.ts")).registerVerify,
   copy: async () => (await import("./copy.ts")).registerCopy,
   export: async () => (await import("./export.ts")).registerExport,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { bytes, object, revision, text } from "./parts.ts";
+import { bytes, count, object, revision, text } from "./parts.ts";
 
 /** The documents of commands that look inside a snapshot. */
 
@@ -14,6 +14,40 @@ export const keyFields = {
   namespace: text.nullable().describe("of the object; null where it has none"),
   name: text.nullable().describe("of the object; null for a key that is none of Kubernetes'"),
 };
+
+const kinds = {
+  added: count.describe("keys that are only in `after`"),
+  removed: count.describe("keys that are only in `before`"),
+  changed: count.describe("keys whose value is another one"),
+  rewritten: count.describe("keys that were written again with the same value"),
+};
+
+export const diffDocument = object({
+  before: text.describe("the file as it was typed, or `CLUSTER/ID`"),
+  after: text.describe("the same, or `live`"),
+  changes: z
+    .array(
+      object({
+        change: z
+          .enum(["added", "removed", "changed", "rewritten"])
+          .describe("`rewritten`: written again, with a value of the same length and CRC-32C"),
+        ...keyFields,
+        modRevisionBefore: revision.nullable().describe("when it was last written in `before`; null where it is not in it"),
+        modRevisionAfter: revision.nullable().describe("the same in `after`"),
+      }),
+    )
+    .describe("in the order of keys, if they could be kept"),
+  counts: object(kinds).describe("of all changes"),
+  same: count.describe("keys that did not change"),
+  resources: z
+    .array(
+      object({
+        resource: text.nullable().describe("as kubectl names it; null for keys that are none of Kubernetes'"),
+        ...kinds,
+      }),
+    )
+    .describe("the same by resource, most changes first"),
+});
 
 export const getDocument = object({
   snapshot: text.describe("the file as it was typed, or `CLUSTER/ID`"),

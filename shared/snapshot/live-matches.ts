@@ -1,5 +1,6 @@
 import type { MatchTable } from "./match-table.ts";
 import type { PageReader } from "./page-reader.ts";
+import { UserKeyTable } from "./user-key-table.ts";
 
 /** A live entry that was looked for. */
 export interface FoundEntry {
@@ -27,6 +28,13 @@ export interface FoundPage {
   /** Which ones of its entries are wanted, and their numbers in the entry table. */
   readonly indexes: readonly number[];
   readonly entries: readonly number[];
+}
+
+export interface EntryFacts {
+  readonly hashLow: number;
+  readonly hashHigh: number;
+  readonly revision: number;
+  readonly digest: number;
 }
 
 /** Pages that follow each other are read at once, up to so many bytes. */
@@ -62,6 +70,33 @@ export class LiveMatches {
     const matches = this.#matches;
     const indexes = Uint32Array.from(this.entries, (entry) => matches.indexOf(entry));
     for (const index of indexes.toSorted((a, b) => matches.compareKeys(a, matches, b))) yield this.#found(index);
+  }
+
+  /** Below 0 where the key of `entry` comes before that of entry `otherEntry` of `other`. Neither may be cut. */
+  compareKeys(entry: number, other: LiveMatches, otherEntry: number): number {
+    return this.#matches.compareKeys(this.#matches.indexOf(entry), other.#matches, other.#matches.indexOf(otherEntry));
+  }
+
+  /** Whether `entry` has that key, as far as it is kept. */
+  hasKey(entry: number, key: Uint8Array): boolean {
+    return this.isCut || this.#matches.hasKey(this.#matches.indexOf(entry), key);
+  }
+
+  /** What is compared of `entry`: what stands for its user key, its mod_revision, and what stands for its value. */
+  facts(entry: number): EntryFacts {
+    const { hashLow, hashHigh, main } = this.#reader.entries;
+    return { hashLow: hashLow[entry]!, hashHigh: hashHigh[entry]!, revision: main[entry]!, digest: this.#matches.digestOf(entry) };
+  }
+
+  /** To find its entries by their user keys; undefined where these collide so often that they were made for it. */
+  table(): UserKeyTable | undefined {
+    const table = new UserKeyTable(this.#reader.entries, this.entries.length, (a, b) => this.#matches.isSameKey(a, b));
+    for (const entry of this.entries) {
+      const slot = table.slotOf(entry);
+      if (slot < 0) return undefined;
+      table.put(slot, entry);
+    }
+    return table;
   }
 
   /** The entry of that number, as far as it is kept; undefined where they are cut. */

@@ -15,6 +15,11 @@ export interface EntryFilter {
   readonly keptBytes?: number;
 }
 
+/** What values are compared by: CRC-32C, begun with the length. */
+export function valueDigest(value: Uint8Array): number {
+  return crc32c(value, value.length);
+}
+
 /** What a match takes beside its key and value. */
 const RECORD_BYTES = 20;
 const BLOCK_BYTES = 1 << 20;
@@ -73,7 +78,7 @@ export class MatchTable {
     return entry >>> 3 < this.#bits.length && (this.#bits[entry >>> 3]! & (1 << (entry & 7))) !== 0;
   }
 
-  /** CRC-32C of the value of a matched entry, begun with its length. */
+  /** Of the value of a matched entry. */
   digestOf(entry: number): number {
     return this.#digests[entry]!;
   }
@@ -111,6 +116,12 @@ export class MatchTable {
     return this.#block(index).compare(table.#block(other), otherAt, otherAt + table.#keyBytes[other]!, at, at + this.#keyBytes[index]!);
   }
 
+  /** Whether match `index` has that key. */
+  hasKey(index: number, key: Uint8Array): boolean {
+    const at = this.#at[index]!;
+    return key.length === this.#keyBytes[index] && this.#block(index).compare(key, 0, key.length, at, at + key.length) === 0;
+  }
+
   /** A view of what is kept. */
   key(index: number): Uint8Array {
     const at = this.#at[index]!;
@@ -135,7 +146,7 @@ export class MatchTable {
 
   #digest(entry: number, value: Uint8Array): void {
     if (entry >= this.#digests.length) this.#digests = enlarged(this.#digests, new Uint32Array(Math.ceil(entry * 1.5)));
-    this.#digests[entry] = crc32c(value, value.length);
+    this.#digests[entry] = valueDigest(value);
   }
 
   #keep(entry: number, bytes: Uint8Array, { keyStart, keyEnd, valueStart, valueEnd }: KeyValueReader): void {

@@ -38,6 +38,16 @@ export class UserKeyTable {
     }
   }
 
+  /** The entry whose user key has that hash and is the one that `isSameKey` knows; undefined where there is none. */
+  find(low: number, high: number, isSameKey: (entry: number) => boolean): number | undefined {
+    const { hashLow, hashHigh } = this.#entries;
+    for (let slot = low & this.#mask; ; slot = (slot + 1) & this.#mask) {
+      const other = this.#slots[slot]!;
+      if (other === 0) return undefined;
+      if (hashLow[other - 1] === low && hashHigh[other - 1] === high && isSameKey(other - 1)) return other - 1;
+    }
+  }
+
   /** The entry in a slot; undefined where it is free. */
   entryAt(slot: number): number | undefined {
     const entry = this.#slots[slot]!;

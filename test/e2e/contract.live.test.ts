@@ -126,6 +126,7 @@ const CASES: Readonly<Record<string, () => Promise<readonly (readonly string[])[
     ["find", `prod/${id}`],
     ["find", `prod/${id}`, "nothing"],
   ],
+  diff: async () => [["diff", `prod/${id}`, `prod/${id}`]],
   get: async () => [["get", `prod/${id}`, "configmaps/default/one"]],
   verify: async () => [
     ["verify", `prod/${id}`],

@@ -176,3 +176,70 @@ test("a snapshot that was changed is not looked into", async () => {
     stderr: saying("copied.db has no trailer"),
   });
 });
+
+describe("after more writes", () => {
+  let later: readonly Entry[];
+
+  beforeAll(async () => {
+    await work(cluster, { rounds: 60, random: new SeededRandom(19) });
+    const client = openClient(cluster.connection);
+    try {
+      await client.delete().key("/registry/namespaces/shop").exec();
+      await client.put("app/config/one").value("1").exec();
+      await client.put("app/config/two").value("2").exec();
+      await client.put("app/config/four").value("4").exec();
+      await client.put("line\n+ pods shop/forged").value("x").exec();
+    } finally {
+      client.close();
+    }
+    await cluster.etcdctl(["snapshot", "save", place.path("later.db")]);
+    later = await members(["", "--from-key"]);
+  });
+
+  /** Key by key, as etcdctl gave them. */
+  function expected(before: readonly Entry[], after: readonly Entry[]): object[] {
+    const [was, is] = [before, after].map((entries) => new Map(entries.map((entry) => [entry.key.toString("hex"), entry])));
+    return [...new Set([...(was?.keys() ?? []), ...(is?.keys() ?? [])])]
+      .toSorted((a, b) => (a < b ? -1 : 1))
+      .flatMap((keyHex) => {
+        const [one, two] = [was?.get(keyHex), is?.get(keyHex)];
+        if (one?.modRevision === two?.modRevision) return [];
+        const change = one === undefined ? "added" : two === undefined ? "removed" : one.value.equals(two.value) ? "rewritten" : "changed";
+        return [{ change, keyHex, modRevisionBefore: one?.modRevision ?? null, modRevisionAfter: two?.modRevision ?? null }];
+      });
+  }
+
+  test.each(WHATS)("diff of %s and a later snapshot is what etcdctl tells of both", async (what) => {
+    const { code, stdout } = await place.here("diff", what, "later.db", "--json");
+    expect(code).toBe(0);
+    const { changes, counts, same } = DOCUMENTS.diff.parse(JSON.parse(stdout));
+    const shownChanges = changes.map(({ change, keyHex, modRevisionBefore, modRevisionAfter }) => ({
+      change,
+      keyHex,
+      modRevisionBefore,
+      modRevisionAfter,
+    }));
+    expect(shownChanges).toEqual(expected(all, later));
+    expect(counts.changed + counts.added + counts.rewritten + same).toBe(later.length);
+    expect(counts.added).toBeGreaterThan(0);
+    expect(counts.removed).toBeGreaterThan(0);
+  });
+
+  test("diff lists what changed on a line each, which no key can forge, and sums it up", async () => {
+    const { code, stdout } = await place.here("diff", "snapshot.db", "later.db", "app/config/");
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout:
+        "+ app/config/four\n~ app/config/two\n\nRESOURCE      ADDED  REMOVED  CHANGED  REWRITTEN\n(other keys)  1      0        1        1\n",
+    });
+    const forged = await place.here("diff", "snapshot.db", "later.db", "line");
+    expect(forged.stdout.split("\n")[0]).toBe(String.raw`+ line\u000a+ pods shop/forged`);
+    const namespace = await place.here("diff", "snapshot.db", "later.db", "-n", "shop");
+    expect(namespace.stdout).toContain("- namespaces shop\n");
+    expect(await place.here("diff", "later.db", "later.db")).toMatchObject({
+      code: 0,
+      stdout: "",
+      stderr: saying("have the same keys and values"),
+    });
+  });
+});

@@ -13,6 +13,7 @@ const COMMANDS = [
   "status",
   "find",
   "get",
+  "diff",
   "verify",
   "copy",
   "pin",

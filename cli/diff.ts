@@ -1,0 +1,106 @@
+import type { JsonDocument } from "../shared/contract/documents.ts";
+import type { Change, Difference } from "../shared/jobs/look/diff.ts";
+import { ChangeTally } from "./change-tally.ts";
+import { REF_HELP } from "./command.ts";
+import type { Register, Session } from "./command.ts";
+import { note, widthOf } from "./console.ts";
+import { FROM_FLAG, FROM_HELP } from "./from-replica.ts";
+import { jsonAround } from "./json-array.ts";
+import { keyTest, keyWords, NAMESPACE_FLAG, NAMESPACE_HELP, PATTERN_HELP } from "./key-option.ts";
+import { keyJson, onOneLine } from "./look-rows.ts";
+import { ConsoleProgress } from "./progress-bar.ts";
+import { withSnapshot } from "./with-snapshot.ts";
+import { writeText } from "./write-text.ts";
+
+interface DiffOptions {
+  readonly namespace?: string;
+  readonly from?: string;
+}
+
+/** `lifeboat diff`. */
+export const registerDiff: Register = (program, run) => {
+  program
+    .command("diff")
+    .summary("show what changed between two snapshots")
+    .description(
+      "List the keys that were added, removed or changed between two snapshots, and count them by resource. Both are read once from end to end and checked as lifeboat export checks them.",
+    )
+    .argument("<before>", "a ref or a snapshot file")
+    .argument("<after>", "another one")
+    .argument("[prefix|glob]", PATTERN_HELP)
+    .option(NAMESPACE_FLAG, NAMESPACE_HELP)
+    .option(FROM_FLAG, FROM_HELP)
+    .addHelpText(
+      "after",
+      `${REF_HELP}\nIf a file of that name exists, the file is read.\n\nExample:\n  $ lifeboat diff prod@2026-11-20T10:00:00Z prod/latest\n  $ lifeboat diff old.db new.db -n shop`,
+    )
+    .action((before: string, after: string, pattern: string | undefined, options: DiffOptions) =>
+      run(async (session) => {
+        const { console } = session;
+        const keys = { pattern, namespace: options.namespace };
+        const isWanted = await keyTest(keys);
+        const progress = new ConsoleProgress(console);
+        const ports = { progress, signal: console.signal };
+        const { from } = options;
+        const first = { what: before, from, progress, words: (ref: string) => ["diff", ref, after, ...keyWords(keys)] };
+        const second = { what: after, from, progress, words: (ref: string) => ["diff", before, ref, ...keyWords(keys)] };
+        await withSnapshot(session, first, async (earlier) => {
+          const { differenceOf, stateOf } = await import("../shared/jobs/look/diff.ts");
+          const was = await stateOf(earlier, { isWanted }, ports);
+          await withSnapshot(session, second, async (later) => {
+            const difference = differenceOf(was, await stateOf(later, { isWanted }, ports), ports);
+            if (difference.isInOrder) progress.close();
+            await printDifference(session, difference, { before: earlier.name, after: later.name });
+          });
+        }).finally(() => progress.close());
+        return 0;
+      }),
+    );
+};
+
+async function printDifference(
+  { console, json }: Session,
+  difference: Difference,
+  names: { readonly before: string; readonly after: string },
+): Promise<void> {
+  const tally = new ChangeTally();
+  async function* counted(): AsyncGenerator<Change, void, undefined> {
+    for await (const change of difference.changes) {
+      tally.note(change.kind, change.key);
+      yield change;
+    }
+  }
+  if (json) {
+    const tail = (): Pick<Document, "counts" | "same" | "resources"> => ({
+      counts: difference.counts,
+      same: difference.same,
+      resources: tally.resources,
+    });
+    return writeText(console, jsonAround(names, "changes", documents(counted()), tail));
+  }
+  async function* text(): AsyncGenerator<string, void, undefined> {
+    yield* lines(counted());
+    if (tally.resources.length > 0) yield `\n${tally.table(widthOf(console.stdout))}\n`;
+  }
+  await writeText(console, text());
+  if (tally.resources.length === 0) note(console, `${names.before} and ${names.after} have the same keys and values`);
+}
+
+type Document = JsonDocument<"diff">;
+
+async function* documents(changes: AsyncIterable<Change>): AsyncGenerator<Document["changes"][number], void, undefined> {
+  for await (const { kind, key, before, after } of changes)
+    yield { change: kind, ...keyJson(key), modRevisionBefore: before ?? null, modRevisionAfter: after ?? null };
+}
+
+const SIGNS = { added: "+", removed: "-", changed: "~", rewritten: "=" } as const;
+
+/** Of those that were written again with the same value the table has the number. */
+async function* lines(changes: AsyncIterable<Change>): AsyncGenerator<string, void, undefined> {
+  for await (const { kind, key } of changes) {
+    if (kind === "rewritten") continue;
+    const { resource, namespace, name, key: text } = keyJson(key);
+    const words = name === null ? text : `${resource} ${namespace === null ? name : `${namespace}/${name}`}`;
+    yield `${SIGNS[kind]} ${onOneLine(words)}\n`;
+  }
+}
