@@ -170,18 +170,19 @@ check_node_etcd() {
   fi
 }
 
-# A database that is larger than the quota raises NOSPACE at the first write.
+# A database that is larger than the quota raises NOSPACE at the first write. One that had raised it may be smaller, by less than the largest request (etcd's own: 1.5 MiB): it would raise it again.
 check_quota() {
-  local quota=${FOUND[quota-backend-bytes]-}
+  local quota=${FOUND[quota-backend-bytes]-} room=0 state="has ${PLAN[SNAPSHOT_BYTES]} bytes"
+  if [[ " ${PLAN[ALARMS]-} " == *' NOSPACE '* ]]; then room=1572864 state+=" and was out of space"; fi
   [[ -n $quota || $LAYOUT != bare ]] || {
-    [[ " ${PLAN[ALARMS]-} " != *' NOSPACE '* ]] || warn "which quota etcd has here is not known: --quota-backend-bytes must be above ${PLAN[SNAPSHOT_BYTES]}"
+    ((room == 0)) || warn "which quota etcd has here is not known: --quota-backend-bytes must be above ${PLAN[SNAPSHOT_BYTES]}"
     return 0
   }
   # etcd's own: 0 is 2 GiB, and below 0 is none.
   [[ -n $quota && $quota != 0 ]] || quota=2147483648
   [[ $quota =~ ^[1-9][0-9]{0,17}$ ]] || return 0
-  ((PLAN[SNAPSHOT_BYTES] < quota)) ||
-    refuse 6 "the snapshot's database has ${PLAN[SNAPSHOT_BYTES]} bytes, and etcd's quota here is $quota (${FOUND_IN[quota-backend-bytes]:-its default}): it would take no write" \
+  ((PLAN[SNAPSHOT_BYTES] + room < quota)) ||
+    refuse 6 "the snapshot's database $state, and etcd's quota here is $quota (${FOUND_IN[quota-backend-bytes]:-its default}): it would take no write" \
       "put a larger --quota-backend-bytes there, on every node; then run this again. Defragment once the cluster is back: etcdctl defrag"
 }
 
