@@ -73,7 +73,7 @@ set_aside_step() {
   local old
   old=$(old_member)
   [[ ! -d $DATA_DIR/member || -d $old ]] || rename "$DATA_DIR/member" "$old"
-  sync
+  settle "$DATA_DIR"
 }
 
 promote_step() {

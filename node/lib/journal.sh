@@ -51,6 +51,12 @@ copy() {
   why=$(cp -a -T -- "$1" "$2" 2>&1) || refuse 5 "$1 cannot be copied to $2: ${why:0:300}" "look whether the disk is full or read-only, and what is in the way; then run the same command again"
 }
 
+# settle PATH...: files and folders, to the disk. coreutils before 8.24 take no names and sync everything, which is slower.
+settle() {
+  local why
+  why=$(sync -- "$@" 2>&1) || refuse 5 "$1 cannot be written to the disk: ${why:0:300}" "look at the disk; then run the same command again"
+}
+
 # take_lock: one restore.sh at a time. The lock is a link that names its owner, made in one go; that of a process which is gone is inherited by one other, by a link that names the dead.
 take_lock() {
   local owner me

@@ -25,14 +25,16 @@ write_snapshot() {
   local sum bytes
   # One stream. The identity goes through a pipe.
   sum=$("$UNPACKED/bin/age" -d -i <(printf '%s\n' "$SNAPSHOT_IDENTITY") "$PAYLOAD" 2>"$SCRATCH/age.err" |
-    "$UNPACKED/bin/unzstd" 2>"$SCRATCH/unzstd.err" | tee -- "$1" 2>"$SCRATCH/tee.err" | openssl dgst -sha256) || refuse_snapshot "$1"
+    "$UNPACKED/bin/unzstd" --output "$1" 2>"$SCRATCH/unzstd.err") || refuse_snapshot "$1"
   bytes=$(wc -c <"$1")
-  [[ $bytes == "${PLAN[SNAPSHOT_BYTES]}" && ${sum##*= } == "${PLAN[SNAPSHOT_SHA256]}" ]] ||
+  [[ $bytes == "${PLAN[SNAPSHOT_BYTES]}" && $sum == "${PLAN[SNAPSHOT_SHA256]}" ]] ||
     refuse 4 "what the payload holds is not the snapshot that is signed" "take another snapshot, and tell whoever runs the backups"
 }
 
 refuse_snapshot() {
-  [[ ! -s $SCRATCH/tee.err ]] || refuse 5 "${1%/*} could not take the snapshot: $(why "$SCRATCH/tee.err")" "make room, or give another place"
+  local said
+  said=$(why "$SCRATCH/unzstd.err")
+  [[ $said != *'cannot write'* ]] || refuse 5 "${1%/*} could not take the snapshot: ${said#*cannot write: }" "make room, or give another place"
   [[ ! -s $SCRATCH/age.err ]] || refuse 4 "the payload cannot be decrypted with the identity in $TAR_NAME" "make the bundle again; if that does not help, take another snapshot"
   refuse 4 "the payload is no zstd stream, or a cut one" "take another snapshot, and tell whoever runs the backups"
 }
@@ -55,8 +57,8 @@ export_snapshot() {
   aside=$(mktemp "$folder/.${out##*/}.lifeboat.$$.XXXXXXXX" 2>/dev/null) || refuse 5 "no file can be made in ${folder:-/}" "give --out another folder"
   remove_at_end "$aside"
   write_snapshot "$aside"
-  # To the disk before it has its name: coreutils of 2014 sync no single file, dd does.
-  dd if=/dev/null of="$aside" bs=1 count=0 conv=notrunc,fsync 2>/dev/null
+  # Before it has its name.
+  settle "$aside"
   # A link fails where the name is taken; some file systems have none.
   ln -T -- "$aside" "$out" 2>/dev/null || { [[ ! -e $out ]] && mv -n -T -- "$aside" "$out" && [[ ! -e $aside ]]; } ||
     refuse 2 "$out appeared meanwhile, and is not overwritten" "give --out another name"

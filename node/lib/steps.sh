@@ -35,7 +35,7 @@ describe_step() {
   stage=$(stage)
   database="$stage/snapshot.db"
   case $1 in
-    decrypt) say "mkdir -m 700 $stage; age -d -i <(the snapshot's identity) $PAYLOAD | unzstd | tee $database | openssl dgst -sha256" ;;
+    decrypt) say "mkdir -m 700 $stage; age -d -i <(the snapshot's identity) $PAYLOAD | unzstd --output $database" ;;
     restore)
       restore_command "$stage"
       say "${RESTORE_COMMAND[*]}"
@@ -139,7 +139,7 @@ restore_step() {
   chmod 700 -- "$stage/data/member"
   [[ ! -d /sys/fs/selinux ]] || chcon -R --reference="$model" -- "$stage/data/member" 2>/dev/null || warn "the SELinux context could not be set: restorecon -R $DATA_DIR"
   rm -f -- "$stage/snapshot.db"
-  sync
+  settle "$stage"/data/member/*/* "$stage"/data/member/* "$stage/data/member" "$stage/data" "$stage"
 }
 
 old_members_step() {
@@ -162,7 +162,7 @@ swap_step() {
   fi
   [[ -d $DATA_DIR/member ]] || refuse 1 "there is no $DATA_DIR/member" "run rollback"
   rm -rf -- "$stage"
-  sync
+  settle "$DATA_DIR"
 }
 
 health_step() {

@@ -23,7 +23,6 @@ const TOO_NEW: readonly (readonly [RegExp, string])[] = [
   [/\bEPOCH(?:SECONDS|REALTIME)\b/, "EPOCHSECONDS: bash 5.0"],
   [/\bSRANDOM\b/, "SRANDOM: bash 5.1"],
   [/<<<|<<-?\s*['"]?(?!END\b)[A-Za-z]/, "here-documents but for constant text: files in TMPDIR before bash 5.1"],
-  [/\bsync +[^|&;)\s]/, "sync of a file: coreutils 8.24"],
   [/\btee +-p|--output-error/, "tee -p: coreutils 8.24"],
   [/--ignore-missing/, "sha256sum --ignore-missing: coreutils 8.25"],
   [/\bb2sum\b|\bbasenc\b|\bcksum +-a/, "later than coreutils 8.22"],
@@ -68,7 +67,6 @@ const OPTIONS: Readonly<Record<string, string>> = {
   sync: "",
   tail: "-c -n",
   tar: "-x -f -C --no-same-owner --no-same-permissions",
-  tee: "",
   timeout: "",
   tr: "-d",
   uname: "-n -m",
@@ -149,7 +147,7 @@ test("the check of options sees those that came later, wherever the command stan
 
 test("each pattern finds what it is there for", () => {
   const offenders =
-    "local -n x=y;wait -n;[[ -v a[1] ]];${a[-1]};${x@Q};mapfile -d '' x;inherit_errexit;$EPOCHSECONDS;$SRANDOM;cat <<X;sync file;tee -p;sha256sum --ignore-missing;b2sum;cut -z;mv --exchange;env -S;tar --one-top-level;openssl kdf;x | grep y;if grep y";
+    "local -n x=y;wait -n;[[ -v a[1] ]];${a[-1]};${x@Q};mapfile -d '' x;inherit_errexit;$EPOCHSECONDS;$SRANDOM;cat <<X;tee -p;sha256sum --ignore-missing;b2sum;cut -z;mv --exchange;env -S;tar --one-top-level;openssl kdf;x | grep y;if grep y";
   for (const offender of offenders.split(";"))
     expect(
       TOO_NEW.some(([pattern]) => pattern.test(offender)),

@@ -115,7 +115,7 @@ export function makeBundle(making: BundleMaking): MadeBundle {
     file("bin/age", 0o755, readFileSync(requireProgram("age"))),
     program("etcdctl"),
     program("etcdutl"),
-    file("bin/unzstd", 0o755, making.unzstd ?? UNZSTD),
+    file("bin/unzstd", 0o755, making.unzstd ?? readFileSync(requireProgram("unzstd"))),
     file("LICENSES.txt", 0o644, "licences\n"),
   ];
   const sums = entries.map((each) => `${sha256(each.bytes)}  ${each.name.slice("bundle/".length)}\n`).join("");
@@ -124,17 +124,6 @@ export function makeBundle(making: BundleMaking): MadeBundle {
   const path = join(folder, `${name}.tar`);
   signBundle(path, making.tar?.(tar) ?? tar, key);
   return { folder, tar: path, payload: join(folder, PAYLOAD), plan };
-}
-
-/** Debian's program under the name that the bundle's own has: where it is, PATH does not say. */
-const UNZSTD = `#!/bin/sh\nexec ${requireProgramOrNone("zstd")} -d -q -c\n`;
-
-function requireProgramOrNone(name: string): string {
-  try {
-    return requireProgram(name);
-  } catch {
-    return "/nowhere";
-  }
 }
 
 /** Writes a tar, its signature and the public key beside one another. */

@@ -2,11 +2,13 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { execa } from "execa";
 import { describe, expect, test } from "vitest";
 import { compressFrames } from "../../shared/seal/zstd-frames.ts";
+import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { needs, requireProgram } from "../support/programs.ts";
 
 /** Our own program beside zstd itself. */
@@ -142,13 +144,35 @@ function saidBy({ stderr }: ChildProcess): Promise<string> {
 }
 
 describe("unzstd", () => {
-  test("takes no arguments but --version", async () => {
+  test("takes --output FILE and --version, and nothing else", async () => {
     const program = requireProgram("unzstd");
     expect((await answer(program, ["--version"], EMPTY)).stdout.toString()).toMatch(/^\d+\.\d+\.\d+\n$/);
-    for (const args of [["-d"], ["--help"], ["file"], [""], ["--version", "x"]]) {
+    for (const args of [["-d"], ["--help"], ["file"], [""], ["--version", "x"], ["--output"], ["--output", ""], ["--output", "a", "b"]]) {
       const { code, stdout, stderr } = await answer(program, args, EMPTY);
       expect([args, code, stdout.length]).toEqual([args, 2, 0]);
-      expect(stderr).toMatch(/^unzstd: takes no arguments: [^\n]+\n$/);
+      expect(stderr).toMatch(/^unzstd: takes zstd frames on standard input [^\n]+\n$/);
+    }
+  });
+
+  test("writes a file for its owner and says its SHA-256, as sha256sum does", async () => {
+    await using folder = await temporaryFolder();
+    const plain = await content(5 * MIB);
+    const file = join(folder.path, "snapshot.db");
+    const program = requireProgram("unzstd");
+    const made = await answer(program, ["--output", file], await sealed(plain));
+    const { stdout } = await execa("sha256sum", [file]);
+    expect([made.code, made.stdout.toString(), made.stderr]).toEqual([0, `${stdout.slice(0, 64)}\n`, ""]);
+    expect((await readFile(file)).equals(plain)).toBe(true);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    // What was there is overwritten, and nothing of it stays behind.
+    expect((await answer(program, ["--output", file], await sealed(EMPTY))).code).toBe(0);
+    expect((await readFile(file)).length).toBe(0);
+    const cut = await answer(program, ["--output", file], (await sealed(plain)).subarray(0, -100));
+    expect([cut.code, cut.stdout.length]).toEqual([1, 0]);
+    for (const place of ["/dev/full", folder.path, join(folder.path, "none/file")]) {
+      const { code, stdout: said, stderr } = await answer(program, ["--output", place], await sealed(plain));
+      expect([place, code, said.length]).toEqual([place, 1, 0]);
+      expect(stderr).toMatch(/^unzstd: cannot write: [^\n]+\n$/);
     }
   });
 

@@ -2,12 +2,16 @@
 //
 // Frames may follow each other, and skippable ones are passed over. Whatever is damaged, cut or no zstd at all ends it with exit code 1 and one line on standard error;
 // what was written by then is not to be used. Exit code 2 is wrong usage.
+//
+// With --output FILE it writes to FILE, which it makes with mode 0600 or overwrites, and prints the SHA-256 of what it wrote: one pass, where a node would need tee and openssl beside it.
 package main
 
 import (
 	"bufio"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"os"
 	"os/signal"
@@ -46,10 +50,46 @@ func run(args []string) int {
 			return 1
 		}
 		return 0
+	case len(args) == 2 && args[0] == "--output" && args[1] != "":
+		digest, err := decompressInto(os.Stdin, args[1])
+		if err == nil {
+			_, err = fmt.Println(digest)
+		}
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "unzstd: %v\n", err)
+			return 1
+		}
+		return 0
 	default:
-		fmt.Fprintln(os.Stderr, "unzstd: takes no arguments: zstd frames on standard input, their content on standard output; or --version")
+		fmt.Fprintln(os.Stderr, "unzstd: takes zstd frames on standard input and writes their content to standard output, or with --output FILE to FILE; or --version")
 		return 2
 	}
+}
+
+// decompressInto returns the SHA-256 of what it wrote, in hex.
+func decompressInto(from io.Reader, path string) (string, error) {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return "", fmt.Errorf("cannot write: %w", err)
+	}
+	defer file.Close()
+	out := &digested{File: file, digest: sha256.New()}
+	if err := decompress(from, out); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%x", out.digest.Sum(nil)), nil
+}
+
+// digested is a file, and the SHA-256 of what was written to it.
+type digested struct {
+	*os.File
+	digest hash.Hash
+}
+
+func (d *digested) Write(p []byte) (int, error) {
+	n, err := d.File.Write(p)
+	d.digest.Write(p[:n])
+	return n, err
 }
 
 func decompress(from io.Reader, to io.WriteCloser) error {
