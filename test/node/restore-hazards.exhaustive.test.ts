@@ -35,7 +35,10 @@ describe.skipIf(needs("openssl", "age", "age-keygen", "zstd"))("restore.sh", () 
 
       // The quota is too small still: nothing is begun.
       const small = await site.run(node, ["apply"], bundle);
-      expect(small, small.err).toMatchObject({ code: 6, err: expect.stringMatching(/has [1-9]\d+ bytes and was out of space, and etcd.s quota here is 2097152/) as string });
+      expect(small, small.err).toMatchObject({
+        code: 6,
+        err: expect.stringMatching(/has [1-9]\d+ bytes and was out of space, and etcd.s quota here is 2097152/) as string,
+      });
       const variables = readFileSync(environmentOf(node), "utf8");
       writeFileSync(environmentOf(node), variables.replace("2097152", "200000000"));
 
