@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
@@ -154,15 +155,15 @@ describe("unzstd", () => {
     }
   });
 
-  test("writes a file for its owner and says its SHA-256, as sha256sum does", async () => {
+  test("writes a file for its owner and says its SHA-256", async () => {
     await using folder = await temporaryFolder();
     const plain = await content(5 * MIB);
     const file = join(folder.path, "snapshot.db");
     const program = requireProgram("unzstd");
     const made = await answer(program, ["--output", file], await sealed(plain));
-    const { stdout } = await execa("sha256sum", [file]);
-    expect([made.code, made.stdout.toString(), made.stderr]).toEqual([0, `${stdout.slice(0, 64)}\n`, ""]);
     expect((await readFile(file)).equals(plain)).toBe(true);
+    const digest = createHash("sha256").update(plain).digest("hex");
+    expect([made.code, made.stdout.toString(), made.stderr]).toEqual([0, `${digest}\n`, ""]);
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     // What was there is overwritten, and nothing of it stays behind.
     expect((await answer(program, ["--output", file], await sealed(EMPTY))).code).toBe(0);
