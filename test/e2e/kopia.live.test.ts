@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readdir, readFile, rename, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -7,18 +7,15 @@ import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
 import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { newIdentity } from "../../shared/seal/age.ts";
-import { newPlace } from "../support/place.ts";
+import { newKopiaPlace, REAL_KOPIA } from "../support/kopia-place.ts";
 import { requireDocument } from "../support/printed.ts";
 import type { Place } from "../support/place.ts";
 import { RESTORE_SH } from "../support/restore-bundle.ts";
 import { saying } from "../support/matchers.ts";
 import { skipWithout } from "../support/programs.ts";
 import { RECENT_ID, RECENT_SLOT } from "../support/recent-slot.ts";
-import { STAND_IN } from "../store/kopia/program-under-test.ts";
 
 /** A store in a Kopia repository, from `kopia init` to the removal of a snapshot: with a real kopia where LIFEBOAT_TEST_KOPIA names one, else with the stand-in. */
-
-const { LIFEBOAT_TEST_KOPIA: real } = process.env;
 
 interface JsonBundle {
   readonly bundleKey: string;
@@ -33,18 +30,7 @@ let place: Place;
 beforeAll(async () => {
   [folder, cluster] = await Promise.all([temporaryFolder(), startCluster({ version: "3.6" })]);
   await cluster.etcdctl(["put", "/registry/configmaps/a", "value"]);
-  place = await newPlace(cluster, folder.path, "kopia");
-  await mkdir(place.path("tools"));
-  if (real === undefined) await copyFile(STAND_IN, place.path("tools/kopia"));
-  else await symlink(real, place.path("tools/kopia"));
-  await place.edit("lifeboat.yaml", (text) =>
-    text
-      .replace(
-        /^store:.*(\n {2}.*)*$/m,
-        "store:\n  kind: kopia\n  repository: { kind: filesystem, path: ./repository }\n  manifests: { kind: directory, path: ./vault }",
-      )
-      .replace(/^tools:.*$/m, "tools: { dir: ./tools }"),
-  );
+  place = await newKopiaPlace(cluster, folder.path, "kopia");
 });
 afterAll(async () => {
   await cluster.stop();
@@ -96,7 +82,7 @@ describe("a store in a Kopia repository", () => {
     expect((await readFile(out)).equals(await readFile(place.path("snapshot.db")))).toBe(true);
   });
 
-  test.skipIf(skipWithout("kopia", real !== undefined))("opens with kopia alone, as docs/format.md says", async () => {
+  test.skipIf(skipWithout("kopia", REAL_KOPIA !== undefined))("opens with kopia alone, as docs/format.md says", async () => {
     const format = await readFile(new URL("../../docs/format.md", import.meta.url), "utf8");
     const script = /<!-- test: open-kopia-by-hand -->\n```sh\n([\s\S]*?)```/.exec(format)?.[1] ?? "";
     expect(script).toContain("kopia show");

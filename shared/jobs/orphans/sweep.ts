@@ -1,4 +1,4 @@
-import { idInDataKey, manifestKey } from "../../documents/layout.ts";
+import { idInDataKey, manifestKey, partsOfKopiaKey } from "../../documents/layout.ts";
 import type { CustodyReceipt } from "../../documents/parts.ts";
 import { isLifeboatError } from "../../errors.ts";
 import type { BlobLock, BlobStore, BlobVersion } from "../../store/blob-store.ts";
@@ -95,7 +95,12 @@ async function removeInTurn(
   return undefined;
 }
 
-/** Read once more before it goes: nobody can say later what it was. */
-async function subjectOf(blobs: BlobStore, { key, version }: BlobVersion, signal: AbortSignal | undefined): Promise<Subjects[number]> {
-  return { key, ...(version === undefined ? {} : { version }), ...(await digestOfBlob(blobs, key, { version, signal })) };
+/** Read once more before it goes: nobody can say later what it was. A snapshot in a Kopia repository is no object with a digest; there Kopia's id, the version, says what goes. */
+async function subjectOf(
+  blobs: BlobStore,
+  { key, version, bytes }: BlobVersion,
+  signal: AbortSignal | undefined,
+): Promise<Subjects[number]> {
+  const what = partsOfKopiaKey(key) === undefined ? await digestOfBlob(blobs, key, { version, signal }) : { bytes };
+  return { key, ...(version === undefined ? {} : { version }), ...what };
 }

@@ -38,7 +38,7 @@ const KNOWN: readonly Known[] = [
     words: /no space left on device|disk quota exceeded|file too large|QuotaExceeded|insufficient storage|storage full/i,
     code: "store/full",
     reason: "there is no space left",
-    hint: "free space there or move the repository to a larger place, then try again; lifeboat kopia maintain says what waits to be freed",
+    hint: "free space there or move the repository to a larger place, then try again; lifeboat kopia status says what waits to be given back",
   },
   {
     words: /is backed by missing blob|BLOB not found|content not found|unable to open object: .*not found/i,
