@@ -27,7 +27,7 @@ function describeTools(programs: ToolsReport["programs"], width: number | undefi
     nameOf(program),
     neededBy.length === 0 ? usedFor : `lifeboat ${neededBy.join(", ")}; ${usedFor}`,
   ]);
-  return `${table}\n\n${nobody ? "Only lifeboat bundle needs them, but for age-keygen. You can use them for" : "What needs them, or what you can use them for"}:\n${formatFields(uses)}`;
+  return `${table}\n\n${nobody ? "Only lifeboat bundle needs them, but for age-keygen and kube-decode. You can use them for" : "What needs them, or what you can use them for"}:\n${formatFields(uses)}`;
 }
 
 function toJson({

@@ -8,8 +8,8 @@ import type { Construct } from "constructs";
 import type { Architecture } from "../../shared/bundle/plan.ts";
 import { LifeboatError } from "../../shared/errors.ts";
 
-/** Servers and key makers are for other work, and a function with its layers has 250 MB. */
-const LEFT_OUT = new Set(["age-keygen", "etcd"]);
+/** Servers, key makers and what reads objects are for other work, and a function with its layers has 250 MB. */
+const LEFT_OUT = new Set(["age-keygen", "etcd", "kube-decode"]);
 
 /**
  * The package of programs for the nodes of an architecture, where a function finds packages of Node: so it is looked for as on any other machine. Apart from the code, which changes with each configuration, and some 115 MB. Throws

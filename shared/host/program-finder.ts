@@ -1,16 +1,20 @@
 /** The minors of etcd whose programs are carried: 3.5's serve 3.4 as well. */
 const ETCD_MINORS = ["3.5", "3.6", "3.7"] as const;
 
-/** A helper program. unzstd is ours, and all others are not. Those of etcd are told apart by minor, since a snapshot is restored with its own minor's. */
+/** A helper program. unzstd and kube-decode are ours, and all others are not. Those of etcd are told apart by minor, since a snapshot is restored with its own minor's. */
 export type Program =
-  | { readonly name: "age" | "age-keygen" | "unzstd" | "kopia"; readonly minor?: undefined }
+  | { readonly name: "age" | "age-keygen" | "unzstd" | "kube-decode" | "kopia"; readonly minor?: undefined }
   | { readonly name: "etcdctl" | "etcdutl"; readonly minor: (typeof ETCD_MINORS)[number] };
+
+/** What reads objects of Kubernetes. */
+export const KUBE_DECODE: Program = { name: "kube-decode" };
 
 /** Every one that comes with lifeboat. */
 export const PROGRAMS: readonly Program[] = [
   { name: "age" },
   { name: "age-keygen" },
   { name: "unzstd" },
+  KUBE_DECODE,
   ...ETCD_MINORS.map((minor) => ({ name: "etcdctl", minor }) as const),
   ...ETCD_MINORS.map((minor) => ({ name: "etcdutl", minor }) as const),
 ];

@@ -37,6 +37,7 @@ test("needs no configuration, and finds what set-up built", async () => {
     ["age", null, "checkout"],
     ["age-keygen", null, "checkout"],
     ["unzstd", null, "checkout"],
+    ["kube-decode", null, "checkout"],
     ...["3.5", "3.6", "3.7"].map((minor) => ["etcdctl", minor, "checkout"]),
     ...["3.5", "3.6", "3.7"].map((minor) => ["etcdutl", minor, "checkout"]),
   ]);

@@ -44,7 +44,7 @@ function manifestOf(platform, version) {
   return {
     name: `@etcd-lifeboat/tools-${platform}`,
     version,
-    description: `Helper programs of etcd-lifeboat for ${platform}: age, etcdctl, etcdutl and unzstd`,
+    description: `Helper programs of etcd-lifeboat for ${platform}: age, etcdctl, etcdutl, kube-decode and unzstd`,
     license: "SEE LICENSE IN THIRD-PARTY-LICENSES.txt",
     os: [os],
     cpu: [cpu],

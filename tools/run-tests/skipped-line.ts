@@ -18,7 +18,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   zstd: ["zstd"],
 };
 /** What `npm run setup` builds into tools/bin. */
-const BUILT = /^(age|age-keygen|unzstd|versitygw|etcd-3\.[5-9])$/;
+const BUILT = /^(age|age-keygen|kube-decode|unzstd|versitygw|etcd-3\.[5-9])$/;
 
 /** The last line of a run: what was skipped for want of what, and the command that brings it. Undefined where nothing was. */
 export function skippedLine({ names, tests }: Skipped): string | undefined {

@@ -46,7 +46,7 @@ const LEFT_OUT = new Set(["etcd"]);
 
 /** Whether a program goes into packages. Of those that set-up builds, some are for tests only. */
 export function isPacked(module, path) {
-  return (["age", "unzstd"].includes(module) || module.startsWith("etcd-")) && !LEFT_OUT.has(programName(path));
+  return (["age", "kube-decode", "unzstd"].includes(module) || module.startsWith("etcd-")) && !LEFT_OUT.has(programName(path));
 }
 
 function directives(goMod, keyword) {

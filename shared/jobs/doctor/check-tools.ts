@@ -1,7 +1,7 @@
 import { isUnofficialKopia, OLDEST_KOPIA } from "../../host/kopia-version.ts";
 import { KOPIA, nameOf, PROGRAMS } from "../../host/program-finder.ts";
 import type { Program, ProgramFinder, Search } from "../../host/program-finder.ts";
-import { isBundled, useOf } from "../../host/uses.ts";
+import { useOf, wantedBy } from "../../host/uses.ts";
 import type { Use } from "../../host/uses.ts";
 import type { DoctorFinding } from "./finding.ts";
 
@@ -56,9 +56,11 @@ function findingsOf({ program, found, passedOver, neededBy, usedFor }: Search & 
   const [severity, message] =
     neededBy.length > 0
       ? (["problem", `not found; ${neededBy.map((command) => `lifeboat ${command}`).join(", ")} needs it`] as const)
-      : ([
-          "info",
-          `not found; ${isBundled(program) ? "only lifeboat bundle" : "no command"} needs it, you can use it for ${usedFor}`,
-        ] as const);
+      : (["info", `not found; ${askedForBy(wantedBy(program))} it, you can use it for ${usedFor}`] as const);
   return [...broken, { code: "program-missing", severity, subject, message, fix }];
+}
+
+function askedForBy(commands: readonly string[]): string {
+  if (commands.length === 0) return "no command needs";
+  return `only lifeboat ${commands.join(", ")} ${commands.length === 1 ? "needs" : "need"}`;
 }

@@ -222,6 +222,7 @@ export function installTests({ all }: { readonly all: boolean }): void {
       const programs = [
         "age",
         "age-keygen",
+        "kube-decode",
         "unzstd",
         ...["3.5", "3.6", "3.7"].flatMap((minor) => [`etcd-${minor}/etcdctl`, `etcd-${minor}/etcdutl`]),
       ];
@@ -245,6 +246,7 @@ export function installTests({ all }: { readonly all: boolean }): void {
         "filippo.io/age v1",
         "github.com/klauspost/compress v1",
         "go.etcd.io/etcd/etcdutl/v3 v3.5.",
+        "k8s.io/client-go v0.",
         "go.etcd.io/bbolt v1",
         "the Go standard library",
       ])
@@ -257,7 +259,7 @@ export function installTests({ all }: { readonly all: boolean }): void {
         .object({ tools: z.array(z.object({ found: z.object({ path: z.string(), origin: z.string() }) })), findings: z.array(z.unknown()) })
         .parse(doctor);
       expect(findings).toEqual([]);
-      expect(tools).toHaveLength(9);
+      expect(tools).toHaveLength(10);
       for (const { found } of tools) {
         expect(found.origin).toBe("package");
         expect(found.path.startsWith(join(place, name, "bin/"))).toBe(true);

@@ -191,7 +191,7 @@ describe("a tools.dir that cannot be one is told by its setting and path", () =>
     const path = await place({ "other/age": age() });
     await expect(requireToolsFolder(path, "tools.dir")).rejects.toMatchObject({
       code: "config/invalid",
-      message: saying("holds none of age, age-keygen, unzstd, etcdctl, etcdutl, kopia"),
+      message: saying("holds none of age, age-keygen, unzstd, kube-decode, etcdctl, etcdutl, kopia"),
     });
   });
 
