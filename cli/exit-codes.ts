@@ -24,6 +24,7 @@ export function worstOf(codes: readonly ExitCode[]): ExitCode {
   return WORST_FIRST.find((code) => codes.includes(code)) ?? 0;
 }
 
+/** Of all codes with that beginning, or of one. */
 const BY_FAMILY: Readonly<Record<string, ExitCode>> = {
   usage: 2,
   config: 2,
@@ -35,11 +36,13 @@ const BY_FAMILY: Readonly<Record<string, ExitCode>> = {
   store: 5,
   keys: 5,
   service: 5,
+  decoder: 1,
+  "decoder/missing": 2,
   busy: 1,
   interrupted: 130,
 };
 
 export function exitCodeOf(error: unknown): ExitCode {
   if (!(error instanceof LifeboatError)) return 1;
-  return BY_FAMILY[error.code.split("/", 1)[0] ?? ""] ?? 1;
+  return BY_FAMILY[error.code] ?? BY_FAMILY[error.code.split("/", 1)[0] ?? ""] ?? 1;
 }

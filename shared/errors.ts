@@ -62,6 +62,8 @@ const RETRYABLE = {
   "keys/deleting": false,
   "keys/throttled": true,
   "keys/failed": true,
+  "decoder/missing": false,
+  "decoder/failed": false,
   "service/denied": false,
   "service/failed": true,
   busy: true,
