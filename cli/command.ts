@@ -24,6 +24,8 @@ export interface Session {
   openPorts(makes?: CreatableStores, from?: string): Promise<Ports>;
   /** The same for a command that writes nothing: every read of the store ends with the signal. */
   openToRead(from?: string): Promise<Ports & { readonly signal: AbortSignal }>;
+  /** A connection to `cluster` for as long as `action` runs. */
+  connect<T>(cluster: string, action: (connected: ConnectedCluster) => Promise<T>): Promise<T>;
   /** Ports of a store that may be made, and a connection to `cluster`, for as long as `action` runs. */
   withCluster<T>(cluster: string, action: (ports: Ports, connected: ConnectedCluster) => Promise<T>): Promise<T>;
 }
@@ -54,6 +56,15 @@ export function newSession(
     const [loaded, { wire }] = await Promise.all([load(), import("../shared/wire/ports.ts")]);
     return wire(loaded, surroundings, makes, from);
   };
+  const connect: Session["connect"] = async (cluster, action) => {
+    const [loaded, { connectCluster }] = await Promise.all([load(), import("../shared/wire/cluster.ts")]);
+    const connected = await connectCluster(loaded, cluster, surroundings);
+    try {
+      return await action(connected);
+    } finally {
+      connected.etcd.close();
+    }
+  };
   return {
     console,
     surroundings,
@@ -66,15 +77,8 @@ export function newSession(
       const ports = await openPorts("nothing", from);
       return { ...ports, blobs: readUntil(ports.blobs, console.signal), signal: console.signal };
     },
-    async withCluster(cluster, action) {
-      const [loaded, { connectCluster }] = await Promise.all([load(), import("../shared/wire/cluster.ts")]);
-      const connected = await connectCluster(loaded, cluster, surroundings);
-      try {
-        return await action(await openPorts("all"), connected);
-      } finally {
-        connected.etcd.close();
-      }
-    },
+    connect,
+    withCluster: (cluster, action) => connect(cluster, async (connected) => action(await openPorts("all"), connected)),
   };
 }
 

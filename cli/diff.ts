@@ -9,11 +9,13 @@ import { jsonAround } from "./json-array.ts";
 import { keyTest, keyWords, NAMESPACE_FLAG, NAMESPACE_HELP, PATTERN_HELP } from "./key-option.ts";
 import { keyJson, onOneLine } from "./look-rows.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
+import { CLUSTER_FLAG, CLUSTER_HELP, clusterBeside, LIVE, withLive } from "./with-live.ts";
 import { withSnapshot } from "./with-snapshot.ts";
 import { writeText } from "./write-text.ts";
 
 interface DiffOptions {
   readonly namespace?: string;
+  readonly cluster?: string;
   readonly from?: string;
 }
 
@@ -21,18 +23,19 @@ interface DiffOptions {
 export const registerDiff: Register = (program, run) => {
   program
     .command("diff")
-    .summary("show what changed between two snapshots")
+    .summary("show what changed between two snapshots, or since one")
     .description(
-      "List the keys that were added, removed or changed between two snapshots, and count them by resource. Both are read once from end to end and checked as lifeboat export checks them.",
+      "List the keys that were added, removed or changed between two snapshots, and count them by resource. Both are read once from end to end and checked as lifeboat export checks them. A live cluster is asked for its keys page by page, all as of one revision; nothing is written there.",
     )
     .argument("<before>", "a ref or a snapshot file")
-    .argument("<after>", "another one")
+    .argument("<after>", "another one, or live for the cluster as it is now")
     .argument("[prefix|glob]", PATTERN_HELP)
     .option(NAMESPACE_FLAG, NAMESPACE_HELP)
+    .option(CLUSTER_FLAG, CLUSTER_HELP)
     .option(FROM_FLAG, FROM_HELP)
     .addHelpText(
       "after",
-      `${REF_HELP}\nIf a file of that name exists, the file is read.\n\nExample:\n  $ lifeboat diff prod@2026-11-20T10:00:00Z prod/latest\n  $ lifeboat diff old.db new.db -n shop`,
+      `${REF_HELP}\nIf a file of that name exists, the file is read.\n\nExample:\n  $ lifeboat diff prod@2026-11-20T10:00:00Z prod/latest\n  $ lifeboat diff prod/good live\n  $ lifeboat diff old.db new.db -n shop`,
     )
     .action((before: string, after: string, pattern: string | undefined, options: DiffOptions) =>
       run(async (session) => {
@@ -44,12 +47,20 @@ export const registerDiff: Register = (program, run) => {
         const { from } = options;
         const first = { what: before, from, progress, words: (ref: string) => ["diff", ref, after, ...keyWords(keys)] };
         const second = { what: after, from, progress, words: (ref: string) => ["diff", before, ref, ...keyWords(keys)] };
+        const cluster = after === LIVE ? await clusterBeside(before, options.cluster) : undefined;
         await withSnapshot(session, first, async (earlier) => {
-          const { differenceOf, stateOf } = await import("../shared/jobs/look/diff.ts");
+          const { differenceOf, differenceToLive, stateOf } = await import("../shared/jobs/look/diff.ts");
           const was = await stateOf(earlier, { isWanted }, ports);
+          if (cluster !== undefined) {
+            const names = { before: earlier.name, after: LIVE };
+            await withLive(session, { cluster, isWanted, progress }, (live) =>
+              printDifference(session, differenceToLive(was, live.entries(console.signal), ports), names),
+            );
+            return;
+          }
           await withSnapshot(session, second, async (later) => {
             const difference = differenceOf(was, await stateOf(later, { isWanted }, ports), ports);
-            if (difference.isInOrder) progress.close();
+            if (difference.isKept) progress.close();
             await printDifference(session, difference, { before: earlier.name, after: later.name });
           });
         }).finally(() => progress.close());
@@ -72,8 +83,8 @@ async function printDifference(
   }
   if (json) {
     const tail = (): Pick<Document, "counts" | "same" | "resources"> => ({
-      counts: difference.counts,
-      same: difference.same,
+      counts: withoutSame(difference.counts),
+      same: difference.counts.same,
       resources: tally.resources,
     });
     return writeText(console, jsonAround(names, "changes", documents(counted()), tail));
@@ -84,6 +95,10 @@ async function printDifference(
   }
   await writeText(console, text());
   if (tally.resources.length === 0) note(console, `${names.before} and ${names.after} have the same keys and values`);
+}
+
+function withoutSame({ added, removed, changed, rewritten }: Difference["counts"]): Document["counts"] {
+  return { added, removed, changed, rewritten };
 }
 
 type Document = JsonDocument<"diff">;

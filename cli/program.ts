@@ -23,6 +23,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   find: async () => (await import("./find.ts")).registerFind,
   get: async () => (await import("./get.ts")).registerGet,
   diff: async () => (await import("./diff.ts")).registerDiff,
+  impact: async () => (await import("./impact.ts")).registerImpact,
   verify: async () => (await import("./verify.ts")).registerVerify,
   copy: async () => (await import("./copy.ts")).registerCopy,
   export: async () => (await import("./export.ts")).registerExport,

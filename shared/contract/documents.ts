@@ -9,7 +9,7 @@ import { initDocument, keysDocument, rewrapDocument } from "./keys.ts";
 import { kopiaInitDocument, kopiaMaintainDocument, kopiaStatusDocument } from "./kopia.ts";
 import { lineageDocument } from "./lineage.ts";
 import { listDocument } from "./list.ts";
-import { diffDocument, findDocument, getDocument } from "./look.ts";
+import { diffDocument, findDocument, getDocument, impactDocument } from "./look.ts";
 import { orphansDocument } from "./orphans.ts";
 import { errorFields, object } from "./parts.ts";
 import type { ReadOnly } from "./parts.ts";
@@ -36,6 +36,7 @@ export const DOCUMENTS = {
   find: findDocument,
   get: getDocument,
   diff: diffDocument,
+  impact: impactDocument,
   verify: z.union([verifyDocument, verifyMissingDocument]),
   copy: copyDocument,
   export: exportDocument,

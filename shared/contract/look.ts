@@ -49,6 +49,37 @@ export const diffDocument = object({
     .describe("the same by resource, most changes first"),
 });
 
+const effects = {
+  lost: count.describe("what was made since, and would be gone"),
+  revived: count.describe("what was deleted since, and would be there again"),
+  reverted: count.describe("what was changed since, and would be as it was"),
+};
+
+export const impactDocument = object({
+  snapshot: text.describe("the file as it was typed, or `CLUSTER/ID`"),
+  cluster: text.describe("the live cluster's name"),
+  endpoint: text.describe("the member that was asked"),
+  counts: object(effects).describe("of all keys"),
+  outside: z
+    .array(
+      object({
+        effect: z.enum(["lost", "revived", "reverted"]).describe("what going back does to it"),
+        ...keyFields,
+        meaning: text.describe("what that means for what it stands for"),
+      }),
+    )
+    .describe("objects that stand for something outside the cluster: volumes, load balancers, nodes, certificates"),
+  resources: z
+    .array(
+      object({
+        resource: text.nullable().describe("as kubectl names it; null for keys that are none of Kubernetes'"),
+        ...effects,
+        ownsOutside: z.boolean().describe("whether any of them is in `outside`"),
+      }),
+    )
+    .describe("the same by resource: those that own something outside first, then most first"),
+});
+
 export const getDocument = object({
   snapshot: text.describe("the file as it was typed, or `CLUSTER/ID`"),
   ...keyFields,

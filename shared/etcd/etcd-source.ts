@@ -67,6 +67,30 @@ export interface HashKv {
   readonly compactRevision: number;
 }
 
+/** Keys from `from` on and before `end`; NUL stands for the first key there is, and as an end for none. */
+export interface RangeRequest {
+  readonly from: Uint8Array;
+  readonly end: Uint8Array;
+  /** At least 1. */
+  readonly limit: number;
+  readonly revision: number | "latest";
+}
+
+export interface RangePage {
+  /** The revision that was read. */
+  readonly revision: number;
+  /** In the order of keys; fewer than the limit where that would have been a large answer. */
+  readonly entries: readonly RangeEntry[];
+  /** Whether there are more behind the last one. */
+  readonly more: boolean;
+}
+
+export interface RangeEntry {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  readonly modRevision: number;
+}
+
 export interface StreamLimits {
   /** The stream fails with `etcd/stalled` when no byte came for so long. */
   readonly idleMs: number;
@@ -92,6 +116,11 @@ export interface EtcdSource {
    * `revision` (etcd 3.4 says so at the very revision that it compacted to, later ones below it), and `etcd/future-revision` where it does not have it yet.
    */
   hashKv(endpoint: string, revision: number | "latest", options: { readonly timeoutMs: number }, signal?: AbortSignal): Promise<HashKv>;
+  /**
+   * Keys and values as the member itself has them: serializable, so that nothing goes through raft. Besides the errors of all calls `etcd/compacted` where the member no longer has the revision, and
+   * `etcd/denied` where not all of the range may be read.
+   */
+  range(endpoint: string, request: RangeRequest, signal?: AbortSignal): Promise<RangePage>;
   /** The certificate that `endpoint` shows; undefined for plain http. */
   serverCertificate(endpoint: string, signal?: AbortSignal): Promise<Certificate | undefined>;
   /** The client's own; undefined where none is configured. */

@@ -8,7 +8,7 @@ export type ChangeKind = "added" | "removed" | "changed" | "rewritten";
 /** What a key is now, beside what it was: `before` is an entry of the earlier state. */
 export type Meeting =
   | { readonly kind: "same" }
-  | { readonly kind: "added" }
+  | { readonly kind: "added"; readonly before?: undefined }
   | { readonly kind: "changed" | "rewritten"; readonly before: number };
 
 /**

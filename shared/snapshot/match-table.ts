@@ -7,8 +7,8 @@ import { enlarged } from "./page-table.ts";
 export interface EntryFilter {
   /** Whether the user key from `start` up to `end` is looked for. It is asked of every entry, tombstones and stale ones too, since only the end tells them apart. */
   readonly matches: (bytes: Uint8Array, start: number, end: number) => boolean;
-  /** So many bytes of a value are kept: 0 for keys alone, Infinity for all. */
-  readonly valueBytes: number;
+  /** So many bytes of a value are kept, or so many by its key: 0 for keys alone, Infinity for all. */
+  readonly valueBytes: number | ((bytes: Uint8Array, start: number, end: number) => number);
   /** Whether a digest of each value is kept, to compare values by. */
   readonly digestsValues?: boolean;
   /** Of what is kept at most, in all: past it nothing is kept but which entries matched. */
@@ -21,7 +21,7 @@ export function valueDigest(value: Uint8Array): number {
 }
 
 /** What a match takes beside its key and value. */
-const RECORD_BYTES = 20;
+const RECORD_BYTES = 24;
 const BLOCK_BYTES = 1 << 20;
 const FIRST_MATCHES = 1024;
 
@@ -38,12 +38,13 @@ export class MatchTable {
   /** Of each entry. */
   #bits = new Uint8Array(4096);
   #digests: Uint32Array;
-  /** Of each match: its entry, where its key lies (block and place in it), and how long key, kept value and whole value are. */
+  /** Of each match: its entry, where its key lies (block and place in it), and how long key, whole value and kept value are. */
   #entries = new Uint32Array(FIRST_MATCHES);
   #blockOf = new Uint32Array(FIRST_MATCHES);
   #at = new Uint32Array(FIRST_MATCHES);
   #keyBytes = new Uint32Array(FIRST_MATCHES);
   #valueBytes = new Uint32Array(FIRST_MATCHES);
+  #keptBytes = new Uint32Array(FIRST_MATCHES);
   /** Keys and values, each value after its key; no match lies in two blocks. */
   #blocks: Buffer[] = [];
   #used = 0;
@@ -131,7 +132,7 @@ export class MatchTable {
   /** As much of the value as is kept. */
   value(index: number): Uint8Array {
     const at = this.#at[index]! + this.#keyBytes[index]!;
-    return this.#block(index).subarray(at, at + Math.min(this.#filter.valueBytes, this.#valueBytes[index]!));
+    return this.#block(index).subarray(at, at + this.#keptBytes[index]!);
   }
 
   valueBytes(index: number): number {
@@ -151,7 +152,9 @@ export class MatchTable {
 
   #keep(entry: number, bytes: Uint8Array, { keyStart, keyEnd, valueStart, valueEnd }: KeyValueReader): void {
     const keyBytes = keyEnd - keyStart;
-    const keptValue = Math.min(this.#filter.valueBytes, valueEnd - valueStart);
+    const { valueBytes } = this.#filter;
+    const most = typeof valueBytes === "number" ? valueBytes : valueBytes(bytes, keyStart, keyEnd);
+    const keptValue = Math.min(most, valueEnd - valueStart);
     this.#kept += keyBytes + keptValue + RECORD_BYTES;
     if (this.#kept > this.#limit) return this.#cut();
     const at = this.#reserve(keyBytes + keptValue);
@@ -162,6 +165,7 @@ export class MatchTable {
     this.#at[index] = at;
     this.#keyBytes[index] = keyBytes;
     this.#valueBytes[index] = valueEnd - valueStart;
+    this.#keptBytes[index] = keptValue;
     const block = this.#block(index);
     block.set(bytes.subarray(keyStart, keyEnd), at);
     block.set(bytes.subarray(valueStart, valueStart + keptValue), at + keyBytes);
@@ -183,7 +187,7 @@ export class MatchTable {
     this.count = 0;
     this.#blocks = [];
     [this.#entries, this.#blockOf, this.#at] = [new Uint32Array(0), new Uint32Array(0), new Uint32Array(0)];
-    [this.#keyBytes, this.#valueBytes] = [new Uint32Array(0), new Uint32Array(0)];
+    [this.#keyBytes, this.#valueBytes, this.#keptBytes] = [new Uint32Array(0), new Uint32Array(0), new Uint32Array(0)];
   }
 
   #grow(): void {
@@ -193,5 +197,6 @@ export class MatchTable {
     this.#at = enlarged(this.#at, new Uint32Array(length));
     this.#keyBytes = enlarged(this.#keyBytes, new Uint32Array(length));
     this.#valueBytes = enlarged(this.#valueBytes, new Uint32Array(length));
+    this.#keptBytes = enlarged(this.#keptBytes, new Uint32Array(length));
   }
 }

@@ -1,5 +1,14 @@
 import type { Block } from "../../shared/blocks.ts";
-import type { Certificate, EndpointStatus, EtcdSource, HashKv, Member, StreamLimits } from "../../shared/etcd/etcd-source.ts";
+import type {
+  Certificate,
+  EndpointStatus,
+  EtcdSource,
+  HashKv,
+  Member,
+  StreamLimits,
+  RangePage,
+  RangeRequest,
+} from "../../shared/etcd/etcd-source.ts";
 import { endpointOf } from "./scripted-etcd.ts";
 import type { ScriptedEtcd } from "./scripted-etcd.ts";
 
@@ -49,6 +58,10 @@ export class BehindOneName implements EtcdSource {
     signal?: AbortSignal,
   ): Promise<HashKv> {
     return this.#members.hashKv(this.#pick("hashKv"), revision, limit, signal);
+  }
+
+  async range(_endpoint: string, request: RangeRequest, signal?: AbortSignal): Promise<RangePage> {
+    return this.#members.range(this.#pick("range"), request, signal);
   }
 
   async serverCertificate(): Promise<Certificate | undefined> {

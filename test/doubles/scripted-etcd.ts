@@ -2,7 +2,16 @@ import type { Block } from "../../shared/blocks.ts";
 import { inBlocks } from "../support/in-blocks.ts";
 import { LifeboatError } from "../../shared/errors.ts";
 import { hashKvOf } from "../support/snapshots.ts";
-import type { Alarm, Certificate, EndpointStatus, EtcdSource, HashKv, Member, StreamLimits } from "../../shared/etcd/etcd-source.ts";
+import type {
+  Alarm,
+  Certificate,
+  EndpointStatus,
+  EtcdSource,
+  HashKv,
+  Member,
+  RangeRequest,
+  StreamLimits,
+} from "../../shared/etcd/etcd-source.ts";
 
 /** Small beside what a real member's stream comes in: most tests send a few KB, and zeroing 4 MiB for them took a tenth of a backup's time. */
 export const BLOCK_BYTES = 64 * 1024;
@@ -122,6 +131,11 @@ export class ScriptedEtcd implements EtcdSource {
     if (answer instanceof LifeboatError) throw answer;
     const asked = revision === "latest" ? {} : { revision };
     return { memberId: `a${number}`, ...this.#revisionOf(endpoint), ...asked, ...answer };
+  }
+
+  /** No script has keys: a real etcd is asked for these. */
+  range(endpoint: string, _request: RangeRequest, _signal?: AbortSignal): Promise<never> {
+    return Promise.reject(new TypeError(`keys were asked of ${endpoint}`));
   }
 
   /** What a member of one mind with the others says: it holds what was sent last. */

@@ -126,7 +126,11 @@ const CASES: Readonly<Record<string, () => Promise<readonly (readonly string[])[
     ["find", `prod/${id}`],
     ["find", `prod/${id}`, "nothing"],
   ],
-  diff: async () => [["diff", `prod/${id}`, `prod/${id}`]],
+  diff: async () => [
+    ["diff", `prod/${id}`, `prod/${id}`],
+    ["diff", `prod/${id}`, "live"],
+  ],
+  impact: async () => [["impact", `prod/${id}`]],
   get: async () => [["get", `prod/${id}`, "configmaps/default/one"]],
   verify: async () => [
     ["verify", `prod/${id}`],

@@ -188,6 +188,8 @@ describe("after more writes", () => {
       await client.put("app/config/one").value("1").exec();
       await client.put("app/config/two").value("2").exec();
       await client.put("app/config/four").value("4").exec();
+      // More than a page.
+      await Promise.all(Array.from({ length: 250 }, (_, index) => client.put(`many/${index}`).value("v").exec()));
       await client.put("line\n+ pods shop/forged").value("x").exec();
     } finally {
       client.close();
@@ -223,6 +225,53 @@ describe("after more writes", () => {
     expect(counts.changed + counts.added + counts.rewritten + same).toBe(later.length);
     expect(counts.added).toBeGreaterThan(0);
     expect(counts.removed).toBeGreaterThan(0);
+  });
+
+  test.each(WHATS)("diff of %s and live is the same, asked page by page, and nothing goes through raft", async (what) => {
+    const raft = async (): Promise<unknown> => {
+      const status = z.array(z.object({ Status: z.object({ raftIndex: z.number(), header: z.object({ revision: z.number() }) }) }));
+      return status.parse(JSON.parse(await cluster.etcdctl(["endpoint", "status", "-w", "json"])));
+    };
+    const before = await raft();
+    const named = what === "snapshot.db" ? ["--cluster", "prod"] : [];
+    const { code, stdout, stderr } = await place.here("diff", what, "live", ...named, "--json", "--verbose");
+    expect({ code, before: await raft() }).toEqual({ code: 0, before });
+    const { changes, counts, same } = DOCUMENTS.diff.parse(JSON.parse(stdout));
+    const shownChanges = changes.map(({ change, keyHex, modRevisionBefore, modRevisionAfter }) => ({
+      change,
+      keyHex,
+      modRevisionBefore,
+      modRevisionAfter,
+    }));
+    expect(shownChanges.toSorted((a, b) => (a.keyHex < b.keyHex ? -1 : 1))).toEqual(expected(all, later));
+    expect(counts.changed + counts.added + counts.rewritten + same).toBe(later.length);
+    expect(stderr.match(/Range of http/g)?.length).toBeGreaterThan(1);
+  });
+
+  test("impact tells what going back would undo", async () => {
+    const { code, stdout } = await place.here("impact", "prod/latest", "--json");
+    expect(code).toBe(0);
+    const { counts, resources } = DOCUMENTS.impact.parse(JSON.parse(stdout));
+    const changes = z.array(z.object({ change: z.string() })).parse(expected(all, later));
+    const count = (kind: string): number => changes.filter(({ change }) => change === kind).length;
+    expect(counts).toEqual({ lost: count("added"), revived: count("removed"), reverted: count("changed") });
+    expect(resources.find(({ resource }) => resource === "namespaces")).toEqual({
+      resource: "namespaces",
+      lost: 0,
+      revived: 1,
+      reverted: 0,
+      ownsOutside: false,
+    });
+    const shownText = await place.here("impact", "snapshot.db", "--cluster", "prod");
+    expect(shownText.stdout).toContain(`${counts.lost} lost, ${counts.revived} there again`);
+    expect(await place.here("impact", "later.db", "--cluster", "prod")).toMatchObject({ code: 0, stdout: saying("would undo nothing") });
+  });
+
+  test("a file does not say which live cluster is meant, and one that does not answer is exit code 3", async () => {
+    expect(await place.here("diff", "snapshot.db", "live")).toMatchObject({ code: 2, stderr: saying("name it with --cluster") });
+    expect(await place.here("impact", "snapshot.db", "--cluster", "prd")).toMatchObject({ code: 2, stderr: saying("prd") });
+    await place.edit("lifeboat.yaml", (text) => text.replaceAll(/http:\/\/127\.0\.0\.1:\d+/g, "http://127.0.0.1:1"));
+    expect(await place.here("impact", "snapshot.db", "--cluster", "prod")).toMatchObject({ code: 3, stdout: "" });
   });
 
   test("diff lists what changed on a line each, which no key can forge, and sums it up", async () => {

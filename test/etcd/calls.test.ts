@@ -3,7 +3,7 @@ import fc from "fast-check";
 import protobuf from "protobufjs";
 import { beforeAll, expect, test } from "vitest";
 
-import { CALLS, hashKvRequest, pathOf, type Method } from "../../shared/etcd/grpc/calls.ts";
+import { CALLS, hashKvRequest, pathOf, rangeRequest, type Method } from "../../shared/etcd/grpc/calls.ts";
 import { decode, MalformedMessage, type Fields } from "../../shared/etcd/grpc/protobuf.ts";
 
 /** Our tables and our reader, beside etcd's rpc.proto as etcd3 carries it and protobufjs reads it. */
@@ -41,11 +41,14 @@ test("the paths are those of gRPC: the package, the service, the method", () => 
     "/etcdserverpb.Maintenance/Status",
     "/etcdserverpb.Cluster/MemberList",
     "/etcdserverpb.Maintenance/HashKV",
+    "/etcdserverpb.KV/Range",
   ]);
 });
 
 const uint64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }).map(String);
 const int64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String);
+/** Of the class that is read. */
+const anyBytes = fc.uint8Array({ maxLength: 40 });
 const header = fc.record({ cluster_id: uint64, member_id: uint64, revision: int64 });
 const ANSWERS: Readonly<Record<Method, fc.Arbitrary<Record<string, unknown>>>> = {
   Status: fc.record({
@@ -74,6 +77,7 @@ const ANSWERS: Readonly<Record<Method, fc.Arbitrary<Record<string, unknown>>>> =
     ),
   }),
   HashKV: fc.record({ header, hash: fc.nat(0xffff_ffff), compact_revision: int64 }),
+  Range: fc.record({ header, kvs: fc.array(fc.record({ key: anyBytes, mod_revision: int64, value: anyBytes })), more: fc.boolean() }),
 };
 
 test.each(METHODS)("whatever protobufjs writes as an answer to %s is read as it was", (method) => {
@@ -106,6 +110,24 @@ test("a HashKVRequest is what protobufjs writes", () => {
     expect(Buffer.from(hashKvRequest(revision)).toString("hex")).toBe(
       Buffer.from(request.encode(request.fromObject({ revision: String(revision) })).finish()).toString("hex"),
     );
+});
+
+test("a RangeRequest is what protobufjs writes", () => {
+  const type = root.lookupType("etcdserverpb.RangeRequest");
+  fc.assert(
+    fc.property(anyBytes, anyBytes, fc.integer({ min: 1, max: 1e6 }), fc.maxSafeNat(), (from, end, limit, revision) => {
+      const written = type.decode(rangeRequest({ from, end, limit, revision: revision === 0 ? "latest" : revision }));
+      expect(type.toObject(written, { longs: String, bytes: Array, defaults: true })).toMatchObject({
+        key: [...from],
+        range_end: [...end],
+        limit: String(limit),
+        revision: String(revision),
+        serializable: true,
+        keys_only: false,
+        sort_order: 0,
+      });
+    }),
+  );
 });
 
 test.each([

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import type { Alarm, EndpointStatus, HashKv, Member } from "../etcd-source.ts";
+import type { Alarm, EndpointStatus, HashKv, Member, RangePage } from "../etcd-source.ts";
 import { LifeboatError } from "../../errors.ts";
 import { printable } from "./errors.ts";
 import { FEW_TIMES } from "../../zod-pace.ts";
@@ -85,6 +85,21 @@ export function hashKvOf(endpoint: string, asked: number | "latest", message: un
   const { header: head, hash, compact_revision: compactRevision } = parsed(hashKv, message, endpoint, "hash");
   // The header has the member's latest revision, whatever it was asked for.
   return { memberId: head.member_id, revision: asked === "latest" ? head.revision : asked, hash, compactRevision };
+}
+
+const rangeAnswer = z.object({
+  header,
+  kvs: z.array(z.object({ key: z.instanceof(Uint8Array), mod_revision: count, value: z.instanceof(Uint8Array) })),
+  more: z.boolean(),
+});
+
+export function rangeOf(endpoint: string, asked: number | "latest", message: unknown): RangePage {
+  const { header: head, kvs, more } = parsed(rangeAnswer, message, endpoint, "keys");
+  return {
+    revision: asked === "latest" ? head.revision : asked,
+    entries: kvs.map(({ key, value, mod_revision: modRevision }) => ({ key, value, modRevision })),
+    more,
+  };
 }
 
 /**

@@ -1,4 +1,5 @@
-import { int64Field, type Fields } from "./protobuf.ts";
+import type { RangeRequest } from "../etcd-source.ts";
+import { bytesField, int64Field, type Fields } from "./protobuf.ts";
 
 /**
  * What is asked of etcd by gRPC beside Snapshot, and the fields of the answers that are used. The numbers and types are those of etcd's rpc.proto, as etcd3 carries it:
@@ -17,6 +18,12 @@ const MEMBER: Fields = {
   3: { name: "peerURLs", type: "string", repeated: true },
   4: { name: "clientURLs", type: "string", repeated: true },
   5: { name: "isLearner", type: "bool" },
+};
+
+const KEY_VALUE: Fields = {
+  1: { name: "key", type: "bytes" },
+  3: { name: "mod_revision", type: "int64" },
+  5: { name: "value", type: "bytes" },
 };
 
 export const CALLS = {
@@ -39,13 +46,50 @@ export const CALLS = {
     service: "Maintenance",
     answer: { 1: { name: "header", type: HEADER }, 2: { name: "hash", type: "uint32" }, 3: { name: "compact_revision", type: "int64" } },
   },
-} as const satisfies Record<string, { readonly service: string; readonly answer: Fields }>;
+  Range: {
+    service: "KV",
+    answer: {
+      1: { name: "header", type: HEADER },
+      2: { name: "kvs", type: KEY_VALUE, repeated: true },
+      3: { name: "more", type: "bool" },
+    },
+    // Values have up to etcd's --max-request-bytes each.
+    answerBytes: 64 * 1024 * 1024,
+  },
+} as const satisfies Record<string, Call>;
+
+interface Call {
+  readonly service: string;
+  readonly answer: Fields;
+  /** The most that an answer may have, where it is not gRPC's usual 4 MiB. */
+  readonly answerBytes?: number;
+}
 
 export type Method = keyof typeof CALLS;
 
 /** HashKVRequest. Those of Status and MemberList are sent empty: MemberListRequest.linearizable is false by default. */
 export function hashKvRequest(revision: bigint): Uint8Array {
   return int64Field(1, revision);
+}
+
+/** RangeRequest, serializable: the member answers from its own database, and nothing goes through raft. Sorted by key, which is how etcd keeps them. */
+export function rangeRequest({ from, end, limit, revision }: RangeRequest): Uint8Array {
+  return Buffer.concat([
+    bytesField(1, from),
+    bytesField(2, end),
+    int64Field(3, BigInt(limit)),
+    // 0 stands for the present one.
+    int64Field(4, BigInt(revision === "latest" ? 0 : revision)),
+    int64Field(7, 1n),
+  ]);
+}
+
+/** gRPC libraries' own limit for an answer. */
+const ANSWER_BYTES = 4 * 1024 * 1024;
+
+export function answerBytesOf(method: Method): number {
+  const call: Call = CALLS[method];
+  return call.answerBytes ?? ANSWER_BYTES;
 }
 
 /** As a gRPC call's `:path` has it. */

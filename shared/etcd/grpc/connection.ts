@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import { isLifeboatError, messageOf } from "../../errors.ts";
 import { within } from "../../within.ts";
 import { callHeaders, originOf, statusIn } from "./call-headers.ts";
-import { CALLS, pathOf, type Method } from "./calls.ts";
+import { answerBytesOf, CALLS, pathOf, type Method } from "./calls.ts";
 import { dial, type DialTarget } from "./dial.ts";
 import { GRPC, type CallStatus } from "./errors.ts";
 import { decode, MalformedMessage } from "./protobuf.ts";
@@ -27,8 +27,6 @@ export interface Failed {
   readonly isUnseen: boolean;
 }
 
-/** gRPC libraries' own limit for an answer. */
-const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 const PREFIX_BYTES = 5;
 
 /** A server took the connection, and did not say in HTTP/2 that it will take calls. */
@@ -149,6 +147,7 @@ async function settingsOf(session: ClientHttp2Session, socket: Socket): Promise<
 async function outcomeOf(session: ClientHttp2Session, stream: ClientHttp2Stream, method: Method): Promise<Outcome> {
   const { promise, resolve } = Promise.withResolvers<Outcome>();
   const chunks: Buffer[] = [];
+  const most = answerBytesOf(method);
   let bytes = 0;
   let status: CallStatus | undefined;
   let httpStatus: number | undefined;
@@ -163,7 +162,7 @@ async function outcomeOf(session: ClientHttp2Session, stream: ClientHttp2Stream,
   });
   stream.on("data", (chunk: Buffer) => {
     bytes += chunk.length;
-    if (bytes <= MAX_ANSWER_BYTES) chunks.push(chunk);
+    if (bytes <= most) chunks.push(chunk);
     else if (!stream.closed) stream.close(constants.NGHTTP2_CANCEL);
   });
   stream.on("error", (error: Error) => {
@@ -173,7 +172,7 @@ async function outcomeOf(session: ClientHttp2Session, stream: ClientHttp2Stream,
     if (status !== undefined) resolve(answered(status, chunks, method));
   });
   stream.once("close", () => {
-    if (bytes > MAX_ANSWER_BYTES) resolve(failed(GRPC.RESOURCE_EXHAUSTED, `its answer has more than ${MAX_ANSWER_BYTES} bytes`));
+    if (bytes > most) resolve(failed(GRPC.RESOURCE_EXHAUSTED, `its answer has more than ${most} bytes`));
     else if (status !== undefined) resolve(answered(status, chunks, method));
     else if (httpStatus !== undefined && httpStatus !== 200) resolve(failed(codeFor(httpStatus), `HTTP status ${httpStatus}`));
     else resolve(cut(session, stream.rstCode, broken));

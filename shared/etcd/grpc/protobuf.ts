@@ -4,7 +4,7 @@
  */
 
 /** The kinds of numbers and texts that occur in them. 64-bit numbers are decimal strings in JavaScript. */
-export type Scalar = "uint64" | "int64" | "uint32" | "bool" | "string";
+export type Scalar = "uint64" | "int64" | "uint32" | "bool" | "string" | "bytes";
 
 export interface Field {
   readonly name: string;
@@ -46,7 +46,7 @@ export function decode(bytes: Uint8Array, fields: Fields): Record<string, unknow
       continue;
     }
     const { name, type } = field;
-    if (wire !== (type === "string" || typeof type === "object" ? BYTES : VARINT))
+    if (wire !== (type === "string" || type === "bytes" || typeof type === "object" ? BYTES : VARINT))
       throw new MalformedMessage(`${name} is of wire type ${wire}`);
     const value = typeof type === "object" ? decode(reader.bytes(), type) : SCALARS[type].read(reader);
     const list = message[name];
@@ -66,7 +66,13 @@ const SCALARS: Readonly<Record<Scalar, { readonly absent: unknown; read(reader: 
   uint32: { absent: 0, read: (reader) => Number(BigInt.asUintN(32, reader.varint())) },
   bool: { absent: false, read: (reader) => reader.varint() !== 0n },
   string: { absent: "", read: (reader) => Buffer.from(reader.bytes()).toString() },
+  // A view of the message's own memory.
+  bytes: { absent: new Uint8Array(0), read: (reader) => plain(reader.bytes()) },
 };
+
+function plain({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
 
 class Reader {
   readonly #bytes: Uint8Array;
@@ -115,9 +121,18 @@ class Reader {
 
 /** Field `number`, an int64 that is not negative, as bytes of a message. */
 export function int64Field(number: number, value: bigint): Uint8Array {
-  const bytes = [number * 8 + VARINT];
+  return Uint8Array.from([number * 8 + VARINT, ...varint(value)]);
+}
+
+/** Field `number`, bytes, as bytes of a message. */
+export function bytesField(number: number, value: Uint8Array): Uint8Array {
+  return Buffer.concat([Uint8Array.from([number * 8 + BYTES, ...varint(BigInt(value.length))]), value]);
+}
+
+function varint(value: bigint): number[] {
+  const bytes: number[] = [];
   let rest = value;
   for (; rest >= 0x80n; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
   bytes.push(Number(rest));
-  return Uint8Array.from(bytes);
+  return bytes;
 }

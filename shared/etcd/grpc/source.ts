@@ -1,14 +1,14 @@
 import type { Block } from "../../blocks.ts";
 import type { Clock } from "../../clock.ts";
 import { LifeboatError } from "../../errors.ts";
-import type { Certificate, EndpointStatus, EtcdSource, HashKv, Member, StreamLimits } from "../etcd-source.ts";
-import { hashKvOf, membersOf, statusOf } from "./answers.ts";
+import type { Certificate, EndpointStatus, EtcdSource, HashKv, Member, RangePage, RangeRequest, StreamLimits } from "../etcd-source.ts";
+import { hashKvOf, membersOf, rangeOf, statusOf } from "./answers.ts";
 import { factsOf, serverCertificate } from "./certificates.ts";
-import { hashKvRequest } from "./calls.ts";
+import { hashKvRequest, rangeRequest } from "./calls.ts";
 import { MemberClient } from "./client.ts";
 import type { DialTarget } from "./dial.ts";
 import { parseEndpoint } from "./endpoint.ts";
-import { isStaleToken, refusal } from "./errors.ts";
+import { GRPC, isStaleToken, refusal } from "./errors.ts";
 import { tlsIdentity } from "./identity.ts";
 import type { EtcdSettings } from "./settings.ts";
 import { SnapshotCall, SnapshotRefused } from "./snapshot-stream.ts";
@@ -77,6 +77,17 @@ class Source implements EtcdSource {
       callMs: timeoutMs,
     } as const;
     return hashKvOf(endpoint, revision, (await this.#connection(endpoint).client.ask(question, signal)).message);
+  }
+
+  async range(endpoint: string, request: RangeRequest, signal?: AbortSignal): Promise<RangePage> {
+    const { client } = this.#connection(endpoint);
+    const doing = "list its keys and values";
+    for (let { limit } = request; ; limit = Math.ceil(limit / 8)) {
+      const outcome = await client.askFor({ method: "Range", request: rangeRequest({ ...request, limit }), doing }, signal);
+      if (!("status" in outcome)) return rangeOf(endpoint, request.revision, outcome.message);
+      // Larger than is taken, or than a server or proxy sends.
+      if (outcome.status.code !== GRPC.RESOURCE_EXHAUSTED || limit === 1) throw refusal(outcome.status, client.about(doing));
+    }
   }
 
   async serverCertificate(endpoint: string, signal?: AbortSignal): Promise<Certificate | undefined> {

@@ -1,7 +1,11 @@
+import type { RangeEntry } from "../../etcd/etcd-source.ts";
 import type { SnapshotInput } from "../../input/snapshot-input.ts";
 import { Comparison } from "../../snapshot/comparison.ts";
 import type { ChangeKind } from "../../snapshot/comparison.ts";
 import type { KeyTest } from "../../snapshot/key-tests.ts";
+import { valueDigest } from "../../snapshot/match-table.ts";
+import type { EntryFilter } from "../../snapshot/match-table.ts";
+import { UserKeyHash } from "../../snapshot/user-key-hash.ts";
 import { lookThrough, readAgain } from "./look-through.ts";
 import type { Look, LookPorts } from "./look-through.ts";
 
@@ -12,19 +16,25 @@ export interface Change {
   readonly key: Uint8Array;
   readonly before: number | undefined;
   readonly after: number | undefined;
+  /** The later value, or where there is none the earlier one, as far as it is at hand. */
+  readonly value?: Uint8Array;
 }
 
 export interface Difference {
-  readonly counts: Readonly<Record<ChangeKind, number>>;
-  /** Keys that are in both, with the same value at the same revision. */
-  readonly same: number;
-  /** In the order of keys; false where they are too many to be kept, so that they come as they lie in the snapshots. */
-  readonly isInOrder: boolean;
+  /** `same`: keys with the same value at the same revision. Of a live cluster they are known when the last change was handed out. */
+  readonly counts: Readonly<Record<ChangeKind | "same", number>>;
+  /** Whether all was read before the first change is asked for. */
+  readonly isKept: boolean;
+  /**
+   * In the order of keys. Where they are too many to be kept they come as they lie in the snapshots, and of a live cluster what is missing there comes last.
+   */
   readonly changes: AsyncIterable<Change>;
 }
 
 export interface DiffRequest {
   readonly isWanted: KeyTest;
+  /** For which keys values are handed out with what is gone. */
+  readonly keepsValue?: KeyTest;
   /** What the keys of each side may take of memory: 64 MiB unless it is given. */
   readonly keptBytes?: number;
 }
@@ -37,35 +47,66 @@ interface Found {
 }
 
 /** The state that a snapshot holds, to be compared. */
-export async function stateOf(input: SnapshotInput, { isWanted, keptBytes }: DiffRequest, ports: LookPorts): Promise<Look> {
-  return lookThrough(
-    input,
-    { matches: isWanted, valueBytes: 0, digestsValues: true, ...(keptBytes !== undefined && { keptBytes }) },
-    ports,
-  );
+export async function stateOf(input: SnapshotInput, { isWanted, keepsValue, keptBytes }: DiffRequest, ports: LookPorts): Promise<Look> {
+  const valueBytes: EntryFilter["valueBytes"] =
+    keepsValue === undefined ? 0 : (bytes, start, end) => (keepsValue(bytes, start, end) ? Infinity : 0);
+  return lookThrough(input, { matches: isWanted, valueBytes, digestsValues: true, ...(keptBytes !== undefined && { keptBytes }) }, ports);
 }
 
 /** What is other in `after` than in `before`, both of which are given to `stateOf` with one request. */
 export function differenceOf(before: Look, after: Look, ports: LookPorts): Difference {
   const comparison = new Comparison(before.matches);
   const found: Found[] = [];
-  const counts = { added: 0, removed: 0, changed: 0, rewritten: 0 };
-  const add = (change: Found): void => {
-    counts[change.kind]++;
-    found.push(change);
-  };
+  const counts = noneOf();
   for (const entry of after.matches.entries) {
     const meeting = comparison.meet(after.matches.facts(entry), after.matches.entry(entry)?.key);
-    if (meeting.kind !== "same") add({ kind: meeting.kind, before: "before" in meeting ? meeting.before : undefined, after: entry });
+    counts[meeting.kind]++;
+    if (meeting.kind !== "same") found.push({ kind: meeting.kind, before: meeting.before, after: entry });
   }
-  for (const entry of comparison.missing()) add({ kind: "removed", before: entry, after: undefined });
-  const isInOrder = !before.matches.isCut && !after.matches.isCut;
-  return {
-    counts,
-    same: after.matches.entries.length - counts.added - counts.changed - counts.rewritten,
-    isInOrder,
-    changes: isInOrder ? kept(before, after, found) : again(before, after, found, ports),
-  };
+  for (const entry of comparison.missing()) found.push({ kind: "removed", before: entry, after: undefined });
+  counts.removed = found.length - counts.added - counts.changed - counts.rewritten;
+  const isKept = !before.matches.isCut && !after.matches.isCut;
+  return { counts, isKept, changes: isKept ? kept(before, after, found) : again(before, after, found, ports) };
+}
+
+function noneOf(): Record<ChangeKind | "same", number> {
+  return { added: 0, removed: 0, changed: 0, rewritten: 0, same: 0 };
+}
+
+/** What is other in a live cluster than in `before`. What changed is handed out as it comes. */
+export function differenceToLive(before: Look, live: AsyncIterable<RangeEntry>, ports: LookPorts): Difference {
+  const counts = noneOf();
+  async function* changes(): AsyncGenerator<Change, void, undefined> {
+    const comparison = new Comparison(before.matches);
+    const hash = new UserKeyHash();
+    for await (const { key, value, modRevision } of live) {
+      hash.of(key, 0, key.length);
+      const facts = { hashLow: hash.low, hashHigh: hash.high, revision: modRevision, digest: valueDigest(value) };
+      const meeting = comparison.meet(facts, key);
+      counts[meeting.kind]++;
+      if (meeting.kind === "same") continue;
+      const was = meeting.before === undefined ? undefined : before.matches.facts(meeting.before).revision;
+      yield { kind: meeting.kind, key, before: was, after: modRevision, value };
+    }
+    const gone = new Set(comparison.missing());
+    counts.removed = gone.size;
+    if (gone.size > 0) yield* missing(before, gone, ports);
+  }
+  return { counts, isKept: false, changes: changes() };
+}
+
+/** Of the earlier state's entries those that are gone. */
+async function* missing(look: Look, gone: ReadonlySet<number>, ports: LookPorts): AsyncGenerator<Change, void, undefined> {
+  const { matches } = look;
+  if (matches.isCut) {
+    for await (const { key, value, revision } of readAgain(look, ports, (entry) => gone.has(entry)))
+      yield { kind: "removed", key, before: revision, after: undefined, value };
+    return;
+  }
+  for (const entry of [...gone].toSorted((a, b) => matches.compareKeys(a, matches, b))) {
+    const found = matches.entry(entry);
+    if (found !== undefined) yield { kind: "removed", key: found.key, before: found.revision, after: undefined, value: found.value };
+  }
 }
 
 // oxlint-disable-next-line typescript/require-await -- as what is read again

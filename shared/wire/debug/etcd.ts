@@ -35,6 +35,12 @@ export function traceEtcd(etcd: EtcdSource, debug: DebugLog, clock: Clock): Etcd
         () => etcd.hashKv(endpoint, revision, options, signal),
         (answer) => `hash ${answer.hash} at revision ${answer.revision}, compacted to ${answer.compactRevision}`,
       ),
+    range: (endpoint, request, signal) =>
+      timed.call(
+        `Range of ${endpoint}, ${request.limit} keys at revision ${request.revision}`,
+        () => etcd.range(endpoint, request, signal),
+        ({ entries, revision }) => `${entries.length} keys at revision ${revision}`,
+      ),
     serverCertificate: (endpoint, signal) =>
       timed.call(
         `certificate of ${endpoint}`,

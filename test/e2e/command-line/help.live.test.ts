@@ -14,6 +14,7 @@ const COMMANDS = [
   "find",
   "get",
   "diff",
+  "impact",
   "verify",
   "copy",
   "pin",

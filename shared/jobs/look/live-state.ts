@@ -1,0 +1,77 @@
+import { chooseMembers } from "../../etcd/choice.ts";
+import type { EtcdSource, RangeEntry } from "../../etcd/etcd-source.ts";
+import { isLifeboatError, LifeboatError } from "../../errors.ts";
+import type { Progress } from "../../progress.ts";
+import type { KeyTest } from "../../snapshot/key-tests.ts";
+
+/** The keys and values that a cluster has now. */
+export interface LiveState {
+  /** Who is asked, for people. */
+  readonly endpoint: string;
+  /** In the order of keys, all as of one revision. */
+  entries(signal: AbortSignal): AsyncIterable<RangeEntry>;
+}
+
+/** Of one answer, on average: etcd holds it in memory while it sends it. */
+const PAGE_BYTES = 1 << 20;
+const FIRST_LIMIT = 100;
+/** As kubectl asks for at once. */
+const MOST_KEYS = 500;
+const NUL = Uint8Array.of(0);
+
+/**
+ * The live keys that `isWanted` takes, asked of one member in pages: a follower where there is one that can be asked. It only reads, and nothing goes through raft. Throws what the port throws, and `etcd/no-member` where no member
+ * can be asked.
+ */
+export async function openLive(etcd: EtcdSource, isWanted: KeyTest, progress: Progress, signal: AbortSignal): Promise<LiveState> {
+  const failures: LifeboatError[] = [];
+  const statuses = await Promise.all(
+    etcd.endpoints.map((endpoint) =>
+      etcd.status(endpoint, signal).catch((error: unknown) => {
+        if (!isLifeboatError(error)) throw error;
+        failures.push(error);
+        return [];
+      }),
+    ),
+  );
+  const [best] = chooseMembers(statuses.flat(), []).candidates;
+  if (best === undefined) {
+    signal.throwIfAborted();
+    const [failure] = failures;
+    if (failure !== undefined) throw failure;
+    throw new LifeboatError("etcd/no-member", `no member of the cluster at ${etcd.endpoints.join(", ")} can be asked for its keys`, {
+      hint: "lifeboat preflight says what is wrong with each",
+    });
+  }
+  const { endpoint } = best;
+  return { endpoint, entries: (until) => pages(etcd, endpoint, isWanted, progress, until) };
+}
+
+async function* pages(
+  etcd: EtcdSource,
+  endpoint: string,
+  isWanted: KeyTest,
+  progress: Progress,
+  signal: AbortSignal,
+): AsyncGenerator<RangeEntry, void, undefined> {
+  progress.phase("ask etcd");
+  let from: Uint8Array = NUL;
+  let limit = FIRST_LIMIT;
+  let revision: number | "latest" = "latest";
+  for (;;) {
+    const page = await etcd.range(endpoint, { from, end: NUL, limit, revision }, signal);
+    // What comes later is read as of the same moment.
+    revision = page.revision;
+    let bytes = 1;
+    for (const entry of page.entries) {
+      bytes += entry.key.length + entry.value.length;
+      if (isWanted(entry.key, 0, entry.key.length)) yield entry;
+    }
+    progress.advance(bytes);
+    const last = page.entries.at(-1);
+    if (!page.more || last === undefined) return;
+    from = Buffer.concat([last.key, NUL]);
+    const fitting = Math.ceil((page.entries.length * PAGE_BYTES) / bytes);
+    limit = Math.max(1, Math.min(MOST_KEYS, fitting, 2 * page.entries.length));
+  }
+}
