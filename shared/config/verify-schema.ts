@@ -3,12 +3,15 @@ import { CONFIRM } from "../documents/confirmation.ts";
 import { duration } from "./duration-schema.ts";
 import { auth, endpoints, tls } from "./etcd-schema.ts";
 import { settings } from "./settings.ts";
+import { size } from "./size-schema.ts";
 
-export const VERIFY_DEFAULTS = { confirm: "wanted" } as const;
+/** 64 MiB: what is smaller is read whole in less than a second. */
+export const VERIFY_DEFAULTS = { confirm: "wanted", indexFrom: 64 * 2 ** 20 } as const;
 
-/** `clusters.NAME.verify`: whether the verifier asks the members itself, and by which credentials. What is left out is as for the cluster. */
+/** `clusters.NAME.verify`: whether the verifier asks the members itself, and by which credentials; and the size from which snapshots get an index. What is left out is as for the cluster. */
 export const verifySchema = settings({
   confirm: z.enum(CONFIRM, { error: `expected one of ${CONFIRM.join(", ")}` }).default(VERIFY_DEFAULTS.confirm),
+  indexFrom: z.union([z.literal("never").transform(() => Infinity), size]).default(VERIFY_DEFAULTS.indexFrom),
   endpoints: endpoints.optional(),
   tls: tls.optional(),
   auth: auth.optional(),

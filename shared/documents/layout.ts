@@ -222,6 +222,22 @@ export function partsOfVerifiedKey(cluster: string, key: string): { readonly id:
   return idAndTimeIn(verifiedPrefix(cluster), key);
 }
 
+/** The index of a snapshot's keys, beside the countersignature that names it; `time` in the form of an id. */
+export function indexKey(cluster: string, id: string, time: string): string {
+  return `${verifiedPrefix(cluster, id)}${time}${INDEX_SUFFIX}`;
+}
+
+const INDEX_SUFFIX = ".index.age";
+
+export function isIndexKey(key: string): boolean {
+  return key.endsWith(INDEX_SUFFIX);
+}
+
+/** The snapshot id in an index's key, or undefined where the key is not one's. */
+export function idInIndexKey(cluster: string, key: string): string | undefined {
+  return isIndexKey(key) ? partsOfVerifiedKey(cluster, `${key.slice(0, -INDEX_SUFFIX.length)}.json`)?.id : undefined;
+}
+
 function idAndTimeIn(prefix: string, key: string): { readonly id: string; readonly time: string } | undefined {
   const match = key.startsWith(prefix)
     ? /^(\d{8}T\d{6}Z(?:-[1-9]\d{0,3})?)-(\d{8}T\d{6}Z(?:-[1-9]\d{0,3})?)\.json$/.exec(key.slice(prefix.length))
@@ -248,7 +264,7 @@ export function idInBundleKey(cluster: string, key: string): string | undefined 
 
 /** What kind of object a key of a cluster is, and the snapshot that it is about. `lineage` and `log`: about all of them. `foreign`: nothing that lifeboat writes. */
 export type KindOfKey =
-  | { readonly kind: "manifest" | "data" | "verification" | "rewrap" | "pin" | "drill" | "bundle"; readonly id: string }
+  | { readonly kind: "manifest" | "data" | "verification" | "index" | "rewrap" | "pin" | "drill" | "bundle"; readonly id: string }
   | { readonly kind: "lineage" | "log" | "foreign" };
 
 /** The kinds of documents that stand beside a manifest and are about its snapshot alone. */
@@ -266,7 +282,7 @@ export function kindOfKey(cluster: string, key: string): KindOfKey {
     case "data":
       return of("data", idInDataKey(cluster, key));
     case "verified":
-      return of("verification", partsOfVerifiedKey(cluster, key)?.id);
+      return isIndexKey(key) ? of("index", idInIndexKey(cluster, key)) : of("verification", partsOfVerifiedKey(cluster, key)?.id);
     case "rewraps":
       return of("rewrap", partsOfRewrapKey(cluster, key)?.id);
     case "pins":

@@ -17,6 +17,16 @@ import {
 
 const breakGlassCopy = z.looseObject({ recipients: z.array(z.string().startsWith("age1")).min(1), ciphertext: base64 });
 
+/** An index of the keys of a snapshot: an object of its own, of which a part can be read. */
+const indexSchema = z.looseObject({
+  key: z.string().min(1),
+  bytes,
+  sha256: digest,
+  version: z.string().optional(),
+  /** Of its last piece, compressed, which has the digests of all others. */
+  last: digest,
+});
+
 export const verificationSchema = z.looseObject({
   type: z.literal("verification"),
   ...head,
@@ -37,11 +47,14 @@ export const verificationSchema = z.looseObject({
   /** What the members of the cluster said of it when the verifier asked them; absent where an older version wrote it, which did not ask. */
   confirmed: knownOrUnknown(CONFIRMED).optional(),
   confirmation: confirmationSchema.optional(),
+  /** Where the verifier left one. */
+  index: indexSchema.optional(),
   tool,
   custody: custodyReceiptSchema.optional(),
   signer: signerSchema,
 });
 
 export type Verification = z.infer<typeof verificationSchema>;
+export type IndexObject = z.infer<typeof indexSchema>;
 /** The identity for break-glass recipients: `ciphertext` is an age file in base64. */
 export type BreakGlassCopy = z.infer<typeof breakGlassCopy>;

@@ -17,12 +17,13 @@ export function seal(blocks: AsyncIterable<Block>, recipients: readonly string[]
  * The way back, from chunks of any size. Every byte that is handed out is authentic, but the whole is there only when the
  * iteration ends. No more than `most` bytes come out, whatever `ciphertext` holds. Errors: those of `ciphertext` unchanged,
  * `keys/no-match`, `keys/invalid`, `verify/size` where there is more than `most`, and `verify/sealed` for whatever is not what was
- * sealed.
+ * sealed. `onFrame` is told of each zstd frame.
  */
 export function unseal(
   ciphertext: AsyncIterable<Uint8Array>,
   identities: readonly AgeIdentity[],
   most = Infinity,
+  onFrame?: (frame: Uint8Array) => void,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  return decompressFrames(decryptAge(identities, ciphertext), most);
+  return decompressFrames(decryptAge(identities, ciphertext), most, onFrame);
 }

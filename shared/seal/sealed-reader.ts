@@ -1,15 +1,15 @@
-import { createHash } from "node:crypto";
 import { LifeboatError } from "../errors.ts";
 import { AgeReader } from "./age-reader.ts";
 import type { RangeSource } from "./age-reader.ts";
 import type { AgeIdentity } from "./age-identities.ts";
 import { FOOTER_BYTES, FrameTable, tableBytesOf } from "./frame-table.ts";
+import { digestOf } from "./seal-pieces.ts";
 import { decompressOne } from "./zstd-frames.ts";
 
 /** Frames whose content is kept, 4 MiB each: what is asked for next mostly lies in one of the last ones. */
 const KEPT_FRAMES = 4;
 /** Of SHA-256. */
-export const DIGEST_BYTES = 32;
+const DIGEST_BYTES = 32;
 
 /**
  * What was sealed (seal.ts), opened here and there: of a read only the frames that cover it are fetched, and of age only the chunks that cover those. Each byte that is handed out is authentic as age
@@ -20,7 +20,7 @@ export class SealedReader {
   readonly #table: FrameTable;
   /** The content of frames by number, the last used last. */
   readonly #kept = new Map<number, Promise<Uint8Array>>();
-  #digests: Uint8Array | undefined;
+  readonly #digests = new Map<number, Uint8Array>();
 
   private constructor(age: AgeReader, table: FrameTable) {
     this.#age = age;
@@ -51,15 +51,22 @@ export class SealedReader {
     return this.#table.count;
   }
 
-  /** From now on each frame must have its SHA-256 of `digests`, which has one after the other. `verify/sealed` where they are not as many. */
-  requireDigests(digests: Uint8Array): void {
-    if (digests.length !== DIGEST_BYTES * this.frames)
-      throw new LifeboatError("verify/sealed", `there are ${this.frames} zstd frames, and digests of ${digests.length / DIGEST_BYTES}`);
-    this.#digests = digests;
+  /** From now on each frame from `first` on must have its SHA-256 of `digests`, which has one after the other. `verify/sealed` where they are not as many. */
+  requireDigests(digests: Uint8Array, first = 0): void {
+    const count = this.frames - first;
+    if (digests.length !== DIGEST_BYTES * count)
+      throw new LifeboatError("verify/sealed", `there are ${count} zstd frames, and digests of ${digests.length / DIGEST_BYTES}`);
+    for (let index = 0; index < count; index++)
+      this.#digests.set(first + index, digests.subarray(index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES));
     this.#kept.clear();
   }
 
-  /** `length` bytes of the content from `offset` on, in memory that is the reader's: valid until the next call. `verify/size` where they are not all there. */
+  /** The content of frame `index`, from 0: a view that is not to be written to. */
+  piece(index: number): Promise<Uint8Array> {
+    return this.#content(index);
+  }
+
+  /** `length` bytes of the content from `offset` on, a view that is not to be written to. `verify/size` where they are not all there. */
   async readAt(offset: number, length: number): Promise<Uint8Array> {
     const end = offset + length;
     if (!(Number.isSafeInteger(offset) && Number.isSafeInteger(end) && offset >= 0 && length >= 0 && end <= this.bytes))
@@ -95,8 +102,8 @@ export class SealedReader {
   async #open(frame: number): Promise<Uint8Array> {
     const { start, end, contentStart, contentEnd } = this.#table.frame(frame);
     const bytes = await this.#age.read(start, end);
-    const digest = this.#digests?.subarray(frame * DIGEST_BYTES, (frame + 1) * DIGEST_BYTES);
-    if (digest !== undefined && !createHash("sha256").update(bytes).digest().equals(digest))
+    const digest = this.#digests.get(frame);
+    if (digest !== undefined && Buffer.compare(digestOf(bytes), digest) !== 0)
       throw new LifeboatError("verify/sealed", `zstd frame ${frame + 1} of the compressed data is another one than was verified`, {
         hint: "do not restore from it; use another snapshot or a replica, and find out what changed the store",
       });

@@ -64,21 +64,32 @@ async function frameOf(bytes: Uint8Array, level: number | undefined): Promise<Ui
  * The content of zstd frames given in chunks of any size, one piece a frame. Frames are at most 8 MiB of content and window, as
  * those of `compressFrames` (4 MiB) and of `zstd` for small files are. `verify/sealed` where a frame is cut, altered or larger, or
  * something else stands there; also where there is no frame at all, or an empty one after others. `verify/size` where the content is
- * more than `most` bytes: nothing past them is handed out, and at most `LANES` frames past them were decompressed.
+ * more than `most` bytes: nothing past them is handed out, and at most `LANES` frames past them were decompressed. `onFrame` is told of each frame as it is compressed.
  */
-export async function* decompressFrames(bytes: AsyncIterable<Uint8Array>, most = Infinity): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* decompressFrames(
+  bytes: AsyncIterable<Uint8Array>,
+  most = Infinity,
+  onFrame?: (frame: Uint8Array) => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
   let total = 0;
-  for await (const content of mapConcurrently(frames(bytes), LANES, contentOf)) {
+  for await (const content of mapConcurrently(frames(bytes, onFrame), LANES, contentOf)) {
     total += content.length;
     if (total > most) throw new LifeboatError("verify/size", `the compressed data holds more than ${most} bytes`);
     if (content.length > 0) yield content;
   }
 }
 
-async function* frames(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<ZstdFrame & { readonly number: number }, void, undefined> {
+async function* frames(
+  bytes: AsyncIterable<Uint8Array>,
+  onFrame: ((frame: Uint8Array) => void) | undefined,
+): AsyncGenerator<ZstdFrame & { readonly number: number }, void, undefined> {
   const reader = new ZstdFrameReader();
   let number = 0;
-  for await (const chunk of bytes) for (const frame of reader.push(chunk)) yield { ...frame, number: ++number };
+  for await (const chunk of bytes)
+    for (const frame of reader.push(chunk)) {
+      onFrame?.(frame.bytes);
+      yield { ...frame, number: ++number };
+    }
   reader.end();
 }
 

@@ -1,4 +1,7 @@
+import { ELEMENT_BYTES } from "./elements.ts";
+import type { IndexRecord } from "./key-index.ts";
 import type { MatchTable } from "./match-table.ts";
+import { HEADER_BYTES } from "./meta-page.ts";
 import type { PageReader } from "./page-reader.ts";
 import { UserKeyTable } from "./user-key-table.ts";
 
@@ -97,6 +100,32 @@ export class LiveMatches {
       table.put(slot, entry);
     }
     return table;
+  }
+
+  /** In the order of their keys, each with its place in the snapshot. Nothing where they are cut. */
+  *placedInOrder(): Generator<IndexRecord, void, undefined> {
+    if (this.isCut) return;
+    const matches = this.#matches;
+    const { pages, entries } = this.#reader;
+    const at = new Float64Array(matches.count);
+    const bytes = new Uint32Array(matches.count);
+    const wanted = new Uint32Array(this.entries.length);
+    let count = 0;
+    for (const page of this.#order) {
+      const first = pages.ref[page]!;
+      const data = this.#reader.spanOf(page).at + HEADER_BYTES + ELEMENT_BYTES * pages.entries[page]!;
+      for (const entry of this.#entriesIn(page)) {
+        const index = matches.indexOf(entry);
+        const before = entry === first ? 0 : entries.bytesUpTo[entry - 1]!;
+        at[index] = data + before;
+        bytes[index] = entries.bytesUpTo[entry]! - before;
+        wanted[count++] = index;
+      }
+    }
+    for (const index of wanted.sort((a, b) => matches.compareKeys(a, matches, b))) {
+      const { key, revision, valueBytes } = this.#found(index);
+      yield { key, at: at[index]!, bytes: bytes[index]!, revision, valueBytes };
+    }
   }
 
   /** The entry of that number, as far as it is kept; undefined where they are cut. */

@@ -25,7 +25,8 @@ export function readEntries(page: Uint8Array, crc: number, indexes: readonly num
   return entries.length === indexes.length ? entries : undefined;
 }
 
-function entryOf(key: Uint8Array, message: Uint8Array): ReadEntry | undefined {
+/** An entry out of its two halves; undefined where they are none. */
+export function entryOf(key: Uint8Array, message: Uint8Array): ReadEntry | undefined {
   const [revision, fields] = [new Revision(), new KeyValueReader()];
   if (!revision.read(key, 0, key.length) || !fields.read(message, 0, message.length)) return undefined;
   return {

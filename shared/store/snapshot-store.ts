@@ -30,20 +30,41 @@ export interface OpenOptions {
   readonly bytes: number;
   /** age identities to open with in place of the key ring's (break-glass). */
   readonly identities?: readonly string[];
+  /** Told the SHA-256 (32 bytes) of each piece that the snapshot is kept in, in order: see `RandomReader`. Not called by a store that cannot read here and there. */
+  readonly onPiece?: (digest: Uint8Array) => void;
   readonly signal?: AbortSignal;
 }
 
-/** A snapshot that is read here and there. */
+/** What was sealed, read here and there: a snapshot, or what was put beside it. */
 export interface RandomReader {
-  /** Of the snapshot as etcd sent it. */
+  /** Of its content: of a snapshot as etcd sent it. */
   readonly bytes: number;
   /** `length` of its bytes from `offset` on: a view that is not to be written to. Throws `verify/size` where they are not all there, else as `open` does. */
   readAt(offset: number, length: number): Promise<Uint8Array>;
-  /** How many pieces it is kept in; `requireDigests` takes a SHA-256 (32 bytes) of each, one after the other, and from then on no other piece is read. */
-  readonly frames: number;
-  requireDigests(digests: Uint8Array): void;
-  /** Bytes that were read of the store so far. */
-  readonly moved: number;
+  /** How many pieces it is kept in. */
+  readonly pieces: number;
+  /** The content of one, from 0. */
+  piece(index: number): Promise<Uint8Array>;
+  /** From now on no piece from `first` (0) on is read whose SHA-256, compressed as it is kept, is another than in `digests`, which has 32 bytes of each: `verify/sealed`. */
+  requireDigests(digests: Uint8Array, first?: number): void;
+  /** What `putBeside` put for this snapshot, opened by the same identity. Throws as `openAt` does. */
+  beside(object: Pick<PutBeside, "key" | "bytes" | "sha256" | "version">): Promise<RandomReader | undefined>;
+}
+
+/** What goes beside a snapshot. */
+export interface Pieces {
+  readonly pieces: Iterable<Uint8Array>;
+  /** One more, last of all; `digests` are as `requireDigests` takes them, of those before it. */
+  readonly last: (digests: Uint8Array) => Uint8Array;
+}
+
+export interface PutBeside {
+  readonly key: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly version?: string;
+  /** `sha256:` of the last piece, compressed: with it all of them can be held to what was put. */
+  readonly last: string;
 }
 
 /** A snapshot as a sealed store would have it, for an identity that was made for this copy: docs/format.md, "The data object". */
@@ -74,6 +95,11 @@ export interface SnapshotStore {
    * `requireDigests` does. Undefined for a snapshot of an older version, which can be read from its beginning alone; left out by a store that never can. Throws `verify/missing`, `verify/size`, and as `open` does.
    */
   openAt?(name: SnapshotName, stored: Stored, options: OpenOptions): Promise<RandomReader | undefined>;
+
+  /**
+   * Puts `pieces` under `key`, encrypted to those who may open the snapshot and nobody else, where nothing is; no key is needed for it. Throws as a put does, and what `pieces` throws; nothing is left then. Left out together with `openAt`.
+   */
+  putBeside?(stored: Stored, key: string, pieces: Pieces, signal?: AbortSignal): Promise<PutBeside>;
 
   /**
    * The snapshot's identity for `recipients`, as an age file that holds an age identity file: a comment that names the snapshot, and the identity. Whoever opens that opens this snapshot and no other; the identity

@@ -47,13 +47,8 @@ export async function* readObject(
     );
 }
 
-/** The object here and there, in the version that it has in this store. Nothing is held against the manifest but its size: `verify/missing`, `verify/size`. `onMoved` is told of the bytes that are read. */
-export async function rangesOf(
-  blobs: BlobStore,
-  object: StoredObject,
-  onMoved: (bytes: number) => void,
-  signal?: AbortSignal,
-): Promise<RangeSource> {
+/** The object here and there, in the version that it has in this store. Nothing is held against the manifest but its size: `verify/missing`, `verify/size`. */
+export async function rangesOf(blobs: BlobStore, object: StoredObject, signal?: AbortSignal): Promise<RangeSource> {
   const { key, version } = await placedObject(blobs, object, signal);
   return {
     bytes: object.bytes,
@@ -61,7 +56,6 @@ export async function rangesOf(
       const bytes = new Uint8Array(end - start);
       let filled = 0;
       for await (const chunk of blobs.get(key, { version, range: { start, end }, signal })) {
-        onMoved(chunk.length);
         if (filled + chunk.length > bytes.length) throw wrongSize(blobs, object, `more than ${end}`);
         bytes.set(chunk, filled);
         filled += chunk.length;

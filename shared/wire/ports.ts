@@ -4,6 +4,7 @@ import type { LoadedConfig } from "../config/load.ts";
 import { policyDigests } from "../config/policy-digests.ts";
 import type { Config } from "../config/schema.ts";
 import type { DebugLog } from "../debug-log.ts";
+import { VERIFY_DEFAULTS } from "../config/verify-schema.ts";
 import type { Environment } from "../config/secrets.ts";
 import type { TrustedKeys } from "../documents/signed-document.ts";
 import { FileLock } from "../host/files/file-lock.ts";
@@ -53,6 +54,7 @@ export interface Ports {
   readonly configuration: (cluster: string) => Readonly<Record<string, string>>;
   readonly policyOf: (cluster: string) => ClusterPolicy | undefined;
   readonly membersOf: (cluster: string) => Promise<MembersToAsk>;
+  readonly indexFrom: (cluster: string) => number;
 }
 
 /**
@@ -79,6 +81,8 @@ export async function wire(
     actor: actorOf(config, surroundings),
     configuration: (cluster) => policyDigests(config, cluster),
     policyOf: (cluster) => policyIn(config, cluster),
+    indexFrom: (cluster) =>
+      (Object.hasOwn(config.clusters, cluster) ? config.clusters[cluster] : undefined)?.verify.indexFrom ?? VERIFY_DEFAULTS.indexFrom,
     membersOf: async (cluster) => (await import("./cluster.ts")).connectVerifier(loaded, cluster, surroundings),
   };
 }

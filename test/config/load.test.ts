@@ -54,7 +54,7 @@ test("the defaults are the documented ones", () => {
   const { prod } = parseConfig(MINIMAL, "lifeboat.yaml").clusters;
   expect(prod).toEqual({
     endpoints: ["https://10.0.0.1:2379"],
-    verify: { confirm: "wanted" },
+    verify: { confirm: "wanted", indexFrom: 67_108_864 },
     timeouts: { connect: 5000, call: 10_000, idle: 30_000, total: 3_600_000, hashKv: 120_000 },
     agreement: "quorum",
     schedule: { rate: 3_600_000 },

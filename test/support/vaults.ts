@@ -56,6 +56,7 @@ export async function makeTestKeys(): Promise<TestKeys> {
 /** All that the jobs see but etcd: real keys and a real seal over a store in memory. */
 export interface TestVault
   extends Omit<BackupPorts, "etcd">, Pick<RewrapPorts, "wrappedKeys">, Pick<JudgePorts, "policyOf">, Pick<ConfirmPorts, "membersOf"> {
+  readonly indexFrom: (cluster: string) => number;
   readonly blobs: MemoryBlobStore;
   readonly clock: ManualClock;
   readonly progress: RecordedProgress;
@@ -76,6 +77,7 @@ export function newVault({ folder, ring, trusted, breakGlass }: TestKeys, start?
     configuration: () => ({}),
     policyOf: () => undefined,
     membersOf: () => Promise.resolve({ notAsked: "the test asks nobody" }),
+    indexFrom: () => Infinity,
   };
 }
 

@@ -1,10 +1,10 @@
 import type { Clock } from "../../clock.ts";
-import { dataPrefix, idInDataKey, manifestKey, snapshotsPrefix } from "../../documents/layout.ts";
+import { dataPrefix, idInDataKey, idInIndexKey, isIndexKey, manifestKey, snapshotsPrefix, verifiedPrefix } from "../../documents/layout.ts";
 import { isStoredLater, objectsOf } from "../../documents/stored.ts";
 import { isLifeboatError } from "../../errors.ts";
 import type { ErrorCode } from "../../errors.ts";
 import type { BlobLock, BlobStore, BlobVersion } from "../../store/blob-store.ts";
-import { listClusters } from "../../vault/catalog.ts";
+import { listClusters, readCountersignatures } from "../../vault/catalog.ts";
 import { readDocument } from "../../vault/read-document.ts";
 import type { Vault } from "../../vault/vault.ts";
 
@@ -61,7 +61,10 @@ export async function findOrphans(
   const unclear: { key: string; reason: string }[] = [];
   for (const cluster of options.cluster === undefined ? await listClusters(ports.blobs) : [options.cluster]) {
     // Data first: a manifest that is committed meanwhile is then seen, never its absence.
-    const candidates = await dataObjects(ports, cluster);
+    const candidates = [
+      ...(await objectsUnder(ports, dataPrefix(cluster), (key) => idInDataKey(cluster, key))),
+      ...(await objectsUnder(ports, verifiedPrefix(cluster), (key) => idInIndexKey(cluster, key))),
+    ];
     const manifests = await versionsByKey(ports, snapshotsPrefix(cluster));
     for (const { id, key, versions } of candidates) {
       const modified = new Date(Math.max(...versions.map((each) => each.modified.getTime())));
@@ -90,11 +93,16 @@ interface DataObject {
   readonly versions: readonly BlobVersion[];
 }
 
-async function dataObjects(vault: Vault, cluster: string): Promise<readonly DataObject[]> {
-  return [...(await versionsByKey(vault, dataPrefix(cluster)))].flatMap(([key, versions]) => {
-    const id = idInDataKey(cluster, key);
+async function objectsUnder(vault: Vault, prefix: string, idIn: (key: string) => string | undefined): Promise<readonly DataObject[]> {
+  return [...(await versionsByKey(vault, prefix))].flatMap(([key, versions]) => {
+    const id = idIn(key);
     return id === undefined ? [] : [{ id, key, versions }];
   });
+}
+
+/** The id of the snapshot that an orphan of these kinds would belong to. */
+export function idOfOrphan({ cluster, key }: Pick<OrphanedData, "cluster" | "key">): string | undefined {
+  return idInDataKey(cluster, key) ?? idInIndexKey(cluster, key);
 }
 
 /** Of each key that begins with `prefix` all that stands there, the latest first. */
@@ -145,6 +153,7 @@ export async function neededBy(
   manifests: readonly BlobVersion[],
 ): Promise<"needed" | { reason: string } | { unclear: string }> {
   const standing = manifests.filter(({ isDeleteMarker }) => !isDeleteMarker);
+  if (isIndexKey(key)) return standing.length === 0 ? { reason: "no manifest names its snapshot" } : namedBy(vault, cluster, id, key);
   for (const { key: at, version, isLatest } of standing) {
     // The latest is read as any reader does: it takes no further right in a bucket without versions.
     const found = await readDocument(vault, "snapshot", cluster, at, isLatest ? {} : { version });
@@ -160,4 +169,17 @@ export async function neededBy(
   }
   const lost = `the manifest of ${id} names another object: this run lost the race for its slot`;
   return { reason: standing.length === 0 ? "no manifest names it" : lost };
+}
+
+/** The same of an index, which a countersignature names. */
+async function namedBy(
+  vault: Vault,
+  cluster: string,
+  id: string,
+  key: string,
+): Promise<"needed" | { reason: string } | { unclear: string }> {
+  const { good, bad } = await readCountersignatures(vault, cluster, id);
+  if (good.get(id)?.some(({ index }) => index?.key === key) === true) return "needed";
+  const [first] = bad;
+  return first === undefined ? { reason: `no countersignature of ${id} names it` } : { unclear: first.error.message };
 }

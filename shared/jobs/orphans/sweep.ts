@@ -1,4 +1,4 @@
-import { idInDataKey, manifestKey, partsOfKopiaKey } from "../../documents/layout.ts";
+import { manifestKey, partsOfKopiaKey } from "../../documents/layout.ts";
 import type { CustodyReceipt } from "../../documents/parts.ts";
 import { isLifeboatError } from "../../errors.ts";
 import type { BlobLock, BlobStore, BlobVersion } from "../../store/blob-store.ts";
@@ -7,7 +7,7 @@ import { digestOfBlob } from "../../store/digest-of-blob.ts";
 import { appendRecord } from "../../vault/custody/append.ts";
 import type { CustodyPorts, Subjects } from "../../vault/custody/append.ts";
 import { requireTrustedKey } from "../../vault/require-trusted-key.ts";
-import { lockOn, neededBy, versionsByKey } from "./find.ts";
+import { idOfOrphan, lockOn, neededBy, versionsByKey } from "./find.ts";
 import type { Orphan, OrphanedData } from "./find.ts";
 
 /** Told of each orphan that a sweep has dealt with. */
@@ -31,7 +31,7 @@ export async function sweepOrphans(ports: CustodyPorts, orphans: readonly Orphan
       on.swept(orphan);
       continue;
     }
-    const id = idInDataKey(orphan.cluster, orphan.key);
+    const id = idOfOrphan(orphan);
     if (id === undefined) throw new Error(`${orphan.key} is no data object of ${orphan.cluster}`);
     const at = manifestKey(orphan.cluster, id);
     const manifests = (await versionsByKey(ports, at)).get(at) ?? [];

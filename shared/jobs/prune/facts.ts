@@ -1,3 +1,4 @@
+import { idInIndexKey } from "../../documents/layout.ts";
 import { attentionOfLineage, needsAcceptance } from "../../documents/lineages.ts";
 import type { LineageAttention } from "../../documents/lineages.ts";
 import { whyLater } from "../../documents/manifest.ts";
@@ -37,7 +38,7 @@ export interface ManifestRow {
   readonly objects: readonly Pick<StoredObject, "key" | "bytes" | "sha256" | "version">[];
   /** What it lacks to be good, a sentence each. */
   readonly lacks: readonly string[];
-  /** Of the manifest and the documents beside it, by key: the digest of the bytes. */
+  /** Of the manifest, the documents beside it and the indexes that these name, by key: the digest of the bytes. */
   readonly digests: ReadonlyMap<string, string>;
 }
 
@@ -160,6 +161,8 @@ async function readSidecars(
     }
     digests.set(read.key, read.digest);
     const { document } = read;
+    if (document.type === "verification" && document.index !== undefined && idInIndexKey(cluster, document.index.key) === id)
+      digests.set(document.index.key, document.index.sha256);
     if (document.type === "verification" && document.level === "deep") countersignatures.push(document);
     if (document.type === "pin") pins.push({ key: read.key, pin: document });
   }

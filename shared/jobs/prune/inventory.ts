@@ -8,6 +8,8 @@ export interface Holding {
   readonly manifest: readonly BlobVersion[];
   readonly sidecars: readonly Sidecar[];
   readonly data: readonly BlobVersion[];
+  /** Indexes of its keys, which countersignatures name. */
+  readonly indexes: readonly BlobVersion[];
   /** Files of restore bundles that were published of it: without the snapshot they open nothing. */
   readonly bundles: readonly BlobVersion[];
 }
@@ -33,6 +35,7 @@ interface MutableHolding {
   readonly manifest: BlobVersion[];
   readonly sidecars: Sidecar[];
   readonly data: BlobVersion[];
+  readonly indexes: BlobVersion[];
   readonly bundles: BlobVersion[];
 }
 
@@ -52,10 +55,11 @@ export async function takeInventory(blobs: BlobStore, cluster: string, signal?: 
     before = version.key;
     if (kind.kind === "lineage") lineage.push(version);
     if (!("id" in kind)) continue;
-    const holding = holdings.get(kind.id) ?? { id: kind.id, manifest: [], sidecars: [], data: [], bundles: [] };
+    const holding = holdings.get(kind.id) ?? { id: kind.id, manifest: [], sidecars: [], data: [], indexes: [], bundles: [] };
     holdings.set(kind.id, holding);
     if (kind.kind === "manifest") holding.manifest.push(version);
     else if (kind.kind === "data") holding.data.push(version);
+    else if (kind.kind === "index") holding.indexes.push(version);
     else if (kind.kind === "bundle") holding.bundles.push(version);
     else holding.sidecars.push({ ...version, kind: kind.kind });
   }
@@ -68,8 +72,8 @@ async function* listAll(blobs: BlobStore, cluster: string, signal: AbortSignal |
 }
 
 /** Every object about a snapshot in the order in which it is removed: the manifest first, so that nothing half-removed is visible as a snapshot. */
-export function objectsInTurn({ manifest, sidecars, data, bundles }: Holding): readonly BlobVersion[] {
-  return [...oldestFirst(manifest), ...oldestFirst(bundles), ...oldestFirst(sidecars), ...oldestFirst(data)];
+export function objectsInTurn({ manifest, sidecars, indexes, data, bundles }: Holding): readonly BlobVersion[] {
+  return [manifest, bundles, sidecars, indexes, data].flatMap(oldestFirst);
 }
 
 /** Of one key the oldest version goes first: until the last one what stands under it is what stood there. */

@@ -45,7 +45,7 @@ export async function findLeftovers(
     const stands = holding.manifest.some(({ isDeleteMarker }) => !isDeleteMarker);
     const wasWhole = !stands && (holding.sidecars.length > 0 || holding.manifest.length > 0 || holding.bundles.length > 0);
     if (wasWhole && !(await ordered.has(holding.id))) {
-      const [first] = [...left.data, ...left.sidecars, ...left.manifest, ...left.bundles];
+      const [first] = [...left.data, ...left.sidecars, ...left.manifest, ...left.bundles, ...left.indexes];
       if (first !== undefined)
         unclear.push({
           key: first.key,
@@ -54,7 +54,9 @@ export async function findLeftovers(
       continue;
     }
     const reason = stands
-      ? `the manifest of ${holding.id} names another object: this run lost the race for its slot`
+      ? left.data.length === 0
+        ? `no countersignature of ${holding.id} names it: a verification ended before it wrote its own`
+        : `the manifest of ${holding.id} names another object: this run lost the race for its slot`
       : wasWhole
         ? "its snapshot was removed, but these objects were left"
         : "no manifest names it: a run ended before it wrote its manifest";
@@ -70,11 +72,13 @@ function leftOf(holding: Holding, { rows }: PruneFacts): Holding | undefined {
   if (row.manifest === undefined || row.unknown.length > 0) return undefined;
   const named = new Set(row.manifest.objects.map(({ key }) => key));
   const data = holding.data.filter(({ key }) => !named.has(key));
-  return data.length === 0 ? undefined : { id: holding.id, manifest: [], sidecars: [], data, bundles: [] };
+  const { digests } = row.manifest;
+  const indexes = holding.indexes.filter(({ key }) => !digests.has(key));
+  return data.length + indexes.length === 0 ? undefined : { id: holding.id, manifest: [], sidecars: [], data, indexes, bundles: [] };
 }
 
-function newestOf({ manifest, sidecars, data, bundles }: Holding): number {
-  return Math.max(...[...manifest, ...sidecars, ...data, ...bundles].map(({ modified }) => modified.getTime()));
+function newestOf({ manifest, sidecars, data, indexes, bundles }: Holding): number {
+  return Math.max(...[...manifest, ...sidecars, ...data, ...indexes, ...bundles].map(({ modified }) => modified.getTime()));
 }
 
 /** A month: what is left over longer than that was passed over by every run since. */

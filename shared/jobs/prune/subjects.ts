@@ -34,7 +34,7 @@ export async function subjectsOf(
 
 async function digestOfObject(
   blobs: BlobStore,
-  { data, bundles }: Holding,
+  { data, indexes, bundles }: Holding,
   object: BlobVersion,
   manifest: Pick<ManifestRow, "digest" | "digests" | "objects"> | undefined,
   signal: AbortSignal | undefined,
@@ -52,5 +52,6 @@ async function digestOfObject(
   if (bundles.includes(object)) return version === undefined ? (await digestOfBlob(blobs, key, { signal })).digest : undefined;
   const known = isLatest ? manifest?.digests.get(key) : undefined;
   if (known !== undefined) return known;
+  if (indexes.includes(object)) return version === undefined ? (await digestOfBlob(blobs, key, { signal })).digest : undefined;
   return bytes > MAX_DOCUMENT_BYTES ? undefined : digestOf(await readSmall(blobs, key, MAX_DOCUMENT_BYTES, signal, version));
 }

@@ -8,12 +8,11 @@ import type { Lack } from "../../documents/good.ts";
 import type { Manifest } from "../../documents/manifest.ts";
 import type { CustodyReceipt } from "../../documents/parts.ts";
 import { idOfSlot } from "../../documents/slot.ts";
-import type { Progress } from "../../progress.ts";
+import type { IndexObject } from "../../documents/verification.ts";
 import { SnapshotScanner } from "../../snapshot/scan.ts";
 import type { ScanResult } from "../../snapshot/scan-result.ts";
 import { SnapshotHasher } from "../../snapshot/trailer.ts";
 import type { SnapshotDigests } from "../../snapshot/trailer.ts";
-import type { SnapshotStore } from "../../store/snapshot-store.ts";
 import type { KeyProof, WrappedKeys } from "../../store/wrapped-keys.ts";
 import { TOOL } from "../../version.ts";
 import { auditLineages } from "../../vault/lineage/audit-lineages.ts";
@@ -24,6 +23,8 @@ import { readUntil } from "../../store/read-until.ts";
 import type { FoundManifest } from "../../vault/catalog.ts";
 import { judge, readJudged } from "../../vault/judge.ts";
 import { Confirmer } from "./confirm.ts";
+import { indexerFor } from "./index-snapshot.ts";
+import type { IndexingPorts, SnapshotIndexer } from "./index-snapshot.ts";
 import type { ConfirmedBy, ConfirmPorts } from "./inquiry.ts";
 import type { Judged, JudgePorts } from "../../vault/judge.ts";
 import { requireContentAsRecorded } from "./require-content.ts";
@@ -31,10 +32,8 @@ import { requireNew, requirePlausible } from "./require-new.ts";
 import { resolveRef } from "../../vault/ref.ts";
 import { requireTrustedKey } from "../../vault/require-trusted-key.ts";
 
-export interface VerifyPorts extends CustodyPorts, JudgePorts, ConfirmPorts {
-  readonly snapshots: SnapshotStore;
+export interface VerifyPorts extends CustodyPorts, JudgePorts, ConfirmPorts, IndexingPorts {
   readonly wrappedKeys: WrappedKeys;
-  readonly progress: Progress;
 }
 
 export interface VerifyResult extends Judged {
@@ -130,10 +129,13 @@ export async function verifyFound(
     await requireNew(ports, found, signal);
     await ports.snapshots.check(found.manifest.stored, signal);
     const inquiry = await confirmer.begin(found.manifest, signal);
-    const confirmedBy = await inquiry.settle(await requireWhole(ports, found.manifest, signal));
+    const indexer = await indexerFor(ports, found, signal);
+    const scan = await requireWhole(ports, found.manifest, signal, indexer);
+    const confirmedBy = await inquiry.settle(scan);
     const proof = await ports.wrappedKeys.prove(found.manifest, found.manifest.stored, signal);
     for (const note of proof.notes) ports.progress.note("warn", note);
-    const left = await countersign(ports, custodian, found, { ...proof, ...confirmedBy });
+    const index = await indexer?.put(scan, signal);
+    const left = await countersign(ports, custodian, found, { ...proof, ...confirmedBy, index });
     return { ...found, lacks: await lacksAfter(ports, found, confirmedBy), checks: DEEP, opened: proof.opened, ...confirmedBy, ...left };
   } catch (error) {
     // Of those who stopped it or could not read there is nothing to tell, unless something was announced.
@@ -153,11 +155,13 @@ async function requireWhole(
   ports: Pick<VerifyPorts, "snapshots" | "progress">,
   manifest: Manifest,
   signal: AbortSignal | undefined,
+  indexer?: SnapshotIndexer,
 ): Promise<ScanResult> {
   ports.progress.phase("verify", manifest.snapshot.bytes);
   const hasher = new SnapshotHasher();
-  const scanner = new SnapshotScanner();
-  for await (const chunk of ports.snapshots.open(manifest, manifest.stored, { bytes: manifest.snapshot.bytes, signal })) {
+  const scanner = new SnapshotScanner(indexer === undefined ? {} : { filter: indexer.filter });
+  const options = { bytes: manifest.snapshot.bytes, signal, ...(indexer === undefined ? {} : { onPiece: indexer.onPiece }) };
+  for await (const chunk of ports.snapshots.open(manifest, manifest.stored, options)) {
     hasher.update(chunk);
     scanner.update(chunk);
     ports.progress.advance(chunk.length);
@@ -191,7 +195,7 @@ async function countersign(
   ports: VerifyPorts,
   custodian: Custodian,
   found: FoundManifest,
-  { opened, wrappings, breakGlass, confirmed, confirmation }: KeyProof & ConfirmedBy,
+  { opened, wrappings, breakGlass, confirmed, confirmation, index }: KeyProof & ConfirmedBy & { readonly index: IndexObject | undefined },
 ): Promise<Pick<DeepVerification, "countersignature" | "custody">> {
   const { cluster, id, snapshot } = found.manifest;
   const verifiedAt = ports.clock.now();
@@ -199,7 +203,7 @@ async function countersign(
     kind: "verification",
     place: { keyOf: (ordinal) => verifiedKey(cluster, id, idOfSlot(verifiedAt, ordinal)), first: 1, last: LAST_ORDINAL },
     event: "verified",
-    about: [subjectOf(found)],
+    about: [subjectOf(found), ...(index === undefined ? [] : [{ key: index.key, digest: index.sha256 }])],
     draft: (custody) => ({
       type: "verification",
       formatVersion: FORMAT_VERSION,
@@ -214,6 +218,7 @@ async function countersign(
       ...(breakGlass === undefined ? {} : { breakGlass }),
       confirmed,
       confirmation,
+      ...(index === undefined ? {} : { index }),
       tool: TOOL,
       custody,
     }),

@@ -11,19 +11,14 @@ export async function readerOf(
   identities: readonly string[],
   signal?: AbortSignal,
 ): Promise<RandomReader | undefined> {
-  let moved = 0;
-  const count = (bytes: number): void => {
-    moved += bytes;
-  };
-  const reader = await SealedReader.open(await rangesOf(blobs, object, count, signal), identities);
+  const reader = await SealedReader.open(await rangesOf(blobs, object, signal), identities);
   if (reader === undefined) return undefined;
   return {
     bytes: reader.bytes,
-    frames: reader.frames,
+    pieces: reader.frames,
     readAt: (offset, length) => reader.readAt(offset, length),
-    requireDigests: (digests) => reader.requireDigests(digests),
-    get moved() {
-      return moved;
-    },
+    piece: (index) => reader.piece(index),
+    requireDigests: (digests, first) => reader.requireDigests(digests, first),
+    beside: (other) => readerOf(blobs, other, identities, signal),
   };
 }

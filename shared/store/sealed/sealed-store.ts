@@ -9,12 +9,14 @@ import type { SealedObject, Stored } from "../../documents/stored.ts";
 import { countRecipients, decryptSmall, encryptSmall, newIdentity, readIdentities, recipientOf } from "../../seal/age.ts";
 import { checkRecipients } from "../../seal/age-recipients.ts";
 import { seal, unseal } from "../../seal/seal.ts";
+import { digestOf } from "../../seal/seal-pieces.ts";
 import type { BlobStore } from "../blob-store.ts";
 import { opensToMore, tooLarge } from "../size-errors.ts";
 import { throwIfAborted } from "../body-reader.ts";
 import { checkObject, DAMAGED, ObjectDigest, readObject, requireOwnData, readObjectHead } from "../stored-object.ts";
-import type { OpenOptions, PendingSnapshot, RandomReader, SnapshotName, SnapshotStore } from "../snapshot-store.ts";
+import type { OpenOptions, PendingSnapshot, Pieces, PutBeside, RandomReader, SnapshotName, SnapshotStore } from "../snapshot-store.ts";
 import type { AddedKeys, KeyProof, WrappedKeys } from "../wrapped-keys.ts";
+import { putSealed } from "./put-sealed.ts";
 import { readerOf } from "./random-reader.ts";
 
 export interface SealedStoreOptions {
@@ -121,7 +123,9 @@ export class SealedStore implements SnapshotStore, WrappedKeys {
   async *open(name: SnapshotName, stored: Stored, options: OpenOptions): AsyncGenerator<Uint8Array, void, undefined> {
     const { object, identities } = await this.#identitiesOf(name, stored, options);
     try {
-      for await (const chunk of unseal(readObject(this.#options.blobs, object, options.signal), identities, options.bytes)) {
+      const { onPiece } = options;
+      const onFrame = onPiece === undefined ? undefined : (frame: Uint8Array): void => onPiece(digestOf(frame));
+      for await (const chunk of unseal(readObject(this.#options.blobs, object, options.signal), identities, options.bytes, onFrame)) {
         yield chunk;
         // The store is read some frames ahead, and may have come to its end.
         throwIfAborted(`opening ${name.cluster}/${name.id}`, options.signal);
@@ -139,6 +143,10 @@ export class SealedStore implements SnapshotStore, WrappedKeys {
     } catch (error) {
       throw explained(object, error);
     }
+  }
+
+  putBeside(stored: Stored, key: string, pieces: Pieces, signal?: AbortSignal): Promise<PutBeside> {
+    return putSealed(this.#options.blobs, key, recipientsOf(sealedOnly(stored)), pieces, signal);
   }
 
   async #identitiesOf(
@@ -326,6 +334,10 @@ export class SealedStore implements SnapshotStore, WrappedKeys {
     const foreign = wrappings.filter((each) => !unwrappers.some((by) => by.isAtHand(each)));
     return [...atHand, ...foreign.map((each) => [keys, each] as const)];
   }
+}
+
+function recipientsOf({ encryption: { recipient, breakGlass } }: SealedObject): readonly string[] {
+  return [recipient, ...breakGlass];
 }
 
 /** The identity is the one that was signed for, so where it does not open the data it is the data that is another. */

@@ -1,6 +1,7 @@
 import {
   acceptancesPrefix,
   drillsPrefix,
+  isIndexKey,
   lineagePrefix,
   pinsPrefix,
   rewrapsPrefix,
@@ -45,7 +46,8 @@ export async function readStoredDocuments(vault: Vault, cluster: string): Promis
     const listed = vault.blobs.list(prefix(cluster));
     for await (const { key, stored } of mapConcurrently(listed, PARALLEL_READS, async ({ key: at }) => ({
       key: at,
-      stored: await readStored(vault, kind, cluster, at),
+      // An index is no document: the countersignature that names it speaks for it.
+      stored: isIndexKey(at) ? undefined : await readStored(vault, kind, cluster, at),
     }))) {
       if (stored === undefined) continue;
       if ("code" in stored) findings.push(stored);
