@@ -1,11 +1,10 @@
 import type { JsonDocument } from "../shared/contract/documents.ts";
 import { LifeboatError } from "../shared/errors.ts";
-import type { Wanted } from "../shared/jobs/look/get.ts";
-import type { FoundValue } from "../shared/jobs/look/read-values.ts";
+import type { FoundOne, Wanted } from "../shared/jobs/look/get.ts";
 import { writeStream } from "../shared/wire/output.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register } from "./command.ts";
-import { printJson } from "./console.ts";
+import { note, printJson } from "./console.ts";
 import type { Console } from "./console.ts";
 import { printable } from "./format.ts";
 import { FROM_FLAG, FROM_HELP } from "./from-replica.ts";
@@ -16,6 +15,7 @@ import { withSnapshot } from "./with-snapshot.ts";
 interface GetOptions {
   readonly keyHex?: string;
   readonly from?: string;
+  readonly index: boolean;
 }
 
 /** `lifeboat get`. */
@@ -24,11 +24,12 @@ export const registerGet: Register = (program, run) => {
     .command("get")
     .summary("print one value out of a snapshot")
     .description(
-      "Print the value that a key, or a Kubernetes object by its name, had when a snapshot was taken: exactly the bytes. The snapshot is read once from end to end and checked as lifeboat export checks it; nothing is written to disk, and no etcd is started. A file needs no configuration. On a terminal control characters are shown, not sent.",
+      "Print the value that a key, or a Kubernetes object by its name, had when a snapshot was taken: exactly the bytes. Where the verification of a stored snapshot left an index of its keys, only the part that holds the value is read and checked, and a line says so; else the snapshot is read once from end to end and checked as lifeboat export checks it. Nothing is written to disk, and no etcd is started. A file needs no configuration. On a terminal control characters are shown, not sent.",
     )
     .argument("<ref|file>", "which snapshot")
     .argument("[key|resource/namespace/name]", "which value")
     .option("--key-hex <hex>", "the key, byte by byte in hexadecimal")
+    .option("--no-index", "read the whole snapshot, which also proves that the value is the newest")
     .option(FROM_FLAG, FROM_HELP)
     .addHelpText(
       "after",
@@ -40,10 +41,12 @@ export const registerGet: Register = (program, run) => {
         const wanted = wantedOf(key, options);
         const progress = new ConsoleProgress(console);
         const words = (ref: string): readonly string[] => ["get", ref, ...(key === undefined ? ["--key-hex", wanted.words] : [key])];
-        const { found, name } = await withSnapshot(session, { what, from: options.from, progress, words }, async (input) => {
+        const { found, name } = await withSnapshot(session, { what, from: options.from, progress, words }, async (input, openIndex) => {
           const { getOne } = await import("../shared/jobs/look/get.ts");
-          return { found: await getOne(input, wanted, { progress, signal: console.signal }), name: input.name };
+          const index = options.index ? await openIndex?.() : undefined;
+          return { found: await getOne(input, wanted, { progress, signal: console.signal }, index), name: input.name };
         }).finally(() => progress.close());
+        if (found.by === "index") note(console, BY_INDEX);
         if (session.json) printJson(console, "get", documentOf(name, found));
         else await printRaw(console, found.value);
         return 0;
@@ -51,8 +54,11 @@ export const registerGet: Register = (program, run) => {
     );
 };
 
-function documentOf(snapshot: string, { key, value, revision }: FoundValue): JsonDocument<"get"> {
-  return { snapshot, ...keyJson(key), modRevision: revision, value: Buffer.from(value).toString("base64") };
+const BY_INDEX =
+  "found by the index of the snapshot's verification: the value was checked, that it is the newest was not (--no-index does)";
+
+function documentOf(snapshot: string, { key, value, revision, by }: FoundOne): JsonDocument<"get"> {
+  return { snapshot, ...keyJson(key), modRevision: revision, by, value: Buffer.from(value).toString("base64") };
 }
 
 /** Exactly the bytes; on a terminal as text in which control characters are shown. */

@@ -1,4 +1,5 @@
 import { isLifeboatError, LifeboatError } from "../shared/errors.ts";
+import type { KeyIndex } from "../shared/jobs/look/key-index.ts";
 import type { SnapshotInput } from "../shared/input/snapshot-input.ts";
 import type { Progress } from "../shared/progress.ts";
 import { isFileThere, openSnapshotFile } from "../shared/wire/files.ts";
@@ -17,8 +18,11 @@ export interface OfInput {
   readonly words: (ref: string) => readonly string[];
 }
 
+/** What is done with it; `openIndex` gives the index of a stored one's keys, where it has one. */
+type Action<T> = (input: SnapshotInput, openIndex?: () => Promise<KeyIndex | undefined>) => Promise<T>;
+
 /** Runs `action` on the snapshot file or the stored snapshot that a person named. */
-export async function withSnapshot<T>(session: Session, of: OfInput, action: (input: SnapshotInput) => Promise<T>): Promise<T> {
+export async function withSnapshot<T>(session: Session, of: OfInput, action: Action<T>): Promise<T> {
   const { what, from } = of;
   if (from !== undefined) return withStored(session, of, action);
   if (await isFileThere(session.resolvePath(what))) return withFile(session, of, action);
@@ -27,7 +31,7 @@ export async function withSnapshot<T>(session: Session, of: OfInput, action: (in
   return isRef(what) ? withStored(session, of, action) : withFile(session, of, action);
 }
 
-async function withFile<T>(session: Session, { what, progress }: OfInput, action: (input: SnapshotInput) => Promise<T>): Promise<T> {
+async function withFile<T>(session: Session, { what, progress }: OfInput, action: Action<T>): Promise<T> {
   await using file = await openSnapshotFile(session.resolvePath(what), what);
   // Loaded while the file is being hashed already.
   const { isRef } = await import("../shared/vault/ref.ts");
@@ -35,16 +39,21 @@ async function withFile<T>(session: Session, { what, progress }: OfInput, action
   return await action(file);
 }
 
-async function withStored<T>(session: Session, of: OfInput, action: (input: SnapshotInput) => Promise<T>): Promise<T> {
-  const { what: ref, from, words } = of;
+async function withStored<T>(session: Session, of: OfInput, action: Action<T>): Promise<T> {
+  const { what: ref, from, words, progress } = of;
   const ports = await openPorts(session, ref, from);
   const [{ resolveRef }, { StoredInput }] = await Promise.all([
     import("../shared/vault/ref.ts"),
     import("../shared/jobs/inspect/stored-input.ts"),
   ]);
   return orPointToReplica(session, ports, { ref, from, words }, async () => {
-    const { manifest } = await resolveRef(ports, ref, session.console.signal);
-    return action(new StoredInput(ports.snapshots, manifest));
+    const { signal } = session.console;
+    const found = await resolveRef(ports, ref, signal);
+    const openIndex = async (): Promise<KeyIndex | undefined> => {
+      const { openKeyIndex } = await import("../shared/jobs/look/key-index.ts");
+      return openKeyIndex({ ...ports, progress }, found, { signal });
+    };
+    return action(new StoredInput(ports.snapshots, found.manifest), openIndex);
   });
 }
 

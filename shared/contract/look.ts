@@ -84,6 +84,9 @@ export const getDocument = object({
   snapshot: text.describe("the file as it was typed, or `CLUSTER/ID`"),
   ...keyFields,
   modRevision: revision.describe("when it was last written"),
+  by: z
+    .enum(["whole", "index"])
+    .describe("`whole`: all of the snapshot was read and proven; `index`: the entry alone, found by the index of its verification"),
   value: text.describe("byte by byte as it is stored, in Base64"),
 });
 

@@ -18,10 +18,22 @@ export function objectNameOf(key: string): ObjectName | undefined {
   const resource = resourceOf(key);
   if (root === undefined || resource === undefined) return undefined;
   const segments = key.slice(root.length).split("/");
-  const isPaired = segments[0]?.includes(".") === true || TWO_SEGMENTS.has(`${segments[0]}/${segments[1]}`);
-  const [first, second, ...more] = segments.slice(isPaired ? 2 : 1);
+  const [first, second, ...more] = segments.slice(resourceSegments(segments));
   if (first === undefined || first === "" || second === "" || more.length > 0) return undefined;
   return second === undefined ? { resource, namespace: undefined, name: first } : { resource, namespace: first, name: second };
+}
+
+/** Where the objects of its resource lie, of a key such as `/registry/pods/default/web`: `/registry/pods/`. Undefined for a key that is none of Kubernetes'. */
+export function resourceFolderOf(key: string): string | undefined {
+  const root = ROOT.exec(key)?.[0];
+  if (root === undefined) return undefined;
+  const segments = key.slice(root.length).split("/");
+  return `${root}${segments.slice(0, resourceSegments(segments)).join("/")}/`;
+}
+
+/** How many segments name the resource. */
+function resourceSegments([first = "", second = ""]: readonly string[]): 1 | 2 {
+  return first.includes(".") || TWO_SEGMENTS.has(`${first}/${second}`) ? 2 : 1;
 }
 
 /** As kubectl abbreviates (k8s.io/kubernetes: ShortNames of each resource's storage). */

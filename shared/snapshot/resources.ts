@@ -6,7 +6,8 @@ export interface ResourceTally extends Tally {
 }
 
 /** /<root>/<resource>/... or /<root>/<group>/<resource>/...; the roots of kube-apiserver's --etcd-prefix and of OpenShift. */
-export const ROOTS = String.raw`registry|kubernetes\.io|openshift\.io`;
+export const ROOT_NAMES = ["kubernetes.io", "openshift.io", "registry"] as const;
+export const ROOTS = ROOT_NAMES.join("|").replaceAll(".", String.raw`\.`);
 const KEY = new RegExp(`^/(?:${ROOTS})/([^/]+)/(?:([^/]+)/)?`);
 /** Where kube-apiserver keeps what has another name in its API (k8s.io/kubernetes: SpecialDefaultResourcePrefixes). */
 const OTHER_NAMES: ReadonlyMap<string, string> = new Map([

@@ -3,6 +3,8 @@ import type { SnapshotInput } from "../../input/snapshot-input.ts";
 import { keyIs } from "../../snapshot/key-tests.ts";
 import type { KeyTest } from "../../snapshot/key-tests.ts";
 import { keyNames, parseObjectName } from "../../snapshot/object-names.ts";
+import type { KeyIndex } from "./key-index.ts";
+import { lookUp } from "./look-up.ts";
 import type { LookPorts } from "./look-through.ts";
 import { readValues } from "./read-values.ts";
 import type { FoundValue } from "./read-values.ts";
@@ -10,22 +12,33 @@ import type { FoundValue } from "./read-values.ts";
 /** What a person asks for: a key byte by byte, or words that are a key or the name of a Kubernetes object. */
 export type Wanted = { readonly key: Uint8Array; readonly words: string } | { readonly words: string };
 
+/** How it was found. */
+export interface FoundOne extends FoundValue {
+  /** `whole`: out of all of the snapshot, which was proven. `index`: by the index that a verification left, out of a part of the snapshot with the digest that was verified; that it is the newest is the word of who verified. */
+  readonly by: "whole" | "index";
+}
+
 /**
- * The one live entry that `wanted` names: the key itself goes before an object of that name. Throws `input/no-entry` where there is none, and `usage` where there are several, with
+ * The one live entry that `wanted` names: the key itself goes before an object of that name. Where `index` has none, all of the snapshot is read. Throws `input/no-entry` where there is none, and `usage` where there are several, with
  * their keys.
  */
-export async function getOne(input: SnapshotInput, wanted: Wanted, ports: LookPorts): Promise<FoundValue> {
+export async function getOne(input: SnapshotInput, wanted: Wanted, ports: LookPorts, index?: KeyIndex): Promise<FoundOne> {
   const key = "key" in wanted ? wanted.key : Buffer.from(wanted.words);
+  const indexed = index === undefined ? [] : await lookUp(index, key, "key" in wanted ? undefined : wanted.words, MOST);
+  if (indexed.length > 0) return { ...oneOf(indexed, input, wanted), by: "index" };
   const found: FoundValue[] = [];
   for await (const each of readValues(input, testOf(wanted, key), ports))
     // Copies: only a few can be meant, and they must outlast the reading.
     if (found.push({ key: Buffer.from(each.key), value: Buffer.from(each.value), revision: each.revision }) > MOST) break;
   const exact = found.find((each) => Buffer.compare(each.key, key) === 0);
-  const [first, ...others] = exact === undefined ? found : [exact];
+  return { ...oneOf(exact === undefined ? found : [exact], input, wanted), by: "whole" };
+}
+
+function oneOf([first, ...others]: readonly FoundValue[], input: SnapshotInput, wanted: Wanted): FoundValue {
   if (first === undefined) throw noEntry(input, wanted);
   if (others.length === 0) return first;
   throw new LifeboatError("usage", `${wanted.words} names several keys in ${input.name}`, {
-    hint: `give one of them in full: ${found.map((each) => Buffer.from(each.key).toString("utf8")).join(", ")}`,
+    hint: `give one of them in full: ${[first, ...others].map((each) => Buffer.from(each.key).toString("utf8")).join(", ")}`,
   });
 }
 

@@ -49,10 +49,10 @@ export async function openKeyIndex(ports: IndexPorts, found: FoundManifest, opti
   const { manifest } = found;
   const { cluster, id, snapshot, stored } = manifest;
   if (ports.snapshots.openAt === undefined) return undefined;
-  const { good } = await readCountersignatures(ports, cluster, id);
-  const [named] = readIndexes(found, good.get(id) ?? []);
-  if (named === undefined) return undefined;
   try {
+    const { good } = await readCountersignatures(ports, cluster, id);
+    const [named] = readIndexes(found, good.get(id) ?? []);
+    if (named === undefined) return undefined;
     const data = await ports.snapshots.openAt(manifest, stored, { bytes: snapshot.bytes, ...options });
     const index = await data?.beside(named);
     if (data === undefined || index === undefined) return undefined;
@@ -60,8 +60,8 @@ export async function openKeyIndex(ports: IndexPorts, found: FoundManifest, opti
       throw new LifeboatError("verify/size", `it opens to ${data.bytes} bytes; its manifest says ${snapshot.bytes}`);
     return await openIndex(data, index, named.last, `${cluster}/${id}`);
   } catch (error) {
-    // A copy in a replica comes without.
-    if (isLifeboatError(error, "verify/missing")) return undefined;
+    // A copy in a replica comes without, and not every role that opens snapshots may read what stands beside them.
+    if (isLifeboatError(error, "verify/missing", "store/denied")) return undefined;
     if (!isLifeboatError(error, "verify/")) throw error;
     ports.progress.note("warn", `the index of ${cluster}/${id} cannot be used, so all of the snapshot is read: ${error.message}`);
     return undefined;
