@@ -119,6 +119,8 @@ ${indent(cluster.endpoints.map((each) => `- ${yaml(each)}\n`).join(""), 4)}${ren
   # required (only what members confirmed is good), wanted or off.
   verify:
     confirm: wanted
+    # Snapshots of this size and more get an index of their keys, by which lifeboat get reads one without the rest; never.
+    indexFrom: 64MiB
     # endpoints: [https://10.0.9.1:2379]
     # tls: { ca: file:ca.pem, cert: file:verify.pem, key: file:verify-key.pem }
     # auth: { username: verifier, password: env:ETCD_VERIFY_PASSWORD }

@@ -122,7 +122,7 @@ export class LiveMatches {
         wanted[count++] = index;
       }
     }
-    for (const index of wanted.sort((a, b) => matches.compareKeys(a, matches, b))) {
+    for (const index of wanted.toSorted((a, b) => matches.compareKeys(a, matches, b))) {
       const { key, revision, valueBytes } = this.#found(index);
       yield { key, at: at[index]!, bytes: bytes[index]!, revision, valueBytes };
     }

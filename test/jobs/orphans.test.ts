@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { LifeboatError } from "../../shared/errors.ts";
 import { findOrphans } from "../../shared/jobs/orphans/find.ts";
+import { verifyDeep } from "../../shared/jobs/verify/verify.ts";
 import { sweepOrphans } from "../../shared/jobs/orphans/sweep.ts";
 import type { Orphan } from "../../shared/jobs/orphans/find.ts";
-import { dataKey, manifestKey } from "../../shared/documents/layout.ts";
+import { dataKey, indexKey, manifestKey, verifiedPrefix } from "../../shared/documents/layout.ts";
 import { digestOf, signDocument } from "../../shared/documents/signed-document.ts";
 import type { BlobLock, BlobVersion } from "../../shared/store/blob-store.ts";
 import { collect, failureOf, keys as keysIn, once } from "../support/blobs.ts";
@@ -48,6 +49,31 @@ test("a store with good snapshots only has none, however old", async () => {
   await backUp(vault);
   vault.clock.advance(1000 * HOUR_MS);
   expect(await find()).toEqual({ orphans: [], unclear: [] });
+});
+
+test("an index is an orphan where no countersignature names it, or no manifest stands, and is swept", async () => {
+  vault = { ...vault, indexFrom: () => 1 };
+  const { manifest } = await backUp(vault);
+  vault.clock.advance(1000);
+  const { countersignature } = await verifyDeep(vault, `${CLUSTER}/${manifest.id}`);
+  const named = countersignature.replace(/json$/, "index.age");
+  const left = indexKey(CLUSTER, manifest.id, "20261121T235959Z");
+  const lost = indexKey(CLUSTER, "20260101T000000Z", "20260101T000001Z");
+  for (const key of [left, lost]) await vault.blobs.put(key, once("left by a killed run"));
+  vault.clock.advance(HOUR_MS);
+  const { orphans, unclear } = await find();
+  expect(unclear).toEqual([]);
+  expect(orphans).toMatchObject([
+    { kind: "data", key: lost, reason: "no manifest names its snapshot" },
+    { kind: "data", key: left, reason: `no countersignature of ${manifest.id} names it` },
+  ]);
+  expect(await sweep(orphans)).toBe(2);
+  expect((await keysIn(vault.blobs, verifiedPrefix(CLUSTER))).toSorted()).toEqual([countersignature, named].toSorted());
+  // One that is not believed might name it.
+  await vault.blobs.put(left, once("left by a killed run"));
+  plant(vault, countersignature, "garbage");
+  vault.clock.advance(HOUR_MS);
+  expect((await find()).unclear).toMatchObject([{ key: left }, { key: named }].toSorted((a, b) => (a.key < b.key ? -1 : 1)));
 });
 
 test("data without a manifest, data of a lost race and unfinished uploads are found once they are old enough, and swept", async () => {

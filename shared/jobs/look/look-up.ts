@@ -28,9 +28,9 @@ export async function lookUp(index: KeyIndex, key: Uint8Array, words: string | u
 async function* folders(index: KeyIndex): AsyncGenerator<string, void, undefined> {
   let left = MOST_FOLDERS;
   for (const root of ROOT_NAMES) {
-    let next: string | undefined = `/${root}/`;
-    while (next !== undefined && left-- > 0) {
-      const folder: string | undefined = await firstFolder(index, next);
+    let next = `/${root}/`;
+    while (left-- > 0) {
+      const folder = await firstFolder(index, next);
       if (folder?.startsWith(`/${root}/`) !== true) break;
       yield folder;
       next = `${folder.slice(0, -1)}${SLASH_AND_ONE}`;

@@ -61,7 +61,9 @@ export class SnapshotIndexer {
   async put(scan: ScanResult, signal?: AbortSignal): Promise<IndexObject | undefined> {
     const { snapshots, progress } = this.#ports;
     const { cluster, id, stored } = this.#found.manifest;
-    const without = (why: string): undefined => void progress.note("warn", `${cluster}/${id} gets no index of its keys: ${why}`);
+    const without = (why: string): undefined => {
+      progress.note("warn", `${cluster}/${id} gets no index of its keys: ${why}`);
+    };
     if (scan.tree !== "whole") return without("its page tree is broken");
     const { matches } = scan;
     if (matches === undefined || matches.isCut) return without("it has too many keys");
