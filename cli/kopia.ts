@@ -1,8 +1,7 @@
 import type { JsonDocument } from "../shared/contract/documents.ts";
 import { initKopia } from "../shared/jobs/kopia/init.ts";
-import { kopiaStatus, maintainKopia } from "../shared/jobs/kopia/maintain.ts";
+import { failedSteps, kopiaStatus, maintainKopia } from "../shared/jobs/kopia/maintain.ts";
 import type { KopiaStatusReport } from "../shared/jobs/kopia/maintain.ts";
-import type { RepositoryMaintenance } from "../shared/store/snapshot-repository.ts";
 import type { KopiaAdmin } from "../shared/wire/kopia.ts";
 import type { Register, Session } from "./command.ts";
 import { note, print, printJson } from "./console.ts";
@@ -104,16 +103,6 @@ export const registerKopia: Register = (program, run) => {
 async function openAdmin(session: Session): Promise<KopiaAdmin> {
   const [loaded, { openKopiaAdmin }] = await Promise.all([session.loadConfig(), import("../shared/wire/kopia.ts")]);
   return openKopiaAdmin(loaded, session.surroundings);
-}
-
-/** Of each step the last run alone counts. */
-function failedSteps({ runs }: RepositoryMaintenance): RepositoryMaintenance["runs"] {
-  const seen = new Set<string>();
-  return runs.filter(({ task, success }) => {
-    const isLast = !seen.has(task);
-    seen.add(task);
-    return isLast && !success;
-  });
 }
 
 function describeWaiting({ waiting: { bytes, until } }: Pick<KopiaStatusReport, "waiting">): string {

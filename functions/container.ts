@@ -7,7 +7,7 @@ import { CONFIG_FILE, ENVIRONMENT } from "../shared/contract/service.ts";
 import { systemClock } from "../shared/system-clock.ts";
 import { wire } from "../shared/wire/ports.ts";
 import type { Ports, Surroundings } from "../shared/wire/ports.ts";
-import { debug } from "./log.ts";
+import { debug, warn } from "./log.ts";
 
 /** Whose function this is: what deployed it says so, also where the configuration cannot be read. */
 export function serviceName(): string {
@@ -20,6 +20,8 @@ export interface Container {
   readonly ports: Ports;
 }
 
+const endings: (() => Promise<void>)[] = [];
+
 export const surroundings: Surroundings = {
   clock: systemClock,
   randomBytes,
@@ -28,6 +30,8 @@ export const surroundings: Surroundings = {
   runtimeFolder: tmpdir(),
   stateFolder: undefined,
   debug,
+  onEnd: (dispose) => endings.push(dispose),
+  onWarning: warn,
 };
 
 let opened: Promise<Container> | undefined;
@@ -39,13 +43,16 @@ export function openContainer(): Promise<Container> {
 }
 
 /** After a failure: keys and clients are looked at anew, so that what was mended meanwhile is seen. */
-export function forgetContainer(): void {
+export async function forgetContainer(): Promise<void> {
   opened = undefined;
+  await Promise.all(endings.splice(0).map((dispose) => dispose().catch(() => undefined)));
 }
 
 async function open(): Promise<Container> {
   const { environment } = surroundings;
   const name = environment[ENVIRONMENT.config] ?? CONFIG_FILE;
-  const loaded = await loadConfig(resolve(environment["LAMBDA_TASK_ROOT"] ?? import.meta.dirname, name), name);
+  const read = await loadConfig(resolve(environment["LAMBDA_TASK_ROOT"] ?? import.meta.dirname, name), name);
+  // `tools.dir` is of the machine that the configuration was written for; here programs come in layers.
+  const loaded = { ...read, config: { ...read.config, tools: {} } };
   return { loaded, ports: await wire(loaded, surroundings, "all") };
 }

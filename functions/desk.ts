@@ -34,8 +34,7 @@ export const handler = serve({
     for (const key of unenrolled) requireRecipient(key);
     const recipients = recipientsOf(loaded.config, { names, unenrolled, reason: request.reason });
     const output = new StoreOutput(ports);
-    // `tools.dir` is of the machine that the configuration was written for; here programs come in a layer.
-    const parts = await bundleParts({ ...loaded, config: { ...loaded.config, tools: {} } }, surroundings, scripts());
+    const parts = await bundleParts(loaded, surroundings, scripts());
     const made = await makeBundle(
       { ...ports, randomBytes: surroundings.randomBytes, parts },
       { ...request, ref: `${cluster}/${ref}`, recipients, members, signal, output },

@@ -23,6 +23,11 @@ let current: Logger | undefined;
 /** The debug log, as lines at level debug; undefined where the environment does not ask for it. */
 export const debug: DebugLog | undefined = isDebug ? openDebugLog((kind, line) => current?.debug(line, { kind })) : undefined;
 
+/** For what is told apart from a job, of a program that is used. */
+export function warn(text: string): void {
+  current?.warn(text);
+}
+
 /** Of a process, only the first. */
 let isFirst = true;
 

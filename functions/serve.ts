@@ -27,14 +27,18 @@ export interface Invocation {
   readonly connected: <T>(action: (connected: ConnectedCluster) => Promise<T>) => Promise<T>;
 }
 
-export interface Job<S extends z.ZodType<{ readonly cluster: string }>, Outcome> {
+export interface Job<S extends z.ZodType<EventOfJob>, Outcome> {
   /** Of the event. */
   readonly schema: S;
-  /** The metric that counts its failures. */
-  readonly failed: keyof Measured;
+  /** The metric that counts its failures, of the event's cluster; undefined for what is of no one cluster. */
+  readonly failed: keyof Measured | undefined;
   /** What the log has of the outcome, where it holds what no log may. */
   logged?(outcome: Outcome): unknown;
   run(event: z.output<S>, invocation: Invocation): Promise<{ readonly outcome: Outcome; readonly measured: Measured }>;
+}
+
+interface EventOfJob {
+  readonly cluster?: string;
 }
 
 /** A key of which another run would say the same until somebody does something about it. */
@@ -43,9 +47,10 @@ const KEY_UNUSABLE = ["keys/disabled", "keys/deleting", "keys/missing"] as const
 /**
  * A Lambda handler that runs `job`: it parses the event, stops the job before Lambda kills it, and writes metrics and log. Throws a FunctionFailure.
  */
-export function serve<S extends z.ZodType<{ readonly cluster: string }>, Outcome>(
+export function serve<S extends z.ZodType<EventOfJob>, Outcome>(
   job: Job<S, Outcome>,
 ): (event: unknown, context: LambdaContext) => Promise<Outcome> {
+  const failures = (count: number): Measured => (job.failed === undefined ? {} : { [job.failed]: count });
   return async (event, context) => {
     const deadline = deadlineOf(surroundings.clock, context.getRemainingTimeInMillis());
     const logger = openLog(context);
@@ -63,21 +68,22 @@ export function serve<S extends z.ZodType<{ readonly cluster: string }>, Outcome
         signal: deadline.signal,
         remainingMs: deadline.remainingMs,
         connected: async (action) => {
+          if (parsed.cluster === undefined) throw new Error("the event names no cluster to connect to");
           const connected = await connectCluster(loaded, parsed.cluster, surroundings);
           return action(connected).finally(() => connected.etcd.close());
         },
       });
       logger.info("done", { outcome: job.logged === undefined ? outcome : job.logged(outcome) });
-      measure({ [job.failed]: 0, keyUnusable: 0, ...measured });
+      measure({ ...failures(0), keyUnusable: 0, ...measured });
       return outcome;
     } catch (error) {
-      forgetContainer();
+      await forgetContainer();
       const { failure, logged } = failureOf(error, deadline.signal);
       logger.error("failed", logged);
       debug?.log("cause", causesOf(error));
       // A start that was delivered again, of a slot that was backed up and removed, is no failure.
       measure({
-        [job.failed]: isLifeboatError(error, "ref/removed") ? 0 : 1,
+        ...failures(isLifeboatError(error, "ref/removed") ? 0 : 1),
         keyUnusable: isLifeboatError(error, ...KEY_UNUSABLE) ? 1 : 0,
       });
       throw failure;

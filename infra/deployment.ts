@@ -1,6 +1,8 @@
 import { resolve } from "node:path";
 import { backupAccess, secretsIn, verifierAccess } from "../shared/config/etcd-access.ts";
 import type { EtcdAccess } from "../shared/config/etcd-access.ts";
+import { objectStoreOf } from "../shared/config/store-schema.ts";
+import type { KopiaStoreConfig } from "../shared/config/store-schema.ts";
 import { loadConfig } from "../shared/config/load.ts";
 import type { LoadedConfig } from "../shared/config/load.ts";
 import type { ClusterConfig, Config } from "../shared/config/schema.ts";
@@ -28,8 +30,10 @@ export interface Deployment {
   readonly loaded: LoadedConfig;
   /** The file itself, for the functions' code. */
   readonly configuration: Configuration;
-  /** `store`, which is in S3. */
+  /** `store`, which is in S3; of a Kopia repository `store.manifests`. */
   readonly store: S3Store;
+  /** Where the store is a Kopia repository. */
+  readonly kopia: DeployedKopia | undefined;
   /** `keys`, which are in KMS. */
   readonly keys: Extract<Config["keys"], { kind: "kms" }>;
   /** Settings of the service. */
@@ -41,6 +45,22 @@ export interface Deployment {
 }
 
 type S3Store = Extract<Config["store"], { kind: "s3" }>;
+
+/** A Kopia repository, which is in a bucket of its own that is there already, and the program that reads and writes it. */
+export interface DeployedKopia {
+  /** `store.repository`. */
+  readonly repository: Extract<KopiaStoreConfig["repository"], { kind: "s3" }>;
+  /** `service.kopia`, its path absolute. */
+  readonly program: KopiaProgram;
+}
+
+/** A program by its file. */
+export interface KopiaProgram {
+  /** The file: kopia for linux-arm64. */
+  readonly path: string;
+  /** In hex. */
+  readonly sha256: string;
+}
 
 /** A replica. */
 export interface DeployedReplica {
@@ -86,29 +106,31 @@ export async function readDeployment(path: string, options: DeploymentOptions = 
 function deploymentOf(loaded: LoadedConfig, path: string, { ownNetwork = false }: DeploymentOptions): Deployment {
   const { config, file } = loaded;
   const problems: string[] = [];
-  const { store, keys } = config;
-  if (store.kind === "kopia")
-    problems.push(
-      "store: the service does not write to a Kopia repository yet; use { kind: s3, bucket: ..., region: ... }, or run lifeboat backup by a schedule of your own",
-    );
-  else if (store.kind !== "s3") problems.push("store: functions keep nothing on a disk; use { kind: s3, bucket: ..., region: ... }");
-  if (store.kind === "s3" && store.profile !== undefined)
-    problems.push("store.profile: a function has no profiles, but its role; leave it out");
+  const { keys } = config;
+  const store = objectStoreOf(config.store);
+  const at = config.store.kind === "kopia" ? "store.manifests" : "store";
+  if (store.kind !== "s3") problems.push(`${at}: functions keep nothing on a disk; use { kind: s3, bucket: ..., region: ... }`);
+  if (store.kind === "s3" && store.profile !== undefined) problems.push(`${at}.profile: ${NO_PROFILES}`);
   if (keys.kind !== "kms") problems.push("keys: functions hold no key files; use { kind: kms, ... }");
   if (store.kind === "s3" && keys.kind === "kms" && store.region !== keys.region)
     problems.push(
       `keys.region: ${keys.region} is not the ${store.region} of the store; the vault is one stack, and a stack has one region`,
     );
-  if (store.kind === "s3") problems.push(...endpointProblem("store.endpoint", store.endpoint, "the vault's bucket is"));
+  if (store.kind === "s3") problems.push(...endpointProblem(`${at}.endpoint`, store.endpoint, "the vault's bucket is"));
   if (keys.kind === "kms") problems.push(...endpointProblem("keys.endpoint", keys.endpoint, "the vault's keys are"));
   if (store.kind === "s3" && keys.kind === "kms") problems.push(...keyProblems(keys, store, config.service));
-  problems.push(...replicaProblems(config), ...nameProblems(config));
+  problems.push(...replicaProblems(config), ...nameProblems(config), ...kopiaProblems(config));
+  const kopia = kopiaOf(loaded);
 
   const clusters = Object.entries(config.clusters).flatMap(([name, cluster]) => {
     const found = clusterOf(name, cluster);
     if (found.deployed?.plan.sizes.kind === "task" && config.service.network === undefined && !ownNetwork)
       problems.push(
         `clusters.${name}.service.databaseSize: its backup may take more than the 15 minutes of a function; name service.network, so that it runs as a task there`,
+      );
+    if (found.deployed?.plan.sizes.kind === "task" && kopia !== undefined)
+      problems.push(
+        `clusters.${name}.service.databaseSize: its backup may take more than the 15 minutes of a function, and a task has no kopia; keep it in a store of objects`,
       );
     problems.push(...found.problems.map((problem) => `clusters.${name}.${problem}`));
     return found.deployed === undefined ? [] : [found.deployed];
@@ -123,6 +145,7 @@ function deploymentOf(loaded: LoadedConfig, path: string, { ownNetwork = false }
     loaded,
     configuration: { path, authorities, clusters: clusters.map(({ name }) => name) },
     store,
+    kopia,
     keys,
     service: config.service,
     clusters,
@@ -130,6 +153,40 @@ function deploymentOf(loaded: LoadedConfig, path: string, { ownNetwork = false }
       each.kind === "s3" ? [{ store: each, wrappingKey: wrap?.kind === "kms" ? wrap.key : undefined }] : [],
     ),
   };
+}
+
+const NO_WAY_OUT = "from a network without NAT, whose endpoints lead to services of its own region";
+const NO_PROFILES = "a function has no profiles, but its role; leave it out";
+
+/** Undefined also where it cannot be deployed: `kopiaProblems` says why. */
+function kopiaOf({ config: { store, service }, directory }: LoadedConfig): DeployedKopia | undefined {
+  if (store.kind !== "kopia" || store.repository.kind !== "s3" || service.kopia === undefined) return undefined;
+  const { path, sha256 } = service.kopia;
+  return { repository: store.repository, program: { path: resolve(directory, path), sha256 } };
+}
+
+function kopiaProblems({ store, service, keys }: Config): string[] {
+  if (store.kind !== "kopia")
+    return service.kopia === undefined ? [] : ["service.kopia: the store is no Kopia repository; leave it out, or name one under store"];
+  const { repository, manifests } = store;
+  const problems: string[] = [];
+  if (service.kopia === undefined)
+    problems.push("service.kopia: functions run kopia; name the program for linux-arm64: { path: ./kopia, sha256: ... }");
+  if (service.desk.enabled)
+    problems.push(
+      "service.desk.enabled: the desk publishes bundles, which have no copy of a snapshot in a Kopia repository; make them with lifeboat bundle --out",
+    );
+  if (repository.kind !== "s3")
+    return [...problems, "store.repository: functions keep nothing on a disk; use { kind: s3, bucket: ..., region: ... }"];
+  if (repository.profile !== undefined) problems.push(`store.repository.profile: ${NO_PROFILES}`);
+  problems.push(...endpointProblem("store.repository.endpoint", repository.endpoint, "the bucket is"));
+  if (manifests.kind === "s3" && manifests.bucket === repository.bucket)
+    problems.push(
+      "store.repository.bucket: it is the vault's, whose policy lets nobody write over or remove objects as Kopia does; give it a bucket of its own",
+    );
+  if (service.network?.nat === false && keys.kind === "kms" && repository.region !== keys.region)
+    problems.push(`store.repository.region: the bucket cannot be reached ${NO_WAY_OUT}`);
+  return problems;
 }
 
 /** Private endpoints of AWS are ones as well: bucket.vpce-0123-4567.s3.eu-central-1.vpce.amazonaws.com. */
@@ -173,8 +230,6 @@ function keyProblems({ wrap, sign }: Deployment["keys"], store: S3Store, service
 export function bucketKeyName({ sse }: Deployment["store"], { name }: Deployment["service"]): string {
   return sse?.kmsKey ?? `alias/${name}-bucket`;
 }
-
-const NO_WAY_OUT = "from a network without NAT, whose endpoints lead to services of its own region";
 
 function replicaProblems({ replicas, service, keys }: Config): string[] {
   return replicas.flatMap(({ name, wrap, store }, index) => {

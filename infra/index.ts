@@ -2,8 +2,16 @@
 
 // lifeboat.yaml, and what becomes of it.
 export { readDeployment } from "./deployment.ts";
-export type { Configuration, DeployedCluster, DeployedReplica, Deployment, DeploymentOptions } from "./deployment.ts";
-export { clusterBackupProps, deskProps, keeperProps, networkPlacement, snapshotVaultProps } from "./props.ts";
+export type {
+  Configuration,
+  DeployedCluster,
+  DeployedKopia,
+  DeployedReplica,
+  Deployment,
+  DeploymentOptions,
+  KopiaProgram,
+} from "./deployment.ts";
+export { clusterBackupProps, deskProps, keeperProps, kopiaRepository, networkPlacement, snapshotVaultProps } from "./props.ts";
 
 // The vault, which is kept.
 export { SnapshotVault } from "./constructs/snapshot-vault.ts";
@@ -25,6 +33,9 @@ export { UndeliveredAlarm } from "./constructs/undelivered-alarm.ts";
 export type { UndeliveredAlarmProps } from "./constructs/undelivered-alarm.ts";
 export { ServiceDashboard } from "./constructs/service-dashboard.ts";
 export type { ServiceDashboardProps } from "./constructs/service-dashboard.ts";
+
+// A Kopia repository for the data.
+export type { KopiaRepository } from "./constructs/kopia-access.ts";
 
 // What removes what retention no longer keeps.
 export { Keeper } from "./constructs/keeper.ts";

@@ -6,7 +6,7 @@ import { Notifications } from "./constructs/notifications.ts";
 import { UndeliveredAlarm } from "./constructs/undelivered-alarm.ts";
 import type { ISnapshotVault } from "./constructs/vault.ts";
 import type { Deployment } from "./deployment.ts";
-import { keeperProps } from "./props.ts";
+import { keeperProps, kopiaRepository } from "./props.ts";
 
 export interface KeeperStackProps extends StackProps {
   /** lifeboat.yaml, as `readDeployment` reads it. */
@@ -40,7 +40,13 @@ export class KeeperStack extends Stack {
     });
     const { name, notify, runbook } = deployment.service;
     const told = notifications ?? new Notifications(this, "Notices", { emails: notify });
-    this.keeper = new Keeper(this, "Keeper", { ...keeperProps(deployment), vault, notifications: told, callers });
+    this.keeper = new Keeper(this, "Keeper", {
+      ...keeperProps(deployment),
+      vault,
+      notifications: told,
+      callers,
+      kopia: kopiaRepository(this, deployment),
+    });
     if (notifications === undefined)
       new UndeliveredAlarm(this, "Undelivered", { notifications: told, serviceName: `${name}-keeper`, runbook });
   }

@@ -14,6 +14,8 @@ import type { BackupTimes, ClusterBackupProps } from "./constructs/cluster-backu
 import type { DeskProps } from "./constructs/desk.ts";
 import type { KeeperProps } from "./constructs/keeper.ts";
 import { keeperRoleArn } from "./constructs/keeper-names.ts";
+import type { KopiaRepository } from "./constructs/kopia-access.ts";
+import { kopiaLayer } from "./constructs/kopia-layer.ts";
 import type { NetworkPlacement } from "./constructs/network.ts";
 import type { SnapshotVaultProps } from "./constructs/snapshot-vault.ts";
 import type { KeyOrAlias } from "./constructs/vault-keys.ts";
@@ -115,6 +117,19 @@ export function networkPlacement(scope: Construct, deployment: Deployment): Netw
     vpcSubnets: { subnets: imported },
     // Its rules are its owner's: that it reaches etcd, and HTTPS.
     securityGroup: SecurityGroup.fromSecurityGroupId(imports, "SecurityGroup", securityGroup, { mutable: false }),
+  };
+}
+
+/** The Kopia repository of the configuration, with the layer of its program in the stack of `scope`; undefined where the store is none. */
+export function kopiaRepository(scope: Construct, { kopia }: Deployment): KopiaRepository | undefined {
+  if (kopia === undefined) return undefined;
+  const { bucket, prefix, region, lock } = kopia.repository;
+  const imports = new Construct(scope, "KopiaSettings");
+  return {
+    bucket: Bucket.fromBucketAttributes(imports, "Bucket", { bucketName: bucket, region }),
+    prefix,
+    lockDays: lock?.days,
+    layer: kopiaLayer(imports, "Program", kopia.program),
   };
 }
 

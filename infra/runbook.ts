@@ -19,6 +19,7 @@ export const HEADINGS = {
   stuck: "Alarm: nobody follows the orders to remove",
   keeper: "Alarm: the keeper failed",
   refused: "Alarm: a removal was refused",
+  maintenance: "Alarm: the maintenance of the Kopia repository failed",
   bundle: "Alarm: a restore bundle was made",
   desk: "Alarm: the desk failed",
   storage: "Alarm: storage grows past the forecast",

@@ -4,7 +4,7 @@ import type { Construct } from "constructs";
 import { LifeboatError } from "../shared/errors.ts";
 import { ClusterBackup } from "./constructs/cluster-backup.ts";
 import { deskAlarmNames } from "./constructs/desk-names.ts";
-import { keeperAlarmNames } from "./constructs/keeper-names.ts";
+import { keeperAlarmNames, maintenanceAlarmName } from "./constructs/keeper-names.ts";
 import { Notifications } from "./constructs/notifications.ts";
 import { ServiceDashboard } from "./constructs/service-dashboard.ts";
 import { ServiceEndpoints } from "./constructs/service-endpoints.ts";
@@ -12,7 +12,7 @@ import { TaskHost } from "./constructs/task-host.ts";
 import { UndeliveredAlarm } from "./constructs/undelivered-alarm.ts";
 import type { ISnapshotVault } from "./constructs/vault.ts";
 import type { Deployment } from "./deployment.ts";
-import { clusterBackupProps, networkPlacement } from "./props.ts";
+import { clusterBackupProps, kopiaRepository, networkPlacement } from "./props.ts";
 
 export interface ServiceStackProps extends StackProps {
   /** lifeboat.yaml, as `readDeployment` reads it. */
@@ -55,9 +55,8 @@ export class ServiceStack extends Stack {
       });
     const tasks =
       hasTasks && network !== undefined ? new TaskHost(this, "Tasks", { configuration: deployment.configuration, network }) : undefined;
-    const backups = clusters.map(
-      ({ name }) => new ClusterBackup(this, name, { ...clusterBackupProps(this, deployment, name), vault, notifications, network, tasks }),
-    );
+    const shared = { vault, notifications, network, tasks, kopia: kopiaRepository(this, deployment) };
+    const backups = clusters.map(({ name }) => new ClusterBackup(this, name, { ...clusterBackupProps(this, deployment, name), ...shared }));
     const undelivered = new UndeliveredAlarm(this, "Undelivered", {
       notifications,
       serviceName: service.name,
@@ -73,6 +72,7 @@ export class ServiceStack extends Stack {
         undelivered.alarmName,
         ...backups.flatMap(({ alarmNames }) => alarmNames),
         ...keeperAlarmNames(service.name, names),
+        ...(deployment.kopia === undefined ? [] : [maintenanceAlarmName(service.name)]),
         ...(hasDesk ? deskAlarmNames(service.name, names) : []),
       ],
       runbook: service.runbook,

@@ -14,7 +14,7 @@ import type { ClusterPlan } from "../cluster-plan.ts";
 import { eventOf } from "../definition.ts";
 import type { Step } from "../definition.ts";
 import type { Configuration } from "../deployment.ts";
-import { KEEPER_SIZES } from "../sizes.ts";
+import { KEEPER_SIZES, withKopia } from "../sizes.ts";
 import type { Sizes } from "../sizes.ts";
 import { BackupFunction } from "./backup-function.ts";
 import { BackupSchedule } from "./backup-schedule.ts";
@@ -25,6 +25,7 @@ import type { ClusterAlarmsProps } from "./cluster-alarms.ts";
 import { ClusterCheck } from "./cluster-check.ts";
 import type { StepName } from "./function-code.ts";
 import { keeperArn } from "./keeper-names.ts";
+import type { KopiaRepository } from "./kopia-access.ts";
 import { lifeboatMetric } from "./lifeboat-metric.ts";
 import type { NetworkPlacement } from "./network.ts";
 import type { Notifications } from "./notifications.ts";
@@ -149,6 +150,12 @@ export interface ClusterBackupProps {
    */
   readonly replicas?: readonly Replica[];
   /**
+   * The Kopia repository that data goes into, in place of the vault. Not for what runs as a task.
+   *
+   * @default data are objects of the vault
+   */
+  readonly kopia?: KopiaRepository | undefined;
+  /**
    * The function that removes what was ordered (`Keeper`), by its ARN. In another account its `callers` must name the account of this service.
    *
    * @default the function `SERVICE-keeper` in the account and region of this stack
@@ -220,18 +227,28 @@ export class ClusterBackup extends Construct {
   }
 
   #run(name: StepName, context: ServiceContext, sizes: Sizes, props: ClusterBackupProps): Run {
-    const { network, tasks } = props;
+    const { network, tasks, kopia } = props;
     const isFunction = sizes.kind === "function";
     const id = name === "backup" ? "Backup" : "Verify";
     const role = (name === "backup" ? backupRole : verifyRole)(this, `${id}Role`, {
       ...roleProps(name, props),
       service: isFunction ? "lambda.amazonaws.com" : "ecs-tasks.amazonaws.com",
     });
-    if (isFunction)
+    if (isFunction) {
+      const withProgram = kopia === undefined ? { sizes } : { sizes: withKopia(sizes), layers: [kopia.layer] };
       return asFunction(
-        new BackupFunction(this, id, { context, name, cluster: context.cluster, sizes, role, network }),
+        new BackupFunction(this, id, { context, name, cluster: context.cluster, role, network, ...withProgram }),
         name,
         sizes.seconds,
+      );
+    }
+    if (kopia !== undefined)
+      throw new LifeboatError(
+        "config/invalid",
+        `the backup of ${context.cluster} may take more than the 15 minutes of a function, and a task has no kopia`,
+        {
+          hint: "keep this cluster in a store of objects",
+        },
       );
     if (tasks === undefined) {
       throw new LifeboatError("config/invalid", `the backup of ${context.cluster} may take more than the 15 minutes of a function`, {
@@ -269,13 +286,13 @@ function planOf(props: ClusterBackupProps): ClusterPlan {
   });
 }
 
-function roleProps(name: StepName, { cluster, vault, ...props }: ClusterBackupProps): Omit<RoleProps, "service"> {
+function roleProps(name: StepName, { cluster, vault, kopia, ...props }: ClusterBackupProps): Omit<RoleProps, "service"> {
   const { secretKeys = [], replicas = [] } = props;
   const isVerify = name === "verify";
   const secrets = (isVerify ? props.verifySecrets : undefined) ?? props.secrets ?? [];
   const parameters = (isVerify ? props.verifyParameters : undefined) ?? props.parameters ?? [];
   const keys = [...secretKeys, ...secrets.flatMap(({ encryptionKey }) => encryptionKey ?? [])];
-  return { cluster, vault, replicas, secrets: { secrets, parameters, keys } };
+  return { cluster, vault, kopia, replicas, secrets: { secrets, parameters, keys } };
 }
 
 /** It removes nothing that it was not ordered to, so its event is whose order it is to follow, and no more. */

@@ -24,6 +24,11 @@ export function keeperAlarmNames(serviceName: string, clusters: readonly string[
   return [`${keeperName(serviceName)}-errors`, ...clusters.map((cluster) => refusedAlarmName(serviceName, cluster))];
 }
 
+/** Of the maintenance of a Kopia repository. */
+export function maintenanceAlarmName(serviceName: string): string {
+  return `${serviceName}-maintenance-errors`;
+}
+
 export function refusedAlarmName(serviceName: string, cluster: string): string {
   return `${serviceName}-${cluster}-refused`;
 }

@@ -4,6 +4,8 @@ import type { Construct } from "constructs";
 import { bundlesPrefix, STORE_KEY } from "../../shared/documents/layout.ts";
 import { acknowledgeWildcards } from "../acknowledge.ts";
 import { allow, NEVER_REMOVED, ROUNDING_DAYS, viaService } from "./vault-access.ts";
+import { kopiaStatements } from "./kopia-access.ts";
+import type { KopiaRepository } from "./kopia-access.ts";
 import type { ISnapshotVault } from "./vault.ts";
 
 export interface KeeperRoleProps {
@@ -14,6 +16,8 @@ export interface KeeperRoleProps {
   /** Undefined where it renews no lock. */
   readonly keptDays: number | undefined;
   readonly versioned: boolean;
+  /** Where data is in a Kopia repository. */
+  readonly kopia: KopiaRepository | undefined;
 }
 
 /** What it reads: all that is said of snapshots, and nothing of what is in them. */
@@ -21,9 +25,9 @@ const DOCUMENTS = ["snapshots", "verified", "rewraps", "pins", "drills", "lineag
 
 /**
  * May list, read documents, delete versions of what is about snapshots, extend locks and throw unfinished uploads away: no data, no key, nothing put, no lock shortened, and nothing of the custody log and the lineages removed. By the bucket's own key it reads the
- * documents, through S3 alone.
+ * documents, through S3 alone. With a Kopia repository it has the repository's password as well, since a snapshot is removed there by kopia alone.
  */
-export function keeperRole(scope: Construct, id: string, { roleName, vault, clusters, keptDays, versioned }: KeeperRoleProps): Role {
+export function keeperRole(scope: Construct, id: string, { roleName, vault, clusters, keptDays, versioned, kopia }: KeeperRoleProps): Role {
   const { bucketArn, prefix, bucketKey } = vault;
   const below = `${bucketArn}/${prefix}clusters`;
   const mark = `${bucketArn}/${prefix}${STORE_KEY}`;
@@ -51,6 +55,7 @@ export function keeperRole(scope: Construct, id: string, { roleName, vault, clus
           }),
         ]),
     ...(bucketKey === undefined ? [] : [allow(["kms:Decrypt"], [bucketKey.keyArn], viaService("s3", Stack.of(scope).region))]),
+    ...(kopia === undefined ? [] : kopiaStatements(vault, kopia, "write")),
   ];
   const role = new Role(scope, id, { roleName, assumedBy: new ServicePrincipal("lambda.amazonaws.com") });
   const policy = new Policy(scope, `${id}Policy`, { statements, roles: [role] });

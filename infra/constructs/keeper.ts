@@ -9,11 +9,13 @@ import type { KeeperEvent } from "../../shared/contract/events.ts";
 import { keeperName, METRICS } from "../../shared/contract/service.ts";
 import type { Configuration } from "../deployment.ts";
 import { HEADINGS } from "../runbook.ts";
-import { KEEPER_SIZES } from "../sizes.ts";
+import { KEEPER_SIZES, withKopia } from "../sizes.ts";
 import { addAlarm, ONCE } from "./alarm.ts";
 import { BackupFunction } from "./backup-function.ts";
 import { keeperAlarmNames, refusedAlarmName } from "./keeper-names.ts";
 import { keeperRole } from "./keeper-role.ts";
+import type { KopiaRepository } from "./kopia-access.ts";
+import { KopiaMaintenance } from "./kopia-maintenance.ts";
 import { lifeboatMetric } from "./lifeboat-metric.ts";
 import type { Notifications } from "./notifications.ts";
 import { ScheduledStart } from "./scheduled-start.ts";
@@ -44,6 +46,12 @@ export interface KeeperProps {
    * @default true
    */
   readonly versioned?: boolean;
+  /**
+   * The Kopia repository that holds the data, of which it removes snapshots. A function of its own runs the repository's maintenance each day.
+   *
+   * @default data are objects of the vault
+   */
+  readonly kopia?: KopiaRepository | undefined;
   /**
    * Accounts whose roles may call it, besides its own: that of the service, where this is another one.
    *
@@ -79,18 +87,31 @@ export class Keeper extends Construct {
 
   constructor(scope: Construct, id: string, props: KeeperProps) {
     super(scope, id);
-    const { configuration, vault, notifications, serviceName = "lifeboat", keptDays, versioned = true, callers = [], runbook } = props;
+    const {
+      configuration,
+      vault,
+      notifications,
+      serviceName = "lifeboat",
+      keptDays,
+      versioned = true,
+      callers = [],
+      runbook,
+      kopia,
+    } = props;
     const { clusters } = configuration;
     const name = keeperName(serviceName);
-    const role = keeperRole(this, "Role", { roleName: name, vault, clusters, keptDays, versioned });
+    const role = keeperRole(this, "Role", { roleName: name, vault, clusters, keptDays, versioned, kopia });
+    const logRetention = props.logRetention ?? RetentionDays.THREE_MONTHS;
+    const context = { serviceName, configuration, notifications, runbook, logRetention };
     const { function: made } = new BackupFunction(this, "Keeper", {
-      context: { serviceName, configuration, notifications, runbook, logRetention: props.logRetention ?? RetentionDays.THREE_MONTHS },
+      context,
       name: "keeper",
       cluster: undefined,
       functionName: name,
-      sizes: KEEPER_SIZES,
+      sizes: kopia === undefined ? KEEPER_SIZES : withKopia(KEEPER_SIZES),
       role,
       network: undefined,
+      ...(kopia === undefined ? {} : { layers: [kopia.layer] }),
     });
     this.function = made;
     // Which role of these accounts may call it is for IAM there to say; it removes nothing without an order, whoever calls.
@@ -116,7 +137,8 @@ export class Keeper extends Construct {
         metric: lifeboatMetric(serviceName, cluster, METRICS.removalRefused, Stats.SUM, FIVE_MINUTES),
       });
     }
-    this.alarmNames = keeperAlarmNames(serviceName, clusters);
+    const maintenance = kopia === undefined ? undefined : new KopiaMaintenance(this, "Maintenance", { context, vault, kopia });
+    this.alarmNames = [...keeperAlarmNames(serviceName, clusters), ...(maintenance === undefined ? [] : [maintenance.alarmName])];
     const [errors = ""] = this.alarmNames;
     // As Lambda counts it: a function that was killed writes no metric of its own.
     addAlarm(this, "Errors", {

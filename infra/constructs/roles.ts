@@ -6,6 +6,8 @@ import type { ISecret } from "aws-cdk-lib/aws-secretsmanager";
 import type { IParameter } from "aws-cdk-lib/aws-ssm";
 import type { Construct } from "constructs";
 import { acknowledgeWildcards } from "../acknowledge.ts";
+import { kopiaStatements } from "./kopia-access.ts";
+import type { KopiaRepository } from "./kopia-access.ts";
 import { allow, VaultAccess, viaService } from "./vault-access.ts";
 import type { ISnapshotVault, Replica } from "./vault.ts";
 
@@ -21,6 +23,8 @@ export interface ClusterSecrets {
 
 export interface RoleProps {
   readonly cluster: string;
+  /** Where data is in a Kopia repository. */
+  readonly kopia?: KopiaRepository | undefined;
   readonly vault: ISnapshotVault;
   readonly replicas: readonly Replica[];
   readonly secrets: ClusterSecrets;
@@ -28,15 +32,15 @@ export interface RoleProps {
   readonly service: string;
 }
 
-/** May encrypt, sign manifests and put, and read metadata: no data, nothing wrapped, no removal. */
+/** May encrypt, sign manifests and put, and read metadata: no data, nothing wrapped, no removal. With a Kopia repository it has the repository's password, which reads. */
 export function backupRole(scope: Construct, id: string, props: RoleProps): Role {
   const access = new VaultAccess(scope, props.vault, props.cluster);
   return roleWith(scope, id, props, [
     access.list(),
     access.read(["snapshots", "verified", "lineage", "acceptances", "custody"]),
-    access.put(["data", "snapshots", "lineage", "custody"], { marks: true }),
+    access.put([...(props.kopia === undefined ? (["data"] as const) : []), "snapshots", "lineage", "custody"], { marks: true }),
     ...access.seeLocks(),
-    access.wrap(),
+    ...(props.kopia === undefined ? [access.wrap()] : kopiaStatements(props.vault, props.kopia, "write")),
     ...access.wrapForReplicas(props.replicas),
     access.sign("snapshot"),
     ...access.bucketKey("kms:GenerateDataKey", "kms:Decrypt"),
@@ -57,6 +61,7 @@ export function verifyRole(scope: Construct, id: string, props: RoleProps): Role
     ...access.seeLocks(),
     ...access.seeVersions(),
     access.unwrap(),
+    ...(props.kopia === undefined ? [] : kopiaStatements(props.vault, props.kopia, "read")),
     // What the writer wrapped for replicas is its word: the verifier wraps it itself.
     ...access.wrapForReplicas(props.replicas),
     access.sign("audit"),
@@ -97,6 +102,17 @@ export function deskRole(
     access.unwrap(),
     access.sign("bundle"),
     ...access.bucketKey("kms:GenerateDataKey", "kms:Decrypt"),
+  ]);
+}
+
+/** Runs the maintenance of a Kopia repository, which removes blobs: all that it may do elsewhere is to read the password. */
+export function maintenanceRole(scope: Construct, id: string, vault: ISnapshotVault, kopia: KopiaRepository): Role {
+  const access = new VaultAccess(scope, vault);
+  return roleWith(scope, id, { service: "lambda.amazonaws.com" }, [
+    access.list(),
+    access.read([]),
+    ...kopiaStatements(vault, kopia, "maintain"),
+    ...access.bucketKey("kms:Decrypt"),
   ]);
 }
 

@@ -147,7 +147,7 @@ export const ROUNDING_DAYS = 1;
  * To put objects, and under a lock to lock them for as long as the configuration says: else whoever steals the role could fill the bucket with what nobody can remove for decades. "IfExists", since
  * only a request with a retention has the key. https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
  */
-function allowPut(lockDays: number | undefined, objects: readonly string[]): PolicyStatement {
+export function allowPut(lockDays: number | undefined, objects: readonly string[]): PolicyStatement {
   const actions = ["s3:PutObject", "s3:AbortMultipartUpload"];
   if (lockDays === undefined) return allow(actions, objects);
   return allow([...actions, "s3:PutObjectRetention"], objects, {

@@ -35,6 +35,12 @@ const desk = settings({
   requireMfa: z.boolean().default(true),
 });
 
+/** The program kopia for linux-arm64, which functions run: where the file is, and that it is the right one. */
+const kopia = settings({
+  path: z.string().min(1),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, "expected the file's SHA-256, 64 hex digits: sha256sum prints it"),
+});
+
 /** The retentions that CloudWatch Logs takes: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html */
 const LOG_DAYS = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653] as const;
 
@@ -58,6 +64,7 @@ export const serviceSchema = settings({
     .array(z.string().regex(/^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[a-z0-9-]+$/, "expected the ARN of a KMS key"))
     .default([]),
   desk: desk.prefault({}),
+  kopia: kopia.optional(),
 });
 
 export const clusterServiceSchema = settings({

@@ -43,6 +43,9 @@ export const checkEvent = z.object({ cluster });
 /** What the state machine and a daily schedule call the keeper with: it finds the order itself, and believes no caller. */
 export const keeperEvent = z.object({ cluster });
 
+/** What a daily schedule calls the maintenance of a Kopia repository with: there is one, whatever is asked. */
+export const maintainEvent = z.object({});
+
 /** What `lifeboat invoke bundle` calls the desk with, or a person by hand. Nothing else may stand in it: what is misspelt must not be passed over. */
 export const deskEvent = z.strictObject({
   cluster,
@@ -75,6 +78,7 @@ export const deskEvent = z.strictObject({
 export const anyEvent = z.object({ cluster });
 
 export type BackupEvent = ReadOnly<z.input<typeof backupEvent>>;
+export type MaintainEvent = ReadOnly<z.input<typeof maintainEvent>>;
 export type KeeperEvent = ReadOnly<z.input<typeof keeperEvent>>;
 export type DeskEvent = ReadOnly<z.input<typeof deskEvent>>;
 export type CheckEvent = ReadOnly<z.input<typeof checkEvent>>;

@@ -124,6 +124,16 @@ export const executionOutcome = z.object({
   keeperFailure: stepFailure.nullable().describe("why the keeper failed; null where it did not"),
 });
 
+/** What the maintenance of a Kopia repository returns. */
+const maintainOutcome = z.object({
+  location: z.string().describe("of the repository"),
+  snapshots: z.int().describe("whole snapshots of lifeboat in it"),
+  freedBytes: z.int().describe("of the storage, given back by this run; below zero where it grew"),
+  waitingBytes: bytes.nullable().describe("removed and not given back yet; null where no full maintenance has looked"),
+  locksExtended: z.int().nullable().describe("blobs whose locks this run extended; null where it had none to extend"),
+});
+
+export type MaintainOutcome = ReadOnly<z.infer<typeof maintainOutcome>>;
 export type BackupOutcome = ReadOnly<z.infer<typeof backupOutcome>>;
 export type VerifyOutcome = ReadOnly<z.infer<typeof verifyOutcome>>;
 export type OrderReport = ReadOnly<z.infer<typeof orderOutcome>>;

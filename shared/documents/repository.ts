@@ -1,6 +1,9 @@
 import { z } from "zod";
 import { base64, FORMAT_VERSION, instant, MAX_WRAPPINGS, signerSchema, tool, wrappingSchema } from "./parts.ts";
 
+/** What stands for the cluster in the context that the wrapping of a repository's password is bound to: the password is of none. A key policy that names clusters names this one too. */
+export const REPOSITORY_CONTEXT = "kopia-repository";
+
 /** The password of a store's Kopia repository: docs/format.md, "The repository's password". */
 export const repositorySchema = z.looseObject({
   type: z.literal("repository"),

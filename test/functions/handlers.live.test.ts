@@ -162,7 +162,7 @@ test("a slot of long ago that is run again ends no silence: nothing is newer tha
   const config = place.path("lifeboat.yaml");
   const good = await readFile(config, "utf8");
   await writeFile(config, good.replace(/rpo: \S+/, "rpo: 1ms"));
-  forgetContainer();
+  await forgetContainer();
   const again = await invoke(backup, { cluster: "prod", slot: RECENT_SLOT });
   expect(again.outcome).toMatchObject({ id: RECENT_ID, existing: true });
   expect(again.metrics).toEqual(asMetrics({ BackupCommitted: 0, BackupProven: 0, BackupFailed: 0 }));
@@ -178,7 +178,7 @@ test("who verifies fills the replicas; one that cannot be filled is told, and fa
   const good = await readFile(config, "utf8");
   await writeFile(config, `${good}\nreplicas:\n${replica("near", near)}${replica("far", far)}`);
   // The container that served the test before keeps its own configuration.
-  forgetContainer();
+  await forgetContainer();
   const invoked = await invoke(verify, { cluster: "prod", id: RECENT_ID });
   expect(invoked.failure).toBeUndefined();
   expect(invoked.outcome).toMatchObject({

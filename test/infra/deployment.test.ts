@@ -34,6 +34,10 @@ const PLACE = {
   NETWORK: "service: { network: { vpc: vpc-0123456789abcdef0, subnets: [subnet-0123456789abcdef0], securityGroup: sg-0123456789abcdef0 } }",
 };
 
+const KOPIA_STORE =
+  "{ kind: kopia, repository: { kind: s3, bucket: kopia-1, region: eu-central-1 }, manifests: { kind: s3, bucket: b-1-2, region: eu-central-1 } }";
+const PROGRAM = `kopia: { path: ./kopia, sha256: ${"a".repeat(64)} }`;
+
 describe("what cannot be deployed is refused, with the cluster and the setting", () => {
   test.each([
     [
@@ -43,6 +47,45 @@ describe("what cannot be deployed is refused, with the cluster and the setting",
     [
       { STORE: "{ kind: s3, bucket: b-1-2, region: eu-central-1, profile: backups }" },
       "store.profile: a function has no profiles, but its role; leave it out",
+    ],
+    [
+      { STORE: "{ kind: kopia, repository: { kind: filesystem, path: ./kopia }, manifests: { kind: directory, path: ./vault } }" },
+      "store.manifests: functions keep nothing on a disk; use { kind: s3, bucket: ..., region: ... }",
+    ],
+    [
+      {
+        STORE:
+          "{ kind: kopia, repository: { kind: filesystem, path: ./kopia }, manifests: { kind: s3, bucket: b-1-2, region: eu-central-1 } }",
+      },
+      "store.repository: functions keep nothing on a disk; use { kind: s3, bucket: ..., region: ... }",
+    ],
+    [{ STORE: KOPIA_STORE }, "service.kopia: functions run kopia; name the program for linux-arm64: { path: ./kopia, sha256: ... }"],
+    [{ NETWORK: `service: { ${PROGRAM} }` }, "service.kopia: the store is no Kopia repository; leave it out, or name one under store"],
+    [
+      { STORE: KOPIA_STORE, NETWORK: `service: { ${PROGRAM}, desk: { enabled: true } }` },
+      "service.desk.enabled: the desk publishes bundles, which have no copy of a snapshot in a Kopia repository; make them with lifeboat bundle --out",
+    ],
+    [
+      {
+        STORE: KOPIA_STORE.replace("kopia-1", "b-1-2")
+          .replace("region: eu-central-1 }", "prefix: k, region: eu-central-1 }")
+          .replace(/region: eu-central-1 } }$/, "prefix: m, region: eu-central-1 } }"),
+        NETWORK: `service: { ${PROGRAM} }`,
+      },
+      "store.repository.bucket: it is the vault's, whose policy lets nobody write over or remove objects as Kopia does; give it a bucket of its own",
+    ],
+    [
+      { STORE: KOPIA_STORE.replace("bucket: kopia-1", "bucket: kopia-1, profile: p, endpoint: 'https://s3.example:9000'") },
+      "store.repository.endpoint: the bucket is in AWS, and functions would look for it at https://s3.example:9000; leave it out",
+    ],
+    [
+      {
+        STORE: KOPIA_STORE,
+        SERVICE: "{ databaseSize: 60GiB }",
+        RPO: "7d",
+        NETWORK: PLACE.NETWORK.replace("network:", `${PROGRAM}, network:`),
+      },
+      "clusters.prod.service.databaseSize: its backup may take more than the 15 minutes of a function, and a task has no kopia; keep it in a store of objects",
     ],
     [{ KEYS: "{ kind: local, path: ./keys }" }, "keys: functions hold no key files; use { kind: kms, ... }"],
     [
@@ -251,6 +294,16 @@ test("what follows from the configuration", async () => {
       ],
     },
   ]);
+});
+
+test("a Kopia repository: the vault is that of the manifests, and the program is found from the configuration's folder", async () => {
+  const { store, kopia } = await deploy({ STORE: KOPIA_STORE, NETWORK: `service: { ${PROGRAM} }` });
+  expect(store).toMatchObject({ bucket: "b-1-2" });
+  expect(kopia).toMatchObject({
+    repository: { bucket: "kopia-1", prefix: "" },
+    program: { path: join(folder.path, "kopia"), sha256: "a".repeat(64) },
+  });
+  expect((await deploy({})).kopia).toBeUndefined();
 });
 
 test("a cluster for tasks is no matter for service.network where the app has a network of its own", async () => {

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { App, Stack } from "aws-cdk-lib";
 import { Queue } from "aws-cdk-lib/aws-sqs";
@@ -12,6 +12,7 @@ import { saying } from "../support/matchers.ts";
 import { alarmsSuite } from "./suites/alarms.ts";
 import { constructsSuite } from "./suites/constructs.ts";
 import { deskSuite } from "./suites/desk.ts";
+import { KOPIA_ARM64, KOPIA_CONFIG, kopiaSuite } from "./suites/kopia.ts";
 import { rolesSuite } from "./suites/roles.ts";
 import { serviceSuite } from "./suites/service.ts";
 import { vaultSuite } from "./suites/vault.ts";
@@ -23,6 +24,7 @@ import type { Synthesized } from "./support/synthesized.ts";
 let folder: TemporaryFolder;
 let example: Synthesized;
 let other: Synthesized;
+let kopia: Synthesized;
 
 /** That of which there are programs without building them for another. */
 const HOST_ARCHITECTURE = process.arch === "arm64" ? "arm64" : "amd64";
@@ -65,6 +67,9 @@ beforeAll(async () => {
   other = await synthesize(join(folder.path, "other"), OTHER, (app) => {
     void new Queue(new Stack(app, "bad"), "Queue");
   });
+  await mkdir(join(folder.path, "kopia"));
+  await writeFile(join(folder.path, "kopia/kopia"), KOPIA_ARM64);
+  kopia = await synthesize(join(folder.path, "kopia"), KOPIA_CONFIG, () => undefined);
 });
 afterAll(() => folder.remove());
 
@@ -110,6 +115,10 @@ vaultSuite(synths);
 rolesSuite(synths);
 serviceSuite(synths);
 alarmsSuite(synths);
+kopiaSuite(
+  () => kopia,
+  () => folder.path,
+);
 constructsSuite(() => folder.path);
 deskSuite(
   synths,

@@ -52,6 +52,16 @@ function isExtension({ task }: RepositoryMaintenance["runs"][number]): boolean {
   return task === "extend-blob-retention-time";
 }
 
+/** Of each step the last run alone counts. */
+export function failedSteps({ runs }: RepositoryMaintenance): RepositoryMaintenance["runs"] {
+  const seen = new Set<string>();
+  return runs.filter(({ task, success }) => {
+    const isLast = !seen.has(task);
+    seen.add(task);
+    return isLast && !success;
+  });
+}
+
 /** Kopia's words: https://github.com/kopia/kopia/tree/master/snapshot/snapshotgc and repo/maintenance. */
 function waitingIn({ runs, nextFull }: RepositoryMaintenance): Waiting {
   const counts = runs.find(({ task, success }) => task === "snapshot-gc" && success)?.counts;

@@ -1,5 +1,6 @@
 import type { RandomBytes } from "../../clock.ts";
 import type { WrappingRecord } from "../../documents/parts.ts";
+import { REPOSITORY_CONTEXT } from "../../documents/repository.ts";
 import type { WrappedPassword } from "../../documents/repository.ts";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
 import type { KeyRing, WrapContext } from "../../keys/key-ring.ts";
@@ -7,9 +8,6 @@ import { decryptSmall, encryptSmall, newIdentity, recipientOf } from "../../seal
 import { DAMAGED } from "../stored-object.ts";
 
 /** The password of a Kopia repository: 32 random bytes, in an age file, whose identity is wrapped as those of snapshots are. */
-
-/** What stands for the cluster in the context that a wrapping is bound to: the password is of none. A key policy that names clusters names this one too. */
-export const REPOSITORY_CONTEXT = "kopia-repository";
 
 /** A new one, which is nowhere else. */
 export async function newPassword(keys: KeyRing, breakGlass: readonly string[], randomBytes: RandomBytes): Promise<WrappedPassword> {
