@@ -1,3 +1,4 @@
+import { objectStoreOf } from "../../shared/config/store-schema.ts";
 import type { JsonDocument } from "../../shared/contract/documents.ts";
 import { checkPermissions, type PermissionsReport } from "../../shared/jobs/doctor/check-permissions.ts";
 import { describePowers } from "../../shared/jobs/doctor/roles.ts";
@@ -15,12 +16,13 @@ export const runPermissions: RunCheck<"permissions"> = async ({ console, surroun
   if (store === undefined || ring === undefined) throw new Error("a configuration has a store and keys");
   const { actor } = await wire(loaded, surroundings);
   const cluster = Object.keys(loaded.config.clusters)[0] ?? "lifeboat-doctor";
-  const { store: settings } = loaded.config;
-  const keeper = {
+  const settings = objectStoreOf(loaded.config.store);
+  const work = {
+    keepsDataInKopia: loaded.config.store.kind === "kopia",
     renewsLocks: settings.kind === "s3" && settings.lock?.keptDays !== undefined,
     removesBundles: Object.keys(loaded.config.recipients).length > 0,
   };
-  const report = await checkPermissions({ keys: ring.inspector, store: store.inspector, actor, cluster, keeper }, console.signal);
+  const report = await checkPermissions({ keys: ring.inspector, store: store.inspector, actor, cluster, work }, console.signal);
   return { text: describe(report, widthOf(console.stdout)), json: toJson(report), findings: report.findings };
 };
 

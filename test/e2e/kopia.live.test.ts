@@ -76,6 +76,11 @@ describe("a store in a Kopia repository", () => {
     expect(await run(0, "custody", "prod", "--verify")).not.toMatch(/finding/i);
   });
 
+  test("is looked into, as any snapshot is", async () => {
+    expect(await run(0, "find", "prod/good")).toMatch(/configmaps +a /);
+    expect(await run(0, "get", "prod/good", "/registry/configmaps/a")).toContain("value");
+  });
+
   test("opens by break-glass in place of the keys, and by nothing else", async () => {
     const out = place.path("by-break-glass.db");
     await run(0, "export", "prod/good", "--identity", place.path("break-glass.key"), "--out", out);
@@ -191,6 +196,7 @@ describe("a store in a Kopia repository", () => {
         .replace(/^( +(?:hourly|daily|weekly|monthly|annual):) \d+/gm, "$1 0")
         .replace(/^( +minAge:) \S+/m, "$1 1s"),
     );
+    expect(await run(0, "diff", `prod/${RECENT_ID}`, "prod/latest")).toMatch(/configmaps.* b/);
     await run(0, "prune", "prod", "--order");
     const removed = await run(0, "prune", "prod", "--execute");
     expect(removed).toMatch(/removed \d+ objects? of 1 snapshot, .*; lifeboat kopia maintain gives their space back/);

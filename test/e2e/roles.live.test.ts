@@ -196,7 +196,7 @@ async function rolesOf({ kms, s3 }: Clients): Promise<unknown> {
     store: inspector,
     actor: () => Promise.resolve("someone"),
     cluster: "prod",
-    keeper: { renewsLocks: false, removesBundles: false },
+    work: { renewsLocks: false, removesBundles: false },
   };
   const { roles, findings } = await checkPermissions(check, new AbortController().signal);
   return {

@@ -5,7 +5,7 @@ import type { StoreInspector } from "../../store/store-inspector.ts";
 import type { Answer } from "../../unreadable.ts";
 import { attempt } from "./attempt.ts";
 import { bySeverity, type DoctorFinding } from "./finding.ts";
-import { AREAS, areaPrefix, describePowers, fitRoles, type KeeperWork, type Power, type RoleFit } from "./roles.ts";
+import { AREAS, areaPrefix, describePowers, fitRoles, type RoleWork, type Power, type RoleFit } from "./roles.ts";
 
 export interface PermissionsCheck {
   readonly keys: KeyInspector;
@@ -13,7 +13,7 @@ export interface PermissionsCheck {
   readonly actor: Actor;
   /** Whose prefix is tried; any name does, and a policy may know some only. */
   readonly cluster: string;
-  readonly keeper: KeeperWork;
+  readonly work: RoleWork;
 }
 
 export interface PermissionsReport {
@@ -27,7 +27,7 @@ export interface PermissionsReport {
 
 /** Tries what the caller at hand may do, by calls that leave nothing behind, and which roles that makes. */
 export async function checkPermissions(check: PermissionsCheck, signal: AbortSignal): Promise<PermissionsReport> {
-  const { keys, store, cluster, keeper } = check;
+  const { keys, store, cluster, work } = check;
   const [caller, [ofKeys, keysFailed], [ofStore, storeFailed]] = await Promise.all([
     check.actor(),
     attempt("keys", () => keys.powers({ cluster, snapshot: "lifeboat-doctor" }, signal)),
@@ -36,7 +36,7 @@ export async function checkPermissions(check: PermissionsCheck, signal: AbortSig
   const powers = new Map<Power, Answer>([...(ofKeys ?? []), ...(ofStore ?? [])]);
   const findings = [...keysFailed, ...storeFailed, ...unknownFindings(powers)];
   const isWhole = ofKeys !== undefined && ofStore !== undefined;
-  const roles = isWhole ? fitRoles(new Set([...powers].flatMap(([power, { is }]) => (is === "allowed" ? [power] : []))), keeper) : [];
+  const roles = isWhole ? fitRoles(new Set([...powers].flatMap(([power, { is }]) => (is === "allowed" ? [power] : []))), work) : [];
   if (isWhole) findings.push(...judgeRoles(caller, roles));
   return { caller, powers, roles, findings: bySeverity(findings) };
 }

@@ -2,6 +2,7 @@ import { isLifeboatError } from "../../errors.ts";
 import type { RepositoryFacts, RepositoryMaintenance, SnapshotRepository } from "../../store/snapshot-repository.ts";
 import { attempt } from "./attempt.ts";
 import type { DoctorFinding } from "./finding.ts";
+import { judgeRoom } from "./judge-folder.ts";
 
 const DAY_MS = 86_400_000;
 const SUBJECT = "kopia repository";
@@ -22,7 +23,10 @@ export async function checkRepository(
   const [findings = [], notChecked] = await attempt(SUBJECT, async () => {
     try {
       const repository = await open();
-      return judgeRepository(await repository.status(), await repository.maintenance(), wanted, now);
+      const facts = await repository.status();
+      const { volume } = facts;
+      const room = volume === undefined ? [] : judgeRoom(SUBJECT, repository.location, volume.available);
+      return [...judgeRepository(facts, await repository.maintenance(), wanted, now), ...room];
     } catch (error) {
       if (!isLifeboatError(error, "keys/denied", "keys/missing")) throw error;
       const { message, hint = "" } = error;

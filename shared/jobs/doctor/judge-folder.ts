@@ -48,16 +48,7 @@ export function judgeFolder(subject: string, { path, mode, isWritable, freeBytes
       fix: `chmod 700 ${path}`,
     });
   }
-  if (freeBytes < ROOM_BYTES) {
-    const mebibytes = Math.floor(freeBytes / 1024 ** 2);
-    found.push({
-      code: "disk-full",
-      severity: freeBytes < FULL_BYTES ? "problem" : "warning",
-      subject,
-      message: `the disk of ${path} has ${mebibytes} MiB left`,
-      fix: "free space on it, or move the store to a larger one",
-    });
-  }
+  found.push(...judgeRoom(subject, path, freeBytes));
   if (isInMemory) {
     const message = `${path} is on a file system in memory: a restart of this machine removes every snapshot`;
     found.push({
@@ -69,4 +60,18 @@ export function judgeFolder(subject: string, { path, mode, isWritable, freeBytes
     });
   }
   return bySeverity(found);
+}
+
+/** Whether a snapshot still fits on the disk of `path`. */
+export function judgeRoom(subject: string, path: string, freeBytes: number): readonly DoctorFinding[] {
+  if (freeBytes >= ROOM_BYTES) return [];
+  return [
+    {
+      code: "disk-full",
+      severity: freeBytes < FULL_BYTES ? "problem" : "warning",
+      subject,
+      message: `the disk of ${path} has ${Math.floor(freeBytes / 1024 ** 2)} MiB left`,
+      fix: "free space on it, or move the store to a larger one",
+    },
+  ];
 }

@@ -86,8 +86,10 @@ export interface RoleFit {
   readonly beyond: readonly Power[];
 }
 
-/** What the configuration asks of the keeper besides. */
-export interface KeeperWork {
+/** What the configuration asks of the roles besides, and spares them. */
+export interface RoleWork {
+  /** Data are in a Kopia repository, and each snapshot has no key of its own: nobody needs objects of data, and who backs up wraps nothing. */
+  readonly keepsDataInKopia?: boolean;
   /** Locks are renewed (`store.lock.keptDays`). */
   readonly renewsLocks: boolean;
   /** Bundles may be published (`recipients`), and go with their snapshots. */
@@ -95,11 +97,16 @@ export interface KeeperWork {
 }
 
 /** How the caller's powers fit each role. */
-export function fitRoles(powers: ReadonlySet<Power>, { renewsLocks, removesBundles }: KeeperWork): readonly RoleFit[] {
+export function fitRoles(
+  powers: ReadonlySet<Power>,
+  { renewsLocks, removesBundles, keepsDataInKopia = false }: RoleWork,
+): readonly RoleFit[] {
   const besides: readonly Power[] = [...(renewsLocks ? (["lock"] as const) : []), ...(removesBundles ? (["remove bundles"] as const) : [])];
   return ROLES.map((role) => {
     const needs = role.name === "keeper" ? [...role.needs, ...besides] : role.needs;
-    const lacks = needs.filter((power) => !powers.has(power));
+    const isSpared = (power: Power): boolean =>
+      keepsDataInKopia && (power.endsWith(" data") || (role.name === "writer" && power === "wrap"));
+    const lacks = needs.filter((power) => !powers.has(power) && !isSpared(power));
     const own = new Set([...role.needs, ...role.mayHave]);
     return { role, fits: lacks.length === 0, lacks, beyond: [...powers].filter((power) => !own.has(power)) };
   });

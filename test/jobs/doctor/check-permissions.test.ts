@@ -3,7 +3,7 @@ import { LifeboatError } from "../../../shared/errors.ts";
 import { checkPermissions } from "../../../shared/jobs/doctor/check-permissions.ts";
 import type { PermissionsReport } from "../../../shared/jobs/doctor/check-permissions.ts";
 import { AREAS, areaPrefix, describePowers, ROLES } from "../../../shared/jobs/doctor/roles.ts";
-import type { KeeperWork, Power } from "../../../shared/jobs/doctor/roles.ts";
+import type { RoleWork, Power } from "../../../shared/jobs/doctor/roles.ts";
 import type { KeyInspector, KeyPower } from "../../../shared/keys/key-inspector.ts";
 import type { StoreInspector } from "../../../shared/store/store-inspector.ts";
 import { ALLOWED, DENIED } from "../../../shared/unreadable.ts";
@@ -18,7 +18,7 @@ const unasked = (): never => {
 };
 
 /** A caller that may do just this. */
-function check(may: readonly Power[], caller = SESSION, keeper: Partial<KeeperWork> = {}): Promise<PermissionsReport> {
+function check(may: readonly Power[], caller = SESSION, work: Partial<RoleWork> = {}): Promise<PermissionsReport> {
   const answer = (power: Power): Answer => (may.includes(power) ? ALLOWED : DENIED);
   const area = (prefix: string) => AREAS.find((each) => prefix === areaPrefix("prod", each)) ?? unasked();
   const store: StoreInspector = {
@@ -47,7 +47,7 @@ function check(may: readonly Power[], caller = SESSION, keeper: Partial<KeeperWo
       keys,
       actor: () => Promise.resolve(caller),
       cluster: "prod",
-      keeper: { renewsLocks: false, removesBundles: false, ...keeper },
+      work: { renewsLocks: false, removesBundles: false, ...work },
     },
     new AbortController().signal,
   );
@@ -63,6 +63,13 @@ describe("a caller with the permissions of", () => {
     expect(fits(report)).toEqual([name]);
     expect(report.findings).toEqual([]);
     expect(report.caller).toBe(SESSION);
+  });
+
+  test("the writer into a Kopia repository puts no data and wraps nothing, and is no writer of objects", async () => {
+    const may = needs("writer").filter((power) => power !== "put data" && power !== "wrap");
+    expect(fits(await check(may, SESSION, { keepsDataInKopia: true }))).toEqual(["writer"]);
+    expect(fits(await check(may))).toEqual([]);
+    expect(fits(await check(may.slice(1), SESSION, { keepsDataInKopia: true }))).toEqual([]);
   });
 
   test("the verifier is also a reader; what rewrap needs beside is no excess", async () => {
@@ -183,7 +190,7 @@ test("a store that does not answer is told, and no role is concluded from the ke
     powers: () => Promise.resolve(new Map([["wrap", ALLOWED]])),
   };
   const { findings } = await checkPermissions(
-    { store, keys, actor: () => Promise.resolve("ann"), cluster: "prod", keeper: { renewsLocks: false, removesBundles: false } },
+    { store, keys, actor: () => Promise.resolve("ann"), cluster: "prod", work: { renewsLocks: false, removesBundles: false } },
     new AbortController().signal,
   );
   expect(findings).toEqual([

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { LifeboatError } from "../../../shared/errors.ts";
 import { checkRepository, judgeRepository } from "../../../shared/jobs/doctor/check-repository.ts";
 import type { RepositoryWanted } from "../../../shared/jobs/doctor/check-repository.ts";
+import type { SnapshotRepository } from "../../../shared/store/snapshot-repository.ts";
 import { saying } from "../../support/matchers.ts";
 
 const NOW = new Date("2026-11-28T12:00:00Z");
@@ -45,5 +46,25 @@ test.each([
   const open = (): Promise<never> => Promise.reject(new LifeboatError(code, "it does not open", { hint: "do this" }));
   expect(await checkRepository(open, WANTED, NOW)).toEqual([
     { code: finding, severity, subject: "kopia repository", message: saying("it does not open"), fix: "do this" },
+  ]);
+});
+
+test("a disk that fills up", async () => {
+  const volume = { capacity: 4e9, available: 100e6 };
+  const facts = { uniqueId: "ab", splitter: "FIXED-128K", hash: "h", encryption: "e", volume, blobRetention: undefined };
+  const maintenance = { owner: OWNER, extendsLocks: false, nextQuick: undefined, nextFull: undefined, runs: [] };
+  const unasked = (): Promise<never> => Promise.reject(new Error("not asked"));
+  const repository: SnapshotRepository = {
+    location: "/srv/kopia",
+    status: () => Promise.resolve(facts),
+    maintenance: () => Promise.resolve(maintenance),
+    create: unasked,
+    settle: unasked,
+    countSnapshots: unasked,
+    maintain: unasked,
+    size: unasked,
+  };
+  expect(await checkRepository(() => Promise.resolve(repository), WANTED, NOW)).toMatchObject([
+    { code: "disk-full", severity: "warning", message: "the disk of /srv/kopia has 95 MiB left" },
   ]);
 });
