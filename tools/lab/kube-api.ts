@@ -46,6 +46,11 @@ export interface KubeAccess {
   readonly token: string;
 }
 
+interface Body {
+  readonly content: string;
+  readonly type: string;
+}
+
 const REQUEST_MS = 30_000;
 
 /** A client of a Kubernetes API server, by paths such as /api/v1/namespaces/default/secrets. */
@@ -71,12 +76,22 @@ export class KubeApi {
 
   /** `path` is the collection's. */
   async create(path: string, object: KubeObject): Promise<KubeObject> {
-    return JSON.parse(await this.#text("POST", path, object)) as KubeObject;
+    return JSON.parse(await this.#text("POST", path, JSON.stringify(object))) as KubeObject;
+  }
+
+  /** As `kubectl create -f` does, by the API server's own reader of YAML, which refuses what it does not know (fieldValidation). */
+  async createFromYaml(path: string, yaml: string): Promise<KubeObject> {
+    return JSON.parse(await this.#text("POST", `${path}?fieldValidation=Strict`, yaml, "application/yaml")) as KubeObject;
+  }
+
+  /** `path` is the object's, or of a part of it such as /finalize. */
+  async replace(path: string, object: KubeObject): Promise<void> {
+    await this.#text("PUT", path, JSON.stringify(object));
   }
 
   /** A JSON merge patch (RFC 7396) of the object at `path`. */
   async patch(path: string, changes: object): Promise<KubeObject> {
-    return JSON.parse(await this.#text("PATCH", path, changes)) as KubeObject;
+    return JSON.parse(await this.#text("PATCH", path, JSON.stringify(changes), "application/merge-patch+json")) as KubeObject;
   }
 
   async remove(path: string): Promise<void> {
@@ -100,22 +115,19 @@ export class KubeApi {
     }
   }
 
-  async #text(method: string, path: string, body?: object): Promise<string> {
-    return text(await this.#send(method, path, body, AbortSignal.timeout(REQUEST_MS)));
+  async #text(method: string, path: string, content?: string, type = "application/json"): Promise<string> {
+    return text(await this.#send(method, path, content === undefined ? undefined : { content, type }, AbortSignal.timeout(REQUEST_MS)));
   }
 
-  async #send(method: string, path: string, body: object | undefined, signal: AbortSignal | undefined): Promise<IncomingMessage> {
+  async #send(method: string, path: string, body: Body | undefined, signal: AbortSignal | undefined): Promise<IncomingMessage> {
     const { url, ca, token } = this.#access;
-    const type = method === "PATCH" ? "application/merge-patch+json" : "application/json";
     const headers = {
       authorization: `Bearer ${token}`,
       accept: "application/json",
-      ...(body === undefined ? {} : { "content-type": type }),
+      ...(body === undefined ? {} : { "content-type": body.type }),
     };
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      request(`${url}${path}`, { method, ca, headers, agent: false, signal }, resolve)
-        .once("error", reject)
-        .end(body === undefined ? undefined : JSON.stringify(body));
+      request(`${url}${path}`, { method, ca, headers, agent: false, signal }, resolve).once("error", reject).end(body?.content);
     });
     const status = response.statusCode ?? 0;
     if (status >= 200 && status < 300) return response;
