@@ -122,7 +122,11 @@ export class LiveMatches {
         wanted[count++] = index;
       }
     }
-    for (const index of wanted.toSorted((a, b) => matches.compareKeys(a, matches, b))) {
+    const shared = wanted.reduce(
+      (least, index) => Math.min(least, sharedBytes(matches.key(index), matches.key(wanted[0]!), least)),
+      Infinity,
+    );
+    for (const index of wanted.toSorted((a, b) => matches.compareRests(a, b, shared))) {
       const { key, revision, valueBytes } = this.#found(index);
       yield { key, at: at[index]!, bytes: bytes[index]!, revision, valueBytes };
     }
@@ -168,4 +172,12 @@ export class LiveMatches {
     const revision = this.#reader.entries.main[matches.entryOf(index)]!;
     return { key: matches.key(index), value: matches.value(index), valueBytes: matches.valueBytes(index), revision };
   }
+}
+
+/** How many bytes two keys begin with alike, `most` at most. */
+function sharedBytes(one: Uint8Array, other: Uint8Array, most = Infinity): number {
+  const end = Math.min(one.length, other.length, most);
+  let shared = 0;
+  while (shared < end && one[shared] === other[shared]) shared++;
+  return shared;
 }
