@@ -22,6 +22,10 @@ const UNREACHABLE =
   'open repository: unable to open repository: cannot open storage: error retrieving storage config from bucket "b": Get "http://127.0.0.1:1/b/.storageconfig": dial tcp 127.0.0.1:1: connect: connection refused';
 const WRONG_SECRET =
   'open repository: cannot open storage: error retrieving storage config from bucket "b": The request signature we calculated does not match the signature you provided. Check your key and signing method.';
+const NOT_AUTHORIZED =
+  "error writing pack: unable to get metadata: BLOB not found\nerror writing pack file: unable to complete PutBlob(q813d) despite 10 retries: User: arn:aws:iam::000000000000:user/read is not authorized to perform: s3:PutObject because no identity-based policy allows the s3:PutObject action";
+const NO_MARKER =
+  "running in write session: error flushing writer: error flushing manifests: unable to write content: unable to create pending pack: unable to get session ID: unable to write session marker: unable to write session marker: sef38cf: StatObject: BLOB not found";
 const NO_FOLDER =
   "open repository: unable to open repository: cannot open storage: cannot access storage path: stat /srv/kopia: no such file or directory";
 const MISSING_PACK = "object Ixe72d4 is backed by missing blob p76ed6004b33d454b0803d203ba7cff7b-sc5158";
@@ -41,6 +45,8 @@ test.each([
   ["a full disk", FULL, "store/full"],
   ["a server that is not there", UNREACHABLE, "store/failed"],
   ["a wrong secret", WRONG_SECRET, "store/denied"],
+  ["a role that may not put", NOT_AUTHORIZED, "store/denied"],
+  ["a role that may not put the mark of who writes", NO_MARKER, "store/denied"],
   ["the maintenance of another", "maintenance must be run by designated user: other@host", "store/denied"],
   ["a flag that an older one does not know", recorded("25-unknown-flag"), "config/invalid"],
   ["a bucket's name that is none", recorded("26-s3-unreachable"), "store/failed"],

@@ -40,6 +40,14 @@ const KNOWN: readonly Known[] = [
     reason: "there is no space left",
     hint: "free space there or move the repository to a larger place, then try again; lifeboat kopia status says what waits to be given back",
   },
+  // Before what is missing: where a put was refused, Kopia also says that the blob is not there.
+  {
+    words:
+      /permission denied|operation not permitted|read-only file system|access denied|signature we calculated|access key id you provided does not exist|InvalidAccessKeyId|AccessDenied|the provided token|security token|expired ?token|invalid credentials|not authorized to perform|unable to write session marker/i,
+    code: "store/denied",
+    reason: "the storage refused",
+    hint: "give the credentials in use, or the user that runs lifeboat, read and write permission there",
+  },
   {
     words: /is backed by missing blob|BLOB not found|content not found|unable to open object: .*not found/i,
     code: "verify/missing",
@@ -64,13 +72,6 @@ const KNOWN: readonly Known[] = [
     code: "store/denied",
     reason: "the maintenance of this repository belongs to another",
     hint: "let that user run it, or make lifeboat its owner with kopia maintenance set --owner",
-  },
-  {
-    words:
-      /permission denied|operation not permitted|read-only file system|access denied|signature we calculated|access key id you provided does not exist|InvalidAccessKeyId|AccessDenied|the provided token|security token|expired ?token|invalid credentials/i,
-    code: "store/denied",
-    reason: "the storage refused",
-    hint: "give the credentials in use, or the user that runs lifeboat, read and write permission there",
   },
   {
     words: /certificate|x509|tls: /i,
