@@ -12,6 +12,8 @@ const LONGEST_FUNCTION_SECONDS = 900;
 
 /** Node with the code loaded, blocks and parts in work: 277 MB at 1,646 MB, less what grows with the database. */
 const BASE_MIB = 240;
+/** What a verification keeps of keys for their index, 256 MiB at most (shared/jobs/verify/index-snapshot.ts), and to sort them. */
+const INDEX_MIB = 400;
 /** 45 bytes for each of the 262,144 pages of a GiB, and 36 for each of 2,097,152 entries, were they 512 bytes each on average: 84 MiB, and some for the tables to grow. */
 const MIB_PER_GIB = 110;
 
@@ -54,14 +56,14 @@ const LEAST_TASK_MIB = 4096;
 const MOST_TASK_MIB = 16_384;
 
 /** How large the database may be: a task's memory holds the record of no larger one. */
-export const LARGEST_DATABASE_BYTES = Math.floor((MOST_TASK_MIB - BASE_MIB) / MIB_PER_GIB) * GIB;
+export const LARGEST_DATABASE_BYTES = Math.floor((MOST_TASK_MIB - BASE_MIB - INDEX_MIB) / MIB_PER_GIB) * GIB;
 
 /**
  * A function, or a task of Fargate where 15 minutes are not enough. `megabytesPerSecond` is what comes of a snapshot in a second from end to end: by default 40, half of
  * what a function's network gives (some 75 MB/s), as the processor in the cloud is slower than the one that was measured, and the line may be.
  */
 export function sizesFor(databaseBytes: number, megabytesPerSecond: number): Sizes {
-  const memoryMiB = BASE_MIB + Math.ceil((databaseBytes / GIB) * MIB_PER_GIB);
+  const memoryMiB = BASE_MIB + INDEX_MIB + Math.ceil((databaseBytes / GIB) * MIB_PER_GIB);
   const megabytes = databaseBytes / 1e6;
   const seconds = Math.ceil(FIXED_SECONDS + (STREAMS * megabytes) / megabytesPerSecond + (HASH_SECONDS_PER_GB * megabytes) / 1000);
   if (seconds > LONGEST_FUNCTION_SECONDS)

@@ -5,7 +5,11 @@ export const orphansDocument = object({
   orphans: z
     .array(
       object({
-        kind: z.enum(["data", "unfinished"]).describe("data that no manifest names; or an upload or file that was never finished"),
+        kind: z
+          .enum(["data", "unfinished"])
+          .describe(
+            "data that no manifest names, or an index that no countersignature names; or an upload or file that was never finished",
+          ),
         key: text.nullable().describe("of kind `data`"),
         cluster: text.nullable().describe("of kind `data`"),
         id: text.nullable().describe("of kind `unfinished`"),

@@ -13,7 +13,7 @@ const DIGEST_BYTES = 32;
 
 /**
  * What was sealed (seal.ts), opened here and there: of a read only the frames that cover it are fetched, and of age only the chunks that cover those. Each byte that is handed out is authentic as age
- * knows it: made by someone who had the recipients, which anybody may have. Only `requireDigests` binds it to somebody's signature.
+ * knows it: made by someone who had the recipients, which anybody may have. Only `requireDigests` binds it to somebody's signature, and the place of a frame in the content is the word of the table: a reader compares `bytes`, and what it finds.
  */
 export class SealedReader {
   readonly #age: AgeReader;

@@ -118,6 +118,7 @@ export function snapshotStoreContract(
         ] as const)
           expect(Buffer.from(await reader.readAt(at, length)).equals(content.subarray(at, at + length))).toBe(true);
         expect(await failureOf(reader.readAt(content.length, 1))).toMatchObject({ code: "verify/size" });
+        await expect(store.openAt?.(NAME, stored, { bytes: content.length - 1 })).rejects.toMatchObject({ code: "verify/size" });
       });
 
       test("keep nothing in the clear", async () => {

@@ -144,7 +144,7 @@ describe("what cannot be deployed is refused, with the cluster and the setting",
     [{ SERVICE: "{ flexibleWindow: 2d }", RPO: "7d" }, "clusters.prod.service.flexibleWindow: AWS takes whole minutes, at most 24h"],
     [
       { SERVICE: "{ databaseSize: 200GiB }", RPO: "7d", ...PLACE },
-      "clusters.prod.service.databaseSize: the proof of so many entries does not fit the memory of a task; at most 146GiB do",
+      "clusters.prod.service.databaseSize: the proof of so many entries does not fit the memory of a task; at most 143GiB do",
     ],
     [
       { SERVICE: "{ databaseSize: 60GiB }", RPO: "1d" },

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { isLifeboatError } from "../../shared/errors.ts";
 import { encryptSmall, newIdentity } from "../../shared/seal/age.ts";
 import { AgeReader } from "../../shared/seal/age-reader.ts";
 import type { RangeSource } from "../../shared/seal/age-reader.ts";
@@ -220,5 +221,26 @@ describe("the table of frames", () => {
     all[all.length + at] = byte;
     const reading = async (): Promise<unknown> => (await SealedReader.open(await age(all), [key.identity]))?.readAt(0, 10);
     await expect(reading()).rejects.toMatchObject(refusal("verify/sealed", message));
+  });
+
+  test("whatever byte of it is another, what is read is right, or refused, or the snapshot is not as long as it was", async () => {
+    const plain = noise(10_000);
+    const all = await frames();
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 33 }), fc.integer({ min: 1, max: 255 }), async (fromEnd, flip) => {
+        const file = Buffer.from(all);
+        file[file.length - fromEnd] = (file[file.length - fromEnd] ?? 0) ^ flip;
+        const reading = async (): Promise<unknown> => {
+          const reader = await SealedReader.open(await age(file), [key.identity]);
+          return (
+            reader === undefined ||
+            reader.bytes !== plain.length ||
+            Buffer.from(await reader.readAt(4990, 20)).equals(plain.subarray(4990, 5010))
+          );
+        };
+        expect(await reading().catch((error: unknown) => isLifeboatError(error, "verify/sealed", "verify/size"))).toBe(true);
+      }),
+      { numRuns: 200 },
+    );
   });
 });

@@ -1,8 +1,11 @@
+import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { inBlocks } from "../support/in-blocks.ts";
 import { decryptSmall, encryptSmall, newIdentity, readIdentities, recipientOf } from "../../shared/seal/age.ts";
 import { seal, unseal } from "../../shared/seal/seal.ts";
@@ -138,5 +141,24 @@ describe.skipIf(needs("zstd", "age"))("age and zstd in a pipe", () => {
     const frames = Buffer.concat(await Promise.all(parts.map((part) => run("zstd", ["-c"], part))));
     const file = await run("age", ["-r", key.recipient], frames);
     expect((await whole(unseal(inChunksOf(file, 50_000), [key.identity]))).equals(plain)).toBe(true);
+  });
+});
+
+describe.skipIf(needs("age", "zstd"))("age and zstd", () => {
+  test("open the vectors of docs/format.md: a snapshot with a table of frames, and the index of its keys", async () => {
+    const vectors = fileURLToPath(new URL("../vectors/sealed/", import.meta.url));
+    const opened = async (name: string): Promise<Buffer> => {
+      const { stdout } = await execa(requireProgram("age"), ["-d", "-i", `${vectors}identity.txt`, vectors + name], { encoding: "buffer" });
+      return run("zstd", ["-dc"], Buffer.from(stdout));
+    };
+    const { sha256 } = z.object({ sha256: z.string() }).parse(JSON.parse(await readFile(`${vectors}expected.json`, "utf8")));
+    expect(
+      `sha256:${createHash("sha256")
+        .update(await opened("snapshot.age"))
+        .digest("hex")}`,
+    ).toBe(sha256);
+    const index = await opened("snapshot.index.age");
+    expect(index.includes("/registry/configmaps/default/map-10")).toBe(true);
+    expect(index.indexOf("LBINDEX1")).toBeGreaterThan(0);
   });
 });

@@ -138,11 +138,11 @@ export class SealedStore implements SnapshotStore, WrappedKeys {
 
   async openAt(name: SnapshotName, stored: Stored, options: OpenOptions): Promise<RandomReader | undefined> {
     const { object, identities } = await this.#identitiesOf(name, stored, options);
-    try {
-      return await readerOf(this.#options.blobs, object, identities, options.signal);
-    } catch (error) {
+    const reader = await readerOf(this.#options.blobs, object, identities, options.signal).catch((error: unknown) => {
       throw explained(object, error);
-    }
+    });
+    if (reader !== undefined && reader.bytes > options.bytes) throw opensToMore(name, options.bytes);
+    return reader;
   }
 
   putBeside(stored: Stored, key: string, pieces: Pieces, signal?: AbortSignal): Promise<PutBeside> {
