@@ -10,6 +10,7 @@ import type { Size } from "./cluster.ts";
 import { hold } from "./contest.ts";
 import type { Result } from "./contest.ts";
 import { holdKopia, kopiaReport } from "./kopia.ts";
+import { holdLookIndex, lookIndexReport } from "./look-index.ts";
 import { describeMachine } from "./machine.ts";
 import { parseOptions, USAGE } from "./options.ts";
 import type { Options } from "./options.ts";
@@ -75,7 +76,9 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
     const results = await holdScale({ builds, snapshots: scale, places, runs, folder: arena, signal, progress });
     console.log(`\n${scaleReport(scale, results)}`);
   }
-  for (const size of options.backups || options.status || options.bundle || options.restore || options.kopia ? options.sizes : []) {
+  for (const size of options.backups || options.status || options.bundle || options.restore || options.lookIndex || options.kopia
+    ? options.sizes
+    : []) {
     const etcdFolder = join(folder.path, `etcd-${size}`);
     await mkdir(etcdFolder);
     const etcd = await startLoadedEtcd({ size, folder: etcdFolder, dataFolder, signal, progress });
@@ -113,6 +116,13 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
         await mkdir(arena);
         const results = await holdRestore({ etcd, runs: options.runs, lifeboat, ageKeygen, folder: arena, signal, progress });
         console.log(`\n${restoreReport(size, results)}`);
+        await rm(arena, { recursive: true });
+      }
+      if (options.lookIndex) {
+        const arena = join(folder.path, `${size}-look-index`);
+        await mkdir(arena);
+        const results = await holdLookIndex({ etcd, size, runs: options.runs, lifeboat, folder: arena, signal, progress });
+        console.log(`\n${lookIndexReport(size, results)}`);
         await rm(arena, { recursive: true });
       }
       if (!options.status) continue;
