@@ -76,7 +76,8 @@ test("a snapshot whose manifest was not written counts for nothing, and is swept
   await expectNextBackup();
 });
 
-test.skipIf(REAL_KOPIA !== undefined)("a repository whose disk is full: one error, and no snapshot", async () => {
+// A real disk is filled by no test: the stand-in says what kopia does there.
+test.each(REAL_KOPIA === undefined ? ["one error, and no snapshot"] : [])("a repository whose disk is full: %s", async () => {
   const before = await count();
   const misbehave = place.path("repository.misbehave");
   const words =
