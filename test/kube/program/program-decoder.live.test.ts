@@ -10,6 +10,7 @@ import { ProgramDecoder } from "../../../shared/kube/program/program-decoder.ts"
 import { findDecoder } from "../../../shared/kube/program/find-decoder.ts";
 import { bytes, message, text } from "../../../tools/lab/kubernetes/protobuf.ts";
 import { kubernetesData } from "../../../tools/lab/kubernetes-data.ts";
+import { SeededRandom } from "../../../tools/lab/kubernetes/random.ts";
 import { temporaryFolder } from "../../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../../tools/lab/temporary-folder.ts";
 import { until } from "../../../tools/lab/until.ts";
@@ -173,6 +174,23 @@ describe("kube-decode", () => {
     });
     expect(decoded).not.toHaveProperty("object.spec.validation");
   });
+});
+
+test("bytes that were changed, or cut off, are answers, and never its end", async () => {
+  const random = new SeededRandom(18);
+  const { live } = kubernetesData({ megabytes: 0.5 });
+  const values = live.flatMap(({ key, value }) => (value.subarray(0, 4).equals(Buffer.from("k8s\0")) ? [{ key, value }] : []));
+  const changed = Array.from({ length: 5000 }, (): StoredValue => {
+    const { key, value } = values[random.uint32() % values.length] ?? { key: "", value: Buffer.alloc(0) };
+    const bad = Buffer.from(value);
+    for (let count = random.between(1, 4); count > 0; count--) bad[random.between(4, bad.length - 1)] = random.uint32() & 0xff;
+    return at(key, random.between(1, 10) === 1 ? bad.subarray(0, random.between(4, bad.length)) : bad);
+  });
+  const answers = await decode(changed);
+  const reasons = answers.flatMap((each) => ("raw" in each ? [each.raw] : []));
+  expect(answers).toHaveLength(changed.length);
+  expect(reasons.length).toBeGreaterThan(1000);
+  for (const reason of reasons) expect(reason).toMatch(/^is [\u0020-\u007e]{1,600}$/);
 });
 
 describe("what keeps kube-decode from going on is one error", () => {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"unicode/utf8"
 
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/install"
@@ -106,6 +107,10 @@ func toJSON(object any, what string) ([]byte, error) {
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(object); err != nil {
 		return nil, fmt.Errorf("%s that has no form in JSON: %s", what, shown(err.Error()))
+	}
+	// Of raw JSON in an object, such as managedFields, it only looks at the syntax.
+	if !utf8.Valid(text.Bytes()) {
+		return nil, fmt.Errorf("%s with text in it that is no UTF-8", what)
 	}
 	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), nil
 }
