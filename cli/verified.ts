@@ -16,12 +16,13 @@ export function nameOf({ manifest }: VerifyResult): string {
 
 /** What holds, whether the snapshot is good, and what was left; `unread` says how it is read back, where it was not countersigned. */
 export function textOf(result: Verified, unread = ""): string {
-  const { checks, lacks, countersignature, custody } = result;
+  const { checks, lacks, countersignature, index, custody } = result;
   const held = checks.join(", ");
   const first =
     lacks.length === 0 ? `${nameOf(result)} is good: ${held}` : `${nameOf(result)} holds: ${held}\nnot good: ${reasonsIn(lacks)}`;
   const second = countersignature === undefined ? unread : `countersigned: ${countersignature}\n${describeConfirmation(result)}`;
-  return `${first}\n${second}${custody === undefined ? "" : `\ncustody: ${describeReceipt(custody)}`}`;
+  const third = index === undefined ? "" : `\nindex of keys: ${index}`;
+  return `${first}\n${second}${third}${custody === undefined ? "" : `\ncustody: ${describeReceipt(custody)}`}`;
 }
 
 /** `confirmed by m1 and m2, members of the cluster, at revision 5`; or that it is not, and why. */

@@ -48,13 +48,14 @@ export const registerVerify: Register = (program, run) => {
         const result: Verified = await orPointToReplica(session, ports, { ref, from: options.from, words }, () =>
           verify({ ...ports, progress }, ref, signal),
         ).finally(() => progress.close());
-        const { countersignature, custody, opened, confirmed, confirmation, lineageFindings = [] } = result;
+        const { countersignature, index, custody, opened, confirmed, confirmation, lineageFindings = [] } = result;
         debugLacks(session.console.debug, nameOf(result), result.lacks);
         if (session.json) {
           printJson(session.console, "verify", {
             ...checkedJson(result),
             level: options.deep === true ? "deep" : "shallow",
             countersignature: countersignature ?? null,
+            index: index ?? null,
             confirmed: confirmed ?? null,
             confirmation: confirmation ?? null,
             custody: custody ?? null,

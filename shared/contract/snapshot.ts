@@ -78,6 +78,7 @@ export const verifyDocument = object({
   checks: z.array(text).describe("what holds, in order"),
   manifestDigest,
   countersignature: text.nullable().describe("its key in the store; of `--deep` without `--from` only"),
+  index: text.nullable().describe("the key of the index of the snapshot's keys that was left with it; null where none was"),
   confirmed: z.enum(CONFIRMED).nullable().describe(`${CONFIRMED_WORDS}; of \`--deep\` without \`--from\` only`),
   confirmation: confirmation.describe("who said what, or why nobody did: docs/format.md; of `--deep` without `--from` only"),
   custody: receipt.nullable().describe("the record of it; of `--deep` without `--from` only"),

@@ -15,7 +15,7 @@ import { fill } from "../etcd/support/fill.ts";
 import { initialise } from "../support/initialise.ts";
 import { lifeboatHere, lifeboatJsonHere } from "../support/lifeboat-here.ts";
 import type { LifeboatOptions } from "../support/lifeboat.ts";
-import { saying } from "../support/matchers.ts";
+import { fitting, saying } from "../support/matchers.ts";
 
 /** One object out of a snapshot in S3, by the index that its verification left: the member is the oracle, and the wire is what is counted. */
 
@@ -49,7 +49,11 @@ beforeAll(async () => {
   const settings = (await readFile(file, "utf8")).replace(/^store:.*\n(?: .*\n|# .*\n|#   .*\n)*/m, store);
   await writeFile(file, settings.replace("indexFrom: 64MiB", "indexFrom: 16MiB"));
   ({ id } = DOCUMENTS.backup.parse(await lifeboatJsonHere(["backup", "prod"], options)));
-  expect(await lifeboatHere(["verify", "prod/latest", "--deep"], options)).toMatchObject({ code: 0 });
+  const verified = await lifeboatHere(["verify", "prod/latest", "--deep"], options);
+  expect(verified).toMatchObject({
+    code: 0,
+    stdout: fitting(new RegExp(`\nindex of keys: clusters/prod/verified/${id}-\\S+\\.index\\.age\n`)),
+  });
 });
 afterAll(async () => {
   vi.unstubAllEnvs();

@@ -46,6 +46,8 @@ export interface DeepVerification extends VerifyResult, ConfirmedBy {
   readonly countersignature: string;
   /** The keys of those wrappings in its manifest that were opened. */
   readonly opened: readonly string[];
+  /** The key of the index that was left with it. */
+  readonly index: string | undefined;
   /** The record of the custody log that tells of it. */
   readonly custody: CustodyReceipt;
 }
@@ -136,7 +138,15 @@ export async function verifyFound(
     for (const note of proof.notes) ports.progress.note("warn", note);
     const index = await indexer?.put(scan, signal);
     const left = await countersign(ports, custodian, found, { ...proof, ...confirmedBy, index });
-    return { ...found, lacks: await lacksAfter(ports, found, confirmedBy), checks: DEEP, opened: proof.opened, ...confirmedBy, ...left };
+    return {
+      ...found,
+      lacks: await lacksAfter(ports, found, confirmedBy),
+      checks: DEEP,
+      opened: proof.opened,
+      ...confirmedBy,
+      index: index?.key,
+      ...left,
+    };
   } catch (error) {
     // Of those who stopped it or could not read there is nothing to tell, unless something was announced.
     if (isLifeboatError(error, "verify/") || custodian.isOpen) await custodian.fail(error, [subjectOf(found)]);
