@@ -32,7 +32,8 @@ export function decrypt(stored: StoredValue, keys: readonly EncryptionKey[]): De
       raw: `is encrypted by the KMS provider ${keyName} (${version}): its key never leaves that service, so that only a kube-apiserver with the same provider can read it`,
     };
   if (!isLocal(provider) || version !== "v1") return { raw: `${named} (${version}), which lifeboat does not know` };
-  if (keys.length === 0) return { raw: `${named}, which stands in the file that --encryption-provider-config of kube-apiserver names` };
+  if (keys.length === 0)
+    return { raw: `${named}; --encryption-config FILE decrypts it by the file that --encryption-provider-config of kube-apiserver names` };
   const files = [...new Set(keys.map(({ file }) => file))].join(", ");
   const fitting = keys.filter((key) => key.provider === provider && key.name === keyName);
   if (fitting.length === 0) return { raw: `${named}, which is not in ${files}` };

@@ -66,7 +66,7 @@ describe.each(PROVIDERS)("%s", (provider) => {
       raw: `is encrypted by ${provider} with the key key1, which is not in encryption.yaml`,
     });
     expect(decrypt({ key: KEY, value }, [])).toEqual({
-      raw: saying(`is encrypted by ${provider} with the key key1, which stands in the file`),
+      raw: saying(`is encrypted by ${provider} with the key key1; --encryption-config FILE decrypts it`),
     });
   });
 

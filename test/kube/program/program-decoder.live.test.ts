@@ -132,7 +132,7 @@ describe("kube-decode", () => {
     [
       "encrypted",
       "k8s:enc:aescbc:v1:key1:0123456789abcdef",
-      "is encrypted by aescbc with the key key1, which stands in the file that --encryption-provider-config of kube-apiserver names",
+      "is encrypted by aescbc with the key key1; --encryption-config FILE decrypts it by the file that --encryption-provider-config of kube-apiserver names",
     ],
   ])("leaves a value %s as it is, and goes on", async (_, value, raw) => {
     const good = at(POD, envelope("v1", "Pod", Buffer.alloc(0)));
