@@ -20,7 +20,12 @@ run_after() {
     bad=$((bad + 1))
   fi
   say "by hand      on every node: restart the kubelet, and controllers and schedulers: they hold what they saw before"
-  say "by hand      look for nodes that are gone (kubectl get nodes), and remove what is kept of before: member.before-TIME"
+  say "by hand      look for nodes that are gone: kubectl get nodes"
+  if ((bad == 0)); then
+    say "by hand      remove what is kept of before from data directories when nobody needs it any more: member.before-TIME, member.restored-TIME"
+  else
+    say "by hand      keep member.before-TIME: not all is well yet, and rollback needs it"
+  fi
   ((bad == 0)) || refuse 6 "$bad of the above need a person" "look at each"
 }
 

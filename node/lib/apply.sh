@@ -15,15 +15,17 @@ run_apply() {
     return 0
   fi
   if [[ -z ${KEPT[PLAN]-} || -n ${KEPT[DONE]-} || ${KEPT[ROLLBACK]-} == done ]]; then
-    begin_restore
+    STEP_ENDED=()
+    find_node
+    check_quota
+    check_way
+    open_what_restores
+    begin_journal
   else
     [[ ${KEPT[PLAN]} == "$PLAN_DIGEST" ]] || refuse 6 "another restore was begun here, of ${KEPT[SNAPSHOT]-}" "end it with its own bundle, or run rollback"
     note "going on with what was begun"
     resume_node
-  fi
-  if [[ $WAY != join ]]; then
-    open_identity
-    check_payload_unless_restored
+    open_what_restores
   fi
   find_certificates
   say_node
@@ -47,11 +49,15 @@ refuse_corrupt() {
   [[ " ${PLAN[ALARMS]-} " != *' CORRUPT '* ]] || refuse 6 "the snapshot was taken under the alarm CORRUPT" "take an earlier, good snapshot"
 }
 
-# Before anything is changed.
-begin_restore() {
-  find_node
-  check_quota
-  check_way
+# open_what_restores: whoever joins needs neither identity nor payload, and a member that is restored no payload any more.
+open_what_restores() {
+  [[ $WAY != join ]] || return 0
+  open_identity
+  [[ -n ${STEP_ENDED[restore]-} ]] || check_payload
+}
+
+# After every check that changes nothing: what is refused before this has begun nothing.
+begin_journal() {
   # The journal first: as long as it stands, a rollback needs what was kept.
   [[ ! -e $STATE/journal ]] || rename "$STATE/journal" "$STATE/journal.${KEPT[STAMP]:-old}"
   rm -rf -- "$STATE/original" "$STATE/etcdctl"
@@ -88,8 +94,6 @@ resume_node() {
     refuse 6 "this was begun for ${KEPT[MEMBER]} in ${KEPT[DATA_DIR]} (${KEPT[LAYOUT]}), and now it would be $MEMBER in $DATA_DIR ($LAYOUT)" "give the same options as before, or run rollback"
 }
 
-check_payload_unless_restored() { [[ -n ${STEP_ENDED[restore]-} ]] || check_payload; }
-
 way_option() { [[ $1 == all ]] || printf ' --%s' "$1"; }
 
 run_status() {
@@ -102,6 +106,10 @@ run_status() {
   fi
   say "snapshot     ${KEPT[SNAPSHOT]-}, member ${KEPT[MEMBER]-} in ${KEPT[DATA_DIR]-} (${KEPT[LAYOUT]-}), begun ${KEPT[STAMP]-}"
   say "plan digest  $(in_groups "${KEPT[PLAN]}" 4)"
+  if [[ ${KEPT[ROLLBACK]-} == done ]]; then
+    say "rolled back: what was there before is there again"
+    return 0
+  fi
   for step in $(steps_here); do
     if [[ -n ${STEP_ENDED[$step]-} ]]; then
       say "  $step: done, ${KEPT[TIME_${step//-/_}]:-?} s"
@@ -111,12 +119,13 @@ run_status() {
       say "  $step: to do"
     fi
   done
-  case ${KEPT[ROLLBACK]-}-${KEPT[DONE]:+done} in
-    done-*) say "rolled back" ;;
-    begun-*) refuse 6 "a rollback was begun and did not end" "run rollback again" ;;
-    *-done) say "done" ;;
-    *) refuse 6 "not done" "run apply$(way_option "$WAY") again to go on, or rollback" ;;
-  esac
+  if [[ ${KEPT[ROLLBACK]-} != begun && -n ${KEPT[DONE]-} ]]; then
+    say "done"
+    return 0
+  fi
+  ! is_at_work || refuse 6 "not done: restore.sh is at work here (process $WORKER)" "wait until it ends"
+  [[ ${KEPT[ROLLBACK]-} != begun ]] || refuse 6 "a rollback was begun and did not end" "run rollback again"
+  refuse 6 "not done" "run apply$(way_option "$WAY") again to go on, or rollback"
 }
 
 # What was there before, renamed back. Needs no bundle.
@@ -153,6 +162,8 @@ run_rollback() {
   if [[ $LAYOUT == static-pod || (${KEPT[RAN]} == yes && -n ${STEP_BEGAN[stop-api-server]-}) ]]; then
     [[ $LAYOUT == bare && -z $START_PROGRAM ]] && ! db_is_open && note "start etcd as before: how is not known here"
     [[ $LAYOUT == bare && -z $START_PROGRAM ]] || start_etcd
+  elif [[ ${KEPT[RAN]} != yes ]]; then
+    note "etcd did not run before, and is not started"
   fi
   start_api_server
   keep ROLLBACK done

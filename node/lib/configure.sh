@@ -33,7 +33,7 @@ put_flag() {
   else
     return 0
   fi
-  [[ $LAYOUT != systemd ]] || timeout "$WAIT" systemctl daemon-reload || warn "systemctl daemon-reload failed"
+  [[ $LAYOUT != systemd ]] || run_systemctl daemon-reload || warn "systemctl daemon-reload failed"
   find_layout
   [[ ${FOUND[$flag]-} == "$value" ]]
 }
@@ -131,5 +131,5 @@ put_back_changed() {
       refuse 6 "what $file was before is not in $STATE/original any more" "put it back by hand, into $kept or there; then run rollback again"
     fi
   done
-  [[ -z ${KEPT[CHANGED]-} || $LAYOUT != systemd ]] || timeout "$WAIT" systemctl daemon-reload || warn "systemctl daemon-reload failed"
+  [[ -z ${KEPT[CHANGED]-} || $LAYOUT != systemd ]] || run_systemctl daemon-reload || warn "systemctl daemon-reload failed"
 }

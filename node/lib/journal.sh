@@ -65,8 +65,7 @@ take_lock() {
   mkdir -p -- "$STATE" 2>/dev/null || refuse 5 "$STATE cannot be made" "run this as root"
   [[ -w $STATE ]] || refuse 5 "$STATE cannot be written to" "make it writable: is its disk mounted read-only? Then run the same command again"
   if ! ln -s -T -- "$me" "$STATE/lock" 2>/dev/null; then
-    owner=$(readlink -- "$STATE/lock") || refuse 1 "another restore.sh just ended" "try again"
-    while [[ -L $STATE/heir.$owner ]]; do owner=$(readlink -- "$STATE/heir.$owner"); done
+    owner=$(lock_owner) || refuse 1 "another restore.sh just ended" "try again"
     process_mark "${owner%%-*}"
     [[ $MARK != "$owner" ]] || refuse 1 "another restore.sh is at work here (process ${owner%%-*})" "wait until it ends: restore.sh status"
     ln -s -T -- "$me" "$STATE/heir.$owner" 2>/dev/null || refuse 1 "another restore.sh just began" "wait until it ends: restore.sh status"
@@ -74,6 +73,23 @@ take_lock() {
   remove_at_end "$STATE/lock"
   local each
   for each in "$STATE"/heir.*; do [[ ! -L $each ]] || remove_at_end "$each"; done
+}
+
+# lock_owner: prints the mark of the process that has, or had, the lock; fails where there is none.
+lock_owner() {
+  local owner
+  owner=$(readlink -- "$STATE/lock") || return 1
+  while [[ -L $STATE/heir.$owner ]]; do owner=$(readlink -- "$STATE/heir.$owner") || return 1; done
+  printf '%s' "$owner"
+}
+
+# is_at_work: whether a restore.sh has the lock and lives. Sets WORKER to its process id.
+is_at_work() {
+  local owner
+  owner=$(lock_owner 2>/dev/null) || return 1
+  WORKER=${owner%%-*}
+  process_mark "$WORKER"
+  [[ $MARK == "$owner" ]]
 }
 
 # process_mark PID: sets MARK to what no other process will have; empty where there is none.

@@ -144,7 +144,8 @@ parse_options() {
 }
 
 take_value() {
-  [[ $# -gt 1 && -n $2 ]] || refuse 2 "$1 needs a value" "restore.sh --help says which"
+  (($# > 1)) || refuse 2 "$1 needs a value" "restore.sh --help says which"
+  [[ -n $2 ]] || refuse 2 "$1 is empty" "is the variable that you gave set in this shell?"
 }
 
 absolute() { (cd -- "$1" && pwd -P); }

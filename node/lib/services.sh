@@ -64,14 +64,20 @@ finish_moves() {
   done
 }
 
-unit_is_active() { timeout "$WAIT" systemctl is-active "$1" >/dev/null 2>&1; }
+# In the foreground, so that Ctrl-C reaches systemctl too.
+run_systemctl() { timeout --foreground "$WAIT" systemctl "$@"; }
+
+unit_is_active() { run_systemctl is-active "$1" >/dev/null 2>&1; }
+
+# A unit that waits to be started again is not failed.
+unit_has_failed() { run_systemctl is-failed "$1" >/dev/null 2>&1; }
 
 stop_api_server() {
   if [[ $LAYOUT == static-pod ]]; then
     move_out kube-apiserver
   elif type -P systemctl >/dev/null && unit_is_active kube-apiserver; then
     [[ -n ${KEPT[API_UNIT]-} ]] || keep API_UNIT yes
-    timeout "$WAIT" systemctl stop kube-apiserver || refuse 3 "systemctl stop kube-apiserver failed" "look why: systemctl status kube-apiserver"
+    run_systemctl stop kube-apiserver || refuse 3 "systemctl stop kube-apiserver failed" "look why: systemctl status kube-apiserver"
   fi
 }
 
@@ -79,14 +85,14 @@ start_api_server() {
   if [[ $LAYOUT == static-pod ]]; then
     move_in kube-apiserver
   elif [[ ${KEPT[API_UNIT]-} == yes ]]; then
-    timeout "$WAIT" systemctl start kube-apiserver || refuse 3 "systemctl start kube-apiserver failed" "look why: systemctl status kube-apiserver"
+    run_systemctl start kube-apiserver || refuse 3 "systemctl start kube-apiserver failed" "look why: systemctl status kube-apiserver"
   fi
 }
 
 stop_etcd() {
   case $LAYOUT in
     static-pod) move_out etcd ;;
-    systemd) timeout "$WAIT" systemctl stop "$SERVICE" || refuse 3 "systemctl stop $SERVICE failed" "look why: systemctl status $SERVICE" ;;
+    systemd) run_systemctl stop "$SERVICE" || refuse 3 "systemctl stop $SERVICE failed" "look why: systemctl status $SERVICE" ;;
     bare)
       if db_is_open; then
         if [[ -n $STOP_PROGRAM ]]; then
@@ -104,7 +110,8 @@ stop_etcd() {
 start_etcd() {
   case $LAYOUT in
     static-pod) move_in etcd ;;
-    systemd) timeout "$WAIT" systemctl start "$SERVICE" || refuse 3 "systemctl start $SERVICE failed" "look why: systemctl status $SERVICE; then apply again, or rollback" ;;
+    # A unit of Type=notify has started when there is a quorum, and is given up by systemd before this script's time is over: health waits for it.
+    systemd) run_systemctl start --no-block "$SERVICE" || refuse 3 "systemctl start $SERVICE failed" "look why: systemctl status $SERVICE; then apply again, or rollback" ;;
     bare)
       ! db_is_open || return 0
       [[ -n $START_PROGRAM ]] || refuse 6 "etcd is to be started now, and how is not known here" \

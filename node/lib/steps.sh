@@ -80,7 +80,8 @@ describe_service() {
     stop-etcd-static-pod) say "mv $MANIFESTS/etcd.yaml $STATE/manifests/; wait until it has stopped" ;;
     start-etcd-static-pod) say "mv $STATE/manifests/etcd.yaml $MANIFESTS/" ;;
     stop-api-server-* | start-api-server-*) say "systemctl ${1%%-*} kube-apiserver, where it is active" ;;
-    stop-etcd-systemd | start-etcd-systemd) say "systemctl ${1%%-*} $SERVICE" ;;
+    stop-etcd-systemd) say "systemctl stop $SERVICE" ;;
+    start-etcd-systemd) say "systemctl start --no-block $SERVICE" ;;
     stop-etcd-bare) say "${STOP_PROGRAM:-kill -TERM the process that has $DATA_DIR/member/snap/db open}; wait until it has ended" ;;
     start-etcd-bare) say "${START_PROGRAM:-ends here with exit code 6: you start etcd, then apply goes on}" ;;
   esac
@@ -168,7 +169,20 @@ swap_step() {
 health_step() {
   # It may have ended since: nothing else starts a bare one again, nor a unit that failed too often.
   [[ -z ${STEP_BEGAN[health]-} ]] || start_etcd_step
-  within "$WAIT" "this member did not become healthy; members that wait for a quorum need the others restored too" is_healthy
+  HEALTH_BEGAN=$SECONDS
+  within "$WAIT" "this member did not become healthy; members that wait for a quorum need the others restored too" is_healthy_or_fails
+}
+
+# Once it ran for a while without a quorum it is started again: systemd gives up a unit that is long in starting.
+is_healthy_or_fails() {
+  ! is_healthy || return 0
+  [[ $LAYOUT == systemd ]] && unit_has_failed "$SERVICE" || return 1
+  ((SECONDS - HEALTH_BEGAN >= 30)) ||
+    refuse 3 "etcd ended: unit $SERVICE has failed" "look why: journalctl -u $SERVICE. Compare the plan digest on every node (restore.sh status); then run apply again, or rollback"
+  HEALTH_BEGAN=$SECONDS
+  run_systemctl reset-failed "$SERVICE" || true
+  start_etcd_step
+  return 1
 }
 
 # An alarm of the snapshot is listed under a member that is no more, and refuses every write: docs/restore.md.

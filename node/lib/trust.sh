@@ -56,7 +56,7 @@ check_signature() {
   fingerprint=${fingerprint%% *}
   [[ $TRUSTED == *" $fingerprint "* ]] ||
     refuse 4 "bundle.pub is the key sha256:$fingerprint, which $TRUSTED_FROM does not name" \
-      "do not unpack the tar. Find out where these files come from; fetch them again"
+      "compare that with what you were told, letter by letter. If what you gave is right, do not use these files: find out where they come from, and fetch them again"
   openssl dgst -sha256 -verify "$public" -signature "$signature" "$tar" >/dev/null 2>&1 ||
     refuse 4 "the signature of $TAR_NAME does not hold: it is not what the bundle key signed" "do not unpack it. Fetch the tar and its .sig again"
   SIGNED_BY=$fingerprint

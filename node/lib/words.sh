@@ -20,7 +20,7 @@ say_verified() {
 say_bundle() {
   say "snapshot     ${PLAN[CLUSTER]}/${PLAN[SNAPSHOT]}, taken ${PLAN[TAKEN_AT]-}, revision ${PLAN[REVISION]}, etcd ${PLAN[ETCD_VERSION]-}"
   [[ ${PLAN[GOOD]} == yes ]] || say "NOT GOOD     ${PLAN[LACKS]-}"
-  [[ -n $CLUSTER_IS_KNOWN ]] || say "cluster      ${PLAN[CLUSTER]}: compare, nothing on this node says which cluster it belongs to"
+  [[ -n $CLUSTER_IS_KNOWN ]] || say "cluster      ${PLAN[CLUSTER]}: is it this node's cluster? Nothing on the node tells"
   say "expires      ${PLAN[EXPIRES_AT]-}"
 }
 

@@ -26,17 +26,19 @@ export function nodeSteps(
   const { name } = recipient;
   const key = fingerprint ?? TOLD;
   const script = "lifeboat/bundle/restore.sh";
-  const options = `--fingerprint ${key} --identity ${name}.key`;
+  const options = `--fingerprint ${key}`;
   const after =
     plan.distribution === "etcd"
       ? [`${script} plan ${options}`, `${script} apply ${options}`, `${script} after ${options}`]
       : [`${script} export ${options} --out ${EXPORTED_FILE}`, ...distributionLines(plan.distribution)];
   const files = `${name}.tar, ${name}.tar.sig, bundle.pub, ${payloadFile(plan.payload)}`;
+  const identity = `#   the identity of ${name} is in /etc/etcd-lifeboat/node.key; elsewhere: add --identity FILE to each line of restore.sh`;
   return [
     ...(fetched.length === 0
-      ? [`# as root, in a folder with ${files} and ${name}.key, the identity of ${name}`]
+      ? [`# as root, in a folder with ${files}`, identity]
       : [
-          `# as root, in a folder of its own with ${name}.key, the identity of ${name}; the addresses are secrets as long as they last`,
+          "# as root, in a folder of its own; the addresses are secrets as long as they last",
+          identity,
           ...fetched.map((each) => `curl -f --retry 3 -o ${shellWord(each.name)} ${shellWord(each.url)}`),
         ]),
     `openssl pkey -pubin -in bundle.pub -outform DER | sha256sum`,

@@ -62,6 +62,7 @@ describe.skipIf(needs("openssl", "age", "age-keygen", "zstd"))("restore.sh apply
       const corrupt = await site.bundle({ plan: { ALARMS: "CORRUPT" } });
       const large = await site.bundle({ plan: { SNAPSHOT_BYTES: "3000000000" } });
       const foreign = await site.bundle({ plan: { FOR: "talos" } });
+      const lost = await site.bundle({ plan: { PAYLOAD_FILE: "lost.age" } });
       await site.etcdctl(["put", "/k", "later"]);
 
       const files = join(node.root, "srv");
@@ -72,6 +73,7 @@ describe.skipIf(needs("openssl", "age", "age-keygen", "zstd"))("restore.sh apply
         [corrupt, [], 6, "under the alarm CORRUPT"],
         [large, [], 6, "etcd's quota here is 2147483648 (its default)"],
         [foreign, [], 2, "whose own tools restore"],
+        [lost, [], 2, "the payload is not there"],
         [bundle, ["--data-dir", "/srv"], 6, "is no data directory of etcd: www is in it"],
         [bundle, ["--data-dir", "/nowhere"], 2, "is not there"],
         [bundle, ["--member", "m9"], 2, "one of m1"],
@@ -79,6 +81,7 @@ describe.skipIf(needs("openssl", "age", "age-keygen", "zstd"))("restore.sh apply
       ] as const) {
         expect(await site.run(node, ["apply", ...args], of)).toMatchObject({ code, err: expect.stringContaining(message) as string });
         expect(node.plane?.running).toEqual(["etcd"]);
+        expect(await site.run(node, ["status"])).toMatchObject({ code: 0, out: "nothing was restored on this node" });
       }
       expect(untouched).toHaveLength(64);
 
@@ -115,7 +118,13 @@ describe.skipIf(needs("openssl", "age", "age-keygen", "zstd"))("restore.sh apply
           .end("HTTP/1.0 200 OK\r\n\r\n"),
       ).listen(Number(new URL(node.peerUrl).port), "127.0.0.1");
       await until("listening", 5000, () => old.listening);
-      const waiting = await site.run(node, ["apply", "--wait", "3"], bundle);
+      const waits = site.run(node, ["apply", "--wait", "3"], bundle);
+      await until("apply at work", 30_000, async () => (await site.run(node, ["status"])).out.includes("old-members: begun, not ended"));
+      expect(await site.run(node, ["status"])).toMatchObject({
+        code: 6,
+        err: expect.stringMatching(/not done: restore\.sh is at work here \(process \d+\)\n {2}next: wait/) as string,
+      });
+      const waiting = await waits;
       await new Promise((resolve) => old.close(resolve));
       expect(waiting).toMatchObject({ code: 3, err: expect.stringContaining("m1 at") as string });
 

@@ -67,7 +67,7 @@ const OPTIONS: Readonly<Record<string, string>> = {
   sync: "",
   tail: "-c -n",
   tar: "-x -f -C --no-same-owner --no-same-permissions",
-  timeout: "",
+  timeout: "--foreground",
   tr: "-d",
   uname: "-n -m",
   wc: "-c",

@@ -23,15 +23,20 @@ done
 exit 0
 `;
 
-/** `systemctl start|stop UNIT...` and `is-active UNIT`: as the real one, it comes back when that is done. `restart` is written down in `restarted`. */
+/** `systemctl start|stop UNIT...` and `is-active UNIT`: as the real one, it comes back when that is done, or at once with `--no-block`. Where there is a file `failed`, units are. `restart` is written down in `restarted`. */
 const SYSTEMCTL = `#!/bin/sh
 PATH=$PATH:/usr/bin:/bin
 verb=$1; shift
 if [ "$verb" = is-active ]; then [ -e "$NODE/run/$1" ]; exit; fi
+if [ "$verb" = is-failed ]; then [ -e "$NODE/failed" ]; exit; fi
+if [ "$verb" = reset-failed ]; then rm -f "$NODE/failed"; exit; fi
+block=yes
+if [ "$1" = --no-block ]; then block=; shift; fi
 if [ "$verb" = restart ]; then echo "$@" >> "$NODE/restarted"; exit; fi
 for unit in "$@"; do
   if [ "$verb" = start ]; then : > "$NODE/units/$unit"; else rm -f "$NODE/units/$unit"; fi
 done
+[ -n "$block" ] || exit 0
 for unit in "$@"; do
   while [ "$verb" = start ] && [ ! -e "$NODE/run/$unit" ]; do sleep 0.1; done
   while [ "$verb" = stop ] && [ -e "$NODE/run/$unit" ]; do sleep 0.1; done

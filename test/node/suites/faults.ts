@@ -169,7 +169,7 @@ export const FAULTS: Readonly<Record<string, ByLayout>> = {
   },
   "start-etcd": {
     "static-pod": NO_MANIFESTS,
-    systemd: { ...failing("systemctl", '"start etcd"'), code: 3, message: "systemctl start etcd failed" },
+    systemd: { ...failing("systemctl", '"start --no-block etcd"'), code: 3, message: "systemctl start etcd failed" },
     bare: {
       set: (node) => {
         renameSync(starterOf(node), `${starterOf(node)}.away`);
@@ -180,7 +180,22 @@ export const FAULTS: Readonly<Record<string, ByLayout>> = {
       message: "/start failed",
     },
   },
-  health: everywhere({ ...portTaken("clientUrl"), code: 3, message: "did not become healthy" }),
+  health: {
+    ...everywhere({ ...portTaken("clientUrl"), code: 3, message: "did not become healthy" }),
+    systemd: {
+      set: async (node) => {
+        const free = await portTaken("clientUrl").set?.(node);
+        const mark = join(node.root, "plane/failed");
+        writeFileSync(mark, "");
+        return async () => {
+          rmSync(mark);
+          await free?.();
+        };
+      },
+      code: 3,
+      message: "etcd ended: unit etcd has failed",
+    },
+  },
   disarm: everywhere(ETCD_HANGS("alarms cannot be listed")),
   compare: everywhere(ETCD_HANGS("did not say its hash")),
   "start-api-server": { ...everywhere(noApi("start")), "static-pod": NO_MANIFESTS },
