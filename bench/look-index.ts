@@ -1,7 +1,8 @@
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runProgram } from "../tools/lab/run-program.ts";
 import { startVersityGateway } from "../tools/lab/versitygw.ts";
+import { getByHand } from "./by-hand.ts";
 import { SIZES } from "./cluster.ts";
 import type { LoadedEtcd, Size } from "./cluster.ts";
 import { startDelayProxy } from "./delay-proxy.ts";
@@ -17,27 +18,43 @@ export interface LookIndexContest {
   readonly runs: number;
   /** Path of the built program, for Node. */
   readonly lifeboat: string;
-  /** An empty folder. */
+  readonly age: string;
+  readonly unzstd: string;
+  /** An empty folder, with room for three databases. */
   readonly folder: string;
   readonly signal: AbortSignal;
   readonly progress: (text: string) => void;
 }
 
+/** What a run took, and what came from S3 for it. */
+type Took = Usage & { readonly movedBytes: number };
+
 export interface LookIndexResult {
   readonly name: string;
-  readonly runs: readonly (Usage & { readonly movedBytes: number })[];
+  readonly runs: readonly Took[];
 }
 
-/** `lifeboat get` of one object out of S3 (versitygw on this machine), by the index that `verify --deep` left and by a pass over all of the snapshot, in turns; what comes from S3 is counted on the wire. */
+interface Entrant {
+  readonly name: string;
+  /** In bash, into the file `out`. */
+  readonly script: string;
+  readonly check: (out: Buffer) => boolean;
+  readonly runs: Took[];
+}
+
+/**
+ * `lifeboat get` of one object out of S3 (versitygw on this machine), by the index that `verify --deep` left and by a pass over all of the snapshot, beside the way by hand, which reads the gateway's own file, in turns; what comes from S3 is counted on the wire.
+ */
 export async function holdLookIndex(contest: LookIndexContest): Promise<readonly LookIndexResult[]> {
-  const { etcd, size, runs, lifeboat, folder, signal, progress } = contest;
+  const { etcd, size, runs, lifeboat, age, unzstd, folder, signal, progress } = contest;
   await using gateway = await startVersityGateway();
   await using wire = await startDelayProxy(Number(new URL(gateway.endpoint).port), 0);
   const env = { PATH: process.env["PATH"], HOME: folder, XDG_RUNTIME_DIR: folder, ...gateway.environment };
   const run = (...args: readonly string[]): Promise<string> => runProgram(process.execPath, [lifeboat, ...args], { env, cwd: folder });
   await run("init", "--cluster", "prod", "--endpoint", `http://127.0.0.1:${etcd.plainPort}`);
   const file = join(folder, "lifeboat.yaml");
-  const store = `store: { kind: s3, bucket: ${await gateway.makeBucket({})}, region: ${gateway.region}, endpoint: "http://127.0.0.1:${wire.port}", pathStyle: true }\n`;
+  const bucket = await gateway.makeBucket({});
+  const store = `store: { kind: s3, bucket: ${bucket}, region: ${gateway.region}, endpoint: "http://127.0.0.1:${wire.port}", pathStyle: true }\n`;
   const settings = (await readFile(file, "utf8")).replace(/^store:.*\n(?: .*\n|# .*\n|#   .*\n)*/m, store);
   await writeFile(file, settings.replace("indexFrom: 64MiB", "indexFrom: 1MB"));
   progress("look-index: a backup into S3, and its verification");
@@ -46,16 +63,23 @@ export async function holdLookIndex(contest: LookIndexContest): Promise<readonly
   // Of an uneven number: bench/look.ts writes a hundredth of the others anew.
   const wanted = [...load(SIZES[size] / 2 + 2)].at(-1);
   if (wanted === undefined) throw new Error("there is no load");
-  const entrants = [
-    { name: "lifeboat get, by the index", flags: [], runs: [] as LookIndexResult["runs"][number][] },
-    { name: "lifeboat get --no-index", flags: ["--no-index"], runs: [] as LookIndexResult["runs"][number][] },
+  const data = join(gateway.dataFolder, bucket, "clusters/prod/data");
+  const [name = ""] = await readdir(data);
+  const key = wanted.key.toString();
+  const get = (flags: string): string => `${process.execPath} ${lifeboat} get prod/latest ${key} --quiet ${flags} > out`;
+  const hand = await getByHand({ etcd, age, unzstd, identity: "break-glass.key", stored: join(data, name) }, key);
+  const entrants: Entrant[] = [
+    // etcdctl ends what it prints with a line.
+    { name: "by hand, without S3", script: hand, check: (out) => out.subarray(0, -1).equals(wanted.value), runs: [] },
+    { name: "lifeboat get --no-index", script: get("--no-index"), check: (out) => out.equals(wanted.value), runs: [] },
+    { name: "lifeboat get, by the index", script: get(""), check: (out) => out.equals(wanted.value), runs: [] },
   ];
-  const out = join(folder, "out");
-  const once = async ({ name, flags }: (typeof entrants)[number]): Promise<LookIndexResult["runs"][number]> => {
-    const script = `${process.execPath} ${lifeboat} get prod/latest ${wanted.key.toString()} --quiet ${flags.join(" ")} > ${out}`;
+  const once = async ({ name: who, script, check }: Entrant): Promise<Took> => {
+    await rm(join(folder, "hand"), { recursive: true, force: true });
+    await mkdir(join(folder, "hand"));
     const before = wire.received();
-    const { usage } = await measure({ program: "bash", args: ["-euc", script], cwd: folder, env }, signal);
-    if (!(await readFile(out)).equals(wanted.value)) throw new Error(`${name} gave ${(await stat(out)).size} bytes that are not the value`);
+    const { usage } = await measure({ program: "bash", args: ["-euo", "pipefail", "-c", script], cwd: folder, env }, signal);
+    if (!check(await readFile(join(folder, "out")))) throw new Error(`${who} gave something else than the value`);
     return { ...usage, movedBytes: wire.received() - before };
   };
   for (const entrant of entrants) await once(entrant);
@@ -67,18 +91,23 @@ export async function holdLookIndex(contest: LookIndexContest): Promise<readonly
   return entrants;
 }
 
-/** Medians: seconds, and sizes in 10^6 bytes. */
+/** Medians: seconds, and sizes in 10^6 bytes. The ratio is to what is done by hand. */
 export function lookIndexReport(size: Size, results: readonly LookIndexResult[]): string {
-  const rows = results.map(({ name, runs }) => {
-    const walls = runs.map(({ wallSeconds }) => wallSeconds);
+  const wallsOf = ({ runs }: LookIndexResult): number[] => runs.map(({ wallSeconds }) => wallSeconds);
+  const [first] = results;
+  const byHand = first === undefined ? 1 : median(wallsOf(first));
+  const rows = results.map((result) => {
+    const { name, runs } = result;
+    const walls = wallsOf(result);
     return [
       name,
       median(walls).toFixed(2),
       `${Math.min(...walls).toFixed(2)}-${Math.max(...walls).toFixed(2)}`,
+      (median(walls) / byHand).toFixed(3),
       median(runs.map(({ cpuSeconds }) => cpuSeconds)).toFixed(2),
       (median(runs.map(({ peakRssKib }) => peakRssKib * 1024)) / 1e6).toFixed(0),
       (median(runs.map(({ movedBytes }) => movedBytes)) / 1e6).toFixed(2),
     ];
   });
-  return markdownTable([`${size} MB, in S3`, "wall", "from-to", "CPU", "peak RSS", "moved"], rows);
+  return markdownTable([`${size} MB, in S3`, "wall", "from-to", "ratio", "CPU", "peak RSS", "moved"], rows);
 }

@@ -29,6 +29,7 @@ import type { StartupResult } from "./startup.ts";
 const BIN = fileURLToPath(new URL("../tools/bin/", import.meta.url));
 const age = join(BIN, "age");
 const ageKeygen = join(BIN, "age-keygen");
+const unzstd = join(BIN, "unzstd");
 
 const stop = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"] as const)
@@ -121,7 +122,7 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
       if (options.lookIndex) {
         const arena = join(folder.path, `${size}-look-index`);
         await mkdir(arena);
-        const results = await holdLookIndex({ etcd, size, runs: options.runs, lifeboat, folder: arena, signal, progress });
+        const results = await holdLookIndex({ etcd, size, runs: options.runs, lifeboat, age, unzstd, folder: arena, signal, progress });
         console.log(`\n${lookIndexReport(size, results)}`);
         await rm(arena, { recursive: true });
       }
