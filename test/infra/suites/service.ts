@@ -75,7 +75,7 @@ export function serviceSuite({ example, other }: Synths): void {
       for (const [, { Properties }] of tasks) {
         expect(Properties).toMatchObject({
           Cpu: "2048",
-          Memory: "7168",
+          Memory: "8192",
           RequiresCompatibilities: ["FARGATE"],
           RuntimePlatform: { CpuArchitecture: "ARM64" },
         });
