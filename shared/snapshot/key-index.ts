@@ -137,10 +137,11 @@ export function* recordsIn(piece: Uint8Array): Generator<IndexRecord, void, unde
   }
 }
 
-function sharedBytes(one: Uint8Array, other: Uint8Array): number {
-  const most = Math.min(one.length, other.length);
+/** How many bytes two keys begin with alike, `most` at most. */
+export function sharedBytes(one: Uint8Array, other: Uint8Array, most = Infinity): number {
+  const end = Math.min(one.length, other.length, most);
   let shared = 0;
-  while (shared < most && one[shared] === other[shared]) shared++;
+  while (shared < end && one[shared] === other[shared]) shared++;
   return shared;
 }
 

@@ -1,4 +1,5 @@
 import { ELEMENT_BYTES } from "./elements.ts";
+import { sharedBytes } from "./key-index.ts";
 import type { IndexRecord } from "./key-index.ts";
 import type { MatchTable } from "./match-table.ts";
 import { HEADER_BYTES } from "./meta-page.ts";
@@ -172,12 +173,4 @@ export class LiveMatches {
     const revision = this.#reader.entries.main[matches.entryOf(index)]!;
     return { key: matches.key(index), value: matches.value(index), valueBytes: matches.valueBytes(index), revision };
   }
-}
-
-/** How many bytes two keys begin with alike, `most` at most. */
-function sharedBytes(one: Uint8Array, other: Uint8Array, most = Infinity): number {
-  const end = Math.min(one.length, other.length, most);
-  let shared = 0;
-  while (shared < end && one[shared] === other[shared]) shared++;
-  return shared;
 }
