@@ -10,6 +10,7 @@ import type { Size } from "./cluster.ts";
 import { hold } from "./contest.ts";
 import type { Result } from "./contest.ts";
 import { holdKopia, kopiaReport } from "./kopia.ts";
+import { holdLook, lookReport } from "./look.ts";
 import { holdLookIndex, lookIndexReport } from "./look-index.ts";
 import { describeMachine } from "./machine.ts";
 import { parseOptions, USAGE } from "./options.ts";
@@ -77,7 +78,13 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
     const results = await holdScale({ builds, snapshots: scale, places, runs, folder: arena, signal, progress });
     console.log(`\n${scaleReport(scale, results)}`);
   }
-  for (const size of options.backups || options.status || options.bundle || options.restore || options.lookIndex || options.kopia
+  for (const size of options.backups ||
+  options.status ||
+  options.bundle ||
+  options.restore ||
+  options.look ||
+  options.lookIndex ||
+  options.kopia
     ? options.sizes
     : []) {
     const etcdFolder = join(folder.path, `etcd-${size}`);
@@ -117,6 +124,13 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
         await mkdir(arena);
         const results = await holdRestore({ etcd, runs: options.runs, lifeboat, ageKeygen, folder: arena, signal, progress });
         console.log(`\n${restoreReport(size, results)}`);
+        await rm(arena, { recursive: true });
+      }
+      if (options.look) {
+        const arena = join(folder.path, `${size}-look`);
+        await mkdir(arena);
+        const results = await holdLook({ etcd, size, runs: options.runs, lifeboat, age, unzstd, folder: arena, signal, progress });
+        console.log(`\n${lookReport(size, results)}`);
         await rm(arena, { recursive: true });
       }
       if (options.lookIndex) {

@@ -17,6 +17,8 @@ const BUNDLE = "bundle";
 const KOPIA = "kopia";
 /** restore.sh beside a restore by hand. */
 const RESTORE = "restore";
+/** `lifeboat get` beside a restore, an etcd and etcdctl; `find` and `diff`: by name only. */
+const LOOK = "look";
 /** One object out of S3, by the index of its snapshot: by name only. */
 const LOOK_INDEX = "look-index";
 /** Those of two builds: on a store of many snapshots, and on how soon a command has started. */
@@ -41,6 +43,8 @@ export interface Options {
   readonly kopia: boolean;
   /** The same for restoring from one. */
   readonly restore: boolean;
+  /** Whether looking inside a snapshot is timed. */
+  readonly look: boolean;
   /** One object by the index of its snapshot. */
   readonly lookIndex: boolean;
   /** How many snapshots the large store has; undefined where it is not asked for, which it is by name only. */
@@ -58,7 +62,7 @@ export interface Options {
 
 export const USAGE = `npm run bench -- [--size 35|200|1600] [--only NAME,...] [--base DIR] [--runs N] [--json FILE] [--keep DIR]
     --size   megabytes of database (default: 200 and 1600, one after the other); may be given more than once
-    --only   of ${WAYS.join(", ")}, of ${Object.keys(CONTESTANTS).join(", ")}, or ${STATUS} (default: all); s3 takes lifeboat with it. By name only: ${SCALE} and ${SCALE_S3}, which list a store of many snapshots, in a folder and in S3 with 20 ms a request; ${BUNDLE}, a bundle beside an export; ${RESTORE}, restore.sh beside a restore by hand; ${LOOK_INDEX}, one object out of S3 by the index of its snapshot; ${KOPIA}, a backup into a Kopia store beside etcdctl piped into kopia, and what each splitter stores (LIFEBOAT_TEST_KOPIA names kopia); ${STARTUP}, which
+    --only   of ${WAYS.join(", ")}, of ${Object.keys(CONTESTANTS).join(", ")}, or ${STATUS} (default: all); s3 takes lifeboat with it. By name only: ${SCALE} and ${SCALE_S3}, which list a store of many snapshots, in a folder and in S3 with 20 ms a request; ${BUNDLE}, a bundle beside an export; ${RESTORE}, restore.sh beside a restore by hand; ${LOOK}, one object out of a stored snapshot beside a restore by hand, and a diff of two; ${LOOK_INDEX}, one object out of S3 by the index of its snapshot; ${KOPIA}, a backup into a Kopia store beside etcdctl piped into kopia, and what each splitter stores (LIFEBOAT_TEST_KOPIA names kopia); ${STARTUP}, which
              times --help and ls of ten snapshots, and backups of ${SMALL.join(" and ")} MB by lifeboat and by etcdctl
     --snapshots  so many for ${SCALE} and ${SCALE_S3} (default: 10000)
     --base   a checkout of another commit in which npm run build was run, and which reads the same formats: for ${SCALE}, ${SCALE_S3} and ${STARTUP} it is timed beside this one
@@ -94,11 +98,12 @@ export function parseOptions(args: readonly string[]): Options | undefined {
   const contestants = chosen(Object.keys(CONTESTANTS) as ContestantName[], names);
   const ways = chosen(WAYS, names);
   const strange = names.find(
-    (name) => ![...WAYS, ...Object.keys(CONTESTANTS), STATUS, SCALE, SCALE_S3, STARTUP, BUNDLE, RESTORE, LOOK_INDEX, KOPIA].includes(name),
+    (name) =>
+      ![...WAYS, ...Object.keys(CONTESTANTS), STATUS, SCALE, SCALE_S3, STARTUP, BUNDLE, RESTORE, LOOK, LOOK_INDEX, KOPIA].includes(name),
   );
   if (strange !== undefined)
     throw new Error(
-      `--only ${strange} is neither a way nor a contestant nor ${STATUS}, ${BUNDLE}, ${RESTORE}, ${LOOK_INDEX}, ${KOPIA}, ${SCALE}, ${SCALE_S3} or ${STARTUP}`,
+      `--only ${strange} is neither a way nor a contestant nor ${STATUS}, ${BUNDLE}, ${RESTORE}, ${LOOK}, ${LOOK_INDEX}, ${KOPIA}, ${SCALE}, ${SCALE_S3} or ${STARTUP}`,
     );
   const strangeSize = values.size?.find((size) => !Object.hasOwn(SIZES, size));
   if (strangeSize !== undefined) throw new Error(`--size ${strangeSize} is none of ${Object.keys(SIZES).join(", ")}`);
@@ -110,11 +115,13 @@ export function parseOptions(args: readonly string[]): Options | undefined {
     sizes: values.size === undefined ? (startup ? SMALL : LARGE) : chosen(Object.keys(SIZES) as Size[], values.size),
     ways,
     contestants,
-    backups: names.length === 0 || names.some((name) => ![STATUS, SCALE, SCALE_S3, BUNDLE, RESTORE, LOOK_INDEX, KOPIA].includes(name)),
+    backups:
+      names.length === 0 || names.some((name) => ![STATUS, SCALE, SCALE_S3, BUNDLE, RESTORE, LOOK, LOOK_INDEX, KOPIA].includes(name)),
     status: names.length === 0 || names.includes(STATUS),
     bundle: names.includes(BUNDLE),
     restore: names.includes(RESTORE),
     kopia: names.includes(KOPIA),
+    look: names.includes(LOOK),
     lookIndex: names.includes(LOOK_INDEX),
     scale: scalePlaces.length > 0 ? snapshots : undefined,
     scalePlaces,

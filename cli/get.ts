@@ -1,93 +1,71 @@
-import type { JsonDocument } from "../shared/contract/documents.ts";
+import { Option } from "commander";
 import { LifeboatError } from "../shared/errors.ts";
-import type { FoundOne, Wanted } from "../shared/jobs/look/get.ts";
-import { writeStream } from "../shared/wire/output.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register } from "./command.ts";
-import { note, printJson } from "./console.ts";
-import type { Console } from "./console.ts";
-import { printable } from "./format.ts";
 import { FROM_FLAG, FROM_HELP } from "./from-replica.ts";
-import { keyJson } from "./look-rows.ts";
-import { ConsoleProgress } from "./progress-bar.ts";
-import { withSnapshot } from "./with-snapshot.ts";
+import { getAllObjects } from "./get-all.ts";
+import { getValue } from "./get-value.ts";
 
-interface GetOptions {
+export interface GetOptions {
   readonly keyHex?: string;
-  readonly from?: string;
+  readonly as?: "raw" | "json" | "yaml";
+  readonly clean?: boolean;
+  readonly reveal?: boolean;
+  readonly encryptionConfig?: string;
+  readonly all?: boolean;
+  readonly namespace?: string;
+  readonly made?: boolean;
+  readonly out?: string;
   readonly index: boolean;
+  readonly from?: string;
 }
 
 /** `lifeboat get`. */
 export const registerGet: Register = (program, run) => {
   program
     .command("get")
-    .summary("print one value out of a snapshot")
+    .summary("print one value out of a snapshot, or write all objects of a namespace")
     .description(
-      "Print the value that a key, or a Kubernetes object by its name, had when a snapshot was taken: exactly the bytes. Where the verification of a stored snapshot left an index of its keys, only the part that holds the value is read and checked, and a line says so; else the snapshot is read once from end to end and checked as lifeboat export checks it. Nothing is written to disk, and no etcd is started. A file needs no configuration. On a terminal control characters are shown, not sent.",
+      "Print the value that a key, or a Kubernetes object by its name, had when a snapshot was taken: an object as YAML, any other value exactly as it is. Where the verification of a stored snapshot left an index of its keys, only the part that holds the value is read and checked, and a line says so; else the snapshot is read once from end to end and checked as lifeboat export checks it. Nothing of it is written to disk, and no etcd is started. A file needs no configuration. On a terminal control characters are shown, not sent, and the data of Secrets is not shown.",
     )
     .argument("<ref|file>", "which snapshot")
     .argument("[key|resource/namespace/name]", "which value")
     .option("--key-hex <hex>", "the key, byte by byte in hexadecimal")
+    .addOption(new Option("--as <form>", "how it is printed (default: yaml for objects, else raw)").choices(["raw", "json", "yaml"]))
+    .option("--clean", "leave out what keeps kubectl create from taking it (uid, status, ...)")
+    .option("--reveal", "show the data of Secrets on a terminal")
+    .option("--encryption-config <file>", "the API server's EncryptionConfiguration, to decrypt what it encrypted")
     .option("--no-index", "read the whole snapshot, which also proves that the value is the newest")
+    .option("--all", "write all objects of a namespace, with -n and --out")
+    .option("-n, --namespace <name>", "the namespace that --all takes")
+    .option("--made", "with --all: also what others make anew, such as a Deployment's Pods")
+    .option("--out <folder>", "where --all writes: a new folder")
     .option(FROM_FLAG, FROM_HELP)
     .addHelpText(
       "after",
-      `${REF_HELP}\nIf a file of that name exists, the file is read.\n\nExample:\n  $ lifeboat get prod/good app/config/one\n  $ lifeboat get prod/good secrets/shop/db > value`,
+      `${REF_HELP}\nIf a file of that name exists, the file is read.\n\nExample:\n  $ lifeboat get prod/good deploy/shop/web --clean | kubectl create -f -\n  $ lifeboat get prod/good app/config/one\n  $ lifeboat get prod/good --all -n shop --clean --out shop`,
     )
     .action((what: string, key: string | undefined, options: GetOptions) =>
       run(async (session) => {
-        const { console } = session;
-        const wanted = wantedOf(key, options);
-        const progress = new ConsoleProgress(console);
-        const words = (ref: string): readonly string[] => ["get", ref, ...(key === undefined ? ["--key-hex", wanted.words] : [key])];
-        const { found, name } = await withSnapshot(session, { what, from: options.from, progress, words }, async (input, openIndex) => {
-          const { getOne } = await import("../shared/jobs/look/get.ts");
-          const index = options.index ? await openIndex?.() : undefined;
-          return { found: await getOne(input, wanted, { progress, signal: console.signal }, index), name: input.name };
-        }).finally(() => progress.close());
-        if (found.by === "index") note(console, BY_INDEX);
-        if (session.json) printJson(console, "get", documentOf(name, found));
-        else await printRaw(console, found.value);
+        requireFitting(key, options);
+        await (options.all === true ? getAllObjects(session, what, options) : getValue(session, what, key, options));
         return 0;
       }),
     );
 };
 
-const BY_INDEX =
-  "found by the index of the snapshot's verification: the value was checked, that it is the newest was not (--no-index does)";
-
-function documentOf(snapshot: string, { key, value, revision, by }: FoundOne): JsonDocument<"get"> {
-  return { snapshot, ...keyJson(key), modRevision: revision, by, value: Buffer.from(value).toString("base64") };
-}
-
-/** Exactly the bytes; on a terminal as text in which control characters are shown. */
-async function printRaw(console: Console, value: Uint8Array): Promise<void> {
-  const bytes = console.stdout.isTTY === true ? Buffer.from(`${printable(terminalText(value))}\n`) : value;
-  async function* once(): AsyncGenerator<Uint8Array, void, undefined> {
-    yield bytes;
+function requireFitting(key: string | undefined, { keyHex, all, namespace, out, made, as, clean }: GetOptions): void {
+  if (all === true) {
+    if (namespace === undefined || out === undefined)
+      throw new LifeboatError("usage", "--all needs a namespace and a folder", { hint: "give -n NAMESPACE and --out FOLDER" });
+    if (key !== undefined || keyHex !== undefined || as !== undefined)
+      throw new LifeboatError("usage", "--all writes every object as YAML", { hint: "leave out the key and --as" });
+    return;
   }
-  await writeStream(console.stdout, once(), { name: "standard output", signal: console.signal });
-}
-
-function terminalText(value: Uint8Array): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(value);
-  } catch (error) {
-    throw new LifeboatError("usage", `standard output is a terminal, and the value is no text but ${value.length} bytes`, {
-      hint: "redirect it into a file or program; --json prints it in Base64",
-      cause: error,
-    });
-  }
-}
-
-function wantedOf(key: string | undefined, { keyHex }: GetOptions): Wanted {
+  const only = Object.entries({ "-n": namespace, "--out": out, "--made": made }).find(([, value]) => value !== undefined)?.[0];
+  if (only !== undefined) throw new LifeboatError("usage", `${only} goes with --all`, { hint: "lifeboat get --help says how" });
   if ((key === undefined) === (keyHex === undefined))
     throw new LifeboatError("usage", "give a key, or --key-hex and its bytes", { hint: "lifeboat find REF lists what there is" });
-  if (keyHex === undefined) return { words: key ?? "" };
-  if (!/^([0-9a-f]{2})+$/i.test(keyHex))
-    throw new LifeboatError("usage", `--key-hex ${keyHex} is not bytes in hexadecimal`, {
-      hint: "two digits for each byte, such as 2f666f6f",
-    });
-  return { key: Buffer.from(keyHex, "hex"), words: keyHex };
+  if (clean === true && as === "raw")
+    throw new LifeboatError("usage", "--clean changes an object, and --as raw prints its bytes", { hint: "leave one of them out" });
 }

@@ -9,7 +9,7 @@ import { initDocument, keysDocument, rewrapDocument } from "./keys.ts";
 import { kopiaInitDocument, kopiaMaintainDocument, kopiaStatusDocument } from "./kopia.ts";
 import { lineageDocument } from "./lineage.ts";
 import { listDocument } from "./list.ts";
-import { diffDocument, findDocument, getDocument, impactDocument } from "./look.ts";
+import { diffDocument, findDocument, getAllDocument, getDocument, impactDocument } from "./look.ts";
 import { orphansDocument } from "./orphans.ts";
 import { errorFields, object } from "./parts.ts";
 import type { ReadOnly } from "./parts.ts";
@@ -34,7 +34,7 @@ export const DOCUMENTS = {
   show: showDocument,
   status: statusDocument,
   find: findDocument,
-  get: getDocument,
+  get: z.union([getDocument, getAllDocument]),
   diff: diffDocument,
   impact: impactDocument,
   verify: z.union([verifyDocument, verifyMissingDocument]),

@@ -80,6 +80,8 @@ export const impactDocument = object({
     .describe("the same by resource: those that own something outside first, then most first"),
 });
 
+const objectNote = object({ key: text.describe("the user key"), text: text.describe("the end of a sentence that begins with the key") });
+
 export const getDocument = object({
   snapshot: text.describe("the file as it was typed, or `CLUSTER/ID`"),
   ...keyFields,
@@ -87,8 +89,26 @@ export const getDocument = object({
   by: z
     .enum(["whole", "index"])
     .describe("`whole`: all of the snapshot was read and proven; `index`: the entry alone, found by the index of its verification"),
-  value: text.describe("byte by byte as it is stored, in Base64"),
-});
+  value: text.nullable().describe("byte by byte as it is stored, in Base64; null where it is a Secret's and standard output is a terminal"),
+  object: z
+    .record(z.string(), z.unknown())
+    .nullable()
+    .describe("the Kubernetes object in it, as the API server answers it; null where there is none, or it could not be read"),
+  notRead: text.nullable().describe("why there is no `object`: the end of a sentence that begins with the key"),
+  redacted: z.boolean().describe("whether a Secret's data was left out: on a terminal without `--reveal`"),
+  warnings: z.array(text).describe("of `--clean`: what else went, ends of sentences that begin with the key"),
+}).meta({ title: "`get <ref> KEY`" });
+
+export const getAllDocument = object({
+  snapshot: text.describe("the file as it was typed, or `CLUSTER/ID`"),
+  namespace: text.describe("whose objects they are"),
+  folder: text.describe("where they are"),
+  objects: count.describe("files of objects"),
+  secrets: count.describe("those of them that are Secrets"),
+  made: z.array(objectNote).describe("what was left out, and who makes it anew"),
+  raw: z.array(objectNote).describe("what could not be read, and is there as it is stored"),
+  warnings: z.array(objectNote).describe("of `--clean`: what else went"),
+}).meta({ title: "`get <ref> --all`" });
 
 export const findDocument = z.array(
   object({

@@ -131,7 +131,10 @@ const CASES: Readonly<Record<string, () => Promise<readonly (readonly string[])[
     ["diff", `prod/${id}`, "live"],
   ],
   impact: async () => [["impact", `prod/${id}`]],
-  get: async () => [["get", `prod/${id}`, "configmaps/default/one"]],
+  get: async () => [
+    ["get", `prod/${id}`, "configmaps/default/one"],
+    ["get", `prod/${id}`, "--all", "-n", "default", "--out", "objects"],
+  ],
   verify: async () => [
     ["verify", `prod/${id}`],
     ["verify", `prod/${id}`, "--deep"],

@@ -5,6 +5,7 @@ import { draftOf, exists, onDisk } from "./output-file.ts";
 
 /** A file of a folder that is written at once: its bytes in pieces, or as they come. */
 export interface OutputFile {
+  /** With the names of folders before it, where it is to be in some. */
   readonly name: string;
   readonly bytes: Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 }
@@ -36,6 +37,8 @@ export async function writeFolder(
 export class FolderDraft implements AsyncDisposable {
   readonly #path: string;
   readonly #draft: string;
+  /** Those that were made in it. */
+  readonly #folders = new Set<string>();
 
   private constructor(path: string, draft: string) {
     this.#path = path;
@@ -50,6 +53,7 @@ export class FolderDraft implements AsyncDisposable {
   }
 
   async add({ name, bytes }: OutputFile, signal: AbortSignal, advance: (bytes: number) => void): Promise<void> {
+    await this.#makeFolder(dirname(name));
     await using file = await onDisk(this.#path, () => open(join(this.#draft, name), "wx", 0o600));
     for await (const piece of bytes) {
       signal.throwIfAborted();
@@ -60,6 +64,7 @@ export class FolderDraft implements AsyncDisposable {
   }
 
   async finish(): Promise<void> {
+    for (const each of this.#folders) await onDisk(this.#path, () => syncFolder(join(this.#draft, each)));
     await onDisk(this.#path, () => syncFolder(this.#draft));
     // Takes the place of an empty folder, and of nothing else.
     await rename(this.#draft, this.#path).catch((error: unknown) => {
@@ -67,6 +72,13 @@ export class FolderDraft implements AsyncDisposable {
       return onDisk(this.#path, () => Promise.reject(error instanceof Error ? error : new Error(String(error))));
     });
     await onDisk(this.#path, () => syncFolder(dirname(this.#path)));
+  }
+
+  async #makeFolder(name: string): Promise<void> {
+    if (name === "." || this.#folders.has(name)) return;
+    await this.#makeFolder(dirname(name));
+    await onDisk(this.#path, () => mkdir(join(this.#draft, name), { mode: 0o700 }));
+    this.#folders.add(name);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -27,9 +27,7 @@ export async function getOne(input: SnapshotInput, wanted: Wanted, ports: LookPo
   const indexed = index === undefined ? [] : await lookUp(index, key, "key" in wanted ? undefined : wanted.words, MOST);
   if (indexed.length > 0) return { ...oneOf(indexed, input, wanted), by: "index" };
   const found: FoundValue[] = [];
-  for await (const each of readValues(input, testOf(wanted, key), ports))
-    // Copies: only a few can be meant, and they must outlast the reading.
-    if (found.push({ key: Buffer.from(each.key), value: Buffer.from(each.value), revision: each.revision }) > MOST) break;
+  for await (const each of readValues(input, testOf(wanted, key), ports)) if (found.push(each) > MOST) break;
   const exact = found.find((each) => Buffer.compare(each.key, key) === 0);
   return { ...oneOf(exact === undefined ? found : [exact], input, wanted), by: "whole" };
 }

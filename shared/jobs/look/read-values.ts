@@ -3,7 +3,7 @@ import type { KeyTest } from "../../snapshot/key-tests.ts";
 import { lookThrough, readAgain } from "./look-through.ts";
 import type { LookPorts } from "./look-through.ts";
 
-/** A live entry with all of its value. */
+/** A live entry with all of its value, which stays as it is for as long as it is held. */
 export interface FoundValue {
   readonly key: Uint8Array;
   readonly value: Uint8Array;
@@ -11,7 +11,7 @@ export interface FoundValue {
   readonly revision: number;
 }
 
-/** Of a snapshot's live entries those that are looked for, one after the other, each valid until the next is asked for. The snapshot is read to its end, and proven, before the first. */
+/** Of a snapshot's live entries those that are looked for, one after the other. The snapshot is read to its end, and proven, before the first. */
 export async function* readValues(
   input: SnapshotInput,
   isWanted: KeyTest,
