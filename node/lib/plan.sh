@@ -12,7 +12,7 @@ read_plan() {
     refuse 4 "the bundle has format ${PLAN[FORMAT]:-none}, and this restore.sh reads 1" "use the restore.sh that came with the bundle"
   check_form is_cluster CLUSTER
   check_form is_snapshot SNAPSHOT
-  check_form is_digest MANIFEST_SHA256 PAYLOAD_SHA256 SNAPSHOT_SHA256
+  check_form is_digest MANIFEST_SHA256 PAYLOAD_SHA256 SNAPSHOT_SHA256 SNAPSHOT_TRAILER
   check_form is_file_name PAYLOAD_FILE
   check_form is_number LINEAGE CREATED_EPOCH EXPIRES_EPOCH PAYLOAD_BYTES SNAPSHOT_BYTES REVISION BUMP_REVISION REVISION_AFTER MEMBERS
   check_form is_yes_or_no GOOD

@@ -35,7 +35,7 @@ describe_step() {
   stage=$(stage)
   database="$stage/snapshot.db"
   case $1 in
-    decrypt) say "mkdir -m 700 $stage; age -d -i <(the snapshot's identity) $PAYLOAD | unzstd --output $database" ;;
+    decrypt) say "mkdir -m 700 $stage; age -d -i <(the snapshot's identity) $PAYLOAD | unzstd > $database" ;;
     restore)
       restore_command "$stage"
       say "${RESTORE_COMMAND[*]}"
@@ -94,7 +94,7 @@ decrypt_step() {
   # The snapshot, and the database that is restored from it, with its first log file.
   need_space "$DATA_DIR" "$free" "for the snapshot and what is restored from it" "--data-dir"
   mkdir -m 700 -- "$stage" || refuse 5 "$DATA_DIR cannot be written to" "run this as root; look whether it is mounted read-only"
-  write_snapshot "$stage/snapshot.db"
+  write_for_etcdutl "$stage/snapshot.db"
 }
 
 # restore_command STAGE: sets RESTORE_COMMAND.
@@ -124,7 +124,7 @@ restore_step() {
   rm -rf -- "$stage/data"
   [[ -f $stage/snapshot.db ]] || decrypt_step
   restore_command "$stage"
-  # Its hash check is on: the snapshot's own trailer is looked at once more.
+  # Its hash check is on: the database against its trailer, which is the signed one.
   env -i PATH="$PATH" "${RESTORE_COMMAND[@]}" >"$SCRATCH/restore.log" 2>&1 || {
     # So that the next apply decrypts anew: the disk may have given back other bytes than it took.
     rm -rf -- "$stage"

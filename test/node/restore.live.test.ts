@@ -62,6 +62,7 @@ describe.skipIf(needs("openssl", "age", "age-keygen", "zstd"))("restore.sh apply
       const corrupt = await site.bundle({ plan: { ALARMS: "CORRUPT" } });
       const large = await site.bundle({ plan: { SNAPSHOT_BYTES: "3000000000" } });
       const foreign = await site.bundle({ plan: { FOR: "talos" } });
+      const other = await site.bundle({ plan: { SNAPSHOT_TRAILER: "0".repeat(64) } });
       const lost = await site.bundle({ plan: { PAYLOAD_FILE: "lost.age" } });
       await site.etcdctl(["put", "/k", "later"]);
 
@@ -88,6 +89,12 @@ describe.skipIf(needs("openssl", "age", "age-keygen", "zstd"))("restore.sh apply
       // The unit is stopped, as on a dead node: bytes stand still.
       await site.stopUnit(node);
       const dead = site.fingerprint(node);
+      expect(await site.run(node, ["apply"], other)).toMatchObject({
+        code: 4,
+        err: expect.stringContaining("what the payload holds is not the snapshot that is signed") as string,
+      });
+      expect(await site.run(node, ["rollback"])).toMatchObject({ code: 0 });
+      expect(site.fingerprint(node)).toBe(dead);
       const kill = (what: string, step: string): string => {
         const file = join(node.root, "hook.sh");
         const condition = `[[ $BASH_COMMAND == '${what} "$step"' && \${step-} == ${step} ]]`;

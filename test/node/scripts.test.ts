@@ -57,7 +57,7 @@ const OPTIONS: Readonly<Record<string, string>> = {
   mkdir: "-p -m",
   mktemp: "-d",
   mv: "-T -n",
-  od: "-An -v -tu1 -j -N",
+  od: "-An -v -tu1 -tx1 -j -N",
   readlink: "-f",
   rm: "-rf -f",
   rmdir: "",

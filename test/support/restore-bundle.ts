@@ -175,6 +175,7 @@ function planFor(snapshot: Uint8Array, payload: Uint8Array, manifest: Uint8Array
     PAYLOAD_SHA256: sha256(payload),
     SNAPSHOT_BYTES: String(snapshot.length),
     SNAPSHOT_SHA256: sha256(snapshot),
+    SNAPSHOT_TRAILER: Buffer.from(snapshot.subarray(-32)).toString("hex"),
     SNAPSHOT_HASH: "",
     REVISION: "1000",
     COMPACT_REVISION: "-1",

@@ -144,6 +144,7 @@ describe("what does not hold though the bundle key signed it", () => {
   test.each([
     ["BUMP_REVISION", "BUMP_REVISION=5"],
     ["SNAPSHOT_SHA256", `SNAPSHOT_SHA256=${"0".repeat(64)}`],
+    ["SNAPSHOT_TRAILER", `SNAPSHOT_TRAILER=${"0".repeat(64)}`],
     ["PAYLOAD_SHA256", `PAYLOAD_SHA256=${"0".repeat(64)}`],
     ["CLUSTER", "CLUSTER=other"],
     ["HASHKV", "HASHKV=1"],

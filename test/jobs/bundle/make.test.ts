@@ -118,6 +118,7 @@ describe("a bundle", () => {
       TOOLS_MINOR: "3.6",
       PAYLOAD_SHA256: made.plan.payload.sha256.slice(7),
       SNAPSHOT_SHA256: manifest.snapshot.sha256.slice(7),
+      SNAPSHOT_TRAILER: manifest.snapshot.trailer.slice(7),
       SNAPSHOT_BYTES: String(manifest.snapshot.bytes),
       TOKEN: `lifeboat-prod-${ID}-0707070707070707`,
       MEMBERS: "1",
