@@ -18,7 +18,7 @@ export class ChangeTally {
   }
 
   /** Most changes first. */
-  get resources(): JsonDocument<"diff">["resources"] {
+  get resources(): Extract<JsonDocument<"diff">, { readonly resources: unknown }>["resources"] {
     return Array.from(this.#byResource, ([resource, counts]) => ({ resource, ...counts })).toSorted((a, b) => sum(b) - sum(a));
   }
 

@@ -1,9 +1,11 @@
 import type { JsonDocument } from "../shared/contract/documents.ts";
+import { LifeboatError } from "../shared/errors.ts";
 import type { Change, Difference } from "../shared/jobs/look/diff.ts";
 import { ChangeTally } from "./change-tally.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register, Session } from "./command.ts";
 import { note, widthOf } from "./console.ts";
+import { diffObject } from "./diff-object.ts";
 import { FROM_FLAG, FROM_HELP } from "./from-replica.ts";
 import { jsonAround } from "./json-array.ts";
 import { keyTest, keyWords, NAMESPACE_FLAG, NAMESPACE_HELP, PATTERN_HELP } from "./key-option.ts";
@@ -15,6 +17,9 @@ import { writeText } from "./write-text.ts";
 
 interface DiffOptions {
   readonly namespace?: string;
+  readonly object?: string;
+  readonly reveal?: boolean;
+  readonly encryptionConfig?: string;
   readonly cluster?: string;
   readonly from?: string;
 }
@@ -25,20 +30,29 @@ export const registerDiff: Register = (program, run) => {
     .command("diff")
     .summary("show what changed between two snapshots, or since one")
     .description(
-      "List the keys that were added, removed or changed between two snapshots, and count them by resource. Both are read once from end to end and checked as lifeboat export checks them. A live cluster is asked for its keys page by page, all as of one revision; nothing is written there.",
+      "List the keys that were added, removed or changed between two snapshots, and count them by resource; or show what changed in one of them, Kubernetes objects as YAML. Both are read once from end to end and checked as lifeboat export checks them. A live cluster is asked for its keys page by page, all as of one revision; nothing is written there.",
     )
     .argument("<before>", "a ref or a snapshot file")
     .argument("<after>", "another one, or live for the cluster as it is now")
     .argument("[prefix|glob]", PATTERN_HELP)
     .option(NAMESPACE_FLAG, NAMESPACE_HELP)
+    .option("--object <key|resource/namespace/name>", "what changed in this one: a unified diff")
+    .option("--reveal", "with --object: show the data of Secrets")
+    .option("--encryption-config <file>", "with --object: the API server's EncryptionConfiguration, to decrypt what it encrypted")
     .option(CLUSTER_FLAG, CLUSTER_HELP)
     .option(FROM_FLAG, FROM_HELP)
     .addHelpText(
       "after",
-      `${REF_HELP}\nIf a file of that name exists, the file is read.\n\nExample:\n  $ lifeboat diff prod@2026-11-20T10:00:00Z prod/latest\n  $ lifeboat diff prod/good live\n  $ lifeboat diff old.db new.db -n shop`,
+      `${REF_HELP}\nIf a file of that name exists, the file is read.\n\nExample:\n  $ lifeboat diff prod@2026-11-20T10:00:00Z prod/latest\n  $ lifeboat diff prod/good live\n  $ lifeboat diff old.db new.db -n shop\n  $ lifeboat diff prod/good live --object deploy/shop/web`,
     )
     .action((before: string, after: string, pattern: string | undefined, options: DiffOptions) =>
       run(async (session) => {
+        const { object } = options;
+        requireFitting(pattern, options);
+        if (object !== undefined) {
+          await diffObject(session, before, after, { ...options, object });
+          return 0;
+        }
         const { console } = session;
         const keys = { pattern, namespace: options.namespace };
         const isWanted = await keyTest(keys);
@@ -68,6 +82,15 @@ export const registerDiff: Register = (program, run) => {
       }),
     );
 };
+
+function requireFitting(pattern: string | undefined, { object, namespace, reveal, encryptionConfig }: DiffOptions): void {
+  if (object !== undefined) {
+    if (pattern === undefined && namespace === undefined) return;
+    throw new LifeboatError("usage", "--object compares one value alone", { hint: "leave out PREFIX, GLOB and -n" });
+  }
+  const only = Object.entries({ "--reveal": reveal, "--encryption-config": encryptionConfig }).find(([, value]) => value !== undefined);
+  if (only !== undefined) throw new LifeboatError("usage", `${only[0]} goes with --object`, { hint: "lifeboat diff --help says how" });
+}
 
 async function printDifference(
   { console, json }: Session,
@@ -101,7 +124,7 @@ function withoutSame({ added, removed, changed, rewritten }: Difference["counts"
   return { added, removed, changed, rewritten };
 }
 
-type Document = JsonDocument<"diff">;
+type Document = Extract<JsonDocument<"diff">, { readonly changes: unknown }>;
 
 async function* documents(changes: AsyncIterable<Change>): AsyncGenerator<Document["changes"][number], void, undefined> {
   for await (const { kind, key, before, after } of changes)

@@ -1,10 +1,11 @@
 import type { JsonDocument } from "../shared/contract/documents.ts";
 import { isLifeboatError, LifeboatError } from "../shared/errors.ts";
 import type { Wanted } from "../shared/jobs/look/get.ts";
+import { mayBeSecret } from "../shared/jobs/look/objects.ts";
 import type { FoundObject } from "../shared/jobs/look/objects.ts";
 import type { FoundValue } from "../shared/jobs/look/read-values.ts";
 import type { KubernetesObject } from "../shared/kube/decoder.ts";
-import { envelopeOf, typeIn } from "../shared/kube/envelope.ts";
+import { envelopeOf } from "../shared/kube/envelope.ts";
 import { writeStream } from "../shared/wire/output.ts";
 import type { Session } from "./command.ts";
 import { note, printJson } from "./console.ts";
@@ -128,12 +129,6 @@ async function printRaw(console: Console, found: FoundValue, hides: boolean): Pr
       hint: "redirect it into a file or program, or show it with --reveal",
     });
   await write(console, Buffer.from(`${printable(terminalText(found.value))}\n`));
-}
-
-/** By its key or its type: whoever calls it otherwise is not believed. */
-function mayBeSecret({ key, value }: FoundValue): boolean {
-  const type = typeIn(value);
-  return keyJson(key).resource === "secrets" || (type?.apiVersion === "v1" && type.kind === "Secret");
 }
 
 function terminalText(value: Uint8Array): string {

@@ -9,7 +9,7 @@ import { initDocument, keysDocument, rewrapDocument } from "./keys.ts";
 import { kopiaInitDocument, kopiaMaintainDocument, kopiaStatusDocument } from "./kopia.ts";
 import { lineageDocument } from "./lineage.ts";
 import { listDocument } from "./list.ts";
-import { diffDocument, findDocument, getAllDocument, getDocument, impactDocument } from "./look.ts";
+import { diffDocument, diffObjectDocument, findDocument, getAllDocument, getDocument, impactDocument } from "./look.ts";
 import { orphansDocument } from "./orphans.ts";
 import { errorFields, object } from "./parts.ts";
 import type { ReadOnly } from "./parts.ts";
@@ -35,7 +35,7 @@ export const DOCUMENTS = {
   status: statusDocument,
   find: findDocument,
   get: z.union([getDocument, getAllDocument]),
-  diff: diffDocument,
+  diff: z.union([diffDocument, diffObjectDocument]),
   impact: impactDocument,
   verify: z.union([verifyDocument, verifyMissingDocument]),
   copy: copyDocument,

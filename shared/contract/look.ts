@@ -47,7 +47,30 @@ export const diffDocument = object({
       }),
     )
     .describe("the same by resource, most changes first"),
-});
+}).meta({ title: "`diff <before> <after>`" });
+
+export const diffObjectDocument = object({
+  before: text.describe("the file as it was typed, or `CLUSTER/ID`"),
+  after: text.describe("the same, or `live`"),
+  change: z
+    .enum(["added", "removed", "changed", "rewritten", "same"])
+    .describe("of the value as it is stored; `rewritten`: written again with the same bytes"),
+  ...keyFields,
+  modRevisionBefore: revision.nullable().describe("when it was last written in `before`; null where it is not in it"),
+  modRevisionAfter: revision.nullable().describe("the same in `after`"),
+  valueBytesBefore: bytes.nullable().describe("of the value in `before`, as it is stored; null where it is not in it"),
+  valueBytesAfter: bytes.nullable().describe("the same in `after`"),
+  form: z
+    .enum(["yaml", "text"])
+    .nullable()
+    .describe("what `diff` is of: objects in YAML, or values that are text; null where they are neither, or may not be shown"),
+  diff: text.nullable().describe("the hunks of a unified diff; empty where nothing that is shown differs, null where `form` is"),
+  notReadBefore: text
+    .nullable()
+    .describe("why the value in `before` is not shown as an object: the end of a sentence that begins with the key"),
+  notReadAfter: text.nullable().describe("the same in `after`"),
+  redacted: z.boolean().describe("whether a Secret's data was left out: always, without `--reveal`"),
+}).meta({ title: "`diff <before> <after> --object`" });
 
 const effects = {
   lost: count.describe("what was made since, and would be gone"),

@@ -129,6 +129,7 @@ const CASES: Readonly<Record<string, () => Promise<readonly (readonly string[])[
   diff: async () => [
     ["diff", `prod/${id}`, `prod/${id}`],
     ["diff", `prod/${id}`, "live"],
+    ["diff", `prod/${id}`, "live", "--object", "configmaps/default/one"],
   ],
   impact: async () => [["impact", `prod/${id}`]],
   get: async () => [

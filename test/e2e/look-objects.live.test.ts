@@ -139,6 +139,60 @@ describe("one object", () => {
   });
 });
 
+describe("one object at two times", () => {
+  /** A later snapshot in which the first objects of two resources hold what the second ones of them held. */
+  beforeAll(async () => {
+    const changed = new Map(
+      ["configmaps", "secrets"].map((resource) => {
+        const [first, second] = live.filter(({ key }) => objectNameOf(key)?.resource === resource);
+        if (first === undefined || second === undefined) throw new Error(`there are no two ${resource}`);
+        return [first.key, second.value] as const;
+      }),
+    );
+    const entries = live.map(({ key, value }, index) => ({
+      key: revisionKey(index + 1000),
+      value: keyValue(Buffer.from(key), changed.get(key) ?? value),
+    }));
+    await writeFile(join(folder.path, "later.db"), asSent(boltFile(entries, { perLeaf: 8 }).bytes));
+  });
+
+  function diff(name: string, ...args: readonly string[]): Promise<Outcome> {
+    return lifeboatHere(["diff", "s.db", "later.db", "--object", name, ...args], { cwd: folder.path });
+  }
+
+  test("is shown as the difference of what get prints of it", async () => {
+    const name = nameOf("configmaps");
+    const { code, stdout } = await diff(name);
+    expect(code).toBe(0);
+    const printed = await Promise.all(["s.db", "later.db"].map((what) => lifeboatHere(["get", what, name], { cwd: folder.path })));
+    const [before, after] = printed.map((each) => new Set(each.stdout.split("\n")));
+    const lines = stdout.split("\n").slice(2);
+    for (const [sign, mine, others] of [
+      ["-", before, after],
+      ["+", after, before],
+    ] as const) {
+      const marked = lines.filter((line) => line.startsWith(sign)).map((line) => line.slice(1));
+      expect(marked.length).toBeGreaterThan(0);
+      expect(marked.filter((line) => mine?.has(line) !== true)).toEqual([]);
+      expect([...(mine ?? [])].filter((line) => others?.has(line) !== true && !marked.includes(line))).toEqual([]);
+    }
+    expect(await diff(nameOf("pods"))).toMatchObject({ code: 0, stdout: "", stderr: saying("with the same value") });
+  });
+
+  test("of a Secret has no data, in a pipe neither, unless it is to be shown", async () => {
+    const name = nameOf("secrets");
+    const { data } = z.object({ data: z.record(z.string(), z.string()) }).parse(parse((await get([name])).stdout));
+    for (const args of [[], ["--json"]]) {
+      const { code, stdout } = await diff(name, ...args);
+      expect(code).toBe(0);
+      expect(stdout).toContain("redacted");
+      expect(Object.values(data).filter((value) => stdout.includes(value))).toEqual([]);
+    }
+    const { stdout } = await diff(name, "--reveal");
+    expect(Object.values(data).some((value) => stdout.includes(value))).toBe(true);
+  });
+});
+
 describe("all objects of a namespace", () => {
   const inShop = live.filter(({ key }) => objectNameOf(key)?.namespace === "shop");
 

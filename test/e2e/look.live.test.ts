@@ -2,11 +2,13 @@ import { readFile, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { DOCUMENTS } from "../../shared/contract/documents.ts";
+import { diffDocument, diffObjectDocument } from "../../shared/contract/look.ts";
 import { openClient } from "../../tools/lab/connection.ts";
 import { startCluster } from "../../tools/lab/etcd-cluster.ts";
 import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
 import { work } from "../snapshot/support/workload.ts";
 import { lifeboatHere } from "../support/lifeboat-here.ts";
+import type { Outcome } from "../support/lifeboat.ts";
 import { saying } from "../support/matchers.ts";
 import { newPlace } from "../support/place.ts";
 import type { Place } from "../support/place.ts";
@@ -214,7 +216,7 @@ describe("after more writes", () => {
   test.each(WHATS)("diff of %s and a later snapshot is what etcdctl tells of both", async (what) => {
     const { code, stdout } = await place.here("diff", what, "later.db", "--json");
     expect(code).toBe(0);
-    const { changes, counts, same } = DOCUMENTS.diff.parse(JSON.parse(stdout));
+    const { changes, counts, same } = diffDocument.parse(JSON.parse(stdout));
     const shownChanges = changes.map(({ change, keyHex, modRevisionBefore, modRevisionAfter }) => ({
       change,
       keyHex,
@@ -236,7 +238,7 @@ describe("after more writes", () => {
     const named = what === "snapshot.db" ? ["--cluster", "prod"] : [];
     const { code, stdout, stderr } = await place.here("diff", what, "live", ...named, "--json", "--verbose");
     expect({ code, before: await raft() }).toEqual({ code: 0, before });
-    const { changes, counts, same } = DOCUMENTS.diff.parse(JSON.parse(stdout));
+    const { changes, counts, same } = diffDocument.parse(JSON.parse(stdout));
     const shownChanges = changes.map(({ change, keyHex, modRevisionBefore, modRevisionAfter }) => ({
       change,
       keyHex,
@@ -265,6 +267,36 @@ describe("after more writes", () => {
     const shownText = await place.here("impact", "snapshot.db", "--cluster", "prod");
     expect(shownText.stdout).toContain(`${counts.lost} lost, ${counts.revived} there again`);
     expect(await place.here("impact", "later.db", "--cluster", "prod")).toMatchObject({ code: 0, stdout: saying("would undo nothing") });
+  });
+
+  test.each(["later.db", "live"])("diff --object of one key and %s shows its lines, and says what is on one side alone", async (after) => {
+    const named = after === "live" ? ["--cluster", "prod"] : [];
+    const diff = (key: string, ...args: readonly string[]): Promise<Outcome> =>
+      place.here("diff", "snapshot.db", after, ...named, "--object", key, ...args);
+    const two = "app/config/two";
+    const revision = (entries: readonly Entry[]): number => entries.find(({ key }) => key.toString() === two)?.modRevision ?? -1;
+    expect(await diff(two)).toMatchObject({
+      code: 0,
+      stdout: `--- ${two} in snapshot.db, revision ${revision(all)}\n+++ ${two} in ${after}, revision ${revision(later)}\n@@ -1 +1 @@\n-two\n\\ No newline at end of file\n+2\n\\ No newline at end of file\n`,
+    });
+    expect(diffObjectDocument.parse(JSON.parse((await diff(two, "--json")).stdout))).toMatchObject({
+      before: "snapshot.db",
+      after,
+      change: "changed",
+      key: two,
+      modRevisionBefore: revision(all),
+      modRevisionAfter: revision(later),
+      valueBytesBefore: 3,
+      valueBytesAfter: 1,
+      form: "text",
+    });
+    expect((await diff("app/config/four")).stdout).toMatch(/^--- \/dev\/null \(not in snapshot\.db\)\n\+\+\+ .*\n@@ -0,0 \+1 @@\n\+4\n/);
+    expect((await diff("namespaces/shop")).stdout).toMatch(/^--- .*\n\+\+\+ \/dev\/null .*\n@@ -1 \+0,0 @@\n-ns\n/);
+    expect(await diff("app/config/one")).toMatchObject({ code: 0, stdout: "", stderr: saying("was written again with the same value") });
+    expect(await diff("pods/shop/web")).toMatchObject({ code: 0, stdout: "", stderr: saying("is the same in snapshot.db and") });
+    expect(await diff("pods/shop/gone")).toMatchObject({ code: 2, stdout: "", stderr: saying("pods/shop/gone is in neither of") });
+    expect(await diff("crontab/shop/web")).toMatchObject({ code: 2, stderr: saying("names several keys") });
+    expect(await diff(two, "-n", "shop")).toMatchObject({ code: 2, stderr: saying("leave out PREFIX") });
   });
 
   test("a file does not say which live cluster is meant, and one that does not answer is exit code 3", async () => {

@@ -106,6 +106,9 @@ describe("the runbook's commands", () => {
     const changed = await run("changed");
     expect(changed).toContain("- namespaces shop\n");
     expect(changed).toContain("+ persistentvolumes pvc-1\n");
+    expect(changed).toMatch(
+      /^--- \/registry\/configmaps\/shop\/settings in prod\/.*\n\+\+\+ \/dev\/null \(not in live\)\n@@ -1,\d+ \+0,0 @@\n-apiVersion: v1\n/m,
+    );
     expect(changed).toContain("lost: persistentvolumes pvc-1: its disk stays");
   });
 

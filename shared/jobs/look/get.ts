@@ -1,3 +1,4 @@
+import type { RangeEntry } from "../../etcd/etcd-source.ts";
 import { LifeboatError } from "../../errors.ts";
 import type { SnapshotInput } from "../../input/snapshot-input.ts";
 import { keyIs } from "../../snapshot/key-tests.ts";
@@ -5,6 +6,7 @@ import type { KeyTest } from "../../snapshot/key-tests.ts";
 import { keyNames, parseObjectName } from "../../snapshot/object-names.ts";
 import type { KeyIndex } from "./key-index.ts";
 import { lookUp } from "./look-up.ts";
+import type { LiveState } from "./live-state.ts";
 import type { LookPorts } from "./look-through.ts";
 import { readValues } from "./read-values.ts";
 import type { FoundValue } from "./read-values.ts";
@@ -23,19 +25,45 @@ export interface FoundOne extends FoundValue {
  * their keys.
  */
 export async function getOne(input: SnapshotInput, wanted: Wanted, ports: LookPorts, index?: KeyIndex): Promise<FoundOne> {
-  const key = "key" in wanted ? wanted.key : Buffer.from(wanted.words);
-  const indexed = index === undefined ? [] : await lookUp(index, key, "key" in wanted ? undefined : wanted.words, MOST);
-  if (indexed.length > 0) return { ...oneOf(indexed, input, wanted), by: "index" };
-  const found: FoundValue[] = [];
-  for await (const each of readValues(input, testOf(wanted, key), ports)) if (found.push(each) > MOST) break;
-  const exact = found.find((each) => Buffer.compare(each.key, key) === 0);
-  return { ...oneOf(exact === undefined ? found : [exact], input, wanted), by: "whole" };
+  const indexed = index === undefined ? [] : await lookUp(index, keyOf(wanted), "key" in wanted ? undefined : wanted.words, MOST);
+  const byIndex = oneOf(indexed, input.name, wanted);
+  if (byIndex !== undefined) return { ...byIndex, by: "index" };
+  const found = await findOne(input, wanted, ports);
+  if (found === undefined) throw noEntry(input, wanted);
+  return { ...found, by: "whole" };
 }
 
-function oneOf([first, ...others]: readonly FoundValue[], input: SnapshotInput, wanted: Wanted): FoundValue {
-  if (first === undefined) throw noEntry(input, wanted);
-  if (others.length === 0) return first;
-  throw new LifeboatError("usage", `${wanted.words} names several keys in ${input.name}`, {
+/** The same out of all of the snapshot; undefined where it has none. */
+export async function findOne(input: SnapshotInput, wanted: Wanted, ports: LookPorts): Promise<FoundValue | undefined> {
+  return theOne(readValues(input, wantedTest(wanted), ports), input.name, wanted);
+}
+
+/** The same of a live cluster, which was opened with `wantedTest`: a key is asked for alone, a name takes a walk over all keys. */
+export async function findLive(live: LiveState, wanted: Wanted, name: string, signal: AbortSignal): Promise<FoundValue | undefined> {
+  if (!("key" in wanted) && parseObjectName(wanted.words) !== undefined) return theOne(asFound(live.entries(signal)), name, wanted);
+  const entry = await live.entry(keyOf(wanted), signal);
+  return entry === undefined ? undefined : { ...entry, revision: entry.modRevision };
+}
+
+async function* asFound(entries: AsyncIterable<RangeEntry>): AsyncGenerator<FoundValue, void, undefined> {
+  for await (const { key, value, modRevision } of entries) yield { key, value, revision: modRevision };
+}
+
+async function theOne(values: AsyncIterable<FoundValue>, name: string, wanted: Wanted): Promise<FoundValue | undefined> {
+  const key = keyOf(wanted);
+  const some: FoundValue[] = [];
+  for await (const each of values) if (some.push(each) > MOST) break;
+  const exact = some.find((each) => Buffer.compare(each.key, key) === 0);
+  return oneOf(exact === undefined ? some : [exact], name, wanted);
+}
+
+function keyOf(wanted: Wanted): Uint8Array {
+  return "key" in wanted ? wanted.key : Buffer.from(wanted.words);
+}
+
+function oneOf([first, ...others]: readonly FoundValue[], name: string, wanted: Wanted): FoundValue | undefined {
+  if (first === undefined || others.length === 0) return first;
+  throw new LifeboatError("usage", `${wanted.words} names several keys in ${name}`, {
     hint: `give one of them in full: ${[first, ...others].map((each) => Buffer.from(each.key).toString("utf8")).join(", ")}`,
   });
 }
@@ -43,8 +71,9 @@ function oneOf([first, ...others]: readonly FoundValue[], input: SnapshotInput, 
 /** Keys that one name can have: two groups, or the same key under another root. */
 const MOST = 8;
 
-function testOf(wanted: Wanted, key: Uint8Array): KeyTest {
-  const isKey = keyIs(key);
+/** Keys that may be meant. */
+export function wantedTest(wanted: Wanted): KeyTest {
+  const isKey = keyIs(keyOf(wanted));
   const name = "key" in wanted ? undefined : parseObjectName(wanted.words);
   if (name === undefined) return isKey;
   const isNamed = keyNames(name);

@@ -10,6 +10,8 @@ export interface LiveState {
   readonly endpoint: string;
   /** In the order of keys, all as of one revision. */
   entries(signal: AbortSignal): AsyncIterable<RangeEntry>;
+  /** The one at exactly `key`. */
+  entry(key: Uint8Array, signal: AbortSignal): Promise<RangeEntry | undefined>;
 }
 
 /** Of one answer, on average: etcd holds it in memory while it sends it. */
@@ -44,7 +46,14 @@ export async function openLive(etcd: EtcdSource, isWanted: KeyTest, progress: Pr
     });
   }
   const { endpoint } = best;
-  return { endpoint, entries: (until) => pages(etcd, endpoint, isWanted, progress, until) };
+  return {
+    endpoint,
+    entries: (until) => pages(etcd, endpoint, isWanted, progress, until),
+    async entry(key, until) {
+      const { entries } = await etcd.range(endpoint, { from: key, end: Buffer.concat([key, NUL]), limit: 1, revision: "latest" }, until);
+      return entries[0];
+    },
+  };
 }
 
 async function* pages(

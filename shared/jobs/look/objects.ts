@@ -1,4 +1,6 @@
 import type { KubernetesObject, ObjectDecoder } from "../../kube/decoder.ts";
+import { typeIn } from "../../kube/envelope.ts";
+import { objectNameOf } from "../../snapshot/object-names.ts";
 import type { FoundValue } from "./read-values.ts";
 
 /** A value, and the object in it, or why there is none that can be read: the end of a sentence that begins with its key. */
@@ -22,4 +24,10 @@ export async function* objectsIn(
     if (found === undefined) throw new Error("the decoder answered more than it was asked");
     yield { found, ...answer };
   }
+}
+
+/** By its key or its type: whoever calls it otherwise is not believed. */
+export function mayBeSecret({ key, value }: FoundValue): boolean {
+  const type = typeIn(value);
+  return objectNameOf(Buffer.from(key).toString("utf8"))?.resource === "secrets" || (type?.apiVersion === "v1" && type.kind === "Secret");
 }

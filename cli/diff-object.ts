@@ -1,0 +1,150 @@
+import type { JsonDocument } from "../shared/contract/documents.ts";
+import { LifeboatError } from "../shared/errors.ts";
+import type { SnapshotInput } from "../shared/input/snapshot-input.ts";
+import type { Sides, ValueDifference } from "../shared/jobs/look/diff-values.ts";
+import type { Wanted } from "../shared/jobs/look/get.ts";
+import type { FoundValue } from "../shared/jobs/look/read-values.ts";
+import { envelopeOf } from "../shared/kube/envelope.ts";
+import type { Session } from "./command.ts";
+import { note, print, printJson } from "./console.ts";
+import { printable } from "./format.ts";
+import { openReader } from "./kube-reader.ts";
+import { keyJson, onOneLine } from "./look-rows.ts";
+import { ConsoleProgress } from "./progress-bar.ts";
+import { clusterBeside, LIVE, withLive } from "./with-live.ts";
+import { withSnapshot } from "./with-snapshot.ts";
+import { writeText } from "./write-text.ts";
+
+export interface DiffObjectOptions {
+  /** A key, or the name of an object. */
+  readonly object: string;
+  readonly reveal?: boolean;
+  readonly encryptionConfig?: string;
+  readonly cluster?: string;
+  readonly from?: string;
+}
+
+interface Found {
+  readonly value: FoundValue | undefined;
+  /** Of the state that it was looked for in. */
+  readonly name: string;
+}
+
+/** `lifeboat diff --object`. */
+export async function diffObject(session: Session, before: string, after: string, options: DiffObjectOptions): Promise<void> {
+  const { object, reveal = false, encryptionConfig } = options;
+  const progress = new ConsoleProgress(session.console);
+  const sides = await findBoth(session, progress, before, after, options).finally(() => progress.close());
+  const found = sides.after.value ?? sides.before.value;
+  if (found === undefined) {
+    const names = `${sides.before.name} and ${sides.after.name}`;
+    throw new LifeboatError("input/no-entry", `${object} is in neither of ${names}`, { hint: "lifeboat find REF lists what there is" });
+  }
+  const { diffValues } = await import("../shared/jobs/look/diff-values.ts");
+  const decoder = await openReader(session, encryptionConfig);
+  const values = { before: sides.before.value, after: sides.after.value };
+  const difference = await diffValues(values, { decoder, reveals: reveal, signal: session.console.signal });
+  const shown = { before: sides.before, after: sides.after, key: found.key, difference };
+  if (session.json) printJson(session.console, "diff", documentOf(shown));
+  else await printShown(session, shown);
+}
+
+async function findBoth(
+  session: Session,
+  progress: ConsoleProgress,
+  before: string,
+  after: string,
+  options: DiffObjectOptions,
+): Promise<{ readonly before: Found; readonly after: Found }> {
+  const { object, from } = options;
+  const { signal } = session.console;
+  const cluster = after === LIVE ? await clusterBeside(before, options.cluster) : undefined;
+  const { findLive, findOne, wantedTest } = await import("../shared/jobs/look/get.ts");
+  const inSnapshot = (what: string, words: (ref: string) => readonly string[], wanted: Wanted): Promise<Found> =>
+    withSnapshot(session, { what, from, progress, words }, async (input: SnapshotInput) => ({
+      value: await findOne(input, wanted, { progress, signal }),
+      name: input.name,
+    }));
+  const first = await inSnapshot(before, (ref) => ["diff", ref, after, "--object", object], { words: object });
+  // What the name meant there, it means here.
+  const wanted = first.value === undefined ? { words: object } : { words: object, key: first.value.key };
+  if (cluster === undefined)
+    return { before: first, after: await inSnapshot(after, (ref) => ["diff", before, ref, "--object", object], wanted) };
+  const value = await withLive(session, { cluster, isWanted: wantedTest(wanted), progress }, (live) =>
+    findLive(live, wanted, LIVE, signal),
+  );
+  return { before: first, after: { value, name: LIVE } };
+}
+
+interface Shown {
+  readonly before: Found;
+  readonly after: Found;
+  readonly key: Uint8Array;
+  readonly difference: ValueDifference;
+}
+
+function documentOf({ before, after, key, difference }: Shown): Extract<JsonDocument<"diff">, { readonly diff: unknown }> {
+  const { change, form, hunks, notRead, isRedacted } = difference;
+  return {
+    before: before.name,
+    after: after.name,
+    change,
+    ...keyJson(key),
+    modRevisionBefore: before.value?.revision ?? null,
+    modRevisionAfter: after.value?.revision ?? null,
+    valueBytesBefore: before.value?.value.length ?? null,
+    valueBytesAfter: after.value?.value.length ?? null,
+    form: form ?? null,
+    diff: form === undefined ? null : hunks,
+    notReadBefore: notRead.before ?? null,
+    notReadAfter: notRead.after ?? null,
+    redacted: isRedacted,
+  };
+}
+
+async function printShown({ console }: Session, { before, after, key, difference }: Shown): Promise<void> {
+  const { change, form, hunks, notRead, isRedacted } = difference;
+  const words = onOneLine(keyJson(key).key);
+  const names = `${before.name} and ${after.name}`;
+  if (change === "same") return note(console, `${words} is the same in ${names}`);
+  if (change === "rewritten") return note(console, `${words} was written again with the same value: ${revisions(before, after)}`);
+  if (form !== undefined && hunks !== "") {
+    async function* text(): AsyncGenerator<string, void, undefined> {
+      yield `${head("---", before, words)}${head("+++", after, words)}`;
+      yield printable(hunks);
+    }
+    await writeText(console, text());
+    if (isRedacted) note(console, "the data of the Secret is not shown: --reveal shows it");
+    return;
+  }
+  for (const [side, reason] of unread({ before, after }, notRead)) note(console, `warning: ${words} ${onOneLine(reason)}, in ${side}`);
+  if (form === "yaml") return note(console, `${words} holds the same object in ${names}, in other bytes: ${sizes(before, after)}`);
+  print(console, `${words} differs: ${sizes(before, after)}`);
+  if (isRedacted) note(console, "the values are not shown, since they may be a Secret's: --reveal shows them");
+}
+
+function head(sign: string, { name, value }: Found, words: string): string {
+  return value === undefined ? `${sign} /dev/null (not in ${name})\n` : `${sign} ${words} in ${name}, revision ${value.revision}\n`;
+}
+
+function revisions(before: Found, after: Found): string {
+  return `revision ${before.value?.revision ?? 0} in ${before.name}, ${after.value?.revision ?? 0} in ${after.name}`;
+}
+
+function sizes(...sides: readonly Found[]): string {
+  return sides
+    .map(({ value, name }) =>
+      value === undefined ? `not in ${name}` : `${value.value.length} bytes in ${name} at revision ${value.revision}`,
+    )
+    .join(", ");
+}
+
+/** Values that should have been objects, with the name of where they are. */
+function unread(sides: { readonly before: Found; readonly after: Found }, notRead: Sides<string>): readonly (readonly [string, string])[] {
+  return (["before", "after"] as const).flatMap((side) => {
+    const { value, name } = sides[side];
+    const reason = notRead[side];
+    if (value === undefined || reason === undefined || envelopeOf(value.value).form === "other") return [];
+    return [[name, reason] as const];
+  });
+}
