@@ -35,8 +35,11 @@ own_urls() { printf '%s' "${PLAN[MEMBER_${NUMBER}_CLIENT_URLS]}"; }
 
 # is_healthy: whether this member answers with a quorum behind it. etcdctl counts a member with an alarm as unhealthy: that has a step of its own.
 is_healthy() {
-  local said
-  said=$(etcdctl_at "$(own_urls)" endpoint health 2>&1) || [[ $said == *'Active Alarm(s)'* ]]
+  local said urls
+  urls=$(own_urls)
+  # etcd listens when it has a leader. etcdctl, once refused, would wait a second and more before it tries again.
+  port_answers "${urls%%,*}" || return 1
+  said=$(etcdctl_at "$urls" endpoint health 2>&1) || [[ $said == *'Active Alarm(s)'* ]]
 }
 
 # port_answers URL: whether anything takes a connection there.

@@ -119,7 +119,7 @@ start_etcd_step() {
 }
 
 restore_step() {
-  local stage model=$DATA_DIR/member line id=
+  local stage model=$DATA_DIR/member line id= remover
   stage=$(stage)
   rm -rf -- "$stage/data"
   [[ -f $stage/snapshot.db ]] || decrypt_step
@@ -139,8 +139,11 @@ restore_step() {
   chown -R --reference="$model" -- "$stage/data/member"
   chmod 700 -- "$stage/data/member"
   [[ ! -d /sys/fs/selinux ]] || chcon -R --reference="$model" -- "$stage/data/member" 2>/dev/null || warn "the SELinux context could not be set: restorecon -R $DATA_DIR"
-  rm -f -- "$stage/snapshot.db"
+  # Side by side: each waits for the disk.
+  rm -f -- "$stage/snapshot.db" &
+  remover=$!
   settle "$stage"/data/member/*/* "$stage"/data/member/* "$stage/data/member" "$stage/data" "$stage"
+  wait "$remover"
 }
 
 old_members_step() {
