@@ -1,6 +1,7 @@
 import { LifeboatError } from "../shared/errors.ts";
 import type { JsonDocument } from "../shared/contract/documents.ts";
 import type { Found } from "../shared/jobs/look/find.ts";
+import { typeIn } from "../shared/kube/envelope.ts";
 import type { FoundEntry } from "../shared/snapshot/live-matches.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register } from "./command.ts";
@@ -26,7 +27,7 @@ export const registerFind: Register = (program, run) => {
     .command("find")
     .summary("list keys and objects in a snapshot")
     .description(
-      "List the keys that were there when a snapshot was taken, with their Kubernetes names, revision and size. The snapshot is read once from end to end and checked as lifeboat export checks it; nothing is written to disk, and no etcd is started. A file needs no configuration.",
+      "List the keys that were there when a snapshot was taken, with their Kubernetes names and kinds, revision and size. The snapshot is read once from end to end and checked as lifeboat export checks it; nothing is written to disk, and no etcd is started. A file needs no configuration.",
     )
     .argument("<ref|file>", "which snapshot")
     .argument("[prefix|glob]", PATTERN_HELP)
@@ -72,8 +73,10 @@ async function* documents({ entries }: Found): AsyncGenerator<Row, void, undefin
   for await (const entry of entries) yield rowOf(entry);
 }
 
-function rowOf({ key, revision, valueBytes }: FoundEntry): Row {
-  return { ...keyJson(key), modRevision: revision, valueBytes };
+/** The first bytes of a value name its type, where it is an object that is not encrypted. */
+function rowOf({ key, value, revision, valueBytes }: FoundEntry): Row {
+  const type = typeIn(value);
+  return { ...keyJson(key), kind: type?.kind ?? null, apiVersion: type?.apiVersion ?? null, modRevision: revision, valueBytes };
 }
 
 /** Rows that are aligned with each other: all would have to be held to align all. */
@@ -97,9 +100,12 @@ function tableOf(rows: readonly Row[], width: number | undefined): string {
       rows.map((row) => [onOneLine(row.key), ...figures(row)]),
       { width },
     );
+  const hasKinds = rows.some(({ kind }) => kind !== null);
+  const words = ({ resource, namespace, name, key, kind }: Row): readonly string[] =>
+    [resource ?? "", namespace ?? "", name ?? key, ...(hasKinds ? [kind ?? ""] : [])].map(onOneLine);
   return formatTable(
-    ["RESOURCE", "NAMESPACE", "NAME", "REVISION", "SIZE"],
-    rows.map((row) => [row.resource ?? "", row.namespace ?? "", row.name ?? row.key].map(onOneLine).concat(figures(row))),
-    { width },
+    ["RESOURCE", "NAMESPACE", "NAME", ...(hasKinds ? ["KIND"] : []), "REVISION", "SIZE"],
+    rows.map((row) => [...words(row), ...figures(row)]),
+    { width, dispensable: ["KIND"] },
   );
 }

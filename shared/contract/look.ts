@@ -136,6 +136,8 @@ export const getAllDocument = object({
 export const findDocument = z.array(
   object({
     ...keyFields,
+    kind: text.nullable().describe("as the value itself says it (`Pod`); null for what is encrypted, or no object in protobuf or JSON"),
+    apiVersion: text.nullable().describe("that it is stored in (`v1`, `apps/v1`); null as `kind`"),
     modRevision: revision.describe("when it was last written"),
     valueBytes: bytes.describe("of the value as it is stored"),
   }),

@@ -74,6 +74,23 @@ function nameOf(resource: string): string {
 
 const object = z.looseObject({ apiVersion: z.string(), kind: z.string(), metadata: z.looseObject({ name: z.string() }) });
 
+test("find shows the kind that each value itself says, and none of what is encrypted or no object", async () => {
+  const find = (...args: readonly string[]): Promise<Outcome> => lifeboatHere(["find", "s.db", ...args], { cwd: folder.path });
+  const rows = DOCUMENTS.find.parse(JSON.parse((await find("--json")).stdout));
+  const kindsOf = (resource: string | null): unknown => [
+    ...new Set(rows.filter((row) => row.resource === resource).map(({ kind, apiVersion }) => `${apiVersion} ${kind}`)),
+  ];
+  expect(kindsOf("pods")).toEqual(["v1 Pod"]);
+  expect(kindsOf("certificates.cert-manager.io")).toEqual(["cert-manager.io/v1 Certificate"]);
+  expect(kindsOf(null)).toEqual(["null null"]);
+  const ofName = (name: string): unknown => rows.find(({ key }) => key === `/registry/example.com/crontabs/shop/${name}`)?.kind;
+  expect([ofName(".."), ofName("sealed"), ofName("broken")]).toEqual(["CronTab", null, null]);
+  const { stdout } = await find("/registry/example.com/");
+  expect(stdout).toMatch(/^RESOURCE +NAMESPACE +NAME +KIND +REVISION +SIZE\n/);
+  expect(stdout).toMatch(/^crontabs\.example\.com +shop +\.\. +CronTab +\d+ /m);
+  expect(stdout).toMatch(/^crontabs\.example\.com +shop +sealed +\d+ /m);
+});
+
 describe("one object", () => {
   test.each([
     ["pods", "Pod"],
