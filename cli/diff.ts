@@ -36,9 +36,9 @@ export const registerDiff: Register = (program, run) => {
     .argument("<after>", "another one, or live for the cluster as it is now")
     .argument("[prefix|glob]", PATTERN_HELP)
     .option(NAMESPACE_FLAG, NAMESPACE_HELP)
-    .option("--object <key|resource/namespace/name>", "what changed in this one: a unified diff")
+    .option("--object <object>", "what changed in this one: a key, or resource/namespace/name")
     .option("--reveal", "with --object: show the data of Secrets")
-    .option("--encryption-config <file>", "with --object: the API server's EncryptionConfiguration, to decrypt what it encrypted")
+    .option("--encryption-config <file>", "with --object: the API server's EncryptionConfiguration")
     .option(CLUSTER_FLAG, CLUSTER_HELP)
     .option(FROM_FLAG, FROM_HELP)
     .addHelpText(
