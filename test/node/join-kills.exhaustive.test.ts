@@ -6,9 +6,11 @@ import { RestoreSite } from "../support/restore-site.ts";
 import type { SiteNode } from "../support/restore-site.ts";
 import { needs } from "../support/programs.ts";
 import { etcdOf, tidyUp, treeDigest } from "../support/site-node.ts";
+import { joinFaults } from "./suites/faults.ts";
+import { expectRefusal } from "./suites/step-tests.ts";
 import { hookInto, JOIN_STEPS, wasHitOn } from "./suites/steps.ts";
 
-/** restore.sh apply --join is killed at each of its steps: it goes on, or leaves the cluster and brings back what was there. */
+/** restore.sh apply --join is killed, and fails, at each of its steps: it goes on, or leaves the cluster and brings back what was there. */
 describe.skipIf(needs("openssl", "age", "age-keygen", "zstd"))("restore.sh apply --join", () => {
   let site: RestoreSite;
   let first: SiteNode;
@@ -18,7 +20,7 @@ describe.skipIf(needs("openssl", "age", "age-keygen", "zstd"))("restore.sh apply
   let dead: string;
 
   beforeAll(async () => {
-    site = await RestoreSite.start("3.6", ["systemd", "systemd"], { quick: true, traced: true });
+    site = await RestoreSite.start("3.6", ["systemd", "systemd"], { quick: true, traced: true, apiUnits: true });
     const [one, two] = site.nodes;
     if (one === undefined || two === undefined) throw new Error("no node");
     [first, node] = [one, two];
@@ -51,6 +53,30 @@ describe.skipIf(needs("openssl", "age", "age-keygen", "zstd"))("restore.sh apply
       const killed = await site.run(node, ["apply", "--join"], bundle, hookInto(node, what, step, "kill -9 $$"));
       expect(killed.code, killed.err).not.toBe(0);
       expect(wasHitOn(node)).toBe(true);
+      if (next === "go on") {
+        const on = await site.run(node, ["apply", "--join"], bundle);
+        expect(on, on.err).toMatchObject({ code: 0, out: expect.stringContaining("2 member(s) agree") as string });
+        expect(await site.content(node)).toBe(snapshot);
+      }
+      await rolledBack();
+    }
+  });
+
+  test("there is a fault for each step", () => {
+    expect(Object.keys(joinFaults(first))).toEqual(JOIN_STEPS);
+  });
+
+  test.each(JOIN_STEPS)("failing at %s: rollback leaves the cluster; failing once more, it goes on", { timeout: 180_000 }, async (step) => {
+    const fault = joinFaults(first)[step];
+    if (fault === undefined) throw new Error(`nothing makes ${step} fail`);
+    for (const next of ["rollback", "go on"]) {
+      const mend = await fault.set?.(node);
+      const failed = await site.run(node, ["apply", "--join"], bundle, hookInto(node, "run_step", step, `WAIT=2; ${fault.action ?? ":"}`));
+      expect(wasHitOn(node), failed.err).toBe(true);
+      expect(failed, failed.err).toMatchObject({ code: fault.code, err: expect.stringContaining(fault.message) as string });
+      expectRefusal(failed);
+      fault.mend?.(node);
+      await mend?.();
       if (next === "go on") {
         const on = await site.run(node, ["apply", "--join"], bundle);
         expect(on, on.err).toMatchObject({ code: 0, out: expect.stringContaining("2 member(s) agree") as string });

@@ -200,3 +200,33 @@ export const FAULTS: Readonly<Record<string, ByLayout>> = {
   compare: everywhere(ETCD_HANGS("did not say its hash")),
   "start-api-server": { ...everywhere(noApi("start")), "static-pod": NO_MANIFESTS },
 };
+
+/** What makes each step of apply --join fail on a node under systemd. `first` is the member that was restored: it stops answering where a step needs it. */
+export function joinFaults(first: SiteNode): Readonly<Record<string, Fault>> {
+  const pid = etcdOf(first);
+  if (pid === undefined) throw new Error("the restored member does not run");
+  const firstHangs = (message: string): Fault => ({
+    action: `kill -STOP ${pid}`,
+    code: 3,
+    message,
+    mend: () => process.kill(pid, "SIGCONT"),
+  });
+  const of = (step: string): Fault => {
+    const fault = FAULTS[step]?.systemd;
+    if (fault === undefined) throw new Error(`nothing makes ${step} fail`);
+    return fault;
+  };
+  return {
+    "stop-api-server": of("stop-api-server"),
+    "stop-etcd": of("stop-etcd"),
+    "await-cluster": firstHangs("no other member of the plan answers as one that was restored by it"),
+    "add-learner": firstHangs("the restored cluster did not take this member"),
+    "set-aside": NAME_TAKEN,
+    configure: of("configure"),
+    "start-etcd": of("start-etcd"),
+    promote: firstHangs("this member did not catch up with the others"),
+    health: ETCD_HANGS("did not become healthy"),
+    compare: ETCD_HANGS("members cannot be listed"),
+    "start-api-server": of("start-api-server"),
+  };
+}

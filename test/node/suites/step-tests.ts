@@ -146,7 +146,7 @@ export function stepTests(layout: Layout, which: "all" | "those of the layout", 
 }
 
 /** One message and what to do next, and nothing behind them. */
-function expectRefusal({ code, err }: SiteRun): void {
+export function expectRefusal({ code, err }: SiteRun): void {
   expect(code, err).not.toBe(1);
   expect(err).not.toContain("unexpected");
   expect(err).toMatch(/^restore\.sh: [^\n]+\n {2}next: [^\n]+$/m);
