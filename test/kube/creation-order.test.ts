@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { creationStepOf } from "../../shared/kube/creation-order.ts";
-import { makerOf, outsideOf } from "../../shared/kube/outside.ts";
+import { makerOf } from "../../shared/kube/makers.ts";
 
 describe("the order of creation", () => {
   test("has what others need first, and last what could refuse others", () => {
@@ -30,23 +30,6 @@ describe("the order of creation", () => {
     const step = (apiVersion: string, kind: string): number => creationStepOf({ apiVersion, kind });
     expect(step("apps/v1beta1", "Deployment")).toBe(step("apps/v1", "Deployment"));
     expect(step("serving.knative.dev/v1", "Service")).toBe(step("a.example/v1", "Anything"));
-  });
-});
-
-describe("what an object stands for outside the cluster", () => {
-  test.each([
-    ["v1", "PersistentVolume", "a volume"],
-    ["v1", "Node", "a machine"],
-    ["certificates.k8s.io/v1", "CertificateSigningRequest", "a certificate"],
-    ["v1", "ConfigMap", undefined],
-    ["a.example/v1", "Node", undefined],
-  ])("%s %s: %s", (apiVersion, kind, outside) => expect(outsideOf({ apiVersion, kind })).toBe(outside));
-
-  test("is a load balancer for services of that type alone", () => {
-    const type = { apiVersion: "v1", kind: "Service" };
-    expect(outsideOf(type, { ...type, spec: { type: "LoadBalancer" } })).toBe("a load balancer");
-    for (const object of [undefined, type, { ...type, spec: { type: "ClusterIP" } }, { ...type, spec: 3 }])
-      expect(outsideOf(type, object)).toBeUndefined();
   });
 });
 

@@ -4,7 +4,7 @@ import { clean } from "../../kube/clean.ts";
 import { creationStepOf } from "../../kube/creation-order.ts";
 import type { KubernetesObject, ObjectDecoder } from "../../kube/decoder.ts";
 import { textOf } from "../../kube/object.ts";
-import { makerOf } from "../../kube/outside.ts";
+import { makerOf } from "../../kube/makers.ts";
 import { toYaml } from "../../kube/yaml.ts";
 import { keyIsIn, objectNameOf } from "../../snapshot/object-names.ts";
 import type { LookPorts } from "./look-through.ts";

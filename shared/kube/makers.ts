@@ -1,23 +1,5 @@
 import type { KubernetesObject } from "./decoder.ts";
-import type { TypeOfObject } from "./envelope.ts";
 import { groupOf, listOf, partOf, textOf } from "./object.ts";
-
-/** By group and kind, what an object stands for that is not in etcd, so that neither its loss nor its return is all of it. */
-const OUTSIDE: ReadonlyMap<string, string> = new Map([
-  ["/Node", "a machine"],
-  ["/PersistentVolume", "a volume"],
-  ["certificates.k8s.io/CertificateSigningRequest", "a certificate"],
-  ["certificates.k8s.io/PodCertificateRequest", "a certificate"],
-  ["snapshot.storage.k8s.io/VolumeSnapshotContent", "a snapshot of a volume"],
-  ["storage.k8s.io/VolumeAttachment", "a volume at a machine"],
-]);
-
-/** What an object of `type` owns outside the cluster; `object` tells of those whose kind does not. Undefined for none. */
-export function outsideOf(type: TypeOfObject, object?: KubernetesObject): string | undefined {
-  const name = `${groupOf(type.apiVersion)}/${type.kind}`;
-  if (name === "/Service") return textOf(partOf(object, "spec"), "type") === "LoadBalancer" ? "a load balancer" : undefined;
-  return OUTSIDE.get(name);
-}
 
 /** By group and kind, who makes an object by itself, and makes it anew where it is missing. */
 const MAKERS: ReadonlyMap<string, string> = new Map([
