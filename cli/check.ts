@@ -1,3 +1,4 @@
+import { ageText } from "../shared/age-text.ts";
 import { findCluster } from "../shared/config/find-cluster.ts";
 import type { JsonDocument } from "../shared/contract/documents.ts";
 import { checkRpo } from "../shared/jobs/audit/check.ts";
@@ -6,7 +7,7 @@ import { readUntil } from "../shared/store/read-until.ts";
 import { wire } from "../shared/wire/ports.ts";
 import type { Register } from "./command.ts";
 import { print, printJson } from "./console.ts";
-import { formatAge, printable } from "./format.ts";
+import { printable } from "./format.ts";
 
 /** `lifeboat check`. */
 export const registerCheck: Register = (program, run) => {
@@ -36,7 +37,7 @@ export const registerCheck: Register = (program, run) => {
 /** As monitors read it: the state first. */
 function lineOf({ cluster, rpoMs, good, problems }: RpoCheck): string {
   const state = problems.length === 0 ? "OK" : "CRITICAL";
-  const age = good === undefined ? "" : `: ${cluster}/${good.id} is good and ${formatAge(good.ageMs)} old (rpo ${formatAge(rpoMs)})`;
+  const age = good === undefined ? "" : `: ${cluster}/${good.id} is good and ${ageText(good.ageMs)} old (rpo ${ageText(rpoMs)})`;
   return `${state} ${cluster}${age}${problems.length === 0 ? "" : `: ${problems.join("; ")}`}`;
 }
 

@@ -53,6 +53,8 @@ const FORBIDDEN: readonly (readonly [file: string, imported: string])[] = [
   ["shared/snapshot/net.ts", "node:http2"],
   ["shared/snapshot/store.ts", "../store/directory/walk.ts"],
   ["shared/retention/s3.ts", "@aws-sdk/client-s3"],
+  ["shared/audit/vault.ts", "node:fs/promises"],
+  ["shared/audit/job.ts", "../jobs/audit/gather.ts"],
   ["shared/bundle/program.ts", "execa"],
   ["shared/kube/disk.ts", "node:child_process"],
   ["shared/kube/own-adapter.ts", "./program/decoder-process.ts"],

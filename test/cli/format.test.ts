@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { formatAge, formatFields, formatTable, wrapText } from "../../cli/format.ts";
+import { ageText } from "../../shared/age-text.ts";
+import { formatFields, formatTable, wrapText } from "../../cli/format.ts";
 
 const HEAD = ["NAME", "SIZE", "WHEN"];
 const ROWS = [
@@ -76,4 +77,4 @@ test.each([
   [11_100_000, "3 h 5 min"],
   [2 * 86_400_000, "2 d"],
   [187_199_999, "2 d 3 h"],
-])("an age of %i ms is %s", (ms, text) => expect(formatAge(ms)).toBe(text));
+])("an age of %i ms is %s", (ms, text) => expect(ageText(ms)).toBe(text));

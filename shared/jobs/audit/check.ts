@@ -1,3 +1,4 @@
+import { ageOf, isTooOld } from "../../audit/rules/rpo.ts";
 import { newestGood } from "../../vault/good.ts";
 import { IN_THE_FUTURE, readJudged } from "../../vault/judge.ts";
 import type { JudgePorts } from "../../vault/judge.ts";
@@ -30,8 +31,8 @@ async function checkAge(ports: JudgePorts, cluster: string, rpoMs: number): Prom
   );
   if (good === undefined) return { good, problems: ["no snapshot is good", ...(await whyNewestIsNot(ports, cluster)), ...warnings] };
   const { id, createdAt } = good.manifest;
-  const ageMs = Math.max(0, ports.clock.now().getTime() - Date.parse(createdAt));
-  const problems = ageMs > rpoMs ? ["the newest good snapshot is too old", ...(await whyNewestIsNot(ports, cluster, id))] : [];
+  const ageMs = ageOf(ports.clock.now().getTime(), { createdAt: Date.parse(createdAt) });
+  const problems = isTooOld(ageMs, rpoMs) ? ["the newest good snapshot is too old", ...(await whyNewestIsNot(ports, cluster, id))] : [];
   return { good: { id, takenAt: createdAt, ageMs }, problems: [...problems, ...warnings] };
 }
 
