@@ -14,7 +14,7 @@ export function seal(blocks: AsyncIterable<Block>, recipients: readonly string[]
 }
 
 /**
- * The way back, from chunks of any size. Every byte that is handed out is authentic, but the whole is there only when the
+ * The way back, from chunks of any size; a piece is valid until the next one is asked for. Every byte that is handed out is authentic, but the whole is there only when the
  * iteration ends. No more than `most` bytes come out, whatever `ciphertext` holds. Errors: those of `ciphertext` unchanged,
  * `keys/no-match`, `keys/invalid`, `verify/size` where there is more than `most`, and `verify/sealed` for whatever is not what was
  * sealed. `onFrame` is told of each zstd frame.

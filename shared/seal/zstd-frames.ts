@@ -61,7 +61,7 @@ async function frameOf(bytes: Uint8Array, level: number | undefined): Promise<Ui
 }
 
 /**
- * The content of zstd frames given in chunks of any size, one piece a frame. Frames are at most 8 MiB of content and window, as
+ * The content of zstd frames given in chunks of any size, one piece a frame, valid until the next is asked for. Frames are at most 8 MiB of content and window, as
  * those of `compressFrames` (4 MiB) and of `zstd` for small files are. `verify/sealed` where a frame is cut, altered or larger, or
  * something else stands there; also where there is no frame at all, or an empty one after others. `verify/size` where the content is
  * more than `most` bytes: nothing past them is handed out, and at most `LANES` frames past them were decompressed. `onFrame` is told of each frame as it is compressed.
@@ -75,7 +75,9 @@ export async function* decompressFrames(
   for await (const content of mapConcurrently(frames(bytes, onFrame), LANES, contentOf)) {
     total += content.length;
     if (total > most) throw new LifeboatError("verify/size", `the compressed data holds more than ${most} bytes`);
-    if (content.length > 0) yield content;
+    if (content.length === 0) continue;
+    yield content;
+    releaseBuffer(content);
   }
 }
 

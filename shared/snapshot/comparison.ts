@@ -33,9 +33,9 @@ export class Comparison {
     this.#met = new Uint8Array(Math.ceil((before.entries.reduce((most, entry) => Math.max(most, entry), 0) + 1) / 8));
   }
 
-  /** `key` where it is known. */
-  meet({ hashLow, hashHigh, revision, digest }: EntryFacts, key: Uint8Array | undefined): Meeting {
-    const before = this.#table.find(hashLow, hashHigh, (entry) => key === undefined || this.#before.hasKey(entry, key));
+  /** `isSameKey` says whether an entry of the earlier state whose key hashes alike has that key. */
+  meet({ hashLow, hashHigh, revision, digest }: EntryFacts, isSameKey: (entry: number) => boolean): Meeting {
+    const before = this.#table.find(hashLow, hashHigh, isSameKey);
     if (before === undefined) return { kind: "added" };
     this.#met[before >>> 3] = this.#met[before >>> 3]! | (1 << (before & 7));
     const was = this.#before.facts(before);
@@ -44,7 +44,7 @@ export class Comparison {
   }
 
   /** Entries of the earlier state that were not met. */
-  missing(): number[] {
+  missing(): Uint32Array {
     return this.#before.entries.filter((entry) => (this.#met[entry >>> 3]! & (1 << (entry & 7))) === 0);
   }
 }

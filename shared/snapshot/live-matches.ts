@@ -1,4 +1,5 @@
 import { ELEMENT_BYTES } from "./elements.ts";
+import type { EntryTable } from "./entry-table.ts";
 import { sharedBytes } from "./key-index.ts";
 import type { IndexRecord } from "./key-index.ts";
 import type { MatchTable } from "./match-table.ts";
@@ -41,26 +42,40 @@ export interface EntryFacts {
   readonly digest: number;
 }
 
+interface Places {
+  readonly reader: PageReader;
+  readonly order: readonly number[];
+}
+
 /** Pages that follow each other are read at once, up to so many bytes. */
 const SPAN_BYTES = 1 << 20;
 
 /** Of the entries that a filter matched those that the tree reaches and that are the newest of their user key, which is there at the last revision. */
 export class LiveMatches {
   /** Their numbers in the entry table, in the order of revisions. */
-  readonly entries: readonly number[];
-  readonly #reader: PageReader;
+  readonly entries: Uint32Array;
+  readonly #entryTable: EntryTable;
   readonly #matches: MatchTable;
-  /** The pages of bucket `key`, in order. */
-  readonly #order: readonly number[];
+  /** Where they lie: the pages of bucket `key`, in order. */
+  #places: Places | undefined;
   /** A bit for each live entry. */
   readonly #live: Uint8Array;
 
   constructor(reader: PageReader, matches: MatchTable, order: readonly number[], live: Uint8Array) {
-    this.#reader = reader;
+    this.#entryTable = reader.entries;
     this.#matches = matches;
-    this.#order = order;
+    this.#places = { reader, order };
     this.#live = live;
-    this.entries = order.flatMap((page) => this.#entriesIn(page));
+    let count = 0;
+    for (const page of order) count += this.#entriesIn(page).length;
+    this.entries = new Uint32Array(count);
+    count = 0;
+    for (const page of order) for (const entry of this.#entriesIn(page)) this.entries[count++] = entry;
+  }
+
+  /** Lets go of where they lie, some 45 bytes a page: neither `spans` nor `placedInOrder` can be asked for any more. */
+  forgetPlaces(): void {
+    this.#places = undefined;
   }
 
   /** Whether they took more memory than they were given: then they have to be read a second time, from `spans`. */
@@ -88,13 +103,13 @@ export class LiveMatches {
 
   /** What is compared of `entry`: what stands for its user key, its mod_revision, and what stands for its value. */
   facts(entry: number): EntryFacts {
-    const { hashLow, hashHigh, main } = this.#reader.entries;
+    const { hashLow, hashHigh, main } = this.#entryTable;
     return { hashLow: hashLow[entry]!, hashHigh: hashHigh[entry]!, revision: main[entry]!, digest: this.#matches.digestOf(entry) };
   }
 
   /** To find its entries by their user keys; undefined where these collide so often that they were made for it. */
   table(): UserKeyTable | undefined {
-    const table = new UserKeyTable(this.#reader.entries, this.entries.length, (a, b) => this.#matches.isSameKey(a, b));
+    const table = new UserKeyTable(this.#entryTable, this.entries.length, (a, b) => this.#matches.isSameKey(a, b));
     for (const entry of this.entries) {
       const slot = table.slotOf(entry);
       if (slot < 0) return undefined;
@@ -107,14 +122,15 @@ export class LiveMatches {
   *placedInOrder(): Generator<IndexRecord, void, undefined> {
     if (this.isCut) return;
     const matches = this.#matches;
-    const { pages, entries } = this.#reader;
+    const { reader, order } = this.#placesKept();
+    const { pages, entries } = reader;
     const at = new Float64Array(matches.count);
     const bytes = new Uint32Array(matches.count);
     const wanted = new Uint32Array(this.entries.length);
     let count = 0;
-    for (const page of this.#order) {
+    for (const page of order) {
       const first = pages.ref[page]!;
-      const data = this.#reader.spanOf(page).at + HEADER_BYTES + ELEMENT_BYTES * pages.entries[page]!;
+      const data = reader.spanOf(page).at + HEADER_BYTES + ELEMENT_BYTES * pages.entries[page]!;
       for (const entry of this.#entriesIn(page)) {
         const index = matches.indexOf(entry);
         const before = entry === first ? 0 : entries.bytesUpTo[entry - 1]!;
@@ -141,10 +157,11 @@ export class LiveMatches {
 
   /** Where to read them again, in the order of the snapshot: all, or those that `isWanted` takes by their number. */
   *spans(isWanted: (entry: number) => boolean = () => true): Generator<FoundSpan, void, undefined> {
-    const { pages } = this.#reader;
-    const spanOf = (page: number): { at: number; length: number } => this.#reader.spanOf(page);
+    const { reader, order } = this.#placesKept();
+    const { pages } = reader;
+    const spanOf = (page: number): { at: number; length: number } => reader.spanOf(page);
     let span: { at: number; length: number; pages: FoundPage[] } | undefined;
-    for (const page of this.#order.toSorted((a, b) => spanOf(a).at - spanOf(b).at)) {
+    for (const page of order.toSorted((a, b) => spanOf(a).at - spanOf(b).at)) {
       const entries = this.#entriesIn(page).filter(isWanted);
       if (entries.length === 0) continue;
       const { at, length } = spanOf(page);
@@ -160,7 +177,7 @@ export class LiveMatches {
   }
 
   #entriesIn(page: number): number[] {
-    const { pages } = this.#reader;
+    const { pages } = this.#placesKept().reader;
     const found: number[] = [];
     const from = pages.ref[page]!;
     for (let entry = from; entry < from + pages.entries[page]!; entry++)
@@ -168,9 +185,14 @@ export class LiveMatches {
     return found;
   }
 
+  #placesKept(): Places {
+    if (this.#places === undefined) throw new Error("where the matches lie was let go");
+    return this.#places;
+  }
+
   #found(index: number): FoundEntry {
     const matches = this.#matches;
-    const revision = this.#reader.entries.main[matches.entryOf(index)]!;
+    const revision = this.#entryTable.main[matches.entryOf(index)]!;
     return { key: matches.key(index), value: matches.value(index), valueBytes: matches.valueBytes(index), revision };
   }
 }

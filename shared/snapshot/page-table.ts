@@ -68,6 +68,11 @@ export class PageTable {
     return this.count++;
   }
 
+  /** Lets go of the copies, once the tree was walked. */
+  forgetKept(): void {
+    this.kept.length = 0;
+  }
+
   #grow(length: number): void {
     this.kind = enlarged(this.kind, new Uint8Array(length));
     this.overflow = enlarged(this.overflow, new Uint32Array(length));

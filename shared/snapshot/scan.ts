@@ -131,6 +131,8 @@ export class SnapshotScanner {
     const walk = new TreeWalk(meta, reader.pages, contents);
     walk.walk();
     contents.checkBuckets();
+    // A hundredth of the database, and what comes now takes memory of its own.
+    reader.pages.forgetKept();
     const history = new KeyHistory(reader, contents.keyPages);
     const finishedCompactRevision = contents.metaRevision("finishedCompactRev");
     const scheduledCompactRevision = contents.metaRevision("scheduledCompactRev");

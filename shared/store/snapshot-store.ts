@@ -84,7 +84,7 @@ export interface SnapshotStore {
   save(name: SnapshotName, plaintext: AsyncIterable<Block>, signal?: AbortSignal): Promise<PendingSnapshot>;
 
   /**
-   * The snapshot's bytes as etcd sent them. Throws `verify/...` at the first byte that is not what was stored; the
+   * The snapshot's bytes as etcd sent them; a piece is valid until the next one is asked for. Throws `verify/...` at the first byte that is not what was stored; the
    * bytes before it were handed out already, so a caller must not take the output for whole until the iteration ends.
    * Throws `verify/size` as soon as there is more than `options.bytes`, and before anything is read where that is more than the configuration allows.
    */

@@ -6,7 +6,8 @@ import type { Stored } from "../../shared/documents/stored.ts";
 import { decryptSmall, newIdentity, readIdentities } from "../../shared/seal/age.ts";
 import { unseal } from "../../shared/seal/seal.ts";
 import type { SnapshotName, SnapshotStore } from "../../shared/store/snapshot-store.ts";
-import { collect, failureOf, inChunks } from "../support/blobs.ts";
+import { whole } from "../seal/streams.ts";
+import { failureOf, inChunks } from "../support/blobs.ts";
 import { saying } from "../support/matchers.ts";
 import { countedBlocks, flipped } from "../support/snapshots.ts";
 
@@ -79,7 +80,7 @@ export function snapshotStoreContract(
       return (await store.save(id, source.blocks)).commit(source.content());
     };
     const opened = async (stored: Stored, identities?: readonly string[], by = store): Promise<Buffer> =>
-      Buffer.concat(await collect(by.open(NAME, stored, { bytes: MOST, ...(identities === undefined ? {} : { identities }) })));
+      whole(by.open(NAME, stored, { bytes: MOST, ...(identities === undefined ? {} : { identities }) }));
     const expectNothingLeft = async (): Promise<void> => {
       expect(await under.visible()).toEqual([]);
       expect(await under.unfinished()).toEqual([]);

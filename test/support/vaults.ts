@@ -27,7 +27,8 @@ import { ManualClock } from "../doubles/manual-clock.ts";
 import { MemoryBlobStore, type MemoryOptions } from "../doubles/memory-blob-store.ts";
 import { RecordedProgress } from "../doubles/recorded-progress.ts";
 import { ScriptedEtcd } from "../doubles/scripted-etcd.ts";
-import { collect, keys as keysIn } from "./blobs.ts";
+import { whole } from "../seal/streams.ts";
+import { keys as keysIn } from "./blobs.ts";
 import { signedBy } from "./envelopes.ts";
 import { randomSnapshot } from "./snapshots.ts";
 
@@ -176,7 +177,7 @@ export async function quarantine(vault: TestVault, id: string): Promise<void> {
 /** A snapshot of `prod`, opened. */
 export async function contentOf(vault: TestVault, id: string): Promise<Buffer> {
   const { stored, snapshot } = openDocument("snapshot", bytesAt(vault, manifestKey(CLUSTER, id)), vault.trusted, id);
-  return Buffer.concat(await collect(vault.snapshots.open({ cluster: CLUSTER, id }, stored, snapshot)));
+  return whole(vault.snapshots.open({ cluster: CLUSTER, id }, stored, snapshot));
 }
 
 export function sealedObject(stored: Stored): SealedObject {

@@ -8,6 +8,7 @@ import type { EntryFilter } from "../../snapshot/match-table.ts";
 import { UserKeyHash } from "../../snapshot/user-key-hash.ts";
 import { lookThrough, readAgain } from "./look-through.ts";
 import type { Look, LookPorts } from "./look-through.ts";
+import type { FoundValue } from "./read-values.ts";
 
 /** A key that two states do not have in common. Revisions are the mod_revisions of its entries; undefined where there is none. */
 export interface Change {
@@ -50,22 +51,30 @@ interface Found {
 export async function stateOf(input: SnapshotInput, { isWanted, keepsValue, keptBytes }: DiffRequest, ports: LookPorts): Promise<Look> {
   const valueBytes: EntryFilter["valueBytes"] =
     keepsValue === undefined ? 0 : (bytes, start, end) => (keepsValue(bytes, start, end) ? Infinity : 0);
-  return lookThrough(input, { matches: isWanted, valueBytes, digestsValues: true, ...(keptBytes !== undefined && { keptBytes }) }, ports);
+  const look = await lookThrough(
+    input,
+    { matches: isWanted, valueBytes, digestsValues: true, ...(keptBytes !== undefined && { keptBytes }) },
+    ports,
+  );
+  // What is kept is not read again.
+  if (!look.matches.isCut) look.matches.forgetPlaces();
+  return look;
 }
 
 /** What is other in `after` than in `before`, both of which are given to `stateOf` with one request. */
 export function differenceOf(before: Look, after: Look, ports: LookPorts): Difference {
+  const isKept = !before.matches.isCut && !after.matches.isCut;
   const comparison = new Comparison(before.matches);
   const found: Found[] = [];
   const counts = noneOf();
   for (const entry of after.matches.entries) {
-    const meeting = comparison.meet(after.matches.facts(entry), after.matches.entry(entry)?.key);
+    const isSameKey = (other: number): boolean => !isKept || before.matches.compareKeys(other, after.matches, entry) === 0;
+    const meeting = comparison.meet(after.matches.facts(entry), isSameKey);
     counts[meeting.kind]++;
     if (meeting.kind !== "same") found.push({ kind: meeting.kind, before: meeting.before, after: entry });
   }
   for (const entry of comparison.missing()) found.push({ kind: "removed", before: entry, after: undefined });
   counts.removed = found.length - counts.added - counts.changed - counts.rewritten;
-  const isKept = !before.matches.isCut && !after.matches.isCut;
   return { counts, isKept, changes: isKept ? kept(before, after, found) : again(before, after, found, ports) };
 }
 
@@ -82,7 +91,7 @@ export function differenceToLive(before: Look, live: AsyncIterable<RangeEntry>, 
     for await (const { key, value, modRevision } of live) {
       hash.of(key, 0, key.length);
       const facts = { hashLow: hash.low, hashHigh: hash.high, revision: modRevision, digest: valueDigest(value) };
-      const meeting = comparison.meet(facts, key);
+      const meeting = comparison.meet(facts, (entry) => before.matches.hasKey(entry, key));
       counts[meeting.kind]++;
       if (meeting.kind === "same") continue;
       const was = meeting.before === undefined ? undefined : before.matches.facts(meeting.before).revision;
@@ -90,22 +99,26 @@ export function differenceToLive(before: Look, live: AsyncIterable<RangeEntry>, 
     }
     const gone = new Set(comparison.missing());
     counts.removed = gone.size;
-    if (gone.size > 0) yield* missing(before, gone, ports);
+    for await (const { key, value, revision } of entriesOf(before, gone, ports))
+      yield { kind: "removed", key, before: revision, after: undefined, value };
   }
   return { counts, isKept: false, changes: changes() };
 }
 
-/** Of the earlier state's entries those that are gone. */
-async function* missing(look: Look, gone: ReadonlySet<number>, ports: LookPorts): AsyncGenerator<Change, void, undefined> {
+/** Some entries of a state: in the order of keys where they are kept, else read again. */
+async function* entriesOf(
+  look: Look,
+  numbers: ReadonlySet<number>,
+  ports: LookPorts,
+): AsyncGenerator<FoundValue & { readonly number: number }, void, undefined> {
   const { matches } = look;
   if (matches.isCut) {
-    for await (const { key, value, revision } of readAgain(look, ports, (entry) => gone.has(entry)))
-      yield { kind: "removed", key, before: revision, after: undefined, value };
+    yield* readAgain(look, ports, (entry) => numbers.has(entry));
     return;
   }
-  for (const entry of [...gone].toSorted((a, b) => matches.compareKeys(a, matches, b))) {
-    const found = matches.entry(entry);
-    if (found !== undefined) yield { kind: "removed", key: found.key, before: found.revision, after: undefined, value: found.value };
+  for (const number of [...numbers].toSorted((a, b) => matches.compareKeys(a, matches, b))) {
+    const found = matches.entry(number);
+    if (found !== undefined) yield { ...found, number };
   }
 }
 
@@ -128,7 +141,7 @@ async function* kept(
   }
 }
 
-/** From the snapshots themselves: first of the later one, then what is only in the earlier one. */
+/** Of what is not kept from the snapshots themselves: first of the later one, then what is only in the earlier one. */
 async function* again(before: Look, after: Look, found: readonly Found[], ports: LookPorts): AsyncGenerator<Change, void, undefined> {
   ports.progress.note("info", "the keys are too many to keep: those that changed are read a second time, in the order of the snapshots");
   const byAfter = new Map(found.flatMap((change) => (change.after === undefined ? [] : [[change.after, change] as const])));
@@ -139,7 +152,7 @@ async function* again(before: Look, after: Look, found: readonly Found[], ports:
     [after, byAfter],
     [before, byBefore],
   ] as const)
-    for await (const { key, number } of readAgain(look, ports, (entry) => changes.has(entry))) {
+    for await (const { key, number } of entriesOf(look, new Set(changes.keys()), ports)) {
       const change = changes.get(number);
       if (change !== undefined) yield { kind: change.kind, key, ...revisions(before.matches, after.matches, change) };
     }

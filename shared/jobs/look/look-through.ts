@@ -6,7 +6,7 @@ import type { EntryFilter } from "../../snapshot/match-table.ts";
 import { readEntries } from "../../snapshot/read-page.ts";
 import type { ReadEntry } from "../../snapshot/read-page.ts";
 import { SnapshotScanner } from "../../snapshot/scan.ts";
-import type { ScanResult, WholeScan } from "../../snapshot/scan-result.ts";
+import type { ScanResult } from "../../snapshot/scan-result.ts";
 import { trailerState } from "../../snapshot/trailer.ts";
 import { changed } from "../inspect/status.ts";
 
@@ -19,7 +19,6 @@ export interface LookPorts {
 /** A snapshot that was read from end to end, and what of it was looked for. */
 export interface Look {
   readonly input: SnapshotInput;
-  readonly scan: WholeScan;
   readonly matches: LiveMatches;
 }
 
@@ -59,7 +58,7 @@ export async function lookThrough(input: SnapshotInput, filter: EntryFilter, { p
         hint: "restore it with etcdutl into an empty folder, start etcd on that, and look with etcdctl",
       },
     );
-  return { input, scan, matches: scan.matches };
+  return { input, matches: scan.matches };
 }
 
 export interface EntryRead extends ReadEntry {

@@ -4,7 +4,8 @@ import { manifestKey } from "../../../shared/documents/layout.ts";
 import { openDocument } from "../../../shared/documents/signed-document.ts";
 import { ScriptedEtcd } from "../../doubles/scripted-etcd.ts";
 import type { Injected } from "../../doubles/memory-blob-store.ts";
-import { collect, failureOf, keys as keysIn } from "../../support/blobs.ts";
+import { whole } from "../../seal/streams.ts";
+import { failureOf, keys as keysIn } from "../../support/blobs.ts";
 import { saying } from "../../support/matchers.ts";
 import { randomSnapshot } from "../../support/snapshots.ts";
 import { apartFromCustody, backUp, bytesAt, CLUSTER, makeTestKeys, newVault, oneMember, plant, visible } from "../../support/vaults.ts";
@@ -35,8 +36,8 @@ async function expectTheNextOneWorks(): Promise<void> {
   expect(vault.blobs.pendingFaults).toEqual([]);
   const { existing, manifest } = await backUp(vault, { slot: SLOT, etcd: etcd() });
   expect(existing).toBe(false);
-  const content = await collect(vault.snapshots.open(manifest, manifest.stored, manifest.snapshot));
-  expect(Buffer.concat(content).equals(snapshot)).toBe(true);
+  const content = await whole(vault.snapshots.open(manifest, manifest.stored, manifest.snapshot));
+  expect(content.equals(snapshot)).toBe(true);
 }
 
 describe("nothing is visible, the error is the store's, and the next backup works", () => {

@@ -15,6 +15,7 @@ import { SealedStore } from "../../../shared/store/sealed/sealed-store.ts";
 import { damagesOf, snapshotStoreContract } from "../../contract/snapshot-store.ts";
 import { ManualClock } from "../../doubles/manual-clock.ts";
 import { MemoryBlobStore } from "../../doubles/memory-blob-store.ts";
+import { whole } from "../../seal/streams.ts";
 import { collect, failureOf, inChunks, keys as keysIn } from "../../support/blobs.ts";
 import { saying } from "../../support/matchers.ts";
 import { countedBlocks, flipped } from "../../support/snapshots.ts";
@@ -228,7 +229,7 @@ describe("wrappings", () => {
   test("of another snapshot, or another cluster's, do not open", async () => {
     const stored = await save(Buffer.from("content"));
     for (const name of [OTHER, { ...NAME, cluster: "staging" }]) {
-      expect(await failureOf(collected(store.open(name, stored, ALL)))).toMatchObject({
+      expect(await failureOf(whole(store.open(name, stored, ALL)))).toMatchObject({
         code: "verify/sealed",
         message: saying("belongs to another snapshot"),
       });
@@ -277,7 +278,7 @@ describe("keys of replicas", () => {
     const { stored, notWrapped } = await saveWith([new LocalWrappingKey(await otherRing.wrappingKey())]);
     expect(stored.encryption.wrappings.map(({ key }) => key)).toEqual([await ring.wrappingKey(), await otherRing.wrappingKey()]);
     expect(notWrapped).toEqual([]);
-    for (const keys of [ring, otherRing]) expect((await collected(withKeys(keys).open(NAME, stored, ALL))).toString()).toBe("content");
+    for (const keys of [ring, otherRing]) expect((await whole(withKeys(keys).open(NAME, stored, ALL))).toString()).toBe("content");
   });
 
   test("that cannot wrap are told, and the snapshot is saved without", async () => {
@@ -300,9 +301,9 @@ describe("keys of replicas", () => {
     }
     const keys = new HalfDown(join(folder, "keys"));
     const both = withWrappings(stored, [theirs, wrappingOf(stored)]);
-    expect((await collected(withKeys(keys).open(NAME, both, ALL))).toString()).toBe("content");
+    expect((await whole(withKeys(keys).open(NAME, both, ALL))).toString()).toBe("content");
     expect(asked).toEqual([wrappingOf(stored).key]);
-    expect(await failureOf(collected(withKeys(keys).open(NAME, withWrappings(stored, [theirs]), ALL)))).toBe(down);
+    expect(await failureOf(whole(withKeys(keys).open(NAME, withWrappings(stored, [theirs]), ALL)))).toBe(down);
   });
 });
 
@@ -337,7 +338,7 @@ describe("given identities", () => {
 test("a snapshot in Kopia is no sealed one", async () => {
   const stored: Stored = { kind: "kopia", key: "k", sha256: "s", repository: "r", snapshot: "s", object: "k0/o", bytes: 1 };
   const refusal = { code: "config/invalid", message: saying("Kopia") };
-  expect(await failureOf(collected(store.open(NAME, stored, ALL)))).toMatchObject(refusal);
+  expect(await failureOf(whole(store.open(NAME, stored, ALL)))).toMatchObject(refusal);
   expect(await failureOf(store.check(stored))).toMatchObject(refusal);
   expect(await failureOf(store.remove(NAME, stored))).toMatchObject(refusal);
 });
@@ -357,11 +358,7 @@ async function save(content: Uint8Array, name = NAME): Promise<SealedObject> {
 }
 
 async function open(stored: Stored, identities?: readonly string[]): Promise<Buffer> {
-  return collected(store.open(NAME, stored, identities === undefined ? ALL : { ...ALL, identities }));
-}
-
-async function collected(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  return Buffer.concat(await collect(chunks));
+  return whole(store.open(NAME, stored, identities === undefined ? ALL : { ...ALL, identities }));
 }
 
 function bytesOf({ key }: SealedObject): Uint8Array {
