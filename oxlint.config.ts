@@ -116,6 +116,8 @@ export default defineConfig({
       files: PURE.map((folder) => `shared/${folder}/*.ts`),
       rules: restrict(OUTSIDE, ADAPTERS, OWN_ADAPTERS, WIRE, TIME, JOBS, VAULT, SEAL, WORLD),
     },
+    // Its folders are parts, and no adapters.
+    { files: ["shared/audit/**"], rules: restrict(OUTSIDE, ADAPTERS, WIRE, TIME, JOBS, STORES, SEAL, WORLD) },
     { files: ["shared/documents/**"], rules: restrict(OUTSIDE, ADAPTERS, WIRE, TIME, JOBS, STORES, SEAL, WORLD) },
     {
       // Time, randomness and the environment are injected.

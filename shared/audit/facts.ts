@@ -2,7 +2,7 @@ import type { LineageAttention } from "../documents/lineages.ts";
 import type { CustodyReceipt } from "../documents/parts.ts";
 import type { ProofOutcome } from "../documents/proof.ts";
 import type { Lack } from "../documents/good.ts";
-import type { LineageFacts } from "../retention/facts.ts";
+import type { LineageFacts, SnapshotFacts } from "../retention/facts.ts";
 import type { RetentionPolicy } from "../retention/policy.ts";
 
 /**
@@ -30,22 +30,26 @@ export interface ClusterFacts {
   readonly policy: ClusterPolicy | undefined;
   /** Each that has a manifest, oldest first. */
   readonly snapshots: Fact<readonly SnapshotFact[]>;
+  /** More of the newest good one, from its manifest itself; undefined where none is good. */
+  readonly newestGood: Fact<NewestGoodFact | undefined>;
   /** Countersignatures, pins, drills and the like that are not believed. */
   readonly unbelieved: readonly UnbelievedFact[];
-  /** Objects that lifeboat does not write: the first keys, and how many. */
-  readonly foreign: Fact<{ readonly keys: readonly string[]; readonly count: number }>;
+  /** Folders of the cluster that lifeboat does not write. */
+  readonly foreign: Fact<readonly string[]>;
   readonly lineages: Fact<LineagesFact>;
   readonly custody: Fact<CustodyFact>;
   /** What happened, oldest first, as the custody log tells it: also of snapshots that are gone. */
-  readonly history: Fact<readonly EventFact[]>;
+  readonly history: Fact<HistoryFact>;
   /** Oldest first. */
   readonly drills: Fact<readonly DrillFact[]>;
   /** One for each replica of the configuration. */
   readonly replicas: readonly ReplicaFact[];
-  /** Canaries that a person opened by hand with a break-glass identity, oldest first. */
+  /** Canaries that a person opened by hand with a break-glass identity, oldest first. They are of all clusters of the store. */
   readonly canaries: Fact<readonly CanaryFact[]>;
-  /** Signed verdicts of `lifeboat ready --sign`, oldest first. */
-  readonly verdicts: Fact<readonly VerdictFact[]>;
+  /** The key that the identities of snapshots are wrapped under now, as `Wrapping.key` names it; undefined where they are in a Kopia repository, whose password opens all. */
+  readonly wrappingKey: Fact<string | undefined>;
+  /** The newest signed verdict of `lifeboat ready --sign`; undefined where there is none. */
+  readonly verdict: Fact<VerdictFact | undefined>;
 }
 
 /** What the configuration says, with its defaults. */
@@ -63,8 +67,8 @@ export interface ClusterPolicy {
   readonly breakGlass: readonly string[];
   /** Names of those that are enrolled for bundles. */
   readonly recipients: readonly string[];
-  /** As `Wrapping.key` names it: an age recipient or an ARN; undefined where it is not known here. */
-  readonly wrappingKey: string | undefined;
+  /** Whether no object of the store holds data: they are in a Kopia repository. */
+  readonly keepsDataElsewhere: boolean;
 }
 
 /** One snapshot, as its manifest and the documents beside it have it. A row and no manifest: there may be ten thousand. */
@@ -82,8 +86,6 @@ export interface BelievedSnapshot {
   readonly lineage: number;
   /** 0 where the page tree could not be read. */
   readonly revision: number;
-  /** Keys alive; undefined where they were not counted. */
-  readonly liveKeys: number | undefined;
   /** Without its trailer. */
   readonly databaseBytes: number;
   readonly storedBytes: number;
@@ -97,24 +99,32 @@ export interface BelievedSnapshot {
   readonly isPinned: boolean | undefined;
   /** Its data, as the store lists it. */
   readonly data: Fact<DataFact>;
-  /** Until when its manifest is locked: undefined where it is not, infinity where the lock has no end. Asked only where the configuration says that the store locks. */
+  /** Until when it is locked: undefined where it is not, infinity where the lock has no end. Unknown where nobody asked, since the configuration says nothing of locks. */
   readonly lockedUntil: Fact<number | undefined>;
+}
+
+/** `elsewhere`: no object of this store holds it. `bytes`: what is there in its place. */
+export type DataFact = { readonly state: "present" | "elsewhere" | "missing" } | { readonly state: "wrong-size"; readonly bytes: number };
+
+export interface NewestGoodFact {
+  readonly id: string;
+  /** Keys alive; undefined where they were not counted. */
+  readonly liveKeys: number | undefined;
   /** Names of the voting members, as etcd listed them. */
   readonly members: readonly string[];
   /** Of etcd: `3.6.16`. */
   readonly etcdVersion: string;
-  /** Keys that the snapshot's identity is wrapped under: in its manifest, or added since. */
+  /** Whether the store's own checksum of its data is the manifest's. */
+  readonly checksum: Fact<boolean>;
+  /** Keys that the snapshot's identity is wrapped under, as `Wrapping.key` names them: in its manifest, or added since. */
   readonly wrappedUnder: readonly string[];
-  /** Those of them that the verifier opened, and when. */
+  /** Those of them that the verifier opened, and when it last did. */
   readonly opened: readonly { readonly key: string; readonly at: number }[];
-  /** Break-glass recipients that can open it, by the verifier's word or else the writer's. */
+  /** Break-glass recipients that can open it: by the verifier's word, or else the writer's. */
   readonly breakGlass: readonly string[];
+  /** Keys alive and revision of the good snapshot before it, for what changes in an hour; undefined where there is none. */
+  readonly before: { readonly id: string; readonly createdAt: number; readonly revision: number } | undefined;
 }
-
-/** `elsewhere`: no object of this store holds it. */
-export type DataFact =
-  | { readonly state: "present" | "elsewhere" }
-  | { readonly state: "missing" | "wrong-size" | "wrong-checksum"; readonly key: string; readonly message: string };
 
 export interface UnbelievedFact {
   readonly key: string;
@@ -126,28 +136,41 @@ export interface LineagesFact {
   /** Those that are believed. */
   readonly links: readonly LineageFacts[];
   readonly attention: LineageAttention | undefined;
+  /** What nobody has settled. */
   readonly faults: readonly { readonly key: string; readonly message: string }[];
 }
 
 export interface CustodyFact {
   readonly head: CustodyReceipt | undefined;
+  /** How many were read. */
   readonly records: number;
-  /** `all`: each record and document was held against each other. `tail`: only what came since the signed segments. */
+  /** `all`: each record and document was held against each other. `tail`: the newest records were held against each other. */
   readonly depth: "all" | "tail";
-  readonly findings: readonly {
-    readonly code: string;
-    readonly subject: string;
-    readonly message: string;
-    readonly fix: string;
-    /** Whether the chain itself does not hold. */
-    readonly isOfChain: boolean;
-  }[];
+  readonly findings: readonly CustodyProblem[];
+}
+
+export interface CustodyProblem {
+  /** As `lifeboat custody --verify` calls it. */
+  readonly code: string;
+  readonly subject: string;
+  readonly message: string;
+  readonly fix: string;
+  /** Whether the chain itself does not hold. */
+  readonly isOfChain: boolean;
+}
+
+export interface HistoryFact {
+  /** Nothing is known of what was before. */
+  readonly since: number;
+  readonly events: readonly EventFact[];
 }
 
 export interface EventFact {
   readonly time: number;
   /** As the custody log calls it: `backup`, `failed`, `skipped`, `verified`, `removed`, ... */
   readonly event: string;
+  /** The purpose of the key that signed it: `snapshot` of who backs up, `audit` of who verifies. */
+  readonly by: string;
   /** Of each snapshot that it is about; none where it is about no snapshot. */
   readonly ids: readonly string[];
   readonly reason: string | undefined;
@@ -159,10 +182,9 @@ export interface DrillFact {
   readonly ok: boolean;
   /** Why it is not; undefined where it is. */
   readonly reason: string | undefined;
-  /** From the first step to a server that serves, without the comparison after it; undefined where it never did. */
-  readonly restoreMs: number | undefined;
+  /** Of all its steps together. */
+  readonly tookMs: number;
   readonly steps: readonly { readonly name: string; readonly ms: number }[];
-  readonly keys: number | undefined;
 }
 
 export interface ReplicaFact {
@@ -172,36 +194,50 @@ export interface ReplicaFact {
   readonly isRequired: boolean;
   /** Ids of the snapshots whose manifest is listed there. */
   readonly ids: Fact<ReadonlySet<string>>;
-  /** Of the newest good snapshot: the same manifest, and data of the right size. */
-  readonly newestGood: Fact<{ readonly state: "present" | "missing" | "different" | "incomplete"; readonly reason: string | undefined }>;
+  /** Of the newest good snapshot: the same manifest, and data of the right size; undefined where none is good. */
+  readonly newestGood: Fact<ReplicaStanding | undefined>;
+}
+
+export interface ReplicaStanding {
+  readonly state: "present" | "missing" | "different" | "incomplete";
+  readonly reason: string | undefined;
 }
 
 export interface CanaryFact {
   readonly recipient: string;
-  readonly madeAt: number;
   readonly openedAt: number;
+  /** Who said so. */
   readonly by: string;
-}
-
-export interface VerdictFact {
-  readonly at: number;
-  readonly verdict: Verdict;
-  /** Of the snapshot that it was about. */
-  readonly id: string | undefined;
 }
 
 export const VERDICTS = ["ready", "ready with loss", "not ready"] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
+export const ANSWERS = ["yes", "no", "unknown"] as const;
+
+/** One question of a verdict. */
+export interface Line {
+  /** Stable: `data`, `drill`, ... */
+  readonly name: string;
+  readonly question: string;
+  readonly answer: (typeof ANSWERS)[number];
+  /** A fact each, lower case, no full stop. */
+  readonly evidence: readonly string[];
+  /** What to do; empty where the answer is yes. */
+  readonly fix: string;
+}
+
+export interface VerdictFact {
+  readonly at: number;
+  readonly verdict: Verdict;
+  readonly lines: readonly Line[];
+}
+
 /** What `lifeboat ready` asks besides, of etcd, the keys and this machine. */
 export interface ReadyFacts extends ClusterFacts {
   readonly etcd: Fact<EtcdFact>;
-  /** What `lifeboat doctor --keys` found of the keys: problems and warnings. */
-  readonly keys: Fact<{
-    readonly location: string;
-    readonly findings: readonly { readonly severity: string; readonly message: string; readonly fix: string }[];
-  }>;
-  /** One for each architecture that a bundle can be for. */
+  readonly keys: Fact<KeysFact>;
+  /** One for each architecture that a bundle can be for: names and versions. */
   readonly programs: readonly { readonly architecture: string; readonly versions: Fact<readonly string[]> }[];
   /** Undefined: nobody keeps files of nodes in this store. */
   readonly nodeFiles: Fact<{ readonly nodes: readonly string[] }> | undefined;
@@ -210,23 +246,63 @@ export interface ReadyFacts extends ClusterFacts {
 }
 
 export interface EtcdFact {
-  /** The highest that a member told. */
+  /** The highest that a member told; undefined where none did. */
   readonly revision: number | undefined;
-  /** None where etcd is reached without TLS. */
+  /** Of each endpoint, and of the client; none where etcd is reached without TLS. */
   readonly certificates: readonly { readonly subject: string; readonly notAfter: number }[];
-  /** What preflight says of certificates. */
+  /** Endpoints whose certificate could not be seen, though they are reached by TLS. */
+  readonly unseen: readonly string[];
+}
+
+export interface KeysFact {
+  readonly location: string;
+  /** What `lifeboat doctor --keys` found. */
   readonly findings: readonly { readonly severity: string; readonly message: string; readonly fix: string }[];
 }
 
 /** The newest good snapshot. */
-export function newestGoodOf({
-  snapshots,
-}: Pick<ClusterFacts, "snapshots">): (BelievedSnapshot & { readonly id: string; readonly slot: number }) | undefined {
-  if (!snapshots.known) return undefined;
-  for (const each of snapshots.value.toReversed()) if (isBelieved(each) && each.lacks.length === 0) return each;
-  return undefined;
+export function newestGoodOf({ snapshots }: Pick<ClusterFacts, "snapshots">): GoodSnapshot | undefined {
+  return snapshots.known
+    ? snapshots.value.findLast((each): each is GoodSnapshot => isBelieved(each) && each.lacks.length === 0)
+    : undefined;
 }
 
-export function isBelieved(snapshot: SnapshotFact): snapshot is SnapshotFact & BelievedSnapshot {
+export type GoodSnapshot = SnapshotFact & BelievedSnapshot;
+
+export function isBelieved(snapshot: SnapshotFact): snapshot is GoodSnapshot {
   return !("error" in snapshot);
+}
+
+/** As retention goes by them: what is not known keeps a snapshot. */
+export function retentionFactsIn({ snapshots, unbelieved }: Pick<ClusterFacts, "snapshots" | "unbelieved">): readonly SnapshotFacts[] {
+  if (!snapshots.known) return [];
+  return snapshots.value.map((each): SnapshotFacts => {
+    const { id, slot: time } = each;
+    const beside = unbelieved.find(({ key }) => key.includes(`/${id}-`));
+    const unknownOf = beside === undefined ? [] : [beside.message];
+    if (!isBelieved(each))
+      return {
+        id,
+        time,
+        lineage: undefined,
+        good: undefined,
+        lacks: [],
+        bytes: undefined,
+        pinned: "unknown",
+        lockedUntil: undefined,
+        unknown: [each.error.message],
+      };
+    const { lineage, lacks, storedBytes, isPinned, lockedUntil } = each;
+    return {
+      id,
+      time,
+      lineage,
+      good: lacks.length === 0,
+      lacks: lacks.map(({ reason }) => reason),
+      bytes: storedBytes,
+      pinned: isPinned === undefined ? "unknown" : isPinned ? { reason: "a person pinned it" } : undefined,
+      lockedUntil: lockedUntil.known ? lockedUntil.value : undefined,
+      unknown: unknownOf,
+    };
+  });
 }

@@ -1,5 +1,5 @@
-import { known } from "../../shared/audit/facts.ts";
-import type { BelievedSnapshot, ClusterFacts, ClusterPolicy, ReadyFacts, SnapshotFact } from "../../shared/audit/facts.ts";
+import { known, unknown } from "../../shared/audit/facts.ts";
+import type { BelievedSnapshot, ClusterFacts, ClusterPolicy, EventFact, ReadyFacts, SnapshotFact } from "../../shared/audit/facts.ts";
 import { idOfSlot } from "../../shared/documents/slot.ts";
 
 /** Facts of a cluster with which all is well, for a test to change one thing of. */
@@ -27,7 +27,7 @@ export const WELL_POLICY: ClusterPolicy = {
   drillEveryMs: 7 * DAY,
   breakGlass: ["age1paper"],
   recipients: ["node-a", "node-b", "node-c"],
-  wrappingKey: "age1wrap",
+  keepsDataElsewhere: false,
 };
 
 /** A good snapshot of so many hours ago, unless told otherwise. */
@@ -42,7 +42,6 @@ export function snapshotAt(hoursAgo: number, changes: Partial<BelievedSnapshot> 
     createdAt: slot + 2000,
     lineage: 1,
     revision,
-    liveKeys: 1000,
     databaseBytes: 20_000_000,
     storedBytes: 4_000_000,
     proof: { status: "proven" },
@@ -51,12 +50,7 @@ export function snapshotAt(hoursAgo: number, changes: Partial<BelievedSnapshot> 
     lacks: [],
     isPinned: false,
     data: known({ state: "present" }),
-    lockedUntil: known(undefined),
-    members: ["node-a", "node-b", "node-c"],
-    etcdVersion: "3.6.16",
-    wrappedUnder: ["age1wrap"],
-    opened: [{ key: "age1wrap", at: slot + 60_000 }],
-    breakGlass: ["age1paper"],
+    lockedUntil: unknown("not asked"),
     ...changes,
   };
 }
@@ -67,42 +61,51 @@ export function factsWith(changes: Partial<ReadyFacts> = {}): ReadyFacts {
 }
 
 function wellWith(snapshots: readonly (SnapshotFact & BelievedSnapshot)[]): ReadyFacts {
+  const [before, newest] = snapshots.slice(-2);
+  if (before === undefined || newest === undefined) throw new Error("two snapshots at least");
   const store: ClusterFacts = {
     cluster: "prod",
     now: NOW,
     policy: WELL_POLICY,
     snapshots: known(snapshots),
+    newestGood: known({
+      id: newest.id,
+      liveKeys: 1000,
+      members: ["node-a", "node-b", "node-c"],
+      etcdVersion: "3.6.16",
+      checksum: known(true),
+      wrappedUnder: ["age1wrap"],
+      opened: [{ key: "age1wrap", at: newest.slot + 60_000 }],
+      breakGlass: ["age1paper"],
+      before,
+    }),
     unbelieved: [],
-    foreign: known({ keys: [], count: 0 }),
+    foreign: known([]),
     lineages: known({ links: [{ number: 1, frozen: false }], attention: undefined, faults: [] }),
     custody: known({ head: { sequence: 8, digest: `sha256:${"c".repeat(64)}` }, records: 8, depth: "all", findings: [] }),
-    history: known(
-      snapshots.flatMap(({ id, slot }) => [
-        { time: slot, event: "backup", ids: [id], reason: undefined },
-        { time: slot + 60_000, event: "verified", ids: [id], reason: undefined },
-      ]),
-    ),
+    history: known({ since: NOW - 30 * DAY, events: snapshots.flatMap(({ id, slot }) => backedUp(slot, id)) }),
     drills: known([
-      {
-        id: snapshots[0]?.id ?? "",
-        at: NOW - DAY,
-        ok: true,
-        reason: undefined,
-        restoreMs: 42_000,
-        steps: [{ name: "restore", ms: 42_000 }],
-        keys: 1000,
-      },
+      { id: before.id, at: NOW - DAY, ok: true, reason: undefined, tookMs: 42_000, steps: [{ name: "restore", ms: 42_000 }] },
     ]),
     replicas: [],
-    canaries: known([{ recipient: "age1paper", madeAt: NOW - 31 * DAY, openedAt: NOW - 30 * DAY, by: "ann" }]),
-    verdicts: known([]),
+    canaries: known([{ recipient: "age1paper", openedAt: NOW - 30 * DAY, by: "ann" }]),
+    wrappingKey: known("age1wrap"),
+    verdict: known(undefined),
   };
   return {
     ...store,
-    etcd: known({ revision: 9950, certificates: [{ subject: "https://10.0.0.1:2379", notAfter: NOW + 200 * DAY }], findings: [] }),
+    etcd: known({ revision: 9950, certificates: [{ subject: "https://10.0.0.1:2379", notAfter: NOW + 200 * DAY }], unseen: [] }),
     keys: known({ location: "keys", findings: [] }),
     programs: ["amd64", "arm64"].map((architecture) => ({ architecture, versions: known(["age 1.3.2", "etcdutl 3.6.16"]) })),
     nodeFiles: undefined,
     encryptionKeys: undefined,
   };
+}
+
+/** What the log tells of a backup that was verified a minute later. */
+export function backedUp(slot: number, id = idOfSlot(new Date(slot))): readonly EventFact[] {
+  return [
+    { time: slot, event: "backup", by: "snapshot", ids: [id], reason: undefined },
+    { time: slot + 60_000, event: "verified", by: "audit", ids: [id], reason: undefined },
+  ];
 }

@@ -15,7 +15,7 @@ test("one that is older is", () => {
     severity: "error",
     subject: `prod/${snapshotAt(3).id}`,
     evidence: ["it is 2 h 59 min old", "the rpo is 2 h"],
-    runbook: "No snapshot is good",
+    runbook: "`lifeboat check` says CRITICAL",
   });
 });
 
