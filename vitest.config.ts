@@ -22,6 +22,7 @@ const THOROUGH = [
   "test/seal/{age-recipients,vectors}.test.ts",
   "test/snapshot/{crc32c,fuzz,hostile,hostile-limits}.test.ts",
   "test/vault/custody/append.test.ts",
+  "test/vault/segments/segments.test.ts",
   "test/vault/lineage/lineage.test.ts",
 ];
 /** The matrices: every kill step, every fault, all versions. */

@@ -195,7 +195,7 @@ function describeSubject(key: string): string {
 }
 
 function describeReport(cluster: string, { head, findings, records, documents, copied }: CustodyReport): string {
-  const looked = `${records} records, compared with ${documents} documents (manifests, countersignatures, lineages, acceptances, rewraps, pins, drills)`;
+  const looked = `${records} records, compared with ${documents} documents (manifests, countersignatures, lineages, acceptances, rewraps, pins, drills, catalog segments)`;
   const own = head === undefined ? "there is no log" : `head ${describeReceipt(head)}`;
   const last = copied === undefined ? own : `${own}\n${describeCopied(copied)}`;
   if (findings.length === 0) return `the custody log of ${cluster} is intact: ${looked}\n${last}`;

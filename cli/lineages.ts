@@ -1,6 +1,7 @@
 import type { JsonDocument } from "../shared/contract/documents.ts";
 import { isLifeboatError } from "../shared/errors.ts";
 import type { LifeboatError } from "../shared/errors.ts";
+import { mapConcurrently } from "../shared/map-concurrently.ts";
 import type { Vault } from "../shared/vault/vault.ts";
 import { lineageOf, readLineages } from "../shared/vault/lineage/lineages.ts";
 import type { Lineages } from "../shared/vault/lineage/lineages.ts";
@@ -11,6 +12,9 @@ import type { Manifest } from "../shared/documents/manifest.ts";
 /** The lineages of each cluster that is listed, or why they could not be read. */
 export type ClusterLineages = ReadonlyMap<string, Lineages | LifeboatError>;
 
+/** Of each two listings and most often one document. */
+const CLUSTERS_AT_ONCE = 16;
+
 export async function standings(vault: Vault & { readonly signal: AbortSignal }, clusters: readonly string[]): Promise<ClusterLineages> {
   const read = async (cluster: string): Promise<readonly [string, Lineages | LifeboatError]> => {
     try {
@@ -20,7 +24,9 @@ export async function standings(vault: Vault & { readonly signal: AbortSignal },
       return [cluster, error];
     }
   };
-  return new Map(await Promise.all(clusters.map(read)));
+  const all = new Map<string, Lineages | LifeboatError>();
+  for await (const [cluster, lineages] of mapConcurrently(clusters, CLUSTERS_AT_ONCE, read)) all.set(cluster, lineages);
+  return all;
 }
 
 /** Undefined where it is not known. */

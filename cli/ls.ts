@@ -4,8 +4,10 @@ import { listClusters } from "../shared/vault/catalog.ts";
 import { listReplicas } from "../shared/jobs/copy/standing.ts";
 import type { ReplicaListing } from "../shared/jobs/copy/standing.ts";
 import { IN_THE_FUTURE } from "../shared/vault/judge.ts";
+import type { JudgePorts } from "../shared/vault/judge.ts";
 import { listSnapshots } from "../shared/jobs/list.ts";
-import type { Listed } from "../shared/jobs/list.ts";
+import type { Listed, Listing, ListOptions } from "../shared/jobs/list.ts";
+import { mapConcurrently } from "../shared/map-concurrently.ts";
 import { manifestKey } from "../shared/documents/layout.ts";
 import { parseId } from "../shared/documents/slot.ts";
 import type { Register } from "./command.ts";
@@ -29,11 +31,12 @@ export const registerLs: Register = (program, run) => {
     .command("ls")
     .summary("list snapshots")
     .description(
-      "List the snapshots of one cluster, or of all. Reads metadata only, and checks the signatures. The exit code is 6 if a manifest, countersignature or pin is not believed (its signature or its content is wrong), or if an id is in the future.",
+      "List the snapshots of one cluster, or of all. Reads metadata only, and checks the signatures. The exit code is 6 if a manifest, countersignature, pin or catalog segment is not believed (its signature or its content is wrong), or if an id is in the future.",
     )
     .argument("[cluster]", "only this cluster")
+    .option("--full", "read every document, in place of catalog segments, and compare them with what the segments tell")
     .addHelpText("after", "\nExample:\n  $ lifeboat ls prod --limit 20");
-  addWindow(command, "snapshots").action((cluster: string | undefined, options: WindowOptions) =>
+  addWindow(command, "snapshots").action((cluster: string | undefined, { full, ...options }: WindowOptions & { readonly full?: boolean }) =>
     run(async (session) => {
       keepMemorySteady();
       const { console } = session;
@@ -45,16 +48,17 @@ export const registerLs: Register = (program, run) => {
       const asked = listReplicas(vault, names, late.signal);
       // It is awaited below; until then a failure is not unhandled.
       asked.catch(() => undefined);
-      const [lineages, ...listings] = await Promise.all([
-        standings(vault, names),
-        ...names.map((name) => listSnapshots(vault, name, window)),
-      ]);
+      const [lineages, listings] = await Promise.all([standings(vault, names), listEach(vault, names, { ...window, full })]);
       const cancel = console.clock.after(MORE_MS, () => late.abort(`${MORE_MS / 1000} s after the store had`));
       const waitForReplicas = (): Promise<readonly ReplicaListing[]> => asked.finally(cancel);
       const snapshots = listings.flatMap((listing) => listing.snapshots);
-      const all = new Set(listings.flatMap(({ refs }) => [...refs]));
+      const all = new Set(listings.flatMap(({ refs }) => refs));
       const bad = listings.flatMap((listing) => listing.badCountersignatures);
       const badPins = listings.flatMap((listing) => listing.badPins);
+      const badSegments = listings.flatMap((listing) => listing.badSegments);
+      const differences = listings.flatMap((listing, index) =>
+        (listing.differences ?? []).map(({ id, message }) => ({ ref: `${names[index]}/${id}`, message })),
+      );
       let replicas: readonly ReplicaListing[];
       if (session.json) {
         replicas = await waitForReplicas();
@@ -63,6 +67,8 @@ export const registerLs: Register = (program, run) => {
           lineageAttention: attentionIn(lineages),
           badCountersignatures: bad.map(({ key, error }) => ({ key, code: error.code, message: error.message })),
           badPins: badPinsJson(badPins),
+          badSegments: badSegments.map(({ key, error }) => ({ key, code: error.code, message: error.message })),
+          differences: full === true ? differences : null,
           replicas: replicas.map((each) => ({
             name: each.name,
             location: each.location,
@@ -92,10 +98,11 @@ export const registerLs: Register = (program, run) => {
       );
       for (const line of summarize([
         ...faults,
-        ...bad.map(({ key, error }) => faultOf(key, key, error)),
+        ...[...bad, ...badSegments].map(({ key, error }) => faultOf(key, key, error)),
         ...badPins.map((each) => faultOf(each.key, each.key, each)),
       ]))
         note(console, `warning: ${line}`);
+      for (const { ref, message } of differences) note(console, `warning: ${ref}: ${message}`);
       for (const warning of warningsIn(lineages)) note(console, `warning: ${warning}`);
       for (const each of replicas) {
         if (each.error !== undefined) note(console, `warning: replica ${each.name}: ${each.error.message}`);
@@ -106,10 +113,24 @@ export const registerLs: Register = (program, run) => {
         for (const each of snapshots) if ("lacks" in each) debugLacks(console.debug, refOf(each), each.lacks);
       const future = snapshots.filter(isInFuture);
       for (const each of future) note(console, `warning: ${refOf(each)}: ${IN_THE_FUTURE}: it is never the latest; find out who wrote it`);
-      return bad.length > 0 || badPins.some(isSuspicious) || faults.length > 0 || future.length > 0 ? 6 : 0;
+      return bad.length + badSegments.length + differences.length > 0 ||
+        badPins.some(isSuspicious) ||
+        faults.length > 0 ||
+        future.length > 0
+        ? 6
+        : 0;
     }),
   );
 };
+
+/** Of a fleet a few clusters at a time: each is read by many requests side by side, and what is read of one is let go before the next. */
+const CLUSTERS_AT_ONCE = 4;
+
+async function listEach(ports: JudgePorts, names: readonly string[], options: ListOptions): Promise<readonly Listing[]> {
+  const listings: Listing[] = [];
+  for await (const each of mapConcurrently(names, CLUSTERS_AT_ONCE, (name) => listSnapshots(ports, name, options))) listings.push(each);
+  return listings;
+}
 
 /** A person waits for a list: so much longer than the store took, a replica may take. */
 const MORE_MS = 2000;

@@ -35,6 +35,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   pin: async () => (await import("./pin.ts")).registerPin,
   unpin: async () => (await import("./pin.ts")).registerUnpin,
   rewrap: async () => (await import("./rewrap.ts")).registerRewrap,
+  catalog: async () => (await import("./catalog.ts")).registerCatalog,
   plan: async () => (await import("./plan.ts")).registerPlan,
   prune: async () => (await import("./prune.ts")).registerPrune,
   orphans: async () => (await import("./orphans.ts")).registerOrphans,

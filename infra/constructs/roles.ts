@@ -57,7 +57,7 @@ export function verifyRole(scope: Construct, id: string, props: RoleProps): Role
   return roleWith(scope, id, props, [
     access.list(),
     access.read("all"),
-    access.put(["verified", "custody"]),
+    access.put(["verified", "catalog", "custody"]),
     ...access.seeLocks(),
     ...access.seeVersions(),
     access.unwrap(),
@@ -76,7 +76,7 @@ export function checkRole(scope: Construct, id: string, props: Pick<RoleProps, "
   const access = new VaultAccess(scope, props.vault, props.cluster);
   return roleWith(scope, id, props, [
     access.list(),
-    access.read(["snapshots", "verified", "lineage", "acceptances", "custody"]),
+    access.read(["snapshots", "verified", "catalog", "lineage", "acceptances", "custody"]),
     ...access.bucketKey("kms:Decrypt"),
   ]);
 }

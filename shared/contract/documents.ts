@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { backupAllDocument, backupDocument, backupSkippedDocument } from "./backup.ts";
 import { bundleDocument, bundleInspectionDocument, bundleNodesDocument, recipientsAddDocument, recipientsDocument } from "./bundle.ts";
+import { catalogDocument } from "./catalog.ts";
 import { checkDocument } from "./check.ts";
 import { custodyDocument } from "./custody.ts";
 import { doctorDocument } from "./doctor.ts";
@@ -48,6 +49,7 @@ export const DOCUMENTS = {
   pin: pinDocument,
   unpin: pinDocument,
   rewrap: rewrapDocument,
+  catalog: catalogDocument,
   plan: planDocument,
   prune: pruneDocument,
   orphans: orphansDocument,

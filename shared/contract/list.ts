@@ -57,6 +57,11 @@ export const listDocument = object({
   lineageAttention: z.array(clusterAttention).describe("of each cluster whose current lineage waits for a person"),
   badCountersignatures: z.array(unbelieved).describe("countersignatures that are not believed"),
   badPins: z.array(unbelieved).describe("what stands above the pin that counts and is not believed, or is of another manifest"),
+  badSegments: z.array(unbelieved).describe("[catalog segments](#lifeboat-catalog) that are not believed: what they tell of was read"),
+  differences: z
+    .array(object({ ref, message: text.describe("a sentence") }))
+    .nullable()
+    .describe("with `--full`, what catalog segments tell otherwise than the documents; else null"),
   replicas: z
     .array(
       object({

@@ -15,6 +15,7 @@ export const CUSTODY_EVENTS = [
   "pinned",
   "bundle",
   "drill",
+  "catalogued",
   "configuration-changed",
 ] as const;
 

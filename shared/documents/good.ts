@@ -3,7 +3,7 @@ import type { Confirm } from "./confirmation.ts";
 import { describeValue } from "../unknown-values.ts";
 import type { Manifest } from "./manifest.ts";
 import { outcomeOf } from "./proof.ts";
-import type { Agreement } from "./proof.ts";
+import type { Agreement, ProofWords } from "./proof.ts";
 import type { Verification } from "./verification.ts";
 
 /** Something that a snapshot lacks to be good. */
@@ -22,6 +22,9 @@ export interface GoodPolicy {
 /** What a countersignature says, as far as it counts here. */
 export type CountersignatureWords = Pick<Verification, "manifestDigest" | "confirmed">;
 
+/** The same of a manifest. */
+export type ManifestWords = Pick<Manifest, "quarantine"> & { readonly proof: ProofWords };
+
 /**
  * What a snapshot lacks to be good; empty where it is good. Good is: countersigned by a trusted audit key, and proven, and not in quarantine; and confirmed by members where the configuration
  * requires that.
@@ -31,7 +34,7 @@ export type CountersignatureWords = Pick<Verification, "manifestDigest" | "confi
  * counts only where the configuration does not ask for more.
  */
 export function lacksOf(
-  { manifest, digest }: { readonly manifest: Manifest; readonly digest: string },
+  { manifest, digest }: { readonly manifest: ManifestWords; readonly digest: string },
   countersignatures: readonly CountersignatureWords[],
   policy: GoodPolicy | undefined,
 ): readonly Lack[] {
@@ -57,7 +60,7 @@ export function confirmedBy(own: readonly Pick<Verification, "confirmed">[]): No
   return newest === undefined ? undefined : (newest.confirmed ?? "not asked");
 }
 
-function isProofOff({ status, agreement }: Manifest["proof"], configured: Agreement | undefined): boolean {
+function isProofOff({ status, agreement }: ProofWords, configured: Agreement | undefined): boolean {
   return status === "unproven" && agreement === "off" && (configured === undefined || configured === "off");
 }
 

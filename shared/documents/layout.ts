@@ -124,6 +124,21 @@ export function partsOfDrillKey(cluster: string, key: string): { readonly id: st
   return idAndTimeIn(drillsPrefix(cluster), key);
 }
 
+/** Segments of the catalog. */
+export function catalogPrefix(cluster: string): string {
+  return `clusters/${cluster}/catalog/`;
+}
+
+/** `time` in the form of an id: the name of a segment. */
+export function catalogKey(cluster: string, time: string): string {
+  return `${catalogPrefix(cluster)}${time}.json`;
+}
+
+/** The name of a segment in its key, or undefined. */
+export function timeInCatalogKey(cluster: string, key: string): string | undefined {
+  return idIn(catalogPrefix(cluster), key);
+}
+
 export function lineagePrefix(cluster: string): string {
   return `clusters/${cluster}/lineage/`;
 }
@@ -199,7 +214,10 @@ export function sequenceInCustodyKey(cluster: string, key: string, log: CustodyL
 
 /** The snapshot id in a manifest's key, or undefined where the key is not a manifest's. */
 export function idInManifestKey(cluster: string, key: string): string | undefined {
-  const prefix = snapshotsPrefix(cluster);
+  return idIn(snapshotsPrefix(cluster), key);
+}
+
+function idIn(prefix: string, key: string): string | undefined {
   if (!key.startsWith(prefix) || !key.endsWith(".json")) return undefined;
   const id = key.slice(prefix.length, -".json".length);
   return parseId(id) === undefined ? undefined : id;
@@ -262,10 +280,10 @@ export function idInBundleKey(cluster: string, key: string): string | undefined 
   return parseId(id) === undefined || parseId(time) === undefined || name === "" || more.length > 0 ? undefined : id;
 }
 
-/** What kind of object a key of a cluster is, and the snapshot that it is about. `lineage` and `log`: about all of them. `foreign`: nothing that lifeboat writes. */
+/** What kind of object a key of a cluster is, and the snapshot that it is about. `lineage`, `log` and `catalog`: about all of them. `foreign`: nothing that lifeboat writes. */
 export type KindOfKey =
   | { readonly kind: "manifest" | "data" | "verification" | "index" | "rewrap" | "pin" | "drill" | "bundle"; readonly id: string }
-  | { readonly kind: "lineage" | "log" | "foreign" };
+  | { readonly kind: "lineage" | "log" | "catalog" | "foreign" };
 
 /** The kinds of documents that stand beside a manifest and are about its snapshot alone. */
 export type SidecarKind = "verification" | "rewrap" | "pin" | "drill";
@@ -293,6 +311,8 @@ export function kindOfKey(cluster: string, key: string): KindOfKey {
       return { kind: numberInLineageKey(cluster, key) === undefined ? "foreign" : "lineage" };
     case "acceptances":
       return { kind: partsOfAcceptanceKey(cluster, key) === undefined ? "foreign" : "lineage" };
+    case "catalog":
+      return { kind: timeInCatalogKey(cluster, key) === undefined ? "foreign" : "catalog" };
     case "custody":
     case "primary-custody":
       return { kind: sequenceInCustodyKey(cluster, key, folder) === undefined ? "foreign" : "log" };

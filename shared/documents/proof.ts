@@ -37,14 +37,24 @@ export const proofSchema = orUnknown(
   z.looseObject({ status: unknownValue(["proven", "unproven"]), ...asked }),
 );
 
+/** The outcome of a proof, and whose word it took: what a listing needs of it. */
+export const proofWordsSchema = orUnknown(
+  z.discriminatedUnion("status", [
+    z.looseObject({ status: z.literal("proven"), agreement: asked.agreement }),
+    z.looseObject({ status: z.literal("unproven"), reason: z.string(), agreement: asked.agreement }),
+  ]),
+  z.looseObject({ status: unknownValue(["proven", "unproven"]), agreement: asked.agreement }),
+);
+
 export type Agreement = (typeof AGREEMENTS)[number];
 export type Proof = z.infer<typeof proofSchema>;
+export type ProofWords = z.infer<typeof proofWordsSchema>;
 /** A proof without its votes. */
 export type ProofOutcome = { readonly status: "proven" } | { readonly status: "unproven"; readonly reason: string };
 export type Vote = z.infer<typeof voteSchema>;
 
 /** What a proof comes to here. One whose status or agreement this version does not know proves nothing to it. */
-export function outcomeOf(proof: Proof): ProofOutcome {
+export function outcomeOf(proof: ProofWords): ProofOutcome {
   const { status, agreement } = proof;
   if (!isAgreement(agreement))
     return { status: "unproven", reason: `a later version asked for an agreement that this one does not know: ${agreement}` };

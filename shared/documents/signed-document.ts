@@ -6,6 +6,7 @@ import type { KeyRing, PublicKey, Purpose } from "../keys/key-ring.ts";
 import { parsePublicKey, verifySignature, verifySignatureAside } from "../keys/public-key.ts";
 import { decodeEnvelope, encodeEnvelope, parseJson, preAuthEncoding } from "./envelope.ts";
 import { acceptanceSchema } from "./acceptance.ts";
+import { catalogSchema } from "./catalog.ts";
 import { custodySchema } from "./custody-record.ts";
 import { drillSchema } from "./drill.ts";
 import { knownOrUnknown } from "../unknown-values.ts";
@@ -36,6 +37,7 @@ const KINDS = {
   rewrap: { purposes: ["audit"], schema: rewrapSchema },
   pin: { purposes: ["audit"], schema: pinSchema },
   drill: { purposes: ["audit"], schema: drillSchema },
+  catalog: { purposes: ["audit"], schema: catalogSchema },
   /** By whoever puts the first thing there: into a replica that is the role that verifies. */
   store: { purposes: ["snapshot", "audit"], schema: storeSchema },
   /** By whoever sets the store up; again by whoever wraps its password under other keys. */
@@ -50,7 +52,7 @@ export type Kind = keyof typeof KINDS;
 /** The kinds that keys of one purpose alone sign. */
 export type KindOfOneSigner = { [K in Kind]: (typeof KINDS)[K]["purposes"] extends readonly [Purpose] ? K : never }[Kind];
 /** The kinds that a record of the custody log announces, and that name it. */
-export type AnnouncedKind = "snapshot" | "verification" | "rewrap" | "lineage" | "acceptance" | "pin" | "drill";
+export type AnnouncedKind = "snapshot" | "verification" | "rewrap" | "lineage" | "acceptance" | "pin" | "drill" | "catalog";
 export type DocumentOf<K extends Kind> = z.infer<(typeof KINDS)[K]["schema"]>;
 
 /** A document before it is signed. (Omit would forget every field of a loose object's type: its keys are any text.) */

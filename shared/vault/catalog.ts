@@ -95,9 +95,9 @@ export interface Countersignatures<Kept = Verification> {
   readonly bad: readonly { readonly key: string; readonly error: LifeboatError }[];
 }
 
-/** The countersignatures of one snapshot, of some, or of the whole cluster's. They still have to be compared with the manifest's digest. */
-export function readCountersignatures(vault: Vault, cluster: string, ids?: string | ReadonlySet<string>): Promise<Countersignatures> {
-  return collectCountersignatures(vault, cluster, listVerified(vault.blobs, cluster, ids), (document) => document);
+/** The countersignatures of one snapshot. They still have to be compared with the manifest's digest. */
+export function readCountersignatures(vault: Vault, cluster: string, id: string): Promise<Countersignatures> {
+  return collectCountersignatures(vault, cluster, listVerified(vault.blobs, cluster, id), (document) => document);
 }
 
 /** Those of one snapshot, which were listed before. */
@@ -111,13 +111,13 @@ export async function readListedCountersignatures(
   return (await collectCountersignatures(vault, cluster, keys, (document) => document)).good.get(id) ?? [];
 }
 
-/** The same, and of each only when it was made and of what. */
+/** Of those that were listed before, when each was made and of what. */
 export function readCountersignatureTimes(
   vault: Vault,
   cluster: string,
-  ids?: ReadonlySet<string>,
+  listed: Iterable<VerifiedKey>,
 ): Promise<Countersignatures<CountersignatureTime>> {
-  return collectCountersignatures(vault, cluster, listVerified(vault.blobs, cluster, ids), ({ manifestDigest, verifiedAt, confirmed }) => ({
+  return collectCountersignatures(vault, cluster, listed, ({ manifestDigest, verifiedAt, confirmed }) => ({
     manifestDigest,
     verifiedAt,
     confirmed,
@@ -149,16 +149,8 @@ interface VerifiedKey {
   readonly id: string;
 }
 
-async function* listVerified(
-  blobs: BlobStore,
-  cluster: string,
-  ids: string | ReadonlySet<string> | undefined,
-): AsyncGenerator<VerifiedKey, void, undefined> {
-  const one = typeof ids === "string" ? ids : undefined;
-  for await (const { key } of blobs.list(verifiedPrefix(cluster, one))) {
-    const id = partsOfVerifiedKey(cluster, key)?.id;
-    if (id !== undefined && (ids === undefined || (typeof ids === "string" ? id === ids : ids.has(id)))) yield { key, id };
-  }
+async function* listVerified(blobs: BlobStore, cluster: string, id: string): AsyncGenerator<VerifiedKey, void, undefined> {
+  for await (const { key } of blobs.list(verifiedPrefix(cluster, id))) if (partsOfVerifiedKey(cluster, key)?.id === id) yield { key, id };
 }
 
 function misplacedAt(key: string, whose: string): { readonly state: "bad"; readonly key: string; readonly error: LifeboatError } {

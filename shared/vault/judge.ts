@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { lacksOf } from "../documents/good.ts";
-import type { CountersignatureWords, GoodPolicy, Lack } from "../documents/good.ts";
+import type { CountersignatureWords, GoodPolicy, Lack, ManifestWords } from "../documents/good.ts";
+import type { Manifest } from "../documents/manifest.ts";
 import { isAhead } from "../documents/slot.ts";
 import { readCountersignatures } from "./catalog.ts";
 import type { Countersignatures, FoundManifest } from "./catalog.ts";
@@ -26,7 +27,7 @@ export interface Judged extends FoundManifest {
 /** What a snapshot lacks, by these countersignatures of it. */
 export function judge(
   { clock, policyOf }: Pick<JudgePorts, "clock" | "policyOf">,
-  found: FoundManifest,
+  found: { readonly manifest: Pick<Manifest, "cluster" | "id"> & ManifestWords; readonly digest: string },
   countersignatures: readonly CountersignatureWords[],
 ): readonly Lack[] {
   const { cluster, id } = found.manifest;

@@ -71,7 +71,8 @@ export function pinOf({ byId, faults }: Pins, { id, digest }: { readonly id: str
   const found = byId.get(id) ?? [];
   const counts = found.find(({ pin }) => pin.manifestDigest === digest);
   const above = counts?.pin.number ?? 0;
-  const bad = faults.filter((each) => each.id === id);
+  const bad = faults.length === 0 ? NONE : faults.filter((each) => each.id === id);
+  if (found.length === 0 && bad.length === 0) return NOT_PINNED;
   const unread = bad.filter(({ number }) => number > above);
   const others = found.filter(({ pin }) => pin.number > above && pin.manifestDigest !== digest);
   const isUnknown = unread.length > 0 || others.some(({ pin }) => pin.pinned);
@@ -88,6 +89,10 @@ export function pinOf({ byId, faults }: Pins, { id, digest }: { readonly id: str
     ],
   };
 }
+
+const NONE: readonly never[] = [];
+/** Of most snapshots, of which ten thousand may be listed. */
+const NOT_PINNED: PinState = { isPinned: false, counts: undefined, last: 0, doubts: NONE };
 
 interface ListedPin {
   readonly key: string;

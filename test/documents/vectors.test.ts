@@ -9,6 +9,7 @@ import {
   partsOfRewrapKey,
   partsOfVerifiedKey,
   sequenceInCustodyKey,
+  timeInCatalogKey,
 } from "../../shared/documents/layout.ts";
 import { whyLater } from "../../shared/documents/manifest.ts";
 import { digestOf, openDocument, openLaterKind } from "../../shared/documents/signed-document.ts";
@@ -28,7 +29,19 @@ const index = z
       z.object({
         file: z.string(),
         key: z.string(),
-        kind: z.enum(["snapshot", "verification", "lineage", "acceptance", "rewrap", "pin", "drill", "store", "placeholder", "custody"]),
+        kind: z.enum([
+          "snapshot",
+          "verification",
+          "lineage",
+          "acceptance",
+          "rewrap",
+          "pin",
+          "drill",
+          "catalog",
+          "store",
+          "placeholder",
+          "custody",
+        ]),
         expected: z.enum(["opened", "opened as of a later version", "later", "refused"]),
         digest: z.string(),
       }),
@@ -79,6 +92,7 @@ test("their keys are those of the layout", () => {
     rewrap: (key) => partsOfRewrapKey("prod", key),
     pin: (key) => partsOfPinKey("prod", key),
     drill: (key) => partsOfDrillKey("prod", key),
+    catalog: (key) => timeInCatalogKey("prod", key),
     custody: (key) => sequenceInCustodyKey("prod", key),
   };
   for (const { kind, key } of index.vectors) expect(parts[kind] === undefined ? true : parts[kind](key), key).toBeDefined();

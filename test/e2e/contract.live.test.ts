@@ -119,7 +119,8 @@ const CASES: Readonly<Record<string, () => Promise<readonly (readonly string[])[
     ["backup", "prod"],
     ["backup", "prod", "--no-copy"],
   ],
-  ls: async () => [["ls"], ["ls", "prod"]],
+  ls: async () => [["ls"], ["ls", "prod"], ["ls", "--full"]],
+  catalog: async () => [["catalog"], ["catalog", "prod"]],
   show: async () => [["show", `prod/${id}`]],
   status: async () => [["status", `prod/${id}`]],
   find: async () => [

@@ -136,7 +136,7 @@ describe("the command", () => {
     const { code, stdout } = await place.here("custody", "prod", "--verify");
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /\nthe custody log of prod is intact: 4 records, compared with 4 documents \(manifests, countersignatures, lineages, acceptances, rewraps, pins, drills\)\nhead 4:sha256:[0-9a-f]{64}\n$/,
+      /\nthe custody log of prod is intact: 4 records, compared with 4 documents \(manifests, countersignatures, lineages, acceptances, rewraps, pins, drills, catalog segments\)\nhead 4:sha256:[0-9a-f]{64}\n$/,
     );
     expect(await place.here("custody", "prod", "--head", head)).toMatchObject({ code: 0 });
     expect(await place.here("custody", "prod", "--verify", "--replica")).toMatchObject({

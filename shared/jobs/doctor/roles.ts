@@ -14,6 +14,7 @@ export const AREAS = [
   "rewraps",
   "pins",
   "drills",
+  "catalog",
   "bundles",
 ] as const;
 export type Area = (typeof AREAS)[number];
@@ -40,11 +41,17 @@ const DOCUMENTS: readonly Power[] = ["read snapshots", "read verified", "read li
 /** What was said of snapshots since their backups, which the writer need not see. */
 const LATER: readonly Power[] = ["read rewraps", "read pins", "read drills"];
 
+/** What is read in place of many documents where it may be. */
+const CATALOG: readonly Power[] = ["read catalog"];
+
 /** What shows no more than a list does. */
 const SEES: readonly Power[] = ["list versions", "list uploads"];
 
 /** What is about snapshots, and goes with them. Lineages and the custody log stay. */
 const REMOVABLE = ["snapshots", "data", "verified", "rewraps", "pins", "drills"] as const;
+
+/** Of the role that verifies, for commands that not every deployment has it run. */
+const PUTS_BESIDE: readonly Power[] = ["put rewraps", "put acceptances", "put pins", "put drills", "put catalog"];
 
 export const ROLES: readonly Role[] = [
   {
@@ -52,29 +59,34 @@ export const ROLES: readonly Role[] = [
     commands: "backup",
     needs: ["list", "wrap", "sign snapshot", ...DOCUMENTS, "put data", "put snapshots", "put lineage", "put custody"],
     // Where the store locks what is put, whoever puts may lock.
-    mayHave: [...LATER, ...SEES, "lock"],
+    mayHave: [...LATER, ...CATALOG, ...SEES, "lock"],
   },
   {
     name: "verifier",
     commands: "verify --deep, prune --order, export, rewrap, copy, lineage accept, pin",
     needs: ["list", "unwrap", "sign audit", ...DOCUMENTS, "read data", ...LATER, "put verified", "put custody"],
-    mayHave: ["wrap", "put rewraps", "put acceptances", "put pins", "put drills", "read bundles", ...SEES, "lock"],
+    mayHave: ["wrap", ...PUTS_BESIDE, ...CATALOG, "read bundles", ...SEES, "lock"],
   },
   {
     name: "desk",
     commands: "bundle, export",
     needs: ["list", "unwrap", "sign bundle", ...DOCUMENTS, "read data", ...LATER, "put custody", "put bundles"],
     // For new addresses of a bundle that was published.
-    mayHave: [...SEES, "lock", "read bundles"],
+    mayHave: [...SEES, ...CATALOG, "lock", "read bundles"],
   },
   {
     name: "keeper",
     commands: "prune --execute",
     needs: ["list", ...SEES, ...DOCUMENTS, ...LATER, ...REMOVABLE.map((area): Power => `remove ${area}`)],
-    // Published bundles go with their snapshot.
-    mayHave: ["lock", "remove bundles"],
+    // Published bundles go with their snapshot. Nothing orders it to remove a segment of the catalog, with which nothing is lost.
+    mayHave: ["lock", "remove bundles", "remove catalog", ...CATALOG],
   },
-  { name: "reader", commands: "ls, show, custody", needs: ["list", ...DOCUMENTS, ...LATER], mayHave: ["read data", "wrap", ...SEES] },
+  {
+    name: "reader",
+    commands: "ls, show, custody",
+    needs: ["list", ...DOCUMENTS, ...LATER],
+    mayHave: ["read data", "wrap", ...CATALOG, ...SEES],
+  },
 ];
 
 export interface RoleFit {

@@ -11,6 +11,7 @@ import type { KeysById } from "../../vault/keys-by-id.ts";
 import type { JudgePorts } from "../../vault/judge.ts";
 import type { Unbelieved } from "../../vault/newest-first.ts";
 import { requireTrustedKey } from "../../vault/require-trusted-key.ts";
+import { catalogueSome } from "../catalog.ts";
 import { Confirmer } from "./confirm.ts";
 import { verifyFound } from "./verify.ts";
 import type { DeepVerification, VerifyPorts } from "./verify.ts";
@@ -36,13 +37,17 @@ export async function* verifyMissing(
   await requireTrustedKey(ports.keys, ports.trusted, "audit");
   // One for all: what members no longer have is not asked for again.
   const confirmer = new Confirmer(ports, cluster);
+  let isAnyNew = false;
   try {
     for (const each of await findMissing({ ...ports, blobs: readUntil(ports.blobs, signal) }, cluster, withinMs)) {
       throwIfAborted(`the verification of what is missing of ${cluster}`, signal);
-      yield "error" in each ? each : await tryOne(ports, each, confirmer, signal);
+      const outcome = "error" in each ? each : await tryOne(ports, each, confirmer, signal);
+      isAnyNew ||= "verified" in outcome;
+      yield outcome;
     }
   } finally {
     await confirmer.close();
+    if (isAnyNew && signal?.aborted !== true) await catalogueSome(ports, cluster, signal);
   }
 }
 

@@ -22,6 +22,7 @@ import { subjectOf } from "../../vault/catalog.ts";
 import { readUntil } from "../../store/read-until.ts";
 import type { FoundManifest } from "../../vault/catalog.ts";
 import { judge, readJudged } from "../../vault/judge.ts";
+import { catalogueSome } from "../catalog.ts";
 import { Confirmer } from "./confirm.ts";
 import { indexerFor } from "./index-snapshot.ts";
 import type { IndexingPorts, SnapshotIndexer } from "./index-snapshot.ts";
@@ -112,6 +113,7 @@ export async function verifyDeep(ports: VerifyPorts, ref: string, signal?: Abort
   const confirmer = new Confirmer(ports, found.manifest.cluster);
   try {
     const verified = await verifyFound(ports, found, confirmer, signal);
+    await catalogueSome(ports, verified.manifest.cluster, signal);
     return { ...verified, lineageFindings: await auditLineages(ports, verified.manifest.cluster, signal) };
   } finally {
     await confirmer.close();

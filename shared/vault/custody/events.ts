@@ -25,6 +25,7 @@ const RULES: Readonly<Record<CustodyEvent, Rule>> = {
   pinned: { signedBy: AUDIT, announces: true },
   bundle: { signedBy: ["bundle"], announces: false },
   drill: { signedBy: AUDIT, announces: true },
+  catalogued: { signedBy: AUDIT, announces: true },
   // It excuses nothing, so whoever runs with another configuration than the run before tells of it.
   "configuration-changed": { signedBy: ["snapshot", "audit", "bundle"], announces: false },
 };

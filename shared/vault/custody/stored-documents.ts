@@ -1,5 +1,6 @@
 import {
   acceptancesPrefix,
+  catalogPrefix,
   drillsPrefix,
   isIndexKey,
   lineagePrefix,
@@ -36,9 +37,10 @@ const PLACES: readonly { readonly kind: AnnouncedKind; readonly prefix: (cluster
   { kind: "pin", prefix: pinsPrefix },
   // Written by later versions, and specified.
   { kind: "drill", prefix: drillsPrefix },
+  { kind: "catalog", prefix: catalogPrefix },
 ];
 
-/** The manifests, countersignatures, rewraps, lineages, acceptances, pins and drills of a cluster. Holds what the log is held against, not the documents. */
+/** The manifests, countersignatures, rewraps, lineages, acceptances, pins, drills and catalog segments of a cluster. Holds what the log is held against, not the documents. */
 export async function readStoredDocuments(vault: Vault, cluster: string): Promise<StoredDocuments> {
   const documents = new Map<string, Stored>();
   const findings: CustodyFinding[] = [];

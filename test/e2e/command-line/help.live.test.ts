@@ -25,6 +25,7 @@ const COMMANDS = [
   "recipients",
   "keys",
   "rewrap",
+  "catalog",
   "custody",
   "lineage",
   "plan",
