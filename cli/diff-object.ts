@@ -1,13 +1,13 @@
 import type { JsonDocument } from "../shared/contract/documents.ts";
 import { LifeboatError } from "../shared/errors.ts";
-import type { SnapshotInput } from "../shared/input/snapshot-input.ts";
 import type { Sides, ValueDifference } from "../shared/jobs/look/diff-values.ts";
-import type { Wanted } from "../shared/jobs/look/get.ts";
+import type { FoundOne, Wanted } from "../shared/jobs/look/get.ts";
 import type { FoundValue } from "../shared/jobs/look/read-values.ts";
 import { envelopeOf } from "../shared/kube/envelope.ts";
 import type { Session } from "./command.ts";
 import { note, print, printJson } from "./console.ts";
 import { printable } from "./format.ts";
+import { BY_INDEX } from "./get-value.ts";
 import { openReader } from "./kube-reader.ts";
 import { keyJson, onOneLine } from "./look-rows.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
@@ -16,64 +16,76 @@ import { withSnapshot } from "./with-snapshot.ts";
 import { writeText } from "./write-text.ts";
 
 export interface DiffObjectOptions {
-  /** A key, or the name of an object. */
-  readonly object: string;
   readonly reveal?: boolean;
+  readonly showManagedFields?: boolean;
   readonly encryptionConfig?: string;
+  readonly index: boolean;
   readonly cluster?: string;
   readonly from?: string;
 }
 
+/** How a value was found: as FoundOne says, or by asking the live cluster. */
+type By = FoundOne["by"] | "live";
+
 interface Found {
-  readonly value: FoundValue | undefined;
+  readonly value: (FoundValue & { readonly by: By }) | undefined;
   /** Of the state that it was looked for in. */
   readonly name: string;
 }
 
 /** `lifeboat diff --object`. */
-export async function diffObject(session: Session, before: string, after: string, options: DiffObjectOptions): Promise<void> {
-  const { object, reveal = false, encryptionConfig } = options;
-  const progress = new ConsoleProgress(session.console);
-  const sides = await findBoth(session, progress, before, after, options).finally(() => progress.close());
+export async function diffObject(
+  session: Session,
+  before: string,
+  after: string,
+  wanted: Wanted,
+  options: DiffObjectOptions,
+): Promise<void> {
+  const { reveal = false, showManagedFields = false, encryptionConfig } = options;
+  const { console } = session;
+  const progress = new ConsoleProgress(console);
+  const sides = await findBoth(session, progress, { before, after, wanted, ...options }).finally(() => progress.close());
   const found = sides.after.value ?? sides.before.value;
   if (found === undefined) {
     const names = `${sides.before.name} and ${sides.after.name}`;
-    throw new LifeboatError("input/no-entry", `${object} is in neither of ${names}`, { hint: "lifeboat find REF lists what there is" });
+    throw new LifeboatError("input/no-entry", `${wanted.words} is in neither of ${names}`, {
+      hint: "lifeboat find REF lists what there is",
+    });
   }
+  for (const { value, name } of [sides.before, sides.after]) if (value?.by === "index") note(console, `${name}: ${BY_INDEX}`);
   const { diffValues } = await import("../shared/jobs/look/diff-values.ts");
   const decoder = await openReader(session, encryptionConfig);
   const values = { before: sides.before.value, after: sides.after.value };
-  const difference = await diffValues(values, { decoder, reveals: reveal, signal: session.console.signal });
+  const request = { decoder, reveals: reveal, showsManagedFields: showManagedFields, signal: console.signal };
+  const difference = await diffValues(values, request);
   const shown = { before: sides.before, after: sides.after, key: found.key, difference };
-  if (session.json) printJson(session.console, "diff", documentOf(shown));
+  if (session.json) printJson(console, "diff", documentOf(shown));
   else await printShown(session, shown);
 }
 
 async function findBoth(
   session: Session,
   progress: ConsoleProgress,
-  before: string,
-  after: string,
-  options: DiffObjectOptions,
+  asked: DiffObjectOptions & { readonly before: string; readonly after: string; readonly wanted: Wanted },
 ): Promise<{ readonly before: Found; readonly after: Found }> {
-  const { object, from } = options;
+  const { before, after, from } = asked;
   const { signal } = session.console;
-  const cluster = after === LIVE ? await clusterBeside(before, options.cluster) : undefined;
+  const named = "key" in asked.wanted ? ["--key-hex", asked.wanted.words] : ["--object", asked.wanted.words];
+  const cluster = after === LIVE ? await clusterBeside(before, asked.cluster) : undefined;
   const { findLive, findOne, wantedTest } = await import("../shared/jobs/look/get.ts");
   const inSnapshot = (what: string, words: (ref: string) => readonly string[], wanted: Wanted): Promise<Found> =>
-    withSnapshot(session, { what, from, progress, words }, async (input: SnapshotInput) => ({
-      value: await findOne(input, wanted, { progress, signal }),
-      name: input.name,
-    }));
-  const first = await inSnapshot(before, (ref) => ["diff", ref, after, "--object", object], { words: object });
+    withSnapshot(session, { what, from, progress, words }, async (input, openIndex) => {
+      const index = asked.index ? await openIndex?.() : undefined;
+      return { value: await findOne(input, wanted, { progress, signal }, index), name: input.name };
+    });
+  const first = await inSnapshot(before, (ref) => ["diff", ref, after, ...named], asked.wanted);
   // What the name meant there, it means here.
-  const wanted = first.value === undefined ? { words: object } : { words: object, key: first.value.key };
-  if (cluster === undefined)
-    return { before: first, after: await inSnapshot(after, (ref) => ["diff", before, ref, "--object", object], wanted) };
+  const wanted = first.value === undefined ? asked.wanted : { words: asked.wanted.words, key: first.value.key };
+  if (cluster === undefined) return { before: first, after: await inSnapshot(after, (ref) => ["diff", before, ref, ...named], wanted) };
   const value = await withLive(session, { cluster, isWanted: wantedTest(wanted), progress }, (live) =>
     findLive(live, wanted, LIVE, signal),
   );
-  return { before: first, after: { value, name: LIVE } };
+  return { before: first, after: { value: value && { ...value, by: "live" }, name: LIVE } };
 }
 
 interface Shown {
@@ -84,7 +96,7 @@ interface Shown {
 }
 
 function documentOf({ before, after, key, difference }: Shown): Extract<JsonDocument<"diff">, { readonly diff: unknown }> {
-  const { change, form, hunks, notRead, isRedacted } = difference;
+  const { change, form, hunks, notRead, isRedacted, onlyManagedFields, warnings } = difference;
   return {
     before: before.name,
     after: after.name,
@@ -92,6 +104,8 @@ function documentOf({ before, after, key, difference }: Shown): Extract<JsonDocu
     ...keyJson(key),
     modRevisionBefore: before.value?.revision ?? null,
     modRevisionAfter: after.value?.revision ?? null,
+    byBefore: before.value?.by ?? null,
+    byAfter: after.value?.by ?? null,
     valueBytesBefore: before.value?.value.length ?? null,
     valueBytesAfter: after.value?.value.length ?? null,
     form: form ?? null,
@@ -99,12 +113,15 @@ function documentOf({ before, after, key, difference }: Shown): Extract<JsonDocu
     notReadBefore: notRead.before ?? null,
     notReadAfter: notRead.after ?? null,
     redacted: isRedacted,
+    onlyManagedFields,
+    warnings: [...warnings],
   };
 }
 
 async function printShown({ console }: Session, { before, after, key, difference }: Shown): Promise<void> {
-  const { change, form, hunks, notRead, isRedacted } = difference;
+  const { change, form, hunks, notRead, isRedacted, onlyManagedFields, warnings } = difference;
   const words = onOneLine(keyJson(key).key);
+  for (const warning of warnings) note(console, `warning: ${words} ${onOneLine(warning)}`);
   const names = `${before.name} and ${after.name}`;
   if (change === "same") return note(console, `${words} is the same in ${names}`);
   if (change === "rewritten") return note(console, `${words} was written again with the same value: ${revisions(before, after)}`);
@@ -118,6 +135,7 @@ async function printShown({ console }: Session, { before, after, key, difference
     return;
   }
   for (const [side, reason] of unread({ before, after }, notRead)) note(console, `warning: ${words} ${onOneLine(reason)}, in ${side}`);
+  if (onlyManagedFields) return note(console, `${words} differs in its managedFields alone in ${names}: --show-managed-fields shows them`);
   if (form === "yaml") return note(console, `${words} holds the same object in ${names}, in other bytes: ${sizes(before, after)}`);
   print(console, `${words} differs: ${sizes(before, after)}`);
   if (isRedacted) note(console, "the values are not shown, since they may be a Secret's: --reveal shows them");

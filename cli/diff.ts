@@ -1,6 +1,7 @@
 import type { JsonDocument } from "../shared/contract/documents.ts";
 import { LifeboatError } from "../shared/errors.ts";
 import type { Change, Difference } from "../shared/jobs/look/diff.ts";
+import type { Wanted } from "../shared/jobs/look/get.ts";
 import { ChangeTally } from "./change-tally.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register, Session } from "./command.ts";
@@ -8,7 +9,7 @@ import { note, widthOf } from "./console.ts";
 import { diffObject } from "./diff-object.ts";
 import { FROM_FLAG, FROM_HELP } from "./from-replica.ts";
 import { jsonAround } from "./json-array.ts";
-import { keyTest, keyWords, NAMESPACE_FLAG, NAMESPACE_HELP, PATTERN_HELP } from "./key-option.ts";
+import { KEY_HEX_FLAG, keyOfHex, keyTest, keyWords, NAMESPACE_FLAG, NAMESPACE_HELP, PATTERN_HELP } from "./key-option.ts";
 import { keyJson, onOneLine } from "./look-rows.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
 import { CLUSTER_FLAG, CLUSTER_HELP, clusterBeside, LIVE, withLive } from "./with-live.ts";
@@ -18,8 +19,11 @@ import { writeText } from "./write-text.ts";
 interface DiffOptions {
   readonly namespace?: string;
   readonly object?: string;
+  readonly keyHex?: string;
   readonly reveal?: boolean;
+  readonly showManagedFields?: boolean;
   readonly encryptionConfig?: string;
+  readonly index: boolean;
   readonly cluster?: string;
   readonly from?: string;
 }
@@ -37,8 +41,11 @@ export const registerDiff: Register = (program, run) => {
     .argument("[prefix|glob]", PATTERN_HELP)
     .option(NAMESPACE_FLAG, NAMESPACE_HELP)
     .option("--object <object>", "what changed in this one: a key, or resource/namespace/name")
+    .option(KEY_HEX_FLAG, "the same by its key, byte by byte in hexadecimal")
     .option("--reveal", "with --object: show the data of Secrets")
+    .option("--show-managed-fields", "with --object: show metadata.managedFields as well")
     .option("--encryption-config <file>", "with --object: the API server's EncryptionConfiguration")
+    .option("--no-index", "with --object: read the whole snapshots")
     .option(CLUSTER_FLAG, CLUSTER_HELP)
     .option(FROM_FLAG, FROM_HELP)
     .addHelpText(
@@ -47,10 +54,10 @@ export const registerDiff: Register = (program, run) => {
     )
     .action((before: string, after: string, pattern: string | undefined, options: DiffOptions) =>
       run(async (session) => {
-        const { object } = options;
-        requireFitting(pattern, options);
-        if (object !== undefined) {
-          await diffObject(session, before, after, { ...options, object });
+        const one = objectOf(options);
+        requireFitting(pattern, options, one);
+        if (one !== undefined) {
+          await diffObject(session, before, after, one, options);
           return 0;
         }
         const { console } = session;
@@ -83,12 +90,26 @@ export const registerDiff: Register = (program, run) => {
     );
 };
 
-function requireFitting(pattern: string | undefined, { object, namespace, reveal, encryptionConfig }: DiffOptions): void {
-  if (object !== undefined) {
+/** The one value that is asked for. */
+function objectOf({ object, keyHex }: DiffOptions): Wanted | undefined {
+  if (object !== undefined && keyHex !== undefined)
+    throw new LifeboatError("usage", "--object and --key-hex each name the one value", { hint: "leave one of them out" });
+  if (keyHex !== undefined) return { key: keyOfHex(keyHex), words: keyHex };
+  return object === undefined ? undefined : { words: object };
+}
+
+function requireFitting(pattern: string | undefined, options: DiffOptions, one: Wanted | undefined): void {
+  const { namespace, reveal, showManagedFields, encryptionConfig, index } = options;
+  if (one !== undefined) {
     if (pattern === undefined && namespace === undefined) return;
-    throw new LifeboatError("usage", "--object compares one value alone", { hint: "leave out PREFIX, GLOB and -n" });
+    throw new LifeboatError("usage", "--object and --key-hex compare one value alone", { hint: "leave out PREFIX, GLOB and -n" });
   }
-  const only = Object.entries({ "--reveal": reveal, "--encryption-config": encryptionConfig }).find(([, value]) => value !== undefined);
+  const only = Object.entries({
+    "--reveal": reveal,
+    "--show-managed-fields": showManagedFields,
+    "--encryption-config": encryptionConfig,
+    "--no-index": index ? undefined : false,
+  }).find(([, value]) => value !== undefined);
   if (only !== undefined) throw new LifeboatError("usage", `${only[0]} goes with --object`, { hint: "lifeboat diff --help says how" });
 }
 

@@ -58,7 +58,11 @@ function documentOf(snapshot: string, namespace: string, folder: string, got: Go
 function tell({ console }: Session, out: string, { objects, secrets, made, raw, warnings }: GotAll): void {
   const line = ({ key, text }: ObjectNote): string => onOneLine(`${keyJson(key).key} ${text}`);
   for (const each of raw) note(console, `warning: ${line(each)}; its file is the value as it is stored`);
-  for (const each of warnings) note(console, `warning: ${line(each)}`);
+  for (const [first, ...others] of Map.groupBy(warnings, ({ text }) => text).values()) {
+    if (first === undefined) continue;
+    note(console, `warning: ${line(first)}`);
+    if (others.length > 0) note(console, `warning: the same is true of ${others.length} more (--json names them)`);
+  }
   if (made.length > 0) note(console, `${made.length} objects that others make anew are left out, such as Pods: --made takes them too`);
   const files = `wrote ${objects + raw.length} files to ${out}`;
   printDone(

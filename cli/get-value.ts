@@ -4,7 +4,7 @@ import type { Wanted } from "../shared/jobs/look/get.ts";
 import { mayBeSecret } from "../shared/jobs/look/objects.ts";
 import type { FoundObject } from "../shared/jobs/look/objects.ts";
 import type { FoundValue } from "../shared/jobs/look/read-values.ts";
-import type { KubernetesObject } from "../shared/kube/decoder.ts";
+import type { DecodedObject, KubernetesObject } from "../shared/kube/decoder.ts";
 import { envelopeOf } from "../shared/kube/envelope.ts";
 import { writeStream } from "../shared/wire/output.ts";
 import type { Session } from "./command.ts";
@@ -12,6 +12,7 @@ import { note, printJson } from "./console.ts";
 import type { Console } from "./console.ts";
 import { printable } from "./format.ts";
 import type { GetOptions } from "./get.ts";
+import { keyOfHex } from "./key-option.ts";
 import { openReader } from "./kube-reader.ts";
 import { keyJson, onOneLine } from "./look-rows.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
@@ -34,23 +35,20 @@ export async function getValue(session: Session, what: string, key: string | und
   const read = await readObject(session, found, options);
   if (session.json) return printJson(console, "get", await documentOf({ snapshot: name, by: found.by }, read, options, hides));
   if ("raw" in read) return printUnread(console, read, options, hides);
-  const { object, warnings } = await prepared(read.object, options, hides);
+  const { object, warnings } = await prepared(read, options, hides);
   for (const warning of warnings) note(console, `warning: ${onOneLine(`${keyJson(found.key).key} ${warning}`)}`);
   const { toYaml } = await import("../shared/kube/yaml.ts");
   const text = options.as === "json" ? printable(`${JSON.stringify(object, undefined, 2)}\n`) : toYaml(object);
   await write(console, Buffer.from(text));
 }
 
-const BY_INDEX =
+/** What a person is told of a value that an index named. */
+export const BY_INDEX =
   "found by the index of the snapshot's verification: the value was checked, that it is the newest was not (--no-index does)";
 
 function wantedOf(key: string | undefined, { keyHex }: GetOptions): Wanted {
   if (keyHex === undefined) return { words: key ?? "" };
-  if (!/^([0-9a-f]{2})+$/i.test(keyHex))
-    throw new LifeboatError("usage", `--key-hex ${keyHex} is not bytes in hexadecimal`, {
-      hint: "two digits for each byte, such as 2f666f6f",
-    });
-  return { key: Buffer.from(keyHex, "hex"), words: keyHex };
+  return { key: keyOfHex(keyHex), words: keyHex };
 }
 
 /** What is in the value. Without the program that decodes, a document and what is asked for as it is say why there is none. */
@@ -79,11 +77,15 @@ interface Prepared {
   readonly isRedacted: boolean;
 }
 
-async function prepared(stored: KubernetesObject, options: GetOptions, hides: boolean): Promise<Prepared> {
+async function prepared({ object: stored, warning }: DecodedObject, options: GetOptions, hides: boolean): Promise<Prepared> {
   const [{ clean }, { isSecret, redact }] = await Promise.all([import("../shared/kube/clean.ts"), import("../shared/kube/redact.ts")]);
   const { object, warnings } = options.clean === true ? clean(stored) : { object: stored, warnings: [] };
   const isRedacted = hides && isSecret(object);
-  return { object: isRedacted ? redact(object) : object, warnings, isRedacted };
+  return {
+    object: isRedacted ? redact(object) : object,
+    warnings: warning === undefined ? warnings : [warning, ...warnings],
+    isRedacted,
+  };
 }
 
 async function documentOf(
@@ -93,7 +95,7 @@ async function documentOf(
   hides: boolean,
 ): Promise<Document> {
   const { key, value, revision } = read.found;
-  const shown = "raw" in read ? undefined : await prepared(read.object, options, hides);
+  const shown = "raw" in read ? undefined : await prepared(read, options, hides);
   const isHidden = shown?.isRedacted ?? (hides && mayBeSecret(read.found));
   return {
     ...how,

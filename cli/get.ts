@@ -5,6 +5,7 @@ import type { Register } from "./command.ts";
 import { FROM_FLAG, FROM_HELP } from "./from-replica.ts";
 import { getAllObjects } from "./get-all.ts";
 import { getValue } from "./get-value.ts";
+import { KEY_HEX_FLAG } from "./key-option.ts";
 
 export interface GetOptions {
   readonly keyHex?: string;
@@ -30,7 +31,7 @@ export const registerGet: Register = (program, run) => {
     )
     .argument("<ref|file>", "which snapshot")
     .argument("[key|resource/namespace/name]", "which value")
-    .option("--key-hex <hex>", "the key, byte by byte in hexadecimal")
+    .option(KEY_HEX_FLAG, "the key, byte by byte in hexadecimal")
     .addOption(new Option("--as <form>", "how it is printed (default: yaml for objects, else raw)").choices(["raw", "json", "yaml"]))
     .option("--clean", "leave out what keeps kubectl create from taking it (uid, status, ...)")
     .option("--reveal", "show the data of Secrets on a terminal")

@@ -58,6 +58,13 @@ export const diffObjectDocument = object({
   ...keyFields,
   modRevisionBefore: revision.nullable().describe("when it was last written in `before`; null where it is not in it"),
   modRevisionAfter: revision.nullable().describe("the same in `after`"),
+  byBefore: z
+    .enum(["whole", "index", "live"])
+    .nullable()
+    .describe(
+      "how it was found in `before`: `whole`: all of the snapshot was read and proven; `index`: the entry alone, by the index of its verification; null where it is not in it",
+    ),
+  byAfter: z.enum(["whole", "index", "live"]).nullable().describe("the same in `after`; `live`: the cluster was asked for it"),
   valueBytesBefore: bytes.nullable().describe("of the value in `before`, as it is stored; null where it is not in it"),
   valueBytesAfter: bytes.nullable().describe("the same in `after`"),
   form: z
@@ -70,6 +77,10 @@ export const diffObjectDocument = object({
     .describe("why the value in `before` is not shown as an object: the end of a sentence that begins with the key"),
   notReadAfter: text.nullable().describe("the same in `after`"),
   redacted: z.boolean().describe("whether a Secret's data was left out: always, without `--reveal`"),
+  onlyManagedFields: z
+    .boolean()
+    .describe("whether the objects differ in `metadata.managedFields` alone, which `diff` has only with `--show-managed-fields`"),
+  warnings: z.array(text).describe("what the values should not be trusted for: ends of sentences that begin with the key"),
 }).meta({ title: "`diff <before> <after> --object`" });
 
 const effects = {
@@ -119,7 +130,9 @@ export const getDocument = object({
     .describe("the Kubernetes object in it, as the API server answers it; null where there is none, or it could not be read"),
   notRead: text.nullable().describe("why there is no `object`: the end of a sentence that begins with the key"),
   redacted: z.boolean().describe("whether a Secret's data was left out: on a terminal without `--reveal`"),
-  warnings: z.array(text).describe("of `--clean`: what else went, ends of sentences that begin with the key"),
+  warnings: z
+    .array(text)
+    .describe("what the object should not be trusted for, and of `--clean` what else went: ends of sentences that begin with the key"),
 }).meta({ title: "`get <ref> KEY`" });
 
 export const getAllDocument = object({
@@ -130,7 +143,7 @@ export const getAllDocument = object({
   secrets: count.describe("those of them that are Secrets"),
   made: z.array(objectNote).describe("what was left out, and who makes it anew"),
   raw: z.array(objectNote).describe("what could not be read, and is there as it is stored"),
-  warnings: z.array(objectNote).describe("of `--clean`: what else went"),
+  warnings: z.array(objectNote).describe("what objects should not be trusted for, and of `--clean` what else went"),
 }).meta({ title: "`get <ref> --all`" });
 
 export const findDocument = z.array(

@@ -7,8 +7,14 @@ export interface StoredValue {
 /** An object as the API server answers it in JSON. Its numbers are as `JSON.parse` reads them. */
 export type KubernetesObject = Readonly<Record<string, unknown>>;
 
+export interface DecodedObject {
+  readonly object: KubernetesObject;
+  /** What a person should know of it: the end of a sentence that begins with its key. */
+  readonly warning?: string;
+}
+
 /** What became of a value: the object in it, or why it stays as it is (of an object that could not be read, with its group and version). */
-export type Decoded = { readonly object: KubernetesObject } | { readonly raw: string };
+export type Decoded = DecodedObject | { readonly raw: string };
 
 /** The port to what reads Kubernetes' objects out of etcd's values. Contract and adapter tests: test/kube/. */
 export interface ObjectDecoder {

@@ -98,6 +98,35 @@ test("--no-index reads and proves all of it, and so does what the index has not"
   expect(gone.moved).toBeGreaterThan(MEGABYTES * 1e6);
 });
 
+test("diff --object moves a fraction of both, and reads all of the one in which the index has nothing", async () => {
+  const client = openClient(cluster.connection);
+  try {
+    await client.put("/registry/configmaps/shop/web").value("third").exec();
+    await client.delete().key("/registry/big/7").exec();
+  } finally {
+    client.close();
+  }
+  const later = DOCUMENTS.backup.parse(await lifeboatJsonHere(["backup", "prod"], options)).id;
+  expect(await lifeboatHere(["verify", `prod/${later}`, "--deep"], options)).toMatchObject({ code: 0 });
+  const diff = async (
+    ...args: readonly string[]
+  ): Promise<{ readonly answer: Awaited<ReturnType<typeof lifeboatHere>>; moved: number }> => {
+    const before = wire.received();
+    const answer = await lifeboatHere(["diff", `prod/${id}`, `prod/${later}`, ...args, "--json"], options);
+    return { answer, moved: wire.received() - before };
+  };
+  const web = await diff("--object", "configmaps/shop/web");
+  expect(web.answer).toMatchObject({ code: 0, stderr: saying(`prod/${later}: found by the index`) });
+  const change = { change: "changed", diff: "@@ -1 +1 @@\n-second\n\\ No newline at end of file\n+third\n\\ No newline at end of file\n" };
+  expect(DOCUMENTS.diff.parse(JSON.parse(web.answer.stdout))).toMatchObject({ ...change, byBefore: "index", byAfter: "index" });
+  expect(web.moved).toBeLessThan((MEGABYTES * 1e6) / 3);
+  const whole = await diff("--key-hex", Buffer.from("/registry/configmaps/shop/web").toString("hex"), "--no-index");
+  expect(DOCUMENTS.diff.parse(JSON.parse(whole.answer.stdout))).toMatchObject({ ...change, byBefore: "whole", byAfter: "whole" });
+  const gone = await diff("--object", "/registry/big/7");
+  expect(DOCUMENTS.diff.parse(JSON.parse(gone.answer.stdout))).toMatchObject({ change: "removed", byBefore: "index", byAfter: null });
+  expect(gone.moved).toBeGreaterThan(MEGABYTES * 1e6);
+});
+
 async function oracle(key: string): Promise<{ readonly kvs: readonly { readonly value: string; readonly mod_revision: number }[] }> {
   return JSON.parse(await cluster.etcdctl(["get", key, "-w", "json"])) as Awaited<ReturnType<typeof oracle>>;
 }

@@ -43,6 +43,8 @@ function aescbc(value: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from("k8s:enc:aescbc:v1:key1:"), iv, cipher.update(value), cipher.final()]);
 }
 
+const UNAUTHENTICATED = "was decrypted by aescbc, which authenticates nothing";
+
 let folder: TemporaryFolder;
 beforeAll(async () => {
   folder = await temporaryFolder();
@@ -132,6 +134,7 @@ describe("one object", () => {
     expect(sealed).toMatchObject({ code: 2, stdout: "", stderr: saying("is encrypted by aescbc with the key key1") });
     const opened = await get([name, "--encryption-config", "encryption.yaml", "--clean"]);
     expect(opened).toMatchObject({ code: 0, stderr: saying("belonged to Fleet all") });
+    expect(opened.stderr).toContain(`crontabs/shop/sealed ${UNAUTHENTICATED}`);
     expect(parse(opened.stdout)).toEqual({
       apiVersion: "example.com/v1",
       kind: "CronTab",
@@ -139,6 +142,8 @@ describe("one object", () => {
       spec: { text: "\u001b[2J" },
     });
     expect(opened.stdout).not.toContain("\u001b");
+    const { stdout } = await get([name, "--encryption-config", "encryption.yaml", "--json"]);
+    expect(DOCUMENTS.get.parse(JSON.parse(stdout))).toMatchObject({ warnings: [saying(UNAUTHENTICATED)] });
     expect(await get([name, "--encryption-config", "missing.yaml"])).toMatchObject({
       code: 2,
       stderr: saying("file missing.yaml not found"),
@@ -166,9 +171,14 @@ describe("one object at two times", () => {
         return [first.key, second.value] as const;
       }),
     );
-    const entries = live.map(({ key, value }, index) => ({
+    const sealed = Buffer.from(CRONTAB.replace('"ready":true', '"ready":false'));
+    const later = [
+      ...live.map(({ key, value }) => [key, changed.get(key) ?? value] as const),
+      ["/registry/example.com/crontabs/shop/sealed", aescbc(sealed)] as const,
+    ];
+    const entries = later.map(([key, value], index) => ({
       key: revisionKey(index + 1000),
-      value: keyValue(Buffer.from(key), changed.get(key) ?? value),
+      value: keyValue(Buffer.from(key), value),
     }));
     await writeFile(join(folder.path, "later.db"), asSent(boltFile(entries, { perLeaf: 8 }).bytes));
   });
@@ -179,8 +189,10 @@ describe("one object at two times", () => {
 
   test("is shown as the difference of what get prints of it", async () => {
     const name = nameOf("configmaps");
-    const { code, stdout } = await diff(name);
+    const { code, stdout } = await diff(name, "--show-managed-fields");
     expect(code).toBe(0);
+    expect(stdout).toContain("k:{");
+    expect((await diff(name)).stdout).not.toContain("k:{");
     const printed = await Promise.all(["s.db", "later.db"].map((what) => lifeboatHere(["get", what, name], { cwd: folder.path })));
     const [before, after] = printed.map((each) => new Set(each.stdout.split("\n")));
     const lines = stdout.split("\n").slice(2);
@@ -194,6 +206,14 @@ describe("one object at two times", () => {
       expect([...(mine ?? [])].filter((line) => others?.has(line) !== true && !marked.includes(line))).toEqual([]);
     }
     expect(await diff(nameOf("pods"))).toMatchObject({ code: 0, stdout: "", stderr: saying("with the same value") });
+  });
+
+  test("that was encrypted by aescbc is shown, and told to be authenticated by nothing", async () => {
+    const answer = await diff("crontabs/shop/sealed", "--encryption-config", "encryption.yaml");
+    expect(answer).toMatchObject({ code: 0, stdout: saying("-  ready: true\n+  ready: false\n") });
+    expect(answer.stderr.match(new RegExp(UNAUTHENTICATED, "g"))).toHaveLength(1);
+    const { stdout } = await diff("crontabs/shop/sealed", "--encryption-config", "encryption.yaml", "--json");
+    expect(DOCUMENTS.diff.parse(JSON.parse(stdout))).toMatchObject({ warnings: [saying(UNAUTHENTICATED)] });
   });
 
   test("of a Secret has no data, in a pipe neither, unless it is to be shown", async () => {
@@ -226,6 +246,7 @@ describe("all objects of a namespace", () => {
       "shop",
     ]);
     expect({ code, stderr }).toMatchObject({ code: 0, stderr: saying("broken begins as JSON and is none") });
+    expect(stderr).toContain(`crontabs/shop/sealed ${UNAUTHENTICATED}`);
     const files = (await readdir(join(folder.path, "shop"), { recursive: true }))
       .filter((name) => name.includes("/"))
       .toSorted((a, b) => (a < b ? -1 : 1));

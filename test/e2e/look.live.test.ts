@@ -297,6 +297,16 @@ describe("after more writes", () => {
     expect(await diff("pods/shop/gone")).toMatchObject({ code: 2, stdout: "", stderr: saying("pods/shop/gone is in neither of") });
     expect(await diff("crontab/shop/web")).toMatchObject({ code: 2, stderr: saying("names several keys") });
     expect(await diff(two, "-n", "shop")).toMatchObject({ code: 2, stderr: saying("leave out PREFIX") });
+    expect(await diff(two, "--key-hex", "00")).toMatchObject({ code: 2, stderr: saying("leave one of them out") });
+    const byHex = (hex: string, ...args: readonly string[]): Promise<Outcome> =>
+      place.here("diff", "snapshot.db", after, ...named, "--key-hex", hex, ...args);
+    expect((await byHex(Buffer.from(two).toString("hex"))).stdout).toContain("-two\n");
+    expect(await byHex(BINARY.toString("hex"))).toMatchObject({ code: 0, stdout: "", stderr: saying("is the same in snapshot.db and") });
+    expect(await byHex("0")).toMatchObject({ code: 2, stderr: saying("--key-hex 0 is not bytes in hexadecimal") });
+    expect(await place.here("diff", "snapshot.db", after, ...named, "--no-index")).toMatchObject({
+      code: 2,
+      stderr: saying("--no-index goes with --object"),
+    });
   });
 
   test("a file does not say which live cluster is meant, and one that does not answer is exit code 3", async () => {

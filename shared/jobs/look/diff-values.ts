@@ -1,5 +1,6 @@
 import { envelopeOf } from "../../kube/envelope.ts";
-import type { ObjectDecoder } from "../../kube/decoder.ts";
+import type { KubernetesObject, ObjectDecoder } from "../../kube/decoder.ts";
+import { without, withPart } from "../../kube/object.ts";
 import { isSecret, redact } from "../../kube/redact.ts";
 import { toYaml } from "../../kube/yaml.ts";
 import type { ChangeKind } from "../../snapshot/comparison.ts";
@@ -24,12 +25,18 @@ export interface ValueDifference {
   readonly notRead: Sides<string>;
   /** Whether data of a Secret is not shown. */
   readonly isRedacted: boolean;
+  /** Whether the objects differ in nothing but `metadata.managedFields`, which are not shown. */
+  readonly onlyManagedFields: boolean;
+  /** What a person should know of the values: ends of sentences that begin with their key. */
+  readonly warnings: readonly string[];
 }
 
 export interface DiffValuesRequest {
   readonly decoder: ObjectDecoder;
   /** Whether the data of Secrets is shown. */
   readonly reveals: boolean;
+  /** Whether `metadata.managedFields` is, in which the API server notes who set which field: it changes with every write, and kubectl leaves it out as well. */
+  readonly showsManagedFields: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -38,15 +45,22 @@ export async function diffValues(values: Sides<FoundValue>, request: DiffValuesR
   const sides = await readBoth(values, request);
   const reasonOf = (read: FoundObject | undefined): string | undefined => (read !== undefined && "raw" in read ? read.raw : undefined);
   const notRead = { before: reasonOf(sides.before), after: reasonOf(sides.after) };
-  const shown = textsOf(sides, request.reveals);
-  const { before, after } = shown.texts ?? {};
+  const shown = textsOf(sides, request);
+  const hunks = hunksOf(shown);
+  const warnings = [sides.before, sides.after].flatMap((side) => (side !== undefined && "object" in side ? (side.warning ?? []) : []));
   return {
     change: changeOf(values),
     form: shown.form,
-    hunks: unifiedHunks(before ?? "", after ?? ""),
+    hunks,
     notRead,
     isRedacted: shown.isRedacted,
+    onlyManagedFields: hunks === "" && hunksOf(textsOf(sides, { ...request, showsManagedFields: true })) !== "",
+    warnings: [...new Set(warnings)],
   };
+}
+
+function hunksOf({ texts }: Shown): string {
+  return unifiedHunks(texts?.before ?? "", texts?.after ?? "");
 }
 
 async function readBoth({ before, after }: Sides<FoundValue>, { decoder, signal }: DiffValuesRequest): Promise<Sides<FoundObject>> {
@@ -71,10 +85,12 @@ interface Shown {
   readonly isRedacted: boolean;
 }
 
-function textsOf({ before, after }: Sides<FoundObject>, reveals: boolean): Shown {
+function textsOf({ before, after }: Sides<FoundObject>, { reveals, showsManagedFields }: DiffValuesRequest): Shown {
   const there = [before, after].filter((each) => each !== undefined);
   if (there.every((each) => "object" in each)) {
-    const [was, is] = [before, after].map((each) => (each !== undefined && "object" in each ? each.object : undefined));
+    const [was, is] = [before, after].map((each) =>
+      each !== undefined && "object" in each ? (showsManagedFields ? each.object : withoutManagedFields(each.object)) : undefined,
+    );
     const text = (object: typeof was, other?: typeof was): string | undefined => object && toYaml(reveals ? object : redact(object, other));
     return {
       form: "yaml",
@@ -86,6 +102,10 @@ function textsOf({ before, after }: Sides<FoundObject>, reveals: boolean): Shown
   const texts = { before: before && plainText(before), after: after && plainText(after) };
   const isText = there.length === [texts.before, texts.after].filter((text) => text !== undefined).length;
   return isText ? { form: "text", texts, isRedacted: false } : { form: undefined, isRedacted: false };
+}
+
+function withoutManagedFields(object: KubernetesObject): KubernetesObject {
+  return withPart(object, "metadata", (metadata) => without(metadata, "managedFields"));
 }
 
 function mayHide(read: FoundObject): boolean {

@@ -64,7 +64,8 @@ export async function getAll(input: SnapshotInput, request: GetAllRequest, ports
       continue;
     }
     const cleaned = isCleaned ? clean(each.object) : { object: each.object, warnings: [] };
-    warnings?.push(...cleaned.warnings.map((text) => ({ key, text })));
+    const texts = each.warning === undefined ? cleaned.warnings : [each.warning, ...cleaned.warnings];
+    warnings?.push(...texts.map((text) => ({ key, text })));
     const type = typeOf(each.object);
     await write(unused(names, nameOf(each, creationStepOf(type), "yaml")), Buffer.from(toYaml(cleaned.object)));
     counts.objects++;

@@ -25,17 +25,18 @@ export interface FoundOne extends FoundValue {
  * their keys.
  */
 export async function getOne(input: SnapshotInput, wanted: Wanted, ports: LookPorts, index?: KeyIndex): Promise<FoundOne> {
+  const found = await findOne(input, wanted, ports, index);
+  if (found === undefined) throw noEntry(input, wanted);
+  return found;
+}
+
+/** The same; undefined where there is none. */
+export async function findOne(input: SnapshotInput, wanted: Wanted, ports: LookPorts, index?: KeyIndex): Promise<FoundOne | undefined> {
   const indexed = index === undefined ? [] : await lookUp(index, keyOf(wanted), "key" in wanted ? undefined : wanted.words, MOST);
   const byIndex = oneOf(indexed, input.name, wanted);
   if (byIndex !== undefined) return { ...byIndex, by: "index" };
-  const found = await findOne(input, wanted, ports);
-  if (found === undefined) throw noEntry(input, wanted);
-  return { ...found, by: "whole" };
-}
-
-/** The same out of all of the snapshot; undefined where it has none. */
-export async function findOne(input: SnapshotInput, wanted: Wanted, ports: LookPorts): Promise<FoundValue | undefined> {
-  return theOne(readValues(input, wantedTest(wanted), ports), input.name, wanted);
+  const found = await theOne(readValues(input, wantedTest(wanted), ports), input.name, wanted);
+  return found && { ...found, by: "whole" };
 }
 
 /** The same of a live cluster, which was opened with `wantedTest`: a key is asked for alone, a name takes a walk over all keys. */

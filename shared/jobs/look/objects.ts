@@ -1,10 +1,10 @@
-import type { KubernetesObject, ObjectDecoder } from "../../kube/decoder.ts";
+import type { Decoded, ObjectDecoder } from "../../kube/decoder.ts";
 import { typeIn } from "../../kube/envelope.ts";
 import { objectNameOf } from "../../snapshot/object-names.ts";
 import type { FoundValue } from "./read-values.ts";
 
 /** A value, and the object in it, or why there is none that can be read: the end of a sentence that begins with its key. */
-export type FoundObject = { readonly found: FoundValue } & ({ readonly object: KubernetesObject } | { readonly raw: string });
+export type FoundObject = { readonly found: FoundValue } & Decoded;
 
 /** The objects in `values`, one after the other. Some values are held meanwhile: as many as the decoder is given ahead. */
 export async function* objectsIn(

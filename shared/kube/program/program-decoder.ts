@@ -38,9 +38,10 @@ export class ProgramDecoder implements ObjectDecoder {
       for await (const stored of values) {
         const taken = this.#take(stored);
         if ("value" in taken) {
+          const { value, warning } = taken;
           const program = (running ??= new DecoderProcess(await this.#options.program(signal), signal));
-          program.send(stored.key, taken.value);
-          waiting.push({ bytes: taken.value.length, answer: () => program.answer() });
+          program.send(stored.key, value);
+          waiting.push({ bytes: value.length, answer: async () => warned(await program.answer(), warning) });
         } else waiting.push({ bytes: 0, answer: () => taken });
         bytes += waiting.at(-1)?.bytes ?? 0;
         while (waiting.length > MOST_WAITING || bytes > MOST_WAITING_BYTES) yield await next();
@@ -59,20 +60,28 @@ export class ProgramDecoder implements ObjectDecoder {
   }
 
   /** The answer at once, or what the program is asked. */
-  #take(stored: StoredValue): Decoded | { readonly value: Uint8Array } {
+  #take(stored: StoredValue): Decoded | { readonly value: Uint8Array; readonly warning: string | undefined } {
     const opened = decrypt(stored, this.#options.keys);
     if ("raw" in opened) return opened;
-    const { value } = opened;
+    const { value, by, isAuthenticated } = opened;
+    const warning =
+      by === undefined || isAuthenticated
+        ? undefined
+        : `was decrypted by ${by.provider}, which authenticates nothing: whoever could write into etcd may have altered it unseen`;
     const { form } = envelopeOf(value);
     if (form === "other") return { raw: "is no object of Kubernetes" };
     if (form === "encrypted") return { raw: "is encrypted twice" };
     if (form === "json") {
       const read = readJsonObject(value);
-      if ("raw" in read || !isStoredDefinition(read.object)) return read;
+      if ("raw" in read || !isStoredDefinition(read.object)) return warned(read, warning);
     }
     if (value.length > MOST_VALUE_BYTES) return { raw: `has ${value.length} bytes, and kube-decode takes ${MOST_VALUE_BYTES} at most` };
-    return { value };
+    return { value, warning };
   }
+}
+
+function warned(decoded: Decoded, warning: string | undefined): Decoded {
+  return "raw" in decoded || warning === undefined ? decoded : { ...decoded, warning };
 }
 
 /** The API server stores these in a version that it has not served since 1.22: the program knows how they look in v1. */

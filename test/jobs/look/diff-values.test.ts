@@ -14,8 +14,12 @@ function found(value: string | Uint8Array | object, { key = KEY, revision = 1 } 
   return { key: Buffer.from(key), value: bytes, revision };
 }
 
-function diff(before: FoundValue | undefined, after: FoundValue | undefined, reveals = false): Promise<ValueDifference> {
-  return diffValues({ before, after }, { decoder, reveals, signal: AbortSignal.timeout(60_000) });
+function diff(
+  before: FoundValue | undefined,
+  after: FoundValue | undefined,
+  { reveals = false, showsManagedFields = false } = {},
+): Promise<ValueDifference> {
+  return diffValues({ before, after }, { decoder, reveals, showsManagedFields, signal: AbortSignal.timeout(60_000) });
 }
 
 function secret(password: string): object {
@@ -32,6 +36,8 @@ describe("what became of a value", () => {
       hunks: "@@ -2,4 +2,4 @@\n kind: CronTab\n spec:\n   image: a\n-  replicas: 1\n+  replicas: 2\n",
       notRead: { before: undefined, after: undefined },
       isRedacted: false,
+      onlyManagedFields: false,
+      warnings: [],
     });
     const whole = "apiVersion: example.com/v1\nkind: CronTab\nspec:\n  a: 1\n";
     expect(await diff(undefined, found(cron({ a: 1 })))).toMatchObject({
@@ -49,7 +55,26 @@ describe("what became of a value", () => {
       change: "changed",
       form: "yaml",
       hunks: "",
+      onlyManagedFields: false,
     });
+  });
+
+  test("has no managedFields unless they are asked for, and says where nothing else differs", async () => {
+    const owned = (manager: string, spec: object): FoundValue =>
+      found({ apiVersion: "example.com/v1", kind: "CronTab", metadata: { name: "web", managedFields: [{ manager }] }, spec });
+    const changed = await diff(owned("kubectl", { a: 1 }), owned("helm", { a: 2 }));
+    expect(changed).toMatchObject({ onlyManagedFields: false });
+    expect(changed.hunks).toContain("-  a: 1\n+  a: 2\n");
+    expect(changed.hunks).not.toContain("manage");
+    expect(await diff(owned("kubectl", { a: 1 }), owned("helm", { a: 1 }))).toMatchObject({
+      change: "changed",
+      form: "yaml",
+      hunks: "",
+      onlyManagedFields: true,
+    });
+    const shown = await diff(owned("kubectl", { a: 1 }), owned("helm", { a: 1 }), { showsManagedFields: true });
+    expect(shown).toMatchObject({ onlyManagedFields: false });
+    expect(shown.hunks).toContain("manager: helm");
   });
 
   test("of a Secret tells that data differs, and shows it only where it is asked to", async () => {
@@ -57,7 +82,7 @@ describe("what became of a value", () => {
     const hidden = await diff(before, after);
     expect(hidden).toMatchObject({ form: "yaml", isRedacted: true });
     expect(hidden.hunks).toContain("-  password: (redacted, 7 bytes)\n+  password: (redacted, 8 bytes) (differs)\n");
-    const shown = await diff(before, after, true);
+    const shown = await diff(before, after, { reveals: true });
     expect(shown.isRedacted).toBe(false);
     expect(shown.hunks).toContain("-  password: aHVudGVyMg==\n+  password: aHVudGVyMyE=\n");
     for (const [one, other] of [
@@ -88,7 +113,7 @@ describe("what became of a value", () => {
     const key = "/registry/secrets/shop/db";
     const [before, after] = [found("{ hunter2", { key }), found("{ hunter3", { key })];
     expect(await diff(before, after)).toMatchObject({ form: undefined, hunks: "", isRedacted: true });
-    expect(await diff(before, after, true)).toMatchObject({ form: "text", isRedacted: false });
+    expect(await diff(before, after, { reveals: true })).toMatchObject({ form: "text", isRedacted: false });
     // Type and version are not where its head would tell them.
     const odd = found({ metadata: { name: "db" }, ...secret("hunter2") });
     expect(await diff(odd, found("text"))).toMatchObject({ form: undefined, hunks: "", isRedacted: true });
