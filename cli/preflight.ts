@@ -94,7 +94,7 @@ function report(console: Console, cluster: string, result: PreflightResult): voi
 function gateText({ gates }: PreflightResult): string {
   const found = [...gates.values()];
   const gated = found.filter((each) => each === true).length;
-  if (found.length === 0 || found.every((each) => each === undefined)) return "unknown";
+  if (found.every((each) => each === undefined)) return "unknown";
   if (gated === 0) return "none: this client may make every call that its user may make";
   return `before ${gated} of ${found.length} ${found.length === 1 ? "endpoint" : "endpoints"}: calls of a backup are let through, others are refused`;
 }
