@@ -22,6 +22,7 @@ const COMMANDS = [
   "prune",
   "export",
   "bundle",
+  "drill",
   "recipients",
   "keys",
   "rewrap",
