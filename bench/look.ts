@@ -1,44 +1,14 @@
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { openClient } from "../tools/lab/connection.ts";
 import { runProgram } from "../tools/lab/run-program.ts";
 import { getByHand } from "./by-hand.ts";
 import { SIZES } from "./cluster.ts";
-import type { LoadedEtcd, Size } from "./cluster.ts";
+import type { LoadedEtcd } from "./cluster.ts";
 import { load } from "./load.ts";
-import { measure } from "./measure.ts";
-import type { Usage } from "./measure.ts";
-import { median, rotated } from "./statistics.ts";
-import { markdownTable } from "./table.ts";
-
-export interface LookContest {
-  readonly etcd: LoadedEtcd;
-  readonly size: Size;
-  readonly runs: number;
-  /** Path of the built program, for Node. */
-  readonly lifeboat: string;
-  readonly age: string;
-  readonly unzstd: string;
-  /** An empty folder, with room for three databases. */
-  readonly folder: string;
-  readonly signal: AbortSignal;
-  readonly progress: (text: string) => void;
-}
-
-export interface LookResult {
-  readonly name: string;
-  readonly runs: readonly Usage[];
-}
-
-interface Entrant {
-  readonly name: string;
-  /** In bash, into the file `out`. */
-  readonly script: string;
-  /** Throws where `out` is not what it should be. */
-  readonly check: (out: Buffer) => void;
-  readonly runs: Usage[];
-}
+import { requireEqual, takeTurns } from "./look-contest.ts";
+import type { Entrant, LookContest, LookResult } from "./look-contest.ts";
 
 /** What is changed between the two snapshots, beside a hundredth of all keys. */
 const EXTRA = 500;
@@ -49,31 +19,10 @@ const Diff = z.object({
 
 /**
  * `lifeboat get` of one object in a stored snapshot beside the way without it (age, unzstd, etcdutl snapshot restore, an etcd on that, etcdctl get), in turns and into files that must hold the same bytes; and `lifeboat find` and `diff`, whose answers are
- * counted. Nothing is kept from run to run but the system's cache of files.
+ * counted.
  */
 export async function holdLook(contest: LookContest): Promise<readonly LookResult[]> {
-  const { runs, folder, signal, progress } = contest;
-  const entrants = await prepare(contest);
-  const once = async ({ name, script, check }: Entrant): Promise<Usage> => {
-    await rm(join(folder, "hand"), { recursive: true, force: true });
-    await mkdir(join(folder, "hand"));
-    const command = { program: "bash", args: ["-euo", "pipefail", "-c", script], cwd: folder, env: environment(folder) };
-    const { usage } = await measure(command, signal);
-    try {
-      check(await readFile(join(folder, "out")));
-    } catch (error) {
-      throw new Error(`${name} gave something else than it should`, { cause: error });
-    }
-    return usage;
-  };
-  progress("look: each once, not counted");
-  for (const entrant of entrants) await once(entrant);
-  for (let round = 0; round < runs; round++)
-    for (const entrant of rotated(entrants, round)) {
-      progress(`look: round ${round + 1} of ${runs}: ${entrant.name}`);
-      entrant.runs.push(await once(entrant));
-    }
-  return entrants;
+  return takeTurns(contest, await prepare(contest), environment(contest.folder));
 }
 
 function environment(folder: string): NodeJS.ProcessEnv {
@@ -107,19 +56,16 @@ async function prepare({ etcd, size, lifeboat, age, unzstd, folder, progress }: 
       script: hand,
       // etcdctl ends what it prints with a line.
       check: (out) => requireEqual(out.subarray(0, -1), wanted.value),
-      runs: [],
     },
     {
       name: "lifeboat get",
       script: command(`get prod/${second} ${key} --as raw --no-index`),
       check: (out) => requireEqual(out, wanted.value),
-      runs: [],
     },
     {
       name: "lifeboat find",
       script: command(`find prod/${second} --json`),
       check: (out) => requireEqual(z.array(z.unknown()).parse(JSON.parse(out.toString())).length, total),
-      runs: [],
     },
     {
       name: "lifeboat diff",
@@ -130,7 +76,6 @@ async function prepare({ etcd, size, lifeboat, age, unzstd, folder, progress }: 
         requireEqual(JSON.stringify(counts), JSON.stringify({ added: EXTRA, removed: EXTRA, changed, rewritten: 0 }));
         requireEqual(same, keys - changed);
       },
-      runs: [],
     },
   ];
 }
@@ -157,25 +102,4 @@ async function change(etcd: LoadedEtcd, keys: number, moment: "before" | "after"
 
 function idOf(document: string): string {
   return z.object({ id: z.string() }).parse(JSON.parse(document)).id;
-}
-
-function requireEqual(actual: Buffer | string | number, expected: Buffer | string | number): void {
-  const isEqual = Buffer.isBuffer(actual) && Buffer.isBuffer(expected) ? actual.equals(expected) : actual === expected;
-  if (!isEqual) throw new Error(`it gave ${String(actual).slice(0, 200)} in place of ${String(expected).slice(0, 200)}`);
-}
-
-/** A table of medians: seconds, and sizes in 10^6 bytes. The ratio is to what is done by hand. */
-export function lookReport(size: Size, results: readonly LookResult[]): string {
-  const walls = (runs: readonly Usage[]): number[] => runs.map(({ wallSeconds }) => wallSeconds);
-  const [byHand] = results;
-  const baseline = byHand === undefined ? 1 : median(walls(byHand.runs));
-  const rows = results.map(({ name, runs }) => [
-    name,
-    median(walls(runs)).toFixed(2),
-    `${Math.min(...walls(runs)).toFixed(2)}-${Math.max(...walls(runs)).toFixed(2)}`,
-    (median(walls(runs)) / baseline).toFixed(2),
-    median(runs.map(({ cpuSeconds }) => cpuSeconds)).toFixed(2),
-    (median(runs.map(({ peakRssKib }) => peakRssKib * 1024)) / 1e6).toFixed(0),
-  ]);
-  return markdownTable([`${size} MB, stored`, "wall", "from-to", "ratio", "CPU", "peak RSS"], rows);
 }

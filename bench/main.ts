@@ -10,8 +10,9 @@ import type { Size } from "./cluster.ts";
 import { hold } from "./contest.ts";
 import type { Result } from "./contest.ts";
 import { holdKopia, kopiaReport } from "./kopia.ts";
-import { holdLook, lookReport } from "./look.ts";
-import { holdLookIndex, lookIndexReport } from "./look-index.ts";
+import { holdLook } from "./look.ts";
+import { lookReport } from "./look-contest.ts";
+import { holdLookIndex } from "./look-index.ts";
 import { describeMachine } from "./machine.ts";
 import { parseOptions, USAGE } from "./options.ts";
 import type { Options } from "./options.ts";
@@ -130,14 +131,14 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
         const arena = join(folder.path, `${size}-look`);
         await mkdir(arena);
         const results = await holdLook({ etcd, size, runs: options.runs, lifeboat, age, unzstd, folder: arena, signal, progress });
-        console.log(`\n${lookReport(size, results)}`);
+        console.log(`\n${lookReport(`${size} MB, stored`, results)}`);
         await rm(arena, { recursive: true });
       }
       if (options.lookIndex) {
         const arena = join(folder.path, `${size}-look-index`);
         await mkdir(arena);
         const results = await holdLookIndex({ etcd, size, runs: options.runs, lifeboat, age, unzstd, folder: arena, signal, progress });
-        console.log(`\n${lookIndexReport(size, results)}`);
+        console.log(`\n${lookReport(`${size} MB, in S3`, results)}`);
         await rm(arena, { recursive: true });
       }
       if (!options.status) continue;

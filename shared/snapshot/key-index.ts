@@ -1,4 +1,5 @@
 import { LifeboatError } from "../errors.ts";
+import { VarintCursor } from "./varint-cursor.ts";
 
 // The index of a snapshot's live keys: docs/format.md, "The index". Pieces of records in the order of keys, and last of all a piece that says where each key is.
 
@@ -187,30 +188,26 @@ class Output {
 
 class Input {
   readonly #bytes: Uint8Array;
-  #at = 0;
+  readonly #cursor = new VarintCursor();
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
   }
 
   get isAtEnd(): boolean {
-    return this.#at === this.#bytes.length;
+    return this.#cursor.at === this.#bytes.length;
   }
 
   number(): number {
-    let value = 0;
-    for (let scale = 1; scale < 2 ** 53; scale *= 0x80) {
-      const byte = this.#bytes[this.#at++];
-      if (byte === undefined) break;
-      value += (byte & 0x7f) * scale;
-      if (byte < 0x80 && Number.isSafeInteger(value)) return value;
-    }
-    throw malformed();
+    const value = this.#cursor.next(this.#bytes, this.#bytes.length);
+    if (value < 0 || !Number.isSafeInteger(value)) throw malformed();
+    return value;
   }
 
   bytes(length: number): Uint8Array {
-    if (length > this.#bytes.length - this.#at) throw malformed();
-    this.#at += length;
-    return this.#bytes.subarray(this.#at - length, this.#at);
+    const { at } = this.#cursor;
+    if (length > this.#bytes.length - at) throw malformed();
+    this.#cursor.at += length;
+    return this.#bytes.subarray(at, at + length);
   }
 }

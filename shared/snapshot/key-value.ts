@@ -1,3 +1,5 @@
+import { VarintCursor } from "./varint-cursor.ts";
+
 const KEY_FIELD = 1;
 const VALUE_FIELD = 5;
 /** Besides, create_revision, mod_revision, version and lease: all varints. */
@@ -13,14 +15,15 @@ export class KeyValueReader {
   keyEnd = 0;
   valueStart = 0;
   valueEnd = 0;
-  #at = 0;
+  readonly #cursor = new VarintCursor();
 
   /** Reads the message from `start` up to `end`; false where it is none. */
   read(bytes: Uint8Array, start: number, end: number): boolean {
     this.keyStart = this.keyEnd = this.valueStart = this.valueEnd = start;
-    this.#at = start;
-    while (this.#at < end) {
-      const tag = this.#varint(bytes, end);
+    const cursor = this.#cursor;
+    cursor.at = start;
+    while (cursor.at < end) {
+      const tag = cursor.next(bytes, end);
       // Field numbers go up to 2^29 - 1.
       if (tag < 8 || tag > 0xffff_ffff) return false;
       const field = tag >>> 3;
@@ -28,45 +31,31 @@ export class KeyValueReader {
       if (field <= LAST_FIELD && (tag & 7) !== (field === KEY_FIELD || field === VALUE_FIELD ? WIRE.length : WIRE.varint)) return false;
       switch (tag & 7) {
         case WIRE.varint:
-          if (this.#varint(bytes, end) < 0) return false;
+          if (cursor.next(bytes, end) < 0) return false;
           break;
         case WIRE.fixed64:
-          this.#at += 8;
+          cursor.at += 8;
           break;
         case WIRE.fixed32:
-          this.#at += 4;
+          cursor.at += 4;
           break;
         case WIRE.length: {
-          const length = this.#varint(bytes, end);
-          if (length < 0 || length > end - this.#at) return false;
+          const length = cursor.next(bytes, end);
+          if (length < 0 || length > end - cursor.at) return false;
           if (field === KEY_FIELD) {
-            this.keyStart = this.#at;
-            this.keyEnd = this.#at + length;
+            this.keyStart = cursor.at;
+            this.keyEnd = cursor.at + length;
           } else if (field === VALUE_FIELD) {
-            this.valueStart = this.#at;
-            this.valueEnd = this.#at + length;
+            this.valueStart = cursor.at;
+            this.valueEnd = cursor.at + length;
           }
-          this.#at += length;
+          cursor.at += length;
           break;
         }
         default:
           return false;
       }
     }
-    return this.#at === end;
-  }
-
-  /** -1 where there is none. Ten bytes at most; past 2^53 only its being there matters (lease ids). */
-  #varint(bytes: Uint8Array, end: number): number {
-    if (this.#at < end && bytes[this.#at]! < 0x80) return bytes[this.#at++]!;
-    let value = 0;
-    let scale = 1;
-    for (let count = 0; count < 10 && this.#at < end; count++) {
-      const byte = bytes[this.#at++]!;
-      if (byte < 0x80) return value + byte * scale;
-      value += (byte & 0x7f) * scale;
-      scale *= 128;
-    }
-    return -1;
+    return cursor.at === end;
   }
 }

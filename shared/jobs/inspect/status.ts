@@ -3,12 +3,12 @@ import type { SnapshotInput } from "../../input/snapshot-input.ts";
 import type { Progress } from "../../progress.ts";
 import { groupByResource } from "../../snapshot/resources.ts";
 import type { ResourceTally } from "../../snapshot/resources.ts";
-import { SnapshotScanner } from "../../snapshot/scan.ts";
 import type { ScanResult } from "../../snapshot/scan-result.ts";
 import { readEntry } from "../../snapshot/survey.ts";
 import type { EntryPlace, NamedEntry, PrefixTally, Survey } from "../../snapshot/survey.ts";
 import { trailerState } from "../../snapshot/trailer.ts";
 import type { TrailerState } from "../../snapshot/trailer.ts";
+import { scanInput } from "./scan-input.ts";
 
 /** A live object: the newest entry of a user key. */
 export interface LargeObject extends NamedEntry {
@@ -46,18 +46,7 @@ const TOP_PREFIXES = 15;
 
 /** Reads `input` once from end to end, and a few of its pages a second time for the names of what stands out. Throws what the input throws. */
 export async function snapshotStatus(input: SnapshotInput, progress: Progress, signal: AbortSignal): Promise<SnapshotStatus> {
-  progress.phase("read", input.bytes);
-  const scanner = new SnapshotScanner({ surveyTop: TOP });
-  const { digests, result: scan } = await input.readAll<ScanResult>(
-    {
-      update(chunk) {
-        scanner.update(chunk);
-        progress.advance(chunk.length);
-      },
-      finish: () => scanner.finish(),
-    },
-    signal,
-  );
+  const { digests, result: scan } = await scanInput(input, { surveyTop: TOP }, progress, signal);
   const survey = scan.tree === "whole" ? scan.survey : undefined;
   return {
     name: input.name,

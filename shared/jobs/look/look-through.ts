@@ -5,9 +5,8 @@ import type { NewestMatches } from "../../snapshot/newest-matches.ts";
 import type { EntryFilter } from "../../snapshot/match-table.ts";
 import { readEntries } from "../../snapshot/read-page.ts";
 import type { ReadEntry } from "../../snapshot/read-page.ts";
-import { SnapshotScanner } from "../../snapshot/scan.ts";
-import type { ScanResult } from "../../snapshot/scan-result.ts";
 import { trailerState } from "../../snapshot/trailer.ts";
+import { scanInput } from "../inspect/scan-input.ts";
 import { changed } from "../inspect/status.ts";
 
 /** What a command that looks into a snapshot works with. */
@@ -29,18 +28,7 @@ export interface Look {
  * `verify/trailer` and `verify/content` where they are not, and what the input throws.
  */
 export async function lookThrough(input: SnapshotInput, filter: EntryFilter, { progress, signal }: LookPorts): Promise<Look> {
-  progress.phase("read", input.bytes);
-  const scanner = new SnapshotScanner({ filter });
-  const { digests, result: scan } = await input.readAll<ScanResult>(
-    {
-      update(chunk) {
-        scanner.update(chunk);
-        progress.advance(chunk.length);
-      },
-      finish: () => scanner.finish(),
-    },
-    signal,
-  );
+  const { digests, result: scan } = await scanInput(input, { filter }, progress, signal);
   const hint = `lifeboat status ${input.name} tells more; use another snapshot`;
   if (scan.tree !== "whole")
     throw new LifeboatError("verify/content", `the page tree of ${input.name} is not whole: ${scan.message}`, { hint });
