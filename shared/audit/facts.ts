@@ -34,6 +34,8 @@ export interface ClusterFacts {
   readonly newestGood: Fact<NewestGoodFact | undefined>;
   /** Countersignatures, pins, drills and the like that are not believed. */
   readonly unbelieved: readonly UnbelievedFact[];
+  /** What segments of the catalog say otherwise than the documents; nothing where not all was read. */
+  readonly differences: readonly { readonly id: string; readonly message: string }[];
   /** Folders of the cluster that lifeboat does not write. */
   readonly foreign: Fact<readonly string[]>;
   readonly lineages: Fact<LineagesFact>;

@@ -71,6 +71,11 @@ export const CODES = {
     RUNBOOK.verification,
     "a countersignature, pin, drill or rewrap is damaged, or nobody trusted signed it",
   ),
+  "catalog/differs": describe(
+    "error",
+    RUNBOOK.verification,
+    "a segment of the catalog, which is signed, says otherwise than the documents that it is of",
+  ),
   "data/missing": describe("error", RUNBOOK.verification, "the data of a snapshot is not there"),
   "data/size": describe("error", RUNBOOK.verification, "the data of a snapshot is of another size than its manifest says"),
   "data/checksum": describe(

@@ -5,7 +5,6 @@ import { catalogDocument } from "./catalog.ts";
 import { checkDocument } from "./check.ts";
 import { custodyDocument } from "./custody.ts";
 import { doctorDocument } from "./doctor.ts";
-import { drillDocument } from "./drill.ts";
 import { invokeDocument } from "./invoke.ts";
 import { initDocument, keysDocument, rewrapDocument } from "./keys.ts";
 import { kopiaInitDocument, kopiaMaintainDocument, kopiaStatusDocument } from "./kopia.ts";
@@ -18,6 +17,7 @@ import type { ReadOnly } from "./parts.ts";
 import { planDocument } from "./plan.ts";
 import { preflightDocument } from "./preflight.ts";
 import { pruneDocument } from "./prune.ts";
+import { readyDocument } from "./ready.ts";
 import { copyDocument, exportDocument, pinDocument, showDocument, verifyDocument, verifyMissingDocument } from "./snapshot.ts";
 import { statusDocument } from "./status.ts";
 
@@ -33,6 +33,7 @@ export const DOCUMENTS = {
   backupAll: backupAllDocument,
   ls: listDocument,
   check: checkDocument,
+  ready: readyDocument,
   show: showDocument,
   status: statusDocument,
   find: findDocument,
@@ -43,7 +44,6 @@ export const DOCUMENTS = {
   copy: copyDocument,
   export: exportDocument,
   bundle: z.union([bundleDocument, bundleNodesDocument, bundleInspectionDocument]),
-  drill: drillDocument,
   recipients: z.union([recipientsDocument, recipientsAddDocument]),
   keys: keysDocument,
   custody: custodyDocument,

@@ -288,6 +288,26 @@ export type KindOfKey =
 /** The kinds of documents that stand beside a manifest and are about its snapshot alone. */
 export type SidecarKind = "verification" | "rewrap" | "pin" | "drill";
 
+/** The folders of a cluster that this version knows: see kindOfKey. */
+const CLUSTER_FOLDERS = [
+  "snapshots",
+  "data",
+  "verified",
+  "rewraps",
+  "pins",
+  "drills",
+  "lineage",
+  "acceptances",
+  "custody",
+  "primary-custody",
+  "catalog",
+] as const;
+
+/** Whether `folder` (`clusters/prod/pins/`) is one in which lifeboat writes. */
+export function isClusterFolder(cluster: string, folder: string): boolean {
+  return CLUSTER_FOLDERS.some((name) => folder === `${clusterPrefix(cluster)}${name}/`);
+}
+
 /** Tells by its name alone what an object below `clusters/<cluster>/` or `bundles/<cluster>/` is. */
 export function kindOfKey(cluster: string, key: string): KindOfKey {
   const of = (kind: Extract<KindOfKey, { readonly id: string }>["kind"], id: string | undefined): KindOfKey =>

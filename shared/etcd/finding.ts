@@ -30,7 +30,6 @@ export type FindingCode =
   | "balancer"
   | "voters-differ"
   | "unproven-ahead"
-  | "gate-missing"
   | "lineage-unaccepted"
   | "lineage-unbelieved"
   | "lineage-unknown";

@@ -102,6 +102,11 @@ const CASES: Readonly<Record<AuditCode, readonly [changes: Partial<ClusterFacts>
     "clusters/prod/verified/x.json",
     "nobody trusts that key [verify/untrusted]",
   ],
+  "catalog/differs": [
+    { differences: [{ id: newest.id, message: "the catalog and its documents differ in revision" }] },
+    `prod/${newest.id}`,
+    "the catalog and its documents differ in revision []",
+  ],
   "data/missing": [
     { snapshots: known([snapshotAt(6, { data: known({ state: "missing" }) }), ...stored]) },
     `prod/${snapshotAt(6).id}`,

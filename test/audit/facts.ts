@@ -80,6 +80,7 @@ function wellWith(snapshots: readonly (SnapshotFact & BelievedSnapshot)[]): Read
       before,
     }),
     unbelieved: [],
+    differences: [],
     foreign: known([]),
     lineages: known({ links: [{ number: 1, frozen: false }], attention: undefined, faults: [] }),
     custody: known({ head: { sequence: 8, digest: `sha256:${"c".repeat(64)}` }, records: 8, depth: "all", findings: [] }),

@@ -103,7 +103,7 @@ const CASES: readonly (readonly [line: string, answer: "no" | "unknown", changes
     },
     "the key is about to be deleted",
   ],
-  ["keys", "unknown", { newestGood: known({ ...newest, opened: [] }) }, "no verification has opened it by age1wrap"],
+  ["keys", "unknown", { newestGood: known({ ...newest, opened: [] }) }, "no verification has opened it by the wrapping key"],
   ["keys", "unknown", { wrappingKey: unknown("KMS denies access") }, "KMS denies access"],
   ["keys", "unknown", { keys: unknown("KMS denies access") }, "KMS denies access"],
   ["break-glass", "no", { canaries: known([]) }, "nobody has shown that a break-glass identity still opens anything"],

@@ -51,10 +51,6 @@ export class BehindOneName implements EtcdSource {
     await this.#members.checkPermission(this.#pick("permission"), signal);
   }
 
-  async isGated(_endpoint: string, signal?: AbortSignal): Promise<boolean> {
-    return this.#members.isGated(this.#pick("gate"), signal);
-  }
-
   async hashKv(
     _endpoint: string,
     revision: number | "latest",

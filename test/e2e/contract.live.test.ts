@@ -143,6 +143,7 @@ const CASES: Readonly<Record<string, () => Promise<readonly (readonly string[])[
     ["verify", "prod", "--missing"],
   ],
   check: async () => [["check"], ["check", "prod"]],
+  ready: async () => [["ready", "prod"]],
   copy: async () => [["copy", `prod/${id}`, "--to", REPLICA]],
   export: async () => [["export", `prod/${id}`, "--out", "snapshot.db"]],
   bundle: async () => [
@@ -150,8 +151,6 @@ const CASES: Readonly<Record<string, () => Promise<readonly (readonly string[])[
     ["bundle", `prod/${id}`, "--print-nodes"],
     ["bundle", "--inspect", "bundle"],
   ],
-  // What must not be in the store is in the folder that the drill removes.
-  drill: async () => [["drill", `prod/${id}`]],
   recipients: async () => [
     ["recipients", "ls"],
     ["recipients", "add", "cp-1", NODE],

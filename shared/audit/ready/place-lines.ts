@@ -23,8 +23,8 @@ export function keyLine(facts: ReadyFacts): Line {
       const others = judgeWrapping(facts);
       // Wrapped under it is the writer's word; that it opens is the verifier's.
       if (others.length === 0 && opened === undefined)
-        return notKnown(asked, `no verification has opened it by ${key}`, `lifeboat verify ${facts.cluster}/${good.id} --deep`);
-      return byFindings(asked, others, opened === undefined ? [] : [`${key} opened it ${ageText(facts.now - opened.at)} ago`]);
+        return notKnown(asked, "no verification has opened it by the wrapping key", `lifeboat verify ${facts.cluster}/${good.id} --deep`);
+      return byFindings(asked, others, opened === undefined ? [] : [`the wrapping key opened it ${ageText(facts.now - opened.at)} ago`]);
     }),
   );
 }

@@ -6,12 +6,22 @@ import { aboutSnapshots } from "../about-many.ts";
 import { ageOf, isTooOld } from "./rpo.ts";
 
 /** What does not hold, and what does not count though it should. */
-export function judgeSnapshots(facts: Pick<ClusterFacts, "cluster" | "now" | "policy" | "snapshots" | "unbelieved">): readonly Finding[] {
+export function judgeSnapshots(
+  facts: Pick<ClusterFacts, "cluster" | "now" | "policy" | "snapshots" | "unbelieved" | "differences">,
+): readonly Finding[] {
   const { cluster, unbelieved, snapshots } = facts;
   const documents = unbelieved.map(({ key, code, message }) =>
     found("document/unbelieved", { cluster, subject: key, message, evidence: [code], fix: UNBELIEVED }),
   );
-  if (!snapshots.known) return documents;
+  const differences = facts.differences.map(({ id, message }) =>
+    found("catalog/differs", {
+      cluster,
+      subject: `${cluster}/${id}`,
+      message,
+      fix: `${UNBELIEVED}; whoever wrote either has a trusted key`,
+    }),
+  );
+  if (!snapshots.known) return [...documents, ...differences];
   const broken = snapshots.value.flatMap((each): Finding[] => {
     if (isBelieved(each)) return [];
     const { code, message } = each.error;
@@ -20,7 +30,7 @@ export function judgeSnapshots(facts: Pick<ClusterFacts, "cluster" | "now" | "po
   const believed = snapshots.value.filter(isBelieved);
   const ahead = believed.filter((each) => has(each, "future"));
   const present = believed.filter((each) => !has(each, "future"));
-  return [...broken, ...documents, ...future(cluster, ahead), ...unverified(facts, present), ...notGood(facts, present)];
+  return [...broken, ...documents, ...differences, ...future(cluster, ahead), ...unverified(facts, present), ...notGood(facts, present)];
 }
 
 const UNBELIEVED = "find out who changed the store, and look for it in a replica; nothing goes by it until then";

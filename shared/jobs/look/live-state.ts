@@ -48,11 +48,7 @@ export async function openLive(etcd: EtcdSource, isWanted: KeyTest, progress: Pr
   const { endpoint } = best;
   return {
     endpoint,
-    entries: async function* wanted(until) {
-      progress.phase("ask etcd");
-      for await (const entry of entriesAt(etcd, { endpoint, revision: "latest" }, progress, until))
-        if (isWanted(entry.key, 0, entry.key.length)) yield entry;
-    },
+    entries: (until) => pages(etcd, endpoint, isWanted, progress, until),
     async entry(key, until) {
       const { entries } = await etcd.range(endpoint, { from: key, end: Buffer.concat([key, NUL]), limit: 1, revision: "latest" }, until);
       return entries[0];
@@ -60,24 +56,25 @@ export async function openLive(etcd: EtcdSource, isWanted: KeyTest, progress: Pr
   };
 }
 
-/** All keys of one member, in their order and as of one revision, asked for in pages. Throws what the port throws. */
-export async function* entriesAt(
+async function* pages(
   etcd: EtcdSource,
-  at: { readonly endpoint: string; readonly revision: number | "latest" },
+  endpoint: string,
+  isWanted: KeyTest,
   progress: Progress,
   signal: AbortSignal,
 ): AsyncGenerator<RangeEntry, void, undefined> {
+  progress.phase("ask etcd");
   let from: Uint8Array = NUL;
   let limit = FIRST_LIMIT;
-  let { revision } = at;
+  let revision: number | "latest" = "latest";
   for (;;) {
-    const page = await etcd.range(at.endpoint, { from, end: NUL, limit, revision }, signal);
+    const page = await etcd.range(endpoint, { from, end: NUL, limit, revision }, signal);
     // What comes later is read as of the same moment.
     revision = page.revision;
     let bytes = 1;
     for (const entry of page.entries) {
       bytes += entry.key.length + entry.value.length;
-      yield entry;
+      if (isWanted(entry.key, 0, entry.key.length)) yield entry;
     }
     progress.advance(bytes);
     const last = page.entries.at(-1);

@@ -12,16 +12,18 @@ export interface Witness extends CustodyReceipt {
   readonly name: string;
 }
 
-/** Holds a log against itself, record by record in order: each number once, each naming the bytes of the one before. Keeps one digest of each. */
+/** Holds a log against itself, record by record in order from `first` on: each number once, each naming the bytes of the one before. Keeps one digest of each. */
 export class ChainCheck {
   readonly #cluster: string;
   readonly #log: CustodyLog;
+  readonly #first: number;
   readonly #digests = new Map<number, string>();
   #last: { readonly sequence: number; readonly digest: string; readonly isGood: boolean; readonly bytes: number | undefined } | undefined;
 
-  constructor(cluster: string, log: CustodyLog = "custody") {
+  constructor(cluster: string, log: CustodyLog = "custody", first = 1) {
     this.#cluster = cluster;
     this.#log = log;
+    this.#first = first;
   }
 
   /** The last record that there is. */
@@ -36,7 +38,7 @@ export class ChainCheck {
   add({ sequence, key, digest, oversizedBytes, record }: FoundRecord): readonly CustodyFinding[] {
     const findings: CustodyFinding[] = [];
     const before = this.#last;
-    const expected = (before?.sequence ?? 0) + 1;
+    const expected = before === undefined ? this.#first : before.sequence + 1;
     if (sequence > expected) findings.push(this.#missing(expected, sequence - 1));
     // What a record of a later version says is not looked at; the next one has to name its bytes.
     if (isFault(record)) {

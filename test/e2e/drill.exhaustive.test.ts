@@ -1,3 +1,0 @@
-import { drillTests } from "./suites/drill.ts";
-
-drillTests({ all: true });

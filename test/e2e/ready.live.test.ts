@@ -1,0 +1,95 @@
+import { rm } from "node:fs/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startCluster } from "../../tools/lab/etcd-cluster.ts";
+import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
+import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
+import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
+import { DOCUMENTS } from "../../shared/contract/documents.ts";
+import { lifeboatHere } from "../support/lifeboat-here.ts";
+import { fitting, saying } from "../support/matchers.ts";
+import { newPlace } from "../support/place.ts";
+import type { Place } from "../support/place.ts";
+
+/** The verdict on a real etcd, real keys and a real store. */
+
+let cluster: EtcdCluster;
+let folder: TemporaryFolder;
+let place: Place;
+let id: string;
+
+beforeAll(async () => {
+  [cluster, folder] = await Promise.all([startCluster({ version: "3.6" }), temporaryFolder()]);
+  await cluster.etcdctl(["put", "/registry/configmaps/default/one", "value"]);
+  place = await newPlace(cluster, folder.path, "here");
+  const { stdout } = await place.here("backup", "prod", "--json");
+  ({ id } = DOCUMENTS.backup.parse(JSON.parse(stdout)));
+  expect(await place.here("verify", `prod/${id}`, "--deep")).toMatchObject({ code: 0 });
+  for (const value of ["two", "three", "four"]) await cluster.etcdctl(["put", "/registry/configmaps/default/one", value]);
+});
+afterAll(async () => {
+  await cluster.stop();
+  await folder.remove();
+});
+
+/** The exit code, the document, and the answers by line. */
+async function ready(...args: readonly string[]) {
+  const { code, stdout } = await place.here("ready", "prod", "--json", ...args);
+  const document = DOCUMENTS.ready.parse(JSON.parse(stdout));
+  return { code, ...document, answers: Object.fromEntries(document.lines.map(({ name, answer }) => [name, answer])) };
+}
+
+const WELL = {
+  snapshot: "yes",
+  age: "yes",
+  data: "yes",
+  keys: "yes",
+  programs: "yes",
+  certificates: "yes",
+  custody: "yes",
+  lineage: "yes",
+};
+
+test("a cluster that was only backed up is not ready: each gap is named with its fix, and what is well with its evidence", async () => {
+  const { code, verdict, good, loss, rtoSeconds, answers, lines } = await ready();
+  expect({ code, verdict, good, rtoSeconds }).toEqual({ code: 6, verdict: "not ready", good: `prod/${id}`, rtoSeconds: null });
+  expect(answers).toEqual({ ...WELL, drill: "no", "break-glass": "no", recipients: "no" });
+  expect(loss).toMatchObject({ writes: 3, basis: "etcd" });
+  expect(lines.find(({ name }) => name === "programs")?.evidence).toEqual([
+    fitting(/: age \S+, etcdctl 3\.6\.\d+, etcdutl 3\.6\.\d+, unzstd /),
+  ]);
+  expect(lines.find(({ name }) => name === "recipients")).toMatchObject({
+    evidence: ["no recipient is enrolled for m1", "recipients has nobody"],
+  });
+});
+
+test("at 80 columns the verdict stands first, then the gaps, then what is well", async () => {
+  const { stdout } = await lifeboatHere(["ready", "prod"], { cwd: place.options.cwd, columns: 80 });
+  const text = stdout.split("\n");
+  expect(text[0]).toBe("prod is not ready");
+  expect(text.filter((line) => line.length > 80)).toEqual([]);
+  expect(text.findIndex((line) => line.startsWith("  NO "))).toBeLessThan(text.findIndex((line) => line.startsWith("  yes ")));
+  expect(stdout).toContain("\n  NO       a restore was rehearsed: no drill of any snapshot\n    fix: lifeboat drill prod/good\n");
+});
+
+test("a cluster that is not configured is no cluster to judge", async () =>
+  expect(await place.here("ready", "prdo")).toMatchObject({ code: 2, stderr: saying("prdo") }));
+
+test("data that is gone is told, and the store's own log says so, too", async () => {
+  const other = await newPlace(cluster, folder.path, "robbed");
+  await other.here("backup", "prod");
+  const { stdout } = await other.here("verify", "prod", "--missing");
+  expect(stdout).toContain("prod/");
+  await rm(other.path("vault/clusters/prod/data"), { recursive: true });
+  const { code, stdout: text } = await other.here("ready", "prod");
+  expect(code).toBe(6);
+  expect(text).toContain("its data is there: the data of 1 snapshot is not there\n    fix: find out who can write to the store");
+  expect(text).toMatch(/NO +the custody log is whole: .* names it as its data, and it is gone/);
+});
+
+test("an etcd that does not answer leaves its certificates unknown, and so the cluster is not ready", async () => {
+  await place.edit("lifeboat.yaml", (text) => text.replaceAll(cluster.endpoints[0] ?? "", "http://127.0.0.1:1"));
+  const { verdict, answers, loss } = await ready();
+  expect(verdict).toBe("not ready");
+  expect(answers).toMatchObject({ ...WELL, certificates: "unknown" });
+  expect(loss).toMatchObject({ writes: null, basis: null });
+});
