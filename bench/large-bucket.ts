@@ -14,6 +14,8 @@ export interface ServersCpu {
 }
 
 export interface LargeBucket extends AsyncDisposable {
+  /** Where its objects are files. */
+  readonly files: string;
   /** Where the configuration is. */
   readonly folder: string;
   readonly environment: Readonly<Record<string, string>>;
@@ -55,6 +57,7 @@ export async function startLargeBucket(source: string, { versions, delayMs = DEL
   const servers = stack.move();
   return {
     folder,
+    files: join(gateway.dataFolder, bucket),
     environment: gateway.environment,
     received: proxy.received,
     listKeys: () => listKeys(gateway, bucket),

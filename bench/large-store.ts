@@ -19,10 +19,11 @@ export interface LargeStore {
   readonly snapshots: number;
 }
 
+const DATA = "x";
 const HOUR_MS = 3_600_000;
 
 /**
- * Fills a store with the documents of years of hourly backups: each with its manifest, its countersignature and their two records in the custody log, signed with the store's own keys and chained. Data objects are empty files, which nothing
+ * Fills a store with the documents of years of hourly backups: each with its manifest, its countersignature and their two records in the custody log, signed with the store's own keys and chained. Data objects are of one byte, which nothing
  * that is timed reads. Documents are written past the store's own put, which would flush each: 40,000 flushes are not what is measured.
  */
 export async function fillStore({ folder, cluster, snapshots }: LargeStore): Promise<void> {
@@ -91,8 +92,9 @@ export async function fillStore({ folder, cluster, snapshots }: LargeStore): Pro
       ...stored,
       key: `clusters/${cluster}/data/${id}-${randomBytes(4).toString("hex")}.age`,
       sha256: digestOf(randomBytes(32)),
+      bytes: DATA.length,
     };
-    await writeFile(join(store, data.key), "");
+    await writeFile(join(store, data.key), DATA);
     const announced = await record("snapshot", "backup", time, [{ key: manifestKey(cluster, id) }, { key: data.key, digest: data.sha256 }]);
     const manifest = await signAs(keys, "snapshot", "snapshot", {
       ...rest,

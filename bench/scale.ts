@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { startCluster } from "../tools/lab/etcd-cluster.ts";
 import { runProgram } from "../tools/lab/run-program.ts";
@@ -95,11 +95,13 @@ export async function holdScale(contest: ScaleContest): Promise<readonly ScaleRe
   await fillStore({ folder, cluster: "prod", snapshots });
   const results: ScaleResult[] = [];
   for (const place of contest.places) {
-    if (place === "folder") results.push(...(await timeAll(contest, place, { cwd: folder, env })));
+    if (place === "folder") results.push(...(await timeAll(contest, place, { cwd: folder, env, store: join(folder, "vault") })));
     else {
       await using bucket = await startLargeBucket(folder);
       const s3Env = { ...env, ...bucket.environment };
-      results.push(...(await timeAll(contest, place, { cwd: bucket.folder, env: s3Env, serversCpu: bucket.serversCpu })));
+      results.push(
+        ...(await timeAll(contest, place, { cwd: bucket.folder, env: s3Env, store: bucket.files, serversCpu: bucket.serversCpu })),
+      );
     }
     results.push(...(await timeRemovals(contest, place, first, env)));
   }
@@ -115,19 +117,26 @@ async function withoutLaterSettings(file: string): Promise<void> {
 interface Where {
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
+  /** Where its objects are files. */
+  readonly store: string;
   readonly serversCpu?: () => Promise<ServersCpu>;
 }
 
-async function timeAll(contest: ScaleContest, place: ScalePlace, { cwd, env, serversCpu }: Where): Promise<readonly ScaleResult[]> {
+async function timeAll(contest: ScaleContest, place: ScalePlace, { cwd, env, store, serversCpu }: Where): Promise<readonly ScaleResult[]> {
   const { builds, snapshots, runs, signal } = contest;
+  // As verifications leave them, one after sixteen. Of a copy of the store those of before say nothing.
+  const [first] = builds;
+  contest.progress(`scale in ${place}: segments of the catalog`);
+  await runProgram(process.execPath, [first?.program ?? "", "catalog", "prod"], { env, cwd });
+  const segments = (await readdir(join(store, "clusters/prod/catalog"))).length;
   const results: { place: ScalePlace; command: string; build: string; run: Command; runs: ScaleUsage[] }[] = [];
   const skipped: ScaleResult[] = [];
   for (const { name, args, argsOfBase = args, counted, mayFailInBase = false } of COMMANDS) {
     for (const build of builds) {
       const run = { program: process.execPath, args: [build.program, ...(build.name === "base" ? argsOfBase : args)], cwd, env };
       contest.progress(`scale in ${place}: ${name} by ${build.name}, checked`);
-      // A lineage besides.
-      const expected = name === "custody --verify" ? 2 * snapshots + 1 : snapshots;
+      // A lineage and the segments besides.
+      const expected = name === "custody --verify" ? 2 * snapshots + 1 + segments : snapshots;
       const mayFail = build.name === "base" && mayFailInBase;
       const count = await countBy(() => measure(run, signal), counted).catch((error: unknown) => {
         signal.throwIfAborted();

@@ -2,14 +2,14 @@ import type { JsonDocument } from "../shared/contract/documents.ts";
 import type { Brake } from "../shared/jobs/prune/brakes.ts";
 import type { Execution } from "../shared/jobs/prune/execute.ts";
 import type { OrderOutcome } from "../shared/jobs/prune/order.ts";
-import type { RemovalPlan } from "../shared/jobs/prune/plan.ts";
+import type { RehearsedPlan } from "../shared/jobs/prune/plan.ts";
 
 type Document = JsonDocument<"prune">;
 
 export interface Pruned {
   readonly cluster: string;
   readonly mode: Document["mode"];
-  readonly plan: RemovalPlan;
+  readonly plan: RehearsedPlan;
   readonly brakes: readonly Brake[];
   readonly ordered: OrderOutcome | undefined;
   readonly execution: Execution | undefined;

@@ -1,12 +1,12 @@
 import type { Execution } from "../shared/jobs/prune/execute.ts";
 import type { OrderOutcome } from "../shared/jobs/prune/order.ts";
-import type { PlannedSnapshot, RemovalPlan } from "../shared/jobs/prune/plan.ts";
+import type { PlannedSnapshot, RehearsedPlan } from "../shared/jobs/prune/plan.ts";
 import { note, print, widthOf } from "./console.ts";
 import type { Console } from "./console.ts";
 import { formatBytes, formatTable, formatTime, printable, wrapText } from "./format.ts";
 
 /** A line for each snapshot, newest first, and what that comes to. */
-export function printPlan(console: Console, cluster: string, { decisions, leftovers }: RemovalPlan): void {
+export function printPlan(console: Console, cluster: string, { decisions, leftovers }: RehearsedPlan): void {
   const going = decisions.filter(({ verdict }) => verdict === "remove");
   if (decisions.length + leftovers.length > 0) {
     const rows = [

@@ -4,8 +4,8 @@ import type { Brake, BrakeName } from "../shared/jobs/prune/brakes.ts";
 import { executeOrder } from "../shared/jobs/prune/execute.ts";
 import type { Execution } from "../shared/jobs/prune/execute.ts";
 import { orderRemovals, waitingBrakes } from "../shared/jobs/prune/order.ts";
-import { planRemovals } from "../shared/jobs/prune/plan.ts";
-import type { RemovalPlan } from "../shared/jobs/prune/plan.ts";
+import { planRemovals, rehearseRemovals } from "../shared/jobs/prune/plan.ts";
+import type { RehearsedPlan } from "../shared/jobs/prune/plan.ts";
 import { policyWarnings } from "../shared/retention/policy.ts";
 import { prunePolicyOf } from "../shared/wire/prune-policy.ts";
 import type { Register, Session } from "./command.ts";
@@ -56,15 +56,17 @@ async function prune(session: Session, cluster: string, options: Options): Promi
   const ports = { ...(await session.openPorts()), progress };
   await requireCluster(session, ports.blobs, cluster);
   for (const warning of policyWarnings(cluster, policy.retention)) note(console, `warning: ${warning}`);
-  const plan = mode === "execute" ? undefined : await planRemovals(ports, cluster, policy, signal);
-  if (plan !== undefined && !json) printPlan(console, cluster, plan);
-  const ordered = plan === undefined || dryRun ? undefined : await orderRemovals(ports, cluster, plan, { although, signal });
+  const rehearsed = dryRun && mode !== "execute" ? await rehearseRemovals(ports, cluster, policy, signal) : undefined;
+  const plan = dryRun || mode === "execute" ? undefined : await planRemovals(ports, cluster, policy, signal);
+  const first = plan ?? rehearsed;
+  if (first !== undefined && !json) printPlan(console, cluster, first);
+  const ordered = plan === undefined ? undefined : await orderRemovals(ports, cluster, plan, { although, signal });
   if (ordered !== undefined && !json) printOrder(console, ordered);
   const executes = mode === "execute" || (mode === "order-and-execute" && ordered !== undefined && ordered.outcome !== "waits");
   const execution = executes ? await executeOrder(ports, cluster, policy, { although, lockMs, keptLockMs, dryRun, signal }) : undefined;
   if (execution !== undefined && !json)
     printExecution(console, cluster, execution, { dryRun, freesAtOnce: loaded.config.store.kind !== "kopia" });
-  const shown = plan ?? execution?.plan;
+  const shown = first ?? execution?.plan;
   if (shown === undefined) throw new Error("prune neither planned nor executed");
   const brakes = execution?.brakes ?? waitingBrakes(shown, although);
   if (json) printJson(console, "prune", pruneJson({ cluster, mode: dryRun ? "dry-run" : mode, plan: shown, brakes, ordered, execution }));
@@ -77,7 +79,7 @@ async function prune(session: Session, cluster: string, options: Options): Promi
 /** So many lines a person reads; --json has all of them. */
 const MOST_UNCLEAR = 10;
 
-function tellUnclear(console: Console, cluster: string, { unclear }: RemovalPlan): void {
+function tellUnclear(console: Console, cluster: string, { unclear }: RehearsedPlan): void {
   for (const { key, reason } of unclear.slice(0, MOST_UNCLEAR))
     note(console, `warning: ${key} is kept, since something about it cannot be told: ${printable(reason)}`);
   if (unclear.length > MOST_UNCLEAR) note(console, `warning: and ${unclear.length - MOST_UNCLEAR} more: --json lists them`);
@@ -102,7 +104,7 @@ function modeOf({ order = false, execute = false }: Options): "order" | "execute
   return execute ? "execute" : "order-and-execute";
 }
 
-function hasFindings({ unclear }: RemovalPlan, brakes: readonly Brake[], execution: Execution | undefined): boolean {
+function hasFindings({ unclear }: RehearsedPlan, brakes: readonly Brake[], execution: Execution | undefined): boolean {
   if (brakes.length > 0 || unclear.length > 0) return true;
   return (
     execution !== undefined && (execution.orderRefused !== undefined || execution.refused.length > 0 || execution.locks.failed.length > 0)

@@ -1,11 +1,9 @@
-import { idInIndexKey } from "../../documents/layout.ts";
 import { attentionOfLineage, needsAcceptance } from "../../documents/lineages.ts";
 import type { LineageAttention } from "../../documents/lineages.ts";
 import { whyLater } from "../../documents/manifest.ts";
 import { compareIds } from "../../documents/slot.ts";
 import { objectsOf } from "../../documents/stored.ts";
 import type { StoredObject } from "../../documents/stored.ts";
-import type { Verification } from "../../documents/verification.ts";
 import { LifeboatError } from "../../errors.ts";
 import { mapConcurrently, PARALLEL_READS } from "../../map-concurrently.ts";
 import { tryManifest } from "../../vault/catalog.ts";
@@ -14,12 +12,10 @@ import type { JudgePorts } from "../../vault/judge.ts";
 import { openFaults, readLineages } from "../../vault/lineage/lineages.ts";
 import type { Lineages } from "../../vault/lineage/lineages.ts";
 import { pinOf } from "../../vault/pins.ts";
-import type { FoundPin } from "../../vault/pins.ts";
-import { readDocument } from "../../vault/read-document.ts";
-import type { FoundDocument } from "../../vault/read-document.ts";
-import type { Vault } from "../../vault/vault.ts";
+import { catalogRows, isAllOf, rowOfCatalog } from "./catalog-rows.ts";
 import { takeInventory } from "./inventory.ts";
-import type { Holding, Inventory, Sidecar } from "./inventory.ts";
+import type { Holding, Inventory } from "./inventory.ts";
+import { readSidecars } from "./sidecars.ts";
 
 /** What retention has to know of a snapshot, read from the store and checked: a row and no manifest, since there may be ten thousand. */
 export interface SnapshotRow {
@@ -35,9 +31,17 @@ export interface ManifestRow {
   /** Of the manifest object's bytes. */
   readonly digest: string;
   readonly lineage: number;
-  readonly objects: readonly Pick<StoredObject, "key" | "bytes" | "sha256" | "version">[];
   /** What it lacks to be good, a sentence each. */
   readonly lacks: readonly string[];
+  /** Keys of the data and of the indexes that its documents name. */
+  readonly named: ReadonlySet<string>;
+  /** Undefined where a segment of the catalog tells of it, and its documents were not read. */
+  readonly evidence: Evidence | undefined;
+}
+
+/** By what an order says which objects it means, as the documents have it. */
+export interface Evidence {
+  readonly objects: readonly Pick<StoredObject, "key" | "bytes" | "sha256" | "version">[];
   /** Of the manifest, the documents beside it and the indexes that these name, by key: the digest of the bytes. */
   readonly digests: ReadonlyMap<string, string>;
 }
@@ -54,18 +58,27 @@ export interface PruneFacts {
 }
 
 export interface FactsOptions {
+  /** Believes segments of the catalog for what they tell of: for a look, and never for a removal. */
+  readonly byCatalog?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Reads what a cluster has in the store: one listing, each manifest, and the documents beside it. Changes nothing. */
-export async function readFacts(ports: JudgePorts, cluster: string, { signal }: FactsOptions = {}): Promise<PruneFacts> {
+export async function readFacts(ports: JudgePorts, cluster: string, { byCatalog = false, signal }: FactsOptions = {}): Promise<PruneFacts> {
+  const known = byCatalog ? await catalogRows(ports, cluster, signal) : undefined;
   const inventory = await takeInventory(ports.blobs, cluster, signal);
   const lineages = await readLineages(ports, cluster, signal);
   const rows = new Map<string, SnapshotRow>();
+  const rowOf = async (holding: Holding): Promise<SnapshotRow> => {
+    const said = known?.get(holding.id);
+    return said !== undefined && isAllOf(said, cluster, holding)
+      ? rowOfCatalog(ports, cluster, holding, said, signal)
+      : readRow(ports, cluster, holding, signal);
+  };
   const listed = [...inventory.holdings.values()]
     .filter(({ manifest }) => manifest.some(({ isDeleteMarker }) => !isDeleteMarker))
     .toSorted((one, other) => compareIds(one.id, other.id));
-  for await (const row of mapConcurrently(listed, PARALLEL_READS, (holding) => readRow(ports, cluster, holding, signal))) {
+  for await (const row of mapConcurrently(listed, PARALLEL_READS, (holding) => rowOf(holding))) {
     signal?.throwIfAborted();
     rows.set(row.id, row);
   }
@@ -109,71 +122,22 @@ async function readRow(ports: JudgePorts, cluster: string, holding: Holding, sig
   if (later !== undefined) unknown.push(`it is of a later version of lifeboat: ${later}`);
   const { counts, isPinned, doubts } = pinOf({ byId: new Map([[id, documents.pins]]), faults: [] }, { id, digest });
   if (isPinned === undefined) unknown.push(...doubts.map(({ message }) => message));
+  const objects = objectsOf(manifest.stored).map(({ key, bytes, sha256, version }) => ({
+    key,
+    bytes,
+    sha256,
+    ...(version === undefined ? {} : { version }),
+  }));
   return {
     id,
     manifest: {
       digest,
       lineage: manifest.lineage,
-      objects: objectsOf(manifest.stored).map(({ key, bytes, sha256, version }) => ({
-        key,
-        bytes,
-        sha256,
-        ...(version === undefined ? {} : { version }),
-      })),
       lacks: judge(ports, found, documents.countersignatures).map(({ reason }) => reason),
-      digests: new Map([[shown.key, digest], ...documents.digests]),
+      named: new Set([...objects.map(({ key }) => key), ...documents.digests.keys()]),
+      evidence: { objects, digests: new Map([[shown.key, digest], ...documents.digests]) },
     },
     pin: isPinned === true && counts !== undefined ? { reason: counts.pin.reason } : undefined,
     unknown,
   };
-}
-
-interface SidecarFacts {
-  readonly countersignatures: readonly Pick<Verification, "manifestDigest">[];
-  /** The highest number first. */
-  readonly pins: readonly FoundPin[];
-  readonly digests: ReadonlyMap<string, string>;
-  readonly unknown: readonly string[];
-}
-
-/** Far above what a snapshot gets in ten years. Whoever plants more keeps the snapshot, and is noticed. */
-const MOST_SIDECARS = 256;
-
-async function readSidecars(
-  vault: Vault,
-  cluster: string,
-  { id, sidecars }: Holding,
-  signal: AbortSignal | undefined,
-): Promise<SidecarFacts> {
-  const countersignatures: Verification[] = [];
-  const pins: FoundPin[] = [];
-  const digests = new Map<string, string>();
-  const unknown: string[] = [];
-  const shown = sidecars.filter(({ isLatest, isDeleteMarker }) => isLatest && !isDeleteMarker);
-  if (shown.length > MOST_SIDECARS) unknown.push(`more than ${MOST_SIDECARS} documents are beside it`);
-  for (const sidecar of shown.slice(0, MOST_SIDECARS)) {
-    const read = await readSidecar(vault, cluster, sidecar, signal);
-    // Removed since the listing, by another run.
-    if (read === undefined) continue;
-    if (read.state !== "opened" || read.document.id !== id) {
-      unknown.push(read.state === "bad" ? read.error.message : `${sidecar.key} cannot be judged by this version of lifeboat`);
-      continue;
-    }
-    digests.set(read.key, read.digest);
-    const { document } = read;
-    if (document.type === "verification" && document.index !== undefined && idInIndexKey(cluster, document.index.key) === id)
-      digests.set(document.index.key, document.index.sha256);
-    if (document.type === "verification" && document.level === "deep") countersignatures.push(document);
-    if (document.type === "pin") pins.push({ key: read.key, pin: document });
-  }
-  return { countersignatures, pins: pins.toSorted((one, other) => other.pin.number - one.pin.number), digests, unknown };
-}
-
-function readSidecar(
-  vault: Vault,
-  cluster: string,
-  { kind, key }: Sidecar,
-  signal: AbortSignal | undefined,
-): Promise<FoundDocument<"verification" | "rewrap" | "pin" | "drill"> | undefined> {
-  return readDocument(vault, kind, cluster, key, { signal });
 }

@@ -23,7 +23,7 @@ export async function forecastCluster(
   settings: Omit<ForecastInput, "snapshots" | "lineages" | "now">,
   signal?: AbortSignal,
 ): Promise<ClusterForecast> {
-  const { snapshots, lineages } = retentionFactsOf(await readFacts(ports, cluster, { signal }));
+  const { snapshots, lineages } = retentionFactsOf(await readFacts(ports, cluster, { byCatalog: true, signal }));
   const { lockMs } = settings;
   const locked = lockMs === undefined ? snapshots : snapshots.map((each) => ({ ...each, lockedUntil: each.time + lockMs }));
   const now = ports.clock.now().getTime();

@@ -1,7 +1,7 @@
 import { kindOfKey, manifestKey } from "../../documents/layout.ts";
 import type { OrderSubject } from "../../vault/custody/orders.ts";
 import type { BlobVersion } from "../../store/blob-store.ts";
-import type { ManifestRow } from "./facts.ts";
+import type { Evidence } from "./facts.ts";
 import { objectsInTurn } from "./inventory.ts";
 import type { Leftover } from "./leftovers.ts";
 import type { PlannedSnapshot, RemovalPlan } from "./plan.ts";
@@ -103,7 +103,7 @@ function judgeSnapshot(
   if (planned.verdict === "keep") return { reason: `it is kept: ${reasonText(planned.reasons)}` };
   const missing = holding.manifest.find((each) => !named.has(nameOf(each)));
   if (missing !== undefined) return { reason: `the order does not name its manifest (${missing.key}), only objects that belong to it` };
-  const changed = objects.find((each) => isOther(each, planned.row.manifest));
+  const changed = objects.find((each) => isOther(each, planned.row.manifest?.evidence));
   return changed === undefined ? allowed : anotherObject(changed);
 }
 
@@ -112,9 +112,9 @@ function anotherObject({ key }: OrderedObject): { readonly reason: string } {
 }
 
 /** By what stands there, where that was read; of data by what the manifest says. */
-function isOther({ key, version, digest, isLatest }: OrderedObject, manifest: ManifestRow | undefined): boolean {
-  const data = manifest?.objects.find((each) => each.key === key && (each.version ?? version) === version);
-  const known = isLatest ? (manifest?.digests.get(key) ?? data?.sha256) : undefined;
+function isOther({ key, version, digest, isLatest }: OrderedObject, evidence: Evidence | undefined): boolean {
+  const data = evidence?.objects.find((each) => each.key === key && (each.version ?? version) === version);
+  const known = isLatest ? (evidence?.digests.get(key) ?? data?.sha256) : undefined;
   return known !== undefined && digest !== undefined && known !== digest;
 }
 

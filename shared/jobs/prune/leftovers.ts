@@ -70,10 +70,9 @@ function leftOf(holding: Holding, { rows }: PruneFacts): Holding | undefined {
   const row = rows.get(holding.id);
   if (row === undefined) return holding;
   if (row.manifest === undefined || row.unknown.length > 0) return undefined;
-  const named = new Set(row.manifest.objects.map(({ key }) => key));
+  const { named } = row.manifest;
   const data = holding.data.filter(({ key }) => !named.has(key));
-  const { digests } = row.manifest;
-  const indexes = holding.indexes.filter(({ key }) => !digests.has(key));
+  const indexes = holding.indexes.filter(({ key }) => !named.has(key));
   return data.length + indexes.length === 0 ? undefined : { id: holding.id, manifest: [], sidecars: [], data, indexes, bundles: [] };
 }
 

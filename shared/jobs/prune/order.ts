@@ -8,7 +8,7 @@ import type { CustodyReceipt } from "../../documents/parts.ts";
 import { requireTrustedKey } from "../../vault/require-trusted-key.ts";
 import type { Brake, BrakeName } from "./brakes.ts";
 import { objectsInTurn } from "./inventory.ts";
-import type { RemovalPlan } from "./plan.ts";
+import type { RehearsedPlan, RemovalPlan } from "./plan.ts";
 import { reasonText } from "./reason-text.ts";
 import { subjectsOf } from "./subjects.ts";
 
@@ -71,7 +71,7 @@ export async function orderRemovals(
 }
 
 /** What a person still has to look at; nothing where nothing is to go. */
-export function waitingBrakes({ decisions, leftovers, brakes }: RemovalPlan, although: readonly BrakeName[]): readonly Brake[] {
+export function waitingBrakes({ decisions, leftovers, brakes }: RehearsedPlan, although: readonly BrakeName[]): readonly Brake[] {
   const isAnyToGo = leftovers.length > 0 || decisions.some(({ verdict }) => verdict === "remove");
   return isAnyToGo ? brakes.filter(({ name }) => !although.includes(name)) : [];
 }
@@ -86,12 +86,12 @@ async function subjectsIn(
     ...decisions
       .filter(({ verdict }) => verdict === "remove")
       .toReversed()
-      .map(({ holding, row, reasons }) => ({ holding, manifest: row.manifest, reason: reasonText(reasons) })),
-    ...leftovers.map(({ holding, reason }) => ({ holding, manifest: undefined, reason })),
+      .map(({ holding, row, reasons }) => ({ holding, evidence: row.manifest?.evidence, reason: reasonText(reasons) })),
+    ...leftovers.map(({ holding, reason }) => ({ holding, evidence: undefined, reason })),
   ];
   const subjects: OrderSubject[] = [];
-  const named = mapConcurrently(going, PARALLEL_READS, ({ holding, manifest, reason }) =>
-    subjectsOf(blobs, holding, manifest, reason, signal),
+  const named = mapConcurrently(going, PARALLEL_READS, ({ holding, evidence, reason }) =>
+    subjectsOf(blobs, holding, evidence, reason, signal),
   );
   for await (const each of named) subjects.push(...each);
   return subjects;

@@ -12,7 +12,7 @@ import type { JudgePorts } from "../../vault/judge.ts";
 import { findBrakes } from "./brakes.ts";
 import type { Brake } from "./brakes.ts";
 import { freezeOf, readFacts } from "./facts.ts";
-import type { PruneFacts, SnapshotRow } from "./facts.ts";
+import type { FactsOptions, PruneFacts, SnapshotRow } from "./facts.ts";
 import { bytesOf, objectsInTurn } from "./inventory.ts";
 import type { Holding } from "./inventory.ts";
 import { findLeftovers } from "./leftovers.ts";
@@ -37,8 +37,12 @@ export interface PlanPorts extends JudgePorts {
 }
 
 /** What goes and what stays, with the reasons. Nothing is changed by it. */
-export interface RemovalPlan {
+export interface RemovalPlan extends RehearsedPlan {
   readonly facts: PruneFacts;
+}
+
+/** The same to be shown alone: nothing can be ordered by it. */
+export interface RehearsedPlan {
   /** Of each snapshot that has a manifest, newest first. */
   readonly decisions: readonly PlannedSnapshot[];
   /** What no snapshot needs, and is old enough. */
@@ -62,6 +66,11 @@ export function planRemovals(ports: PlanPorts, cluster: string, policy: PrunePol
   return planWith(ports, cluster, policy, { asksLocks: true, signal });
 }
 
+/** The same for a person to look at, sooner: what segments of the catalog tell of is not read from the documents. */
+export function rehearseRemovals(ports: PlanPorts, cluster: string, policy: PrunePolicy, signal?: AbortSignal): Promise<RehearsedPlan> {
+  return planWith(ports, cluster, policy, { asksLocks: true, byCatalog: true, signal });
+}
+
 /** The keeper's: what retention lets go, whatever a replica lacks and a lock keeps. A lock it meets when it removes; and it must not renew one that alone keeps a snapshot. */
 export function planOfKeeper(ports: PlanPorts, cluster: string, policy: PrunePolicy, signal?: AbortSignal): Promise<RemovalPlan> {
   return planWith({ ...ports, replicas: [] }, cluster, { ...policy, requireReplica: [] }, { asksLocks: false, signal });
@@ -71,9 +80,10 @@ async function planWith(
   ports: PlanPorts,
   cluster: string,
   policy: PrunePolicy,
-  { asksLocks, signal }: { readonly asksLocks: boolean; readonly signal: AbortSignal | undefined },
+  { asksLocks, ...options }: { readonly asksLocks: boolean } & FactsOptions,
 ): Promise<RemovalPlan> {
-  const facts = await readFacts(ports, cluster, { signal });
+  const { signal } = options;
+  const facts = await readFacts(ports, cluster, options);
   const now = ports.clock.now();
   const { snapshots, lineages } = retentionFactsOf(facts);
   const decideOn = (these: readonly SnapshotFacts[]): readonly Decision[] =>

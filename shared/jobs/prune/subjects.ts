@@ -3,7 +3,7 @@ import { readSmall } from "../../store/blob-store.ts";
 import type { BlobStore, BlobVersion } from "../../store/blob-store.ts";
 import { digestOfBlob } from "../../store/digest-of-blob.ts";
 import type { OrderSubject } from "../../vault/custody/orders.ts";
-import type { ManifestRow } from "./facts.ts";
+import type { Evidence } from "./facts.ts";
 import { objectsInTurn } from "./inventory.ts";
 import type { Holding } from "./inventory.ts";
 
@@ -14,13 +14,13 @@ import type { Holding } from "./inventory.ts";
 export async function subjectsOf(
   blobs: BlobStore,
   holding: Holding,
-  manifest: Pick<ManifestRow, "digest" | "digests" | "objects"> | undefined,
+  evidence: Evidence | undefined,
   reason: string,
   signal?: AbortSignal,
 ): Promise<readonly OrderSubject[]> {
   const subjects: OrderSubject[] = [];
   for (const object of objectsInTurn(holding)) {
-    const digest = await digestOfObject(blobs, holding, object, manifest, signal);
+    const digest = await digestOfObject(blobs, holding, object, evidence, signal);
     subjects.push({
       key: object.key,
       ...(digest === undefined ? {} : { digest }),
@@ -36,21 +36,21 @@ async function digestOfObject(
   blobs: BlobStore,
   { data, indexes, bundles }: Holding,
   object: BlobVersion,
-  manifest: Pick<ManifestRow, "digest" | "digests" | "objects"> | undefined,
+  evidence: Evidence | undefined,
   signal: AbortSignal | undefined,
 ): Promise<string | undefined> {
   const { key, version, isLatest, isDeleteMarker, bytes } = object;
   if (isDeleteMarker) return undefined;
   if (data.includes(object)) {
     // Of these very bytes the signed manifest speaks; another version of the key is none of its.
-    const stored = manifest?.objects.find((each) => each.key === key && (each.version === undefined ? isLatest : each.version === version));
+    const stored = evidence?.objects.find((each) => each.key === key && (each.version === undefined ? isLatest : each.version === version));
     // Where neither a manifest nor a version says what it is, it is read: nobody can say later what it was.
     if (stored === undefined && version === undefined) return (await digestOfBlob(blobs, key, { signal })).digest;
     return stored?.sha256;
   }
   // A version names a control tar of 45 MB well enough, and the role that orders need not read any.
   if (bundles.includes(object)) return version === undefined ? (await digestOfBlob(blobs, key, { signal })).digest : undefined;
-  const known = isLatest ? manifest?.digests.get(key) : undefined;
+  const known = isLatest ? evidence?.digests.get(key) : undefined;
   if (known !== undefined) return known;
   if (indexes.includes(object)) return version === undefined ? (await digestOfBlob(blobs, key, { signal })).digest : undefined;
   return bytes > MAX_DOCUMENT_BYTES ? undefined : digestOf(await readSmall(blobs, key, MAX_DOCUMENT_BYTES, signal, version));
