@@ -1,8 +1,9 @@
 import type { JsonDocument } from "../shared/contract/documents.ts";
 import { initKopia } from "../shared/jobs/kopia/init.ts";
+import { requireNoReplica } from "../shared/jobs/kopia/was-replica.ts";
 import { failedSteps, kopiaStatus, maintainKopia } from "../shared/jobs/kopia/maintain.ts";
 import type { KopiaStatusReport } from "../shared/jobs/kopia/maintain.ts";
-import type { KopiaAdmin } from "../shared/wire/kopia.ts";
+import type { KopiaAdmin } from "../shared/wire/kopia-admin.ts";
 import type { Register, Session } from "./command.ts";
 import { note, print, printJson } from "./console.ts";
 import { formatBytes, formatFields, formatTime } from "./format.ts";
@@ -74,11 +75,14 @@ export const registerKopia: Register = (program, run) => {
       "Run Kopia's maintenance, with its own safety margins: it may run beside backups. Says what was given back, and what waits until when. Kopia gives back what was removed in two full maintenances at least a day apart. Run it once a day. The exit code is 6 if a step of it failed.",
     )
     .option("--quick", "only the quick maintenance, which gives nothing back")
+    .option("--taken-over", "the store was a replica, and no copies come into it any more")
     .addHelpText("after", "\nExample:\n  $ lifeboat kopia maintain")
-    .action(({ quick }: { readonly quick?: boolean }) =>
+    .action(({ quick, takenOver }: { readonly quick?: boolean; readonly takenOver?: boolean }) =>
       run(async (session) => {
         const mode = quick === true ? "quick" : "full";
-        const repository = await (await openAdmin(session)).open();
+        const admin = await openAdmin(session);
+        if (takenOver !== true) await requireNoReplica(admin.init.blobs);
+        const repository = await admin.open();
         const done = await maintainKopia(repository, mode, session.console.signal);
         if (session.json)
           printJson(session.console, "kopiaMaintain", {
@@ -101,7 +105,7 @@ export const registerKopia: Register = (program, run) => {
 };
 
 async function openAdmin(session: Session): Promise<KopiaAdmin> {
-  const [loaded, { openKopiaAdmin }] = await Promise.all([session.loadConfig(), import("../shared/wire/kopia.ts")]);
+  const [loaded, { openKopiaAdmin }] = await Promise.all([session.loadConfig(), import("../shared/wire/kopia-admin.ts")]);
   return openKopiaAdmin(loaded, session.surroundings);
 }
 

@@ -2,7 +2,7 @@ import { maintainEvent } from "../shared/contract/events.ts";
 import type { MaintainOutcome } from "../shared/contract/outcomes.ts";
 import { LifeboatError } from "../shared/errors.ts";
 import { failedSteps, maintainKopia } from "../shared/jobs/kopia/maintain.ts";
-import { openKopiaAdmin } from "../shared/wire/kopia.ts";
+import { openKopiaAdmin } from "../shared/wire/kopia-admin.ts";
 import { surroundings } from "./container.ts";
 import type { Measured } from "./metrics.ts";
 import { serve } from "./serve.ts";

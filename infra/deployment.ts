@@ -240,7 +240,11 @@ function replicaProblems({ replicas, service, keys }: Config): string[] {
       problems.push(`${at}.wrap: the key of ${name} cannot be reached ${NO_WAY_OUT}`);
     if (wrap?.kind === "kms" && !KEY_ARN.test(wrap.key))
       problems.push(`${at}.wrap.key: name the key of ${name} by its ARN, so that the role of the backup can be allowed to encrypt by it`);
-    if (store.kind !== "s3")
+    if (store.kind === "kopia")
+      problems.push(
+        `${at}.store: functions fill no replica that is a Kopia repository; leave it out of this file, and run lifeboat copy with another one where kopia is`,
+      );
+    else if (store.kind !== "s3")
       problems.push(`${at}.store: functions keep nothing on a disk; use { kind: s3, ... }, or another file for the command line`);
     else if (isInside && (store.endpoint !== undefined || store.region !== keys.region))
       problems.push(`${at}.store: ${name} cannot be reached ${NO_WAY_OUT}`);

@@ -37,7 +37,7 @@ export const runStore: RunCheck<"store"> = async ({ console, surroundings }, loa
 async function lookAtRepository(loaded: LoadedConfig, surroundings: Surroundings): Promise<readonly DoctorFinding[]> {
   const { store } = loaded.config;
   if (store.kind !== "kopia") return [];
-  const { openRepositoryToCheck } = await import("../../shared/wire/kopia.ts");
+  const { openRepositoryToCheck } = await import("../../shared/wire/kopia-admin.ts");
   const { open, wanted } = openRepositoryToCheck(loaded, store, surroundings);
   return checkRepository(open, wanted, surroundings.clock.now());
 }

@@ -7,8 +7,6 @@ export function findReplica<T extends { readonly name: string }>(replicas: reado
   if (found !== undefined) return found;
   const names = replicas.map((each) => each.name);
   throw new LifeboatError("config/not-found", `replica ${name} not found in the configuration`, {
-    hint:
-      namesHint(name, names) ??
-      "the configuration has no replicas; add one under replicas (docs/cli.md); a Kopia store has none: kopia repository sync-to copies the repository",
+    hint: namesHint(name, names) ?? "the configuration has no replicas; add one under replicas (docs/cli.md)",
   });
 }

@@ -75,12 +75,11 @@ const s3Store = settings({
 });
 
 const OBJECTS = "expected { kind: directory, path: ./vault } or { kind: s3, bucket: ..., region: ... }";
-const KOPIA_ONLY_FIRST =
-  "a Kopia repository holds no manifests, which are objects, and is no replica: it can be the store itself alone; what is to go into one has a configuration of its own, with backups of its own";
+const NO_MANIFESTS = "a Kopia repository holds no manifests, which are objects";
 
-/** A store of objects: what a replica is, and what keeps the manifests of a Kopia repository. */
-export const objectStoreSchema = z.discriminatedUnion("kind", [directoryStore, s3Store], {
-  error: ({ input }) => (isOfKopia(input) ? `${KOPIA_ONLY_FIRST}; ${OBJECTS}` : OBJECTS),
+/** A store of objects: what keeps the manifests of a Kopia repository. */
+const objectStoreSchema = z.discriminatedUnion("kind", [directoryStore, s3Store], {
+  error: ({ input }) => (isOfKopia(input) ? `${NO_MANIFESTS}; ${OBJECTS}` : OBJECTS),
 });
 
 function isOfKopia(input: unknown): boolean {
@@ -132,14 +131,22 @@ export function objectStoreOf(store: z.infer<typeof storeSchema>): ObjectStoreCo
 
 /** Kopia makes a repository only where there is nothing, and takes what others put there for its own. */
 function samePlace(repository: KopiaRepositoryConfig, manifests: ObjectStoreConfig): string | undefined {
-  const words = "the manifests must not lie in the Kopia repository, nor it among them: give each a place of its own";
-  if (repository.kind === "filesystem") {
-    if (manifests.kind !== "directory") return undefined;
-    const [one, other] = [repository.path, manifests.path].map((path) => posix.normalize(`${path}/`));
-    return one !== undefined && other !== undefined && (one.startsWith(other) || other.startsWith(one)) ? words : undefined;
+  return overlap(repository, manifests)
+    ? "the manifests must not lie in the Kopia repository, nor it among them: give each a place of its own"
+    : undefined;
+}
+
+/** Whether one of two places is the other, or lies in it. */
+export function overlap(one: ObjectStoreConfig | KopiaRepositoryConfig, other: ObjectStoreConfig | KopiaRepositoryConfig): boolean {
+  const [root, within] = [rootOf(one), rootOf(other)];
+  return root.startsWith(within) || within.startsWith(root);
+}
+
+/** Where it begins: what lies in it has a root that begins so. */
+export function rootOf(place: ObjectStoreConfig | KopiaRepositoryConfig): string {
+  if (place.kind !== "s3") {
+    const path = posix.normalize(`${place.path}/`);
+    return `folder ${/^(?:\/|\.\.?\/)/.test(path) ? path : `./${path}`}`;
   }
-  if (manifests.kind !== "s3") return undefined;
-  const isOneBucket = repository.bucket === manifests.bucket && repository.endpoint === manifests.endpoint;
-  const isWithin = repository.prefix.startsWith(manifests.prefix) || manifests.prefix.startsWith(repository.prefix);
-  return isOneBucket && isWithin ? words : undefined;
+  return `bucket ${place.endpoint ?? ""} ${place.bucket} ${place.prefix}`;
 }

@@ -29,7 +29,7 @@ export interface Inspectors {
 export async function openInspectors({ config, directory }: LoadedConfig, surroundings: Surroundings): Promise<Inspectors> {
   const named = [
     { name: "store", store: objectStoreOf(config.store) },
-    ...config.replicas.map(({ name, store }) => ({ name: `replica ${name}`, store })),
+    ...config.replicas.map(({ name, store }) => ({ name: `replica ${name}`, store: objectStoreOf(store) })),
   ];
   const stores = named.map(async ({ name, store }) => {
     const { blobs, guard } = await openStore(store, directory, surroundings, config.trustedKeys);

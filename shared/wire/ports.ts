@@ -70,11 +70,10 @@ export async function wire(
 ): Promise<Ports> {
   const { config, directory } = loaded;
   const keys = await openKeys(config.keys, directory, surroundings);
-  const { blobs, replicas } = await openStores(loaded, surroundings, { keys, makes, from });
+  const stores = await openStores(loaded, surroundings, { keys, makes, from });
   return {
-    replicas,
     keys,
-    ...(await openSnapshots(loaded, surroundings, { blobs, keys, from })),
+    ...(await openSnapshots(loaded, surroundings, { stores, keys, from })),
     trusted: config.trustedKeys,
     lock: new FileLock(join(surroundings.runtimeFolder, "etcd-lifeboat"), surroundings.clock),
     clock: surroundings.clock,

@@ -119,17 +119,22 @@ async function openUntracedKeys(keys: Config["keys"], directory: string, depende
   return new KmsKeyRing(keys, await tracedKms(dependencies));
 }
 
+export interface OpenedStores {
+  readonly blobs: BlobStore;
+  readonly replicas: readonly Replica[];
+}
+
 /** The store, and its replicas in the order of the configuration; or the replica `from` in its place, and the store as `primary` among the others. */
 export async function openStores(
   loaded: LoadedConfig,
   dependencies: StoreDependencies,
   { keys, makes, from }: { readonly keys: KeyRing; readonly makes: CreatableStores; readonly from: string | undefined },
-): Promise<{ readonly blobs: BlobStore; readonly replicas: readonly Replica[] }> {
+): Promise<OpenedStores> {
   const { store, replicas } = loaded.config;
   const chosen = from === undefined ? undefined : findReplica(replicas, from);
-  const open = async (place: ObjectStoreConfig, mayMake: boolean): Promise<BlobStore> =>
-    openGuarded(place, loaded, dependencies, mayMake ? keys : undefined);
-  const primary = await open(objectStoreOf(store), makes === "all");
+  const open = async (place: Config["store"], mayMake: boolean): Promise<BlobStore> =>
+    openGuarded(objectStoreOf(place), loaded, dependencies, mayMake ? keys : undefined);
+  const primary = await open(store, makes === "all");
   const opened = await Promise.all(replicas.map(async (each) => ({ name: each.name, blobs: await open(each.store, makes !== "nothing") })));
   const read = opened.find(({ name }) => name === chosen?.name);
   if (read === undefined) return { blobs: primary, replicas: opened };

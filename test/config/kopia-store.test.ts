@@ -9,6 +9,7 @@ function parsed(store: string, more = ""): Config {
   return parseConfig(`version: 1\nstore:\n${store}\nkeys: { kind: local, path: ./keys }\n${more}clusters: {}\n`, "lifeboat.yaml");
 }
 
+const RECIPIENT = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj";
 const MANIFESTS = "  manifests: { kind: directory, path: ./manifests }";
 const FOLDER = "  kind: kopia\n  repository: { kind: filesystem, path: ./kopia }";
 
@@ -44,7 +45,7 @@ describe("a store in a Kopia repository", () => {
     [
       "with manifests in a Kopia repository",
       `${FOLDER}\n  manifests: { kind: kopia, repository: { kind: filesystem, path: a }, manifests: { kind: directory, path: b } }`,
-      "lifeboat.yaml:5: store.manifests.kind: a Kopia repository holds no manifests, which are objects, and is no replica",
+      "lifeboat.yaml:5: store.manifests.kind: a Kopia repository holds no manifests, which are objects",
     ],
     [
       "with a lock that maintenance cannot extend in time",
@@ -77,11 +78,50 @@ describe("a store in a Kopia repository", () => {
     expect(failure.message).toContain(message);
   });
 
-  test("has no replicas: a replica has objects, and says what copies the repository", async () => {
-    const replicas = "replicas: [{ name: offsite, store: { kind: directory, path: ./offsite } }]\n";
-    const failure = await failureOf((async () => parsed(`${FOLDER}\n${MANIFESTS}`, replicas))());
-    expect(failure.message).toContain("replicas: a replica has the objects of the store");
-    expect(failure.message).toContain("kopia repository sync-to");
+  describe("with replicas", () => {
+    const breakGlass = `breakGlass: ["${RECIPIENT}"]\n`;
+    const offsite = (store: string): string => `${breakGlass}replicas: [{ name: offsite, store: ${store} }]\n`;
+    const kopia = (path: string, manifests = "./offsite"): string =>
+      `{ kind: kopia, repository: { kind: filesystem, path: ${path} }, manifests: { kind: directory, path: ${manifests} } }`;
+
+    test("each is a Kopia repository, too, with manifests of its own", () => {
+      expect(parsed(`${FOLDER}\n${MANIFESTS}`, offsite(kopia("./copy"))).replicas).toMatchObject([
+        { name: "offsite", store: { kind: "kopia", repository: { path: "./copy" }, manifests: { path: "./offsite" } } },
+      ]);
+    });
+
+    test.each([
+      [
+        "of a store of objects in a Kopia repository",
+        "  kind: directory\n  path: ./vault",
+        kopia("./copy"),
+        "replicas.0.store.kind: the store has objects, which a Kopia repository cannot hold as they are",
+      ],
+      [
+        "of a Kopia repository in a store of objects",
+        `${FOLDER}\n${MANIFESTS}`,
+        "{ kind: directory, path: ./offsite }",
+        "replicas.0.store.kind: the store is a Kopia repository, whose data are no objects that another store could hold",
+      ],
+      ["in the store's repository", `${FOLDER}\n${MANIFESTS}`, kopia("kopia/copy"), "replicas.0.store: it is the same place as store"],
+      ["around the store's manifests", `${FOLDER}\n${MANIFESTS}`, kopia("./"), "replicas.0.store"],
+      [
+        "with the store's manifests",
+        `${FOLDER}\n${MANIFESTS}`,
+        kopia("./copy", "./manifests"),
+        "replicas.0.store: it is the same place as store",
+      ],
+      [
+        "with a lock, which a copy does not set",
+        `${FOLDER}\n${MANIFESTS}`,
+        "{ kind: kopia, repository: { kind: s3, bucket: abc, region: r-1, lock: { mode: governance, days: 2 } }, manifests: { kind: directory, path: ./offsite } }",
+        "replicas.0.store.repository.lock: Kopia sets no locks on what it copies",
+      ],
+    ])("%s is refused", async (_what, store, replica, message) => {
+      const failure = await failureOf((async () => parsed(store, offsite(replica)))());
+      expect(failure).toMatchObject({ code: "config/invalid" });
+      expect(failure.message).toContain(message);
+    });
   });
 
   test("is told in the custody log by what it is, and not by where this host has it", () => {

@@ -145,6 +145,11 @@ export class MemoryKopia implements Kopia {
     this.#repository.calls.push(`maintenance ${mode}`);
   }
 
+  /** Nothing in memory could be copied to: tests of copies run the program. */
+  syncTo(): Promise<void> {
+    return Promise.reject(new Error("no test copies a repository in memory"));
+  }
+
   blobStats(): Promise<{ count: number; bytes: number }> {
     const contents = [...this.#repository.contents.values()];
     return Promise.resolve({ count: contents.length, bytes: contents.reduce((sum, { length }) => sum + length, 0) });

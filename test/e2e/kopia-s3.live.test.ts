@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { appendFile, readFile, rm, writeFile } from "node:fs/promises";
 import { DisableKeyCommand, EnableKeyCommand } from "@aws-sdk/client-kms";
 import type { KMSClient } from "@aws-sdk/client-kms";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
@@ -32,6 +32,7 @@ describe.skipIf(skipWithout("kopia", REAL_KOPIA !== undefined))("a Kopia reposit
   let folder: TemporaryFolder;
   let cluster: EtcdCluster;
   let gateway: VersityGateway;
+  let other: VersityGateway | undefined;
   let stack: MiniStack;
   let admin: KMSClient;
   let keys: KmsKeys;
@@ -71,7 +72,7 @@ describe.skipIf(skipWithout("kopia", REAL_KOPIA !== undefined))("a Kopia reposit
   afterAll(async () => {
     vi.unstubAllEnvs();
     admin.destroy();
-    await Promise.all([cluster.stop(), gateway.stop(), stack.stop()]);
+    await Promise.all([cluster.stop(), gateway.stop(), other?.stop(), stack.stop()]);
     await folder.remove();
   });
 
@@ -100,6 +101,41 @@ describe.skipIf(skipWithout("kopia", REAL_KOPIA !== undefined))("a Kopia reposit
     ).toBe(sha256);
     await run(0, "export", "prod/good", "--identity", place.path("break-glass.key"), "--out", place.path("by-break-glass.db"));
     expect((await readFile(place.path("by-break-glass.db"))).equals(await readFile(place.path("snapshot.db")))).toBe(true);
+  });
+
+  test("is copied to another server, with credentials and a key of its own, and read there", async () => {
+    // Another provider: its own server, whose credentials are in a file of the AWS command line.
+    other = await startVersityGateway();
+    const file = place.path("credentials");
+    const { accessKeyId, secretAccessKey } = other.credentials;
+    await writeFile(file, `[offsite]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\n`);
+    vi.stubEnv("AWS_SHARED_CREDENTIALS_FILE", file);
+    const offsite = await createKmsKeys(admin, stack, "offsite");
+    const at = `region: ${other.region}, endpoint: "${other.endpoint}", profile: offsite`;
+    await appendFile(
+      place.path("lifeboat.yaml"),
+      `
+replicas:
+  - name: offsite
+    store:
+      kind: kopia
+      repository: { kind: s3, bucket: ${await other.makeBucket()}, prefix: kopia, ${at} }
+      manifests: { kind: s3, bucket: ${await other.makeBucket()}, ${at}, pathStyle: true }
+    wrap: { kind: kms, key: ${offsite.wrap}, region: ${stack.region}, endpoint: "${stack.endpoint}" }
+`,
+    );
+    expect(await run(0, "rewrap")).toMatch(/\(kopia\/2\.json\): rewrapped/);
+    expect(await run(0, "copy", "prod/good", "--to", "offsite")).toMatch(/is in offsite: copied/);
+    expect(await run(0, "copy", "prod/good", "--to", "offsite")).toMatch(/is in offsite: there already/);
+    expect(await run(0, "show", "prod/good")).toMatch(/replica offsite: +present/);
+    await run(0, "verify", "prod/good", "--deep", "--from", "offsite");
+    // By the replica's key alone.
+    await admin.send(new DisableKeyCommand({ KeyId: keys.wrap }));
+    await run(0, "export", "prod/good", "--from", "offsite", "--out", place.path("from-offsite.db"));
+    await admin.send(new EnableKeyCommand({ KeyId: keys.wrap }));
+    expect((await readFile(place.path("from-offsite.db"))).equals(await readFile(place.path("snapshot.db")))).toBe(true);
+    await place.edit("lifeboat.yaml", (text) => text.replace(/^replicas:\n(?:[ ].*\n)+/m, ""));
+    await run(0, "rewrap");
   });
 
   test("gives a bundle", async () => {

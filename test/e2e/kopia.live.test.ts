@@ -172,10 +172,6 @@ describe("a store in a Kopia repository", () => {
     expect(await run(0, "orphans", "prod")).toMatch(/no orphans/);
   });
 
-  test("is not copied, and says by what it is", async () => {
-    expect(await run(2, "copy", "prod/good", "--to", "offsite")).toMatch(/a Kopia store has none: kopia repository sync-to/);
-  });
-
   test("shows the sizes of whole snapshots as nothing else", async () => {
     expect(await run(0, "plan", "prod")).toMatch(/Kopia keeps once what they share: lifeboat kopia status/);
   });

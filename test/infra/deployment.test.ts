@@ -205,6 +205,15 @@ replicas: [{ name: shelf, store: { kind: directory, path: ./shelf } }]`,
       },
       "replicas.0.store: functions keep nothing on a disk; use { kind: s3, ... }, or another file for the command line",
     ],
+    [
+      {
+        STORE: KOPIA_STORE,
+        NETWORK: `service: { ${PROGRAM} }`,
+        REPLICAS: `breakGlass: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]
+replicas: [{ name: shelf, store: { kind: kopia, repository: { kind: filesystem, path: ./copy }, manifests: { kind: directory, path: ./shelf } } }]`,
+      },
+      "replicas.0.store: functions fill no replica that is a Kopia repository; leave it out of this file",
+    ],
   ])("%j", async (changes, message) => {
     await expect(deploy(changes)).rejects.toMatchObject({
       code: "config/invalid",

@@ -1,22 +1,22 @@
 import { appendRecord } from "../../vault/custody/append.ts";
 import type { CustodyPorts } from "../../vault/custody/append.ts";
-import { isLifeboatError, LifeboatError, messageOf } from "../../errors.ts";
+import { LifeboatError, messageOf } from "../../errors.ts";
 import { manifestKey } from "../../documents/layout.ts";
 import type { Manifest } from "../../documents/manifest.ts";
 import type { CustodyReceipt } from "../../documents/parts.ts";
-import { isStoredLater, sealedObjectsOf } from "../../documents/stored.ts";
-import type { StoredObject } from "../../documents/stored.ts";
+import { isStoredLater } from "../../documents/stored.ts";
 import type { Progress } from "../../progress.ts";
-import type { BlobStore } from "../../store/blob-store.ts";
 import { throwIfAborted } from "../../store/body-reader.ts";
 import { readUntil } from "../../store/read-until.ts";
 import type { Replica } from "../../store/replica.ts";
-import { checkObject, readObject, requireOwnData } from "../../store/stored-object.ts";
 import type { FoundManifest } from "../../vault/catalog.ts";
 import { requireTrustedKey } from "../../vault/require-trusted-key.ts";
 import { compareDocuments, copyDocument } from "./documents.ts";
 import { documentsAbout } from "./documents-about.ts";
 import { copyLog } from "./log.ts";
+import { copyObjects } from "./objects.ts";
+import type { SentData } from "./objects.ts";
+import { copyRepository } from "./repository.ts";
 
 export interface CopyPorts extends CustodyPorts {
   readonly progress: Progress;
@@ -40,7 +40,7 @@ export interface Copied {
 }
 
 /**
- * Copies a snapshot to a replica as it is: data, then the documents about it, and its manifest last, which makes it visible there. Each arrival is checked: the data by size and CRC-32 as the replica's store
+ * Copies a snapshot to a replica as it is: data (of a Kopia repository all that is not there yet), then the documents about it, and its manifest last, which makes it visible there. Each arrival is checked: the data by size and CRC-32 as the replica's store
  * vouches for them (and by SHA-256 as it leaves the primary), documents by SHA-256 of what is read back. A run that ended early is taken up by the next one. Throws what
  * stands in the way, and then nothing of the snapshot is visible in the replica that was not before: `verify/...` where the primary's data is damaged or another snapshot stands in its
  * place, `store/denied` where this role may not read the data.
@@ -48,22 +48,23 @@ export interface Copied {
 export async function copySnapshot(ports: CopyPorts, found: FoundManifest, replica: Replica, request: CopyRequest): Promise<Copied> {
   const { manifest } = found;
   const { purpose, signal } = request;
-  const objects = objectsToCopy(manifest);
+  requireSameKind(manifest, replica);
   const key = manifestKey(manifest.cluster, manifest.id);
   const [from, to] = [ports.blobs, replica.blobs];
   const step = (): void => throwIfAborted(`the copy of ${manifest.cluster}/${manifest.id}`, signal);
   step();
   await requireTrustedKey(ports.keys, ports.trusted, purpose);
   const isVisible = await lookAt(found, replica, { from, to, key, signal });
-  const data: SentObject[] = [];
-  for (const object of objects) data.push({ object, wasSent: await copyData(ports, found, object, replica, signal) });
-  const sentData = data.some(({ wasSent }) => wasSent);
+  const data =
+    replica.mirror === undefined
+      ? await copyObjects(ports, found, replica, signal)
+      : await copyRepository(ports, found, replica, replica.mirror, signal);
   step();
   // Listed before the log is copied: the record that each of them names is in it.
   const { documents: about, unbelieved } = await documentsAbout({ blobs: readUntil(from, signal), trusted: ports.trusted }, manifest);
   const log = await copyLog(ports, to, { cluster: manifest.cluster, purpose, signal });
-  const conflicts = [...log.conflicts, ...unbelieved];
-  let documents = log.records;
+  const conflicts = [...data.conflicts, ...log.conflicts, ...unbelieved];
+  let documents = data.documents + log.records;
   for (const each of about) {
     step();
     const { copied, conflict } = await copyDocument({ from, to, ...each, signal });
@@ -75,7 +76,7 @@ export async function copySnapshot(ports: CopyPorts, found: FoundManifest, repli
     const { conflict } = await copyDocument({ from, to, key, signal });
     if (conflict !== undefined) throw anotherThere(found, replica, conflict);
   }
-  if (isVisible && !sentData) return { outcome: "existing", documents, conflicts, custody: undefined };
+  if (isVisible && !data.wasSent) return { outcome: "existing", documents, conflicts, custody: undefined };
   const custody = await record(ports, found, data, replica, request).catch((error: unknown) => {
     conflicts.push(`cannot record the copy in the custody log: ${messageOf(error)}`);
     return undefined;
@@ -83,10 +84,8 @@ export async function copySnapshot(ports: CopyPorts, found: FoundManifest, repli
   return { outcome: "copied", documents, conflicts, custody };
 }
 
-function objectsToCopy({ cluster, id, stored }: Manifest): readonly StoredObject[] {
-  const objects = sealedObjectsOf(stored);
-  for (const { key } of objects) requireOwnData({ cluster, id }, key);
-  if (objects.length > 0) return objects;
+/** Where its data is told by the manifest, which is not rewritten: so the replica must keep it in the same way. */
+function requireSameKind({ cluster, id, stored }: Manifest, { name, mirror }: Replica): void {
   if (isStoredLater(stored))
     throw new LifeboatError(
       "ref/later",
@@ -95,8 +94,10 @@ function objectsToCopy({ cluster, id, stored }: Manifest): readonly StoredObject
         hint: "copy it with the version that wrote it, or a newer one",
       },
     );
-  throw new LifeboatError("config/invalid", `${cluster}/${id} is in a Kopia repository, which lifeboat does not copy`, {
-    hint: "let Kopia do it: kopia repository sync-to",
+  if ((stored.kind === "kopia") === (mirror !== undefined)) return;
+  const [has, keeps] = stored.kind === "kopia" ? ["in a Kopia repository", "objects"] : ["an object", "what is in a Kopia repository"];
+  throw new LifeboatError("config/invalid", `${cluster}/${id} is ${has}, and the replica ${name} keeps ${keeps}`, {
+    hint: "use the configuration of the store that it was made with",
   });
 }
 
@@ -121,64 +122,14 @@ function anotherThere({ manifest }: FoundManifest, { name }: Replica, conflict: 
   });
 }
 
-interface SentObject {
-  readonly object: StoredObject;
-  readonly wasSent: boolean;
-}
-
-/** Whether it had to be sent. What is there is checked either way. */
-async function copyData(
-  { blobs, progress }: CopyPorts,
-  { manifest }: FoundManifest,
-  object: StoredObject,
-  { name, blobs: to }: Replica,
-  signal: AbortSignal | undefined,
-): Promise<boolean> {
-  let sent = false;
-  if ((await to.head(object.key, { signal })) === undefined) {
-    progress.phase(`copy to ${name}`, object.bytes);
-    async function* body(): AsyncGenerator<Uint8Array, void, undefined> {
-      try {
-        for await (const chunk of readObject(blobs, object, signal)) {
-          progress.advance(chunk.length);
-          yield chunk;
-        }
-      } catch (error) {
-        throw isLifeboatError(error, "store/denied") ? mayNotRead(manifest, blobs, name, error) : error;
-      }
-    }
-    try {
-      await to.put(object.key, body(), { ifAbsent: true, signal });
-      sent = true;
-    } catch (error) {
-      // Another run copies it, too; what stands there is checked all the same.
-      if (!isLifeboatError(error, "store/exists")) throw error;
-    }
-  }
-  await checkObject(to, object, signal);
-  return sent;
-}
-
-/** The role that backs up may not read what it wrote: it is not the one to copy it. */
-function mayNotRead({ cluster, id }: Manifest, { location }: BlobStore, replica: string, cause: LifeboatError): LifeboatError {
-  return new LifeboatError("store/denied", `this role may not read the data of ${cluster}/${id} in ${location}, and copying needs that`, {
-    hint: `let the role that verifies fill the replica: lifeboat copy ${cluster}/${id} --to ${replica}`,
-    cause,
-  });
-}
-
-const CRC_ONLY = "crc only: the data stood there already, with the size and CRC-32 of the manifest, and was not read";
-
 function record(
   ports: CopyPorts,
   { manifest: { cluster, id }, digest }: FoundManifest,
-  data: readonly SentObject[],
+  { subjects, reason }: SentData,
   { name, blobs }: Replica,
   { purpose, signal }: CopyRequest,
 ): Promise<CustodyReceipt> {
-  // A signature says no more than what was read: of data that stood there size and CRC-32 were compared, which who put it can choose.
-  const sent = data.map(({ object: { key, sha256 }, wasSent }) => (wasSent ? { key, digest: sha256 } : { key }));
-  const subjects = [{ key: manifestKey(cluster, id), digest }, ...sent];
-  const details = { to: { name, location: blobs.location }, ...(data.every(({ wasSent }) => wasSent) ? {} : { reason: CRC_ONLY }) };
-  return appendRecord(ports, cluster, purpose, { event: "copied", subjects, details }, { signal });
+  const all = [{ key: manifestKey(cluster, id), digest }, ...subjects];
+  const details = { to: { name, location: blobs.location }, ...(reason === undefined ? {} : { reason }) };
+  return appendRecord(ports, cluster, purpose, { event: "copied", subjects: all, details }, { signal });
 }

@@ -1,19 +1,20 @@
 import type { WrappingRecord } from "../../documents/parts.ts";
-import type { KeyRing } from "../../keys/key-ring.ts";
+import { wrappingKeysOf } from "../../keys/store-keys.ts";
+import type { StoreKeys } from "../../keys/store-keys.ts";
 import type { KeyProof, SharedKey, WrappedKeys } from "../wrapped-keys.ts";
 
 /** One password opens all snapshots of a repository, so nothing is wrapped for any of them: it is wrapped for the repository, in a document of its own. */
 export class KopiaKeys implements WrappedKeys {
   readonly shared: SharedKey;
-  readonly #keys: KeyRing;
+  readonly #keys: StoreKeys;
 
-  constructor(keys: KeyRing, shared: SharedKey) {
+  constructor(keys: StoreKeys, shared: SharedKey) {
     this.#keys = keys;
     this.shared = shared;
   }
 
-  async wrappingKeys(): Promise<readonly [own: string]> {
-    return [await this.#keys.wrappingKey()];
+  wrappingKeys(): Promise<readonly [own: string, ...replicas: string[]]> {
+    return wrappingKeysOf(this.#keys);
   }
 
   rewrap(): Promise<readonly WrappingRecord[]> {

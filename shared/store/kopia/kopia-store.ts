@@ -1,20 +1,22 @@
 import { inBlocks } from "../../blocks.ts";
 import type { Block } from "../../blocks.ts";
 import type { RandomBytes } from "../../clock.ts";
-import { kopiaDataKey, partsOfKopiaKey } from "../../documents/layout.ts";
 import type { KopiaObject, Stored } from "../../documents/stored.ts";
-import { isLifeboatError, LifeboatError } from "../../errors.ts";
+import { LifeboatError } from "../../errors.ts";
 import { identityText } from "../../keys/identity-text.ts";
 import { encryptSmall, newIdentity } from "../../seal/age.ts";
 import { checkRecipients } from "../../seal/age-recipients.ts";
 import { seal } from "../../seal/seal.ts";
-import { interrupted, throwIfAborted, untilAborted } from "../body-reader.ts";
+import { interrupted, throwIfAborted } from "../body-reader.ts";
 import type { OpenOptions, PendingSnapshot, SealedCopy, SnapshotName, SnapshotStore } from "../snapshot-store.ts";
 import { DAMAGED, ObjectDigest, requireOwnData } from "../stored-object.ts";
 import { opensToMore, tooLarge } from "../size-errors.ts";
+import { BlockSource } from "./block-source.ts";
 import { OWN_PIN, removeSnapshot, SNAPSHOT_FILE, sourceOf, tagsOf } from "./kopia-snapshots.ts";
 import type { Run } from "./kopia-snapshots.ts";
-import type { Kopia, KopiaSnapshot, KopiaUpload } from "./program/kopia.ts";
+import { findListed, kopiaOnly, requireListed } from "./listed-snapshot.ts";
+import { pendingOf } from "./pending-snapshot.ts";
+import type { Kopia, KopiaUpload } from "./program/kopia.ts";
 
 export interface KopiaStoreOptions {
   /** The repository, opened by the key ring. Asked once, when it is first needed. */
@@ -39,7 +41,7 @@ export class KopiaStore implements SnapshotStore {
     const blocks = plaintext[Symbol.asyncIterator]();
     const run: Run = { ...name, run: Buffer.from(this.#options.randomBytes(4)).toString("hex") };
     let upload: KopiaUpload | undefined;
-    const source = new Source(blocks, `the backup of ${name.cluster}`, signal);
+    const source = new BlockSource(blocks, `the backup of ${name.cluster}`, signal);
     try {
       throwIfAborted(`the backup of ${name.cluster}`, signal);
       const kopia = await this.#options.open();
@@ -57,7 +59,7 @@ export class KopiaStore implements SnapshotStore {
   }
 
   /** Feeds all of the source to kopia, whose end of input is not said yet. */
-  async #feed(name: SnapshotName, source: Source, upload: KopiaUpload): Promise<void> {
+  async #feed(name: SnapshotName, source: BlockSource, upload: KopiaUpload): Promise<void> {
     const { maxBytes = Infinity } = this.#options;
     let bytes = 0;
     for (let block = await source.next(); block !== undefined; block = await source.next()) {
@@ -99,7 +101,7 @@ export class KopiaStore implements SnapshotStore {
         hint: DAMAGED,
       });
     throwIfAborted(what, signal);
-    await this.#requireListed(kopia, object);
+    await requireListed(kopia, object);
     for await (const chunk of kopia.show(root, file, signal)) {
       digest.add(chunk);
       if (digest.bytes > object.bytes) throw refuse(`more than ${object.bytes}`);
@@ -145,43 +147,21 @@ export class KopiaStore implements SnapshotStore {
   async check(stored: Stored, signal?: AbortSignal): Promise<void> {
     const object = kopiaOnly(stored);
     throwIfAborted("the check", signal);
-    await this.#requireListed(await this.#options.open(), object);
+    await requireListed(await this.#options.open(), object);
   }
 
   /** `kopia snapshot verify`. The bytes were read by `open`, and held against their digest: they are not read once more. */
   async checkBeside(stored: Stored, signal?: AbortSignal): Promise<void> {
     const kopia = await this.#options.open();
-    const { id } = await this.#requireListed(kopia, kopiaOnly(stored));
+    const { id } = await requireListed(kopia, kopiaOnly(stored));
     await kopia.verify([id], "no file", signal);
-  }
-
-  /** Kopia gives what was deleted until its maintenance: what no snapshot has any more may be gone a moment later. */
-  async #requireListed(kopia: Kopia, object: KopiaObject): Promise<KopiaSnapshot> {
-    const found = await this.#find(kopia, object);
-    const own = found.find((each) => `${each.object}/${SNAPSHOT_FILE}` === object.object);
-    if (own === undefined) {
-      throw found.length === 0
-        ? new LifeboatError("verify/missing", `${object.key} is not in ${kopia.location}`, { hint: DAMAGED })
-        : new LifeboatError("verify/digest", `${object.key} in ${kopia.location} is another object than its manifest names`, {
-            hint: DAMAGED,
-          });
-    }
-    if (own.bytes !== object.bytes)
-      throw new LifeboatError(
-        "verify/size",
-        `${object.key} in ${kopia.location} has ${own.bytes} bytes; its manifest says ${object.bytes}`,
-        {
-          hint: DAMAGED,
-        },
-      );
-    return own;
   }
 
   async remove(name: SnapshotName, stored: Stored): Promise<void> {
     const object = kopiaOnly(stored);
     requireOwnData(name, object.key);
     const kopia = await this.#options.open();
-    for (const each of await this.#find(kopia, object)) await removeSnapshot(kopia, each);
+    for (const each of await findListed(kopia, object)) await removeSnapshot(kopia, each);
   }
 
   /** Pinning gives a snapshot a new id, and so does unpinning: what the manifest names of it, its object and its tags, stays. */
@@ -189,137 +169,13 @@ export class KopiaStore implements SnapshotStore {
     const object = kopiaOnly(stored);
     requireOwnData(name, object.key);
     const kopia = await this.#options.open();
-    for (const { id, pins } of await this.#find(kopia, object)) {
+    for (const { id, pins } of await findListed(kopia, object)) {
       if (pins.includes(OWN_PIN) === isHeld) continue;
       await (isHeld ? kopia.pin(id, OWN_PIN) : kopia.unpin(id, OWN_PIN));
     }
-  }
-
-  #find(kopia: Kopia, { key }: KopiaObject): Promise<readonly KopiaSnapshot[]> {
-    const parts = partsOfKopiaKey(key);
-    if (parts === undefined)
-      throw new LifeboatError("verify/format", `${key} does not name a snapshot in a Kopia repository`, { hint: DAMAGED });
-    return kopia.list(tagsOf(parts));
   }
 }
 
 async function uniqueIdOf(kopia: Kopia): Promise<string> {
   return (await kopia.status()).uniqueId;
-}
-
-interface Fed {
-  readonly run: Run;
-  readonly repository: string;
-}
-
-function pendingOf(kopia: Kopia, upload: KopiaUpload, fed: Fed, signal: AbortSignal | undefined): PendingSnapshot {
-  const { run, repository } = fed;
-  // An interruption ends kopia before anybody decides: nothing is to be left then either.
-  let ended: Promise<void> | undefined;
-  const end = (): Promise<void> => (ended ??= upload.kill());
-  const onAbort = (): void => void end();
-  signal?.addEventListener("abort", onAbort, { once: true });
-  return {
-    notWrapped: [],
-    async commit({ bytes, sha256 }): Promise<Stored> {
-      signal?.removeEventListener("abort", onAbort);
-      if (signal?.aborted === true) {
-        await end();
-        throw interrupted(`the backup of ${run.cluster}`, signal);
-      }
-      const snapshot = await endOf(kopia, upload, { run, bytes }, signal);
-      return {
-        kind: "kopia",
-        key: kopiaDataKey(run.cluster, run.id, run.run),
-        bytes,
-        sha256,
-        repository,
-        snapshot: snapshot.id,
-        object: `${snapshot.object}/${SNAPSHOT_FILE}`,
-      };
-    },
-    async drop(): Promise<void> {
-      signal?.removeEventListener("abort", onAbort);
-      await end();
-    },
-  };
-}
-
-/** Where the acknowledgement was lost, what is there decides, as with objects. */
-async function endOf(
-  kopia: Kopia,
-  upload: KopiaUpload,
-  { run, bytes }: { readonly run: Run; readonly bytes: number },
-  signal: AbortSignal | undefined,
-): Promise<KopiaSnapshot> {
-  try {
-    const snapshot = await upload.end();
-    if (snapshot.bytes === bytes) return snapshot;
-    throw new LifeboatError("store/failed", `kopia says that it stored ${snapshot.bytes} bytes, and it was given ${bytes}`, {
-      hint: "run the backup again; if it stays so, tell which version of kopia it is",
-    });
-  } catch (error) {
-    const there = await kopia.list(tagsOf(run)).catch(() => []);
-    const whole = there.find((each) => each.bytes === bytes);
-    if (whole !== undefined && signal?.aborted !== true) return whole;
-    for (const each of there) await removeSnapshot(kopia, each).catch(() => undefined);
-    if (isLifeboatError(error, "interrupted") && signal !== undefined) throw interrupted(`the backup of ${run.cluster}`, signal);
-    throw error;
-  }
-}
-
-/** The blocks of a snapshot: an interruption ends a pull at once, and what that pull brings later is released. */
-class Source {
-  readonly #blocks: AsyncIterator<Block>;
-  readonly #what: string;
-  readonly #signal: AbortSignal | undefined;
-  #state: "open" | "pulling" | "ended" = "open";
-
-  constructor(blocks: AsyncIterator<Block>, what: string, signal: AbortSignal | undefined) {
-    this.#blocks = blocks;
-    this.#what = what;
-    this.#signal = signal;
-  }
-
-  async next(): Promise<Block | undefined> {
-    throwIfAborted(this.#what, this.#signal);
-    this.#state = "pulling";
-    let isWanted = true;
-    const pull = this.#blocks.next().then(
-      (result) => {
-        this.#state = result.done === true ? "ended" : "open";
-        if (!isWanted && result.done !== true) result.value.release();
-        return result;
-      },
-      (error: unknown) => {
-        this.#state = "ended";
-        throw error;
-      },
-    );
-    try {
-      const result = await untilAborted(pull, this.#what, this.#signal);
-      return result.done === true ? undefined : result.value;
-    } catch (error) {
-      isWanted = false;
-      throw error;
-    }
-  }
-
-  /** Never throws: the error that led here is the one to pass on. Does not wait for a source that hangs. */
-  async close(): Promise<void> {
-    if (this.#state === "ended") return;
-    const closed = (async () => this.#blocks.return?.())().catch(() => undefined);
-    if (this.#state !== "pulling") await closed;
-  }
-}
-
-function kopiaOnly(stored: Stored): KopiaObject {
-  if (stored.kind === "kopia") return stored;
-  if (stored.kind !== "sealed")
-    throw new LifeboatError("ref/later", `the snapshot is stored as ${stored.kind}, which this version of lifeboat does not know`, {
-      hint: "use the version that wrote it, or a newer one",
-    });
-  throw new LifeboatError("config/invalid", "the snapshot is an object of a store, and the configured store is a Kopia repository", {
-    hint: "use the configuration of the store that it was made with",
-  });
 }

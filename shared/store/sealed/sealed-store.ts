@@ -1,12 +1,14 @@
 import type { Block } from "../../blocks.ts";
 import type { RandomBytes } from "../../clock.ts";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
-import type { KeyRing, ReplicaKey, Unwrapper, WrapContext, Wrapping } from "../../keys/key-ring.ts";
+import type { Unwrapper, WrapContext, Wrapping } from "../../keys/key-ring.ts";
+import { inTurn, wrappingKeysOf } from "../../keys/store-keys.ts";
+import type { StoreKeys } from "../../keys/store-keys.ts";
 import { identityText } from "../../keys/identity-text.ts";
 import { dataKey } from "../../documents/layout.ts";
 import type { WrappingRecord } from "../../documents/parts.ts";
 import type { SealedObject, Stored } from "../../documents/stored.ts";
-import { countRecipients, decryptSmall, encryptSmall, newIdentity, readIdentities, recipientOf } from "../../seal/age.ts";
+import { countRecipients, encryptSmall, newIdentity, recipientOf } from "../../seal/age.ts";
 import { checkRecipients } from "../../seal/age-recipients.ts";
 import { seal, unseal } from "../../seal/seal.ts";
 import { digestOf } from "../../seal/seal-pieces.ts";
@@ -16,16 +18,12 @@ import { throwIfAborted } from "../body-reader.ts";
 import { checkObject, DAMAGED, ObjectDigest, readObject, requireOwnData, readObjectHead } from "../stored-object.ts";
 import type { OpenOptions, PendingSnapshot, Pieces, PutBeside, RandomReader, SnapshotName, SnapshotStore } from "../snapshot-store.ts";
 import type { AddedKeys, KeyProof, WrappedKeys } from "../wrapped-keys.ts";
+import { identityIn } from "../identity-in.ts";
 import { putSealed } from "./put-sealed.ts";
 import { readerOf } from "./random-reader.ts";
 
-export interface SealedStoreOptions {
+export interface SealedStoreOptions extends StoreKeys {
   readonly blobs: BlobStore;
-  readonly keys: KeyRing;
-  /** Those of replicas: what is saved is wrapped under each of them, too. */
-  readonly replicaKeys?: readonly ReplicaKey[];
-  /** One of them that is tried before the others to unwrap: that of the replica that is read. */
-  readonly firstKey?: ReplicaKey;
   /** age recipients that may open every snapshot, beside the snapshot's own identity. */
   readonly breakGlass: readonly string[];
   readonly randomBytes: RandomBytes;
@@ -170,8 +168,7 @@ export class SealedStore implements SnapshotStore, WrappedKeys {
   }
 
   async wrappingKeys(): Promise<readonly [own: string, ...replicas: string[]]> {
-    const { keys, replicaKeys = [] } = this.#options;
-    return [await keys.wrappingKey(), ...(await Promise.all(replicaKeys.map((each) => each.wrappingKey())))];
+    return wrappingKeysOf(this.#options);
   }
 
   async rewrap(name: SnapshotName, stored: Stored, under: readonly string[]): Promise<readonly WrappingRecord[]> {
@@ -232,7 +229,7 @@ export class SealedStore implements SnapshotStore, WrappedKeys {
     signal?: AbortSignal,
   ): Promise<readonly Opened[]> {
     const opened: Opened[] = [];
-    for (const [by, wrapping] of this.#inTurn(object.encryption.wrappings)) {
+    for (const [by, wrapping] of inTurn(this.#options, object.encryption.wrappings)) {
       if (!by.isAtHand(wrapping) || opened.some(({ key }) => key === wrapping.key)) continue;
       try {
         opened.push({ by, key: wrapping.key, identity: await unwrapWith(by, name, object, wrapping, signal) });
@@ -296,7 +293,7 @@ export class SealedStore implements SnapshotStore, WrappedKeys {
     signal: AbortSignal | undefined,
   ): Promise<string | LifeboatError | undefined> {
     let refused: LifeboatError | undefined;
-    for (const [by, wrapping] of this.#inTurn(wrappings)) {
+    for (const [by, wrapping] of inTurn(this.#options, wrappings)) {
       try {
         return await unwrapWith(by, name, object, wrapping, signal);
       } catch (error) {
@@ -324,16 +321,6 @@ export class SealedStore implements SnapshotStore, WrappedKeys {
       hint: breakGlass.length === 0 ? "it has no break-glass recipients" : `its break-glass recipients are ${breakGlass.join(", ")}`,
     });
   }
-
-  /** Each wrapping with each key that it may be under, the store's own first; then those that are under none, which the key ring tells of without asking. */
-  #inTurn(wrappings: readonly WrappingRecord[]): readonly (readonly [Unwrapper, WrappingRecord])[] {
-    const { keys, replicaKeys = [], firstKey } = this.#options;
-    const inTurn: readonly ReplicaKey[] = firstKey === undefined ? [keys, ...replicaKeys] : [firstKey, keys, ...replicaKeys];
-    const unwrappers: readonly Unwrapper[] = [...new Set(inTurn)].filter(canUnwrap);
-    const atHand = unwrappers.flatMap((by) => wrappings.filter((each) => by.isAtHand(each)).map((each) => [by, each] as const));
-    const foreign = wrappings.filter((each) => !unwrappers.some((by) => by.isAtHand(each)));
-    return [...atHand, ...foreign.map((each) => [keys, each] as const)];
-  }
 }
 
 function recipientsOf({ encryption: { recipient, breakGlass } }: SealedObject): readonly string[] {
@@ -344,10 +331,6 @@ function recipientsOf({ encryption: { recipient, breakGlass } }: SealedObject): 
 function explained({ key }: SealedObject, error: unknown): unknown {
   if (!isLifeboatError(error, "keys/no-match")) return error;
   return new LifeboatError("verify/sealed", `${key} is not encrypted to the recipients in its manifest`, { hint: DAMAGED, cause: error });
-}
-
-function canUnwrap(key: ReplicaKey): key is ReplicaKey & Unwrapper {
-  return key.unwrap !== undefined && key.isAtHand !== undefined;
 }
 
 async function unwrapWith(
@@ -409,17 +392,6 @@ async function breakGlassCopy(
   if (recipients.length === 0) return undefined;
   const ciphertext = await encryptSmall(recipients, Buffer.from(`# ${cluster}/${id}\n${identity}\n`));
   return { recipients: [...recipients], ciphertext: Buffer.from(ciphertext).toString("base64") };
-}
-
-/** The identity of `recipient` in an age file that `identities` open; empty where it does not hold that. */
-async function identityIn(sealed: Uint8Array, identities: readonly string[], recipient: string): Promise<readonly string[]> {
-  try {
-    const [identity] = readIdentities(Buffer.from(await decryptSmall(identities, sealed)).toString("utf8"));
-    return identity !== undefined && (await recipientOf(identity)) === recipient ? [identity] : [];
-  } catch (error) {
-    if (!isLifeboatError(error, "keys/", "verify/")) throw error;
-    return [];
-  }
 }
 
 function contextOf(name: SnapshotName): WrapContext {

@@ -33,10 +33,10 @@ beforeAll(async () => {
 afterAll(() => keys.remove());
 
 async function underTest(place: KopiaPlace): Promise<SnapshotStoreUnderTest> {
-  const wrapped = await newPassword(keys.ring, [keys.breakGlass.recipient], randomBytes);
+  const wrapped = await newPassword({ keys: keys.ring }, [keys.breakGlass.recipient], randomBytes);
   const opened: Kopia[] = [];
   const openBy = async (ring: LocalKeyRing, identities?: readonly string[]): Promise<Kopia> => {
-    const kopia = await place.open({ password: await openPassword(wrapped, ring, identities) });
+    const kopia = await place.open({ password: await openPassword(wrapped, { keys: ring }, identities) });
     opened.push(kopia);
     return kopia;
   };

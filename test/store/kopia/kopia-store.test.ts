@@ -29,9 +29,9 @@ snapshotStoreContract(
   async () => {
     const clock = new ManualClock();
     const repository = new MemoryRepository();
-    const wrapped = await newPassword(keys.ring, [keys.breakGlass.recipient], randomBytes);
+    const wrapped = await newPassword({ keys: keys.ring }, [keys.breakGlass.recipient], randomBytes);
     const openBy = async (ring: LocalKeyRing, identities?: readonly string[]): Promise<MemoryKopia> =>
-      new MemoryKopia(repository, await openPassword(wrapped, ring, identities), clock);
+      new MemoryKopia(repository, await openPassword(wrapped, { keys: ring }, identities), clock);
     await (await openBy(keys.ring)).create();
     const storeBy = (ring: LocalKeyRing): KopiaStore =>
       new KopiaStore({ open: () => openBy(ring), openWith: (identities) => openBy(ring, identities), randomBytes });

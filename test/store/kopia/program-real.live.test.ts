@@ -60,6 +60,47 @@ describe.skipIf(skipWithout("kopia", program !== ""))("against a real kopia", ()
     client.destroy();
   });
 
+  test("a copy from one server to another, each with credentials of its own, and to a folder", async () => {
+    await using from = await bucketPlace(program);
+    await using to = await bucketPlace(program);
+    await using folder = await folderPlace(program);
+    await using kopia = await from.open();
+    await kopia.create({ splitter: "FIXED-128K" });
+    const made = await putSnapshot(kopia, randomBytes(3_000_000), { cluster: "prod" });
+    for (const at of [to.copyAt, folder.copyAt]) {
+      await kopia.syncTo(at, { mustExist: false });
+      await using copy = await (at.kind === "s3" ? to : folder).open({ repository: at });
+      expect(await copy.list({ cluster: "prod" })).toEqual([made]);
+      await copy.verify([made.id], "every byte");
+    }
+    const bucket = to.copyAt.kind === "s3" ? to.copyAt : undefined;
+    const { accessKeyId = "" } = (await bucket?.credentials()) ?? {};
+    const secretAccessKey = "a secret that is wrong";
+    const wrong = { ...to.copyAt, credentials: async () => ({ accessKeyId, secretAccessKey }) } as KopiaRepository;
+    const refused: unknown = await kopia.syncTo(wrong, { mustExist: true }).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: "store/denied", message: saying("the storage refused") });
+    expect(String(refused)).not.toContain(secretAccessKey);
+    await expect(
+      kopia.syncTo({ ...to.copyAt, endpoint: "http://127.0.0.1:1" } as KopiaRepository, { mustExist: false }),
+    ).rejects.toMatchObject({
+      code: "store/failed",
+      message: saying("could not be reached"),
+    });
+  });
+
+  test("a changed blob of the repository does not go over the one in the copy", async () => {
+    await using place = await folderPlace(program);
+    await using kopia = await place.open();
+    await kopia.create({ splitter: "FIXED-128K" });
+    const made = await putSnapshot(kopia, randomBytes(3_000_000), { cluster: "prod" });
+    await kopia.syncTo(place.copyAt, { mustExist: false });
+    await place.damage();
+    await kopia.syncTo(place.copyAt, { mustExist: true });
+    await expect(kopia.verify([made.id], "every byte")).rejects.toMatchObject({ code: "verify/checksum" });
+    await using copy = await place.open({ repository: place.copyAt });
+    await copy.verify([made.id], "every byte");
+  });
+
   describe("errors of a folder", () => {
     let place: KopiaPlace;
     beforeAll(async () => {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { Kopia, KopiaSnapshot } from "../../../shared/store/kopia/program/kopia.ts";
+import type { Kopia, KopiaRepository, KopiaSnapshot } from "../../../shared/store/kopia/program/kopia.ts";
 import { until } from "../../../tools/lab/until.ts";
 import { fitting, saying } from "../../support/matchers.ts";
 import { filesBySize, PASSWORD, processesWith, readProc } from "./program-under-test.ts";
@@ -202,6 +202,42 @@ export function describeProgram(open: () => Promise<KopiaPlace>, program: string
     expect(await kopia.maintenanceInfo()).toMatchObject({ extendObjectLocks: true });
   });
 
+  test("a copy has the same snapshots by the same ids, and those that were deleted since no more", async () => {
+    const content = randomBytes(3 * MIB);
+    const one = await putSnapshot(kopia, content, { cluster: "copied", run: "1" });
+    const two = await putSnapshot(kopia, randomBytes(MIB), { cluster: "copied", run: "2" });
+    await expect(kopia.syncTo(place.copyAt, { mustExist: true })).rejects.toMatchObject({
+      code: "store/missing",
+      message: saying("the copy that was there is not there any more"),
+    });
+    await kopia.syncTo(place.copyAt, { mustExist: false });
+    await using copy = await place.open({ repository: place.copyAt });
+    expect(await copy.list({ cluster: "copied" })).toEqual([one, two]);
+    expect(await copy.status()).toMatchObject({ uniqueId: (await kopia.status()).uniqueId });
+    expect((await shown(copy, one)).equals(content)).toBe(true);
+    await copy.verify([one.id, two.id], "every byte");
+    await kopia.delete(two.id);
+    const three = await putSnapshot(kopia, randomBytes(MIB), { cluster: "copied", run: "3" });
+    const before = await copy.blobStats();
+    await kopia.syncTo(place.copyAt, { mustExist: true });
+    expect(await copy.list({ cluster: "copied" })).toEqual([one, three]);
+    expect((await copy.blobStats()).count).toBeGreaterThan(before.count);
+    await copy.verify([one.id, three.id], "every byte");
+  });
+
+  test("another repository is not copied over, and the message has no secret", async () => {
+    const at: KopiaRepository =
+      place.copyAt.kind === "s3" ? { ...place.copyAt, prefix: "others/" } : { kind: "filesystem", path: join(place.temporary, "others") };
+    await using others = await place.open({ repository: at, password: "of somebody else" });
+    await others.create({ splitter: "FIXED-1M" });
+    const { uniqueId } = await others.status();
+    const refused: unknown = await kopia.syncTo(at, { mustExist: false }).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: "store/other", message: saying("another Kopia repository is there") });
+    if (at.kind === "s3") expect(String(refused)).not.toContain((await at.credentials()).secretAccessKey);
+    expect(await others.status()).toMatchObject({ uniqueId });
+    expect(await others.list({})).toEqual([]);
+  });
+
   test("the private folder is the owner's alone, and no secret is in a file or an argument", async () => {
     const upload = await kopia.snapshotCreate({ source: "/etcd/prod", file: "snapshot.db", tags: { cluster: "secret" } });
     await upload.write({ bytes: randomBytes(MIB), release: () => {} });
@@ -216,8 +252,9 @@ export function describeProgram(open: () => Promise<KopiaPlace>, program: string
       const text = await readFile(file, "latin1");
       for (const secret of secrets) expect(text.includes(secret), file).toBe(false);
     }
+    // One that is just becoming another program shows no environment.
+    await until("both run", 10_000, () => processesWith(folder).length >= 2);
     const pids = processesWith(folder);
-    expect(pids.length).toBeGreaterThanOrEqual(2);
     for (const pid of pids) {
       for (const secret of secrets) expect(readProc(pid, "cmdline")).not.toContain(secret);
       expect(readProc(pid, "limits")).toMatch(/^Max core file size +0 /m);

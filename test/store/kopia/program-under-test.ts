@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { chmod, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { S3Client } from "@aws-sdk/client-s3";
 import { fileURLToPath } from "node:url";
 import { openKopia } from "../../../shared/store/kopia/program/open-kopia.ts";
-import type { KopiaOptions } from "../../../shared/store/kopia/program/open-kopia.ts";
+import type { KopiaOptions } from "../../../shared/store/kopia/program/runs.ts";
 import type { Kopia, KopiaRepository } from "../../../shared/store/kopia/program/kopia.ts";
 import { temporaryFolder } from "../../../tools/lab/temporary-folder.ts";
 import type { BucketOptions } from "../../../tools/lab/versitygw.ts";
@@ -17,6 +17,8 @@ export const PASSWORD = "a password of 32 random characters";
 /** An empty place for a repository, and programs that reach it. */
 export interface KopiaPlace extends AsyncDisposable {
   readonly repository: KopiaRepository;
+  /** Where a copy of it may go: a folder that is there, or the same bucket. */
+  readonly copyAt: KopiaRepository;
   /** Holds the private folders of all that `open` gave. */
   readonly temporary: string;
   open(options?: Partial<KopiaOptions>): Promise<Kopia>;
@@ -43,7 +45,10 @@ const MISLEADING = {
 export async function folderPlace(program: string): Promise<KopiaPlace> {
   const folder = await temporaryFolder();
   const path = join(folder.path, "repository");
-  return place(program, { kind: "filesystem", path }, path, folder.path, () => folder.remove());
+  const copy = join(folder.path, "copy");
+  await mkdir(copy);
+  const at = { repository: { kind: "filesystem", path }, copyAt: { kind: "filesystem", path: copy } } as const;
+  return place(program, at, path, folder.path, () => folder.remove());
 }
 
 /** A part of a bucket at a server of its own. */
@@ -57,12 +62,20 @@ export async function bucketPlace(program: string, options: BucketOptions = {}):
     await gateway.stop();
     await folder.remove();
   };
-  return { ...place(program, repository, join(dataFolder, bucket), folder.path, remove), client: () => gateway.client() };
+  const at = { repository, copyAt: { ...repository, prefix: "copy/" } };
+  return { ...place(program, at, join(dataFolder, bucket), folder.path, remove), client: () => gateway.client() };
 }
 
-function place(program: string, repository: KopiaRepository, files: string, temporary: string, remove: () => Promise<void>): KopiaPlace {
+function place(
+  program: string,
+  { repository, copyAt }: Pick<KopiaPlace, "repository" | "copyAt">,
+  files: string,
+  temporary: string,
+  remove: () => Promise<void>,
+): KopiaPlace {
   return {
     repository,
+    copyAt,
     temporary,
     files,
     open: (options) =>

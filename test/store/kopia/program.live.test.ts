@@ -1,7 +1,9 @@
-import { readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { getEventListeners } from "node:events";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Kopia, KopiaUpload } from "../../../shared/store/kopia/program/kopia.ts";
+import { markInName } from "../../../shared/process-mark.ts";
 import { until } from "../../../tools/lab/until.ts";
 import { saying } from "../../support/matchers.ts";
 import { describeProgram, putSnapshot } from "./program-suite.ts";
@@ -65,6 +67,59 @@ describe("a kopia that misbehaves", () => {
       await until("its child is gone", 10_000, () => !isRunning(child));
     }
     expect(getEventListeners(stop.signal, "abort")).toEqual([]);
+  });
+
+  test("a copy that hangs in the middle is ended by the signal, and the next one ends the work", async () => {
+    await using first = await place.open();
+    const made = await putSnapshot(first, Buffer.alloc(MIB, 1), { cluster: "copied" });
+    await using kopia = await misbehaving({ "repository sync-to": "hang-after-one" });
+    const stop = new AbortController();
+    const copying = kopia.syncTo(place.copyAt, { mustExist: false }, stop.signal);
+    const { path = "" } = place.copyAt.kind === "filesystem" ? place.copyAt : {};
+    await until("one blob is there", 10_000, async () => (await readdir(path)).some((name) => name.startsWith("p-")));
+    stop.abort(new Error("enough"));
+    await expect(copying).rejects.toMatchObject({ code: "interrupted", message: saying("copy the Kopia repository in") });
+    await using copy = await place.open({ repository: place.copyAt });
+    expect(await copy.list({ cluster: "copied" })).toEqual([]);
+    await rm(`${place.files}.misbehave`);
+    await kopia.syncTo(place.copyAt, { mustExist: true });
+    expect(await copy.list({ cluster: "copied" })).toEqual([made]);
+    await copy.verify([made.id], "every byte");
+  });
+
+  test("a copy whose storage cannot be reached says so, and by Kopia's words which of the two it is", async () => {
+    const words = "error listing BLOBs in destination repository: Get https://s3.example/: dial tcp 192.0.2.1:443: i/o timeout";
+    await using kopia = await misbehaving({ "repository sync-to": `exit: ${words}` });
+    await expect(kopia.syncTo(place.copyAt, { mustExist: false })).rejects.toMatchObject({
+      code: "store/failed",
+      message: saying("the storage could not be reached (kopia: error listing BLOBs in destination repository"),
+    });
+    await rm(`${place.files}.misbehave`);
+    await using other = await place.open();
+    const nowhere = { kind: "filesystem", path: `${place.files}/not-there` } as const;
+    await expect(other.syncTo(nowhere, { mustExist: false })).rejects.toMatchObject({ code: "store/missing" });
+  });
+
+  test("folders that killed processes left are removed, and no others", async () => {
+    const own = await markInName();
+    const [where = ""] = own.split("-");
+    const names = {
+      dead: `lifeboat-kopia-${where}-999999999-1-abcdef`,
+      // Of a process id that is in use, by another process than the one that made it.
+      reused: `lifeboat-kopia-${where}-${process.pid}-1-abcdef`,
+      alive: `lifeboat-kopia-${own}-abcdef`,
+      elsewhere: "lifeboat-kopia-00000000-999999999-1-abcdef",
+      others: "lifeboat-kopia-something",
+    };
+    for (const name of Object.values(names)) await mkdir(join(place.temporary, name, "log"), { recursive: true });
+    await using _kopia = await place.open();
+    const left = await foldersOf(place);
+    expect(
+      Object.entries(names)
+        .filter(([, name]) => !left.includes(name))
+        .map(([what]) => what),
+    ).toEqual(["dead", "reused"]);
+    for (const name of Object.values(names)) await rm(join(place.temporary, name), { recursive: true, force: true });
   });
 
   test("one that hangs is ended by the signal of the repository", async () => {
@@ -164,4 +219,8 @@ function isRunning(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+async function foldersOf({ temporary }: KopiaPlace): Promise<readonly string[]> {
+  return (await readdir(temporary)).filter((name) => name.startsWith("lifeboat-kopia-"));
 }

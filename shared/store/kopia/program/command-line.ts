@@ -21,6 +21,11 @@ export interface Secrets {
   readonly aws: AwsCredentials | undefined;
 }
 
+/** Each that must not be in a message. */
+export function secretsIn({ password = "", aws }: Partial<Secrets>): readonly string[] {
+  return [password, aws?.secretAccessKey ?? "", aws?.sessionToken ?? ""];
+}
+
 /** `folder` is private, and is home, temporary folder and log folder in one. */
 export function environmentOf(
   caller: Readonly<Record<string, string | undefined>>,
@@ -86,7 +91,9 @@ export function configurationOf(repository: KopiaRepository): string {
   });
 }
 
-function storageOf(repository: KopiaRepository): object {
+const NO_CREDENTIALS: AwsCredentials = { accessKeyId: "", secretAccessKey: "", sessionToken: "" };
+
+function storageOf(repository: KopiaRepository, aws: AwsCredentials = NO_CREDENTIALS): object {
   if (repository.kind === "filesystem") return { type: "filesystem", config: { path: repository.path, dirShards: null } };
   const { bucket, prefix, region, endpoint } = repository;
   const url = endpoint === undefined ? undefined : new URL(endpoint);
@@ -97,9 +104,9 @@ function storageOf(repository: KopiaRepository): object {
       prefix,
       endpoint: url?.host ?? "s3.amazonaws.com",
       doNotUseTLS: url?.protocol === "http:",
-      accessKeyID: "",
-      secretAccessKey: "",
-      sessionToken: "",
+      accessKeyID: aws.accessKeyId,
+      secretAccessKey: aws.secretAccessKey,
+      sessionToken: aws.sessionToken ?? "",
       ...(region === undefined ? {} : { region }),
     },
   };
@@ -167,6 +174,21 @@ export function snapshotFlags({ source, file, tags }: SnapshotInput): readonly s
 
 export function tagFlags(tags: Readonly<Record<string, string>>): readonly string[] {
   return Object.entries(tags).map(([name, value]) => `--tags=${name}:${value}`);
+}
+
+/**
+ * `sync-to` of everything that is not there yet. What is there is left as it is, also where the original is newer: whoever damages the one
+ * repository must not damage the other by it. Nothing is deleted there. Its place is a token on stdin: the environment holds the
+ * credentials of the one that is copied, and has no room for a second pair.
+ */
+export function syncFlags(mustExist: boolean): readonly string[] {
+  const must = mustExist ? ["--must-exist"] : [];
+  return ["repository", "sync-to", "from-config", "--token-stdin", "--no-update", "--no-delete", "--parallel=4", ...must];
+}
+
+/** Kopia's word for a place with its credentials (repo/token.go), without a password. */
+export function tokenOf(repository: KopiaRepository, aws: AwsCredentials | undefined): string {
+  return Buffer.from(JSON.stringify({ version: "1", storage: storageOf(repository, aws) })).toString("base64url");
 }
 
 /** For messages. */

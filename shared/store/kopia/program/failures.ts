@@ -16,6 +16,18 @@ interface Known {
 /** The first that fits counts. */
 const KNOWN: readonly Known[] = [
   {
+    words: /destination repository contains incompatible data|unique ID not found|error parsing unique ID of destination/i,
+    code: "store/other",
+    reason: "another Kopia repository is there",
+    hint: "name an empty place for the replica, or the one that was copied to before",
+  },
+  {
+    words: /destination repository does not have a format blob/i,
+    code: "store/missing",
+    reason: "the copy that was there is not there any more",
+    hint: "mount its disk, or bring its bucket back; where it is lost for good, give the replica new places for its repository and its manifests",
+  },
+  {
     words: /invalid repository password/i,
     code: "keys/no-match",
     reason: "its password is another one",

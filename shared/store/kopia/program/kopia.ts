@@ -139,6 +139,11 @@ export interface CreateOptions {
   readonly retention?: BlobRetention | undefined;
 }
 
+export interface SyncOptions {
+  /** Whether a repository must be there already, since one was. */
+  readonly mustExist: boolean;
+}
+
 /**
  * An open repository. Every call may throw `store/failed` (unreachable, ended by a signal, or an answer that is none of Kopia's known
  * ones), `store/denied`, `store/full`, `keys/no-match` (not the
@@ -186,6 +191,12 @@ export interface Kopia extends AsyncDisposable {
   maintenanceInfo(): Promise<MaintenanceInfo>;
   /** Runs it now, safely beside writers. `busy` where another owns it, or another runs it. */
   maintenanceRun(mode: "quick" | "full", signal?: AbortSignal): Promise<void>;
+  /**
+   * Copies what is not there yet to `to`, blob by blob, whose folder or bucket must be there. Nothing there is changed or removed, but what
+   * this repository deletes is listed there no more. `store/other` where another repository is there, `store/missing` where there is none
+   * and one must be. A run that was killed leaves whole blobs, and the next one goes on.
+   */
+  syncTo(to: KopiaRepository, options: SyncOptions, signal?: AbortSignal): Promise<void>;
   /** Count and bytes of everything in the storage. */
   blobStats(): Promise<{ readonly count: number; readonly bytes: number }>;
 }

@@ -17,6 +17,9 @@ ulimit -c 0
 exec "$@" < /dev/null 3<&-
 `;
 
+/** The same, with the input that it was started with. */
+const GIVEN = PLAIN.replace('"$@" < /dev/null', '"$@"');
+
 /**
  * The input comes through a named pipe, which the watcher holds open as we do: the program sees its end when both have let go. The
  * watcher does so when it is told `end`, and
@@ -66,9 +69,9 @@ interface Watched extends Child {
   readonly control: Socket;
 }
 
-/** Starts a program without input. */
-export function start(run: Run): Child {
-  return launch(run, ["-c", PLAIN, "sh", run.program, ...run.args]);
+/** Starts a program without input, or with a short one that it is given at once. */
+export function start(run: Run, input?: string): Child {
+  return launch(run, ["-c", input === undefined ? PLAIN : GIVEN, "sh", run.program, ...run.args], input);
 }
 
 /** Takes the whole of a program's stdout. Where there is more than 256 MiB the program is killed. */
@@ -83,12 +86,12 @@ export async function stdoutOf(child: Child): Promise<string> {
   return Buffer.concat(chunks).toString("utf8");
 }
 
-function launch({ env, cwd }: Run, words: readonly string[]): Watched {
+function launch({ env, cwd }: Run, words: readonly string[], input?: string): Watched {
   const child = execa("/bin/sh", words, {
     env,
     extendEnv: false,
     cwd,
-    stdio: ["ignore", "pipe", "pipe", "pipe"],
+    stdio: [input === undefined ? "ignore" : Buffer.from(input), "pipe", "pipe", "pipe"],
     detached: true,
     buffer: false,
     reject: false,
