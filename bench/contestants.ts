@@ -2,6 +2,8 @@ import { mkdir, readFile, readdir, rm, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path";
 import { z } from "zod";
 import type { ClusterFiles } from "../tools/lab/cluster-security.ts";
+import { writeSecret } from "../tools/lab/certificates.ts";
+import { startGate } from "../tools/lab/gate.ts";
 import type { EtcdPrograms } from "../tools/lab/etcd-programs.ts";
 import { startVersityGateway } from "../tools/lab/versitygw.ts";
 import { measure } from "./measure.ts";
@@ -47,7 +49,13 @@ const SnapshotStatus = z.object({ hash: z.number(), totalSize: z.number() });
 /** As etcdutl says. `hash` is the same for every snapshot of one state. */
 export type SnapshotStatus = z.infer<typeof SnapshotStatus>;
 
-export const CONTESTANTS = { save: etcdctlSave, shell: shellPipeline, lifeboat: lifeboatIntoFolder, s3: lifeboatIntoS3 } as const;
+export const CONTESTANTS = {
+  save: etcdctlSave,
+  shell: shellPipeline,
+  lifeboat: lifeboatIntoFolder,
+  s3: lifeboatIntoS3,
+  gate: lifeboatThroughGate,
+} as const;
 export type ContestantName = keyof typeof CONTESTANTS;
 
 /** `etcdctl snapshot save` and nothing else. */
@@ -119,6 +127,22 @@ async function lifeboatIntoS3(arena: Arena): Promise<Contestant> {
   if (changed === text) throw new Error("lifeboat init wrote another store than the bench knows");
   await writeFile(file, changed);
   return { ...contestant, close: () => gateway.stop() };
+}
+
+/** The same as into a folder, through nginx with node/gate/nginx.conf, which speaks TLS on both sides. Its CPU is not counted, but taken from the same cores. */
+async function lifeboatThroughGate(arena: Arena): Promise<Contestant> {
+  const { files, folder } = arena;
+  if (files === undefined) throw new Error("a gate stands before an etcd with TLS: give tls");
+  const gate = await startGate({ files, endpoints: [arena.endpoint], folder: join(folder, "gate") });
+  const client = await gate.authority.issueClient("lifeboat");
+  const own = {
+    ca: await writeSecret(join(folder, "gate-ca.pem"), gate.authority.certificate),
+    cert: await writeSecret(join(folder, "service.pem"), client.cert),
+    key: await writeSecret(join(folder, "service-key.pem"), client.key),
+  };
+  const behind = { ...arena, endpoint: gate.url, files: own };
+  const contestant = await lifeboat(behind, "lifeboat backup through a gate", join(folder, "vault"), {});
+  return { ...contestant, close: async () => gate[Symbol.asyncDispose]() };
 }
 
 /** `stored` is the folder where its objects end up. */

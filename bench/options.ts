@@ -62,7 +62,7 @@ export interface Options {
 
 export const USAGE = `npm run bench -- [--size 35|200|1600] [--only NAME,...] [--base DIR] [--runs N] [--json FILE] [--keep DIR]
     --size   megabytes of database (default: 200 and 1600, one after the other); may be given more than once
-    --only   of ${WAYS.join(", ")}, of ${Object.keys(CONTESTANTS).join(", ")}, or ${STATUS} (default: all); s3 takes lifeboat with it. By name only: ${SCALE} and ${SCALE_S3}, which list a store of many snapshots, in a folder and in S3 with 20 ms a request; ${BUNDLE}, a bundle beside an export; ${RESTORE}, restore.sh beside a restore by hand; ${LOOK}, one object out of a stored snapshot beside a restore by hand, and a diff of two; ${LOOK_INDEX}, one object out of S3 by the index of its snapshot; ${KOPIA}, a backup into a Kopia store beside etcdctl piped into kopia, and what each splitter stores (LIFEBOAT_TEST_KOPIA names kopia); ${STARTUP}, which
+    --only   of ${WAYS.join(", ")}, of ${Object.keys(CONTESTANTS).join(", ")}, or ${STATUS} (default: all); s3 takes lifeboat with it. By name only: gate, a backup through node/gate in nginx beside one without, by TLS; ${SCALE} and ${SCALE_S3}, which list a store of many snapshots, in a folder and in S3 with 20 ms a request; ${BUNDLE}, a bundle beside an export; ${RESTORE}, restore.sh beside a restore by hand; ${LOOK}, one object out of a stored snapshot beside a restore by hand, and a diff of two; ${LOOK_INDEX}, one object out of S3 by the index of its snapshot; ${KOPIA}, a backup into a Kopia store beside etcdctl piped into kopia, and what each splitter stores (LIFEBOAT_TEST_KOPIA names kopia); ${STARTUP}, which
              times --help and ls of ten snapshots, and backups of ${SMALL.join(" and ")} MB by lifeboat and by etcdctl
     --snapshots  so many for ${SCALE} and ${SCALE_S3} (default: 10000)
     --base   a checkout of another commit in which npm run build was run, and which reads the same formats: for ${SCALE}, ${SCALE_S3} and ${STARTUP} it is timed beside this one
@@ -93,9 +93,11 @@ export function parseOptions(args: readonly string[]): Options | undefined {
   const names = (values.only ?? []).flatMap((list) => list.split(","));
   // What it costs is told beside the same into a folder.
   if (names.includes("s3")) names.push("lifeboat");
+  if (names.includes("gate")) names.push("lifeboat", "tls");
   const startup = names.includes(STARTUP);
   if (startup) names.push("save", "lifeboat", ...(WAYS.some((way) => names.includes(way)) ? [] : ["plain"]));
-  const contestants = chosen(Object.keys(CONTESTANTS) as ContestantName[], names);
+  const all = Object.keys(CONTESTANTS) as ContestantName[];
+  const contestants = chosen(names.includes("gate") ? all : all.filter((one) => one !== "gate"), names);
   const ways = chosen(WAYS, names);
   const strange = names.find(
     (name) =>

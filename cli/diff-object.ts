@@ -76,7 +76,8 @@ async function findBoth(
   const inSnapshot = (what: string, words: (ref: string) => readonly string[], wanted: Wanted): Promise<Found> =>
     withSnapshot(session, { what, from, progress, words }, async (input, openIndex) => {
       const index = asked.index ? await openIndex?.() : undefined;
-      return { value: await findOne(input, wanted, { progress, signal }, index), name: input.name };
+      const found = await findOne(input, wanted, { progress, signal }, index);
+      return { value: "value" in found ? found : undefined, name: input.name };
     });
   const first = await inSnapshot(before, (ref) => ["diff", ref, after, ...named], asked.wanted);
   // What the name meant there, it means here.

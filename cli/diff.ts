@@ -148,18 +148,24 @@ function withoutSame({ added, removed, changed, rewritten }: Difference["counts"
 type Document = Extract<JsonDocument<"diff">, { readonly changes: unknown }>;
 
 async function* documents(changes: AsyncIterable<Change>): AsyncGenerator<Document["changes"][number], void, undefined> {
-  for await (const { kind, key, before, after } of changes)
-    yield { change: kind, ...keyJson(key), modRevisionBefore: before ?? null, modRevisionAfter: after ?? null };
+  for await (const { kind, key, before, after, deletedAt } of changes)
+    yield {
+      change: kind,
+      ...keyJson(key),
+      modRevisionBefore: before ?? null,
+      modRevisionAfter: after ?? null,
+      deletedAtRevision: deletedAt ?? null,
+    };
 }
 
 const SIGNS = { added: "+", removed: "-", changed: "~", rewritten: "=" } as const;
 
 /** Of those that were written again with the same value the table has the number. */
 async function* lines(changes: AsyncIterable<Change>): AsyncGenerator<string, void, undefined> {
-  for await (const { kind, key } of changes) {
+  for await (const { kind, key, deletedAt } of changes) {
     if (kind === "rewritten") continue;
     const { resource, namespace, name, key: text } = keyJson(key);
     const words = name === null ? text : `${resource} ${namespace === null ? name : `${namespace}/${name}`}`;
-    yield `${SIGNS[kind]} ${onOneLine(words)}\n`;
+    yield `${SIGNS[kind]} ${onOneLine(words)}${deletedAt === undefined ? "" : ` (deleted at revision ${deletedAt})`}\n`;
   }
 }

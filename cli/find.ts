@@ -2,7 +2,7 @@ import { LifeboatError } from "../shared/errors.ts";
 import type { JsonDocument } from "../shared/contract/documents.ts";
 import type { Found } from "../shared/jobs/look/find.ts";
 import { typeIn } from "../shared/kube/envelope.ts";
-import type { FoundEntry } from "../shared/snapshot/live-matches.ts";
+import type { FoundEntry } from "../shared/snapshot/newest-matches.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register } from "./command.ts";
 import { note, widthOf } from "./console.ts";
@@ -17,6 +17,7 @@ import { writeText } from "./write-text.ts";
 
 interface FindOptions {
   readonly namespace?: string;
+  readonly deleted?: boolean;
   readonly limit?: number;
   readonly from?: string;
 }
@@ -32,6 +33,7 @@ export const registerFind: Register = (program, run) => {
     .argument("<ref|file>", "which snapshot")
     .argument("[prefix|glob]", PATTERN_HELP)
     .option(NAMESPACE_FLAG, NAMESPACE_HELP)
+    .option("--deleted", "list what was deleted, as far as it was not compacted away")
     .option("--limit <number>", "list no more than so many", wholeNumber)
     .option(FROM_FLAG, FROM_HELP)
     .addHelpText(
@@ -41,20 +43,21 @@ export const registerFind: Register = (program, run) => {
     .action((what: string, pattern: string | undefined, options: FindOptions) =>
       run(async (session) => {
         const { console, json } = session;
-        const { limit, from } = options;
+        const { deleted = false, limit, from } = options;
         const keys = { pattern, namespace: options.namespace };
         const isWanted = await keyTest(keys);
         const progress = new ConsoleProgress(console);
-        const words = (ref: string): readonly string[] => ["find", ref, ...keyWords(keys)];
+        const words = (ref: string): readonly string[] => ["find", ref, ...keyWords(keys), ...(deleted ? ["--deleted"] : [])];
         await withSnapshot(session, { what, from, progress, words }, async (input) => {
           const { find } = await import("../shared/jobs/look/find.ts");
-          const request = { isWanted, ...(limit !== undefined && { limit }) };
+          const request = { isWanted, deleted, ...(limit !== undefined && { limit }) };
           const found = await find(input, request, { progress, signal: console.signal });
           if (found.isInOrder) progress.close();
           await writeText(console, json ? jsonArray(documents(found)) : tables(found, widthOf(console.stdout)));
           progress.close();
           if (limit !== undefined && found.total > limit) note(console, `${found.total - limit} more of ${found.total} are not listed`);
-          else if (found.total === 0) note(console, `nothing in ${input.name} fits`);
+          else if (found.total === 0)
+            note(console, `nothing${deleted ? " that was deleted and not compacted away" : ""} in ${input.name} fits`);
         }).finally(() => progress.close());
         return 0;
       }),

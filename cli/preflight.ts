@@ -69,6 +69,7 @@ function report(console: Console, cluster: string, result: PreflightResult): voi
         "client certificate",
         clientCertificate === undefined ? "none" : `${clientCertificate.subject}, until ${formatTime(clientCertificate.notAfter)}`,
       ],
+      ["gate", gateText(result)],
       [
         "lineage",
         lineage === undefined
@@ -88,6 +89,14 @@ function report(console: Console, cluster: string, result: PreflightResult): voi
   );
   for (const finding of findings) print(console, `\n${formatFinding(finding)}`);
   if (findings.length === 0) print(console, "\nno problems found");
+}
+
+function gateText({ gates }: PreflightResult): string {
+  const found = [...gates.values()];
+  const gated = found.filter((each) => each === true).length;
+  if (found.every((each) => each === undefined)) return "unknown";
+  if (gated === 0) return "none: this client may make every call that its user may make";
+  return `before ${gated} of ${found.length} ${found.length === 1 ? "endpoint" : "endpoints"}: calls of a backup are let through, others are refused`;
 }
 
 function toRow(facts: EndpointFacts, { members }: PreflightResult): string[] {
@@ -136,7 +145,7 @@ export function preflightJson(
   };
 }
 
-function endpointJson(facts: EndpointFacts, { members }: PreflightResult): JsonDocument<"preflight">["endpoints"][number] {
+function endpointJson(facts: EndpointFacts, { members, gates }: PreflightResult): JsonDocument<"preflight">["endpoints"][number] {
   const { endpoint, status, permission, certificate, behind } = facts;
   if (status instanceof LifeboatError) return { endpoint, ...NOTHING_KNOWN, error: { code: status.code, message: status.message } };
   const { memberId, version, databaseBytes, revision, leaderId, isLearner, latencyMs } = status;
@@ -155,6 +164,7 @@ function endpointJson(facts: EndpointFacts, { members }: PreflightResult): JsonD
     snapshotAllowed: permission === true,
     certificateExpires,
     kind: behind?.kind ?? "member",
+    gated: gates.get(endpoint) ?? null,
     answeredBy: statusesAt(facts).map((each) => each.memberId),
     error: null,
   };
@@ -186,5 +196,6 @@ const NOTHING_KNOWN = {
   snapshotAllowed: null,
   certificateExpires: null,
   kind: null,
+  gated: null,
   answeredBy: null,
 } as const;

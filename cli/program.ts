@@ -29,6 +29,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   copy: async () => (await import("./copy.ts")).registerCopy,
   export: async () => (await import("./export.ts")).registerExport,
   bundle: async () => (await import("./bundle.ts")).registerBundle,
+  drill: async () => (await import("./drill.ts")).registerDrill,
   recipients: async () => (await import("./recipients.ts")).registerRecipients,
   keys: async () => (await import("./keys.ts")).registerKeys,
   custody: async () => (await import("./custody.ts")).registerCustody,

@@ -48,6 +48,8 @@ readonly LIBRARY
 . "$LIBRARY/steps.sh"
 # shellcheck source=lib/apply.sh
 . "$LIBRARY/apply.sh"
+# shellcheck source=lib/rehearse.sh
+. "$LIBRARY/rehearse.sh"
 # shellcheck source=lib/stale.sh
 . "$LIBRARY/stale.sh"
 # shellcheck source=lib/after.sh
@@ -60,6 +62,7 @@ main() {
     verify) run_verify ;;
     plan) run_plan ;;
     export) run_export ;;
+    rehearse) run_rehearse ;;
     keygen) run_keygen ;;
     apply) run_apply ;;
     status) run_status ;;

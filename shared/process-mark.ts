@@ -25,15 +25,16 @@ export async function isAlive({ pid, birth }: ProcessMark): Promise<boolean> {
   return (await birthOf(pid)) === birth;
 }
 
-/** proc(5): field 22 of stat. */
-async function birthOf(pid: number): Promise<string> {
-  try {
-    const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-    // The second field is the program's name in parentheses and may itself hold spaces.
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
-  } catch {
-    return "";
-  }
+/** When the process started: in clock ticks since the machine's start. Empty where there is none. */
+export async function birthOf(pid: number): Promise<string> {
+  return (await statOf(pid))?.[19] ?? "";
+}
+
+/** proc(5): the fields of stat from the third one on: state, parent, group, session. Undefined where there is no such process, or no /proc. */
+export async function statOf(pid: number): Promise<readonly string[] | undefined> {
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
+  // The second field is the program's name in parentheses and may itself hold spaces.
+  return stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
 
 /** Eight hex digits for where process ids are this process's: one start of one machine, and there one container. */

@@ -63,7 +63,7 @@ say_api_server() {
     while IFS= read -r line; do
       [[ ! $line =~ --secure-port=([0-9]{1,5}) ]] || port=${BASH_REMATCH[1]}
     done <"$file"
-  elif ! { type -P systemctl >/dev/null && unit_is_active kube-apiserver; }; then
+  elif ! { has_systemd && unit_is_active kube-apiserver; }; then
     return 0
   fi
   answer=$({ printf 'GET /readyz HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n'; sleep 1; } | timeout 10 openssl s_client -quiet -connect "127.0.0.1:$port" 2>/dev/null | tr -d '\0') || true

@@ -20,7 +20,7 @@ CLEAR=
 # Seconds: the other nodes of the cluster are at work at the same time.
 WAIT=600
 
-readonly COMMANDS='verify plan apply status rollback after export keygen'
+readonly COMMANDS='verify plan apply status rollback after export rehearse keygen'
 
 usage() {
   cat <<'END'
@@ -37,6 +37,8 @@ Commands
   after           members, health, hashes and alarms of the restored cluster, and what is left to do by hand
   export --out FILE
                   write the plain, checked snapshot to FILE (0600): it holds every secret of the cluster
+  rehearse --data-dir DIR
+                  restore into the empty folder DIR, and touch nothing else: a look, or a rehearsal, as it was when it was taken
   keygen [--out FILE] [--name NAME]
                   make this node's age identity, beforehand
 

@@ -72,10 +72,13 @@ unit_is_active() { run_systemctl is-active "$1" >/dev/null 2>&1; }
 # A unit that waits to be started again is not failed.
 unit_has_failed() { run_systemctl is-failed "$1" >/dev/null 2>&1; }
 
+# has_systemd: as sd_booted(3) tells. A root of its own has none of the host's.
+has_systemd() { [[ -d $ROOT/run/systemd/system ]] && type -P systemctl >/dev/null; }
+
 stop_api_server() {
   if [[ $LAYOUT == static-pod ]]; then
     move_out kube-apiserver
-  elif type -P systemctl >/dev/null && unit_is_active kube-apiserver; then
+  elif has_systemd && unit_is_active kube-apiserver; then
     [[ -n ${KEPT[API_UNIT]-} ]] || keep API_UNIT yes
     run_systemctl stop kube-apiserver || refuse 3 "systemctl stop kube-apiserver failed" "look why: systemctl status kube-apiserver"
   fi

@@ -101,7 +101,8 @@ decrypt_step() {
 restore_command() {
   RESTORE_COMMAND=("$UNPACKED/bin/etcdutl" snapshot restore "$1/snapshot.db" --data-dir "$1/data" --name "$MEMBER"
     --initial-cluster "$(restored_members)" --initial-cluster-token "${PLAN[TOKEN]}"
-    --initial-advertise-peer-urls "${PLAN[MEMBER_${NUMBER}_PEER_URLS]}" --bump-revision "${PLAN[BUMP_REVISION]}" --mark-compacted)
+    --initial-advertise-peer-urls "${PLAN[MEMBER_${NUMBER}_PEER_URLS]}")
+  [[ -n $AS_IT_WAS ]] || RESTORE_COMMAND+=(--bump-revision "${PLAN[BUMP_REVISION]}" --mark-compacted)
 }
 
 # restored_members: for --initial-cluster.
@@ -119,8 +120,15 @@ start_etcd_step() {
 }
 
 restore_step() {
-  local stage model=$DATA_DIR/member line id= remover
-  stage=$(stage)
+  restore_database
+  keep CLUSTER_ID "$RESTORED_ID"
+  give_to_etcd "$(stage)"
+}
+
+# restore_database: etcdutl makes a member of the plain snapshot, both in the stage. Sets RESTORED_ID to the new cluster's id.
+restore_database() {
+  local stage line
+  stage=$(stage) RESTORED_ID=
   rm -rf -- "$stage/data"
   [[ -f $stage/snapshot.db ]] || decrypt_step
   restore_command "$stage"
@@ -131,10 +139,14 @@ restore_step() {
     refuse 4 "etcdutl did not restore the snapshot: $(why "$SCRATCH/restore.log")" "look for space and at the disk, then run apply again; if that does not help, run rollback and take another snapshot"
   }
   while IFS= read -r line; do
-    [[ ! $line =~ \"cluster-id\":\ *\"([0-9a-f]+)\" ]] || id=${BASH_REMATCH[1]}
+    [[ ! $line =~ \"cluster-id\":\ *\"([0-9a-f]+)\" ]] || RESTORED_ID=${BASH_REMATCH[1]}
   done <"$SCRATCH/restore.log"
-  [[ -n $id ]] || refuse 1 "etcdutl did not say the new cluster's id" "run rollback; report this"
-  keep CLUSTER_ID "$id"
+  [[ -n $RESTORED_ID ]] || refuse 1 "etcdutl did not say the new cluster's id" "run rollback; report this"
+}
+
+# give_to_etcd STAGE: what was restored there, as the member that it takes the place of; and on the disk.
+give_to_etcd() {
+  local stage=$1 model=$DATA_DIR/member remover
   [[ -d $model ]] || model=$DATA_DIR
   chown -R --reference="$model" -- "$stage/data/member"
   chmod 700 -- "$stage/data/member"

@@ -54,8 +54,8 @@ keys:
 #   sign: { snapshot: alias/lifeboat-snapshot, audit: alias/lifeboat-audit, bundle: alias/lifeboat-bundle }
 #   # endpoint: https://...    # of a private endpoint or an emulator; left out: AWS's own for the region
 
-# Where helper programs (age, etcdctl, etcdutl) lie, if in a folder of your own. Left out: the package for this
-# system, then PATH. No command needs one yet; lifeboat doctor --tools says which are found.
+# Where helper programs (age, etcdctl, etcdutl, etcd) lie, if in a folder of your own. Left out: the package for this
+# system, then PATH. lifeboat doctor --tools says which are found.
 tools: {}
 #   dir: ./tools
 

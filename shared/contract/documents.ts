@@ -5,6 +5,7 @@ import { catalogDocument } from "./catalog.ts";
 import { checkDocument } from "./check.ts";
 import { custodyDocument } from "./custody.ts";
 import { doctorDocument } from "./doctor.ts";
+import { drillDocument } from "./drill.ts";
 import { invokeDocument } from "./invoke.ts";
 import { initDocument, keysDocument, rewrapDocument } from "./keys.ts";
 import { kopiaInitDocument, kopiaMaintainDocument, kopiaStatusDocument } from "./kopia.ts";
@@ -44,6 +45,7 @@ export const DOCUMENTS = {
   copy: copyDocument,
   export: exportDocument,
   bundle: z.union([bundleDocument, bundleNodesDocument, bundleInspectionDocument]),
+  drill: drillDocument,
   recipients: z.union([recipientsDocument, recipientsAddDocument]),
   keys: keysDocument,
   custody: custodyDocument,

@@ -34,6 +34,9 @@ export const diffDocument = object({
         ...keyFields,
         modRevisionBefore: revision.nullable().describe("when it was last written in `before`; null where it is not in it"),
         modRevisionAfter: revision.nullable().describe("the same in `after`"),
+        deletedAtRevision: revision
+          .nullable()
+          .describe("when it was deleted, where it is `removed` and `after` still knows: etcd forgets it with the next compaction"),
       }),
     )
     .describe("in the order of keys, if they could be kept"),
@@ -151,7 +154,7 @@ export const findDocument = z.array(
     ...keyFields,
     kind: text.nullable().describe("as the value itself says it (`Pod`); null for what is encrypted, or no object in protobuf or JSON"),
     apiVersion: text.nullable().describe("that it is stored in (`v1`, `apps/v1`); null as `kind`"),
-    modRevision: revision.describe("when it was last written"),
+    modRevision: revision.describe("when it was last written; with `--deleted` when it was deleted"),
     valueBytes: bytes.describe("of the value as it is stored"),
   }),
 );

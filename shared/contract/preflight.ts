@@ -34,6 +34,10 @@ export const preflightDocument = object({
           .enum(["member", "grpc-proxy", "balancer"])
           .nullable()
           .describe("what the endpoint leads to: one member, an etcd grpc-proxy, or a load balancer before several members"),
+        gated: z
+          .boolean()
+          .nullable()
+          .describe("whether a [gate](gate.md) lets through what a backup needs and nothing else; null where that could not be learned"),
         answeredBy: z.array(text).nullable().describe("ids of the members that answered there; all else is what the first one said"),
         error: fault.nullable().describe("why it gave no status; all else is null then"),
       }),

@@ -121,6 +121,11 @@ export interface EtcdSource {
    * `etcd/denied` where not all of the range may be read.
    */
   range(endpoint: string, request: RangeRequest, signal?: AbortSignal): Promise<RangePage>;
+  /**
+   * Whether something stands before the member that lets through what a backup needs and not everything: tried by a call that reads nothing, and that a gate has no reason to pass
+   * (docs/gate.md).
+   */
+  isGated(endpoint: string, signal?: AbortSignal): Promise<boolean>;
   /** The certificate that `endpoint` shows; undefined for plain http. */
   serverCertificate(endpoint: string, signal?: AbortSignal): Promise<Certificate | undefined>;
   /** The client's own; undefined where none is configured. */

@@ -30,6 +30,7 @@ export type FindingCode =
   | "balancer"
   | "voters-differ"
   | "unproven-ahead"
+  | "gate-missing"
   | "lineage-unaccepted"
   | "lineage-unbelieved"
   | "lineage-unknown";

@@ -4,7 +4,7 @@ const ETCD_MINORS = ["3.5", "3.6", "3.7"] as const;
 /** A helper program. unzstd and kube-decode are ours, and all others are not. Those of etcd are told apart by minor, since a snapshot is restored with its own minor's. */
 export type Program =
   | { readonly name: "age" | "age-keygen" | "unzstd" | "kube-decode" | "kopia"; readonly minor?: undefined }
-  | { readonly name: "etcdctl" | "etcdutl"; readonly minor: (typeof ETCD_MINORS)[number] };
+  | { readonly name: "etcd" | "etcdctl" | "etcdutl"; readonly minor: (typeof ETCD_MINORS)[number] };
 
 /** What reads objects of Kubernetes. */
 export const KUBE_DECODE: Program = { name: "kube-decode" };

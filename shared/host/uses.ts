@@ -10,6 +10,7 @@ export interface Use {
 const USED_FOR: Readonly<Record<Program["name"], (minor: string) => string>> = {
   age: () => "opening a snapshot without lifeboat (docs/format.md)",
   "age-keygen": () => "making a break-glass identity of your own",
+  etcd: (minor) => `rehearsing a restore of etcd ${minor === "3.5" ? "3.4 or 3.5" : minor}`,
   etcdctl: (minor) => `looking at members of etcd ${minor} after a restore`,
   etcdutl: (minor) => `restoring an exported snapshot of etcd ${minor === "3.5" ? "3.4 or 3.5" : minor} (docs/runbook.md)`,
   "kube-decode": () => "reading objects of Kubernetes in etcd's values",
@@ -30,6 +31,7 @@ export function useOf({ name, minor }: Program): Use {
  * where etcd holds objects of Kubernetes.
  */
 export function wantedBy({ name }: Program): readonly string[] {
+  if (name === "etcd") return ["drill"];
   if (name === "kube-decode") return ["get", "diff", "impact"];
   return name === "age-keygen" || name === "kopia" ? [] : ["bundle"];
 }

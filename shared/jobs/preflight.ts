@@ -3,6 +3,7 @@ import { isLifeboatError } from "../errors.ts";
 import type { LifeboatError } from "../errors.ts";
 import type { ProofWanted } from "../etcd/cluster-facts.ts";
 import type { EtcdSource } from "../etcd/etcd-source.ts";
+import { warning } from "../etcd/finding.ts";
 import type { Finding } from "../etcd/finding.ts";
 import { decideLineage, explainLineage } from "../etcd/lineage.ts";
 import type { LineageDecision } from "../etcd/lineage.ts";
@@ -29,12 +30,15 @@ export interface PreflightResult extends Survey {
   readonly lineage: LineageDecision | undefined;
   /** Why a person should look at the lineage that the cluster is in; undefined where nobody need, or where that is not known. */
   readonly lineageAttention: LineageAttention | undefined;
+  /** Of each endpoint that gave its status: whether a gate stands before it (docs/gate.md); undefined where that could not be learned. */
+  readonly gates: ReadonlyMap<string, boolean | undefined>;
 }
 
 /** All that a backup would find, without taking one. Changes nothing. */
 export async function preflight(ports: PreflightPorts, cluster: string, signal?: AbortSignal): Promise<PreflightResult> {
   const survey = await surveyCluster(ports.etcd, ports.clock, ports.policy, signal);
   const plan = planOf(cluster, survey);
+  const gates = await lookForGates(ports.etcd, survey, signal);
   // What the store knows is told though etcd cannot be reached; then etcd is what it is about, and not the store.
   const [history, unread] = await readHistory(ports, cluster, survey.now, signal).then(
     (known) => [known, []] as const,
@@ -51,8 +55,43 @@ export async function preflight(ports: PreflightPorts, cluster: string, signal?:
     plan,
     lineage,
     lineageAttention: attentionOfLineage(cluster, history?.lineages.links.at(-1)),
-    findings: [...(change === undefined ? [] : [newLineage(cluster, change)]), ...about, ...survey.findings],
+    gates,
+    findings: [...(change === undefined ? [] : [newLineage(cluster, change)]), ...about, ...survey.findings, ...besideTheGate(gates)],
   };
+}
+
+async function lookForGates(
+  etcd: EtcdSource,
+  { endpoints }: Survey,
+  signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<string, boolean | undefined>> {
+  const answering = endpoints.filter(({ status }) => !(status instanceof Error));
+  const look = async (endpoint: string): Promise<boolean | undefined> => {
+    try {
+      return await etcd.isGated(endpoint, signal);
+    } catch (error) {
+      if (isLifeboatError(error, "etcd/")) return undefined;
+      throw error;
+    }
+  };
+  return new Map(await Promise.all(answering.map(async ({ endpoint }) => [endpoint, await look(endpoint)] as const)));
+}
+
+/** One member without a gate is all that a thief of the service's certificate needs. */
+function besideTheGate(gates: ReadonlyMap<string, boolean | undefined>): readonly Finding[] {
+  if (![...gates.values()].includes(true)) return [];
+  return [...gates].flatMap(([endpoint, isGated]) =>
+    isGated === false
+      ? [
+          warning(
+            "gate-missing",
+            endpoint,
+            "other endpoints are behind a gate, and this one takes every call",
+            "set the gate up before this member too, or let the firewall keep the service from it (docs/gate.md)",
+          ),
+        ]
+      : [],
+  );
 }
 
 /** What a person should do about the lineages of a cluster, as they stand in the store. */

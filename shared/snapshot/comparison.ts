@@ -1,5 +1,5 @@
 import { LifeboatError } from "../errors.ts";
-import type { EntryFacts, LiveMatches } from "./live-matches.ts";
+import type { EntryFacts, NewestMatches } from "./newest-matches.ts";
 import type { UserKeyTable } from "./user-key-table.ts";
 
 /** `rewritten`: written again since, with a value that has the same length and CRC-32C. */
@@ -16,13 +16,13 @@ export type Meeting =
  * kept, and by 64 bits of hash where these are cut.
  */
 export class Comparison {
-  readonly #before: LiveMatches;
+  readonly #before: NewestMatches;
   readonly #table: UserKeyTable;
   /** A bit for each entry that was met. */
   readonly #met: Uint8Array;
 
   /** Throws `verify/content` where the earlier state's keys were made to collide. */
-  constructor(before: LiveMatches) {
+  constructor(before: NewestMatches) {
     this.#before = before;
     const table = before.table();
     if (table === undefined)

@@ -1,7 +1,7 @@
 import { combine, crc32c, shifted } from "./crc32c.ts";
 import type { EncryptionKinds } from "./encryption-kinds.ts";
 import { TOMBSTONE } from "./entry-table.ts";
-import { LiveMatches } from "./live-matches.ts";
+import { NewestMatches } from "./newest-matches.ts";
 import type { PageReader } from "./page-reader.ts";
 import { NOT_RECORDED } from "./page-table.ts";
 import { surveyOf } from "./survey.ts";
@@ -24,6 +24,8 @@ interface Kept {
   readonly count: number;
   /** A bit per entry. */
   readonly bits: Uint8Array;
+  /** The same of those that are tombstones. */
+  readonly deletedBits: Uint8Array;
 }
 
 const TOO_MANY = "the snapshot has more entries than lifeboat keeps a record of";
@@ -91,10 +93,19 @@ export class KeyHistory {
   }
 
   /** The live entries that were looked for. Undefined past the limit of entries, and where none were. */
-  matches(): LiveMatches | undefined {
+  matches(): NewestMatches | undefined {
     const { matches } = this.#reader;
     const kept = this.#now();
-    return kept === undefined || matches === undefined ? undefined : new LiveMatches(this.#reader, matches, this.#order, kept.bits);
+    return kept === undefined || matches === undefined ? undefined : new NewestMatches(this.#reader, matches, this.#order, kept.bits);
+  }
+
+  /** The same of the tombstones of keys that are gone, which are there until the next compaction. */
+  deleted(): NewestMatches | undefined {
+    const { matches } = this.#reader;
+    const kept = this.#now();
+    return kept === undefined || matches === undefined
+      ? undefined
+      : new NewestMatches(this.#reader, matches, this.#order, kept.deletedBits);
   }
 
   /**
@@ -152,6 +163,7 @@ export class KeyHistory {
     const { main, flags } = entries;
     const bits = new Uint8Array(Math.ceil(entries.count / 8));
     const { matches } = this.#reader;
+    const deletedBits = new Uint8Array(bits.length);
     const table = new UserKeyTable(entries, this.entries, matches === undefined ? undefined : (a, b) => matches.isSameKey(a, b));
     let count = 0;
     for (let index = this.#order.length - 1; index >= 0; index--) {
@@ -164,12 +176,12 @@ export class KeyHistory {
         if (slot < 0) return undefined;
         if (table.entryAt(slot) !== undefined) continue;
         table.put(slot, entry);
-        if ((flags[entry]! & TOMBSTONE) !== 0) continue;
-        bits[entry >>> 3] = bits[entry >>> 3]! | (1 << (entry & 7));
-        count++;
+        const of = (flags[entry]! & TOMBSTONE) !== 0 ? deletedBits : bits;
+        of[entry >>> 3] = of[entry >>> 3]! | (1 << (entry & 7));
+        if (of === bits) count++;
       }
     }
-    return { count, bits };
+    return { count, bits, deletedBits };
   }
 }
 

@@ -2,7 +2,7 @@ import type { Member } from "../etcd/etcd-source.ts";
 import type { BucketCount } from "./contents.ts";
 import type { FindingCode } from "./finding.ts";
 import type { EncryptionCount, HashKv } from "./key-history.ts";
-import type { LiveMatches } from "./live-matches.ts";
+import type { NewestMatches } from "./newest-matches.ts";
 import type { Survey } from "./survey.ts";
 import type { StoredAlarm } from "./membership.ts";
 
@@ -51,7 +51,9 @@ export interface WholeScan {
   /** Where it was asked for; undefined past the limit of entries. */
   readonly survey?: Survey | undefined;
   /** The live entries that a filter matched, where there was one; undefined past the limit of entries. */
-  readonly matches?: LiveMatches | undefined;
+  readonly matches?: NewestMatches | undefined;
+  /** The same of the tombstones that it matched, of keys that are gone: they are there until the next compaction. */
+  readonly deleted?: NewestMatches | undefined;
   /** HashKV as a member would answer that is at `lastRevision` or later and was compacted to `compactRevision`. */
   readonly hashKv: (revision?: number, compactRevision?: number) => HashKv;
 }

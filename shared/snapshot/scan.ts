@@ -166,7 +166,7 @@ export class SnapshotScanner {
       isAuthEnabled: contents.isAuthEnabled,
       encryption: history.encryption(reader.encryption),
       ...(this.#surveyTop === undefined ? {} : { survey: history.survey(this.#surveyTop) }),
-      ...(this.#filter === undefined ? {} : { matches: history.matches() }),
+      ...(this.#filter === undefined ? {} : { matches: history.matches(), deleted: history.deleted() }),
       hashKv: (revision = lastRevision, asOf = compactRevision) =>
         unavailable(revision, asOf, lastRevision, compactRevision) ?? history.hash(revision, asOf),
     };

@@ -51,6 +51,10 @@ export class BehindOneName implements EtcdSource {
     await this.#members.checkPermission(this.#pick("permission"), signal);
   }
 
+  async isGated(_endpoint: string, signal?: AbortSignal): Promise<boolean> {
+    return this.#members.isGated(this.#pick("gate"), signal);
+  }
+
   async hashKv(
     _endpoint: string,
     revision: number | "latest",

@@ -34,6 +34,8 @@ export interface ScriptedMember {
   readonly status?: Partial<EndpointStatus> | LifeboatError;
   /** Why it would not give a snapshot. */
   readonly permission?: LifeboatError;
+  /** Whether a gate stands before it. */
+  readonly gated?: boolean;
   /** What it answers to HashKV, in the order of the calls; the last serves all further ones. Left out: it holds what was sent last by any member. */
   readonly hashes?: readonly HashKvAnswer[];
   /** One script per call, in the order of the calls; the last serves all further ones. Left out: it must not be asked. */
@@ -112,6 +114,11 @@ export class ScriptedEtcd implements EtcdSource {
   async checkPermission(endpoint: string, signal?: AbortSignal): Promise<void> {
     const { permission } = this.#answering("permission", endpoint, signal);
     if (permission !== undefined) throw permission;
+  }
+
+  async isGated(endpoint: string, signal?: AbortSignal): Promise<boolean> {
+    const { gated = false } = this.#answering("gate", endpoint, signal);
+    return gated;
   }
 
   async hashKv(

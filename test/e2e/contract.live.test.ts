@@ -151,6 +151,8 @@ const CASES: Readonly<Record<string, () => Promise<readonly (readonly string[])[
     ["bundle", `prod/${id}`, "--print-nodes"],
     ["bundle", "--inspect", "bundle"],
   ],
+  // What must not be in the store is in the folder that the drill removes.
+  drill: async () => [["drill", `prod/${id}`]],
   recipients: async () => [
     ["recipients", "ls"],
     ["recipients", "add", "cp-1", NODE],

@@ -9,7 +9,7 @@ import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
 import { work } from "../snapshot/support/workload.ts";
 import { lifeboatHere } from "../support/lifeboat-here.ts";
 import type { Outcome } from "../support/lifeboat.ts";
-import { saying } from "../support/matchers.ts";
+import { fitting, saying } from "../support/matchers.ts";
 import { newPlace } from "../support/place.ts";
 import type { Place } from "../support/place.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
@@ -122,10 +122,17 @@ describe.each(WHATS)("%s", (what) => {
     const gone = await got(what, "/registry/pods/shop/gone");
     expect(gone).toMatchObject({
       code: 2,
-      stderr: saying(`/registry/pods/shop/gone is not in ${what === "prod/latest" ? "prod/" : what}`),
+      stderr: fitting(/\/registry\/pods\/shop\/gone is not in \S+: it was deleted at revision \d+\n/),
     });
     expect(gone.bytes).toHaveLength(0);
-    expect(gone.stderr).toContain("'**gone*'");
+    const at = Number(/revision (\d+)/.exec(gone.stderr)?.[1]);
+    const deleted = { keyHex: Buffer.from("/registry/pods/shop/gone").toString("hex"), modRevision: at, valueBytes: 0 };
+    expect(await found(what, "--deleted", "-n", "shop")).toEqual([deleted]);
+    const [before, after] = await Promise.all([at - 1, at].map((rev) => members(["/registry/pods/shop/gone", `--rev=${rev}`])));
+    expect([before?.length, after?.length]).toEqual([1, 0]);
+    const never = await got(what, "/registry/pods/shop/never");
+    expect(never).toMatchObject({ code: 2, stderr: saying("it was deleted before, or made after") });
+    expect(never.stderr).toContain("'**never*'");
     const several = await got(what, "crontab/shop/web");
     expect(several).toMatchObject({ code: 2, stderr: saying("crontab/shop/web names several keys") });
     expect(several.stderr).toContain("/registry/example.com/crontabs/shop/web, /registry/example.org/crontabs/shop/web");
@@ -326,7 +333,7 @@ describe("after more writes", () => {
     const forged = await place.here("diff", "snapshot.db", "later.db", "line");
     expect(forged.stdout.split("\n")[0]).toBe(String.raw`+ line\u000a+ pods shop/forged`);
     const namespace = await place.here("diff", "snapshot.db", "later.db", "-n", "shop");
-    expect(namespace.stdout).toContain("- namespaces shop\n");
+    expect(namespace.stdout).toMatch(/^- namespaces shop \(deleted at revision \d+\)$/m);
     expect(await place.here("diff", "later.db", "later.db")).toMatchObject({
       code: 0,
       stdout: "",

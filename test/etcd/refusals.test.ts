@@ -34,6 +34,12 @@ test.each([
     "etcd/refused",
     "https://m1:2379 refused to send a snapshot: unknown service etcdserverpb.Maintenance",
   ],
+  [
+    7,
+    "RBAC: access denied",
+    "etcd/denied",
+    "a gate before https://m1:2379 does not let the call through to send a snapshot: RBAC: access denied",
+  ],
   [14, "upstream connect error", "etcd/unreachable", "https://m1:2379 did not send a snapshot: upstream connect error"],
   [13, "", "etcd/refused", "https://m1:2379 refused to send a snapshot: gRPC status 13"],
 ])("gRPC %i %s", (code, words, expected, message) => {

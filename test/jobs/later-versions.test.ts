@@ -259,6 +259,7 @@ test("pins and drills are documents of the log: announced, found in their places
     type: "drill",
     ...about,
     drilledAt: at,
+    outcome: "passed",
     etcdVersion: "3.6.16",
     steps: [{ name: "restore", ms: 3600.5 }],
     hashKv: { revision: 50, compactRevision: -1, hash: 7 },

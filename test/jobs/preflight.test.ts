@@ -43,9 +43,27 @@ test("asks everyone and changes nothing: no snapshot, no object", async () => {
   // A learner refuses the question itself, and who is down is not asked again.
   expect(asked("permission")).toEqual([endpointOf(1)]);
   expect(asked("members")).toEqual([endpointOf(1)]);
-  expect(new Set(etcd.asked.map((call) => call.split(" ")[0]))).toEqual(new Set(["status", "certificate", "permission", "members"]));
+  expect(new Set(etcd.asked.map((call) => call.split(" ")[0]))).toEqual(
+    new Set(["status", "certificate", "permission", "members", "gate"]),
+  );
   expect(etcd.streamed).toEqual([]);
   expect(vault.blobs.calls.put).toBe(0);
+});
+
+test("says before whom a gate stands, and whom it was forgotten at", async () => {
+  const everywhere = await look([
+    { number: 1, gated: true },
+    { number: 2, gated: true },
+  ]);
+  expect([...everywhere.gates]).toEqual([
+    [endpointOf(1), true],
+    [endpointOf(2), true],
+  ]);
+  expect(everywhere.findings).toEqual([]);
+  const half = await look([{ number: 1, gated: true }, { number: 2 }, { number: 3, status: down }]);
+  expect(half.gates.get(endpointOf(3))).toBeUndefined();
+  expect(half.findings.filter(({ code }) => code === "gate-missing")).toMatchObject([{ severity: "warning", subject: endpointOf(2) }]);
+  expect(await codes([{ number: 1 }, { number: 2 }])).toEqual([]);
 });
 
 test("a cluster that no backup could be taken of is described all the same", async () => {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { EntryTable } from "../../shared/snapshot/entry-table.ts";
 import { KeyValueReader } from "../../shared/snapshot/key-value.ts";
-import type { LiveMatches } from "../../shared/snapshot/live-matches.ts";
+import type { NewestMatches } from "../../shared/snapshot/newest-matches.ts";
 import { MatchTable } from "../../shared/snapshot/match-table.ts";
 import type { EntryFilter } from "../../shared/snapshot/match-table.ts";
 import { readEntries } from "../../shared/snapshot/read-page.ts";
@@ -54,13 +54,13 @@ function plainly(list: readonly Change[], isWanted: (key: Uint8Array) => boolean
   return [...alive.values()].toSorted((a, b) => Buffer.compare(Buffer.from(a.key, "hex"), Buffer.from(b.key, "hex")));
 }
 
-function matchesOf(bytes: Uint8Array, filter: EntryFilter, sizes?: readonly number[]): LiveMatches {
+function matchesOf(bytes: Uint8Array, filter: EntryFilter, sizes?: readonly number[]): NewestMatches {
   const { matches } = wholeScan(bytes, sizes, { filter });
   if (matches === undefined) throw new Error("nothing was looked for");
   return matches;
 }
 
-function kept(matches: LiveMatches): Found[] {
+function kept(matches: NewestMatches): Found[] {
   return Array.from(matches.inOrder(), ({ key, value, valueBytes, revision }) => ({
     key: hex(key),
     value: hex(value),
@@ -70,7 +70,7 @@ function kept(matches: LiveMatches): Found[] {
 }
 
 /** The same by reading the snapshot again. */
-function readAgain(file: Uint8Array, matches: LiveMatches): Found[] {
+function readAgain(file: Uint8Array, matches: NewestMatches): Found[] {
   const found: Found[] = [];
   let end = 0;
   for (const { at, length, pages } of matches.spans()) {

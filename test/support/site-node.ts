@@ -47,7 +47,8 @@ export async function bringUp(
 ): Promise<void> {
   const { etcd } = requireEtcd(version);
   mkdirSync(node.dataDir, { recursive: true, mode: 0o700 });
-  for (const folder of ["etc/kubernetes", "etc/systemd/system"]) mkdirSync(join(node.root, folder), { recursive: true });
+  for (const folder of ["etc/kubernetes", "etc/systemd/system", "run/systemd/system"])
+    mkdirSync(join(node.root, folder), { recursive: true });
   certificates?.writeTo(join(node.root, pkiOf(node.layout)));
   const before = traced ? tracer(node) : "";
   const run = (script: string): Program => ({ command: "bash", args: ["-c", `${before}${script}`] });

@@ -84,6 +84,11 @@ export function rangeRequest({ from, end, limit, revision }: RangeRequest): Uint
   ]);
 }
 
+/** RangeRequest, serializable: how often the one key NUL is there, which costs a look into the index. */
+export function countRequest(): Uint8Array {
+  return Buffer.concat([bytesField(1, Buffer.of(0)), int64Field(7, 1n), int64Field(9, 1n)]);
+}
+
 /** gRPC libraries' own limit for an answer. */
 const ANSWER_BYTES = 4 * 1024 * 1024;
 

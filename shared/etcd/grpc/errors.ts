@@ -55,9 +55,18 @@ export function isAuthOff({ message }: CallStatus): boolean {
   return message.includes("authentication is not enabled");
 }
 
+/** Whether a gate before etcd keeps the call from it: a "no" in words that are not etcd's, as HTTP's 403 is one. */
+export function isOfGate({ code, message }: CallStatus): boolean {
+  return code === GRPC.PERMISSION_DENIED && !isEtcdsWords(message);
+}
+
 /** Whether etcd itself, and not the way to it, gave this answer. */
 export function isFromEtcd({ code, message }: CallStatus): boolean {
-  return /^(etcdserver|auth|mvcc): /.test(message) || !OF_THE_WAY.has(code);
+  return isEtcdsWords(message) || !OF_THE_WAY.has(code);
+}
+
+function isEtcdsWords(message: string): boolean {
+  return /^(etcdserver|auth|mvcc): /.test(message);
 }
 
 /** The error of a call that etcd answered with other than OK. The texts are those of etcd 3.4 to 3.7 (rpctypes/error.go, auth/store.go). */
@@ -65,6 +74,12 @@ export function refusal(answer: CallStatus, about: CallAbout): LifeboatError {
   const { url, doing, who } = about;
   const words = printable(answer.message) || `gRPC status ${answer.code}`;
   const cause = new Error(`gRPC status ${answer.code}: ${words}`);
+  if (isOfGate(answer)) {
+    return new LifeboatError("etcd/denied", `a gate before ${url} does not let the call through to ${doing}: ${words}`, {
+      cause,
+      hint: "it lets a backup's calls through; for others run lifeboat where it reaches etcd itself (docs/gate.md)",
+    });
+  }
   if (isStaleToken(answer)) {
     return new LifeboatError("etcd/auth", `${url} refused the token that it had just given to ${who}: ${words}`, {
       cause,

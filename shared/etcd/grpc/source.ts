@@ -4,11 +4,11 @@ import { LifeboatError } from "../../errors.ts";
 import type { Certificate, EndpointStatus, EtcdSource, HashKv, Member, RangePage, RangeRequest, StreamLimits } from "../etcd-source.ts";
 import { hashKvOf, membersOf, rangeOf, statusOf } from "./answers.ts";
 import { factsOf, serverCertificate } from "./certificates.ts";
-import { hashKvRequest, rangeRequest } from "./calls.ts";
+import { countRequest, hashKvRequest, rangeRequest } from "./calls.ts";
 import { MemberClient } from "./client.ts";
 import type { DialTarget } from "./dial.ts";
 import { parseEndpoint } from "./endpoint.ts";
-import { GRPC, isStaleToken, refusal } from "./errors.ts";
+import { GRPC, isOfGate, isStaleToken, refusal } from "./errors.ts";
 import { tlsIdentity } from "./identity.ts";
 import type { EtcdSettings } from "./settings.ts";
 import { SnapshotCall, SnapshotRefused } from "./snapshot-stream.ts";
@@ -59,6 +59,12 @@ class Source implements EtcdSource {
     const doing = "send a snapshot";
     const outcome = await client.askFor({ method: "HashKV", request: hashKvRequest(FUTURE_REVISION), doing }, signal);
     if ("status" in outcome && !outcome.status.message.includes("future revision")) throw refusal(outcome.status, client.about(doing));
+  }
+
+  async isGated(endpoint: string, signal?: AbortSignal): Promise<boolean> {
+    const { client } = this.#connection(endpoint);
+    const outcome = await client.askFor({ method: "Range", request: countRequest(), doing: "count a key" }, signal);
+    return "status" in outcome && isOfGate(outcome.status);
   }
 
   async hashKv(

@@ -12,7 +12,7 @@ export type Probe = { readonly version: string } | { readonly reason: string };
 const PROBE_MS = 10_000;
 
 const VERSION = {
-  etcd: /^etcd(?:ctl|utl) version: (\d+\.\d+\.\d+\S*)/m,
+  etcd: /^etcd(?:ctl|utl)? [vV]ersion: (\d+\.\d+\.\d+\S*)/m,
   // `0.23.1 build: 7a4c... from: kopia/kopia`; from source `v0-unofficial build: -(unknown_revision) from:`.
   kopia: /^v?(\d+(?:\.\d+\S*|-unofficial)) build: /m,
   other: /^v?(\d+\.\d+\S*|\(devel\))\s*$/m,
@@ -26,7 +26,7 @@ export async function probe(path: string, program: Program, clock: Clock, signal
   const cancel = clock.after(PROBE_MS, () => late.abort());
   const isEtcds = program.minor !== undefined;
   try {
-    const { stdout } = await run(path, [isEtcds ? "version" : "--version"], {
+    const { stdout } = await run(path, [isEtcds && program.name !== "etcd" ? "version" : "--version"], {
       cwd: "/",
       env: {},
       encoding: "utf8",

@@ -49,7 +49,7 @@ async function look(ports: PreflightPorts, cluster: string, signal: AbortSignal)
   } catch (error) {
     if (!isLifeboatError(error, "store/", "verify/")) throw error;
     const survey = await surveyCluster(ports.etcd, ports.clock, ports.policy, signal);
-    return { ...survey, plan: undefined, lineage: undefined, lineageAttention: undefined };
+    return { ...survey, plan: undefined, lineage: undefined, lineageAttention: undefined, gates: new Map() };
   }
 }
 

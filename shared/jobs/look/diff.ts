@@ -17,6 +17,8 @@ export interface Change {
   readonly key: Uint8Array;
   readonly before: number | undefined;
   readonly after: number | undefined;
+  /** Of one that was removed: the revision at which it was deleted, where the later snapshot still has that. */
+  readonly deletedAt?: number | undefined;
   /** The later value, or where there is none the earlier one, as far as it is at hand. */
   readonly value?: Uint8Array;
 }
@@ -45,6 +47,7 @@ interface Found {
   readonly kind: ChangeKind;
   readonly before: number | undefined;
   readonly after: number | undefined;
+  readonly deletedAt?: number | undefined;
 }
 
 /** The state that a snapshot holds, to be compared. */
@@ -57,7 +60,7 @@ export async function stateOf(input: SnapshotInput, { isWanted, keepsValue, kept
     ports,
   );
   // What is kept is not read again.
-  if (!look.matches.isCut) look.matches.forgetPlaces();
+  if (!look.matches.isCut) for (const each of [look.matches, look.deleted]) each.forgetPlaces();
   return look;
 }
 
@@ -73,8 +76,16 @@ export function differenceOf(before: Look, after: Look, ports: LookPorts): Diffe
     counts[meeting.kind]++;
     if (meeting.kind !== "same") found.push({ kind: meeting.kind, before: meeting.before, after: entry });
   }
-  for (const entry of comparison.missing()) found.push({ kind: "removed", before: entry, after: undefined });
-  counts.removed = found.length - counts.added - counts.changed - counts.rewritten;
+  const missing = comparison.missing();
+  const tombstones = missing.length === 0 ? undefined : after.deleted.table();
+  for (const entry of missing) {
+    const { hashLow, hashHigh } = before.matches.facts(entry);
+    const isSameKey = (other: number): boolean => !isKept || after.deleted.compareKeys(other, before.matches, entry) === 0;
+    const tombstone = tombstones?.find(hashLow, hashHigh, isSameKey);
+    const deletedAt = tombstone === undefined ? undefined : after.deleted.facts(tombstone).revision;
+    found.push({ kind: "removed", before: entry, after: undefined, deletedAt });
+  }
+  counts.removed = missing.length;
   return { counts, isKept, changes: isKept ? kept(before, after, found) : again(before, after, found, ports) };
 }
 
@@ -158,8 +169,13 @@ async function* again(before: Look, after: Look, found: readonly Found[], ports:
     }
 }
 
-function revisions(earlier: Look["matches"], later: Look["matches"], { before, after }: Found): Pick<Change, "before" | "after"> {
+function revisions(
+  earlier: Look["matches"],
+  later: Look["matches"],
+  { before, after, deletedAt }: Found,
+): Pick<Change, "before" | "after" | "deletedAt"> {
   return {
+    deletedAt,
     before: before === undefined ? undefined : earlier.facts(before).revision,
     after: after === undefined ? undefined : later.facts(after).revision,
   };

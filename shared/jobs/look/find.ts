@@ -1,6 +1,6 @@
 import type { SnapshotInput } from "../../input/snapshot-input.ts";
 import type { KeyTest } from "../../snapshot/key-tests.ts";
-import type { FoundEntry } from "../../snapshot/live-matches.ts";
+import type { FoundEntry } from "../../snapshot/newest-matches.ts";
 import { lookThrough, readAgain } from "./look-through.ts";
 import type { Look, LookPorts } from "./look-through.ts";
 
@@ -11,6 +11,8 @@ const KEPT_BYTES = 96 << 20;
 
 export interface FindRequest {
   readonly isWanted: KeyTest;
+  /** Whether the tombstones of keys that are gone are wanted, in place of what is there. */
+  readonly deleted?: boolean;
   /** No more are handed out. */
   readonly limit?: number;
   /** What they may take of memory: 96 MiB unless it is given. */
@@ -26,18 +28,21 @@ export interface Found {
   readonly entries: AsyncIterable<FoundEntry>;
 }
 
-/** The live entries of a snapshot that are looked for. It is read to its end, and proven, before the first is handed out. */
+type Looked = Pick<Look, "input" | "matches">;
+
+/** The live entries of a snapshot that are looked for, or those that deleted a key. It is read to its end, and proven, before the first is handed out. */
 export async function find(
   input: SnapshotInput,
-  { isWanted, limit = Infinity, keptBytes = KEPT_BYTES }: FindRequest,
+  { isWanted, deleted = false, limit = Infinity, keptBytes = KEPT_BYTES }: FindRequest,
   ports: LookPorts,
 ): Promise<Found> {
-  const look = await lookThrough(input, { matches: isWanted, valueBytes: HEAD_BYTES, keptBytes }, ports);
+  const whole = await lookThrough(input, { matches: isWanted, valueBytes: HEAD_BYTES, keptBytes }, ports);
+  const look = { input, matches: deleted ? whole.deleted : whole.matches };
   const { entries, isCut } = look.matches;
   return { total: entries.length, isInOrder: !isCut, entries: isCut ? again(look, ports, limit) : kept(look, limit) };
 }
 
-async function* kept({ matches }: Look, limit: number): AsyncGenerator<FoundEntry, void, undefined> {
+async function* kept({ matches }: Looked, limit: number): AsyncGenerator<FoundEntry, void, undefined> {
   let left = limit;
   for (const entry of matches.inOrder()) {
     if (left-- <= 0) return;
@@ -45,7 +50,7 @@ async function* kept({ matches }: Look, limit: number): AsyncGenerator<FoundEntr
   }
 }
 
-async function* again(look: Look, ports: LookPorts, limit: number): AsyncGenerator<FoundEntry, void, undefined> {
+async function* again(look: Looked, ports: LookPorts, limit: number): AsyncGenerator<FoundEntry, void, undefined> {
   const { entries } = look.matches;
   ports.progress.note("info", `${entries.length} keys are too many to keep: reading ${look.input.name} a second time, in its own order`);
   const first = new Set(entries.slice(0, limit));

@@ -3,12 +3,13 @@ import { LifeboatError } from "../../errors.ts";
 import type { SnapshotInput } from "../../input/snapshot-input.ts";
 import { keyIs } from "../../snapshot/key-tests.ts";
 import type { KeyTest } from "../../snapshot/key-tests.ts";
+import type { FoundEntry } from "../../snapshot/newest-matches.ts";
 import { keyNames, parseObjectName } from "../../snapshot/object-names.ts";
 import type { KeyIndex } from "./key-index.ts";
 import { lookUp } from "./look-up.ts";
 import type { LiveState } from "./live-state.ts";
 import type { LookPorts } from "./look-through.ts";
-import { readValues } from "./read-values.ts";
+import { lookForValues, valuesOf } from "./read-values.ts";
 import type { FoundValue } from "./read-values.ts";
 
 /** What a person asks for: a key byte by byte, or words that are a key or the name of a Kubernetes object. */
@@ -26,17 +27,23 @@ export interface FoundOne extends FoundValue {
  */
 export async function getOne(input: SnapshotInput, wanted: Wanted, ports: LookPorts, index?: KeyIndex): Promise<FoundOne> {
   const found = await findOne(input, wanted, ports, index);
-  if (found === undefined) throw noEntry(input, wanted);
-  return found;
+  if ("value" in found) return found;
+  throw noEntry(input, wanted, found.deleted);
 }
 
-/** The same; undefined where there is none. */
-export async function findOne(input: SnapshotInput, wanted: Wanted, ports: LookPorts, index?: KeyIndex): Promise<FoundOne | undefined> {
+/** Of a key that is not there: the tombstones of those that may be meant, as far as they are known. */
+export interface NotFound {
+  readonly deleted: readonly FoundEntry[];
+}
+
+/** The same, without an error where there is none. */
+export async function findOne(input: SnapshotInput, wanted: Wanted, ports: LookPorts, index?: KeyIndex): Promise<FoundOne | NotFound> {
   const indexed = index === undefined ? [] : await lookUp(index, keyOf(wanted), "key" in wanted ? undefined : wanted.words, MOST);
   const byIndex = oneOf(indexed, input.name, wanted);
   if (byIndex !== undefined) return { ...byIndex, by: "index" };
-  const found = await theOne(readValues(input, wantedTest(wanted), ports), input.name, wanted);
-  return found && { ...found, by: "whole" };
+  const look = await lookForValues(input, wantedTest(wanted), ports);
+  const found = await theOne(valuesOf(look, ports), input.name, wanted);
+  return found === undefined ? { deleted: [...look.deleted.inOrder()] } : { ...found, by: "whole" };
 }
 
 /** The same of a live cluster, which was opened with `wantedTest`: a key is asked for alone, a name takes a walk over all keys. */
@@ -81,7 +88,11 @@ export function wantedTest(wanted: Wanted): KeyTest {
   return (bytes, start, end) => isKey(bytes, start, end) || isNamed(bytes, start, end);
 }
 
-function noEntry(input: SnapshotInput, wanted: Wanted): LifeboatError {
+function noEntry(input: SnapshotInput, wanted: Wanted, [deleted]: readonly FoundEntry[]): LifeboatError {
+  if (deleted !== undefined)
+    return new LifeboatError("input/no-entry", `${wanted.words} is not in ${input.name}: it was deleted at revision ${deleted.revision}`, {
+      hint: "an earlier snapshot may have it: lifeboat ls lists them",
+    });
   const last = wanted.words.split("/").at(-1) ?? "";
   const hint =
     "key" in wanted || last === ""

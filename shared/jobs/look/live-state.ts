@@ -48,7 +48,11 @@ export async function openLive(etcd: EtcdSource, isWanted: KeyTest, progress: Pr
   const { endpoint } = best;
   return {
     endpoint,
-    entries: (until) => pages(etcd, endpoint, isWanted, progress, until),
+    entries: async function* wanted(until) {
+      progress.phase("ask etcd");
+      for await (const entry of entriesAt(etcd, { endpoint, revision: "latest" }, progress, until))
+        if (isWanted(entry.key, 0, entry.key.length)) yield entry;
+    },
     async entry(key, until) {
       const { entries } = await etcd.range(endpoint, { from: key, end: Buffer.concat([key, NUL]), limit: 1, revision: "latest" }, until);
       return entries[0];
@@ -56,25 +60,24 @@ export async function openLive(etcd: EtcdSource, isWanted: KeyTest, progress: Pr
   };
 }
 
-async function* pages(
+/** All keys of one member, in their order and as of one revision, asked for in pages. Throws what the port throws. */
+export async function* entriesAt(
   etcd: EtcdSource,
-  endpoint: string,
-  isWanted: KeyTest,
+  at: { readonly endpoint: string; readonly revision: number | "latest" },
   progress: Progress,
   signal: AbortSignal,
 ): AsyncGenerator<RangeEntry, void, undefined> {
-  progress.phase("ask etcd");
   let from: Uint8Array = NUL;
   let limit = FIRST_LIMIT;
-  let revision: number | "latest" = "latest";
+  let { revision } = at;
   for (;;) {
-    const page = await etcd.range(endpoint, { from, end: NUL, limit, revision }, signal);
+    const page = await etcd.range(at.endpoint, { from, end: NUL, limit, revision }, signal);
     // What comes later is read as of the same moment.
     revision = page.revision;
     let bytes = 1;
     for (const entry of page.entries) {
       bytes += entry.key.length + entry.value.length;
-      if (isWanted(entry.key, 0, entry.key.length)) yield entry;
+      yield entry;
     }
     progress.advance(bytes);
     const last = page.entries.at(-1);

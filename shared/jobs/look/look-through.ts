@@ -1,7 +1,7 @@
 import { LifeboatError } from "../../errors.ts";
 import type { SnapshotInput } from "../../input/snapshot-input.ts";
 import type { Progress } from "../../progress.ts";
-import type { LiveMatches } from "../../snapshot/live-matches.ts";
+import type { NewestMatches } from "../../snapshot/newest-matches.ts";
 import type { EntryFilter } from "../../snapshot/match-table.ts";
 import { readEntries } from "../../snapshot/read-page.ts";
 import type { ReadEntry } from "../../snapshot/read-page.ts";
@@ -18,7 +18,9 @@ export interface LookPorts {
 /** A snapshot that was read from end to end, and what of it was looked for. */
 export interface Look {
   readonly input: SnapshotInput;
-  readonly matches: LiveMatches;
+  readonly matches: NewestMatches;
+  /** Tombstones of keys that were looked for and are gone, as far as etcd did not compact them away. */
+  readonly deleted: NewestMatches;
 }
 
 /**
@@ -38,7 +40,7 @@ export async function lookThrough(input: SnapshotInput, filter: EntryFilter, { p
       "warn",
       `${input.name} has no trailer, so that only its page tree proves it: it is a copied database rather than a snapshot`,
     );
-  if (scan.matches === undefined)
+  if (scan.matches === undefined || scan.deleted === undefined)
     throw new LifeboatError(
       "verify/content",
       `${input.name} has more entries than lifeboat keeps a record of, or keys that were made to collide`,
@@ -46,7 +48,7 @@ export async function lookThrough(input: SnapshotInput, filter: EntryFilter, { p
         hint: "restore it with etcdutl into an empty folder, start etcd on that, and look with etcdctl",
       },
     );
-  return { input, matches: scan.matches };
+  return { input, matches: scan.matches, deleted: scan.deleted };
 }
 
 export interface EntryRead extends ReadEntry {
@@ -59,7 +61,7 @@ export interface EntryRead extends ReadEntry {
  * `input/changed` where they are other ones.
  */
 export async function* readAgain(
-  { input, matches }: Look,
+  { input, matches }: Pick<Look, "input" | "matches">,
   { progress, signal }: LookPorts,
   isWanted?: (entry: number) => boolean,
 ): AsyncGenerator<EntryRead, void, undefined> {

@@ -1,7 +1,7 @@
 import type { SnapshotInput } from "../../input/snapshot-input.ts";
 import type { KeyTest } from "../../snapshot/key-tests.ts";
 import { lookThrough, readAgain } from "./look-through.ts";
-import type { LookPorts } from "./look-through.ts";
+import type { Look, LookPorts } from "./look-through.ts";
 
 /** A live entry with all of its value, which stays as it is for as long as it is held. */
 export interface FoundValue {
@@ -18,11 +18,20 @@ export async function* readValues(
   ports: LookPorts,
   keptBytes?: number,
 ): AsyncGenerator<FoundValue, void, undefined> {
-  const look = await lookThrough(input, { matches: isWanted, valueBytes: Infinity, ...(keptBytes !== undefined && { keptBytes }) }, ports);
+  yield* valuesOf(await lookForValues(input, isWanted, ports, keptBytes), ports);
+}
+
+/** The snapshot once it was read to its end, with its values as far as they can be kept. */
+export function lookForValues(input: SnapshotInput, isWanted: KeyTest, ports: LookPorts, keptBytes?: number): Promise<Look> {
+  return lookThrough(input, { matches: isWanted, valueBytes: Infinity, ...(keptBytes !== undefined && { keptBytes }) }, ports);
+}
+
+/** Those of such a look, one after the other. */
+export async function* valuesOf(look: Look, ports: LookPorts): AsyncGenerator<FoundValue, void, undefined> {
   if (!look.matches.isCut) {
     yield* look.matches.inOrder();
     return;
   }
-  ports.progress.note("info", `what is looked for is too large to keep: reading ${input.name} a second time`);
+  ports.progress.note("info", `what is looked for is too large to keep: reading ${look.input.name} a second time`);
   yield* readAgain(look, ports);
 }

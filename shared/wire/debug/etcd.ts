@@ -29,6 +29,12 @@ export function traceEtcd(etcd: EtcdSource, debug: DebugLog, clock: Clock): Etcd
         () => etcd.checkPermission(endpoint, signal),
         () => "granted",
       ),
+    isGated: (endpoint, signal) =>
+      timed.call(
+        `a call that a gate refuses, at ${endpoint}`,
+        () => etcd.isGated(endpoint, signal),
+        (isGated) => (isGated ? "refused: there is a gate" : "let through: there is none"),
+      ),
     hashKv: (endpoint, revision, options, signal) =>
       timed.call(
         `HashKV of ${endpoint} at revision ${revision}`,

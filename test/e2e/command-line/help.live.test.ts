@@ -23,6 +23,7 @@ const COMMANDS = [
   "prune",
   "export",
   "bundle",
+  "drill",
   "recipients",
   "keys",
   "rewrap",

@@ -59,13 +59,19 @@ async function differences(
   after: BytesInput,
   isWanted: KeyTest = everyKey,
   keptBytes?: number,
-): Promise<{ difference: Difference; rows: Row[] }> {
+): Promise<{ difference: Difference; rows: Row[]; deletedAt: Map<string, number | undefined> }> {
   const ports = { progress: new RecordedProgress(), signal: new AbortController().signal };
   const request = { isWanted, ...(keptBytes !== undefined && { keptBytes }) };
   const difference = differenceOf(await stateOf(before, request, ports), await stateOf(after, request, ports), ports);
   const rows: Row[] = [];
-  for await (const { kind, key, before: was, after: is } of difference.changes) rows.push([kind, Buffer.from(key).toString(), was, is]);
-  return { difference, rows };
+  const deletedAt = new Map<string, number | undefined>();
+  for await (const { kind, key, before: was, after: is, deletedAt: at } of difference.changes) {
+    const text = Buffer.from(key).toString();
+    rows.push([kind, text, was, is]);
+    if (kind === "removed") deletedAt.set(text, at);
+    else expect(at).toBeUndefined();
+  }
+  return { difference, rows, deletedAt };
 }
 
 const byKey = (rows: readonly Row[]): Row[] => rows.toSorted(([, a], [, b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
@@ -82,7 +88,7 @@ describe("the difference of two snapshots", () => {
           const [was, is] = [stateAfter(first), stateAfter([...first, ...more])];
           const before = snapshotOf(first, "before", perLeaf);
           const after = snapshotOf([...first, ...more], "after", 5 - perLeaf);
-          const { difference, rows } = await differences(before, after, everyKey, keptBytes);
+          const { difference, rows, deletedAt } = await differences(before, after, everyKey, keptBytes);
           const expected = plainly(was, is);
           expect(difference.isKept ? rows : byKey(rows)).toEqual(expected);
           const count = (kind: string): number => expected.filter(([each]) => each === kind).length;
@@ -93,6 +99,8 @@ describe("the difference of two snapshots", () => {
             rewritten: count("rewritten"),
             same: is.size - count("added") - count("changed") - count("rewritten"),
           });
+          const steps = [...first, ...more];
+          for (const [key, at] of deletedAt) expect(at).toBe(steps.findLastIndex((each) => each.key === key) + 2);
           // The way back.
           const back = await differences(after, before, everyKey, keptBytes);
           expect(byKey(back.rows)).toEqual(plainly(is, was));
@@ -139,10 +147,12 @@ describe("the difference of two snapshots", () => {
       "after",
       3,
     );
-    const { rows } = await differences(before, after, keyBeginsWith(Buffer.from("c/")));
+    const { rows, deletedAt } = await differences(before, after, keyBeginsWith(Buffer.from("c/")));
     expect(rows).toEqual([
       ["removed", "c/1", 2, undefined],
       ["added", "c/2", undefined, 2],
     ]);
+    // The later one never had it, or knows of it no more.
+    expect(deletedAt).toEqual(new Map([["c/1", undefined]]));
   });
 });

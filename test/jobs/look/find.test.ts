@@ -77,6 +77,18 @@ describe("what is found in a stored snapshot", () => {
     );
   });
 
+  test("is what was deleted where that is asked for, kept or read again", async () => {
+    const expected = CHANGES.flatMap(({ name, isDelete }, index) => (isDelete ? [{ name, valueBytes: 0, revision: index + 2 }] : []));
+    for (const keptBytes of [undefined, 500]) {
+      const request = { isWanted: everyKey, deleted: true, ...(keptBytes !== undefined && { keptBytes }) };
+      const { total, isInOrder, entries } = await find(input, request, ports);
+      expect({ total, isInOrder }).toEqual({ total: expected.length, isInOrder: keptBytes === undefined });
+      const found = (await Array.fromAsync(entries)).map(({ key, valueBytes, revision }) => ({ name: text(key), valueBytes, revision }));
+      const byName = (a: { readonly name: string }, b: { readonly name: string }): number => (a.name < b.name ? -1 : 1);
+      expect(found.toSorted(byName)).toEqual(expected.toSorted(byName));
+    }
+  });
+
   test("has whole values where these are asked for, kept or read again", async () => {
     const isWanted = keyBeginsWith(Buffer.from("/registry/pods/ns-1/"));
     const expected = IN_ORDER.filter(({ name }) => name.includes("ns-1")).map(({ name, value }) => [name, value] as const);

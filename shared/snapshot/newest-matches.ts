@@ -7,7 +7,7 @@ import { HEADER_BYTES } from "./meta-page.ts";
 import type { PageReader } from "./page-reader.ts";
 import { UserKeyTable } from "./user-key-table.ts";
 
-/** A live entry that was looked for. */
+/** An entry that was looked for. */
 export interface FoundEntry {
   readonly key: Uint8Array;
   /** As much of it as was asked for. */
@@ -50,22 +50,22 @@ interface Places {
 /** Pages that follow each other are read at once, up to so many bytes. */
 const SPAN_BYTES = 1 << 20;
 
-/** Of the entries that a filter matched those that the tree reaches and that are the newest of their user key, which is there at the last revision. */
-export class LiveMatches {
+/** Of the entries that a filter matched those that the tree reaches and that are the newest of their user key: all that are there at the last revision, or all that say that it was deleted. */
+export class NewestMatches {
   /** Their numbers in the entry table, in the order of revisions. */
   readonly entries: Uint32Array;
   readonly #entryTable: EntryTable;
   readonly #matches: MatchTable;
   /** Where they lie: the pages of bucket `key`, in order. */
   #places: Places | undefined;
-  /** A bit for each live entry. */
-  readonly #live: Uint8Array;
+  /** A bit for each entry that is one of those, matched or not. */
+  readonly #newest: Uint8Array;
 
-  constructor(reader: PageReader, matches: MatchTable, order: readonly number[], live: Uint8Array) {
+  constructor(reader: PageReader, matches: MatchTable, order: readonly number[], newest: Uint8Array) {
     this.#entryTable = reader.entries;
     this.#matches = matches;
     this.#places = { reader, order };
-    this.#live = live;
+    this.#newest = newest;
     let count = 0;
     for (const page of order) count += this.#entriesIn(page).length;
     this.entries = new Uint32Array(count);
@@ -92,7 +92,7 @@ export class LiveMatches {
   }
 
   /** Below 0 where the key of `entry` comes before that of entry `otherEntry` of `other`. Neither may be cut. */
-  compareKeys(entry: number, other: LiveMatches, otherEntry: number): number {
+  compareKeys(entry: number, other: NewestMatches, otherEntry: number): number {
     return this.#matches.compareKeys(this.#matches.indexOf(entry), other.#matches, other.#matches.indexOf(otherEntry));
   }
 
@@ -181,7 +181,7 @@ export class LiveMatches {
     const found: number[] = [];
     const from = pages.ref[page]!;
     for (let entry = from; entry < from + pages.entries[page]!; entry++)
-      if ((this.#live[entry >>> 3]! & (1 << (entry & 7))) !== 0 && this.#matches.has(entry)) found.push(entry);
+      if ((this.#newest[entry >>> 3]! & (1 << (entry & 7))) !== 0 && this.#matches.has(entry)) found.push(entry);
     return found;
   }
 

@@ -1,0 +1,65 @@
+import type { LoadedConfig } from "../config/load.ts";
+import { openEtcd } from "../etcd/grpc/source.ts";
+import { LifeboatError } from "../errors.ts";
+import { nameOf } from "../host/program-finder.ts";
+import { LinuxWorkplaces } from "../host/workplace/linux-workplace.ts";
+import { makeBundle } from "../jobs/bundle/make.ts";
+import type { DrillPorts } from "../jobs/drill/drill.ts";
+import type { Progress } from "../progress.ts";
+import { newIdentity } from "../seal/age.ts";
+import { bundleParts, folderOutput, ownArchitecture } from "./bundle.ts";
+import { openDecoder } from "./kube.ts";
+import type { Ports, Surroundings } from "./ports.ts";
+import { findPrograms } from "./programs.ts";
+
+/** The part of the composition root that rehearses restores. */
+
+/** 5 s to connect, and a minute for a page of keys: the member is on this machine, and has just read all of its database. */
+const [CONNECT_MS, CALL_MS] = [5000, 60_000];
+/** A day: as long as a plan has by default. */
+const VALID_MS = 86_400_000;
+
+/** The ports of a drill whose bundle the same caller makes, by the desk's key. */
+export function drillPorts(loaded: LoadedConfig, ports: Ports, surroundings: Surroundings, progress: Progress): DrillPorts {
+  const { clock, environment, randomBytes } = surroundings;
+  const note = (level: "info" | "warn", message: string): void => progress.note(level, message);
+  return {
+    ...ports,
+    progress,
+    places: new LinuxWorkplaces({ clock, path: environment["PATH"], note }),
+    decoder: openDecoder(loaded, surroundings, []),
+    newIdentity,
+    connectTo: (endpoint, tls) => openEtcd({ endpoints: [endpoint], tls, connectMs: CONNECT_MS, callMs: CALL_MS }, clock),
+    findEtcd: async (minor, signal) => {
+      const program = { name: "etcd", minor } as const;
+      const { found, passedOver } = await (await findPrograms(loaded, surroundings)).find(program, signal);
+      if (found !== undefined) return found.path;
+      const others = passedOver.map(({ path, reason }) => `; ${path} ${reason}`).join("");
+      throw new LifeboatError("config/not-found", `${nameOf(program)}, which a drill runs on what it restored, was not found${others}`, {
+        hint: `put it on PATH, or as etcd-${minor}/etcd into the folder that tools.dir names (https://github.com/etcd-io/etcd/releases)`,
+      });
+    },
+    bundleOf:
+      (ref) =>
+      async ({ recipient, members, out, signal }) =>
+        makeBundle(
+          {
+            ...ports,
+            progress: { debug: progress.debug, phase: () => {}, advance: (bytes) => progress.advance(bytes), note },
+            randomBytes,
+            parts: await bundleParts(loaded, surroundings),
+          },
+          {
+            ref,
+            recipients: [recipient],
+            members,
+            architecture: ownArchitecture(),
+            distribution: "etcd",
+            reason: "a drill: its key is thrown away",
+            validMs: VALID_MS,
+            signal,
+            output: folderOutput(out, ports, true, (text) => note("info", text), clock.now()),
+          },
+        ),
+  };
+}

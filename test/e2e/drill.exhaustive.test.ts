@@ -1,0 +1,3 @@
+import { drillTests } from "./suites/drill.ts";
+
+drillTests({ all: true });
