@@ -58,6 +58,7 @@ const FORBIDDEN: readonly (readonly [file: string, imported: string])[] = [
   ["shared/audit/job.ts", "../jobs/audit/gather.ts"],
   ["shared/bundle/program.ts", "execa"],
   ["shared/kube/disk.ts", "node:child_process"],
+  ["shared/report/disk.ts", "node:fs/promises"],
   ["shared/kube/own-adapter.ts", "./program/decoder-process.ts"],
   ["shared/jobs/look/decoder.ts", "../../kube/program/program-decoder.ts"],
   ["shared/etcd/client.ts", "etcd3"],
