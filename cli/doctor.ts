@@ -5,6 +5,7 @@ import type { DoctorFinding } from "../shared/jobs/doctor/finding.ts";
 import type { Register, Session } from "./command.ts";
 import { print, printJson } from "./console.ts";
 import { runClock } from "./doctor/clock.ts";
+import { runDrills } from "./doctor/drills.ts";
 import { runEtcd } from "./doctor/etcd.ts";
 import { runKeys } from "./doctor/keys.ts";
 import type { CheckName, Outcome, RunCheck } from "./doctor/outcome.ts";
@@ -27,6 +28,7 @@ const CHECKS: readonly Check[] = [
   { name: "permissions", description: "who is calling, and which role that can be", run: configured(runPermissions) },
   { name: "clock", description: "this machine's clock beside the store's", run: configured(runClock) },
   { name: "etcd", description: "preflight of each cluster", run: configured(runEtcd) },
+  { name: "drills", description: "whether restores were rehearsed as often as configured", run: configured(runDrills) },
   { name: "tools", description: "look for helper programs (age, etcdctl, etcdutl)", run: runTools },
 ];
 
@@ -70,7 +72,7 @@ export const registerDoctor: Register = (program, run) => {
   );
 };
 
-const NOTHING_CHECKED = { store: null, keys: null, permissions: null, clock: null, etcd: null, tools: null } as const;
+const NOTHING_CHECKED = { store: null, keys: null, permissions: null, clock: null, etcd: null, drills: null, tools: null } as const;
 
 function configured<Name extends CheckName>(check: RunCheck<Name>): Check["run"] {
   return async (session, loaded) => (loaded === undefined ? undefined : check(session, loaded));

@@ -10,6 +10,8 @@ import type { ExitCode } from "./exit-codes.ts";
 import { printable } from "./format.ts";
 import { checkedJson, notGood, textOf } from "./verified.ts";
 
+const NOT_DUE = "not read back: a neighbour is countersigned (verify.deepVerify)";
+
 /** What is gravest comes first. */
 const GRAVEST: readonly ExitCode[] = [4, 5, 1, 3, 2, 6, 0];
 
@@ -30,6 +32,8 @@ export async function verifyAllMissing(
         const { verified } = outcome;
         if (!json) printDone(console, textOf(verified));
         if (verified.lacks.length > 0 && console.quiet === true) note(console, `warning: ${notGood(verified)}`);
+      } else if ("looked" in outcome) {
+        if (!json) printDone(console, textOf(outcome.looked, NOT_DUE));
       } else {
         note(console, `${cluster}/${outcome.id}: ${printable(outcome.error.message)}`);
         if (outcome.error.hint !== undefined) note(console, `hint: ${printable(outcome.error.hint)}`);
@@ -45,7 +49,9 @@ export async function verifyAllMissing(
     return 130;
   }
   if (outcomes.length === 0 && !json) printDone(console, `no snapshot of ${cluster} lacks a countersignature`);
-  const codes = new Set(outcomes.map((each) => ("error" in each ? exitCodeOf(each.error) : each.verified.lacks.length === 0 ? 0 : 6)));
+  const codes = new Set(
+    outcomes.map((each) => ("error" in each ? exitCodeOf(each.error) : "looked" in each || each.verified.lacks.length === 0 ? 0 : 6)),
+  );
   return GRAVEST.find((code) => codes.has(code)) ?? 0;
 }
 
@@ -54,6 +60,7 @@ function missingJson(cluster: string, outcome: MissingOutcome): MissingJson {
     const { countersignature, confirmed, confirmation, custody } = outcome.verified;
     return { ...checkedJson(outcome.verified), countersignature, confirmed, confirmation, custody, error: null };
   }
+  if ("looked" in outcome) return { ...checkedJson(outcome.looked), ...NOTHING_LEFT, error: null };
   const { id, error } = outcome;
   return {
     ref: `${cluster}/${id}`,
@@ -61,12 +68,11 @@ function missingJson(cluster: string, outcome: MissingOutcome): MissingJson {
     lacks: [error.message],
     checks: [],
     manifestDigest: null,
-    countersignature: null,
-    confirmed: null,
-    confirmation: null,
-    custody: null,
+    ...NOTHING_LEFT,
     error: { code: error.code, message: error.message },
   };
 }
+
+const NOTHING_LEFT = { countersignature: null, confirmed: null, confirmation: null, custody: null } as const;
 
 type MissingJson = Extract<JsonDocument<"verify">, { readonly snapshots: unknown }>["snapshots"][number];

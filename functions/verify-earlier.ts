@@ -1,6 +1,5 @@
-import type { JudgePorts } from "../shared/vault/judge.ts";
 import { verifyMissing } from "../shared/jobs/verify/verify-missing.ts";
-import type { VerifyPorts } from "../shared/jobs/verify/verify.ts";
+import type { MissingPorts } from "../shared/jobs/verify/verify-missing.ts";
 import { isLifeboatError, messageOf } from "../shared/errors.ts";
 import type { CustodyReceipt } from "../shared/documents/parts.ts";
 
@@ -29,7 +28,7 @@ export interface VerifiedEarlier {
  * throws: what goes wrong is told in the log, and the run's own snapshot is verified all the same.
  */
 export async function verifyEarlier(
-  ports: VerifyPorts & JudgePorts,
+  ports: MissingPorts,
   cluster: string,
   { signal, remainingMs, tookMs }: TimeLeft,
 ): Promise<VerifiedEarlier> {
@@ -49,6 +48,8 @@ export async function verifyEarlier(
         ({ custody } = each.verified);
         verified.push(each.id);
         progress.note("info", `${name}: verified and countersigned`);
+      } else if ("looked" in each) {
+        progress.note("info", `${name}: its data is there; it need not be read back (verify.deepVerify)`);
       } else {
         if (isLifeboatError(each.error, "verify/")) broken += 1;
         progress.note("warn", `${name}: ${each.error.message}`);

@@ -30,13 +30,14 @@ export function policyDigests(config: Config, cluster: string): Readonly<Partial
   return Object.fromEntries(Object.entries(sections).map(([name, section]) => [name, digestOf(section)]));
 }
 
-function clusterSection({ verify, retention, ...settings }: ClusterConfig): object {
+function clusterSection({ verify, retention, drill, ...settings }: ClusterConfig): object {
   const own = withoutDefaults(verify, VERIFY_DEFAULTS);
   return {
     ...settings,
     endpoints: settings.endpoints.toSorted(),
     retention: withoutDefaults(retention, RETENTION_DEFAULTS),
     ...(Object.keys(own).length === 0 ? {} : { verify: own }),
+    ...(Object.keys(drill).length === 0 ? {} : { drill }),
   };
 }
 

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { isClusterName } from "../documents/layout.ts";
 import { AGREEMENTS } from "../documents/proof.ts";
 import { keepsNothing, RETENTION_DEFAULTS, RULES } from "../retention/policy.ts";
+import { drillSchema } from "./drill-schema.ts";
 import { duration } from "./duration-schema.ts";
 import { auth, endpoints, tls } from "./etcd-schema.ts";
 import { keysSchema } from "./keys-schema.ts";
@@ -66,6 +67,7 @@ const cluster = settings({
   agreement: z.enum(AGREEMENTS, { error: `expected one of ${AGREEMENTS.join(", ")}` }).default("quorum"),
   voters: z.int().min(1, "expected the number of voting members, at least 1").optional(),
   verify: verifySchema.prefault({}),
+  drill: drillSchema.prefault({}),
   schedule: schedule.prefault({ rate: "1h" }),
   retention: retention.prefault({}),
   rpo: duration.prefault("2h"),
@@ -80,6 +82,11 @@ const cluster = settings({
   .refine(({ verify, agreement }) => verify.confirm !== "required" || agreement !== "off", {
     path: ["verify", "confirm"],
     message: "required needs an agreement that says how many members must confirm, and agreement is off",
+  })
+  .refine(({ verify, rpo }) => verify.deepVerify < rpo, {
+    path: ["verify", "deepVerify"],
+    message:
+      "it must be shorter than rpo: only what was verified deep is good, and the newest good snapshot would be older than rpo between two",
   });
 
 export const configSchema = settings({

@@ -121,9 +121,15 @@ ${indent(cluster.endpoints.map((each) => `- ${yaml(each)}\n`).join(""), 4)}${ren
     confirm: wanted
     # Snapshots of this size and more get an index of their keys, by which lifeboat get reads one without the rest; never.
     indexFrom: 64MiB
+    # Which snapshots verify --missing reads back: always (all of them), or those so far apart, less than rpo. What is not
+    # read back is not good, and retention does not count it.
+    deepVerify: always
     # endpoints: [https://10.0.9.1:2379]
     # tls: { ca: file:ca.pem, cert: file:verify.pem, key: file:verify-key.pem }
     # auth: { username: verifier, password: env:ETCD_VERIFY_PASSWORD }
+
+  # How often a restore is to be rehearsed by lifeboat drill: { every: 7d }. Without it nobody asks.
+  drill: {}
 
   # How often a backup is due: { rate: 1h } or { cron: "0 2 * * *", timeZone: Europe/Berlin }.
   # The service in AWS keeps to it (docs/cli.md, "Settings of the service"); elsewhere cron, systemd or Kubernetes run

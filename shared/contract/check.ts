@@ -11,6 +11,14 @@ export const checkDocument = object({
         good: object({ ref, takenAt: time.describe("when its data was there"), ageSeconds: z.int().nonnegative().describe("since then") })
           .nullable()
           .describe("the newest good snapshot; null where none is good"),
+        drill: object({
+          everySeconds: z.int().positive().describe("`drill.every`"),
+          last: object({ ref, drilledAt: time.describe("when it began"), passed: z.boolean().describe("false where it failed") })
+            .nullable()
+            .describe("the last one that is believed; null where there is none"),
+        })
+          .nullable()
+          .describe("rehearsed restores; null where `drill.every` is not set"),
         problems: z.array(text).describe("a sentence each; empty where all is well"),
       }),
     )

@@ -167,6 +167,17 @@ export const doctorDocument = object({
     .array(documentOf(preflightDocument, "preflight"))
     .nullable()
     .describe("each cluster; all but `cluster`, `ready` and `findings` is empty where it could not be asked at all; `--etcd`"),
+  drills: z
+    .array(
+      object({
+        cluster: text.describe("its name"),
+        everySeconds: z.int().positive().nullable().describe("`drill.every`; null where nobody asks for drills"),
+        lastAt: text.nullable().describe("when the last one began; null where there is none, or nobody asks"),
+        passed: z.boolean().nullable().describe("whether it passed; null likewise"),
+      }),
+    )
+    .nullable()
+    .describe("rehearsed restores of each cluster; `--drills`"),
   tools: z
     .array(
       object({

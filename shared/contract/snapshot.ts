@@ -110,10 +110,12 @@ export const verifyMissingDocument = object({
         ...goodness,
         checks: z.array(text).describe("what holds, in order"),
         manifestDigest: digest.nullable().describe("null where it failed"),
-        countersignature: text.nullable().describe("its key in the store; null where it failed"),
-        confirmed: z.enum(CONFIRMED).nullable().describe(`${CONFIRMED_WORDS}; null where it failed`),
-        confirmation: confirmation.describe("who said what, or why nobody did: docs/format.md; null where it failed"),
-        custody: receipt.nullable().describe("the record of it; null where it failed"),
+        countersignature: text
+          .nullable()
+          .describe("its key in the store; null where it failed, or was not read back (`verify.deepVerify`)"),
+        confirmed: z.enum(CONFIRMED).nullable().describe(`${CONFIRMED_WORDS}; null likewise`),
+        confirmation: confirmation.describe("who said what, or why nobody did: docs/format.md; null likewise"),
+        custody: receipt.nullable().describe("the record of it; null likewise"),
         error: fault.nullable().describe("why it could not be verified, or null"),
       }),
     )

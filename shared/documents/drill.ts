@@ -40,3 +40,8 @@ export const drillSchema = z.looseObject({
 });
 
 export type Drill = z.infer<typeof drillSchema>;
+
+/** Of the steps that a restore on a node has too: the others compare, and clean up. */
+export function restoringMs(steps: readonly { readonly name: string; readonly ms: number }[]): number {
+  return steps.reduce((sum, { name, ms }) => (/^(?:bundle|unpack|check|apply(?:: .*)?)$/.test(name) ? sum + ms : sum), 0);
+}

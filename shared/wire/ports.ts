@@ -55,6 +55,7 @@ export interface Ports {
   readonly policyOf: (cluster: string) => ClusterPolicy | undefined;
   readonly membersOf: (cluster: string) => Promise<MembersToAsk>;
   readonly indexFrom: (cluster: string) => number;
+  readonly deepEvery: (cluster: string) => number;
 }
 
 /**
@@ -80,10 +81,14 @@ export async function wire(
     actor: actorOf(config, surroundings),
     configuration: (cluster) => policyDigests(config, cluster),
     policyOf: (cluster) => policyIn(config, cluster),
-    indexFrom: (cluster) =>
-      (Object.hasOwn(config.clusters, cluster) ? config.clusters[cluster] : undefined)?.verify.indexFrom ?? VERIFY_DEFAULTS.indexFrom,
+    indexFrom: (cluster) => verifySettings(config, cluster).indexFrom,
+    deepEvery: (cluster) => verifySettings(config, cluster).deepVerify,
     membersOf: async (cluster) => (await import("./cluster.ts")).connectVerifier(loaded, cluster, surroundings),
   };
+}
+
+function verifySettings({ clusters }: Config, name: string): Pick<Config["clusters"][string]["verify"], "indexFrom" | "deepVerify"> {
+  return (Object.hasOwn(clusters, name) ? clusters[name] : undefined)?.verify ?? VERIFY_DEFAULTS;
 }
 
 function policyIn({ clusters }: Config, name: string): ClusterPolicy | undefined {

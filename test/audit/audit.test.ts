@@ -175,7 +175,7 @@ const CASES: Readonly<Record<AuditCode, readonly [changes: Partial<ClusterFacts>
     "nobody trusts that key []",
   ],
   "drill/never": [{ drills: known([]) }, "prod", "no restore was ever rehearsed [drill.every is 7 d]"],
-  "drill/overdue": [drill(8), "prod", "the last drill is too long ago [it was 8 d ago; drill.every is 7 d]"],
+  "drill/overdue": [drill(9), "prod", "the last drill is too long ago [it was 9 d ago; drill.every is 7 d]"],
   "drill/failed": [
     drill(2, { ok: false, reason: "HashKV differs" }),
     `prod/${newest.id}`,

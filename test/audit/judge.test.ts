@@ -84,7 +84,7 @@ const CASES: readonly (readonly [line: string, answer: "no" | "unknown", changes
   [
     "drill",
     "no",
-    { drills: known([{ id: newest.id, at: NOW - 8 * DAY, ok: true, reason: undefined, tookMs: 1, steps: [] }]) },
+    { drills: known([{ id: newest.id, at: NOW - 9 * DAY, ok: true, reason: undefined, tookMs: 1, steps: [] }]) },
     "the last drill is too long ago",
   ],
   [

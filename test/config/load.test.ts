@@ -54,7 +54,8 @@ test("the defaults are the documented ones", () => {
   const { prod } = parseConfig(MINIMAL, "lifeboat.yaml").clusters;
   expect(prod).toEqual({
     endpoints: ["https://10.0.0.1:2379"],
-    verify: { confirm: "wanted", indexFrom: 67_108_864 },
+    verify: { confirm: "wanted", indexFrom: 67_108_864, deepVerify: 0 },
+    drill: {},
     timeouts: { connect: 5000, call: 10_000, idle: 30_000, total: 3_600_000, hashKv: 120_000 },
     agreement: "quorum",
     schedule: { rate: 3_600_000 },
@@ -63,6 +64,16 @@ test("the defaults are the documented ones", () => {
     service: { databaseSize: 2 ** 31, megabytesPerSecond: 40, grace: 900_000 },
     timeZone: "UTC",
   });
+});
+
+test("drills and deep verifications are asked for by periods", () => {
+  const given = (settings: string) => parseConfig(`${MINIMAL}    ${settings}\n`, "lifeboat.yaml").clusters["prod"];
+  expect(given("drill: { every: 7d }")).toMatchObject({ drill: { every: 604_800_000 } });
+  expect(given("verify: { deepVerify: 90m }")).toMatchObject({ verify: { deepVerify: 5_400_000 } });
+  expect(given("verify: { deepVerify: always }")).toMatchObject({ verify: { deepVerify: 0 } });
+  expect(() => given("verify: { deepVerify: 2h }")).toThrow("verify.deepVerify: it must be shorter than rpo");
+  expect(() => given("verify: { deepVerify: never }")).toThrow("expected always, or a duration");
+  expect(() => given("drill: { each: 7d }")).toThrow('unknown setting "each"');
 });
 
 test("init writes every setting at the value that it has when left out", () => {

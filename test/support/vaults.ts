@@ -58,6 +58,7 @@ export async function makeTestKeys(): Promise<TestKeys> {
 export interface TestVault
   extends Omit<BackupPorts, "etcd">, Pick<RewrapPorts, "wrappedKeys">, Pick<JudgePorts, "policyOf">, Pick<ConfirmPorts, "membersOf"> {
   readonly indexFrom: (cluster: string) => number;
+  readonly deepEvery: (cluster: string) => number;
   readonly blobs: MemoryBlobStore;
   readonly clock: ManualClock;
   readonly progress: RecordedProgress;
@@ -79,6 +80,7 @@ export function newVault({ folder, ring, trusted, breakGlass }: TestKeys, start?
     policyOf: () => undefined,
     membersOf: () => Promise.resolve({ notAsked: "the test asks nobody" }),
     indexFrom: () => Infinity,
+    deepEvery: () => 0,
   };
 }
 

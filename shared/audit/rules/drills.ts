@@ -1,5 +1,5 @@
 import { ageText } from "../../age-text.ts";
-import type { ClusterFacts, DrillFact } from "../facts.ts";
+import type { ClusterFacts, ClusterPolicy, DrillFact } from "../facts.ts";
 import { found } from "../finding.ts";
 import type { Finding } from "../finding.ts";
 
@@ -8,8 +8,16 @@ export function lastDrillOf({ drills }: Pick<ClusterFacts, "drills">): DrillFact
   return drills.known ? drills.value.at(-1) : undefined;
 }
 
+/** A quarter of the period: a drill that is scheduled each period begins, and ends, a little later each time. */
+const LATE = 1.25;
+
+/** What is looked at. */
+export interface DrillFacts extends Pick<ClusterFacts, "cluster" | "now" | "drills"> {
+  readonly policy: Pick<ClusterPolicy, "drillEveryMs"> | undefined;
+}
+
 /** Whether a restore was rehearsed as often as the configuration asks for, and went well. */
-export function judgeDrills(facts: Pick<ClusterFacts, "cluster" | "now" | "policy" | "drills">): readonly Finding[] {
+export function judgeDrills(facts: DrillFacts): readonly Finding[] {
   const { cluster, now, policy, drills } = facts;
   if (!drills.known) return [];
   const last = lastDrillOf(facts);
@@ -38,7 +46,7 @@ export function judgeDrills(facts: Pick<ClusterFacts, "cluster" | "now" | "polic
         fix: `find out why, by lifeboat verify ${subject} --deep first; then ${fix}`,
       }),
     ];
-  if (every === undefined || now - last.at <= every) return [];
+  if (every === undefined || now - last.at <= LATE * every) return [];
   return [
     found("drill/overdue", {
       cluster,

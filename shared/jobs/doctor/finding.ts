@@ -48,7 +48,10 @@ export type DoctorCode =
   | "maintenance-of-another"
   | "maintenance-overdue"
   | "locks-expire"
-  | "writer-reads";
+  | "writer-reads"
+  | "drill-never"
+  | "drill-overdue"
+  | "drill-failed";
 
 /** What a check of `lifeboat doctor` found; the same shape as preflight's findings. */
 export interface DoctorFinding {

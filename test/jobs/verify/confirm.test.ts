@@ -136,7 +136,7 @@ describe("too late", () => {
     }
     const etcd = cluster(COMPACTED, COMPACTED, COMPACTED);
     const outcomes = await collect(verifyMissing(asking(etcd), CLUSTER));
-    expect(outcomes.map((each) => ("verified" in each ? each.verified.confirmed : each.error.code))).toEqual(Array(4).fill("too late"));
+    expect(outcomes.map((each) => ("verified" in each ? each.verified.confirmed : each))).toEqual(Array(4).fill("too late"));
     expect(hashed(etcd)).toHaveLength(3);
     expect(etcd.asked.filter((call) => call === `status ${endpointOf(2)}`)).toHaveLength(2);
   });

@@ -39,9 +39,12 @@ beforeEach(() => {
 async function run(request?: MissingRequest): Promise<readonly string[]> {
   const told: MissingOutcome[] = [];
   for await (const each of verifyMissing(vault, CLUSTER, request)) told.push(each);
-  return told.map(
-    (each) => `${each.id} ${"verified" in each ? each.verified.lacks.map(({ code }) => code).join() || "good" : each.error.code}`,
-  );
+  return told.map((each) => `${each.id} ${wordFor(each)}`);
+}
+
+function wordFor(each: MissingOutcome): string {
+  if ("looked" in each) return `looked at: ${each.looked.lacks.map(({ code }) => code).join()}`;
+  return "verified" in each ? each.verified.lacks.map(({ code }) => code).join() || "good" : each.error.code;
 }
 const spoil = (index: number): void => plant(vault, data[index] ?? "", flipped(bytesAt(vault, data[index] ?? ""), 400));
 
@@ -81,6 +84,45 @@ test("an interruption ends it, between two and in the middle of one, which is th
   expect(await failureOf(run({ signal: controller.signal }))).toMatchObject({ code: "interrupted" });
   vault.progress.advance = () => undefined;
   expect(await run()).toHaveLength(IDS.length);
+});
+
+test("reads back only those that are so far from a good one, where that is asked for; the others are not good", async () => {
+  const every = (hours: number): void => void Object.assign(vault, { deepEvery: () => hours * HOUR_MS });
+  every(2);
+  expect(await run()).toEqual([
+    `${IDS[3]} good`,
+    `${IDS[2]} looked at: not-countersigned`,
+    `${IDS[1]} good`,
+    `${IDS[0]} looked at: not-countersigned`,
+  ]);
+  // Those that were looked at are looked at again, and never read while their neighbours are good.
+  expect(await run()).toEqual([`${IDS[2]} looked at: not-countersigned`, `${IDS[0]} looked at: not-countersigned`]);
+  every(0);
+  expect(await run()).toEqual([`${IDS[2]} good`, `${IDS[0]} good`]);
+});
+
+test("one that is damaged, or read back and not good, does not stand for its neighbours", async () => {
+  Object.assign(vault, { deepEvery: () => 10 * HOUR_MS });
+  spoil(3);
+  await quarantine(vault, IDS[2]);
+  expect(await run()).toEqual([
+    `${IDS[3]} verify/checksum`,
+    `${IDS[2]} quarantine`,
+    `${IDS[1]} good`,
+    `${IDS[0]} looked at: not-countersigned`,
+  ]);
+  expect(await run()).toEqual([`${IDS[3]} verify/checksum`, `${IDS[0]} looked at: not-countersigned`]);
+});
+
+test("one that is only looked at is still missed where its data is gone", async () => {
+  await verifyDeep(vault, `prod/${IDS[3]}`);
+  Object.assign(vault, { deepEvery: () => 10 * HOUR_MS });
+  vault.blobs.objects.delete(data[1] ?? "");
+  expect(await run()).toEqual([
+    `${IDS[2]} looked at: not-countersigned`,
+    `${IDS[1]} verify/missing`,
+    `${IDS[0]} looked at: not-countersigned`,
+  ]);
 });
 
 test("is not begun without a trusted audit key", async () => {
