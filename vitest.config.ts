@@ -17,6 +17,7 @@ const THOROUGH = [
   "test/host/programs/installed-bundle-programs.test.ts",
   "test/jobs/backup/{old-slot,proof}.test.ts",
   "test/jobs/bundle/{inspect,publish}.test.ts",
+  "test/jobs/copy-repository.test.ts",
   "test/jobs/prune/*.test.ts",
   "test/retention/properties.test.ts",
   "test/seal/{age-recipients,vectors}.test.ts",
