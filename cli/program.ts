@@ -18,6 +18,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   backup: async () => (await import("./backup.ts")).registerBackup,
   ls: async () => (await import("./ls.ts")).registerLs,
   check: async () => (await import("./check.ts")).registerCheck,
+  audit: async () => (await import("./audit.ts")).registerAudit,
   ready: async () => (await import("./ready.ts")).registerReady,
   show: async () => (await import("./show.ts")).registerShow,
   status: async () => (await import("./status.ts")).registerStatus,

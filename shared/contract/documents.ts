@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { auditDocument } from "./audit.ts";
 import { backupAllDocument, backupDocument, backupSkippedDocument } from "./backup.ts";
 import { bundleDocument, bundleInspectionDocument, bundleNodesDocument, recipientsAddDocument, recipientsDocument } from "./bundle.ts";
 import { catalogDocument } from "./catalog.ts";
@@ -35,6 +36,7 @@ export const DOCUMENTS = {
   ls: listDocument,
   check: checkDocument,
   ready: readyDocument,
+  audit: auditDocument,
   show: showDocument,
   status: statusDocument,
   find: findDocument,

@@ -24,7 +24,7 @@ export function auditPolicyIn(loaded: LoadedConfig): (cluster: string) => Cluste
       requireReplica,
       lockMs,
       keptLockMs,
-      drillEveryMs: undefined,
+      drillEveryMs: config.clusters[cluster]?.drill.every,
       breakGlass: config.breakGlass,
       recipients,
       keepsDataElsewhere,

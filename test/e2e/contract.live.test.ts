@@ -143,6 +143,7 @@ const CASES: Readonly<Record<string, () => Promise<readonly (readonly string[])[
     ["verify", "prod", "--missing"],
   ],
   check: async () => [["check"], ["check", "prod"]],
+  audit: async () => [["audit"], ["audit", "prod", "--full"]],
   ready: async () => [["ready", "prod"]],
   copy: async () => [["copy", `prod/${id}`, "--to", REPLICA]],
   export: async () => [["export", `prod/${id}`, "--out", "snapshot.db"]],

@@ -402,6 +402,12 @@ describe("the reader", () => {
     expect(await lifeboatJson(["custody", "prod", "--verify"], reader.options)).toMatchObject({ verification: { holds: true } });
   });
 
+  test("audits all that is stored, and reads no data for it", async () => {
+    const { counts, findings } = DOCUMENTS.audit.parse(await lifeboatJson(["audit", "--full"], reader.options));
+    expect(counts.error).toBe(0);
+    expect(findings.map(({ code }) => code)).not.toContain("audit/unknown");
+  });
+
   test("may do what its policy says and nothing else", async () => {
     const { kms, s3 } = reader;
     const allowed = {

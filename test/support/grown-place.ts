@@ -4,7 +4,6 @@ import { loadConfig } from "../../shared/config/load.ts";
 import { STORE_KEY } from "../../shared/documents/layout.ts";
 import { LocalKeyRing } from "../../shared/keys/local/local-key-ring.ts";
 import type { BlobStore } from "../../shared/store/blob-store.ts";
-import { newIdentity } from "../../shared/seal/age.ts";
 import { DAY_MS, HOUR_MS, hourly } from "../jobs/prune/history.ts";
 import { once } from "./blobs.ts";
 import { lifeboatHere } from "./lifeboat-here.ts";
@@ -39,7 +38,7 @@ export async function growPlace(cwd: string, { old = 3 } = {}): Promise<GrownPla
     folder: cwd,
     ring: new LocalKeyRing(join(cwd, "keys")),
     trusted: { snapshot: fingerprints(config.trustedKeys.snapshot), audit: fingerprints(config.trustedKeys.audit), bundle: [] },
-    breakGlass: await newIdentity(),
+    breakGlass: { identity: "", recipient: config.breakGlass[0] ?? "" },
     remove: () => Promise.resolve(),
   };
   const vault = newVault(keys, start.toISOString());

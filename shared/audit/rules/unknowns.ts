@@ -3,7 +3,7 @@ import type { ClusterFacts } from "../facts.ts";
 import { found } from "../finding.ts";
 import type { Finding } from "../finding.ts";
 
-/** What could not be learned is told, so that silence never passes for a clean bill. */
+/** What could not be learned is told, so that silence never passes for a clean bill. Which key wraps is not for every role to see: what goes by it is left out then. */
 export function judgeUnknowns(facts: ClusterFacts): readonly Finding[] {
   const { cluster, snapshots } = facts;
   const asked = [
@@ -14,7 +14,6 @@ export function judgeUnknowns(facts: ClusterFacts): readonly Finding[] {
     ["drills", facts.drills],
     ["break-glass rehearsals", facts.canaries],
     ["foreign objects", facts.foreign],
-    ["the wrapping key", facts.wrappingKey],
     ["data", first(facts, "data")],
     ...(facts.policy?.lockMs === undefined ? [] : ([["locks", first(facts, "lockedUntil")]] as const)),
   ] as const;

@@ -3,9 +3,9 @@ import type {
   CanaryFact,
   ClusterFacts,
   ClusterPolicy,
-  DrillFact,
   Fact,
   GoodSnapshot,
+  HistoryFact,
   LineagesFact,
   NewestGoodFact,
   ReplicaFact,
@@ -13,22 +13,21 @@ import type {
   UnbelievedFact,
   VerdictFact,
 } from "../../audit/facts.ts";
-import { drillsPrefix, partsOfDrillKey } from "../../documents/layout.ts";
 import { attentionOfLineage } from "../../documents/lineages.ts";
 import type { LifeboatError } from "../../errors.ts";
 import type { KeyRing } from "../../keys/key-ring.ts";
-import { mapConcurrently, PARALLEL_READS } from "../../map-concurrently.ts";
 import type { Replica } from "../../store/replica.ts";
 import { readManifest } from "../../vault/catalog.ts";
 import type { FoundManifest } from "../../vault/catalog.ts";
 import type { JudgePorts } from "../../vault/judge.ts";
 import { freezeOf } from "../prune/facts.ts";
 import { openFaults, readLineages } from "../../vault/lineage/lineages.ts";
-import { readDocument } from "../../vault/read-document.ts";
 import { listReplicas, standings } from "../copy/standing.ts";
 import type { Standing } from "../copy/standing.ts";
 import { listSnapshots } from "../list.ts";
 import type { Listing } from "../list.ts";
+import { drillHistory } from "./drills.ts";
+import type { DrillHistory } from "./drills.ts";
 import { endOfLog, wholeLog } from "./facts/custody.ts";
 import type { LogFacts } from "./facts/custody.ts";
 import { learn } from "./facts/learn.ts";
@@ -83,8 +82,11 @@ export async function gather(ports: GatherPorts, cluster: string, ofStore: Store
   const snapshots = listing.known
     ? await learn(() => snapshotFacts({ blobs, cluster, policy, objects }, listing.value.snapshots, signal))
     : listing;
-  const drills = await learn(() => readDrills(ports, cluster, signal));
-  const log = await learn(() => (depth === "all" ? wholeLog(ports, cluster) : endOfLog(ports, cluster, new Date(now - historyMs), signal)));
+  const drills = await learn(() => drillHistory(ports, cluster, signal));
+  const isNeeded = listing.known && listing.value.snapshots.length > 0;
+  const log = await learn(() =>
+    depth === "all" ? wholeLog(ports, cluster) : endOfLog(ports, cluster, { since: new Date(now - historyMs), isNeeded, signal }),
+  );
   const good = newestGoodOf({ snapshots });
   const found = good === undefined ? known(undefined) : await learn(() => readManifest(ports, cluster, good.id));
   return {
@@ -98,7 +100,7 @@ export async function gather(ports: GatherPorts, cluster: string, ofStore: Store
     foreign: objects.known ? known(objects.value.foreign) : objects,
     lineages: await learn(() => lineageFacts(ports, cluster, signal)),
     custody: log.known ? known(log.value.custody) : log,
-    history: log.known ? known(log.value.history) : log,
+    history: log.known ? known(lately(log.value.history, now - historyMs)) : log,
     drills: drills.known ? known(drills.value.drills) : drills,
     replicas: await replicaFacts(ports, cluster, found, signal),
     verdict: known<VerdictFact | undefined>(undefined),
@@ -117,8 +119,12 @@ async function detailsOf(
   return learn(() => newestGoodFact(ports, found, { before: good.at(-2), comparesChecksum, signal }));
 }
 
+function lately({ since, events }: HistoryFact, from: number): HistoryFact {
+  return { since: Math.max(since, from), events: events.filter(({ time }) => time >= from) };
+}
+
 /** What the audit of each cluster says for itself is not told twice: a manifest is told with its snapshot. */
-function unbelievedIn(listing: Fact<Listing>, drills: Fact<Drills>, log: Fact<LogFacts>): readonly UnbelievedFact[] {
+function unbelievedIn(listing: Fact<Listing>, drills: Fact<DrillHistory>, log: Fact<LogFacts>): readonly UnbelievedFact[] {
   const found = new Map<string, UnbelievedFact>();
   const add = (key: string, { code, message }: Pick<LifeboatError, "message"> & { readonly code: string }): void =>
     void found.set(key, { key, code, message });
@@ -131,27 +137,6 @@ function unbelievedIn(listing: Fact<Listing>, drills: Fact<Drills>, log: Fact<Lo
   }
   if (drills.known) for (const { key, error } of drills.value.bad) add(key, error);
   return [...found.values()];
-}
-
-interface Drills {
-  readonly drills: readonly DrillFact[];
-  readonly bad: readonly { readonly key: string; readonly error: LifeboatError }[];
-}
-
-async function readDrills(ports: JudgePorts, cluster: string, signal: AbortSignal | undefined): Promise<Drills> {
-  const drills: DrillFact[] = [];
-  const bad: { key: string; error: LifeboatError }[] = [];
-  const listed = mapConcurrently(ports.blobs.list(drillsPrefix(cluster), { signal }), PARALLEL_READS, async ({ key }) =>
-    partsOfDrillKey(cluster, key) === undefined ? undefined : readDocument(ports, "drill", cluster, key, { signal }),
-  );
-  for await (const read of listed) {
-    if (read?.state === "bad") bad.push(read);
-    if (read?.state !== "opened") continue;
-    const { id, drilledAt, steps } = read.document;
-    const tookMs = steps.reduce((sum, { ms }) => sum + ms, 0);
-    drills.push({ id, at: Date.parse(drilledAt), ok: true, reason: undefined, tookMs, steps: steps.map(({ name, ms }) => ({ name, ms })) });
-  }
-  return { drills: drills.toSorted((one, other) => one.at - other.at), bad };
 }
 
 async function lineageFacts(ports: JudgePorts, cluster: string, signal: AbortSignal | undefined): Promise<LineagesFact> {

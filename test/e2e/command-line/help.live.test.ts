@@ -10,6 +10,7 @@ const COMMANDS = [
   "ls",
   "check",
   "ready",
+  "audit",
   "show",
   "status",
   "find",

@@ -1,10 +1,11 @@
 import type { CustodyFact, CustodyProblem, EventFact, HistoryFact } from "../../../audit/facts.ts";
 import type { Clock } from "../../../clock.ts";
-import { kindOfKey } from "../../../documents/layout.ts";
+import { custodyPrefix, kindOfKey } from "../../../documents/layout.ts";
 import { isOfChain } from "../../../vault/custody/finding.ts";
 import type { CustodyFinding } from "../../../vault/custody/finding.ts";
 import { ChainCheck } from "../../../vault/custody/chain.ts";
-import { isFault } from "../../../vault/custody/records.ts";
+import { findHead } from "../../../vault/custody/head.ts";
+import { isFault, readRecord } from "../../../vault/custody/records.ts";
 import type { FoundRecord } from "../../../vault/custody/records.ts";
 import { readRecordsBack } from "../../../vault/custody/records-back.ts";
 import type { Vault } from "../../../vault/vault.ts";
@@ -33,18 +34,45 @@ function isToldElsewhere(code: CustodyFinding["code"]): boolean {
   return code === "custody/unbelieved" || code === "custody/future";
 }
 
-/** Its end, as far back as `since`, held against itself. */
-export async function endOfLog(vault: Vault, cluster: string, since: Date, signal?: AbortSignal): Promise<LogFacts> {
+/** Its end, as far back as `since`, held against itself. `isNeeded`: there is a snapshot, so there is a log. */
+export async function endOfLog(
+  vault: Vault,
+  cluster: string,
+  { since, isNeeded, signal }: { readonly since: Date; readonly isNeeded: boolean; readonly signal?: AbortSignal | undefined },
+): Promise<LogFacts> {
   const back: FoundRecord[] = [];
   for await (const found of readRecordsBack(vault, cluster, since, signal)) back.push(found);
   const records = back.toReversed();
   const [first] = records;
-  const chain = new ChainCheck(cluster, "custody", first?.sequence);
-  const findings = records.flatMap((found) => chain.add(found));
+  const chain = new ChainCheck(cluster, "custody", await beginningOf(vault, cluster, first, signal));
+  const findings = records.flatMap((found) => chain.add(found)).map(problemOf);
+  const isGone = first === undefined && isNeeded && (await findHead(vault.blobs, cluster, { signal })) === 0;
   return {
-    custody: { head: chain.head, records: records.length, depth: "tail", findings: findings.map(problemOf) },
+    custody: { head: chain.head, records: records.length, depth: "tail", findings: isGone ? [noLog(cluster)] : findings },
     history: { since: since.getTime(), events: records.flatMap((found) => eventOf(cluster, found)) },
     unbelieved: [],
+  };
+}
+
+/** Reading back ends where a record is old enough, and where there is none: then that one is missing. */
+async function beginningOf(
+  vault: Vault,
+  cluster: string,
+  first: FoundRecord | undefined,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  if (first === undefined || first.sequence === 1) return 1;
+  const before = await readRecord(vault, cluster, first.sequence - 1, { signal });
+  return before === undefined ? first.sequence - 1 : first.sequence;
+}
+
+function noLog(cluster: string): CustodyProblem {
+  return {
+    code: "custody/missing",
+    subject: custodyPrefix(cluster),
+    message: "there are snapshots, and no custody log",
+    fix: "find out who can delete from the store; a replica has a copy of the log",
+    isOfChain: true,
   };
 }
 
