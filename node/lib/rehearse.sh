@@ -11,7 +11,7 @@ run_rehearse() {
   open_bundle
   [[ ${PLAN[FOR]} == etcd ]] || refuse 2 "the bundle is for ${PLAN[FOR]}, whose own tools restore" "restore.sh export, then NEXT-STEPS.txt in $TAR_NAME"
   find_number
-  DATA_DIR=$DATA_OPTION
+  DATA_DIR=$ROOT$DATA_OPTION
   [[ -d $DATA_DIR ]] || refuse 2 "there is no folder $DATA_DIR" "make it first: mkdir -m 700"
   DATA_DIR=$(absolute "$DATA_DIR")
   stage=$(stage)

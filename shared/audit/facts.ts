@@ -184,7 +184,7 @@ export interface DrillFact {
   readonly ok: boolean;
   /** Why it is not; undefined where it is. */
   readonly reason: string | undefined;
-  /** Of all its steps together. */
+  /** Of the steps that a restore on a node has too: from the bundle to a member that serves. */
   readonly tookMs: number;
   readonly steps: readonly { readonly name: string; readonly ms: number }[];
 }

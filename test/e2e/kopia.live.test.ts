@@ -136,6 +136,14 @@ describe("a store in a Kopia repository", () => {
     expect(await run(4, "bundle", "--inspect", "bundle")).toMatch(/has another SHA-256 than the plan says/);
   });
 
+  test("is drilled like any other, from a payload that is sealed for the drill", async () => {
+    const drilled = await place.here("drill", "prod", "--work", ".", "--json");
+    expect(drilled.stderr).not.toMatch(/FAILED/);
+    expect(drilled).toMatchObject({ code: 0 });
+    expect(JSON.parse(drilled.stdout)).toMatchObject({ outcome: "passed", notCompared: [], failure: null });
+    expect((await readdir(place.path("."))).filter((name) => name.includes("drill-"))).toEqual([]);
+  });
+
   test("has its password wrapped once for all snapshots, and is then closed to a former break-glass identity", async () => {
     expect(await run(0, "rewrap", "prod")).toMatch(/has no key of its own/);
     await place.edit("lifeboat.yaml", (text) => text.replace(/^breakGlass:.*\n(?: {2}- .*\n)*/m, "breakGlass: []\n"));

@@ -1,8 +1,11 @@
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { execa } from "execa";
 import { describe, expect, test } from "vitest";
 import { until } from "../../tools/lab/until.ts";
+import { requireEtcd } from "../../tools/lab/etcd-programs.ts";
+import type { MadeBundle } from "../support/restore-bundle.ts";
 import { RestoreSite } from "../support/restore-site.ts";
 import { needs } from "../support/programs.ts";
 
@@ -85,6 +88,33 @@ describe.skipIf(needs("openssl", "age", "age-keygen", "zstd"))("restore.sh apply
         expect(await site.run(node, ["status"])).toMatchObject({ code: 0, out: "nothing was restored on this node" });
       }
       expect(untouched).toHaveLength(64);
+
+      // Into an empty folder beside, as it was, while etcd runs here.
+      const beside = join(node.root, "srv/beside");
+      const rehearse = (of: MadeBundle, ...args: readonly string[]) =>
+        site.run(node, ["rehearse", "--data-dir", "/srv/beside", ...args], of);
+      for (const [of, args, code, message] of [
+        [bundle, [], 2, "there is no folder"],
+        [foreign, [], 2, "whose own tools restore"],
+        [bundle, ["--member", "m9"], 2, "there is no member m9 in the plan"],
+        [bundle, ["--data-dir", "/srv"], 2, "is not empty: www is in it"],
+      ] as const)
+        expect(await rehearse(of, ...args)).toMatchObject({ code, err: expect.stringContaining(message) as string });
+      mkdirSync(beside, { mode: 0o700 });
+      for (const [of, code, message] of [
+        [lost, 2, "the payload is not there"],
+        [other, 4, "what the payload holds is not the snapshot that is signed"],
+      ] as const) {
+        expect(await rehearse(of)).toMatchObject({ code, err: expect.stringContaining(message) as string });
+        expect(readdirSync(beside)).toEqual([]);
+      }
+      expect(await rehearse(bundle)).toMatchObject({ code: 0, err: "restore.sh: decrypt\nrestore.sh: restore" });
+      expect(readdirSync(beside)).toEqual(["member"]);
+      const { stdout } = await execa(requireEtcd("3.6").etcdutl, ["snapshot", "status", "-w", "json", join(beside, "member/snap/db")]);
+      expect(JSON.parse(stdout)).toMatchObject({ revision: Number(bundle.plan["REVISION"]) });
+      expect(await rehearse(bundle)).toMatchObject({ code: 2, err: expect.stringContaining("member is in it") as string });
+      expect(node.plane?.running).toEqual(["etcd"]);
+      expect(await site.run(node, ["status"])).toMatchObject({ code: 0, out: "nothing was restored on this node" });
 
       // The unit is stopped, as on a dead node: bytes stand still.
       await site.stopUnit(node);

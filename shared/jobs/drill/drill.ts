@@ -9,6 +9,7 @@ import { idOfSlot } from "../../documents/slot.ts";
 import { sealedObjectsOf } from "../../documents/stored.ts";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
 import type { Workplace, Workplaces } from "../../host/workplace.ts";
+import { interrupted } from "../../within.ts";
 import { readUntil } from "../../store/read-until.ts";
 import { subjectOf } from "../../vault/catalog.ts";
 import type { CustodyPorts } from "../../vault/custody/append.ts";
@@ -92,7 +93,8 @@ export async function drill(ports: DrillPorts, { ref, work, signal }: DrillReque
     failure,
     steps: stopwatch.steps,
   } as const;
-  return { ...result, ...(await leaveEvidence(ports, result)) };
+  if (signal.aborted) throw interrupted(signal, `drilling ${name}`);
+  return { ...result, ...(await leaveEvidence(ports, result, signal)) };
 }
 
 function notComparable({ manifest: { quarantine, proof } }: ToRestore): string[] {
@@ -134,6 +136,7 @@ function isResult(error: unknown): error is LifeboatError {
 async function leaveEvidence(
   ports: DrillPorts,
   result: Omit<DrillResult, "evidence" | "custody">,
+  signal: AbortSignal,
 ): Promise<Pick<DrillResult, "evidence" | "custody">> {
   const { found, drilledAt, outcome, failure, steps, etcdVersion, hashKv, notCompared, keys, sample, bumpedRevision, payloadBytes } =
     result;
@@ -166,6 +169,7 @@ async function leaveEvidence(
         custody: receipt,
       }),
       onTaken: async () => ({ reason: "another run took the name of this evidence", about: [subjectOf(found)] }),
+      signal,
     });
     return { evidence: key, custody };
   } catch (error) {
