@@ -66,11 +66,9 @@ export class NewestMatches {
     this.#matches = matches;
     this.#places = { reader, order };
     this.#newest = newest;
-    let count = 0;
-    for (const page of order) count += this.#entriesIn(page).length;
-    this.entries = new Uint32Array(count);
-    count = 0;
-    for (const page of order) for (const entry of this.#entriesIn(page)) this.entries[count++] = entry;
+    const found: number[] = [];
+    for (const page of order) this.#addEntriesIn(page, found);
+    this.entries = Uint32Array.from(found);
   }
 
   /** Lets go of where they lie, some 45 bytes a page: neither `spans` nor `placedInOrder` can be asked for any more. */
@@ -177,12 +175,16 @@ export class NewestMatches {
   }
 
   #entriesIn(page: number): number[] {
-    const { pages } = this.#placesKept().reader;
     const found: number[] = [];
+    this.#addEntriesIn(page, found);
+    return found;
+  }
+
+  #addEntriesIn(page: number, found: number[]): void {
+    const { pages } = this.#placesKept().reader;
     const from = pages.ref[page]!;
     for (let entry = from; entry < from + pages.entries[page]!; entry++)
       if ((this.#newest[entry >>> 3]! & (1 << (entry & 7))) !== 0 && this.#matches.has(entry)) found.push(entry);
-    return found;
   }
 
   #placesKept(): Places {
