@@ -12,7 +12,7 @@ import { openReader } from "./kube-reader.ts";
 import { keyJson, onOneLine } from "./look-rows.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
 import { clusterBeside, LIVE, withLive } from "./with-live.ts";
-import { withSnapshot } from "./with-snapshot.ts";
+import { requireSnapshot, withSnapshot } from "./with-snapshot.ts";
 import { writeText } from "./write-text.ts";
 
 export interface DiffObjectOptions {
@@ -44,6 +44,7 @@ export async function diffObject(
   const { reveal = false, showManagedFields = false, encryptionConfig } = options;
   const { console } = session;
   const progress = new ConsoleProgress(console);
+  const decoder = await openReader(session, encryptionConfig);
   const sides = await findBoth(session, progress, { before, after, wanted, ...options }).finally(() => progress.close());
   const found = sides.after.value ?? sides.before.value;
   if (found === undefined) {
@@ -54,7 +55,6 @@ export async function diffObject(
   }
   for (const { value, name } of [sides.before, sides.after]) if (value?.by === "index") note(console, `${name}: ${BY_INDEX}`);
   const { diffValues } = await import("../shared/jobs/look/diff-values.ts");
-  const decoder = await openReader(session, encryptionConfig);
   const values = { before: sides.before.value, after: sides.after.value };
   const request = { decoder, reveals: reveal, showsManagedFields: showManagedFields, signal: console.signal };
   const difference = await diffValues(values, request);
@@ -71,7 +71,7 @@ async function findBoth(
   const { before, after, from } = asked;
   const { signal } = session.console;
   const named = "key" in asked.wanted ? ["--key-hex", asked.wanted.words] : ["--object", asked.wanted.words];
-  const cluster = after === LIVE ? await clusterBeside(before, asked.cluster) : undefined;
+  const cluster = after === LIVE ? await clusterBeside(session, before, asked.cluster) : undefined;
   const { findLive, findOne, wantedTest } = await import("../shared/jobs/look/get.ts");
   const inSnapshot = (what: string, words: (ref: string) => readonly string[], wanted: Wanted): Promise<Found> =>
     withSnapshot(session, { what, from, progress, words }, async (input, openIndex) => {
@@ -79,10 +79,12 @@ async function findBoth(
       const found = await findOne(input, wanted, { progress, signal }, index);
       return { value: "value" in found ? found : undefined, name: input.name };
     });
+  const wordsAfter = (ref: string): readonly string[] => ["diff", before, ref, ...named];
+  if (cluster === undefined) await requireSnapshot(session, { what: after, from, progress, words: wordsAfter });
   const first = await inSnapshot(before, (ref) => ["diff", ref, after, ...named], asked.wanted);
   // What the name meant there, it means here.
   const wanted = first.value === undefined ? asked.wanted : { words: asked.wanted.words, key: first.value.key };
-  if (cluster === undefined) return { before: first, after: await inSnapshot(after, (ref) => ["diff", before, ref, ...named], wanted) };
+  if (cluster === undefined) return { before: first, after: await inSnapshot(after, wordsAfter, wanted) };
   const value = await withLive(session, { cluster, isWanted: wantedTest(wanted), progress }, (live) =>
     findLive(live, wanted, LIVE, signal),
   );

@@ -2,6 +2,7 @@ import type { JsonDocument } from "../shared/contract/documents.ts";
 import { LifeboatError } from "../shared/errors.ts";
 import type { Change, Difference } from "../shared/jobs/look/diff.ts";
 import type { Wanted } from "../shared/jobs/look/get.ts";
+import { isFileThere } from "../shared/wire/files.ts";
 import { ChangeTally } from "./change-tally.ts";
 import { REF_HELP } from "./command.ts";
 import type { Register, Session } from "./command.ts";
@@ -13,7 +14,7 @@ import { KEY_HEX_FLAG, keyOfHex, keyTest, keyWords, NAMESPACE_FLAG, NAMESPACE_HE
 import { keyJson, onOneLine } from "./look-rows.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
 import { CLUSTER_FLAG, CLUSTER_HELP, clusterBeside, LIVE, withLive } from "./with-live.ts";
-import { withSnapshot } from "./with-snapshot.ts";
+import { requireSnapshot, withSnapshot } from "./with-snapshot.ts";
 import { writeText } from "./write-text.ts";
 
 interface DiffOptions {
@@ -56,6 +57,8 @@ export const registerDiff: Register = (program, run) => {
       run(async (session) => {
         const one = objectOf(options);
         requireFitting(pattern, options, one);
+        if (before === LIVE && !(await isFileThere(session.resolvePath(before))))
+          throw new LifeboatError("usage", "live can only stand in the second place", { hint: "lifeboat diff REF live" });
         if (one !== undefined) {
           await diffObject(session, before, after, one, options);
           return 0;
@@ -68,7 +71,8 @@ export const registerDiff: Register = (program, run) => {
         const { from } = options;
         const first = { what: before, from, progress, words: (ref: string) => ["diff", ref, after, ...keyWords(keys)] };
         const second = { what: after, from, progress, words: (ref: string) => ["diff", before, ref, ...keyWords(keys)] };
-        const cluster = after === LIVE ? await clusterBeside(before, options.cluster) : undefined;
+        const cluster = after === LIVE ? await clusterBeside(session, before, options.cluster) : undefined;
+        if (cluster === undefined) await requireSnapshot(session, second);
         await withSnapshot(session, first, async (earlier) => {
           const { differenceOf, differenceToLive, stateOf } = await import("../shared/jobs/look/diff.ts");
           const was = await stateOf(earlier, { isWanted }, ports);

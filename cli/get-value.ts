@@ -4,7 +4,7 @@ import type { Wanted } from "../shared/jobs/look/get.ts";
 import { mayBeSecret } from "../shared/jobs/look/objects.ts";
 import type { FoundObject } from "../shared/jobs/look/objects.ts";
 import type { FoundValue } from "../shared/jobs/look/read-values.ts";
-import type { DecodedObject, KubernetesObject } from "../shared/kube/decoder.ts";
+import type { DecodedObject, KubernetesObject, ObjectDecoder } from "../shared/kube/decoder.ts";
 import { envelopeOf } from "../shared/kube/envelope.ts";
 import { writeStream } from "../shared/wire/output.ts";
 import type { Session } from "./command.ts";
@@ -22,6 +22,8 @@ import { withSnapshot } from "./with-snapshot.ts";
 export async function getValue(session: Session, what: string, key: string | undefined, options: GetOptions): Promise<void> {
   const { console } = session;
   const wanted = wantedOf(key, options);
+  // What is wrong with the file is told before the snapshot is read.
+  const decoder = options.encryptionConfig === undefined ? undefined : await openReader(session, options.encryptionConfig);
   const progress = new ConsoleProgress(console);
   const words = (ref: string): readonly string[] => ["get", ref, ...(key === undefined ? ["--key-hex", wanted.words] : [key])];
   const { found, name } = await withSnapshot(session, { what, from: options.from, progress, words }, async (input, openIndex) => {
@@ -32,7 +34,7 @@ export async function getValue(session: Session, what: string, key: string | und
   if (found.by === "index") note(console, BY_INDEX);
   const hides = console.stdout.isTTY === true && options.reveal !== true;
   if (options.as === "raw" && !session.json) return printRaw(console, found, hides);
-  const read = await readObject(session, found, options);
+  const read = await readObject(session, found, options, decoder);
   if (session.json) return printJson(console, "get", await documentOf({ snapshot: name, by: found.by }, read, options, hides));
   if ("raw" in read) return printUnread(console, read, options, hides);
   const { object, warnings } = await prepared(read, options, hides);
@@ -52,7 +54,12 @@ function wantedOf(key: string | undefined, { keyHex }: GetOptions): Wanted {
 }
 
 /** What is in the value. Without the program that decodes, a document and what is asked for as it is say why there is none. */
-async function readObject(session: Session, found: FoundValue, { as, encryptionConfig }: GetOptions): Promise<FoundObject> {
+async function readObject(
+  session: Session,
+  found: FoundValue,
+  { as }: GetOptions,
+  decoder: ObjectDecoder | undefined,
+): Promise<FoundObject> {
   // Of plain etcd, which needs nothing of Kubernetes.
   if (envelopeOf(found.value).form === "other") return { found, raw: "is no object of Kubernetes" };
   const { objectsIn } = await import("../shared/jobs/look/objects.ts");
@@ -60,7 +67,8 @@ async function readObject(session: Session, found: FoundValue, { as, encryptionC
     yield found;
   }
   try {
-    for await (const read of objectsIn(once(), await openReader(session, encryptionConfig), session.console.signal)) return read;
+    const reader = decoder ?? (await openReader(session, undefined));
+    for await (const read of objectsIn(once(), reader, session.console.signal)) return read;
     throw new Error("the decoder gave no answer");
   } catch (error) {
     if (session.json && as === undefined && isLifeboatError(error, "decoder/missing"))

@@ -5,7 +5,7 @@ import type { Register } from "./command.ts";
 import { FROM_FLAG, FROM_HELP } from "./from-replica.ts";
 import { getAllObjects } from "./get-all.ts";
 import { getValue } from "./get-value.ts";
-import { KEY_HEX_FLAG } from "./key-option.ts";
+import { KEY_HEX_FLAG, requireNamespace } from "./key-option.ts";
 
 export interface GetOptions {
   readonly keyHex?: string;
@@ -57,6 +57,7 @@ export const registerGet: Register = (program, run) => {
 
 function requireFitting(key: string | undefined, { keyHex, all, namespace, out, made, as, clean }: GetOptions): void {
   if (all === true) {
+    if (namespace !== undefined) requireNamespace(namespace);
     if (namespace === undefined || out === undefined)
       throw new LifeboatError("usage", "--all needs a namespace and a folder", { hint: "give -n NAMESPACE and --out FOLDER" });
     if (key !== undefined || keyHex !== undefined || as !== undefined)
@@ -65,7 +66,7 @@ function requireFitting(key: string | undefined, { keyHex, all, namespace, out, 
   }
   const only = Object.entries({ "-n": namespace, "--out": out, "--made": made }).find(([, value]) => value !== undefined)?.[0];
   if (only !== undefined) throw new LifeboatError("usage", `${only} goes with --all`, { hint: "lifeboat get --help says how" });
-  if ((key === undefined) === (keyHex === undefined))
+  if (key === "" || (key === undefined) === (keyHex === undefined))
     throw new LifeboatError("usage", "give a key, or --key-hex and its bytes", { hint: "lifeboat find REF lists what there is" });
   if (clean === true && as === "raw")
     throw new LifeboatError("usage", "--clean changes an object, and --as raw prints its bytes", { hint: "leave one of them out" });

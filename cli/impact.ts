@@ -26,7 +26,7 @@ export const registerImpact: Register = (program, run) => {
     .action((what: string, options: { readonly cluster?: string; readonly from?: string }) =>
       run(async (session) => {
         const { console } = session;
-        const cluster = await clusterBeside(what, options.cluster);
+        const cluster = await clusterBeside(session, what, options.cluster);
         const progress = new ConsoleProgress(console);
         const ports = { progress, signal: console.signal };
         const words = (ref: string): readonly string[] => ["impact", ref];

@@ -26,8 +26,14 @@ export async function keyTest({ pattern, namespace }: KeyOptions): Promise<KeyTe
   ]);
   const fits = pattern === undefined ? everyKey : isGlob(pattern) ? keyFits(pattern) : keyBeginsWith(Buffer.from(pattern));
   if (namespace === undefined) return fits;
+  requireNamespace(namespace);
   const isIn = keyIsIn(namespace);
   return (bytes, start, end) => fits(bytes, start, end) && isIn(bytes, start, end);
+}
+
+/** Most likely it is a variable of the shell that is not set. */
+export function requireNamespace(namespace: string): void {
+  if (namespace === "") throw new LifeboatError("usage", "-n names no namespace", { hint: "give its name" });
 }
 
 /** The words that say the same. */

@@ -9,9 +9,15 @@ export const LIVE = "live";
 export const CLUSTER_FLAG = "--cluster <name>";
 export const CLUSTER_HELP = "the live cluster, where a file is named or it is not the ref's";
 
-/** Which cluster a person means beside the snapshot `what`. */
-export async function clusterBeside(what: string, cluster: string | undefined): Promise<string> {
-  if (cluster !== undefined) return cluster;
+/** Which cluster of the configuration a person means beside the snapshot `what`: a wrong name is told before anything is read. */
+export async function clusterBeside(session: Session, what: string, cluster: string | undefined): Promise<string> {
+  const name = cluster ?? (await clusterOf(what));
+  const [{ findCluster }, loaded] = await Promise.all([import("../shared/config/find-cluster.ts"), session.loadConfig()]);
+  findCluster(loaded, name);
+  return name;
+}
+
+async function clusterOf(what: string): Promise<string> {
   const { isRef, parseRef } = await import("../shared/vault/ref.ts");
   if (isRef(what)) return parseRef(what).cluster;
   throw new LifeboatError("usage", `${what} does not say which live cluster is meant`, { hint: "name it with --cluster" });

@@ -31,6 +31,11 @@ export async function withSnapshot<T>(session: Session, of: OfInput, action: Act
   return isRef(what) ? withStored(session, of, action) : withFile(session, of, action);
 }
 
+/** That there is such a snapshot: for one that is read after another, which takes a while. */
+export async function requireSnapshot(session: Session, of: OfInput): Promise<void> {
+  await withSnapshot(session, of, () => Promise.resolve());
+}
+
 async function withFile<T>(session: Session, { what, progress }: OfInput, action: Action<T>): Promise<T> {
   await using file = await openSnapshotFile(session.resolvePath(what), what);
   // Loaded while the file is being hashed already.

@@ -316,7 +316,28 @@ describe("after more writes", () => {
     });
   });
 
-  test("a file does not say which live cluster is meant, and one that does not answer is exit code 3", async () => {
+  test.each([
+    [["diff", "snapshot.db", "nowhere.db"], "file nowhere.db not found"],
+    [["diff", "snapshot.db", "nowhere.db", "--object", "back"], "file nowhere.db not found"],
+    [["diff", "snapshot.db", "prod@2020-01-01T00:00:00Z"], "there is no snapshot of prod taken at or before"],
+    [["diff", "live", "snapshot.db"], "live can only stand in the second place"],
+    [["diff", "snapshot.db", "live", "--cluster", "prd"], "lifeboat.yaml has no cluster prd"],
+    [["diff", "snapshot.db", "later.db", "-n", ""], "-n names no namespace"],
+    [["diff", "snapshot.db", "later.db", "--object", "back", "--encryption-config", "none.yaml"], "file none.yaml not found"],
+    [["impact", "snapshot.db", "--cluster", "prd"], "lifeboat.yaml has no cluster prd"],
+    [["find", "snapshot.db", "-n", ""], "-n names no namespace"],
+    [["get", "snapshot.db", ""], "give a key"],
+    [["get", "snapshot.db", "back", "--encryption-config", "none.yaml"], "file none.yaml not found"],
+    [["get", "snapshot.db", "--all", "-n", "", "--out", "all"], "-n names no namespace"],
+  ])("%j is told before a snapshot is read", async (args, what) => {
+    const told = await place.here(...args);
+    expect(told).toMatchObject({ code: 2, stdout: "", stderr: saying(what) });
+    // As of one that is read.
+    expect((await place.here("find", "snapshot.db", "back")).stderr).toContain("lifeboat: read: ");
+    expect(told.stderr).not.toContain("lifeboat: read: ");
+  });
+
+  test("a file does not say which live cluster is meant, and one that does not told is exit code 3", async () => {
     expect(await place.here("diff", "snapshot.db", "live")).toMatchObject({ code: 2, stderr: saying("name it with --cluster") });
     expect(await place.here("impact", "snapshot.db", "--cluster", "prd")).toMatchObject({ code: 2, stderr: saying("prd") });
     await place.edit("lifeboat.yaml", (text) => text.replaceAll(/http:\/\/127\.0\.0\.1:\d+/g, "http://127.0.0.1:1"));

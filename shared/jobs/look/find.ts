@@ -53,7 +53,7 @@ async function* kept({ matches }: Looked, limit: number): AsyncGenerator<FoundEn
 async function* again(look: Looked, ports: LookPorts, limit: number): AsyncGenerator<FoundEntry, void, undefined> {
   const { entries } = look.matches;
   ports.progress.note("info", `${entries.length} keys are too many to keep: reading ${look.input.name} a second time, in its own order`);
-  const first = new Set(entries.slice(0, limit));
-  for await (const { key, value, revision } of readAgain(look, ports, (entry) => first.has(entry)))
+  const first = limit < entries.length ? new Set(entries.slice(0, limit)) : undefined;
+  for await (const { key, value, revision } of readAgain(look, ports, first && ((entry) => first.has(entry))))
     yield { key, value: value.subarray(0, HEAD_BYTES), valueBytes: value.length, revision };
 }
