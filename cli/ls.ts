@@ -1,5 +1,5 @@
 import type { JsonDocument } from "../shared/contract/documents.ts";
-import type { LifeboatError } from "../shared/errors.ts";
+import { LifeboatError } from "../shared/errors.ts";
 import { listClusters } from "../shared/vault/catalog.ts";
 import { listReplicas } from "../shared/jobs/copy/standing.ts";
 import type { ReplicaListing } from "../shared/jobs/copy/standing.ts";
@@ -13,6 +13,7 @@ import { parseId } from "../shared/documents/slot.ts";
 import type { Register } from "./command.ts";
 import { print, printJson, note, widthOf } from "./console.ts";
 import { describeProof } from "./describe.ts";
+import { listFleet } from "./fleet.ts";
 import { formatBytes, formatFields, formatTable, formatTime } from "./format.ts";
 import { goodJson, wordFor, debugLacks } from "./goodness.ts";
 import { attentionIn, isAccepted, standings, warningsIn } from "./lineages.ts";
@@ -25,24 +26,35 @@ import { nameAll, summarize } from "./summary.ts";
 import { addWindow, parseWindow, noteLeftOut } from "./window.ts";
 import type { WindowOptions } from "./window.ts";
 
+interface Options extends WindowOptions {
+  readonly full?: boolean;
+  readonly fleet?: boolean;
+}
+
 /** `lifeboat ls`. */
 export const registerLs: Register = (program, run) => {
   const command = program
     .command("ls")
     .summary("list snapshots")
     .description(
-      "List the snapshots of one cluster, or of all. Reads metadata only, and checks the signatures. The exit code is 6 if a manifest, countersignature, pin or catalog segment is not believed (its signature or its content is wrong), or if an id is in the future.",
+      "List the snapshots of one cluster, or of all. Reads metadata only, and checks the signatures. The exit code is 6 if a manifest, countersignature, pin or catalog segment is not believed (its signature or its content is wrong), or if an id is in the future; with --fleet, if anything is wrong with a cluster.",
     )
     .argument("[cluster]", "only this cluster")
     .option("--full", "read every document, in place of catalog segments, and compare them with what the segments tell")
-    .addHelpText("after", "\nExample:\n  $ lifeboat ls prod --limit 20");
-  addWindow(command, "snapshots").action((cluster: string | undefined, { full, ...options }: WindowOptions & { readonly full?: boolean }) =>
+    .option("--fleet", "one line for each cluster: its newest good snapshot, whether that is within the rpo, and what else is wrong")
+    .addHelpText("after", "\nExample:\n  $ lifeboat ls prod --limit 20\n  $ lifeboat ls --fleet");
+  addWindow(command, "snapshots").action((cluster: string | undefined, { full, fleet, ...options }: Options) =>
     run(async (session) => {
       keepMemorySteady();
       const { console } = session;
       const window = parseWindow(options);
+      if (fleet === true && (full === true || options.limit !== undefined || options.since !== undefined))
+        throw new LifeboatError("usage", "--fleet is of all snapshots: --limit, --since and --full are without it", {
+          hint: "leave out one or the other",
+        });
       const vault = await session.openToRead();
       await requireCluster(session, vault.blobs, cluster);
+      if (fleet === true) return listFleet(session, vault, cluster);
       const names = cluster === undefined ? await listClusters(vault.blobs) : [cluster];
       const late = new AbortController();
       const asked = listReplicas(vault, names, late.signal);

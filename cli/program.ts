@@ -20,6 +20,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   check: async () => (await import("./check.ts")).registerCheck,
   audit: async () => (await import("./audit.ts")).registerAudit,
   ready: async () => (await import("./ready.ts")).registerReady,
+  metrics: async () => (await import("./metrics.ts")).registerMetrics,
   show: async () => (await import("./show.ts")).registerShow,
   status: async () => (await import("./status.ts")).registerStatus,
   find: async () => (await import("./find.ts")).registerFind,

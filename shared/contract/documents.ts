@@ -7,6 +7,7 @@ import { checkDocument } from "./check.ts";
 import { custodyDocument } from "./custody.ts";
 import { doctorDocument } from "./doctor.ts";
 import { drillDocument } from "./drill.ts";
+import { fleetDocument } from "./fleet.ts";
 import { invokeDocument } from "./invoke.ts";
 import { initDocument, keysDocument, rewrapDocument } from "./keys.ts";
 import { kopiaInitDocument, kopiaMaintainDocument, kopiaStatusDocument } from "./kopia.ts";
@@ -16,6 +17,7 @@ import { diffDocument, diffObjectDocument, findDocument, getAllDocument, getDocu
 import { orphansDocument } from "./orphans.ts";
 import { errorFields, object } from "./parts.ts";
 import type { ReadOnly } from "./parts.ts";
+import { metricsDocument } from "./metrics.ts";
 import { planDocument } from "./plan.ts";
 import { preflightDocument } from "./preflight.ts";
 import { pruneDocument } from "./prune.ts";
@@ -34,9 +36,11 @@ export const DOCUMENTS = {
   backupSkipped: backupSkippedDocument,
   backupAll: backupAllDocument,
   ls: listDocument,
+  lsFleet: fleetDocument,
   check: checkDocument,
   ready: readyDocument,
   audit: auditDocument,
+  metrics: metricsDocument,
   show: showDocument,
   status: statusDocument,
   find: findDocument,

@@ -121,6 +121,7 @@ const CASES: Readonly<Record<string, () => Promise<readonly (readonly string[])[
   ],
   ls: async () => [["ls"], ["ls", "prod"], ["ls", "--full"]],
   catalog: async () => [["catalog"], ["catalog", "prod"]],
+  metrics: async () => [["metrics"], ["metrics", "prod", "--out", "lifeboat.prom"]],
   show: async () => [["show", `prod/${id}`]],
   status: async () => [["status", `prod/${id}`]],
   find: async () => [

@@ -16,7 +16,8 @@ export function requireContract(args: readonly string[], stdout: string): void {
       : words[0];
   // What was ended by a signal printed nothing; a completion is a script.
   if (name === undefined || !args.includes("--json") || args.includes("--help") || args.includes("help") || stdout === "") return;
-  requireDocument(name === "backup" && args.includes("--all") ? "backupAll" : (name as DocumentName), stdout);
+  if (name === "ls" && args.includes("--fleet")) requireDocument("lsFleet", stdout);
+  else requireDocument(name === "backup" && args.includes("--all") ? "backupAll" : (name as DocumentName), stdout);
 }
 
 /** By the word after `kopia`, where that is one of a document. */

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { link, lstat, open, readdir, rm } from "node:fs/promises";
+import { link, lstat, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { LifeboatError, messageOf } from "../../errors.ts";
 import { errnoOf, syncFolder } from "../../folders.ts";
@@ -105,4 +105,19 @@ export function exists(path: string, cause?: unknown): LifeboatError {
     hint: "name another file, or move that one away",
     cause,
   });
+}
+
+/** Puts `text` in the place of what is at `path`, in one step and readable for everybody: whoever reads it meanwhile has the one or the other. Whatever fails, what was there stays. */
+export async function replaceOutput(path: string, text: string): Promise<void> {
+  const draft = await draftOf(path);
+  try {
+    await using file = await onDisk(path, () => open(draft, "wx", 0o644));
+    // Whatever the umask: it is for another user's program.
+    await onDisk(path, () => file.chmod(0o644));
+    await onDisk(path, () => file.writeFile(text));
+    await onDisk(path, () => file.sync());
+    await onDisk(path, () => rename(draft, path));
+  } finally {
+    await rm(draft, { force: true });
+  }
 }

@@ -70,15 +70,18 @@ export async function writeSegments(
   const written: WrittenSegment[] = [];
   // Asked once: what did not settle is not tried again by this run.
   const tried = new Set<string>();
+  const bad = new Map<string, Segments["bad"][number]>();
   for (;;) {
     throwIfAborted(`the catalog of ${cluster}`, signal);
     const head = await readHead(ports, cluster, signal);
     const names = await listNames(ports.blobs, cluster, signal);
     const known = await readSegments(ports, cluster, names, signal);
+    // Behind a new segment it is not looked at again.
+    for (const each of known.bad) bad.set(each.key, each);
     const missing = missingIn(names, known, ports.clock.now()).filter((id) => !tried.has(id));
     if (written.length >= atMost || missing.length < atLeast) {
-      const { rows, segments, bad } = known;
-      return { written, rows: rows.size, unsegmented: names.ids.length - rows.size, segments: segments.length, bad };
+      const { rows, segments } = known;
+      return { written, rows: rows.size, unsegmented: names.ids.length - rows.size, segments: segments.length, bad: [...bad.values()] };
     }
     const signers = new Signers(ports.trusted);
     const { rows, looked } = await settleAll(ports, cluster, missing.slice(0, MOST_ROWS), names, signers, signal);

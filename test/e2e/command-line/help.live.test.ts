@@ -11,6 +11,7 @@ const COMMANDS = [
   "check",
   "ready",
   "audit",
+  "metrics",
   "show",
   "status",
   "find",
