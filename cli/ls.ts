@@ -45,7 +45,6 @@ export const registerLs: Register = (program, run) => {
     .addHelpText("after", "\nExample:\n  $ lifeboat ls prod --limit 20\n  $ lifeboat ls --fleet");
   addWindow(command, "snapshots").action((cluster: string | undefined, { full, fleet, ...options }: Options) =>
     run(async (session) => {
-      keepMemorySteady();
       const { console } = session;
       const window = parseWindow(options);
       if (fleet === true && (full === true || options.limit !== undefined || options.since !== undefined))
@@ -55,6 +54,7 @@ export const registerLs: Register = (program, run) => {
       const vault = await session.openToRead();
       await requireCluster(session, vault.blobs, cluster);
       if (fleet === true) return listFleet(session, vault, cluster);
+      keepMemorySteady();
       const names = cluster === undefined ? await listClusters(vault.blobs) : [cluster];
       const late = new AbortController();
       const asked = listReplicas(vault, names, late.signal);

@@ -7,7 +7,6 @@ import type { Register } from "./command.ts";
 import { printDone, printJson } from "./console.ts";
 import { allClusters } from "./fleet.ts";
 import { requireCluster } from "./require-cluster.ts";
-import { keepMemorySteady } from "./steady-memory.ts";
 import { writeText } from "./write-text.ts";
 
 /** `lifeboat metrics`. */
@@ -23,7 +22,6 @@ export const registerMetrics: Register = (program, run) => {
     .addHelpText("after", "\nExample:\n  $ lifeboat metrics --out /var/lib/node_exporter/textfile/lifeboat.prom")
     .action((cluster: string | undefined, { out }: { readonly out?: string }) =>
       run(async (session) => {
-        keepMemorySteady();
         const { console } = session;
         const ports = await session.openToRead();
         await requireCluster(session, ports.blobs, cluster);

@@ -120,16 +120,21 @@ function isBelieved(each: Listed): each is Believed {
 
 /** By when its data was there, as everywhere. */
 function newestOf(snapshots: readonly Believed[]): FleetSnapshot | undefined {
-  const [first, ...others] = snapshots;
-  if (first === undefined) return undefined;
-  const newest = others.reduce((best, each) => (isNewer(each, best) ? each : best), first);
+  const newest = snapshots.reduce((best: Placed | undefined, each) => newerOf(best, each), undefined)?.snapshot;
+  if (newest === undefined) return undefined;
   const { id, startedAt, createdAt, databaseBytes, storedBytes, revision, lineage } = newest;
   return { id, startedAt, createdAt, databaseBytes, storedBytes, revision, lineage };
 }
 
-function isNewer(one: Believed, other: Believed): boolean {
-  const difference = Date.parse(one.createdAt) - Date.parse(other.createdAt);
-  return difference > 0 || (difference === 0 && compareIds(one.id, other.id) > 0);
+interface Placed {
+  readonly ms: number;
+  readonly snapshot: Believed;
+}
+
+function newerOf(best: Placed | undefined, snapshot: Believed): Placed {
+  const ms = Date.parse(snapshot.createdAt);
+  if (best === undefined || ms > best.ms || (ms === best.ms && compareIds(snapshot.id, best.snapshot.id) > 0)) return { ms, snapshot };
+  return best;
 }
 
 function unbelievedIn({ snapshots, badCountersignatures, badPins, badSegments }: Listing): readonly string[] {

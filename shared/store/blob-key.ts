@@ -17,6 +17,11 @@ export function isKey(text: string): boolean {
   return text.length <= MAX_KEY_BYTES && text.split("/").every(isSegment);
 }
 
+/** Whether `name` below `at`, which ends in a slash or is empty and begins a key, can be one. */
+export function isKeyBelow(at: string, name: string): boolean {
+  return at.length + name.length <= MAX_KEY_BYTES && isSegment(name);
+}
+
 /** Whether some key may begin with `text`. It may end in the middle of a segment, and be empty. */
 export function isPrefix(text: string): boolean {
   const segments = text.split("/");

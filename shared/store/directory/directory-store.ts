@@ -118,11 +118,14 @@ export class DirectoryBlobStore implements BlobStore {
     const doing = `listing ${this.location}`;
     throwIfAborted(doing, signal);
     try {
-      if (!(await rootIsThere(this.#root))) return;
+      let isEmpty = true;
       for await (const info of walk(this.#root, prefix)) {
+        isEmpty = false;
         throwIfAborted(doing, signal);
         yield info;
       }
+      // Throws where the root is no folder; where something was found it is one.
+      if (isEmpty) await rootIsThere(this.#root);
     } catch (error) {
       throw diskError(error, `list ${prefix === "" ? "everything" : prefix}`, this.location);
     }

@@ -3,7 +3,7 @@ import type { Dirent, Stats } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf } from "../../folders.ts";
-import { isKey } from "../blob-key.ts";
+import { isKeyBelow } from "../blob-key.ts";
 import type { BlobInfo } from "../blob-store.ts";
 import { DiskPace } from "./disk-pace.ts";
 import { linkError } from "./disk-errors.ts";
@@ -22,7 +22,28 @@ interface Entry {
  * only where keys below it can match. Names that no key can have and symbolic links are not objects and left out; a link on the
  * way to `prefix` itself is an error, since the caller asked for what is behind it.
  */
-export async function* walk(root: string, prefix: string, at = ""): AsyncGenerator<BlobInfo, void, undefined> {
+export async function* walk(root: string, prefix: string): AsyncGenerator<BlobInfo, void, undefined> {
+  const at = await startOf(root, prefix);
+  if (at !== undefined) yield* walkFolder(root, prefix, at);
+}
+
+/**
+ * The folder that every key with this prefix lies below: the prefix up to its last slash. Undefined where there is none. Each folder on the way is looked at by its name: to read it would take longer the more there is beside the next
+ * one, and a fleet has a thousand clusters.
+ */
+async function startOf(root: string, prefix: string): Promise<string | undefined> {
+  let at = "";
+  for (let slash = prefix.indexOf("/"); slash >= 0; slash = prefix.indexOf("/", at.length)) {
+    const key = prefix.slice(0, slash);
+    const stats = await statsOf(join(root, key));
+    if (stats?.isSymbolicLink() === true) throw linkError(key, root);
+    if (stats?.isDirectory() !== true) return undefined;
+    at = `${key}/`;
+  }
+  return at;
+}
+
+async function* walkFolder(root: string, prefix: string, at: string): AsyncGenerator<BlobInfo, void, undefined> {
   const entries = await entriesOf(root, prefix, at);
   const folder = join(root, at);
   for (let start = 0; start < entries.length; start += LOOKED_AT_ONCE) {
@@ -30,7 +51,7 @@ export async function* walk(root: string, prefix: string, at = ""): AsyncGenerat
     const found = await Promise.all(group.map(async ({ name, key }) => (key.endsWith("/") ? undefined : lookAt(`${folder}/${name}`, key))));
     for (const [index, entry] of group.entries()) {
       const info = found[index];
-      if (entry.key.endsWith("/")) yield* walk(root, prefix, entry.key);
+      if (entry.key.endsWith("/")) yield* walkFolder(root, prefix, entry.key);
       else if (info !== undefined) yield info;
     }
   }
@@ -38,28 +59,23 @@ export async function* walk(root: string, prefix: string, at = ""): AsyncGenerat
 
 /** The folders that `prefix` begins, up to its next slash, in which a file with a key lies, ascending. */
 export async function foldersBelow(root: string, prefix: string): Promise<readonly string[]> {
-  let at = "";
-  for (;;) {
-    const folders = (await entriesOf(root, prefix, at)).filter(({ key }) => key.endsWith("/"));
-    const slash = prefix.indexOf("/", at.length);
-    if (slash < 0) return (await Promise.all(folders.map(async ({ key }) => ((await holdsObject(root, key)) ? [key] : [])))).flat();
-    // On the way to where the prefix ends, a link or a file ends it.
-    at = prefix.slice(0, slash + 1);
-    if (!folders.some(({ key }) => key === at)) return [];
-  }
+  const at = await startOf(root, prefix);
+  if (at === undefined) return [];
+  const folders = (await entriesOf(root, prefix, at)).filter(({ key }) => key.endsWith("/"));
+  return (await Promise.all(folders.map(async ({ key }) => ((await holdsObject(root, key)) ? [key] : [])))).flat();
 }
 
 /** Whether any file below a folder has a key: it is looked for no further than it takes. */
 async function holdsObject(root: string, folder: string): Promise<boolean> {
-  for await (const _ of walk(root, folder, folder)) return true;
+  for await (const _ of walkFolder(root, folder, folder)) return true;
   return false;
 }
 
 async function entriesOf(root: string, prefix: string, at: string): Promise<readonly Entry[]> {
   const entries: Entry[] = [];
   for (const entry of await read(join(root, at))) {
+    if (!isKeyBelow(at, entry.name)) continue;
     const key = at + entry.name;
-    if (!isKey(key)) continue;
     if (entry.isSymbolicLink() && (prefix === key || prefix.startsWith(`${key}/`))) throw linkError(key, root);
     if (entry.isFile() && key.startsWith(prefix)) entries.push({ name: entry.name, key });
     if (entry.isDirectory() && (`${key}/`.startsWith(prefix) || prefix.startsWith(`${key}/`)))
@@ -82,9 +98,14 @@ const pace = new DiskPace();
 
 /** Undefined where the file went away after its folder was read, or is none. */
 async function lookAt(path: string, key: string): Promise<BlobInfo | undefined> {
+  const stats = await statsOf(path);
+  return stats?.isFile() === true ? { key, bytes: stats.size, modified: stats.mtime } : undefined;
+}
+
+/** Undefined where nothing is there. */
+async function statsOf(path: string): Promise<Stats | undefined> {
   try {
-    const stats = await (pace.isQuick() ? pace.time(() => lstatSync(path)) : lstatAside(path));
-    return stats.isFile() ? { key, bytes: stats.size, modified: stats.mtime } : undefined;
+    return await (pace.isQuick() ? pace.time(() => lstatSync(path)) : lstatAside(path));
   } catch (error) {
     if (isGone(error)) return undefined;
     throw error;
