@@ -187,7 +187,7 @@ async function newestDrill(vault: Vault, cluster: string): Promise<Drills> {
     const read = await readDocument(vault, "drill", cluster, key).catch(unreadable);
     if (read === undefined || read.state === "later") continue;
     if (read.state === "bad") bad.push(read.error.message);
-    else return { newest: { id, at: read.document.drilledAt, failed: read.document["outcome"] === "failed" }, bad };
+    else return { newest: { id, at: read.document.drilledAt, failed: read.document.outcome === "failed" }, bad };
   }
   return { newest: undefined, bad };
 }
