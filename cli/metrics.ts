@@ -40,13 +40,13 @@ export const registerMetrics: Register = (program, run) => {
             file: out ?? null,
             text: out === undefined ? text.join("") : null,
           });
-        else if (out === undefined) await writeText(console, each(text));
+        else if (out === undefined) await writeText(console, linesOf(text));
         else printDone(console, `wrote the metrics of ${fleet.length} clusters to ${out}`);
         return unreadable.length > 0 ? 6 : 0;
       }),
     );
 };
 
-async function* each(texts: readonly string[]): AsyncGenerator<string, void, undefined> {
+async function* linesOf(texts: readonly string[]): AsyncGenerator<string, void, undefined> {
   yield* texts;
 }

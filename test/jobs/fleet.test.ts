@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { drillKey, lineageKey, manifestKey, verifiedKey } from "../../shared/documents/layout.ts";
+import { openDocument } from "../../shared/documents/signed-document.ts";
 import { LifeboatError } from "../../shared/errors.ts";
 import { readFleet } from "../../shared/jobs/fleet.ts";
 import type { FleetCluster } from "../../shared/jobs/fleet.ts";
@@ -31,8 +32,8 @@ beforeEach(async () => {
 
 const HOUR_MS = 3_600_000;
 
-async function fleet(names: readonly string[] = [CLUSTER], rpoMs: number | undefined = HOUR_MS): Promise<readonly FleetCluster[]> {
-  const policy = rpoMs === undefined ? undefined : ({ agreement: "quorum", confirm: "off", rpoMs } as const);
+async function fleet(names: readonly string[] = [CLUSTER], rpoMs = HOUR_MS): Promise<readonly FleetCluster[]> {
+  const policy = { agreement: "quorum", confirm: "off", rpoMs } as const;
   const all: FleetCluster[] = [];
   for await (const each of readFleet({ ...vault, policyOf: () => policy }, names)) all.push(each);
   return all;
@@ -58,14 +59,7 @@ test("a cluster that is well", async () => {
       drill: undefined,
     },
   });
-  const sizes = ids.map(
-    (id) =>
-      (
-        JSON.parse(Buffer.from(JSON.parse(bytesAt(vault, manifestKey(CLUSTER, id)).toString()).payload as string, "base64").toString()) as {
-          stored: { bytes: number };
-        }
-      ).stored.bytes,
-  );
+  const sizes = ids.map((id) => openDocument("snapshot", bytesAt(vault, manifestKey(CLUSTER, id)), vault.trusted, id).stored.bytes);
   expect(prod?.stored?.storedBytes).toBe(sizes.reduce((sum, bytes) => sum + bytes, 0));
 });
 
