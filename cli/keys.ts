@@ -1,18 +1,19 @@
 import { describeKeys } from "../shared/jobs/describe-keys.ts";
 import { wire } from "../shared/wire/ports.ts";
+import { addCanary } from "./canary.ts";
 import type { Register } from "./command.ts";
 import { print, printJson, note, widthOf } from "./console.ts";
 import { formatTable } from "./format.ts";
 
 /** `lifeboat keys`. */
 export const registerKeys: Register = (program, run) => {
-  program
+  const keysCommand = program
     .command("keys")
     .summary("show the keys and which are trusted")
     .description(
       "Show the fingerprints of the signing keys, whether the configuration trusts them, and which keys can open snapshots. Prints nothing secret. The exit code is 6 if a key is there but not trusted.",
     )
-    .addHelpText("after", "\nExample:\n  $ lifeboat keys")
+    .addHelpText("after", "\nExamples:\n  $ lifeboat keys\n  $ lifeboat keys canary make --out canary")
     .action(() =>
       run(async (session) => {
         const loaded = await session.loadConfig();
@@ -53,4 +54,5 @@ export const registerKeys: Register = (program, run) => {
         return signing.some((each) => each.fingerprint !== undefined && !each.trusted) ? 6 : 0;
       }),
     );
+  addCanary(keysCommand, run);
 };

@@ -46,7 +46,7 @@ export interface ClusterFacts {
   readonly drills: Fact<readonly DrillFact[]>;
   /** One for each replica of the configuration. */
   readonly replicas: readonly ReplicaFact[];
-  /** Canaries that a person opened by hand with a break-glass identity, oldest first. They are of all clusters of the store. */
+  /** Canaries that a person opened by hand with a break-glass identity, oldest first, as the custody log tells. Unknown where not all of it was read. */
   readonly canaries: Fact<readonly CanaryFact[]>;
   /** The key that the identities of snapshots are wrapped under now, as `Wrapping.key` names it; undefined where they are in a Kopia repository, whose password opens all. */
   readonly wrappingKey: Fact<string | undefined>;

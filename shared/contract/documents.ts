@@ -9,7 +9,7 @@ import { doctorDocument } from "./doctor.ts";
 import { drillDocument } from "./drill.ts";
 import { fleetDocument } from "./fleet.ts";
 import { invokeDocument } from "./invoke.ts";
-import { initDocument, keysDocument, rewrapDocument } from "./keys.ts";
+import { canaryConfirmDocument, canaryMakeDocument, initDocument, keysDocument, rewrapDocument } from "./keys.ts";
 import { kopiaInitDocument, kopiaMaintainDocument, kopiaStatusDocument } from "./kopia.ts";
 import { lineageDocument } from "./lineage.ts";
 import { listDocument } from "./list.ts";
@@ -53,7 +53,7 @@ export const DOCUMENTS = {
   bundle: z.union([bundleDocument, bundleNodesDocument, bundleInspectionDocument]),
   drill: drillDocument,
   recipients: z.union([recipientsDocument, recipientsAddDocument]),
-  keys: keysDocument,
+  keys: z.union([keysDocument, canaryMakeDocument, canaryConfirmDocument]),
   custody: custodyDocument,
   lineage: lineageDocument,
   pin: pinDocument,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { digest, fault, object, ref, text } from "./parts.ts";
+import { cluster, digest, fault, object, receipt, ref, text, time } from "./parts.ts";
 
 /** The documents of `lifeboat init`, `keys` and `rewrap`. */
 
@@ -50,7 +50,27 @@ export const keysDocument = object({
       }),
     )
     .describe("the wrapping keys of replicas as the configuration names them"),
-});
+}).meta({ title: "`keys`" });
+
+export const canaryMakeDocument = object({
+  folder: text.describe("absolute; `canary.json` in it is asked for by `confirm`"),
+  files: z
+    .array(object({ recipient: text.describe("whose identity opens it"), file: text.describe("its name in the folder") }))
+    .describe("one for each break-glass recipient"),
+}).meta({ title: "`keys canary make`" });
+
+export const canaryConfirmDocument = object({
+  recipient: text.describe("whose identity opened it"),
+  madeAt: time.describe("when the canary was made"),
+  records: z
+    .array(
+      object({
+        cluster: cluster.describe("a cluster of the configuration"),
+        custody: receipt.describe("the record `rehearsed` in its log"),
+      }),
+    )
+    .describe("of every cluster of the configuration"),
+}).meta({ title: "`keys canary confirm`" });
 
 export const rewrapDocument = object({
   wrappingKey: text.describe("the current wrapping key: an age recipient or an ARN"),

@@ -16,6 +16,7 @@ export const CUSTODY_EVENTS = [
   "bundle",
   "drill",
   "catalogued",
+  "rehearsed",
   "configuration-changed",
 ] as const;
 
@@ -96,6 +97,8 @@ export const custodySchema = z
       to: z.looseObject({ name: z.string().min(1), location: z.string().min(1) }).optional(),
       /** Of `removed`: the record is an order to the keeper, or a part of one. */
       order: orderSchema.optional(),
+      /** Of `rehearsed`: whose break-glass identity opened which canary, and when that was made. */
+      rehearsal: z.looseObject({ recipient: z.string().min(1), canary: digest, madeAt: instant }).optional(),
       /** Of `bundle`. */
       bundle: bundleSchema.optional(),
     }),

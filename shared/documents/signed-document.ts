@@ -6,6 +6,7 @@ import type { KeyRing, PublicKey, Purpose } from "../keys/key-ring.ts";
 import { parsePublicKey, verifySignature, verifySignatureAside } from "../keys/public-key.ts";
 import { decodeEnvelope, encodeEnvelope, parseJson, preAuthEncoding } from "./envelope.ts";
 import { acceptanceSchema } from "./acceptance.ts";
+import { canarySchema } from "./canary.ts";
 import { catalogSchema } from "./catalog.ts";
 import { custodySchema } from "./custody-record.ts";
 import { drillSchema } from "./drill.ts";
@@ -38,6 +39,8 @@ const KINDS = {
   pin: { purposes: ["audit"], schema: pinSchema },
   drill: { purposes: ["audit"], schema: drillSchema },
   catalog: { purposes: ["audit"], schema: catalogSchema },
+  /** Carried as a file: it is in no store. */
+  canary: { purposes: ["audit"], schema: canarySchema },
   /** By whoever puts the first thing there: into a replica that is the role that verifies. */
   store: { purposes: ["snapshot", "audit"], schema: storeSchema },
   /** By whoever sets the store up; again by whoever wraps its password under other keys. */

@@ -159,7 +159,7 @@ const CASES: Readonly<Record<string, () => Promise<readonly (readonly string[])[
     ["recipients", "ls"],
     ["recipients", "add", "cp-1", NODE],
   ],
-  keys: async () => [["keys"]],
+  keys: async () => [["keys"], ["keys", "canary", "make", "--out", "canary"]],
   custody: async () => [
     ["custody", "prod"],
     ["custody", "prod", "--verify"],

@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startCluster } from "../../tools/lab/etcd-cluster.ts";
 import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
@@ -7,10 +8,14 @@ import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { DOCUMENTS } from "../../shared/contract/documents.ts";
 import { lifeboatHere } from "../support/lifeboat-here.ts";
 import { fitting, saying } from "../support/matchers.ts";
+import { requireProgram } from "../support/programs.ts";
 import { newPlace } from "../support/place.ts";
 import type { Place } from "../support/place.ts";
 
 /** The verdict on a real etcd, real keys and a real store. */
+
+/** Of a node: its identity is thrown away. */
+const NODE = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj";
 
 let cluster: EtcdCluster;
 let folder: TemporaryFolder;
@@ -84,6 +89,41 @@ test("data that is gone is told, and the store's own log says so, too", async ()
   expect(code).toBe(6);
   expect(text).toContain("its data is there: the data of 1 snapshot is not there\n    fix: find out who can write to the store");
   expect(text).toMatch(/NO +the custody log is whole: .* names it as its data, and it is gone/);
+});
+
+test("a canary that a person opens with age rehearses break-glass, for half a year and for that identity alone", async () => {
+  expect(await place.here("keys", "canary", "make", "--out", "canary")).toMatchObject({
+    code: 0,
+    stdout: saying("age -d -i IDENTITY canary-1.age"),
+  });
+  // Where the identity is kept, by hand.
+  const { stdout } = await execa(requireProgram("age"), ["-d", "-i", place.path("break-glass.key"), place.path("canary/canary-1.age")]);
+  const [phrase = ""] = stdout.split("\n");
+  expect(phrase).toMatch(/^[0-9a-z]{4}(?:-[0-9a-z]{4}){4}$/);
+  const wrong = await place.here("keys", "canary", "confirm", "0000-0000-0000-0000-0000", "--canary", "canary");
+  expect(wrong).toMatchObject({ code: 2, stderr: saying("the phrase is none of those in canary") });
+  expect((await ready()).answers).toMatchObject({ "break-glass": "no" });
+  expect(await place.here("keys", "canary", "confirm", phrase, "--canary", "canary")).toMatchObject({
+    code: 0,
+    stdout: saying("recorded for prod"),
+  });
+  expect((await ready()).answers).toMatchObject({ ...WELL, "break-glass": "yes" });
+  // It says nothing of the phrase.
+  expect((await place.here("custody", "prod", "--json")).stdout).not.toContain(phrase);
+  await place.edit("canary/canary.json", (text) => text.replace('"sig":"M', '"sig":"N'));
+  expect(await place.here("keys", "canary", "confirm", phrase, "--canary", "canary")).toMatchObject({ code: 4 });
+});
+
+test("with a drill, and a recipient for its node, it is ready", async () => {
+  await place.edit("lifeboat.yaml", (text) => text.replace(/^recipients:.*$/m, "").concat(`\nrecipients: { m1: ${NODE} }\n`));
+  expect(await place.here("drill", "prod/good")).toMatchObject({ code: 0 });
+  const { code, verdict, answers, rtoSeconds } = await ready();
+  expect({ code, verdict, answers }).toEqual({
+    code: 0,
+    verdict: "ready",
+    answers: { ...WELL, drill: "yes", "break-glass": "yes", recipients: "yes" },
+  });
+  expect(rtoSeconds).toBeGreaterThan(0);
 });
 
 test("an etcd that does not answer leaves its certificates unknown, and so the cluster is not ready", async () => {

@@ -76,7 +76,7 @@ export function judgeRehearsal(facts: Pick<ClusterFacts, "cluster" | "now" | "po
         last === undefined
           ? "nobody has shown that a break-glass identity still opens anything"
           : `the last rehearsal of break-glass was ${ageText(now - last.openedAt)} ago`,
-      fix: "lifeboat keys canary make, open it by hand where the identity is kept, then lifeboat keys canary confirm",
+      fix: "lifeboat keys canary make --out FOLDER, open a file of it by hand where the identity is kept, then lifeboat keys canary confirm",
     }),
   ];
 }

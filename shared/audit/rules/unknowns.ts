@@ -12,7 +12,6 @@ export function judgeUnknowns(facts: ClusterFacts): readonly Finding[] {
     ["lineages", facts.lineages],
     ["the custody log", facts.custody],
     ["drills", facts.drills],
-    ["break-glass rehearsals", facts.canaries],
     ["foreign objects", facts.foreign],
     ["data", first(facts, "data")],
     ...(facts.policy?.lockMs === undefined ? [] : ([["locks", first(facts, "lockedUntil")]] as const)),

@@ -1,6 +1,5 @@
 import { isBelieved, known, newestGoodOf, unknown } from "../../audit/facts.ts";
 import type {
-  CanaryFact,
   ClusterFacts,
   ClusterPolicy,
   Fact,
@@ -55,7 +54,6 @@ export interface GatherOptions {
 
 /** What is the same for every cluster of a store, and is learned once. */
 export interface StoreFacts {
-  readonly canaries: Fact<readonly CanaryFact[]>;
   readonly wrappingKey: Fact<string | undefined>;
 }
 
@@ -65,7 +63,6 @@ export async function gatherStore(
   keepsDataElsewhere: boolean,
 ): Promise<StoreFacts> {
   return {
-    canaries: known([]),
     wrappingKey: keepsDataElsewhere ? known(undefined) : await learn(() => ports.keys.wrappingKey()),
   };
 }
@@ -102,6 +99,7 @@ export async function gather(ports: GatherPorts, cluster: string, ofStore: Store
     custody: log.known ? known(log.value.custody) : log,
     history: log.known ? known(lately(log.value.history, now - historyMs)) : log,
     drills: drills.known ? known(drills.value.drills) : drills,
+    canaries: canariesIn(log, depth),
     replicas: await replicaFacts(ports, cluster, found, signal),
     verdict: known<VerdictFact | undefined>(undefined),
     ...ofStore,
@@ -117,6 +115,12 @@ async function detailsOf(
   if (found === undefined) return known(undefined);
   const good = snapshots.filter((each): each is GoodSnapshot => isBelieved(each) && each.lacks.length === 0);
   return learn(() => newestGoodFact(ports, found, { before: good.at(-2), comparesChecksum, signal }));
+}
+
+/** Half a year is further back than the end of a log goes: that there was one is told, that there was none is not. */
+function canariesIn(log: Fact<LogFacts>, depth: GatherOptions["depth"]): ClusterFacts["canaries"] {
+  if (!log.known) return log;
+  return depth === "all" || log.value.canaries.length > 0 ? known(log.value.canaries) : unknown("only the whole custody log tells");
 }
 
 function lately({ since, events }: HistoryFact, from: number): HistoryFact {

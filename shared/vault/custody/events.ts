@@ -26,6 +26,7 @@ const RULES: Readonly<Record<CustodyEvent, Rule>> = {
   bundle: { signedBy: ["bundle"], announces: false },
   drill: { signedBy: AUDIT, announces: true },
   catalogued: { signedBy: AUDIT, announces: true },
+  rehearsed: { signedBy: AUDIT, announces: false },
   // It excuses nothing, so whoever runs with another configuration than the run before tells of it.
   "configuration-changed": { signedBy: ["snapshot", "audit", "bundle"], announces: false },
 };

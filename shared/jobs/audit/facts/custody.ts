@@ -1,4 +1,4 @@
-import type { CustodyFact, CustodyProblem, EventFact, HistoryFact } from "../../../audit/facts.ts";
+import type { CanaryFact, CustodyFact, CustodyProblem, EventFact, HistoryFact } from "../../../audit/facts.ts";
 import type { Clock } from "../../../clock.ts";
 import { custodyPrefix, kindOfKey } from "../../../documents/layout.ts";
 import { isOfChain } from "../../../vault/custody/finding.ts";
@@ -14,6 +14,8 @@ import { verifyCustody } from "../custody.ts";
 export interface LogFacts {
   readonly custody: CustodyFact;
   readonly history: HistoryFact;
+  /** Break-glass rehearsals that it tells of, oldest first. */
+  readonly canaries: readonly CanaryFact[];
   /** Keys of documents that are not believed. */
   readonly unbelieved: readonly CustodyFinding[];
 }
@@ -21,10 +23,16 @@ export interface LogFacts {
 /** The whole log, held against itself and against all that is stored. */
 export async function wholeLog(vault: Vault & { readonly clock: Clock }, cluster: string): Promise<LogFacts> {
   const events: EventFact[] = [];
-  const { head, findings, records } = await verifyCustody(vault, cluster, { onRecord: (found) => events.push(...eventOf(cluster, found)) });
+  const canaries: CanaryFact[] = [];
+  const onRecord = (found: FoundRecord): void => {
+    events.push(...eventOf(cluster, found));
+    canaries.push(...canaryOf(found));
+  };
+  const { head, findings, records } = await verifyCustody(vault, cluster, { onRecord });
   return {
     custody: { head, records, depth: "all", findings: findings.filter(({ code }) => !isToldElsewhere(code)).map(problemOf) },
     history: { since: events[0]?.time ?? -Infinity, events },
+    canaries,
     unbelieved: findings.filter(({ code }) => code === "custody/unbelieved"),
   };
 }
@@ -50,6 +58,7 @@ export async function endOfLog(
   return {
     custody: { head: chain.head, records: records.length, depth: "tail", findings: isGone ? [noLog(cluster)] : findings },
     history: { since: since.getTime(), events: records.flatMap((found) => eventOf(cluster, found)) },
+    canaries: records.flatMap(canaryOf),
     unbelieved: [],
   };
 }
@@ -89,4 +98,9 @@ function eventOf(cluster: string, { record }: FoundRecord): readonly EventFact[]
   });
   const { time, event, signer, details } = record;
   return [{ time: Date.parse(time), event, by: signer.purpose, ids: [...new Set(ids)], reason: details.reason ?? details.code }];
+}
+
+function canaryOf({ record }: FoundRecord): readonly CanaryFact[] {
+  if (isFault(record) || record.event !== "rehearsed" || record.details.rehearsal === undefined) return [];
+  return [{ recipient: record.details.rehearsal.recipient, openedAt: Date.parse(record.time), by: record.actor }];
 }
