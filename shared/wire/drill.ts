@@ -7,6 +7,7 @@ import { makeBundle } from "../jobs/bundle/make.ts";
 import type { DrillPorts } from "../jobs/drill/drill.ts";
 import type { Progress } from "../progress.ts";
 import { newIdentity } from "../seal/age.ts";
+import { requireTrustedKey } from "../vault/require-trusted-key.ts";
 import { bundleParts, folderOutput, ownArchitecture } from "./bundle.ts";
 import { openDecoder } from "./kube.ts";
 import type { Ports, Surroundings } from "./ports.ts";
@@ -39,16 +40,13 @@ export function drillPorts(loaded: LoadedConfig, ports: Ports, surroundings: Sur
         hint: `put it on PATH, or as etcd-${minor}/etcd into the folder that tools.dir names (https://github.com/etcd-io/etcd/releases)`,
       });
     },
-    bundleOf:
-      (ref) =>
-      async ({ recipient, members, out, signal }) =>
+    bundleOf: async (ref) => {
+      await requireTrustedKey(ports.keys, ports.trusted, "bundle");
+      const parts = await bundleParts(loaded, surroundings);
+      const quiet = { debug: progress.debug, phase: () => {}, advance: (bytes: number) => progress.advance(bytes), note };
+      return async ({ recipient, members, out, signal }) =>
         makeBundle(
-          {
-            ...ports,
-            progress: { debug: progress.debug, phase: () => {}, advance: (bytes) => progress.advance(bytes), note },
-            randomBytes,
-            parts: await bundleParts(loaded, surroundings),
-          },
+          { ...ports, progress: quiet, randomBytes, parts },
           {
             ref,
             recipients: [recipient],
@@ -60,6 +58,7 @@ export function drillPorts(loaded: LoadedConfig, ports: Ports, surroundings: Sur
             signal,
             output: folderOutput(out, ports, true, (text) => note("info", text), clock.now()),
           },
-        ),
+        );
+    },
   };
 }

@@ -29,8 +29,8 @@ export interface DrillPorts extends CustodyPorts, JudgePorts, RehearsalPorts {
   readonly places: Workplaces;
   /** The path of an etcd of that minor. Throws `config/not-found`. */
   readonly findEtcd: (minor: ToolsMinor, signal: AbortSignal) => Promise<string>;
-  /** For the snapshot that `ref` names. */
-  readonly bundleOf: (ref: string) => BundleMaker;
+  /** For the snapshot that `ref` names. Throws where the desk's key does not serve: then nothing is begun. */
+  readonly bundleOf: (ref: string) => Promise<BundleMaker>;
 }
 
 export interface DrillRequest {
@@ -59,7 +59,7 @@ const LAST_ORDINAL = 99;
 
 /**
  * Restores a snapshot in the way of a disaster, on this machine, and leaves signed evidence of whether and how fast that went: see `rehearse`. It signs with the audit key alone; the bundle is the desk's. A failure of what is restored
- * is a result, and evidence. What is thrown left none: what could not begin (`usage`, `config/...`, `ref/...`, and `store/full` before anything was restored), `interrupted`, and a store that does not take the evidence.
+ * is a result, and evidence. What is thrown left none: what could not begin (`usage`, `config/...`, `ref/...`, and `store/full` before anything was restored), `interrupted`, a caller who may not, and a store or keys that do not answer.
  * Nothing of the drill is left on this machine, nor any process.
  */
 export async function drill(ports: DrillPorts, { ref, work, signal }: DrillRequest): Promise<DrillResult> {
@@ -75,12 +75,12 @@ export async function drill(ports: DrillPorts, { ref, work, signal }: DrillReque
       hint: "use a later version of lifeboat",
     });
   const etcd = await ports.findEtcd(minor, signal);
+  const makeBundle = await ports.bundleOf(name);
   const payloadBytes = sealedObjectsOf(manifest.stored)[0]?.bytes ?? manifest.snapshot.bytes;
   const place = await ports.places.open(work, payloadBytes + 2 * manifest.snapshot.bytes + ROOM_BYTES);
   const drilledAt = ports.clock.now();
   const stopwatch = new Stopwatch(ports.clock, ports.progress);
   const findings: Findings = { notCompared: notComparable(found) };
-  const makeBundle = ports.bundleOf(name);
   const failure = await failureOf(stopwatch, place, async () => {
     await place.link("etcd", etcd);
     await rehearse(ports, { place, manifest, makeBundle, stopwatch, findings, signal });
@@ -128,9 +128,22 @@ async function failureOf(stopwatch: Stopwatch, place: Workplace, action: () => P
   return failure;
 }
 
-/** Whether it is about the snapshot and this machine's way to restore it, and not about a drill that never began or was stopped. */
+/** What says nothing of the snapshot: a drill that never began or was stopped, whoever may not, and a service that does not answer. */
+const NO_RESULTS = [
+  "interrupted",
+  "usage",
+  "busy",
+  "config/",
+  "ref/",
+  "store/denied",
+  "store/failed",
+  "keys/denied",
+  "keys/throttled",
+  "keys/failed",
+] as const;
+
 function isResult(error: unknown): error is LifeboatError {
-  return error instanceof LifeboatError && !isLifeboatError(error, "interrupted", "usage", "busy", "config/", "ref/");
+  return error instanceof LifeboatError && !isLifeboatError(error, ...NO_RESULTS);
 }
 
 async function leaveEvidence(

@@ -56,6 +56,7 @@ class DrillSite implements AsyncDisposable {
     await cluster.etcdctl(["put", "gone", "value"]);
     await cluster.etcdctl(["del", "gone"]);
     const place = await newPlace(cluster, cluster.folder, "drill");
+    await place.edit("lifeboat.yaml", (text) => text.replace("drill: {}", "drill: { every: 7d }"));
     await mkdir(place.path("work"), { mode: 0o700 });
     const site = new DrillSite(cluster, place);
     expect(await place.here("backup", "prod")).toMatchObject({ code: 0 });
@@ -107,8 +108,10 @@ export function drillTests({ all }: { readonly all: boolean }): void {
     afterAll(() => site[Symbol.asyncDispose]());
 
     test("restores a snapshot by its bundle, with auth on, and leaves evidence and nothing else", async () => {
+      expect(await site.place.here("check", "prod")).toMatchObject({ code: 6, stdout: saying("no restore was ever rehearsed") });
       const { code, stderr, drilled } = await site.drill();
       expect({ code, failure: drilled.failure, stderr }).toMatchObject({ code: 0, failure: null });
+      expect(await site.place.here("check", "prod")).toMatchObject({ code: 0 });
       expect(drilled).toMatchObject({ outcome: "passed", keys: 3, notCompared: [], sample: { values: 2, objects: 2 } });
       expect(drilled.etcdVersion).toMatch(/^3\.6\./);
       expect(drilled.steps.map(({ name }) => name)).toEqual([
@@ -137,6 +140,10 @@ export function drillTests({ all }: { readonly all: boolean }): void {
       });
       await site.expectNothingLeft();
       expect(await site.place.here("custody", "prod", "--verify")).toMatchObject({ code: 0 });
+      expect(await site.place.here("check", "prod")).toMatchObject({ code: 6, stdout: saying("the last drill failed") });
+      const doctor = await site.place.here("doctor", "--drills");
+      expect(doctor).toMatchObject({ code: 6, stdout: fitting(/drills of prod: +FAILED .* one every 7 d is asked for/) });
+      expect(doctor.stdout).toContain('docs/runbook.md, "A drill is overdue or failed"');
     });
 
     test("with an etcd that does not start fails with its last words", async () => {

@@ -57,7 +57,10 @@ function run(
     newIdentity: refused("newIdentity"),
     ...fields,
   };
-  return drill({ ...ports, bundleOf: fields.bundleOf ?? (() => refused("a bundle")) }, { ref: REF, work: "/work", signal });
+  return drill(
+    { ...ports, bundleOf: fields.bundleOf ?? (() => Promise.resolve(refused("a bundle"))) },
+    { ref: REF, work: "/work", signal },
+  );
 }
 
 const failing =
@@ -69,6 +72,7 @@ const drills = (): Promise<readonly string[]> => keysIn(vault.blobs, drillsPrefi
 describe("a drill that cannot begin leaves nothing", () => {
   test.each<[string, Partial<DrillPorts>, string]>([
     ["without an etcd of the minor", { findEtcd: failing("config/not-found", "etcd 3.6 was not found") }, "etcd 3.6 was not found"],
+    ["without the desk's key", { bundleOf: failing("config/invalid", "the bundle key is not trusted") }, "the bundle key is not trusted"],
     ["without room", { places: { open: failing("store/full", "the disk is full") } }, "the disk is full"],
     ["without a trusted audit key", {}, "audit"],
   ])("%s", async (name, fields, message) => {
@@ -81,7 +85,7 @@ describe("a drill that cannot begin leaves nothing", () => {
     expect(custodyOf(vault)).toHaveLength(before);
   });
 
-  test.each<ErrorCode>(["config/not-found", "ref/later", "usage", "interrupted"])(
+  test.each<ErrorCode>(["config/not-found", "ref/later", "usage", "interrupted", "store/failed", "keys/denied"])(
     "where %s comes up in its place, which is ended",
     async (code) => {
       const calls: string[] = [];
