@@ -12,7 +12,7 @@ const INTEGRATION = ["test/**/*.live.test.ts", "test/node/scripts.test.ts"];
 /** Unit tests that take seconds of CPU each: they search, or read long logs and large files. `npm test` has them, and `npm run test:unit` is quick without. */
 const THOROUGH = [
   "test/attacks/{lineage,output-bound,prune,removed-records,replayed-content}.test.ts",
-  "test/cli/prune.test.ts",
+  "test/cli/{prune,report}.test.ts",
   "test/functions/order.test.ts",
   "test/host/programs/installed-bundle-programs.test.ts",
   "test/jobs/backup/{old-slot,proof}.test.ts",

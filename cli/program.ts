@@ -21,6 +21,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   audit: async () => (await import("./audit.ts")).registerAudit,
   ready: async () => (await import("./ready.ts")).registerReady,
   metrics: async () => (await import("./metrics.ts")).registerMetrics,
+  report: async () => (await import("./report.ts")).registerReport,
   show: async () => (await import("./show.ts")).registerShow,
   status: async () => (await import("./status.ts")).registerStatus,
   find: async () => (await import("./find.ts")).registerFind,

@@ -64,7 +64,8 @@ export function judge(facts: ReadyFacts): Judgement {
   };
 }
 
-function verdictOf(lines: readonly Line[]): Verdict {
+/** Of all lines together. */
+export function verdictOf(lines: readonly Line[]): Verdict {
   const open = lines.filter(({ answer }) => answer !== "yes");
   if (open.length === 0) return "ready";
   return open.every(({ name, answer }) => name === "age" && answer === "no") ? "ready with loss" : "not ready";

@@ -22,6 +22,7 @@ import { planDocument } from "./plan.ts";
 import { preflightDocument } from "./preflight.ts";
 import { pruneDocument } from "./prune.ts";
 import { readyDocument } from "./ready.ts";
+import { reportDocument } from "./report.ts";
 import { copyDocument, exportDocument, pinDocument, showDocument, verifyDocument, verifyMissingDocument } from "./snapshot.ts";
 import { statusDocument } from "./status.ts";
 
@@ -41,6 +42,7 @@ export const DOCUMENTS = {
   ready: readyDocument,
   audit: auditDocument,
   metrics: metricsDocument,
+  report: reportDocument,
   show: showDocument,
   status: statusDocument,
   find: findDocument,

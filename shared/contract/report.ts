@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { bytes, count, object, revision, text } from "./parts.ts";
+import { bytes, count, object, revision, text, time } from "./parts.ts";
 import type { ReadOnly } from "./parts.ts";
 
 /**
@@ -27,9 +27,8 @@ const finding = object({
 });
 
 const verdict = object({
-  word: z.enum(VERDICT_WORDS),
-  at: instant.describe("when it was judged"),
-  isSigned: z.boolean().describe("whether it was read from a signed document, or judged for this page"),
+  word: z.enum(VERDICT_WORDS).nullable().describe("null where etcd and the keys would have to be asked first"),
+  askedAt: instant.nullable().describe("when they were, by a signed verdict; null where there is none that is recent"),
   lines: z.array(object({ question: text, answer: z.enum(ANSWERS), evidence: text, fix: text })),
 });
 
@@ -39,13 +38,12 @@ const day = object({ day: instant, good: count, unproven: count, failed: count, 
 const cluster = object({
   name: text,
   isConfigured: z.boolean(),
-  verdict: verdict.nullable().describe("null where nobody judged"),
-  unknown: z.array(text).describe("what could not be learned, a sentence each"),
+  verdict,
   rpoMs: ms.nullable().describe("null for a cluster that is not configured"),
   schedule: text.nullable().describe("in words"),
   good: object({ id: text, takenAt: instant, ageMs: ms }).nullable().describe("the newest good snapshot"),
   stored: object({ snapshots: count, good: count, bytes, oldest: instant.nullable() }),
-  database: object({ bytes, revision, liveKeys: count.nullable(), etcdVersion: text, members: count })
+  database: object({ bytes, revision, liveKeys: count.nullable(), etcdVersion: text.nullable(), members: count.nullable() })
     .nullable()
     .describe("of the newest snapshot that is believed"),
   days: z.array(day).describe("without gaps, the oldest first, the last today"),
@@ -58,6 +56,30 @@ const cluster = object({
     reason: text,
   }).nullable(),
   custody: object({ records: count, head: text.nullable() }).nullable(),
+});
+
+/** What `lifeboat report --json` prints. */
+export const reportDocument = object({
+  file: text.describe("where the page is now, an absolute path"),
+  bytes: count.describe("of the page"),
+  made: time.describe("when the page was made; with `--open` when it was put into the store"),
+  opened: z.boolean().describe("whether a browser was started"),
+  clusters: object({
+    all: count.describe("together"),
+    ready: count.describe("all questions are answered yes"),
+    readyWithLoss: count.describe("all but the age"),
+    notJudged: count.describe("etcd and the keys would have to be asked first"),
+    notReady: count.describe("some question is answered no"),
+  })
+    .nullable()
+    .describe("how many, by verdict; null with `--open`"),
+  findings: object({
+    error: count.describe("a promise does not hold"),
+    warn: count.describe("it will not for long"),
+    info: count.describe("to be known"),
+  })
+    .nullable()
+    .describe("how many, by severity; null with `--open`"),
 });
 
 export const reportData = object({

@@ -11,6 +11,9 @@ export function isClusterName(name: string): boolean {
 /** What marks a place as a store, beside `clusters/`. */
 export const STORE_KEY = "store.json";
 
+/** The page of `lifeboat report`, as the service last wrote it. */
+export const REPORT_KEY = "report/report.html";
+
 export const CLUSTERS_PREFIX = "clusters/";
 
 export function clusterPrefix(cluster: string): string {

@@ -6,7 +6,7 @@ import { capital } from "./findings.ts";
 import { ageOf } from "./fleet.ts";
 import { markup } from "./markup.ts";
 import type { Markup } from "./markup.ts";
-import { chip, icon, SEVERITY_WORDS } from "./icons.ts";
+import { chip, SEVERITY_WORDS } from "./icons.ts";
 import type { Standing } from "./standing.ts";
 import { counted, first, longDay, shortDuration, timeElement } from "./words.ts";
 
@@ -20,15 +20,14 @@ export interface Detail {
 export function clusterPart(standing: Standing, detail: Detail): Markup {
   const { cluster, anchor, group, word } = standing;
   return markup`<details class="cluster"${detail.isOpen ? markup` open` : undefined}><summary><h3><bdi>${cluster.name}</bdi></h3>${chip(group, word)}<span class="quiet age">${ageOf(standing)}</span></summary>
-<div class="inside" id="${anchor}">${cluster.isConfigured ? undefined : markup`<p class="note">The configuration does not name this cluster: it is in the store alone.</p>`}${cluster.unknown.map((why) => markup`<p class="note">${icon("unknown")}Not known: ${why}</p>`)}
+<div class="inside" id="${anchor}">${cluster.isConfigured ? undefined : markup`<p class="note">The configuration does not name this cluster: it is in the store alone.</p>`}
 <div class="halves"><div>${verdictOf(cluster, detail)}${ownFindings(standing)}</div><div>${days(cluster, detail)}${facts(cluster)}</div></div>
 <div class="figures">${figuresOf(cluster, detail)}</div></div></details>\n`;
 }
 
 const ANSWER_WORDS = { yes: "Yes", no: "No", unknown: "Not known" } as const;
 
-function verdictOf({ verdict }: ClusterReport, { isSmall }: Detail): Markup | undefined {
-  if (verdict === null) return markup`<p class="note">Nobody judged yet whether it is ready: <code>lifeboat ready</code> does.</p>`;
+function verdictOf({ verdict, name }: ClusterReport, { isSmall }: Detail): Markup | undefined {
   // What holds is one line where there are many clusters.
   const lines = isSmall ? verdict.lines.filter(({ answer }) => answer !== "yes") : verdict.lines;
   const held = isSmall ? verdict.lines.filter(({ answer }) => answer === "yes") : [];
@@ -42,7 +41,11 @@ function verdictOf({ verdict }: ClusterReport, { isSmall }: Detail): Markup | un
       : markup`<table class="lines"><thead class="hidden"><tr><th scope="col">Question</th><th scope="col">Answer</th><th scope="col">Evidence</th></tr></thead><tbody>${rows}</tbody></table>`;
   const rest =
     held.length === 0 ? undefined : markup`<p class="quiet">${chip("yes", "Yes")} ${held.map(({ question }) => question).join("; ")}</p>`;
-  return markup`<h4>Could it come back?</h4>${table}${rest}<p class="quiet">${verdict.isSigned ? "Signed verdict of" : "Judged"} ${timeElement(verdict.at)}</p>`;
+  const asked =
+    verdict.askedAt === null
+      ? markup`Of what is stored. Nobody asked etcd and the keys: <code>lifeboat ready ${name}</code> does.`
+      : markup`Of what is stored; etcd and the keys as they were at ${timeElement(verdict.askedAt)}.`;
+  return markup`<h4>Could it come back?</h4>${table}${rest}<p class="quiet">${asked}</p>`;
 }
 
 const MOST_FINDINGS = 12;
@@ -81,12 +84,18 @@ function facts(cluster: ClusterReport): Markup {
     ["Stored", `${counted(stored.snapshots, "snapshot")}, ${stored.good.toLocaleString("en")} good, ${formatBytes(stored.bytes)}`],
     ...(stored.oldest === null ? [] : [["Oldest", timeElement(stored.oldest)] as const]),
     ...(good === null ? [] : [["Last good", markup`<code>${good.id}</code>`] as const]),
-    ...(database === null
+    ...(database === null || database.etcdVersion === null
       ? []
       : [
           [
             "etcd",
-            `${database.etcdVersion}, ${counted(database.members, "voting member")}${database.liveKeys === null ? "" : `, ${counted(database.liveKeys, "key")}`}`,
+            [
+              database.etcdVersion,
+              database.members === null ? null : counted(database.members, "voting member"),
+              database.liveKeys === null ? null : counted(database.liveKeys, "key"),
+            ]
+              .filter((part) => part !== null)
+              .join(", "),
           ] as const,
         ]),
     ...(drill === undefined

@@ -131,10 +131,12 @@ function forecast({ forecast: found }: ClusterReport, size: Size): Markup {
   const points = found?.points.map(({ at, bytes: value }) => ({ at, value })) ?? [];
   const [from, to] = [points[0], points.at(-1)];
   if (found === null || from === undefined || to === undefined) return figure("Storage to come", "", "Nothing to reckon from.");
-  const label = `Storage as the retention keeps it from ${dayText(from.at)} to ${dayText(to.at)} of the year after: ${formatBytes(from.value)} to ${formatBytes(to.value)}; ${found.reason}`;
+  const days = Math.round((to.at - from.at) / DAY_MS);
+  const ahead = days === 365 ? "in a year" : `in ${days} days`;
+  const label = `Storage as the retention keeps it: ${formatBytes(from.value)} now, ${formatBytes(to.value)} ${ahead}; ${found.reason}`;
   return figure(
     "Storage to come",
-    `${formatBytes(to.value)} in a year`,
+    `${formatBytes(to.value)} ${ahead}`,
     lineChart({
       ...size,
       label,

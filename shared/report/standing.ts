@@ -46,7 +46,7 @@ export function standingsOf({ clusters, findings }: Pick<ReportData, "clusters" 
 }
 
 function groupOf({ verdict }: ClusterReport): Group {
-  if (verdict === null) return "unjudged";
+  if (verdict.word === null) return "unjudged";
   return verdict.word === "not ready" ? "not" : verdict.word === "ready" ? "ready" : "loss";
 }
 

@@ -1,6 +1,7 @@
 import type { ClusterPolicy } from "../audit/facts.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { checkKeys } from "../jobs/doctor/check-keys.ts";
+import type { ReportPorts } from "../jobs/audit/report.ts";
 import type { ReadyPorts } from "../jobs/audit/ready.ts";
 import { connectCluster } from "./cluster.ts";
 import type { Ports, Surroundings } from "./ports.ts";
@@ -29,6 +30,16 @@ export function auditPolicyIn(loaded: LoadedConfig): (cluster: string) => Cluste
       recipients,
       keepsDataElsewhere,
     };
+  };
+}
+
+/** What `lifeboat report` asks of the configuration besides. */
+export function reportPorts(loaded: LoadedConfig, ports: Ports): ReportPorts {
+  const { clusters } = loaded.config;
+  return {
+    ...ports,
+    auditPolicyOf: auditPolicyIn(loaded),
+    scheduleOf: (cluster) => (Object.hasOwn(clusters, cluster) ? clusters[cluster]?.schedule : undefined),
   };
 }
 

@@ -187,6 +187,7 @@ const CASES: Readonly<Record<string, () => Promise<readonly (readonly string[])[
     ["prune", "prod"],
   ],
   orphans: async () => [["orphans"]],
+  report: async () => [["report", "--out", "report.html"]],
   doctor: async () => [["doctor"], ["doctor", "--tools"]],
   invoke: async () => [["invoke", "backup", "prod", "--state-machine", await stateMachine()]],
   completion: async () => [],

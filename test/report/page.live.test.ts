@@ -57,7 +57,7 @@ describe.skipIf(needs("chromium"))("the page in Chromium", () => {
     if (count > 1) {
       // Which rows are shown is chosen by the style alone.
       await page.locator("input[value=not]").check();
-      const isNotReady = data.clusters.filter(({ verdict }) => verdict?.word === "not ready");
+      const isNotReady = data.clusters.filter(({ verdict }) => verdict.word === "not ready");
       expect(await page.evaluate(SEEN)).toEqual({ rows: isNotReady.length, parts: count });
       const name = isNotReady.at(-1)?.name ?? "";
       await page.locator(`.fleet a[href="#cluster-${name}"]`).press("Enter");

@@ -56,8 +56,7 @@ function clusterOf(random: SeededRandom, index: number): { readonly cluster: Clu
   const cluster: ClusterReport = {
     name,
     isConfigured: true,
-    verdict: mood === "new" ? null : verdictOf(mood, { name, findings, drills }),
-    unknown: mood === "new" ? ["whether replicas have what they should: the store cannot be reached"] : [],
+    verdict: verdictOf(mood, { name, findings, drills }),
     rpoMs,
     schedule: everyMs === DAY_MS ? "every day at 02:00 Europe/Berlin" : `every ${everyMs / HOUR_MS} h`,
     good,
@@ -227,6 +226,14 @@ function findingsOf(
   if (mood === "new")
     found.push(
       finding(
+        "audit/unknown",
+        "warn",
+        "something could not be learned",
+        "replica shelf: the store cannot be reached",
+        "lifeboat doctor --permissions",
+        "An audit cannot see everything",
+      ),
+      finding(
         "drill/never",
         "warn",
         "no snapshot of the cluster was ever restored in a drill",
@@ -239,50 +246,49 @@ function findingsOf(
 }
 
 function verdictOf(
-  mood: Exclude<Mood, "new">,
+  mood: Mood,
   {
     name,
     findings,
     drills,
   }: { readonly name: string; readonly findings: readonly ReportFinding[]; readonly drills: ClusterReport["drills"] },
-): NonNullable<ClusterReport["verdict"]> {
+): ClusterReport["verdict"] {
   const has = (code: string): boolean => findings.some((each) => each.code === code);
   const line = (
     question: string,
     answer: "yes" | "no" | "unknown",
     evidence: string,
     fix = "",
-  ): NonNullable<ClusterReport["verdict"]>["lines"][number] => ({ question, answer, evidence, fix });
+  ): ClusterReport["verdict"]["lines"][number] => ({ question, answer, evidence, fix });
   const restoreMs = drills.at(-1)?.restoreMs ?? null;
   return {
-    word: mood === "not" ? "not ready" : mood === "loss" ? "ready with loss" : "ready",
-    at: MADE_AT - 40_000,
-    isSigned: false,
+    word: ({ new: null, not: "not ready", loss: "ready with loss", ready: "ready" } as const)[mood],
+    askedAt: mood === "new" ? null : MADE_AT - 5 * HOUR_MS,
     lines: [
       line(
-        "is the newest good snapshot recent enough",
+        "it is as young as promised",
         has("rpo/none") || has("rpo/exceeded") ? "no" : "yes",
         has("rpo/none") ? "no snapshot is good" : "1,204 revisions were written since",
         `lifeboat backup ${name}`,
       ),
       line(
-        "is it known how long a restore takes",
+        "a restore was rehearsed",
         restoreMs === null ? "no" : "yes",
         restoreMs === null ? "the last drill failed" : `${Math.round(restoreMs / 1000)} s in the last drill`,
         `lifeboat drill ${name}/good`,
       ),
-      line("can its key be used", "yes", "alias/lifeboat-wrap decrypts; rotated on 2 Nov 2026"),
+      line("its keys are alive", "yes", "alias/lifeboat-wrap decrypts; rotated on 2 Nov 2026"),
       line(
-        "was break-glass rehearsed",
+        "break-glass is rehearsed",
         mood === "not" ? "unknown" : "yes",
         mood === "not" ? "nobody opened a canary by hand" : "maria opened a canary on 14 Oct 2026",
         "lifeboat ready --canary",
       ),
-      line("is somebody enrolled for a bundle", "yes", "node-a, node-b, node-c, oncall"),
-      line("are the programs there for every node", "yes", "etcd 3.6 for linux-x64 and linux-arm64"),
-      line("are locks and replicas as promised", "yes", "locked until 13 Dec 2026; shelf has it"),
-      line("are etcd's certificates valid", "yes", "until 3 Mar 2027"),
-      line("is the custody log whole", "yes", "4,120 records"),
+      line("every node can open a bundle", "yes", "node-a, node-b, node-c, oncall"),
+      line("programs for every node are here", "yes", "etcd 3.6 for linux-x64 and linux-arm64"),
+      line("it is locked as promised", "yes", "locked until 13 Dec 2026; shelf has it"),
+      line("etcd's certificates are valid", "yes", "until 3 Mar 2027"),
+      line("the custody log is whole", "yes", "4,120 records"),
     ],
   };
 }
@@ -303,7 +309,7 @@ export function hostileFleet(): ReportData {
     "prod\u202egnp.exe\u0000\u200bx\ud800",
     "a".repeat(400),
   ];
-  const line = (text: string): NonNullable<ClusterReport["verdict"]>["lines"][number] => ({
+  const line = (text: string): ClusterReport["verdict"]["lines"][number] => ({
     question: text,
     answer: "no",
     evidence: text,
@@ -317,9 +323,8 @@ export function hostileFleet(): ReportData {
       ...first,
       name,
       isConfigured: false,
-      unknown: [name],
       schedule: name,
-      verdict: { word: "not ready", at: MADE_AT, isSigned: true, lines: [line(name)] },
+      verdict: { word: "not ready", askedAt: MADE_AT, lines: [line(name)] },
       good: { id: name, takenAt: MADE_AT, ageMs: 1 },
       drills: [{ at: MADE_AT, ok: false, restoreMs: null, reason: name }],
       custody: { records: 1, head: name },

@@ -12,6 +12,7 @@ const COMMANDS = [
   "ready",
   "audit",
   "metrics",
+  "report",
   "show",
   "status",
   "find",
