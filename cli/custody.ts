@@ -11,6 +11,7 @@ import type { Register } from "./command.ts";
 import { print, printJson, note, widthOf } from "./console.ts";
 import { describeReceipt } from "./describe.ts";
 import type { ExitCode } from "./exit-codes.ts";
+import { exportLog } from "./export-custody.ts";
 import { formatFinding, formatTable, formatTime } from "./format.ts";
 import { requireCluster } from "./require-cluster.ts";
 import { keepMemorySteady } from "./steady-memory.ts";
@@ -22,6 +23,7 @@ interface Options extends WindowOptions {
   readonly verify?: boolean;
   readonly head?: string;
   readonly replica?: boolean;
+  readonly export?: string;
 }
 
 /** `lifeboat custody`. */
@@ -39,6 +41,7 @@ export const registerCustody: Register = (program, run) => {
       "a record that you noted elsewhere; the log must contain it, so a log that was cut off is found; implies --verify",
     )
     .option("--replica", "the store is a replica: also show and verify the copied log, and do not report snapshots that were never copied")
+    .option("--export <file>", "write the records as in-toto statements, signed with the audit key, one a line; - for standard output")
     .addHelpText(
       "after",
       "\nThe exit code is 4 if the log itself is damaged or forged. It is 6 if the log is\nintact but something stored does not match it.\n\nExample:\n  $ lifeboat custody prod --verify --since 2026-11-21",
@@ -46,6 +49,7 @@ export const registerCustody: Register = (program, run) => {
   addWindow(command, "records").action((cluster: string, options: Options) =>
     run(async (session) => {
       keepMemorySteady();
+      if (options.export !== undefined) return exportLog(session, cluster, { ...options, export: options.export });
       const head = parseHead(options.head);
       const { limit, since } = parseWindow(options);
       const vault = await session.openToRead();

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { custodySchema } from "../documents/custody-record.ts";
-import { cluster, count, digest, fault, object, receipt, signed, text, time } from "./parts.ts";
+import { cluster, count, digest, fault, object, receipt, signed, text, time, unbelieved } from "./parts.ts";
 
 const { subjects, details } = custodySchema.shape;
 
@@ -47,4 +47,11 @@ export const custodyDocument = object({
   })
     .nullable()
     .describe("null without `--verify` and `--head`"),
+});
+
+export const custodyExportDocument = object({
+  cluster,
+  file: text.describe("as given to `--export`"),
+  statements: count.describe("how many were written, one a line"),
+  unbelieved: z.array(unbelieved).describe("records that are not believed, of which nothing is stated"),
 });

@@ -4,7 +4,7 @@ import { backupAllDocument, backupDocument, backupSkippedDocument } from "./back
 import { bundleDocument, bundleInspectionDocument, bundleNodesDocument, recipientsAddDocument, recipientsDocument } from "./bundle.ts";
 import { catalogDocument } from "./catalog.ts";
 import { checkDocument } from "./check.ts";
-import { custodyDocument } from "./custody.ts";
+import { custodyDocument, custodyExportDocument } from "./custody.ts";
 import { doctorDocument } from "./doctor.ts";
 import { drillDocument } from "./drill.ts";
 import { fleetDocument } from "./fleet.ts";
@@ -57,6 +57,7 @@ export const DOCUMENTS = {
   recipients: z.union([recipientsDocument, recipientsAddDocument]),
   keys: z.union([keysDocument, canaryMakeDocument, canaryConfirmDocument]),
   custody: custodyDocument,
+  custodyExport: custodyExportDocument,
   lineage: lineageDocument,
   pin: pinDocument,
   unpin: pinDocument,
