@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { loadConfig } from "../shared/config/load.ts";
 import type { LoadedConfig } from "../shared/config/load.ts";
-import { CONFIG_FILE, ENVIRONMENT } from "../shared/contract/service.ts";
+import { CONFIG_FILE, ENVIRONMENT, NODE_SCRIPTS } from "../shared/contract/service.ts";
 import { systemClock } from "../shared/system-clock.ts";
 import { wire } from "../shared/wire/ports.ts";
 import type { Ports, Surroundings } from "../shared/wire/ports.ts";
@@ -12,6 +12,12 @@ import { debug, warn } from "./log.ts";
 /** Whose function this is: what deployed it says so, also where the configuration cannot be read. */
 export function serviceName(): string {
   return surroundings.environment[ENVIRONMENT.service] ?? "lifeboat";
+}
+
+/** Where restore.sh is in the code of a function that makes bundles; undefined for its place in the package. */
+export function nodeScripts(): string | undefined {
+  const root = surroundings.environment["LAMBDA_TASK_ROOT"];
+  return root === undefined ? undefined : join(root, NODE_SCRIPTS);
 }
 
 /** What all invocations of one container work with. */

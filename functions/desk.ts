@@ -1,7 +1,5 @@
-import { join } from "node:path";
 import { findCluster } from "../shared/config/find-cluster.ts";
 import { deskEvent } from "../shared/contract/events.ts";
-import { NODE_SCRIPTS } from "../shared/contract/service.ts";
 import { bundleJson } from "../shared/jobs/bundle/document.ts";
 import type { BundleDocument } from "../shared/jobs/bundle/document.ts";
 import { makeBundle } from "../shared/jobs/bundle/make.ts";
@@ -9,7 +7,7 @@ import { StoreOutput } from "../shared/jobs/bundle/publish.ts";
 import { recipientsOf } from "../shared/jobs/bundle/recipients.ts";
 import { signUrls } from "../shared/jobs/bundle/urls.ts";
 import { bundleParts, requireRecipient } from "../shared/wire/bundle.ts";
-import { surroundings } from "./container.ts";
+import { nodeScripts, surroundings } from "./container.ts";
 import { serve } from "./serve.ts";
 
 /**
@@ -34,7 +32,7 @@ export const handler = serve({
     for (const key of unenrolled) requireRecipient(key);
     const recipients = recipientsOf(loaded.config, { names, unenrolled, reason: request.reason });
     const output = new StoreOutput(ports);
-    const parts = await bundleParts(loaded, surroundings, scripts());
+    const parts = await bundleParts(loaded, surroundings, nodeScripts());
     const made = await makeBundle(
       { ...ports, randomBytes: surroundings.randomBytes, parts },
       { ...request, ref: `${cluster}/${ref}`, recipients, members, signal, output },
@@ -48,8 +46,3 @@ export const handler = serve({
     return { outcome: bundleJson({ ...made, warnings }, place), measured: { bundleMade: 1 } };
   },
 });
-
-function scripts(): string | undefined {
-  const root = surroundings.environment["LAMBDA_TASK_ROOT"];
-  return root === undefined ? undefined : join(root, NODE_SCRIPTS);
-}

@@ -3,16 +3,16 @@ import { METRIC_DIMENSIONS, METRIC_NAMESPACE, METRICS } from "../shared/contract
 
 export type Measured = Readonly<Partial<Record<keyof typeof METRICS, number>>>;
 
-/** Whose metrics they are. */
-export type MetricDimensions = Readonly<Record<keyof typeof METRIC_DIMENSIONS, string>>;
+/** Whose metrics they are: without a cluster those of all of the service together. */
+export type MetricDimensions = Readonly<Partial<Record<keyof typeof METRIC_DIMENSIONS, string>>> & { readonly service: string };
 
-/** Writes metrics of one cluster to the log, from where CloudWatch takes them: Embedded Metric Format, without a call. */
+/** Writes metrics of one cluster, or of the service, to the log, from where CloudWatch takes them: Embedded Metric Format, without a call. */
 export function writeMetrics(whose: MetricDimensions, measured: Measured): void {
   const metrics = new Metrics({ namespace: METRIC_NAMESPACE });
   // Powertools' own dimension `service` is a name of its own choice, and the alarms look at ours.
   metrics.clearDefaultDimensions();
   metrics.addDimension(METRIC_DIMENSIONS.service, whose.service);
-  metrics.addDimension(METRIC_DIMENSIONS.cluster, whose.cluster);
+  if (whose.cluster !== undefined) metrics.addDimension(METRIC_DIMENSIONS.cluster, whose.cluster);
   for (const [key, value] of Object.entries(measured)) if (isMetric(key)) metrics.addMetric(METRICS[key], unitOf(key), value);
   metrics.publishStoredMetrics();
 }

@@ -39,6 +39,8 @@ export interface Job<S extends z.ZodType<EventOfJob>, Outcome> {
 
 interface EventOfJob {
   readonly cluster?: string;
+  /** Of a job that serves several. */
+  readonly clusters?: readonly string[];
 }
 
 /** A key of which another run would say the same until somebody does something about it. */

@@ -10,9 +10,12 @@ import { cloudReference } from "../shared/config/secrets.ts";
 import type { CloudReference } from "../shared/config/secrets.ts";
 import { LifeboatError } from "../shared/errors.ts";
 import { stateMachineName } from "../shared/contract/service.ts";
+import { TOOLS_MINORS } from "../shared/bundle/plan.ts";
+import type { Architecture, ToolsMinor } from "../shared/bundle/plan.ts";
 import { readAuthorities } from "./authorities.ts";
 import { planCluster } from "./cluster-plan.ts";
 import type { ClusterDemands, ClusterPlan } from "./cluster-plan.ts";
+import { LARGEST_DRILL_BYTES, LARGEST_DRILL_IN_FUNCTION_BYTES } from "./sizes.ts";
 
 /** lifeboat.yaml as the functions carry it. */
 export interface Configuration {
@@ -34,6 +37,8 @@ export interface Deployment {
   readonly store: S3Store;
   /** Where the store is a Kopia repository. */
   readonly kopia: DeployedKopia | undefined;
+  /** Where `service.drill` asks for drills. */
+  readonly drill: DeployedDrill | undefined;
   /** `keys`, which are in KMS. */
   readonly keys: Extract<Config["keys"], { kind: "kms" }>;
   /** Settings of the service. */
@@ -54,9 +59,23 @@ export interface DeployedKopia {
   readonly program: KopiaProgram;
 }
 
+/** What rehearses restores. */
+export interface DeployedDrill {
+  /** Of the machines that it runs on. */
+  readonly architecture: Architecture;
+  /** The server etcd of each minor, its path absolute. */
+  readonly etcd: readonly (KopiaProgram & { readonly minor: ToolsMinor })[];
+  /** Those of the clusters that have `drill.every`. */
+  readonly clusters: readonly { readonly name: string; readonly databaseBytes: number }[];
+  /** Whether some fit a function. */
+  readonly hasFunction: boolean;
+  /** Whether some are too large for one. */
+  readonly hasTask: boolean;
+}
+
 /** A program by its file. */
 export interface KopiaProgram {
-  /** The file: kopia for linux-arm64. */
+  /** The file, of the architecture that the functions run on. */
   readonly path: string;
   /** In hex. */
   readonly sha256: string;
@@ -121,6 +140,8 @@ function deploymentOf(loaded: LoadedConfig, path: string, { ownNetwork = false }
   if (store.kind === "s3" && keys.kind === "kms") problems.push(...keyProblems(keys, store, config.service));
   problems.push(...replicaProblems(config), ...nameProblems(config), ...kopiaProblems(config));
   const kopia = kopiaOf(loaded);
+  const drill = drillOf(loaded);
+  problems.push(...drillProblems(config, drill, ownNetwork));
 
   const clusters = Object.entries(config.clusters).flatMap(([name, cluster]) => {
     const found = clusterOf(name, cluster);
@@ -146,6 +167,7 @@ function deploymentOf(loaded: LoadedConfig, path: string, { ownNetwork = false }
     configuration: { path, authorities, clusters: clusters.map(({ name }) => name) },
     store,
     kopia,
+    drill,
     keys,
     service: config.service,
     clusters,
@@ -186,6 +208,45 @@ function kopiaProblems({ store, service, keys }: Config): string[] {
     );
   if (service.network?.nat === false && keys.kind === "kms" && repository.region !== keys.region)
     problems.push(`store.repository.region: the bucket cannot be reached ${NO_WAY_OUT}`);
+  return problems;
+}
+
+function drillOf({ config: { service, clusters }, directory }: LoadedConfig): DeployedDrill | undefined {
+  if (service.drill === undefined) return undefined;
+  const drilled = Object.entries(clusters).flatMap(([name, cluster]) =>
+    cluster.drill.every === undefined ? [] : [{ name, databaseBytes: cluster.service.databaseSize }],
+  );
+  return {
+    architecture: service.drill.architecture,
+    etcd: TOOLS_MINORS.flatMap((minor) => {
+      const program = service.drill?.etcd[minor];
+      return program === undefined ? [] : [{ minor, path: resolve(directory, program.path), sha256: program.sha256 }];
+    }),
+    clusters: drilled,
+    hasFunction: drilled.some(({ databaseBytes }) => databaseBytes <= LARGEST_DRILL_IN_FUNCTION_BYTES),
+    hasTask: drilled.some(({ databaseBytes }) => databaseBytes > LARGEST_DRILL_IN_FUNCTION_BYTES),
+  };
+}
+
+function drillProblems({ store, service }: Config, drill: DeployedDrill | undefined, ownNetwork: boolean): string[] {
+  if (drill === undefined) return [];
+  const problems: string[] = [];
+  if (drill.clusters.length === 0) problems.push("service.drill: no cluster has drill.every; say there how often, or leave it out");
+  if (store.kind === "kopia")
+    problems.push("service.drill: functions drill no snapshot in a Kopia repository; run lifeboat drill on a machine that has kopia");
+  if (drill.hasTask && service.network?.nat === false)
+    problems.push(
+      "service.network.nat: a task that drills calls Lambda, which a network without NAT does not reach; let it, or drill that cluster elsewhere",
+    );
+  for (const { name, databaseBytes } of drill.clusters) {
+    const at = `clusters.${name}.service.databaseSize`;
+    if (databaseBytes > LARGEST_DRILL_BYTES)
+      problems.push(`${at}: what a drill restores does not fit the disk of a task; at most ${LARGEST_DRILL_BYTES / 2 ** 30}GiB do`);
+    else if (databaseBytes > LARGEST_DRILL_IN_FUNCTION_BYTES && service.network === undefined && !ownNetwork)
+      problems.push(
+        `${at}: what a drill restores does not fit the disk of a function; name service.network, so that it runs as a task there`,
+      );
+  }
   return problems;
 }
 

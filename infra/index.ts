@@ -5,13 +5,14 @@ export { readDeployment } from "./deployment.ts";
 export type {
   Configuration,
   DeployedCluster,
+  DeployedDrill,
   DeployedKopia,
   DeployedReplica,
   Deployment,
   DeploymentOptions,
   KopiaProgram,
 } from "./deployment.ts";
-export { clusterBackupProps, deskProps, keeperProps, kopiaRepository, networkPlacement, snapshotVaultProps } from "./props.ts";
+export { clusterBackupProps, deskProps, drillsProps, keeperProps, kopiaRepository, networkPlacement, snapshotVaultProps } from "./props.ts";
 
 // The vault, which is kept.
 export { SnapshotVault } from "./constructs/snapshot-vault.ts";
@@ -45,6 +46,11 @@ export type { KeeperProps } from "./constructs/keeper.ts";
 export { Desk } from "./constructs/desk.ts";
 export type { DeskProps } from "./constructs/desk.ts";
 
+// What rehearses restores.
+export { Drills } from "./constructs/drills.ts";
+export type { DrillsProps } from "./constructs/drills.ts";
+export type { EtcdProgram } from "./constructs/drill-image.ts";
+
 // All of it as stacks, as `npm run deploy` deploys them.
 export { VaultStack } from "./vault-stack.ts";
 export type { VaultStackProps } from "./vault-stack.ts";
@@ -54,3 +60,5 @@ export { KeeperStack } from "./keeper-stack.ts";
 export type { KeeperStackProps } from "./keeper-stack.ts";
 export { DeskStack } from "./desk-stack.ts";
 export type { DeskStackProps } from "./desk-stack.ts";
+export { DrillStack } from "./drill-stack.ts";
+export type { DrillStackProps } from "./drill-stack.ts";

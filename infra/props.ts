@@ -12,6 +12,7 @@ import { LifeboatError } from "../shared/errors.ts";
 import { acknowledge } from "./acknowledge.ts";
 import type { BackupTimes, ClusterBackupProps } from "./constructs/cluster-backup.ts";
 import type { DeskProps } from "./constructs/desk.ts";
+import type { DrillsProps } from "./constructs/drills.ts";
 import type { KeeperProps } from "./constructs/keeper.ts";
 import { keeperRoleArn } from "./constructs/keeper-names.ts";
 import type { KopiaRepository } from "./constructs/kopia-access.ts";
@@ -21,7 +22,7 @@ import type { SnapshotVaultProps } from "./constructs/snapshot-vault.ts";
 import type { KeyOrAlias } from "./constructs/vault-keys.ts";
 import type { Replica } from "./constructs/vault.ts";
 import { bucketKeyName } from "./deployment.ts";
-import type { DeployedCluster, DeployedReplica, Deployment } from "./deployment.ts";
+import type { DeployedCluster, DeployedDrill, DeployedReplica, Deployment } from "./deployment.ts";
 
 /** lifeboat.yaml as props of the constructs. What the file names by ARN or id is imported, in a scope of its own below `scope`. */
 
@@ -97,6 +98,22 @@ export function deskProps({ configuration, service }: Deployment): Omit<DeskProp
     serviceName: service.name,
     architectures,
     requireMfa,
+    runbook: service.runbook,
+    logRetention: logRetention(service.logDays),
+  };
+}
+
+/** Props of the drills, but for vault, notifications and network, which the app hands in. */
+export function drillsProps(
+  { configuration, service }: Deployment,
+  { architecture, etcd, clusters }: DeployedDrill,
+): Omit<DrillsProps, "vault" | "notifications" | "network"> {
+  return {
+    configuration,
+    clusters,
+    etcd,
+    architecture,
+    serviceName: service.name,
     runbook: service.runbook,
     logRetention: logRetention(service.logDays),
   };

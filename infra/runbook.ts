@@ -22,6 +22,7 @@ export const HEADINGS = {
   maintenance: "Alarm: the maintenance of the Kopia repository failed",
   bundle: "Alarm: a restore bundle was made",
   desk: "Alarm: the desk failed",
+  drill: "Alarm: a drill failed",
   storage: "Alarm: storage grows past the forecast",
   removal: "A notice says that retention needs a person",
   attention: "A notice says that a backup needs a person",

@@ -4,6 +4,7 @@ import type { Construct } from "constructs";
 import { LifeboatError } from "../shared/errors.ts";
 import { ClusterBackup } from "./constructs/cluster-backup.ts";
 import { deskAlarmNames } from "./constructs/desk-names.ts";
+import { drillAlarmNames } from "./constructs/drill-names.ts";
 import { keeperAlarmNames, maintenanceAlarmName } from "./constructs/keeper-names.ts";
 import { Notifications } from "./constructs/notifications.ts";
 import { ServiceDashboard } from "./constructs/service-dashboard.ts";
@@ -73,6 +74,7 @@ export class ServiceStack extends Stack {
         ...backups.flatMap(({ alarmNames }) => alarmNames),
         ...keeperAlarmNames(service.name, names),
         ...(deployment.kopia === undefined ? [] : [maintenanceAlarmName(service.name)]),
+        ...(deployment.drill === undefined ? [] : drillAlarmNames(service.name, deployment.drill.hasFunction)),
         ...(hasDesk ? deskAlarmNames(service.name, names) : []),
       ],
       runbook: service.runbook,

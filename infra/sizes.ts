@@ -94,6 +94,49 @@ export const DESK_SIZES: FunctionSizes = {
   startSeconds: 0,
 };
 
+/**
+ * The most that a function may have on its disk. A drill has there what was fetched (some third of the database), the snapshot and what is restored from it, and 600 MiB besides (shared/jobs/drill/drill.ts, which looks again): that is enough up to some 4 GiB.
+ */
+const MOST_STORAGE_MIB = 10_240;
+export const LARGEST_DRILL_IN_FUNCTION_BYTES = 4 * GIB;
+
+/** Restoring and reading back go through the database some eight times, on two cores; 4 GiB at 100 MB/s are some six minutes. */
+export const DRILL_SIZES: FunctionSizes = {
+  kind: "function",
+  memoryMiB: 2 * ONE_CORE_MIB,
+  storageMiB: MOST_STORAGE_MIB,
+  seconds: LONGEST_FUNCTION_SECONDS,
+  startSeconds: 0,
+};
+
+const DRILL_PASSES = 8;
+/** A disk of Fargate gives more at times; nobody waits for a drill. */
+const DRILL_MEGABYTES_PER_SECOND = 60;
+/** What Fargate gives a task: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task-storage.html */
+const LEAST_DISK_GIB = 21;
+const MOST_DISK_GIB = 200;
+/** What was fetched, the snapshot, and what is restored from it: were nothing of it compressed, three times the database. */
+const DISK_PER_GIB = 3;
+export const LARGEST_DRILL_BYTES = Math.floor((MOST_DISK_GIB - 1) / DISK_PER_GIB) * GIB;
+
+export interface DrillTaskSizes extends Omit<TaskSizes, "kind"> {
+  readonly diskGiB: number;
+}
+
+/** A task that drills databases of at most so many bytes together, one after the other. */
+export function drillTaskSizes(databases: readonly number[]): DrillTaskSizes {
+  const largest = Math.max(...databases);
+  const megabytes = databases.reduce((sum, each) => sum + each, 0) / 1e6;
+  return {
+    cpu: TASK_CPU,
+    // etcd keeps an index of all keys, and the system what it read last.
+    memoryMiB: Math.min(MOST_TASK_MIB, clampToGib(BASE_MIB + largest / MIB / 2)),
+    seconds: Math.ceil(LONGEST_FUNCTION_SECONDS + (DRILL_PASSES * megabytes) / DRILL_MEGABYTES_PER_SECOND),
+    startSeconds: TASK_START_SECONDS,
+    diskGiB: Math.max(LEAST_DISK_GIB, Math.ceil((DISK_PER_GIB * largest) / GIB) + 1),
+  };
+}
+
 /** kopia with 1.6 GB in work has 172 MB (docs/performance.md), and an index of the blocks that are there. */
 const KOPIA_MIB = 320;
 

@@ -1,7 +1,7 @@
 import { Duration, Size } from "aws-cdk-lib";
 import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { Role } from "aws-cdk-lib/aws-iam";
-import { Architecture, Function as LambdaFunction, Runtime } from "aws-cdk-lib/aws-lambda";
+import { Architecture, Function as LambdaFunction, Handler, Runtime } from "aws-cdk-lib/aws-lambda";
 import type { FunctionProps, ILayerVersion } from "aws-cdk-lib/aws-lambda";
 import { Construct } from "constructs";
 import { CONFIG_FILE, ENVIRONMENT, HANDLER } from "../../shared/contract/service.ts";
@@ -13,9 +13,21 @@ import { keptLog } from "./kept-log.ts";
 import type { NetworkPlacement } from "./network.ts";
 import type { FunctionContext } from "./service-context.ts";
 
-export interface BackupFunctionProps {
-  readonly context: FunctionContext;
+export type BackupFunctionProps = CommonProps & (ZippedProps | ImageProps);
+
+interface ZippedProps {
   readonly name: FunctionName;
+  readonly image?: undefined;
+}
+
+interface ImageProps {
+  readonly name: "drill";
+  /** What it runs in place of a bundle, and the machine that this is for. */
+  readonly image: Pick<FunctionProps, "code" | "architecture">;
+}
+
+interface CommonProps {
+  readonly context: FunctionContext;
   /** Undefined for the one that serves all of them. */
   readonly cluster: string | undefined;
   /**
@@ -39,12 +51,9 @@ export interface BackupFunctionProps {
 export class BackupFunction extends Construct {
   readonly function: LambdaFunction;
 
-  constructor(
-    scope: Construct,
-    id: string,
-    { context, name, cluster, functionName, sizes, role, network, layers = [] }: BackupFunctionProps,
-  ) {
+  constructor(scope: Construct, id: string, props: BackupFunctionProps) {
     super(scope, id);
+    const { context, name, cluster, functionName, sizes, role, network, layers = [] } = props;
     const { serviceName, configuration } = context;
     const logGroup = keptLog(
       this,
@@ -57,10 +66,14 @@ export class BackupFunction extends Construct {
     this.function = new LambdaFunction(this, "Function", {
       ...(functionName === undefined ? {} : { functionName }),
       description: `etcd-lifeboat: ${name} of ${cluster ?? `all clusters of ${serviceName}`}`,
-      runtime: Runtime.NODEJS_24_X,
-      architecture: Architecture.ARM_64,
-      code: functionCode(name, configuration),
-      handler: HANDLER,
+      ...(props.image === undefined
+        ? {
+            runtime: Runtime.NODEJS_24_X,
+            architecture: Architecture.ARM_64,
+            code: functionCode(props.name, configuration),
+            handler: HANDLER,
+          }
+        : { runtime: Runtime.FROM_IMAGE, handler: Handler.FROM_IMAGE, ...props.image }),
       environment: { [ENVIRONMENT.config]: CONFIG_FILE, [ENVIRONMENT.service]: serviceName },
       memorySize: sizes.memoryMiB,
       ephemeralStorageSize: Size.mebibytes(sizes.storageMiB),

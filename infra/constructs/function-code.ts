@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AssetHashType, AssetStaging, DockerImage } from "aws-cdk-lib";
@@ -10,7 +10,7 @@ import { LifeboatError } from "../../shared/errors.ts";
 import { BUNDLES, CONFIG_FILE } from "../../shared/contract/service.ts";
 import type { Configuration } from "../deployment.ts";
 
-export type FunctionName = "backup" | "verify" | "check" | "keeper" | "desk" | "maintain";
+export type FunctionName = "backup" | "verify" | "check" | "keeper" | "desk" | "maintain" | "drill-desk";
 /** Those that the state machine runs, as functions or as tasks. */
 export type StepName = Extract<FunctionName, "backup" | "verify">;
 
@@ -22,14 +22,37 @@ export function functionCode(name: FunctionName, configuration: Configuration): 
   return Code.fromAsset(bundle, { assetHashType: AssetHashType.OUTPUT, bundling: copying(bundle, configuration) });
 }
 
-/** The folder of an image that runs both as tasks, with `dockerfile`; nothing of Docker is needed before it is deployed. */
-export function imageFolder(scope: Construct, id: string, configuration: Configuration, dockerfile: string): string {
-  const bundle = bundleOf("task");
-  const bundling = copying(bundle, configuration, (folder) => writeFileSync(join(folder, "Dockerfile"), dockerfile));
+/**
+ * The folder of an image that runs the bundle `name`, with `dockerfile` and what `addTo` puts there; nothing of Docker is needed before it is deployed.
+ */
+export function imageFolder(scope: Construct, id: string, { name, configuration, dockerfile, codeIn, addTo }: ImageFolderProps): string {
+  const bundle = bundleOf(name);
+  const bundling = copying(bundle, configuration, {
+    codeIn,
+    addTo: (folder) => {
+      writeFileSync(join(folder, "Dockerfile"), dockerfile);
+      addTo?.(folder);
+    },
+  });
   return new AssetStaging(scope, id, { sourcePath: bundle, assetHashType: AssetHashType.OUTPUT, bundling }).absoluteStagedPath;
 }
 
-function bundleOf(name: FunctionName | "task"): string {
+export interface ImageFolderProps {
+  readonly name: ImageName;
+  readonly configuration: Configuration;
+  readonly dockerfile: string;
+  /**
+   * The folder in it that has the code.
+   *
+   * @default the folder itself
+   */
+  readonly codeIn?: string;
+  readonly addTo?: (folder: string) => void;
+}
+
+type ImageName = "task" | "drill-image";
+
+function bundleOf(name: FunctionName | ImageName): string {
   const folder = fileURLToPath(new URL(`../../${BUNDLES}/${name}`, import.meta.url));
   if (existsSync(folder)) return folder;
   throw new LifeboatError("input/not-found", `the code of the function ${name} is not in ${folder}`, {
@@ -37,7 +60,11 @@ function bundleOf(name: FunctionName | "task"): string {
   });
 }
 
-function copying(bundle: string, { path, authorities }: Configuration, addTo?: (folder: string) => void): BundlingOptions {
+function copying(
+  bundle: string,
+  { path, authorities }: Configuration,
+  { codeIn = "", addTo }: Partial<Pick<ImageFolderProps, "codeIn" | "addTo">> = {},
+): BundlingOptions {
   return {
     // Never fetched, since files can be copied without it.
     image: DockerImage.fromRegistry("not-used"),
@@ -45,9 +72,12 @@ function copying(bundle: string, { path, authorities }: Configuration, addTo?: (
     environment: { CONFIGURATION: createHash("sha256").update(readFileSync(path)).update(path).digest("hex") },
     local: {
       tryBundle(folder) {
-        cpSync(bundle, folder, { recursive: true });
-        cpSync(path, join(folder, CONFIG_FILE));
-        for (const file of authorities) cpSync(join(dirname(path), file), join(folder, file));
+        const code = join(folder, codeIn);
+        cpSync(bundle, code, { recursive: true });
+        cpSync(path, join(code, CONFIG_FILE));
+        for (const file of authorities) cpSync(join(dirname(path), file), join(code, file));
+        // Whoever runs it is neither their owner nor of their group.
+        for (const file of [CONFIG_FILE, ...authorities]) chmodSync(join(code, file), 0o644);
         addTo?.(folder);
         return true;
       },

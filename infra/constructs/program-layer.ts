@@ -16,7 +16,7 @@ const LEFT_OUT = new Set(["age-keygen", "etcd", "kube-decode"]);
  * `input/not-found` where the package is not there.
  */
 export function programLayer(scope: Construct, id: string, architecture: Architecture): LayerVersion {
-  const platform = `linux-${architecture === "amd64" ? "x64" : architecture}`;
+  const platform = platformOf(architecture);
   const folder = folderOf(platform);
   return new LayerVersion(scope, id, {
     description: `etcd-lifeboat: programs for nodes of ${architecture}`,
@@ -40,6 +40,15 @@ export function programLayer(scope: Construct, id: string, architecture: Archite
   });
 }
 
+/** One program of that package. Throws `input/not-found`. */
+export function packagedProgram(name: string, architecture: Architecture): string {
+  return join(folderOf(platformOf(architecture)), "bin", name);
+}
+
+function platformOf(architecture: Architecture): string {
+  return `linux-${architecture === "amd64" ? "x64" : architecture}`;
+}
+
 function nameOf(platform: string): string {
   return `@etcd-lifeboat/tools-${platform}`;
 }
@@ -51,8 +60,8 @@ function folderOf(platform: string): string {
   } catch {
     const made = fileURLToPath(new URL(`../../tools/.cache/programs/${platform}`, import.meta.url));
     if (existsSync(join(made, "package.json"))) return made;
-    throw new LifeboatError("input/not-found", `the desk's programs for ${platform} are not here`, {
-      hint: `in a checkout: npm run pack:programs -- ${platform}; elsewhere install the package ${nameOf(platform)} beside etcd-lifeboat (npm install --force takes one for another machine); or leave the architecture out of service.desk.architectures`,
+    throw new LifeboatError("input/not-found", `the programs for nodes of ${platform} are not here`, {
+      hint: `in a checkout: npm run pack:programs -- ${platform}; elsewhere install the package ${nameOf(platform)} beside etcd-lifeboat (npm install --force takes one for another machine); or take another architecture in service.desk.architectures and service.drill.architecture`,
     });
   }
 }

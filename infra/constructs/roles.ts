@@ -105,6 +105,33 @@ export function deskRole(
   ]);
 }
 
+/**
+ * Rehearses restores: may read what is stored, and sign and put evidence of what came of it. It opens nothing and signs no bundle: `desk`, the function that makes the bundles of drills, does, and it may call that one alone.
+ */
+export function drillRole(
+  scope: Construct,
+  id: string,
+  {
+    clusters,
+    vault,
+    service,
+    desk,
+  }: Pick<RoleProps, "vault" | "service"> & { readonly clusters: readonly string[]; readonly desk: string },
+): Role {
+  const access = new VaultAccess(scope, vault, ...clusters);
+  return roleWith(scope, id, { service }, [
+    access.list(),
+    access.read("all"),
+    access.readBundles(),
+    access.put(["drills", "custody"]),
+    ...access.seeLocks(),
+    ...access.seeVersions(),
+    access.sign("audit"),
+    allow(["lambda:InvokeFunction"], [desk]),
+    ...access.bucketKey("kms:GenerateDataKey", "kms:Decrypt"),
+  ]);
+}
+
 /** Runs the maintenance of a Kopia repository, which removes blobs: all that it may do elsewhere is to read the password. */
 export function maintenanceRole(scope: Construct, id: string, vault: ISnapshotVault, kopia: KopiaRepository): Role {
   const access = new VaultAccess(scope, vault);

@@ -11,8 +11,18 @@ export interface ScheduledStartProps {
   /** 0 for none. */
   readonly flexibleMinutes: number;
   /** What is started, by which action, and with which input. */
-  readonly target: { readonly arn: string; readonly action: string; readonly input: object };
+  readonly target: ScheduledTarget;
   readonly notifications: Notifications;
+}
+
+export interface ScheduledTarget {
+  readonly arn: string;
+  /** With `arn` as its resource, unless `statements` say it all. */
+  readonly action?: string;
+  readonly statements?: readonly PolicyStatement[];
+  readonly input?: object;
+  /** Of a task, whose cluster `arn` is then. */
+  readonly ecsParameters?: CfnSchedule.EcsParametersProperty;
 }
 
 /** A start that is late by more than this is for the next one to make good. */
@@ -31,7 +41,8 @@ export class ScheduledStart extends Construct {
     const policy = new Policy(this, "Policy", {
       roles: [role],
       statements: [
-        new PolicyStatement({ actions: [target.action], resources: [target.arn] }),
+        ...(target.action === undefined ? [] : [new PolicyStatement({ actions: [target.action], resources: [target.arn] })]),
+        ...(target.statements ?? []),
         new PolicyStatement({ actions: ["sqs:SendMessage"], resources: [notifications.undelivered.queueArn] }),
       ],
     });
@@ -43,7 +54,8 @@ export class ScheduledStart extends Construct {
       target: {
         arn: target.arn,
         roleArn: role.roleArn,
-        input: JSON.stringify(target.input),
+        ...(target.input === undefined ? {} : { input: JSON.stringify(target.input) }),
+        ...(target.ecsParameters === undefined ? {} : { ecsParameters: target.ecsParameters }),
         deadLetterConfig: { arn: notifications.undelivered.queueArn },
         retryPolicy: {
           maximumEventAgeInSeconds: Math.max(LEAST_SECONDS, Math.min(LATEST_SECONDS, Math.floor(schedule.longestGapMs / 1000))),

@@ -37,7 +37,7 @@ export class TaskHost extends Construct {
     this.cluster = new Cluster(this, "Cluster", { vpc: network.vpc, containerInsightsV2: ContainerInsights.ENABLED });
     this.image = ContainerImage.fromDockerImageAsset(
       new DockerImageAsset(this, "Image", {
-        directory: imageFolder(this, "Folder", configuration, DOCKERFILE),
+        directory: imageFolder(this, "Folder", { name: "task", configuration, dockerfile: DOCKERFILE }),
         platform: Platform.LINUX_ARM64,
       }),
     );

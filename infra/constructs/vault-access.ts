@@ -5,7 +5,7 @@ import { bundlesPrefix, STORE_KEY } from "../../shared/documents/layout.ts";
 import type { ISnapshotVault, Replica, SigningKeys } from "./vault.ts";
 
 /** The kinds of objects below `clusters/CLUSTER/` (docs/format.md). */
-export type ObjectKind = "snapshots" | "data" | "verified" | "catalog" | "lineage" | "acceptances" | "custody";
+export type ObjectKind = "snapshots" | "data" | "verified" | "catalog" | "lineage" | "acceptances" | "drills" | "custody";
 
 type Conditions = Record<string, Record<string, string | readonly string[]>>;
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ARCHITECTURES } from "../bundle/plan.ts";
+import { ARCHITECTURES, TOOLS_MINORS } from "../bundle/plan.ts";
 import { duration } from "./duration-schema.ts";
 import { settings } from "./settings.ts";
 import { size } from "./size-schema.ts";
@@ -35,10 +35,20 @@ const desk = settings({
   requireMfa: z.boolean().default(true),
 });
 
-/** The program kopia for linux-arm64, which functions run: where the file is, and that it is the right one. */
-const kopia = settings({
+/** A program that functions run: where the file is, and that it is the right one. */
+const program = settings({
   path: z.string().min(1),
   sha256: z.string().regex(/^[0-9a-f]{64}$/, "expected the file's SHA-256, 64 hex digits: sha256sum prints it"),
+});
+
+/** What rehearses restores, of the clusters that have `drill.every`. */
+const drill = settings({
+  /** Of the machines that it runs on. */
+  architecture: ARCHITECTURE.default("arm64"),
+  /** The server etcd, for each minor that the clusters have. */
+  etcd: z
+    .partialRecord(z.enum(TOOLS_MINORS, { error: `expected one of ${TOOLS_MINORS.map((minor) => `"${minor}"`).join(", ")}` }), program)
+    .refine((etcd) => Object.keys(etcd).length > 0, "at least one minor of etcd"),
 });
 
 /** The retentions that CloudWatch Logs takes: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html */
@@ -64,7 +74,8 @@ export const serviceSchema = settings({
     .array(z.string().regex(/^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[a-z0-9-]+$/, "expected the ARN of a KMS key"))
     .default([]),
   desk: desk.prefault({}),
-  kopia: kopia.optional(),
+  kopia: program.optional(),
+  drill: drill.optional(),
 });
 
 export const clusterServiceSchema = settings({

@@ -74,11 +74,40 @@ export const deskEvent = z.strictObject({
     .describe("who says that they ask: nothing proves it, and CloudTrail knows who called"),
 });
 
+/** What the schedule calls the drill with. */
+export const drillEvent = z.object({
+  clusters: z.array(cluster).min(1).describe("those whose restores it rehearses, where their drills are due"),
+});
+
+/** What the drill calls its desk with. */
+export const drillDeskEvent = z.strictObject({
+  cluster,
+  id: z
+    .string()
+    .refine((id) => parseId(id) !== undefined, "is not a snapshot's id")
+    .describe("the snapshot's id"),
+  key: z.string().startsWith("age1").max(4096).describe("the age recipient of a key that is thrown away"),
+  nodes: nodesSchema
+    .refine(
+      (nodes) => nodes.every(({ peerUrls, clientUrls }) => [...peerUrls, ...clientUrls].every((url) => isLoopback(url))),
+      "a drill restores to loopback alone",
+    )
+    .describe("the member to make"),
+  architecture: z.enum(ARCHITECTURES),
+});
+
+/** By its address: a name may lead anywhere. */
+function isLoopback(url: string): boolean {
+  return /^https:\/\/127\.\d{1,3}\.\d{1,3}\.\d{1,3}:\d+$/.test(url);
+}
+
 /** Whose event it is, also where the rest of it is wrong. */
 export const anyEvent = z.object({ cluster });
 
 export type BackupEvent = ReadOnly<z.input<typeof backupEvent>>;
 export type MaintainEvent = ReadOnly<z.input<typeof maintainEvent>>;
 export type KeeperEvent = ReadOnly<z.input<typeof keeperEvent>>;
+export type DrillEvent = ReadOnly<z.input<typeof drillEvent>>;
+export type DrillDeskEvent = ReadOnly<z.input<typeof drillDeskEvent>>;
 export type DeskEvent = ReadOnly<z.input<typeof deskEvent>>;
 export type CheckEvent = ReadOnly<z.input<typeof checkEvent>>;

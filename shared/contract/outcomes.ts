@@ -133,6 +133,23 @@ const maintainOutcome = z.object({
   locksExtended: z.int().nullable().describe("blobs whose locks this run extended; null where it had none to extend"),
 });
 
+/** What the drill returns where none failed. */
+const drillOutcome = z.object({
+  drilled: z
+    .array(
+      z.object({
+        cluster,
+        id: text.describe("the snapshot's id"),
+        evidence: text.describe("its key in the store"),
+        restoredMs: count.describe("how long restoring took"),
+        notCompared: z.array(text).describe("what could not be held against the manifest, a sentence each"),
+      }),
+    )
+    .describe("those that were drilled, all of which passed"),
+  waiting: z.array(cluster).describe("those that are due, and for which no time was left: the next run takes them first"),
+});
+
+export type DrillOutcome = ReadOnly<z.infer<typeof drillOutcome>>;
 export type MaintainOutcome = ReadOnly<z.infer<typeof maintainOutcome>>;
 export type BackupOutcome = ReadOnly<z.infer<typeof backupOutcome>>;
 export type VerifyOutcome = ReadOnly<z.infer<typeof verifyOutcome>>;

@@ -29,7 +29,7 @@ export const TASK = {
 export const CONFIG_FILE = "lifeboat.yaml";
 
 /**
- * Where a function's code lies, relative to the folder that holds cli/ and infra/: `functions/bundles/backup`, `.../verify`, `.../check`, `.../keeper`, `.../desk`, `.../maintain` and `.../task` (the first two, for a container), each with index.mjs and all that it
+ * Where a function's code lies, relative to the folder that holds cli/ and infra/: `functions/bundles/backup`, `.../verify`, `.../check`, `.../keeper`, `.../desk`, `.../maintain`, `.../drill-image` (for an image), `.../drill-desk` and `.../task` (the first two, for a container), each with index.mjs and all that it
  * needs but lifeboat.yaml and the CA files that this names by `file:`. tools/pack/functions.ts makes them, in a checkout and for dist/.
  */
 export const BUNDLES = "functions/bundles";
@@ -58,6 +58,11 @@ export function deskName(service: string): string {
   return `${service}-desk`;
 }
 
+/** The function that makes the bundles of drills, which rehearse restores: one for all clusters of a service. The role of the drill alone calls it. */
+export function drillDeskName(service: string): string {
+  return `${service}-drill-desk`;
+}
+
 /**
  * A function fails with an error whose `name` is the code of a LifeboatError ("etcd/unreachable"), or one of these. Its message is the sentence, and on a second line
  * `hint: ` and what to do next where that is known. The Fail state at the end of an execution passes both on as Error and Cause.
@@ -70,7 +75,7 @@ export const FAILURES = {
 } as const;
 
 export const METRIC_NAMESPACE = "EtcdLifeboat";
-/** The dimensions of every metric below. By the cluster alone, one service of an account could not be told from another that has a cluster of the same name, and would hide its silence. */
+/** The dimensions of every metric below, but for some that are also there for a service as a whole, without a cluster. By the cluster alone, one service of an account could not be told from another that has a cluster of the same name, and would hide its silence. */
 export const METRIC_DIMENSIONS = { service: "service", cluster: "cluster" } as const;
 
 /** Metrics that the functions write (EMF), each with service and cluster as its dimensions. Counts, unless the name ends in a unit. */
@@ -113,6 +118,12 @@ export const METRICS = {
   bundleMade: "BundleMade",
   /** The desk was asked for one, and made none. The alarm rests on what Lambda itself counts. */
   bundleFailed: "BundleFailed",
+  /** A drill brought back what was backed up. */
+  drillPassed: "DrillPassed",
+  /** A drill did not, or could not begin. The alarm rests on what Lambda itself counts. */
+  drillFailed: "DrillFailed",
+  /** How long restoring took in it, without making the bundle and comparing. */
+  restoredMs: "RestoredMs",
   /** A key that is disabled, about to be deleted or gone. */
   keyUnusable: "KeyUnusable",
   /** Days until the first of the certificates that the cluster's endpoints and the client use runs out. */

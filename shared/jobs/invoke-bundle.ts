@@ -1,6 +1,6 @@
 import type { Functions } from "../cloud/functions.ts";
 import { bundleDocument } from "../contract/bundle.ts";
-import type { DeskEvent } from "../contract/events.ts";
+import type { DeskEvent, DrillDeskEvent } from "../contract/events.ts";
 import { deskName } from "../contract/service.ts";
 import { LifeboatError } from "../errors.ts";
 import type { BundleDocument } from "./bundle/document.ts";
@@ -18,10 +18,22 @@ export interface InvokeBundleRequest {
  * Has the desk of the deployed service make a restore bundle. Throws what it failed with, by its own code, where it is a LifeboatError's; `service/failed` for other failures, `interrupted` where the signal ended the waiting.
  */
 export async function invokeBundle(functions: Functions, { event, service, signal }: InvokeBundleRequest): Promise<BundleDocument> {
-  const desk = deskName(service);
+  return callDesk(functions, { desk: deskName(service), log: `/${service}/desk`, event, signal });
+}
+
+interface DeskCall {
+  /** The name of the function, and of its log. */
+  readonly desk: string;
+  readonly log: string;
+  readonly event: DeskEvent | DrillDeskEvent;
+  readonly signal: AbortSignal;
+}
+
+/** The same of any function that makes bundles. */
+export async function callDesk(functions: Functions, { desk, log, event, signal }: DeskCall): Promise<BundleDocument> {
   const answer = await functions.call(desk, event, signal);
   if (answer.status === "failed")
-    throw functionFailure({ error: answer.error, message: answer.message }, { what: desk, look: `see the log /${service}/desk` });
+    throw functionFailure({ error: answer.error, message: answer.message }, { what: desk, look: `see the log ${log}` });
   const parsed = bundleDocument.safeParse(answer.output);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;

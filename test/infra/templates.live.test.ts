@@ -13,6 +13,7 @@ import { alarmsSuite } from "./suites/alarms.ts";
 import { constructsSuite } from "./suites/constructs.ts";
 import { deskSuite } from "./suites/desk.ts";
 import { KOPIA_ARM64, KOPIA_CONFIG, kopiaSuite } from "./suites/kopia.ts";
+import { drillsSuite, ETCD, ETCD_SHA256 } from "./suites/drills.ts";
 import { rolesSuite } from "./suites/roles.ts";
 import { serviceSuite } from "./suites/service.ts";
 import { vaultSuite } from "./suites/vault.ts";
@@ -46,6 +47,7 @@ service:
   runbook: https://example.com/runbook
   network: { vpc: vpc-0123456789abcdef0, subnets: [subnet-0123456789abcdef0], securityGroup: sg-0123456789abcdef0 }
   desk: { enabled: true, architectures: [${HOST_ARCHITECTURE}] }
+  drill: { architecture: ${HOST_ARCHITECTURE}, etcd: { "3.6": { path: ./etcd, sha256: ${ETCD_SHA256} } } }
   secretKeys: ["arn:aws:kms:eu-central-1:123456789012:key/33333333-3333-3333-3333-333333333333"]
 clusters:
   small.one:
@@ -53,17 +55,21 @@ clusters:
     auth: { username: root, password: "secretsmanager:arn:aws:secretsmanager:eu-central-1:123456789012:secret:etcd-AbC123#password" }
     schedule: { cron: "30 */4 * * 1-5", timeZone: Europe/Berlin }
     rpo: 4d
+    drill: { every: 7d }
   large:
     endpoints: [https://10.0.0.2:2379]
     auth: { username: root, password: ssm:/etcd/password }
     schedule: { rate: 12h }
     rpo: 2d
+    drill: { every: 30d }
     service: { databaseSize: 60GiB }
 `;
 
 beforeAll(async () => {
   folder = await temporaryFolder();
   example = await synthesizeExample(join(folder.path, "example"));
+  await mkdir(join(folder.path, "other"));
+  await writeFile(join(folder.path, "other/etcd"), ETCD);
   other = await synthesize(join(folder.path, "other"), OTHER, (app) => {
     void new Queue(new Stack(app, "bad"), "Queue");
   });
@@ -115,6 +121,7 @@ vaultSuite(synths);
 rolesSuite(synths);
 serviceSuite(synths);
 alarmsSuite(synths);
+drillsSuite(synths);
 kopiaSuite(
   () => kopia,
   () => folder.path,

@@ -11,7 +11,7 @@ import { copyNativePackages } from "./native-packages.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const CACHE = join(ROOT, "tools/.cache");
-const FUNCTIONS = ["backup", "verify", "check", "keeper", "desk", "maintain", "task"] as const;
+const FUNCTIONS = ["backup", "verify", "check", "keeper", "desk", "maintain", "drill-image", "drill-desk", "task"] as const;
 
 /** Writes a folder for each function into `folder`, as shared/contract/service.ts says. Built aside and put into place whole. */
 export async function bundleFunctions(folder: string): Promise<void> {
@@ -43,7 +43,7 @@ async function bundle(name: (typeof FUNCTIONS)[number], folder: string): Promise
   await writeFile(join(folder, "THIRD-PARTY-LICENSES.txt"), await bundledLicences(ROOT, Object.keys(metafile.inputs)));
   await copyNativePackages(ROOT, join(CACHE, "npm"), join(folder, "node_modules"));
   // What nodes run is part of each bundle that it makes.
-  if (name === "desk") await cp(join(ROOT, NODE_SCRIPTS), join(folder, NODE_SCRIPTS), { recursive: true });
+  if (name === "desk" || name === "drill-desk") await cp(join(ROOT, NODE_SCRIPTS), join(folder, NODE_SCRIPTS), { recursive: true });
 }
 
 if (import.meta.main) await bundleFunctions(join(ROOT, BUNDLES));

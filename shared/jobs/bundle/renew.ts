@@ -1,7 +1,7 @@
 import { planOf } from "../../bundle/read-plan.ts";
 import type { Plan } from "../../bundle/plan.ts";
 import { revisionOf } from "../../documents/content.ts";
-import { isClusterName } from "../../documents/layout.ts";
+import { bundlesPrefix, isClusterName } from "../../documents/layout.ts";
 import { sealedObjectsOf } from "../../documents/stored.ts";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
 import type { PublicKey } from "../../keys/key-ring.ts";
@@ -46,6 +46,26 @@ const MAX_KEY = 4096;
  * `verify/...` where it is not as the custody log has it, `usage` for a recipient that it is not for, or a store that gives no addresses.
  */
 export async function renewUrls(ports: JudgePorts, request: RenewRequest): Promise<RenewedBundle> {
+  const { signal, validMs } = request;
+  const { bundle, files } = await openPublished(ports, request);
+  const blobs = readUntil(ports.blobs, signal);
+  const until = new Date(ports.clock.now().getTime() + validMs);
+  const urls = await signUrls(blobs, { files, payload: bundle.plan.payload, until, signal });
+  if (urls === undefined)
+    throw new LifeboatError("usage", `${blobs.location} gives no addresses that others could read from`, {
+      hint: `copy the files of ${bundlesPrefix(bundle.plan.manifest.cluster, bundle.plan.manifest.id)}${bundle.time}/ and ${bundle.plan.payload.key} from there`,
+    });
+  return { bundle, urls };
+}
+
+export interface OpenedBundle {
+  readonly bundle: ToldBundle;
+  /** The key first, then each control tar and its signature, as they stand in the store. */
+  readonly files: readonly PublishedFile[];
+}
+
+/** A published bundle, held against the custody log, its snapshot and the trusted key. Throws as `renewUrls` does. */
+export async function openPublished(ports: JudgePorts, request: Omit<RenewRequest, "validMs">): Promise<OpenedBundle> {
   const { signal } = request;
   const vault = { ...ports, blobs: readUntil(ports.blobs, signal) };
   const judged = await resolveJudged(vault, await snapshotOf(vault, request.ref, signal));
@@ -58,14 +78,6 @@ export async function renewUrls(ports: JudgePorts, request: RenewRequest): Promi
   await requirePayload(vault, plan);
   const controls = controlsFor(found, request.recipients);
   const bundleKey = await trustedKey(vault, found);
-  const now = ports.clock.now();
-  const files: PublishedFile[] = [found.key, ...controls.flatMap(({ tar, signature }) => [tar, signature])];
-  const until = new Date(now.getTime() + request.validMs);
-  const urls = await signUrls(vault.blobs, { files, payload: plan.payload, until, signal });
-  if (urls === undefined)
-    throw new LifeboatError("usage", `${vault.blobs.location} gives no addresses that others could read from`, {
-      hint: `copy the files of bundles/${manifest.cluster}/${manifest.id}/${found.time}/ and ${plan.payload.key} from there`,
-    });
   return {
     bundle: {
       plan,
@@ -79,11 +91,11 @@ export async function renewUrls(ports: JudgePorts, request: RenewRequest): Promi
       bundleKey,
       revisionAfter: BigInt(revisionOf(manifest)) + plan.bump,
       custody: found.custody,
-      warnings: [...passedOver, ...goodWarnings(judged), ...expiryWarnings(plan, now)],
+      warnings: [...passedOver, ...goodWarnings(judged), ...expiryWarnings(plan, ports.clock.now())],
       programs: [],
       isSealedAnew: false,
     },
-    urls,
+    files: [found.key, ...controls.flatMap(({ tar, signature }) => [tar, signature])],
   };
 }
 
@@ -98,7 +110,7 @@ async function snapshotOf({ blobs }: Vault, ref: string, signal: AbortSignal): P
 async function newestWhole(
   vault: Vault,
   { cluster, id }: Snapshot,
-  { time, signal }: RenewRequest,
+  { time, signal }: Pick<RenewRequest, "time" | "signal">,
 ): Promise<{ readonly found: FoundBundle; readonly passedOver: readonly string[] }> {
   const times = await publishedTimes(vault.blobs, { cluster, id }, signal);
   if (time !== undefined && !times.includes(time)) {

@@ -52,6 +52,10 @@ export interface DrillResult extends Readonly<Findings> {
   readonly custody: CustodyReceipt;
 }
 
+/** What the custody log has of the bundle of a drill. */
+export const DRILL_REASON = "a drill: its key is thrown away";
+/** A day: as long as a plan has by default. */
+export const DRILL_VALID_MS = 86_400_000;
 /** 600 MiB: control tars twice, their programs unpacked, and etcd's first log files, which are 64 MB each. */
 const ROOM_BYTES = 600 * 2 ** 20;
 /** So many drills of one snapshot within a second are a loop that went wild. */
@@ -140,6 +144,7 @@ const NO_RESULTS = [
   "keys/denied",
   "keys/throttled",
   "keys/failed",
+  "service/",
 ] as const;
 
 function isResult(error: unknown): error is LifeboatError {

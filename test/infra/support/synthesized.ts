@@ -16,8 +16,9 @@ export interface Synthesized {
   readonly vault: Template;
   readonly service: Template;
   readonly keeper: Template;
-  /** Undefined where the configuration asks for none. */
+  /** These are undefined where the configuration asks for none. */
   readonly desk: Template | undefined;
+  readonly drill: Template | undefined;
   /** All of them, for what one says of the other. */
   readonly templates: readonly Template[];
   /** The cloud assembly. */
@@ -78,6 +79,8 @@ async function read(out: string, name: string, report: string): Promise<Synthesi
   const template = async (stack: string): Promise<Template> =>
     parseTemplate(JSON.parse(await readFile(join(out, `${name}-${stack}.template.json`), "utf8")));
   const [vault, service, keeper] = [await template("vault"), await template("service"), await template("keeper")];
-  const desk = existsSync(join(out, `${name}-desk.template.json`)) ? await template("desk") : undefined;
-  return { vault, service, keeper, desk, templates: [vault, service, keeper], out, report };
+  const optional = async (stack: string): Promise<Template | undefined> =>
+    existsSync(join(out, `${name}-${stack}.template.json`)) ? template(stack) : undefined;
+  const [desk, drill] = [await optional("desk"), await optional("drill")];
+  return { vault, service, keeper, desk, drill, templates: [vault, service, keeper], out, report };
 }
