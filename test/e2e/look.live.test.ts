@@ -337,7 +337,7 @@ describe("after more writes", () => {
     expect(told.stderr).not.toContain("lifeboat: read: ");
   });
 
-  test("a file does not say which live cluster is meant, and one that does not told is exit code 3", async () => {
+  test("a file does not say which live cluster is meant, and one that does not answer is exit code 3", async () => {
     expect(await place.here("diff", "snapshot.db", "live")).toMatchObject({ code: 2, stderr: saying("name it with --cluster") });
     expect(await place.here("impact", "snapshot.db", "--cluster", "prd")).toMatchObject({ code: 2, stderr: saying("prd") });
     await place.edit("lifeboat.yaml", (text) => text.replaceAll(/http:\/\/127\.0\.0\.1:\d+/g, "http://127.0.0.1:1"));
