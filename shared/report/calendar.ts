@@ -81,7 +81,7 @@ export function calendar(days: readonly DayTally[], { hasTitles }: { readonly ha
   const weekdays = (["Mon", "Wed", "Fri", "Sun"] as const).map(
     (name, index) => markup`<text x="0" y="${TOP + index * 2 * PITCH + 10}">${name}</text>`,
   );
-  const [width, height] = [place(days.length - 1).x + CELL + 1, TOP + 7 * PITCH];
+  const [width, height] = [Math.max(place(days.length - 1).x + CELL + 1, LEFT + 2 * PITCH), TOP + 7 * PITCH];
   return markup`<svg class="calendar" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${summaryText(days)}">${monthNames(days, place)}${weekdays}${cells}</svg>`;
 }
 

@@ -52,7 +52,7 @@ function groupOf(group: readonly ReportFinding[], anchors: ReadonlyMap<string, s
   const list = rows.map(({ finding, more: ofCluster }) =>
     row(finding, anchors.get(finding.cluster), { isFixShown: fixes.size > 1, more: ofCluster }),
   );
-  return markup`<details class="finding ${head.severity}"${open(group.length)}><summary>${chip(head.severity, SEVERITY_WORDS[head.severity])}<span class="means">${capital(head.means)}</span><span class="where">${where}</span><code>${head.code}</code></summary>
+  return markup`<details class="finding ${head.severity}"${open(group.length)}><summary>${chip(head.severity, SEVERITY_WORDS[head.severity])}<span class="means">${capital(head.means.replaceAll("`", ""))}</span><span class="where">${where}</span><code>${head.code}</code></summary>
 <div class="body">${common}${runbook}<ul>${list}</ul>${more === 0 ? undefined : markup`<p class="quiet">and ${counted(more, "more finding")}: <code>lifeboat audit</code> shows all</p>`}</div></details>`;
 }
 
@@ -73,6 +73,7 @@ function row(
   return markup`<li>${anchor === undefined ? name : markup`<a href="#${anchor}">${name}</a>`} <span>${message}</span>${told}${own}${rest}</li>`;
 }
 
+/** As a sentence begins; etcd's name stays as it is. */
 export function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return text.startsWith("etcd") ? text : text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -12,13 +12,16 @@ const STRIP_DAYS = 30;
 /** Fewer are seen at once. */
 const FEWEST_TO_FILTER = 8;
 
-/** One row for each cluster, the worst first. Which rows are shown is chosen without a script: by radio buttons that the style looks at. */
+/**
+ * One row for each cluster, the worst first. Which rows are shown is chosen without a script: by radio buttons that the style looks at. The roles are those of a table anyway, and stay where a narrow
+ * page lays its rows out in another way.
+ */
 export function fleet(standings: readonly Standing[]): Markup {
   const filter = standings.length < FEWEST_TO_FILTER ? undefined : filterOf(standings);
   return markup`<section aria-labelledby="fleet" class="fleet"><h2 id="fleet">Clusters</h2>${filter}
-<div class="scroll" role="region" aria-label="Table of clusters" tabindex="0"><table>
-<thead><tr><th scope="col">Cluster</th><th scope="col">Verdict</th><th scope="col">Last good backup</th><th scope="col">${STRIP_DAYS} days</th><th scope="col" class="n wide">Restore takes</th><th scope="col" class="n wide">Database</th><th scope="col" class="n wide">Stored</th><th scope="col">Findings</th></tr></thead>
-<tbody>${standings.map(row)}</tbody></table></div></section>`;
+<div class="scroll" role="region" aria-label="Table of clusters" tabindex="0"><table role="table">
+<thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">Cluster</th><th scope="col" role="columnheader">Verdict</th><th scope="col" role="columnheader">Last good backup</th><th scope="col" role="columnheader">${STRIP_DAYS} days</th><th scope="col" role="columnheader" class="n wide">Restore takes</th><th scope="col" role="columnheader" class="n wide">Database</th><th scope="col" role="columnheader" class="n wide">Stored</th><th scope="col" role="columnheader">Findings</th></tr></thead>
+<tbody role="rowgroup">${standings.map(row)}</tbody></table></div></section>`;
 }
 
 function filterOf(standings: readonly Standing[]): Markup {
@@ -35,7 +38,7 @@ function row(standing: Standing): Markup {
   const { cluster, anchor, group, word, findings } = standing;
   const { database, stored, days, drills } = cluster;
   const recent = days.slice(-STRIP_DAYS);
-  return markup`<tr class="${group}"><th scope="row"><a href="#${anchor}"><bdi>${cluster.name}</bdi></a></th><td>${chip(group, word)}</td><td>${ageOf(standing)}</td><td>${recent.length === 0 ? markup`<span class="quiet">${summaryText(recent)}</span>` : strip(recent)}</td><td class="n wide">${restoreOf(drills)}</td><td class="n wide">${database === null ? "–" : formatBytes(database.bytes)}</td><td class="n wide">${formatBytes(stored.bytes)}</td><td>${countsOf(findings)}</td></tr>\n`;
+  return markup`<tr class="${group}" role="row"><th scope="row" role="rowheader"><a href="#${anchor}"><bdi>${cluster.name}</bdi></a></th><td role="cell">${chip(group, word)}</td><td role="cell">${ageOf(standing)}</td><td role="cell">${recent.length === 0 ? markup`<span class="quiet">${summaryText(recent)}</span>` : strip(recent)}</td><td role="cell" class="n wide">${restoreOf(drills)}</td><td role="cell" class="n wide">${database === null ? "–" : formatBytes(database.bytes)}</td><td role="cell" class="n wide">${formatBytes(stored.bytes)}</td><td role="cell">${countsOf(findings)}</td></tr>\n`;
 }
 
 /** Of the last drill alone: that an earlier one went well says little. */

@@ -40,7 +40,7 @@ table{border-collapse:collapse;width:100%}
 th{text-align:left;font-weight:400}
 .fleet th,.fleet td{padding:.55rem .6rem;border-bottom:1px solid var(--line);vertical-align:middle}
 .fleet thead th{font-size:.8125rem;color:var(--quiet);white-space:nowrap;border-bottom-color:var(--quiet)}
-.fleet tbody th{font-weight:550;min-width:7rem}
+.fleet tbody th{font-weight:550;min-width:9.5rem}
 .fleet tbody tr:hover{background:var(--card)}
 .fleet td .quiet,.fleet .bad{white-space:nowrap}
 .n{text-align:right!important;white-space:nowrap}
@@ -98,9 +98,12 @@ h2{margin-top:2.6rem}
 .finding>summary code{grid-column:1/-1;grid-row:4}
 .finding>summary::after{grid-column:2;grid-row:1}
 .finding .body{padding:0 .8rem .8rem}
-.fleet th,.fleet td{padding:.5rem .4rem}
-.fleet tr>:nth-child(8){display:none}
-.fleet tr td .quiet{display:block}
+.fleet thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+.fleet tbody,.fleet table{display:block}
+.fleet tbody tr{display:grid;grid-template-columns:1fr auto;gap:.15rem .8rem;padding:.6rem .5rem;border-bottom:1px solid var(--line)}
+.fleet tbody th,.fleet tbody td{padding:0;border:0}
+.fleet tbody td:nth-child(2),.fleet tbody td:nth-child(4){justify-self:end}
+.fleet tbody .wide,.fleet tr>:nth-child(8){display:none}
 .cluster>summary{grid-template-columns:1fr auto 1rem;padding:.7rem .8rem}
 .cluster>summary .age{grid-column:1/-1;grid-row:2;font-size:.9375rem}
 .inside{padding:.4rem .8rem 1rem}
@@ -115,16 +118,19 @@ const PRINT = `
 @media print{
 :root{color-scheme:light;--paper:#fff;--card:#fff;--ink:#000;--quiet:#444;--line:#ccc;--accent:#0b5c87;--good:#0f7b57;--warn:#955500;--bad:#b8380a;--missed:#7a4196;--cut:#fff;--belt:#c2410c}
 @page{margin:14mm}
-body{max-width:none;padding:0;font-size:9.5pt}
+html{font-size:8.5pt}
+body{max-width:none;padding:0}
 .skip,.filter,.finding>summary::after,.cluster>summary::after{display:none}
 a{color:inherit;text-decoration:none}
-h1{font-size:20pt}
+h1{font-size:20pt;max-width:none}
 h2{margin-top:18pt;break-after:avoid}
 .shares,.good,.strip path,.chart *{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .wide{display:table-cell}
-.scroll{overflow:visible}
+.scroll{overflow:visible;margin:0}
+.strip{max-width:none}
+.numbers{grid-template-columns:repeat(4,1fr);gap:1rem}
 thead{display:table-header-group}
-tr,figure,.finding>summary,.numbers div{break-inside:avoid}
+tr,figure,.finding,.numbers div,.facts div{break-inside:avoid}
 .cluster>summary{break-after:avoid}
 .finding ul{max-height:none;overflow:visible}
 .fleet th,.fleet td{padding:3pt 4pt}

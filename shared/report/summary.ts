@@ -26,6 +26,11 @@ function headline(standings: readonly Standing[]): string {
   const total = standings.length;
   if (total === 0) return "There is no cluster to report on.";
   const [ready, unjudged] = [countIn(standings, "ready"), countIn(standings, "unjudged")];
+  if (total === 1) {
+    const [only] = standings;
+    if (unjudged === 0) return `The only cluster is ${ready === 1 ? "ready" : "not ready"} to come back.`;
+    return `The only cluster has ${only !== undefined && isWithinRpo(only.cluster) === true ? "a" : "no"} good backup within the rpo.`;
+  }
   if (unjudged === total) {
     const within = standings.filter(({ cluster }) => isWithinRpo(cluster) === true).length;
     return `${shareOf(within, total)} ${within === 1 ? "has" : "have"} a good backup within the rpo.`;
@@ -34,7 +39,7 @@ function headline(standings: readonly Standing[]): string {
 }
 
 function shareOf(count: number, total: number): string {
-  if (count === total) return total === 1 ? "The only cluster" : `All ${counted(total, "cluster")}`;
+  if (count === total) return `All ${counted(total, "cluster")}`;
   return `${count === 0 ? "None" : count.toLocaleString("en")} of ${counted(total, "cluster")}`;
 }
 

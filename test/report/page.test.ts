@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { reportData } from "../../shared/contract/report.ts";
+import type { ClusterReport } from "../../shared/contract/report.ts";
 import { calendar, strip, summaryText } from "../../shared/report/calendar.ts";
 import { markup } from "../../shared/report/markup.ts";
 import { isPage, page } from "../../shared/report/page.ts";
@@ -78,4 +79,14 @@ test("the first sentence counts the clusters that could come back", () => {
     "The only cluster is ready to come back.",
     "2 of 5 clusters are ready to come back.",
   ]);
+  const [only] = fleetOf(1).clusters;
+  const said = (change: Partial<ClusterReport>): string => {
+    if (only === undefined) throw new Error("a fleet of one has a cluster");
+    return /<h1>(.*?)<\/h1>/.exec(page({ ...fleetOf(1), clusters: [{ ...only, ...change }] }))?.[1] ?? "";
+  };
+  expect(said({ verdict: { word: "not ready", askedAt: null, lines: [] } })).toBe("The only cluster is not ready to come back.");
+  expect(said({ verdict: { word: null, askedAt: null, lines: [] } })).toBe("The only cluster has a good backup within the rpo.");
+  expect(said({ verdict: { word: null, askedAt: null, lines: [] }, good: null })).toBe(
+    "The only cluster has no good backup within the rpo.",
+  );
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { known } from "../../../../shared/audit/facts.ts";
+import { known, unknown } from "../../../../shared/audit/facts.ts";
 import type { ClusterFacts, Line } from "../../../../shared/audit/facts.ts";
 import { judge } from "../../../../shared/audit/judge.ts";
 import { reportData } from "../../../../shared/contract/report.ts";
@@ -37,6 +37,20 @@ test("whether it is ready takes a signed verdict for what no store can tell", ()
   expect(verdictIn(factsWith({ verdict: signedBefore(HOUR) }))).toMatchObject({ word: "ready", askedAt: NOW - HOUR });
   const dead = (line: Line): Line => (line.name === "keys" ? { ...line, answer: "no" } : line);
   expect(verdictIn(factsWith({ verdict: signedBefore(HOUR, dead) })).word).toBe("not ready");
+});
+
+test("what the end of the log does not tell is taken from the signed verdict, and nothing else of what is stored", () => {
+  const untold = { canaries: unknown("only the whole custody log tells") };
+  expect(verdictIn(factsWith({ ...untold, verdict: signedBefore(HOUR) })).word).toBe("ready");
+  expect(
+    verdictIn(factsWith({ ...untold, verdict: signedBefore(HOUR, (line) => (line.name === "drill" ? { ...line, answer: "no" } : line)) }))
+      .word,
+  ).toBe("ready");
+  expect(
+    verdictIn(
+      factsWith({ ...untold, verdict: signedBefore(HOUR, (line) => (line.name === "break-glass" ? { ...line, answer: "no" } : line)) }),
+    ).word,
+  ).toBe("not ready");
 });
 
 test("a verdict of long ago says nothing of today", () => {
