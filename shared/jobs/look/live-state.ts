@@ -14,11 +14,15 @@ export interface LiveState {
   entry(key: Uint8Array, signal: AbortSignal): Promise<RangeEntry | undefined>;
 }
 
-/** Of one answer, on average: etcd holds it in memory while it sends it. */
-const PAGE_BYTES = 1 << 20;
+export interface PageSize {
+  /** Of one answer, on average: etcd holds it in memory while it sends it. */
+  readonly bytes: number;
+  readonly keys: number;
+}
+
+/** Of a cluster that has other work: as many as kubectl asks for at once. */
+const SMALL_PAGES: PageSize = { bytes: 1 << 20, keys: 500 };
 const FIRST_LIMIT = 100;
-/** As kubectl asks for at once. */
-const MOST_KEYS = 500;
 const NUL = Uint8Array.of(0);
 
 /**
@@ -63,13 +67,14 @@ export async function openLive(etcd: EtcdSource, isWanted: KeyTest, progress: Pr
 /** All keys of one member, in their order and as of one revision, asked for in pages. Throws what the port throws. */
 export async function* entriesAt(
   etcd: EtcdSource,
-  at: { readonly endpoint: string; readonly revision: number | "latest" },
+  at: { readonly endpoint: string; readonly revision: number | "latest"; readonly pages?: PageSize },
   progress: Progress,
   signal: AbortSignal,
 ): AsyncGenerator<RangeEntry, void, undefined> {
   let from: Uint8Array = NUL;
   let limit = FIRST_LIMIT;
   let { revision } = at;
+  const { pages = SMALL_PAGES } = at;
   for (;;) {
     const page = await etcd.range(at.endpoint, { from, end: NUL, limit, revision }, signal);
     // What comes later is read as of the same moment.
@@ -83,7 +88,7 @@ export async function* entriesAt(
     const last = page.entries.at(-1);
     if (!page.more || last === undefined) return;
     from = Buffer.concat([last.key, NUL]);
-    const fitting = Math.ceil((page.entries.length * PAGE_BYTES) / bytes);
-    limit = Math.max(1, Math.min(MOST_KEYS, fitting, 2 * page.entries.length));
+    const fitting = Math.ceil((page.entries.length * pages.bytes) / bytes);
+    limit = Math.max(1, Math.min(pages.keys, fitting, 2 * page.entries.length));
   }
 }
