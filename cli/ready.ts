@@ -8,18 +8,24 @@ import { findCluster } from "../shared/config/find-cluster.ts";
 import type { JsonDocument } from "../shared/contract/documents.ts";
 import { gatherStore } from "../shared/jobs/audit/gather.ts";
 import { gatherReady } from "../shared/jobs/audit/ready.ts";
+import { signVerdict } from "../shared/jobs/audit/sign-verdict.ts";
 import { readUntil } from "../shared/store/read-until.ts";
 import { readyPorts } from "../shared/wire/audit.ts";
 import { ownArchitecture } from "../shared/wire/bundle.ts";
 import { wire } from "../shared/wire/ports.ts";
+import type { Ports } from "../shared/wire/ports.ts";
+import { readManifest } from "../shared/vault/catalog.ts";
 import { collect, oneOf } from "./bundle-options.ts";
-import type { Register } from "./command.ts";
+import type { Register, Session } from "./command.ts";
 import { print, printJson } from "./console.ts";
+import { describeReceipt } from "./describe.ts";
 import { formatMilliseconds, printable } from "./format.ts";
+import { ConsoleProgress } from "./progress-bar.ts";
 import { keepMemorySteady } from "./steady-memory.ts";
 
 interface Options {
   readonly arch: readonly string[];
+  readonly sign?: boolean;
 }
 
 /** `lifeboat ready`. */
@@ -28,7 +34,7 @@ export const registerReady: Register = (program, run) => {
     .command("ready")
     .summary("could this cluster be brought back now, how fast, and with what loss?")
     .description(
-      "Judge whether a cluster could be brought back today. Each question is answered yes, no or unknown, with its evidence; what is unknown is never ready. Reads metadata only, asks etcd and the keys, and changes nothing.",
+      "Judge whether a cluster could be brought back today. Each question is answered yes, no or unknown, with its evidence; what is unknown is never ready. Reads metadata only, and asks etcd and the keys. Changes nothing; with --sign the verdict is stored.",
     )
     .argument("<cluster>", "which cluster")
     .option(
@@ -37,11 +43,12 @@ export const registerReady: Register = (program, run) => {
       collect,
       [],
     )
+    .option("--sign", "sign the verdict and keep it in the store, for reports; needs the audit key")
     .addHelpText(
       "after",
       "\nThe verdict is ready, ready with loss (all is well but the age of the newest\ngood snapshot), or not ready. The exit code is 0 for ready, else 6.\n\nExample:\n  $ lifeboat ready prod",
     )
-    .action((cluster: string, { arch }: Options) =>
+    .action((cluster: string, { arch, sign }: Options) =>
       run(async (session) => {
         keepMemorySteady();
         const architectures: readonly Architecture[] =
@@ -53,12 +60,26 @@ export const registerReady: Register = (program, run) => {
         const ports = readyPorts(loaded, { ...opened, blobs: readUntil(opened.blobs, signal) }, session.surroundings);
         const ofStore = await gatherStore(opened, loaded.config.store.kind === "kopia");
         const judged = judge(await gatherReady(ports, cluster, ofStore, { architectures, signal }));
-        if (session.json) printJson(session.console, "ready", toJson(judged));
-        else print(session.console, describe(judged));
+        const signed = sign === true ? await signIt(opened, judged, session) : undefined;
+        if (session.json) printJson(session.console, "ready", toJson(judged, signed));
+        else
+          print(
+            session.console,
+            `${describe(judged)}${signed === undefined ? "" : `\n\nsigned: ${signed.key}\ncustody: ${describeReceipt(signed.custody)}`}`,
+          );
         return judged.verdict === "ready" ? 0 : 6;
       }),
     );
 };
+
+type Signed = Awaited<ReturnType<typeof signVerdict>>;
+
+async function signIt(ports: Ports, judged: Judgement, { console }: Session): Promise<Signed> {
+  const { cluster, id } = judged;
+  const found = id === undefined ? undefined : await readManifest(ports, cluster, id);
+  const progress = new ConsoleProgress(console);
+  return signVerdict({ ...ports, progress }, judged, found, console.signal).finally(() => progress.close());
+}
 
 /** At 3 a.m.: the verdict, what would be lost, each gap with what to do, and then what is well. */
 function describe(judged: Judgement): string {
@@ -87,7 +108,7 @@ function row({ answer, question, evidence, fix }: Line): string {
   return printable(`  ${mark}  ${question}: ${evidence.join("; ")}${fix === "" ? "" : `\n    fix: ${fix}`}`);
 }
 
-function toJson({ cluster, at, verdict, id, loss, rtoMs, lines, notAsked }: Judgement): JsonDocument<"ready"> {
+function toJson({ cluster, at, verdict, id, loss, rtoMs, lines, notAsked }: Judgement, signed: Signed | undefined): JsonDocument<"ready"> {
   return {
     cluster,
     at: new Date(at).toISOString(),
@@ -97,6 +118,6 @@ function toJson({ cluster, at, verdict, id, loss, rtoMs, lines, notAsked }: Judg
     rtoSeconds: rtoMs === undefined ? null : rtoMs / 1000,
     lines: lines.map((line) => ({ ...line, evidence: [...line.evidence] })),
     notAsked: [...notAsked],
-    signed: null,
+    signed: signed ?? null,
   };
 }

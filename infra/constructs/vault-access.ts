@@ -5,7 +5,7 @@ import { bundlesPrefix, STORE_KEY } from "../../shared/documents/layout.ts";
 import type { ISnapshotVault, Replica, SigningKeys } from "./vault.ts";
 
 /** The kinds of objects below `clusters/CLUSTER/` (docs/format.md). */
-export type ObjectKind = "snapshots" | "data" | "verified" | "catalog" | "lineage" | "acceptances" | "drills" | "custody";
+export type ObjectKind = "snapshots" | "data" | "verified" | "catalog" | "lineage" | "acceptances" | "drills" | "custody" | "verdicts";
 
 type Conditions = Record<string, Record<string, string | readonly string[]>>;
 
@@ -138,7 +138,7 @@ export function viaService(service: string, region: string): Conditions {
 }
 
 /** What no role of ours ever removes: what is said of all snapshots of a cluster, and the log of all that happened to them. */
-export const NEVER_REMOVED: readonly ObjectKind[] = ["custody", "lineage", "acceptances"];
+export const NEVER_REMOVED: readonly ObjectKind[] = ["custody", "lineage", "acceptances", "verdicts"];
 
 /** A lock that is asked for by the day may last a moment longer than so many of them. */
 export const ROUNDING_DAYS = 1;

@@ -2,6 +2,7 @@ import type { LineageAttention } from "../documents/lineages.ts";
 import type { CustodyReceipt } from "../documents/parts.ts";
 import type { ProofOutcome } from "../documents/proof.ts";
 import type { Lack } from "../documents/good.ts";
+import type { ANSWERS, VERDICTS } from "../documents/verdict.ts";
 import type { LineageFacts, SnapshotFacts } from "../retention/facts.ts";
 import type { RetentionPolicy } from "../retention/policy.ts";
 
@@ -212,10 +213,7 @@ export interface CanaryFact {
   readonly by: string;
 }
 
-export const VERDICTS = ["ready", "ready with loss", "not ready"] as const;
 export type Verdict = (typeof VERDICTS)[number];
-
-export const ANSWERS = ["yes", "no", "unknown"] as const;
 
 /** One question of a verdict. */
 export interface Line {

@@ -148,7 +148,7 @@ export const doctorDocument = object({
     powers: z
       .record(text, z.enum(["allowed", "denied", "unknown"]))
       .describe(
-        "by power: `list`, `list versions`, `list uploads`, `lock` (where `store.lock` is set), `wrap`, `unwrap`, `sign PURPOSE`, and `read`, `put`, `remove` of `snapshots`, `data`, `verified`, `lineage`, `acceptances`, `custody`, `rewraps`, `pins`, `drills`, `bundles`",
+        "by power: `list`, `list versions`, `list uploads`, `lock` (where `store.lock` is set), `wrap`, `unwrap`, `sign PURPOSE`, and `read`, `put`, `remove` of `snapshots`, `data`, `verified`, `lineage`, `acceptances`, `custody`, `rewraps`, `pins`, `drills`, `catalog`, `verdicts`, `bundles`",
       ),
   })
     .nullable()

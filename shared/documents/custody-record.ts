@@ -17,6 +17,7 @@ export const CUSTODY_EVENTS = [
   "drill",
   "catalogued",
   "rehearsed",
+  "judged",
   "configuration-changed",
 ] as const;
 

@@ -142,6 +142,21 @@ export function timeInCatalogKey(cluster: string, key: string): string | undefin
   return idIn(catalogPrefix(cluster), key);
 }
 
+/** Verdicts of `lifeboat ready --sign`. */
+export function verdictsPrefix(cluster: string): string {
+  return `clusters/${cluster}/verdicts/`;
+}
+
+/** `time` in the form of an id: the name of a verdict. */
+export function verdictKey(cluster: string, time: string): string {
+  return `${verdictsPrefix(cluster)}${time}.json`;
+}
+
+/** The name of a verdict in its key, or undefined. */
+export function timeInVerdictKey(cluster: string, key: string): string | undefined {
+  return idIn(verdictsPrefix(cluster), key);
+}
+
 export function lineagePrefix(cluster: string): string {
   return `clusters/${cluster}/lineage/`;
 }
@@ -283,10 +298,10 @@ export function idInBundleKey(cluster: string, key: string): string | undefined 
   return parseId(id) === undefined || parseId(time) === undefined || name === "" || more.length > 0 ? undefined : id;
 }
 
-/** What kind of object a key of a cluster is, and the snapshot that it is about. `lineage`, `log` and `catalog`: about all of them. `foreign`: nothing that lifeboat writes. */
+/** What kind of object a key of a cluster is, and the snapshot that it is about. `lineage`, `log`, `catalog` and `verdict`: about all of them. `foreign`: nothing that lifeboat writes. */
 export type KindOfKey =
   | { readonly kind: "manifest" | "data" | "verification" | "index" | "rewrap" | "pin" | "drill" | "bundle"; readonly id: string }
-  | { readonly kind: "lineage" | "log" | "catalog" | "foreign" };
+  | { readonly kind: "lineage" | "log" | "catalog" | "verdict" | "foreign" };
 
 /** The kinds of documents that stand beside a manifest and are about its snapshot alone. */
 export type SidecarKind = "verification" | "rewrap" | "pin" | "drill";
@@ -304,6 +319,7 @@ const CLUSTER_FOLDERS = [
   "custody",
   "primary-custody",
   "catalog",
+  "verdicts",
 ] as const;
 
 /** Whether `folder` (`clusters/prod/pins/`) is one in which lifeboat writes. */
@@ -336,6 +352,8 @@ export function kindOfKey(cluster: string, key: string): KindOfKey {
       return { kind: partsOfAcceptanceKey(cluster, key) === undefined ? "foreign" : "lineage" };
     case "catalog":
       return { kind: timeInCatalogKey(cluster, key) === undefined ? "foreign" : "catalog" };
+    case "verdicts":
+      return { kind: timeInVerdictKey(cluster, key) === undefined ? "foreign" : "verdict" };
     case "custody":
     case "primary-custody":
       return { kind: sequenceInCustodyKey(cluster, key, folder) === undefined ? "foreign" : "log" };

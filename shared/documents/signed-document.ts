@@ -19,6 +19,7 @@ import { placeholderSchema } from "./placeholder.ts";
 import { repositorySchema } from "./repository.ts";
 import { rewrapSchema } from "./rewrap.ts";
 import { storeSchema } from "./store-marker.ts";
+import { verdictSchema } from "./verdict.ts";
 import { verificationSchema } from "./verification.ts";
 import type { CustodyReceipt } from "./parts.ts";
 import { documentPace } from "../zod-pace.ts";
@@ -39,6 +40,7 @@ const KINDS = {
   pin: { purposes: ["audit"], schema: pinSchema },
   drill: { purposes: ["audit"], schema: drillSchema },
   catalog: { purposes: ["audit"], schema: catalogSchema },
+  verdict: { purposes: ["audit"], schema: verdictSchema },
   /** Carried as a file: it is in no store. */
   canary: { purposes: ["audit"], schema: canarySchema },
   /** By whoever puts the first thing there: into a replica that is the role that verifies. */
@@ -55,7 +57,7 @@ export type Kind = keyof typeof KINDS;
 /** The kinds that keys of one purpose alone sign. */
 export type KindOfOneSigner = { [K in Kind]: (typeof KINDS)[K]["purposes"] extends readonly [Purpose] ? K : never }[Kind];
 /** The kinds that a record of the custody log announces, and that name it. */
-export type AnnouncedKind = "snapshot" | "verification" | "rewrap" | "lineage" | "acceptance" | "pin" | "drill" | "catalog";
+export type AnnouncedKind = "snapshot" | "verification" | "rewrap" | "lineage" | "acceptance" | "pin" | "drill" | "catalog" | "verdict";
 export type DocumentOf<K extends Kind> = z.infer<(typeof KINDS)[K]["schema"]>;
 
 /** A document before it is signed. (Omit would forget every field of a loose object's type: its keys are any text.) */

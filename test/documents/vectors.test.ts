@@ -10,6 +10,7 @@ import {
   partsOfVerifiedKey,
   sequenceInCustodyKey,
   timeInCatalogKey,
+  timeInVerdictKey,
 } from "../../shared/documents/layout.ts";
 import { whyLater } from "../../shared/documents/manifest.ts";
 import { digestOf, openDocument, openLaterKind } from "../../shared/documents/signed-document.ts";
@@ -38,6 +39,8 @@ const index = z
           "pin",
           "drill",
           "catalog",
+          "verdict",
+          "canary",
           "store",
           "placeholder",
           "custody",
@@ -93,6 +96,7 @@ test("their keys are those of the layout", () => {
     pin: (key) => partsOfPinKey("prod", key),
     drill: (key) => partsOfDrillKey("prod", key),
     catalog: (key) => timeInCatalogKey("prod", key),
+    verdict: (key) => timeInVerdictKey("prod", key),
     custody: (key) => sequenceInCustodyKey("prod", key),
   };
   for (const { kind, key } of index.vectors) expect(parts[kind] === undefined ? true : parts[kind](key), key).toBeDefined();

@@ -145,7 +145,10 @@ const CASES: Readonly<Record<string, () => Promise<readonly (readonly string[])[
   ],
   check: async () => [["check"], ["check", "prod"]],
   audit: async () => [["audit"], ["audit", "prod", "--full"]],
-  ready: async () => [["ready", "prod"]],
+  ready: async () => [
+    ["ready", "prod"],
+    ["ready", "prod", "--sign"],
+  ],
   copy: async () => [["copy", `prod/${id}`, "--to", REPLICA]],
   export: async () => [["export", `prod/${id}`, "--out", "snapshot.db"]],
   bundle: async () => [

@@ -157,7 +157,7 @@ test("a host with the files of one role is that role", async () => {
   expect(stdout).toMatch(/^verifier .* no +unwrap; sign audit$/m);
   // A folder lets whoever writes also remove, and replace.
   expect(stdout).toContain(
-    "this caller can act as writer and keeper at once: it can then remove what is stored; it also may read data, bundles; put verified, acceptances, rewraps, pins, drills, catalog, bundles; remove lineage, acceptances, custody",
+    "this caller can act as writer and keeper at once: it can then remove what is stored; it also may read data, bundles; put verified, acceptances, rewraps, pins, drills, catalog, verdicts, bundles; remove lineage, acceptances, custody, verdicts",
   );
 });
 

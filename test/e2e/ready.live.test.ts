@@ -124,6 +124,13 @@ test("with a drill, and a recipient for its node, it is ready", async () => {
     answers: { ...WELL, drill: "yes", "break-glass": "yes", recipients: "yes" },
   });
   expect(rtoSeconds).toBeGreaterThan(0);
+  const { signed } = await ready("--sign");
+  expect(signed).toMatchObject({ key: fitting(/^clusters\/prod\/verdicts\/\d{8}T\d{6}Z\.json$/) });
+  const log = DOCUMENTS.custody.parse(JSON.parse((await place.here("custody", "prod", "--verify", "--json")).stdout));
+  expect(log.verification).toMatchObject({ holds: true });
+  expect(log.records.at(-1)).toMatchObject({ event: "judged", purpose: "audit", details: { reason: "ready" } });
+  // Nothing of it stands against a removal.
+  expect((await place.here("prune", "prod", "--dry-run")).stdout).not.toContain("not written by lifeboat");
 });
 
 test("an etcd that does not answer leaves its certificates unknown, and so the cluster is not ready", async () => {

@@ -496,7 +496,7 @@ describe("doctor", () => {
       findings: [
         [
           "beyond-its-role",
-          `this caller can act as writer, verifier, desk and keeper at once: ${all}; it also may remove lineage, acceptances, custody`,
+          `this caller can act as writer, verifier, desk and keeper at once: ${all}; it also may remove lineage, acceptances, custody, verdicts`,
         ],
       ],
     });

@@ -13,6 +13,8 @@ import type {
   VerdictFact,
 } from "../../audit/facts.ts";
 import { attentionOfLineage } from "../../documents/lineages.ts";
+import type { DocumentOf } from "../../documents/signed-document.ts";
+import { ANSWERS, VERDICTS } from "../../documents/verdict.ts";
 import type { LifeboatError } from "../../errors.ts";
 import type { KeyRing } from "../../keys/key-ring.ts";
 import type { Replica } from "../../store/replica.ts";
@@ -21,6 +23,7 @@ import type { FoundManifest } from "../../vault/catalog.ts";
 import type { JudgePorts } from "../../vault/judge.ts";
 import { freezeOf } from "../prune/facts.ts";
 import { openFaults, readLineages } from "../../vault/lineage/lineages.ts";
+import { newestVerdict } from "../../vault/verdicts.ts";
 import { listReplicas, standings } from "../copy/standing.ts";
 import type { Standing } from "../copy/standing.ts";
 import { listSnapshots } from "../list.ts";
@@ -101,7 +104,7 @@ export async function gather(ports: GatherPorts, cluster: string, ofStore: Store
     drills: drills.known ? known(drills.value.drills) : drills,
     canaries: canariesIn(log, depth),
     replicas: await replicaFacts(ports, cluster, found, signal),
-    verdict: known<VerdictFact | undefined>(undefined),
+    verdict: await learn(async () => verdictFact(await newestVerdict(ports, cluster, signal))),
     ...ofStore,
   };
 }
@@ -115,6 +118,17 @@ async function detailsOf(
   if (found === undefined) return known(undefined);
   const good = snapshots.filter((each): each is GoodSnapshot => isBelieved(each) && each.lacks.length === 0);
   return learn(() => newestGoodFact(ports, found, { before: good.at(-2), comparesChecksum, signal }));
+}
+
+/** One of a later version, whose words are not known here, says nothing. */
+function verdictFact(found: DocumentOf<"verdict"> | undefined): VerdictFact | undefined {
+  const verdict = VERDICTS.find((word) => word === found?.verdict);
+  if (found === undefined || verdict === undefined) return undefined;
+  const lines = found.lines.flatMap(({ name, question, answer, evidence, fix }) => {
+    const word = ANSWERS.find((each) => each === answer);
+    return word === undefined ? [] : [{ name, question, answer: word, evidence, fix }];
+  });
+  return { at: Date.parse(found.judgedAt), verdict, lines };
 }
 
 /** Half a year is further back than the end of a log goes: that there was one is told, that there was none is not. */

@@ -146,8 +146,8 @@ function judgePolicy(subject: string, facts: BucketFacts): DoctorFinding[] {
         Effect: "Deny",
         Principal: "*",
         Action: "s3:PutObject",
-        Resource: ["snapshots", "verified", "lineage", "acceptances", "rewraps", "pins", "drills", "catalog", "custody"].map((each) =>
-          arn(`clusters/*/${each}/*`),
+        Resource: ["snapshots", "verified", "lineage", "acceptances", "rewraps", "pins", "drills", "catalog", "verdicts", "custody"].map(
+          (each) => arn(`clusters/*/${each}/*`),
         ),
         Condition: { Null: { "s3:if-none-match": "true" }, Bool: { "s3:ObjectCreationOperation": "true" } },
       }),

@@ -15,6 +15,7 @@ export const AREAS = [
   "pins",
   "drills",
   "catalog",
+  "verdicts",
   "bundles",
 ] as const;
 export type Area = (typeof AREAS)[number];
@@ -42,7 +43,7 @@ const DOCUMENTS: readonly Power[] = ["read snapshots", "read verified", "read li
 const LATER: readonly Power[] = ["read rewraps", "read pins", "read drills"];
 
 /** What is read in place of many documents where it may be. */
-const CATALOG: readonly Power[] = ["read catalog"];
+const CATALOG: readonly Power[] = ["read catalog", "read verdicts"];
 
 /** What shows no more than a list does. */
 const SEES: readonly Power[] = ["list versions", "list uploads"];
@@ -51,7 +52,7 @@ const SEES: readonly Power[] = ["list versions", "list uploads"];
 const REMOVABLE = ["snapshots", "data", "verified", "rewraps", "pins", "drills"] as const;
 
 /** Of the role that verifies, for commands that not every deployment has it run. */
-const PUTS_BESIDE: readonly Power[] = ["put rewraps", "put acceptances", "put pins", "put drills", "put catalog"];
+const PUTS_BESIDE: readonly Power[] = ["put rewraps", "put acceptances", "put pins", "put drills", "put catalog", "put verdicts"];
 
 export const ROLES: readonly Role[] = [
   {

@@ -27,6 +27,7 @@ const RULES: Readonly<Record<CustodyEvent, Rule>> = {
   drill: { signedBy: AUDIT, announces: true },
   catalogued: { signedBy: AUDIT, announces: true },
   rehearsed: { signedBy: AUDIT, announces: false },
+  judged: { signedBy: AUDIT, announces: true },
   // It excuses nothing, so whoever runs with another configuration than the run before tells of it.
   "configuration-changed": { signedBy: ["snapshot", "audit", "bundle"], announces: false },
 };

@@ -7,6 +7,7 @@ import {
   pinsPrefix,
   rewrapsPrefix,
   snapshotsPrefix,
+  verdictsPrefix,
   verifiedPrefix,
 } from "../../documents/layout.ts";
 import type { AnnouncedKind } from "../../documents/signed-document.ts";
@@ -38,9 +39,10 @@ const PLACES: readonly { readonly kind: AnnouncedKind; readonly prefix: (cluster
   // Written by later versions, and specified.
   { kind: "drill", prefix: drillsPrefix },
   { kind: "catalog", prefix: catalogPrefix },
+  { kind: "verdict", prefix: verdictsPrefix },
 ];
 
-/** The manifests, countersignatures, rewraps, lineages, acceptances, pins, drills and catalog segments of a cluster. Holds what the log is held against, not the documents. */
+/** The manifests, countersignatures, rewraps, lineages, acceptances, pins, drills, catalog segments and verdicts of a cluster. Holds what the log is held against, not the documents. */
 export async function readStoredDocuments(vault: Vault, cluster: string): Promise<StoredDocuments> {
   const documents = new Map<string, Stored>();
   const findings: CustodyFinding[] = [];

@@ -125,6 +125,7 @@ function isRecordOf(record: CustodyRecord, key: string, document: Announced): bo
   }
   // A record names no rows: whoever reads segments leaves those of such a key alone.
   if (document.type === "lineage" || document.type === "catalog") return true;
+  if (document.type === "verdict") return document.snapshot === undefined || saw(document.snapshot.manifestDigest);
   return saw(document.type === "acceptance" ? document.lineageDigest : document.manifestDigest);
 }
 

@@ -108,7 +108,7 @@ describe("a caller with the permissions of", () => {
         code: "beyond-its-role",
         severity: "info",
         message:
-          "this caller can act as writer, verifier, desk and keeper at once: what backs up can then open what is stored and countersign it; what orders a removal can then execute it; it also may remove lineage, acceptances, custody",
+          "this caller can act as writer, verifier, desk and keeper at once: what backs up can then open what is stored and countersign it; what orders a removal can then execute it; it also may remove lineage, acceptances, custody, verdicts",
       },
     ]);
   });
