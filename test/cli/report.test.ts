@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { reportDocument } from "../../shared/contract/report.ts";
 import { REPORT_KEY } from "../../shared/documents/layout.ts";
 import { publishReport } from "../../shared/jobs/audit/published-report.ts";
@@ -87,11 +87,14 @@ describe("--open", () => {
   });
 
   test("fetches the page that the service wrote, and without a desktop prints where it is", async () => {
+    vi.stubEnv("TMPDIR", folder.path);
+    onTestFinished(() => void vi.unstubAllEnvs());
     const text = page(fleetOf(2));
     await publishReport(new DirectoryBlobStore(vault(), randomBytes), text);
     const { code, stdout, stderr } = await run("report --open", { env: { DISPLAY: "", WAYLAND_DISPLAY: "" } });
     const file = stdout.trim();
     expect([code, await readFile(file, "utf8")]).toEqual([0, text]);
+    expect(file.startsWith(join(folder.path, "lifeboat-report-"))).toBe(true);
     expect(stderr).toMatch(/^lifeboat: there is no desktop here: the page of \d{4}-.*Z is in that file\n$/);
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     expect((await stat(dirname(file))).mode & 0o777).toBe(0o700);
