@@ -9,6 +9,7 @@ import { startLoadedEtcd } from "./cluster.ts";
 import type { Size } from "./cluster.ts";
 import { hold } from "./contest.ts";
 import type { Result } from "./contest.ts";
+import { fleetReport, holdFleet } from "./fleet.ts";
 import { holdKopia, kopiaReport } from "./kopia.ts";
 import { holdLook } from "./look.ts";
 import { lookReport } from "./look-contest.ts";
@@ -78,6 +79,14 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
     const { runs, scalePlaces: places } = options;
     const results = await holdScale({ builds, snapshots: scale, places, runs, folder: arena, signal, progress });
     console.log(`\n${scaleReport(scale, results)}`);
+  }
+  const { fleet } = options;
+  if (fleet !== undefined) {
+    const arena = join(folder.path, "fleet");
+    await mkdir(arena);
+    const base = builds.find(({ name }) => name === "base")?.program;
+    const results = await holdFleet({ program: lifeboat, base, ...fleet, runs: options.runs, folder: arena, signal, progress });
+    console.log(`\n${fleetReport(fleet, results)}`);
   }
   for (const size of options.backups ||
   options.status ||
