@@ -37,7 +37,8 @@ const MOST_OF_BASE = 200;
 
 /** Fills a store, checks what each command says of it, and then times them in turns. Throws where one does not tell of every snapshot as good. */
 export async function holdFleet(contest: FleetContest): Promise<readonly FleetResult[]> {
-  const { program, base, clusters, snapshots, folder, progress } = contest;
+  const { program, base, clusters, snapshots, folder } = contest;
+  const progress = (text: string): void => contest.progress(text);
   const env = { PATH: process.env["PATH"], HOME: folder };
   const [all, part] = [join(folder, "all"), join(folder, "part")];
   await mkdir(all);
@@ -86,13 +87,11 @@ function commandOf(program: string, args: readonly string[], cwd: string, env: N
   return { program: process.execPath, args: [program, ...args], cwd, env };
 }
 
-async function timeInTurns(
-  { snapshots, runs, signal, progress }: FleetContest,
-  entrants: readonly Entrant[],
-): Promise<readonly FleetResult[]> {
+async function timeInTurns(contest: FleetContest, entrants: readonly Entrant[]): Promise<readonly FleetResult[]> {
+  const { snapshots, runs, signal } = contest;
   const results: { name: string; clusters: number; cold: Usage | undefined; warm: Usage[] }[] = [];
   for (const { name, clusters, command, counted } of entrants) {
-    progress(`fleet: ${name}, checked`);
+    contest.progress(`fleet: ${name}, checked`);
     const isCold = await forgetFiles();
     const { usage, stdout } = await measure(command, signal);
     const good = counted(stdout);
@@ -101,7 +100,7 @@ async function timeInTurns(
   }
   for (let round = 1; round <= runs; round++)
     for (const [index, { name, command }] of entrants.entries()) {
-      progress(`fleet: round ${round} of ${runs}: ${name}`);
+      contest.progress(`fleet: round ${round} of ${runs}: ${name}`);
       results[index]?.warm.push((await measure(command, signal)).usage);
     }
   return results;
