@@ -12,7 +12,16 @@ export type {
   DeploymentOptions,
   KopiaProgram,
 } from "./deployment.ts";
-export { clusterBackupProps, deskProps, drillsProps, keeperProps, kopiaRepository, networkPlacement, snapshotVaultProps } from "./props.ts";
+export {
+  auditProps,
+  clusterBackupProps,
+  deskProps,
+  drillsProps,
+  keeperProps,
+  kopiaRepository,
+  networkPlacement,
+  snapshotVaultProps,
+} from "./props.ts";
 
 // The vault, which is kept.
 export { SnapshotVault } from "./constructs/snapshot-vault.ts";
@@ -46,6 +55,10 @@ export type { KeeperProps } from "./constructs/keeper.ts";
 export { Desk } from "./constructs/desk.ts";
 export type { DeskProps } from "./constructs/desk.ts";
 
+// What looks at all that is stored, and writes the report.
+export { Audit } from "./constructs/audit.ts";
+export type { AuditProps } from "./constructs/audit.ts";
+
 // What rehearses restores.
 export { Drills } from "./constructs/drills.ts";
 export type { DrillsProps } from "./constructs/drills.ts";
@@ -62,3 +75,5 @@ export { DeskStack } from "./desk-stack.ts";
 export type { DeskStackProps } from "./desk-stack.ts";
 export { DrillStack } from "./drill-stack.ts";
 export type { DrillStackProps } from "./drill-stack.ts";
+export { AuditStack } from "./audit-stack.ts";
+export type { AuditStackProps } from "./audit-stack.ts";

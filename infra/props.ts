@@ -10,6 +10,7 @@ import { Construct } from "constructs";
 import type { CloudReference } from "../shared/config/secrets.ts";
 import { LifeboatError } from "../shared/errors.ts";
 import { acknowledge } from "./acknowledge.ts";
+import type { AuditProps } from "./constructs/audit.ts";
 import type { BackupTimes, ClusterBackupProps } from "./constructs/cluster-backup.ts";
 import type { DeskProps } from "./constructs/desk.ts";
 import type { DrillsProps } from "./constructs/drills.ts";
@@ -98,6 +99,21 @@ export function deskProps({ configuration, service }: Deployment): Omit<DeskProp
     serviceName: service.name,
     architectures,
     requireMfa,
+    runbook: service.runbook,
+    logRetention: logRetention(service.logDays),
+  };
+}
+
+/** Props of the audit, but for vault and notifications, which the app hands in. */
+export function auditProps(
+  scope: Construct,
+  { configuration, service, replicas }: Deployment,
+): Omit<AuditProps, "vault" | "notifications"> {
+  const imports = new Construct(scope, "AuditSettings");
+  return {
+    configuration,
+    replicas: replicas.map((replica, index) => replicaOf(new Construct(imports, `Replica${index}`), replica)),
+    serviceName: service.name,
     runbook: service.runbook,
     logRetention: logRetention(service.logDays),
   };

@@ -2,6 +2,7 @@ import { Stack, Validations } from "aws-cdk-lib";
 import type { StackProps } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import { LifeboatError } from "../shared/errors.ts";
+import { auditAlarmNames } from "./constructs/audit-names.ts";
 import { ClusterBackup } from "./constructs/cluster-backup.ts";
 import { deskAlarmNames } from "./constructs/desk-names.ts";
 import { drillAlarmNames } from "./constructs/drill-names.ts";
@@ -74,6 +75,7 @@ export class ServiceStack extends Stack {
         ...backups.flatMap(({ alarmNames }) => alarmNames),
         ...keeperAlarmNames(service.name, names),
         ...(deployment.kopia === undefined ? [] : [maintenanceAlarmName(service.name)]),
+        ...Object.values(auditAlarmNames(service.name)),
         ...(deployment.drill === undefined ? [] : drillAlarmNames(service.name, deployment.drill.hasFunction)),
         ...(hasDesk ? deskAlarmNames(service.name, names) : []),
       ],

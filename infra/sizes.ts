@@ -94,6 +94,15 @@ export const DESK_SIZES: FunctionSizes = {
   startSeconds: 0,
 };
 
+/** The audit reads documents of a few KiB, of four clusters at a time, and makes a page of a few MB at most. */
+export const AUDIT_SIZES: FunctionSizes = {
+  kind: "function",
+  memoryMiB: ONE_CORE_MIB,
+  storageMiB: 512,
+  seconds: LONGEST_FUNCTION_SECONDS,
+  startSeconds: 0,
+};
+
 /**
  * The most that a function may have on its disk. A drill has there what was fetched (some third of the database), the snapshot and what is restored from it, and 600 MiB besides (shared/jobs/drill/drill.ts, which looks again): that is enough up to some 4 GiB.
  */

@@ -5,10 +5,12 @@ import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { ISecret } from "aws-cdk-lib/aws-secretsmanager";
 import type { IParameter } from "aws-cdk-lib/aws-ssm";
 import type { Construct } from "constructs";
+import { REPORT_KEY } from "../../shared/documents/layout.ts";
 import { acknowledgeWildcards } from "../acknowledge.ts";
 import { kopiaStatements } from "./kopia-access.ts";
 import type { KopiaRepository } from "./kopia-access.ts";
-import { allow, VaultAccess, viaService } from "./vault-access.ts";
+import { allow, allowPut, VaultAccess, viaService } from "./vault-access.ts";
+import type { ObjectKind } from "./vault-access.ts";
 import type { ISnapshotVault, Replica } from "./vault.ts";
 
 /** The roles of docs/threat-model.md, each for one cluster: what is not allowed here is denied. */
@@ -129,6 +131,45 @@ export function drillRole(
     access.sign("audit"),
     allow(["lambda:InvokeFunction"], [desk]),
     ...access.bucketKey("kms:GenerateDataKey", "kms:Decrypt"),
+  ]);
+}
+
+/** What is said of snapshots. */
+const DOCUMENTS = [
+  "snapshots",
+  "verified",
+  "catalog",
+  "lineage",
+  "acceptances",
+  "custody",
+  "drills",
+  "pins",
+  "rewraps",
+] as const satisfies ObjectKind[];
+
+/**
+ * Looks at what is said of snapshots, at locks and at replicas, and writes the page of the report, one object: no data of the vault, nothing wrapped or signed. Documents are those of all clusters of the vault: with each by name the policy would not fit a role.
+ */
+export function auditRole(
+  scope: Construct,
+  id: string,
+  { clusters, vault, replicas, service }: Pick<RoleProps, "vault" | "replicas" | "service"> & { readonly clusters: readonly string[] },
+): Role {
+  const access = new VaultAccess(scope, vault, ...clusters);
+  const page = `${vault.bucketArn}/${vault.prefix}${REPORT_KEY}`;
+  return roleWith(scope, id, { service }, [
+    access.list(),
+    new VaultAccess(scope, vault, "*").read(DOCUMENTS),
+    ...access.seeLocks(),
+    allow(
+      ["s3:GetObjectRetention", "s3:GetObjectLegalHold"],
+      clusters.map((cluster) => `${vault.bucketArn}/${vault.prefix}clusters/${cluster}/*`),
+    ),
+    allowPut(vault.lockDays, [page]),
+    allow(["s3:GetObject", "s3:GetObjectRetention"], [page]),
+    allow(["kms:DescribeKey"], [vault.wrappingKey.keyArn]),
+    ...access.bucketKey("kms:GenerateDataKey", "kms:Decrypt"),
+    ...replicas.flatMap((replica) => access.look(replica)),
   ]);
 }
 

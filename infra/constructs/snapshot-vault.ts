@@ -5,7 +5,7 @@ import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from "aw
 import type { ObjectLockRetention } from "aws-cdk-lib/aws-s3";
 import { S3_SERVER_ACCESS_LOGS_USE_BUCKET_POLICY } from "aws-cdk-lib/cx-api";
 import { Construct } from "constructs";
-import { STORE_KEY } from "../../shared/documents/layout.ts";
+import { REPORT_KEY, STORE_KEY } from "../../shared/documents/layout.ts";
 import { acknowledge } from "../acknowledge.ts";
 import { KEPT } from "./kept.ts";
 import { NEVER_REMOVED } from "./vault-access.ts";
@@ -50,6 +50,8 @@ export interface SnapshotVaultProps {
 
 /** Unfinished uploads of killed runs: the longest run takes hours, so after two days nobody comes back to them. */
 const UNFINISHED_DAYS = 2;
+/** S3 takes no less. */
+const OLD_REPORT_DAYS = 1;
 /** How long it is on record who asked the bucket for what. */
 const ACCESS_LOG_DAYS = 400;
 
@@ -101,7 +103,11 @@ export class SnapshotVault extends Construct implements ISnapshotVault {
       encryption: BucketEncryption.KMS,
       encryptionKey: this.bucketKey,
       bucketKeyEnabled: true,
-      lifecycleRules: [{ id: "unfinished-uploads", abortIncompleteMultipartUploadAfter: Duration.days(UNFINISHED_DAYS) }],
+      lifecycleRules: [
+        { id: "unfinished-uploads", abortIncompleteMultipartUploadAfter: Duration.days(UNFINISHED_DAYS) },
+        // It is written over each hour, and no keeper knows of it. What is locked goes once its lock ends.
+        { id: "old-reports", prefix: `${prefix}${REPORT_KEY}`, noncurrentVersionExpiration: Duration.days(OLD_REPORT_DAYS) },
+      ],
       serverAccessLogsBucket: this.#accessLogs(),
       serverAccessLogsPrefix: "vault/",
       removalPolicy: KEPT,

@@ -5,7 +5,18 @@ import { bundlesPrefix, STORE_KEY } from "../../shared/documents/layout.ts";
 import type { ISnapshotVault, Replica, SigningKeys } from "./vault.ts";
 
 /** The kinds of objects below `clusters/CLUSTER/` (docs/format.md). */
-export type ObjectKind = "snapshots" | "data" | "verified" | "catalog" | "lineage" | "acceptances" | "drills" | "custody" | "verdicts";
+export type ObjectKind =
+  | "snapshots"
+  | "data"
+  | "verified"
+  | "catalog"
+  | "lineage"
+  | "acceptances"
+  | "drills"
+  | "pins"
+  | "rewraps"
+  | "verdicts"
+  | "custody";
 
 type Conditions = Record<string, Record<string, string | readonly string[]>>;
 
@@ -87,6 +98,19 @@ export class VaultAccess {
   wrapForReplicas(replicas: readonly Replica[]): readonly PolicyStatement[] {
     const keys = replicas.flatMap(({ wrappingKey }) => (wrappingKey === undefined ? [] : [wrappingKey.keyArn]));
     return keys.length === 0 ? [] : [allow(["kms:Encrypt"], keys, this.#context())];
+  }
+
+  /** Sees what a replica has. Nothing but reading an object tells whether it is there. */
+  look({ bucket, prefix = "" }: Replica): readonly PolicyStatement[] {
+    const { bucketArn, encryptionKey, env } = bucket;
+    return [
+      allow(["s3:ListBucket"], [bucketArn]),
+      allow(
+        ["s3:GetObject", "s3:GetObjectVersion"],
+        [...this.#clusters.map((cluster) => `${bucketArn}/${prefix}clusters/${cluster}/*`), `${bucketArn}/${prefix}${STORE_KEY}`],
+      ),
+      ...(encryptionKey === undefined ? [] : [allow(["kms:Decrypt"], [encryptionKey.keyArn], viaService("s3", env.region))]),
+    ];
   }
 
   /** Fills a replica, and sees what is there. A bucket in another account must allow it as well. */

@@ -46,6 +46,9 @@ export const keeperEvent = z.object({ cluster });
 /** What a daily schedule calls the maintenance of a Kopia repository with: there is one, whatever is asked. */
 export const maintainEvent = z.object({});
 
+/** What the schedule calls the audit with: it looks at every cluster of the configuration. */
+export const auditEvent = z.object({});
+
 /** What `lifeboat invoke bundle` calls the desk with, or a person by hand. Nothing else may stand in it: what is misspelt must not be passed over. */
 export const deskEvent = z.strictObject({
   cluster,
@@ -106,6 +109,7 @@ export const anyEvent = z.object({ cluster });
 
 export type BackupEvent = ReadOnly<z.input<typeof backupEvent>>;
 export type MaintainEvent = ReadOnly<z.input<typeof maintainEvent>>;
+export type AuditEvent = ReadOnly<z.input<typeof auditEvent>>;
 export type KeeperEvent = ReadOnly<z.input<typeof keeperEvent>>;
 export type DrillEvent = ReadOnly<z.input<typeof drillEvent>>;
 export type DrillDeskEvent = ReadOnly<z.input<typeof drillDeskEvent>>;

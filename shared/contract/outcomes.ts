@@ -149,6 +149,26 @@ const drillOutcome = z.object({
   waiting: z.array(cluster).describe("those that are due, and for which no time was left: the next run takes them first"),
 });
 
+/** What the audit returns. Of findings it names the first 20. */
+const auditOutcome = z.object({
+  clusters: z
+    .array(
+      z.object({
+        cluster,
+        verdict: z
+          .enum(["ready", "ready with loss", "not ready"])
+          .nullable()
+          .describe("null where what is stored does not settle it, and nobody asked etcd and the keys of late"),
+        errors: count.describe("findings that say that a promise does not hold"),
+        warnings: count,
+      }),
+    )
+    .describe("in order"),
+  findings: z.array(text).describe("those that are errors, a sentence each"),
+  report: text.describe("the key of the page in the store"),
+});
+
+export type AuditOutcome = ReadOnly<z.infer<typeof auditOutcome>>;
 export type DrillOutcome = ReadOnly<z.infer<typeof drillOutcome>>;
 export type MaintainOutcome = ReadOnly<z.infer<typeof maintainOutcome>>;
 export type BackupOutcome = ReadOnly<z.infer<typeof backupOutcome>>;

@@ -29,7 +29,7 @@ export const TASK = {
 export const CONFIG_FILE = "lifeboat.yaml";
 
 /**
- * Where a function's code lies, relative to the folder that holds cli/ and infra/: `functions/bundles/backup`, `.../verify`, `.../check`, `.../keeper`, `.../desk`, `.../maintain`, `.../drill-image` (for an image), `.../drill-desk` and `.../task` (the first two, for a container), each with index.mjs and all that it
+ * Where a function's code lies, relative to the folder that holds cli/ and infra/: `functions/bundles/backup`, `.../verify`, `.../check`, `.../keeper`, `.../desk`, `.../maintain`, `.../audit`, `.../drill-image` (for an image), `.../drill-desk` and `.../task` (the first two, for a container), each with index.mjs and all that it
  * needs but lifeboat.yaml and the CA files that this names by `file:`. tools/pack/functions.ts makes them, in a checkout and for dist/.
  */
 export const BUNDLES = "functions/bundles";
@@ -124,6 +124,13 @@ export const METRICS = {
   drillFailed: "DrillFailed",
   /** How long restoring took in it, without making the bundle and comparing. */
   restoredMs: "RestoredMs",
+  /** How many findings of the audit say that a promise does not hold. */
+  auditErrors: "AuditErrors",
+  auditWarnings: "AuditWarnings",
+  /** By what is stored a cluster could not be brought back now; of the service, how many. */
+  notReady: "NotReady",
+  /** A cluster's drill is overdue, or was never; of the service, how many. */
+  drillOverdue: "DrillOverdue",
   /** A key that is disabled, about to be deleted or gone. */
   keyUnusable: "KeyUnusable",
   /** Days until the first of the certificates that the cluster's endpoints and the client use runs out. */

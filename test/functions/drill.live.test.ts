@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readdir } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { delimiter, dirname } from "node:path";
@@ -19,7 +19,7 @@ import { newPlace } from "../support/place.ts";
 import type { Place } from "../support/place.ts";
 import { requireProgram } from "../support/programs.ts";
 
-/** What the image of the drill runs: under a Runtime API as Lambda has it, and as a task. Its desk is a function that the same server stands for; etcd, restore.sh and the store are real. */
+/** What the image of the drill runs: under a Runtime API as Lambda has it, and as a task. Its desk is a function that the same server stands for; etcd, restore.sh and the store are real. Then what the audit says of it. */
 
 const IMAGE = fileURLToPath(new URL(`../../${BUNDLES}/drill-image/index.mjs`, import.meta.url));
 const FIVE_MINUTES_MS = 300_000;
@@ -192,4 +192,23 @@ test("a drill that fails is a failure of the function, with its evidence, and of
     { service: "etcd", DrillFailed: 1 },
   ]);
   expect(await readdir(place.path("tmp"))).toEqual([]);
+});
+
+test("the audit counts what is wrong for each cluster and for the service, and writes the page that report --open fetches", async () => {
+  const { handler } = await import("../../functions/audit.ts");
+  const { outcome, failure, metrics } = await invoke(handler, {});
+  expect(failure).toBeUndefined();
+  expect(outcome).toMatchObject({
+    clusters: [{ cluster: "prod", verdict: "not ready", errors: 2 }],
+    findings: expect.arrayContaining([saying("[drill/failed]"), saying("[data/size]")]) as unknown,
+    report: "report/report.html",
+  });
+  const counts = { AuditErrors: 2, NotReady: 1, DrillOverdue: 0 };
+  expect(metrics).toMatchObject([
+    { cluster: "prod", service: "etcd", ...counts },
+    { service: "etcd", ...counts },
+  ]);
+  expect(metrics[1]).not.toHaveProperty("cluster");
+  expect(await place.here("report", "--open", "--out", "fetched.html")).toMatchObject({ code: 0 });
+  expect(await readFile(place.path("fetched.html"), "utf8")).toContain("data of a snapshot is of another size");
 });

@@ -10,6 +10,7 @@ import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { configText } from "./support/config-text.ts";
 import { saying } from "../support/matchers.ts";
 import { alarmsSuite } from "./suites/alarms.ts";
+import { auditSuite } from "./suites/audit.ts";
 import { constructsSuite } from "./suites/constructs.ts";
 import { deskSuite } from "./suites/desk.ts";
 import { KOPIA_ARM64, KOPIA_CONFIG, kopiaSuite } from "./suites/kopia.ts";
@@ -121,6 +122,7 @@ vaultSuite(synths);
 rolesSuite(synths);
 serviceSuite(synths);
 alarmsSuite(synths);
+auditSuite(synths);
 drillsSuite(synths);
 kopiaSuite(
   () => kopia,

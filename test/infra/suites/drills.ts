@@ -111,7 +111,12 @@ export function drillsSuite({ example, other }: Synths): void {
       const alarms = ofType(template(), "AWS::CloudWatch::Alarm").map(([, { Properties }]) => Properties);
       expect(alarms.toSorted((one, another) => (String(one["AlarmName"]) < String(another["AlarmName"]) ? -1 : 1))).toMatchObject([
         { AlarmName: "etcd-drill-errors", Namespace: "AWS/Lambda", MetricName: "Errors", Threshold: 1 },
-        { AlarmName: "etcd-drill-failed", MetricName: METRICS.drillFailed, Threshold: 1, Dimensions: [{ Name: "service", Value: "etcd" }] },
+        {
+          AlarmName: "etcd-drill-not-passed",
+          MetricName: METRICS.drillFailed,
+          Threshold: 1,
+          Dimensions: [{ Name: "service", Value: "etcd" }],
+        },
       ]);
       const dashboard = JSON.stringify(resolve(theOne(other().service, "AWS::CloudWatch::Dashboard")[1].Properties, other().templates));
       for (const { AlarmName, AlarmDescription } of alarms) {

@@ -46,7 +46,7 @@ export function serviceSuite({ example, other }: Synths): void {
 
     test("carry their bundle and the configuration as it is", async () => {
       const assets = (await readdir(example().out)).filter((name) => name.startsWith("asset."));
-      expect(assets).toHaveLength(4);
+      expect(assets).toHaveLength(5);
       for (const asset of assets) {
         expect(await readdir(join(example().out, asset))).toEqual(expect.arrayContaining(["index.mjs", "lifeboat.yaml", "node_modules"]));
         expect(await readFile(join(example().out, asset, "lifeboat.yaml"), "utf8")).toBe(

@@ -43,7 +43,12 @@ export function vaultSuite({ example, other }: Synths): void {
           RestrictPublicBuckets: true,
         },
         OwnershipControls: { Rules: [{ ObjectOwnership: "BucketOwnerEnforced" }] },
-        LifecycleConfiguration: { Rules: [{ AbortIncompleteMultipartUpload: { DaysAfterInitiation: 2 }, Status: "Enabled" }] },
+        LifecycleConfiguration: {
+          Rules: [
+            { AbortIncompleteMultipartUpload: { DaysAfterInitiation: 2 }, Status: "Enabled" },
+            { Id: "old-reports", Status: "Enabled" },
+          ],
+        },
       });
       const rule = z
         .object({ ServerSideEncryptionConfiguration: z.tuple([z.looseObject({ BucketKeyEnabled: z.boolean() })]) })

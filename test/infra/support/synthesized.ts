@@ -16,6 +16,7 @@ export interface Synthesized {
   readonly vault: Template;
   readonly service: Template;
   readonly keeper: Template;
+  readonly audit: Template;
   /** These are undefined where the configuration asks for none. */
   readonly desk: Template | undefined;
   readonly drill: Template | undefined;
@@ -79,8 +80,9 @@ async function read(out: string, name: string, report: string): Promise<Synthesi
   const template = async (stack: string): Promise<Template> =>
     parseTemplate(JSON.parse(await readFile(join(out, `${name}-${stack}.template.json`), "utf8")));
   const [vault, service, keeper] = [await template("vault"), await template("service"), await template("keeper")];
+  const audit = await template("audit");
   const optional = async (stack: string): Promise<Template | undefined> =>
     existsSync(join(out, `${name}-${stack}.template.json`)) ? template(stack) : undefined;
   const [desk, drill] = [await optional("desk"), await optional("drill")];
-  return { vault, service, keeper, desk, drill, templates: [vault, service, keeper], out, report };
+  return { vault, service, keeper, audit, desk, drill, templates: [vault, service, keeper], out, report };
 }
