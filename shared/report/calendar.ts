@@ -166,7 +166,7 @@ export function legend(): Markup {
   const mixed: Paths = new Map();
   addCell(mixed, { day: 0, good: 1, unproven: 0, failed: 0, missed: 1 }, 0, 0);
   const keys = STATES.map((state) => keyOf(markup`<path class="${state}" d="${shape(state, 0, 0, CELL)}"/>`, WORDS[state]));
-  return markup`<p class="legend">${keys}${keyOf(markup`${drawn(mixed)}`, "some of the day’s")}</p>`;
+  return markup`<p class="legend">${keys}${keyOf(markup`${drawn(mixed)}`, "some of the day's")}</p>`;
 }
 
 function keyOf(drawing: Markup, words: string): Markup {

@@ -38,7 +38,7 @@ function row(standing: Standing): Markup {
   const { cluster, anchor, group, word, findings } = standing;
   const { database, stored, days, drills } = cluster;
   const recent = days.slice(-STRIP_DAYS);
-  return markup`<tr class="${group}" role="row"><th scope="row" role="rowheader"><a href="#${anchor}"><bdi>${cluster.name}</bdi></a></th><td role="cell">${chip(group, word)}</td><td role="cell">${ageOf(standing)}</td><td role="cell">${recent.length === 0 ? markup`<span class="quiet">${summaryText(recent)}</span>` : strip(recent)}</td><td role="cell" class="n wide">${restoreOf(drills)}</td><td role="cell" class="n wide">${database === null ? "–" : formatBytes(database.bytes)}</td><td role="cell" class="n wide">${formatBytes(stored.bytes)}</td><td role="cell">${countsOf(findings)}</td></tr>\n`;
+  return markup`<tr class="${group}" role="row"><th scope="row" role="rowheader"><a href="#${anchor}"><bdi>${cluster.name}</bdi></a></th><td role="cell">${chip(group, word)}</td><td role="cell">${ageOf(standing)}</td><td role="cell">${recent.length === 0 ? markup`<span class="quiet">${summaryText(recent)}</span>` : strip(recent)}</td><td role="cell" class="n wide">${restoreOf(drills)}</td><td role="cell" class="n wide">${database === null ? "-" : formatBytes(database.bytes)}</td><td role="cell" class="n wide">${formatBytes(stored.bytes)}</td><td role="cell">${countsOf(findings)}</td></tr>\n`;
 }
 
 /** Of the last drill alone: that an earlier one went well says little. */

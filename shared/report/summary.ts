@@ -10,7 +10,7 @@ import { counted, DAY_MS, shortDuration, timeElement } from "./words.ts";
 
 /** The first thing that is read: whether all could come back, in one sentence, and the numbers behind it. */
 export function summary(data: ReportData, standings: readonly Standing[]): Markup {
-  return markup`<header class="top"><p class="made">${BELT}<span><b>Backup report</b> · ${timeElement(data.madeAt)}<br><span class="quiet">${data.location} · ${data.tool}</span></span></p>
+  return markup`<header class="top"><p class="made">${BELT}<span><b>Backup report</b> &middot; ${timeElement(data.madeAt)}<br><span class="quiet">${data.location} &middot; ${data.tool}</span></span></p>
 <h1>${headline(standings)}</h1>
 ${bar(standings)}
 <dl class="numbers">${numbers(data).map(

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { reportData } from "../../shared/contract/report.ts";
 import type { ClusterReport } from "../../shared/contract/report.ts";
@@ -89,4 +90,12 @@ test("the first sentence counts the clusters that could come back", () => {
   expect(said({ verdict: { word: null, askedAt: null, lines: [] }, good: null })).toBe(
     "The only cluster has no good backup within the rpo.",
   );
+});
+
+test("the sources of the page are ASCII: a bundler leaves a tagged template as it is, and the command reads its bundle byte by byte", async () => {
+  const folder = new URL("../../shared/report/", import.meta.url);
+  const texts = await Promise.all(
+    (await readdir(folder)).map(async (name) => ({ name, text: await readFile(new URL(name, folder), "utf8") })),
+  );
+  expect(texts.filter(({ text }) => /[^\p{ASCII}]/u.test(text)).map(({ name }) => name)).toEqual([]);
 });
