@@ -91,6 +91,15 @@ describe("systemd", () => {
     expect(await readdir(join(root, "credentials/lifeboat-order@.service"))).toEqual(["audit.key", "audit.pub", "lifeboat.yaml"]);
     expect(await startUnit("lifeboat-prune@.service", { root, run })).toContain("there is no order to follow for prod");
     expect(await readdir(join(root, "credentials/lifeboat-prune@.service"))).toEqual(["lifeboat.yaml"]);
+    const told = join(root, "var/lib/lifeboat/report");
+    await mkdir(told, { recursive: true });
+    const here = { root, run: (command: readonly string[]) => run(command.map((word) => word.replace("/var/lib/lifeboat/report", told))) };
+    expect(await startUnit("lifeboat-audit.service", here)).toContain("prod, 1 of 1 snapshot good");
+    expect(await readdir(join(root, "credentials/lifeboat-audit.service"))).toEqual(["lifeboat.yaml"]);
+    // Over what it wrote before, too.
+    for (let times = 0; times < 2; times++)
+      expect(await startUnit("lifeboat-report.service", here)).toContain("wrote the metrics of 1 clusters");
+    expect((await readdir(told)).toSorted()).toEqual(["lifeboat.prom", "report.html"]);
     // What a run's own copies may be read by is nobody but its user, in memory.
     for (const name of await readdir(join(root, "run/lifeboat-backup-prod")))
       expect((await stat(join(root, "run/lifeboat-backup-prod", name))).mode & 0o777).toBe(0o400);
@@ -118,6 +127,9 @@ describe("systemd", () => {
     ["lifeboat-order@.service", "lifeboat-verifier", []],
     // It removes what other users made in folders with the sticky bit.
     ["lifeboat-prune@.service", "lifeboat-keeper", ["CAP_FOWNER"]],
+    ["lifeboat-drill@.service", "lifeboat-drill", []],
+    ["lifeboat-audit.service", "lifeboat-reader", []],
+    ["lifeboat-report.service", "lifeboat-reader", []],
   ])("%s is shut in, and runs as %s", async (name, user, capabilities) => {
     {
       const settings = await readUnit(name);
@@ -126,18 +138,22 @@ describe("systemd", () => {
       expect(settings).toMatchObject({
         User: [user],
         Group: ["lifeboat"],
-        ReadWritePaths: ["/var/lib/lifeboat/vault"],
         ProtectSystem: ["strict"],
         CapabilityBoundingSet: [capabilities.join(" ")],
         SystemCallFilter: ["@system-service"],
       });
       expect(settings["AmbientCapabilities"] ?? []).toEqual(capabilities);
+      const writes = user === "lifeboat-reader" ? ["ReadOnlyPaths", "ReadWritePaths"] : ["ReadWritePaths", "ReadOnlyPaths"];
+      expect(writes.map((each) => (settings[each] ?? []).includes("/var/lib/lifeboat/vault"))).toEqual([true, false]);
     }
   });
 
   test("the timers make up for what they missed, and the order comes before the prune", async () => {
     expect(await readUnit("lifeboat-backup@.timer")).toMatchObject({ OnCalendar: ["hourly"], Persistent: ["true"] });
     expect(await readUnit("lifeboat-prune@.timer")).toMatchObject({ OnCalendar: ["daily"], Persistent: ["true"] });
+    for (const name of ["audit", "report"])
+      expect(await readUnit(`lifeboat-${name}.timer`)).toMatchObject({ OnCalendar: ["hourly"], Persistent: ["true"] });
+    expect(await readUnit("lifeboat-drill@.timer")).toMatchObject({ OnCalendar: ["weekly"], Persistent: ["true"] });
     const order = ["lifeboat-order@%i.service"];
     expect(await readUnit("lifeboat-prune@.service")).toMatchObject({ Wants: order, After: order });
   });
@@ -204,7 +220,7 @@ const cronJob = z.object({
 type Pod = z.infer<typeof cronJob>["spec"]["jobTemplate"]["spec"]["template"]["spec"];
 
 describe("Kubernetes", () => {
-  test("the CronJobs back up, verify, order and prune with the files and credentials of their roles", async () => {
+  test("the CronJobs back up, verify, order, audit and prune with the files and credentials of their roles", async () => {
     const text = await readFile(join(EXAMPLES, "kubernetes/cronjob.yaml"), "utf8");
     // Kubernetes reads YAML 1.1, where 0440 is octal.
     const documents = parseAllDocuments(text, { version: "1.1" }).map((each) => {
@@ -218,7 +234,7 @@ describe("Kubernetes", () => {
     const secrets = secretsIn(text);
     const jobs = documents.flatMap((each) => (isCronJob(each) ? [cronJob.parse(each)] : []));
     expect(jobs.map(({ metadata }) => metadata.name)).toEqual(
-      ["backup", "verify", "order", "prune"].map((name) => `lifeboat-${name}-prod`),
+      ["backup-prod", "verify-prod", "order-prod", "audit", "prune-prod"].map((name) => `lifeboat-${name}`),
     );
 
     const printed: string[] = [];
@@ -229,7 +245,8 @@ describe("Kubernetes", () => {
     expect(printed[0]).toMatch(/^proof: +proven: /m);
     expect(printed[1]).toContain("countersigned: clusters/prod/verified/");
     expect(printed[2]).toContain("nothing to remove of prod: 1 kept");
-    expect(printed[3]).toContain("there is no order to follow for prod");
+    expect(printed[3]).toContain("prod, 1 of 1 snapshot good");
+    expect(printed[4]).toContain("there is no order to follow for prod");
     const [keeper] = jobs.slice(-1).map(({ spec }) => spec.jobTemplate.spec.template.spec);
     // It gets no file but the configuration, and the credentials of nobody else.
     expect(keeper?.volumes.flatMap(({ projected }) => projected?.sources ?? [])).toEqual([{ configMap: { name: "lifeboat" } }]);
