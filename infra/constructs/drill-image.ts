@@ -1,5 +1,5 @@
 import { copyFileSync, chmodSync, mkdirSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { Architecture as LambdaArchitecture, Code } from "aws-cdk-lib/aws-lambda";
 import type { FunctionProps } from "aws-cdk-lib/aws-lambda";
 import { ContainerImage, CpuArchitecture } from "aws-cdk-lib/aws-ecs";
@@ -65,8 +65,10 @@ export class DrillImage extends Construct {
         dockerfile: DOCKERFILE,
         codeIn: CODE,
         addTo: (folder) => {
-          for (const { minor, path } of etcd) copyProgram(path, join(folder, PROGRAMS, `etcd-${minor}`, "etcd"));
-          copyProgram(decoder, join(folder, PROGRAMS, "kube-decode"));
+          const programs = join(folder, PROGRAMS);
+          for (const made of [programs, ...etcd.map(({ minor }) => join(programs, `etcd-${minor}`))]) mkdirSync(made);
+          for (const { minor, path } of etcd) copyProgram(path, join(programs, `etcd-${minor}`, "etcd"));
+          copyProgram(decoder, join(programs, "kube-decode"));
         },
       }),
       platform,
@@ -78,7 +80,6 @@ export class DrillImage extends Construct {
 }
 
 function copyProgram(from: string, to: string): void {
-  mkdirSync(dirname(to), { recursive: true });
   copyFileSync(from, to);
   chmodSync(to, 0o755);
 }

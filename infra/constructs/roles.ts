@@ -145,6 +145,7 @@ const DOCUMENTS = [
   "drills",
   "pins",
   "rewraps",
+  "verdicts",
 ] as const satisfies ObjectKind[];
 
 /**
