@@ -27,8 +27,8 @@ export interface Segments {
   readonly bad: readonly { readonly key: string; readonly error: LifeboatError }[];
 }
 
-/** Each may be of 1 MiB. */
-const PARALLEL_SEGMENTS = 8;
+/** Each may be of 1 MiB, and takes some ten times that while it is parsed. */
+const PARALLEL_SEGMENTS = 2;
 
 /** So many of the newest names are tried for one that is believed: whoever plants more makes every document be read, and is told of. */
 const MOST_TRIED = 8;
