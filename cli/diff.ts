@@ -8,6 +8,7 @@ import { REF_HELP } from "./command.ts";
 import type { Register, Session } from "./command.ts";
 import { note, widthOf } from "./console.ts";
 import { diffObject } from "./diff-object.ts";
+import type { DiffObjectOptions } from "./diff-object.ts";
 import { FROM_FLAG, FROM_HELP } from "./from-replica.ts";
 import { jsonAround } from "./json-array.ts";
 import { KEY_HEX_FLAG, keyOfHex, keyTest, keyWords, NAMESPACE_FLAG, NAMESPACE_HELP, PATTERN_HELP } from "./key-option.ts";
@@ -17,16 +18,10 @@ import { CLUSTER_FLAG, CLUSTER_HELP, clusterBeside, LIVE, withLive } from "./wit
 import { requireSnapshot, withSnapshot } from "./with-snapshot.ts";
 import { writeText } from "./write-text.ts";
 
-interface DiffOptions {
+interface DiffOptions extends DiffObjectOptions {
   readonly namespace?: string;
   readonly object?: string;
   readonly keyHex?: string;
-  readonly reveal?: boolean;
-  readonly showManagedFields?: boolean;
-  readonly encryptionConfig?: string;
-  readonly index: boolean;
-  readonly cluster?: string;
-  readonly from?: string;
 }
 
 /** `lifeboat diff`. */
