@@ -57,6 +57,8 @@ const FORBIDDEN: readonly (readonly [file: string, imported: string])[] = [
   ["shared/audit/vault.ts", "../vault/catalog.ts"],
   ["shared/audit/job.ts", "../jobs/audit/gather.ts"],
   ["shared/bundle/program.ts", "execa"],
+  ["shared/node-files/disk.ts", "node:fs/promises"],
+  ["shared/node-files/age.ts", "../seal/age.ts"],
   ["shared/kube/disk.ts", "node:child_process"],
   ["shared/report/disk.ts", "node:fs/promises"],
   ["shared/kube/own-adapter.ts", "./program/decoder-process.ts"],

@@ -18,6 +18,8 @@ export const CUSTODY_EVENTS = [
   "catalogued",
   "rehearsed",
   "judged",
+  "intake",
+  "node-files",
   "configuration-changed",
 ] as const;
 
@@ -100,6 +102,8 @@ export const custodySchema = z
       order: orderSchema.optional(),
       /** Of `rehearsed`: whose break-glass identity opened which canary, and when that was made. */
       rehearsal: z.looseObject({ recipient: z.string().min(1), canary: digest, madeAt: instant }).optional(),
+      /** Of `intake`: to whom nodes encrypt from now on. Else whoever gets hold of a key that signs no more, and can overwrite, could name another. */
+      intake: z.looseObject({ number: z.int().positive(), recipient: z.string().min(1) }).optional(),
       /** Of `bundle`. */
       bundle: bundleSchema.optional(),
     }),

@@ -157,6 +157,72 @@ export function timeInVerdictKey(cluster: string, key: string): string | undefin
   return idIn(verdictsPrefix(cluster), key);
 }
 
+/** Intake identities. */
+export function intakesPrefix(cluster: string): string {
+  return `clusters/${cluster}/intake/`;
+}
+
+/** `number` counts from 1. */
+export function intakeKey(cluster: string, number: number): string {
+  return `${intakesPrefix(cluster)}${number}.json`;
+}
+
+/** The last number that is read. */
+export const LAST_INTAKE = 999_999;
+
+/** The number in an intake's key, at most six digits, or undefined. */
+export function numberInIntakeKey(cluster: string, key: string): number | undefined {
+  const prefix = intakesPrefix(cluster);
+  const number = key.startsWith(prefix) ? /^([1-9]\d{0,5})\.json$/.exec(key.slice(prefix.length))?.[1] : undefined;
+  return number === undefined ? undefined : Number(number);
+}
+
+/** A node as members and recipients of bundles are called. */
+export function isNodeName(name: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name);
+}
+
+/** Files of nodes: of one node where it is given, else of all. */
+export function nodeFilesPrefix(cluster: string, node?: string): string {
+  return `clusters/${cluster}/node-files/${node === undefined ? "" : `${node}/`}`;
+}
+
+/** The signed document about a set, which is its commit point; `time` in the form of an id. */
+export function nodeFilesKey(cluster: string, node: string, time: string): string {
+  return `${nodeFilesPrefix(cluster, node)}${time}.json`;
+}
+
+/** The set itself. */
+export function nodeFilesDataKey(cluster: string, node: string, time: string): string {
+  return `${nodeFilesPrefix(cluster, node)}${time}.age`;
+}
+
+export interface PartsOfNodeFilesKey {
+  readonly node: string;
+  readonly time: string;
+  readonly holds: "document" | "data";
+}
+
+/** The node and the time in the key of a set or of its document, or undefined. */
+export function partsOfNodeFilesKey(cluster: string, key: string): PartsOfNodeFilesKey | undefined {
+  const prefix = nodeFilesPrefix(cluster);
+  const [, node = "", time = "", end] =
+    (key.startsWith(prefix) ? /^([^/]+)\/([^/]+)\.(age|json)$/.exec(key.slice(prefix.length)) : undefined) ?? [];
+  return isNodeName(node) && parseId(time) !== undefined ? { node, time, holds: end === "json" ? "document" : "data" } : undefined;
+}
+
+/** Where nodes put what they collected: of a cluster, or of one of its nodes. Nothing that lies there is believed. */
+export function inboxPrefix(cluster: string, node?: string): string {
+  return `inbox/${cluster}/${node === undefined ? "" : `${node}/`}`;
+}
+
+/** The node in the key of what lies in the inbox, or undefined for what is no set by its name. */
+export function nodeInInboxKey(cluster: string, key: string): string | undefined {
+  const prefix = inboxPrefix(cluster);
+  const node = key.startsWith(prefix) ? /^([^/]+)\/[^/]+\.age$/.exec(key.slice(prefix.length))?.[1] : undefined;
+  return node !== undefined && isNodeName(node) ? node : undefined;
+}
+
 export function lineagePrefix(cluster: string): string {
   return `clusters/${cluster}/lineage/`;
 }
@@ -298,10 +364,11 @@ export function idInBundleKey(cluster: string, key: string): string | undefined 
   return parseId(id) === undefined || parseId(time) === undefined || name === "" || more.length > 0 ? undefined : id;
 }
 
-/** What kind of object a key of a cluster is, and the snapshot that it is about. `lineage`, `log`, `catalog` and `verdict`: about all of them. `foreign`: nothing that lifeboat writes. */
+/** What kind of object a key of a cluster is, and the snapshot that it is about. `lineage`, `log`, `catalog`, `verdict` and `intake`: about all of them. `node-files`: about a node. `foreign`: nothing that lifeboat writes. */
 export type KindOfKey =
   | { readonly kind: "manifest" | "data" | "verification" | "index" | "rewrap" | "pin" | "drill" | "bundle"; readonly id: string }
-  | { readonly kind: "lineage" | "log" | "catalog" | "verdict" | "foreign" };
+  | { readonly kind: "node-files"; readonly node: string; readonly time: string; readonly holds: "document" | "data" }
+  | { readonly kind: "lineage" | "log" | "catalog" | "verdict" | "intake" | "foreign" };
 
 /** The kinds of documents that stand beside a manifest and are about its snapshot alone. */
 export type SidecarKind = "verification" | "rewrap" | "pin" | "drill";
@@ -320,6 +387,8 @@ const CLUSTER_FOLDERS = [
   "primary-custody",
   "catalog",
   "verdicts",
+  "intake",
+  "node-files",
 ] as const;
 
 /** Whether `folder` (`clusters/prod/pins/`) is one in which lifeboat writes. */
@@ -354,6 +423,12 @@ export function kindOfKey(cluster: string, key: string): KindOfKey {
       return { kind: timeInCatalogKey(cluster, key) === undefined ? "foreign" : "catalog" };
     case "verdicts":
       return { kind: timeInVerdictKey(cluster, key) === undefined ? "foreign" : "verdict" };
+    case "intake":
+      return { kind: numberInIntakeKey(cluster, key) === undefined ? "foreign" : "intake" };
+    case "node-files": {
+      const parts = partsOfNodeFilesKey(cluster, key);
+      return parts === undefined ? { kind: "foreign" } : { kind: "node-files", ...parts };
+    }
     case "custody":
     case "primary-custody":
       return { kind: sequenceInCustodyKey(cluster, key, folder) === undefined ? "foreign" : "log" };

@@ -36,6 +36,9 @@ export const WRAPPING_KINDS = ["local", "kms"] as const;
 /** One of a kind that is not known opens nothing here, and leaves the others. */
 export const wrappingSchema = z.looseObject({ kind: knownOrUnknown(WRAPPING_KINDS), key: z.string().min(1), ciphertext: base64 });
 
+/** An identity for break-glass recipients: an age file of it, in base64. */
+export const breakGlassCopy = z.looseObject({ recipients: z.array(z.string().startsWith("age1")).min(1), ciphertext: base64 });
+
 /** What every document that belongs to a cluster begins with. */
 export const head = { formatVersion: z.literal(FORMAT_VERSION), cluster: clusterName };
 

@@ -10,9 +10,11 @@ import { canarySchema } from "./canary.ts";
 import { catalogSchema } from "./catalog.ts";
 import { custodySchema } from "./custody-record.ts";
 import { drillSchema } from "./drill.ts";
+import { intakeSchema } from "./intake.ts";
 import { knownOrUnknown } from "../unknown-values.ts";
 import { lineageSchema } from "./lineage.ts";
 import { manifestSchema } from "./manifest.ts";
+import { nodeFilesSchema } from "./node-files.ts";
 import { custodyReceiptSchema, signerSchema } from "./parts.ts";
 import { pinSchema } from "./pin.ts";
 import { placeholderSchema } from "./placeholder.ts";
@@ -41,6 +43,8 @@ const KINDS = {
   drill: { purposes: ["audit"], schema: drillSchema },
   catalog: { purposes: ["audit"], schema: catalogSchema },
   verdict: { purposes: ["audit"], schema: verdictSchema },
+  intake: { purposes: ["audit"], schema: intakeSchema },
+  "node-files": { purposes: ["audit"], schema: nodeFilesSchema },
   /** Carried as a file: it is in no store. */
   canary: { purposes: ["audit"], schema: canarySchema },
   /** By whoever puts the first thing there: into a replica that is the role that verifies. */
@@ -57,7 +61,18 @@ export type Kind = keyof typeof KINDS;
 /** The kinds that keys of one purpose alone sign. */
 export type KindOfOneSigner = { [K in Kind]: (typeof KINDS)[K]["purposes"] extends readonly [Purpose] ? K : never }[Kind];
 /** The kinds that a record of the custody log announces, and that name it. */
-export type AnnouncedKind = "snapshot" | "verification" | "rewrap" | "lineage" | "acceptance" | "pin" | "drill" | "catalog" | "verdict";
+export type AnnouncedKind =
+  | "snapshot"
+  | "verification"
+  | "rewrap"
+  | "lineage"
+  | "acceptance"
+  | "pin"
+  | "drill"
+  | "catalog"
+  | "verdict"
+  | "intake"
+  | "node-files";
 export type DocumentOf<K extends Kind> = z.infer<(typeof KINDS)[K]["schema"]>;
 
 /** A document before it is signed. (Omit would forget every field of a loose object's type: its keys are any text.) */

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { CONFIRMED, confirmationSchema } from "./confirmation.ts";
 import { knownOrUnknown } from "../unknown-values.ts";
 import {
-  base64,
+  breakGlassCopy,
   bytes,
   custodyReceiptSchema,
   digest,
@@ -14,8 +14,6 @@ import {
   tool,
   wrappingSchema,
 } from "./parts.ts";
-
-const breakGlassCopy = z.looseObject({ recipients: z.array(z.string().startsWith("age1")).min(1), ciphertext: base64 });
 
 /** An index of the keys of a snapshot: an object of its own, of which a part can be read. */
 const indexSchema = z.looseObject({

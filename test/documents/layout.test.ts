@@ -3,10 +3,16 @@ import {
   dataKey,
   drillKey,
   idInManifestKey,
+  intakeKey,
   isClusterName,
+  kindOfKey,
   lineageKey,
   manifestKey,
+  nodeFilesDataKey,
+  nodeFilesKey,
+  nodeInInboxKey,
   partsOfDrillKey,
+  partsOfNodeFilesKey,
   partsOfPinKey,
   partsOfRewrapKey,
   partsOfVerifiedKey,
@@ -108,3 +114,27 @@ test.each([
   "clusters/prod/verified/20261121T100000Z-20261122T000000Z",
   "clusters/prod/verified/20261121T100000Z-x.json",
 ])("%s is no countersignature of prod", (key) => expect(partsOfVerifiedKey("prod", key)).toBeUndefined());
+
+test("node files, their documents and what lies in the inbox are told apart by their names", () => {
+  const [document, data] = [nodeFilesKey("prod", "node-a", ID), nodeFilesDataKey("prod", "node-a", ID)];
+  expect(partsOfNodeFilesKey("prod", document)).toEqual({ node: "node-a", time: ID, holds: "document" });
+  expect(kindOfKey("prod", data)).toEqual({ kind: "node-files", node: "node-a", time: ID, holds: "data" });
+  expect(kindOfKey("prod", intakeKey("prod", 12))).toEqual({ kind: "intake" });
+  for (const key of [
+    "clusters/prod/intake/0.json",
+    "clusters/prod/intake/1000000.json",
+    "clusters/prod/node-files/x",
+    `clusters/prod/node-files/a/b/${ID}.age`,
+  ])
+    expect(kindOfKey("prod", key), key).toEqual({ kind: "foreign" });
+  expect(nodeInInboxKey("prod", "inbox/prod/node-a/whatever.age")).toBe("node-a");
+  for (const key of [
+    "inbox/staging/node-a/x.age",
+    "inbox/prod/x.age",
+    "inbox/prod/node-a/x.txt",
+    "inbox/prod/node-a/b/x.age",
+    "inbox/prod/-a/x.age",
+  ])
+    expect(nodeInInboxKey("prod", key), key).toBeUndefined();
+  for (const key of [document, data]) expect(isKey(key), key).toBe(true);
+});

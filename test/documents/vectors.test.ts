@@ -3,8 +3,10 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { decodeEnvelope, parseJson } from "../../shared/documents/envelope.ts";
 import {
+  numberInIntakeKey,
   partsOfAcceptanceKey,
   partsOfDrillKey,
+  partsOfNodeFilesKey,
   partsOfPinKey,
   partsOfRewrapKey,
   partsOfVerifiedKey,
@@ -40,6 +42,8 @@ const index = z
           "drill",
           "catalog",
           "verdict",
+          "intake",
+          "node-files",
           "canary",
           "store",
           "placeholder",
@@ -97,6 +101,8 @@ test("their keys are those of the layout", () => {
     drill: (key) => partsOfDrillKey("prod", key),
     catalog: (key) => timeInCatalogKey("prod", key),
     verdict: (key) => timeInVerdictKey("prod", key),
+    intake: (key) => numberInIntakeKey("prod", key),
+    "node-files": (key) => partsOfNodeFilesKey("prod", key),
     custody: (key) => sequenceInCustodyKey("prod", key),
   };
   for (const { kind, key } of index.vectors) expect(parts[kind] === undefined ? true : parts[kind](key), key).toBeDefined();

@@ -5,7 +5,7 @@ import type { CustodyFinding } from "../../vault/custody/finding.ts";
 import { RetiredCheck } from "../../vault/custody/retired-check.ts";
 import { isFault, readRecords } from "../../vault/custody/records.ts";
 import type { FoundRecord } from "../../vault/custody/records.ts";
-import { custodyPrefix, dataPrefix, idInManifestKey } from "../../documents/layout.ts";
+import { custodyPrefix, dataPrefix, idInManifestKey, nodeFilesPrefix } from "../../documents/layout.ts";
 import type { CustodyLog } from "../../documents/layout.ts";
 import type { CustodyReceipt } from "../../documents/parts.ts";
 import { isAhead } from "../../documents/slot.ts";
@@ -171,7 +171,7 @@ function findFuture(cluster: string, { documents }: StoredDocuments, now: Date):
   });
 }
 
-/** Data objects that manifests name, and that are not there. */
+/** Data objects that manifests, and documents about nodes' files, name, and that are not there. */
 async function findLostData(
   vault: Vault,
   cluster: string,
@@ -179,7 +179,8 @@ async function findLostData(
   logs: readonly ReadLog[],
 ): Promise<readonly CustodyFinding[]> {
   const there = new Set<string>();
-  for await (const { key } of vault.blobs.list(dataPrefix(cluster))) there.add(key);
+  for (const prefix of [dataPrefix(cluster), nodeFilesPrefix(cluster)])
+    for await (const { key } of vault.blobs.list(prefix)) there.add(key);
   return [...documents].flatMap(([manifest, { data, custody }]): CustodyFinding[] => {
     const lost = data.filter(
       ({ key, sha256: digest, version }) =>
@@ -193,4 +194,4 @@ async function findLostData(
 const UNLOGGED = "find out who wrote it; it may be intact, but whoever wrote it did not record it, and has a trusted key";
 const FUTURE =
   "it is never the latest, and never good; check whether a machine's clock was wrong (lifeboat doctor --clock), else find out who wrote it: whoever wrote it has the key that signs snapshots";
-const LOST_DATA = "find out who can delete from the store; that snapshot cannot be restored from here, so look for it in a replica";
+const LOST_DATA = "find out who can delete from the store; what it belongs to cannot be restored from here, so look for it in a replica";

@@ -1,13 +1,11 @@
 import type { RandomBytes } from "../../clock.ts";
-import type { WrappingRecord } from "../../documents/parts.ts";
 import { REPOSITORY_CONTEXT } from "../../documents/repository.ts";
 import type { WrappedPassword } from "../../documents/repository.ts";
-import { isLifeboatError, LifeboatError } from "../../errors.ts";
-import type { Unwrapper, WrapContext } from "../../keys/key-ring.ts";
-import { inTurn } from "../../keys/store-keys.ts";
+import type { WrapContext } from "../../keys/key-ring.ts";
+import { unwrapFirst, wrapUnderEach } from "../../keys/unwrap.ts";
 import type { StoreKeys } from "../../keys/store-keys.ts";
 import { decryptSmall, encryptSmall, newIdentity, recipientOf } from "../../seal/age.ts";
-import { identityIn } from "../identity-in.ts";
+import { identityIn } from "../../keys/identity-in.ts";
 import { DAMAGED } from "../stored-object.ts";
 
 /** The password of a Kopia repository: 32 random bytes, in an age file, whose identity is wrapped as those of snapshots are. */
@@ -25,21 +23,17 @@ export async function rewrapPassword(wrapped: WrappedPassword, keys: StoreKeys, 
 
 async function wrapPassword(
   { store, password }: { readonly store: string; readonly password: string },
-  { keys, replicaKeys = [] }: StoreKeys,
+  keys: StoreKeys,
   breakGlass: readonly string[],
 ): Promise<WrappedPassword> {
   const { identity, recipient } = await newIdentity();
-  const wrappings: WrappingRecord[] = [];
-  for (const each of [keys, ...replicaKeys]) {
-    const { kind, key, ciphertext } = await each.wrap(identity, contextOf(store));
-    wrappings.push({ kind, key, ciphertext: Buffer.from(ciphertext).toString("base64") });
-  }
+  const wrappings = await wrapUnderEach(keys, identity, contextOf(store));
   const sealed = await encryptSmall([recipient, ...breakGlass], Buffer.from(password));
   return {
     store,
     recipient,
     password: Buffer.from(sealed).toString("base64"),
-    wrappings,
+    wrappings: [...wrappings],
     breakGlass: [...breakGlass],
   };
 }
@@ -51,8 +45,12 @@ export async function openPassword(
   identities?: readonly string[],
   signal?: AbortSignal,
 ): Promise<string> {
+  const { store, recipient, wrappings } = wrapped;
+  const named = { context: contextOf(store), recipient, what: "the password of the Kopia repository", hint: DAMAGED };
   const by =
-    identities === undefined ? [await unwrapOne(wrapped, keys, signal)] : [...(await wrappedFor(wrapped, identities)), ...identities];
+    identities === undefined
+      ? [await unwrapFirst(keys, wrappings, named, signal)]
+      : [...(await wrappedFor(wrapped, identities)), ...identities];
   return Buffer.from(await decryptSmall(by, Buffer.from(wrapped.password, "base64"))).toString("utf8");
 }
 
@@ -62,32 +60,6 @@ async function wrappedFor({ recipient, wrappings }: WrappedPassword, identities:
   const sealed = wrappings.filter(({ kind, key }) => kind === "local" && recipients.includes(key));
   const found = await Promise.all(sealed.map(({ ciphertext }) => identityIn(Buffer.from(ciphertext, "base64"), identities, recipient)));
   return found.flat();
-}
-
-/** The identity from the first wrapping that opens; what tells most of why none does. */
-async function unwrapOne(
-  { store, recipient, wrappings }: WrappedPassword,
-  keys: StoreKeys,
-  signal: AbortSignal | undefined,
-): Promise<string> {
-  let refused: LifeboatError | undefined;
-  for (const [by, wrapping] of inTurn(keys, wrappings)) {
-    try {
-      const identity = await unwrap(by, wrapping, store, signal);
-      if ((await recipientOf(identity).catch(() => undefined)) === recipient) return identity;
-      refused = new LifeboatError("verify/sealed", "the wrapped identity is not the one that the repository's password is encrypted to", {
-        hint: DAMAGED,
-      });
-    } catch (error) {
-      if (!isLifeboatError(error, "keys/", "verify/sealed")) throw error;
-      refused ??= error;
-    }
-  }
-  throw refused ?? new LifeboatError("verify/format", "the password of the Kopia repository is not wrapped", { hint: DAMAGED });
-}
-
-function unwrap(by: Unwrapper, { kind, key, ciphertext }: WrappingRecord, store: string, signal: AbortSignal | undefined): Promise<string> {
-  return by.unwrap({ kind, key, ciphertext: Buffer.from(ciphertext, "base64") }, contextOf(store), signal);
 }
 
 function contextOf(store: string): WrapContext {

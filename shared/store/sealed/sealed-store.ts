@@ -2,6 +2,7 @@ import type { Block } from "../../blocks.ts";
 import type { RandomBytes } from "../../clock.ts";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
 import type { Unwrapper, WrapContext, Wrapping } from "../../keys/key-ring.ts";
+import { copyFor } from "../../keys/unwrap.ts";
 import { inTurn, wrappingKeysOf } from "../../keys/store-keys.ts";
 import type { StoreKeys } from "../../keys/store-keys.ts";
 import { identityText } from "../../keys/identity-text.ts";
@@ -18,7 +19,7 @@ import { throwIfAborted } from "../body-reader.ts";
 import { checkObject, DAMAGED, ObjectDigest, readObject, requireOwnData, readObjectHead } from "../stored-object.ts";
 import type { OpenOptions, PendingSnapshot, Pieces, PutBeside, RandomReader, SnapshotName, SnapshotStore } from "../snapshot-store.ts";
 import type { AddedKeys, KeyProof, WrappedKeys } from "../wrapped-keys.ts";
-import { identityIn } from "../identity-in.ts";
+import { identityIn } from "../../keys/identity-in.ts";
 import { putSealed } from "./put-sealed.ts";
 import { readerOf } from "./random-reader.ts";
 
@@ -218,7 +219,12 @@ export class SealedStore implements SnapshotStore, WrappedKeys {
       notes.push(
         `the manifest of ${name.cluster}/${name.id} does not list the break-glass recipient ${unlisted.join(", ")}: its key is in the countersignature for it`,
       );
-    return { opened: opened.map(({ key }) => key), wrappings, breakGlass: await breakGlassCopy(name, identity, breakGlass), notes };
+    return {
+      opened: opened.map(({ key }) => key),
+      wrappings,
+      breakGlass: await copyFor(breakGlass, `${name.cluster}/${name.id}`, identity),
+      notes,
+    };
   }
 
   /** The wrappings in the manifest that a key of the configuration opens. With `no forgery`, one under such a key that does not hold the identity is an error. */
@@ -381,17 +387,6 @@ function requireStanzas({ key, encryption: { breakGlass } }: SealedObject, stanz
   throw new LifeboatError("verify/sealed", `${key} is encrypted to ${stanzas} recipients; its manifest names ${1 + breakGlass.length}`, {
     hint: DAMAGED,
   });
-}
-
-/** The identity as an age identity file, for the break-glass recipients. */
-async function breakGlassCopy(
-  { cluster, id }: SnapshotName,
-  identity: string,
-  recipients: readonly string[],
-): Promise<KeyProof["breakGlass"]> {
-  if (recipients.length === 0) return undefined;
-  const ciphertext = await encryptSmall(recipients, Buffer.from(`# ${cluster}/${id}\n${identity}\n`));
-  return { recipients: [...recipients], ciphertext: Buffer.from(ciphertext).toString("base64") };
 }
 
 function contextOf(name: SnapshotName): WrapContext {

@@ -28,6 +28,8 @@ const RULES: Readonly<Record<CustodyEvent, Rule>> = {
   catalogued: { signedBy: AUDIT, announces: true },
   rehearsed: { signedBy: AUDIT, announces: false },
   judged: { signedBy: AUDIT, announces: true },
+  intake: { signedBy: AUDIT, announces: true },
+  "node-files": { signedBy: AUDIT, announces: true },
   // It excuses nothing, so whoever runs with another configuration than the run before tells of it.
   "configuration-changed": { signedBy: ["snapshot", "audit", "bundle"], announces: false },
 };

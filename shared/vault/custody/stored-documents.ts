@@ -2,15 +2,18 @@ import {
   acceptancesPrefix,
   catalogPrefix,
   drillsPrefix,
+  intakesPrefix,
   isIndexKey,
   lineagePrefix,
+  nodeFilesPrefix,
+  partsOfNodeFilesKey,
   pinsPrefix,
   rewrapsPrefix,
   snapshotsPrefix,
   verdictsPrefix,
   verifiedPrefix,
 } from "../../documents/layout.ts";
-import type { AnnouncedKind } from "../../documents/signed-document.ts";
+import type { AnnouncedKind, DocumentOf } from "../../documents/signed-document.ts";
 import { objectsOf } from "../../documents/stored.ts";
 import { mapConcurrently, PARALLEL_READS } from "../../map-concurrently.ts";
 import { readDocument } from "../read-document.ts";
@@ -40,9 +43,11 @@ const PLACES: readonly { readonly kind: AnnouncedKind; readonly prefix: (cluster
   { kind: "drill", prefix: drillsPrefix },
   { kind: "catalog", prefix: catalogPrefix },
   { kind: "verdict", prefix: verdictsPrefix },
+  { kind: "intake", prefix: intakesPrefix },
+  { kind: "node-files", prefix: nodeFilesPrefix },
 ];
 
-/** The manifests, countersignatures, rewraps, lineages, acceptances, pins, drills, catalog segments and verdicts of a cluster. Holds what the log is held against, not the documents. */
+/** The manifests, countersignatures, rewraps, lineages, acceptances, pins, drills, catalog segments, verdicts, intakes and node files of a cluster. Holds what the log is held against, not the documents. */
 export async function readStoredDocuments(vault: Vault, cluster: string): Promise<StoredDocuments> {
   const documents = new Map<string, Stored>();
   const findings: CustodyFinding[] = [];
@@ -50,8 +55,8 @@ export async function readStoredDocuments(vault: Vault, cluster: string): Promis
     const listed = vault.blobs.list(prefix(cluster));
     for await (const { key, stored } of mapConcurrently(listed, PARALLEL_READS, async ({ key: at }) => ({
       key: at,
-      // An index is no document: the countersignature that names it speaks for it.
-      stored: isIndexKey(at) ? undefined : await readStored(vault, kind, cluster, at),
+      // An index is no document, nor is a node's data: the document that names it speaks for it.
+      stored: isIndexKey(at) || partsOfNodeFilesKey(cluster, at)?.holds === "data" ? undefined : await readStored(vault, kind, cluster, at),
     }))) {
       if (stored === undefined) continue;
       if ("code" in stored) findings.push(stored);
@@ -78,8 +83,12 @@ async function readStored(vault: Vault, kind: AnnouncedKind, cluster: string, ke
   }
   if (read.state === "later") return { custody: read.custody, data: NONE, digest: read.digest, isOfLaterKind: true };
   const { document, digest } = read;
-  const objects = document.type === "snapshot" ? objectsOf(document.stored) : NONE;
-  // Of each no more than that: the rest of a manifest would stay in memory with it.
-  const data = objects.length === 0 ? NONE : objects.map(({ key: at, sha256, version }) => ({ key: at, sha256, version }));
-  return { custody: document.custody, data, digest };
+  return { custody: document.custody, data: dataOf(document), digest };
+}
+
+/** The objects that a document names as its data. Of each no more than that: the rest of a manifest would stay in memory with it. */
+function dataOf(document: DocumentOf<AnnouncedKind>): Stored["data"] {
+  if (document.type === "node-files") return [{ key: document.data.key, sha256: document.data.digest, version: document.data.version }];
+  if (document.type !== "snapshot") return NONE;
+  return objectsOf(document.stored).map(({ key, sha256, version }) => ({ key, sha256, version }));
 }

@@ -126,6 +126,8 @@ function isRecordOf(record: CustodyRecord, key: string, document: Announced): bo
   // A record names no rows: whoever reads segments leaves those of such a key alone.
   if (document.type === "lineage" || document.type === "catalog") return true;
   if (document.type === "verdict") return document.snapshot === undefined || saw(document.snapshot.manifestDigest);
+  if (document.type === "intake") return record.details.intake?.recipient === document.recipient;
+  if (document.type === "node-files") return saw(document.data.digest);
   return saw(document.type === "acceptance" ? document.lineageDigest : document.manifestDigest);
 }
 
