@@ -7,15 +7,21 @@ import { TOOL } from "../shared/version.ts";
 
 type ReportFormat = "sarif" | "junit";
 
-export function auditReport(format: ReportFormat, audited: readonly AuditedCluster[]): string {
-  return format === "sarif" ? sarif(audited.flatMap(({ findings }) => findings)) : junit(audited);
+/** `labelsOf`: those of a cluster as text, `team=a`. */
+export function auditReport(format: ReportFormat, audited: readonly AuditedCluster[], labelsOf: (cluster: string) => string): string {
+  return format === "sarif"
+    ? sarif(
+        audited.flatMap(({ findings }) => findings),
+        labelsOf,
+      )
+    : junit(audited);
 }
 
 /** https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/sarif-v2.1.0-os.html, 3.27.10 */
 const LEVELS: Readonly<Record<Severity, string>> = { error: "error", warn: "warning", info: "note" };
 
 /** SARIF 2.1.0. A finding has no place in a file: its logical location is what it is about. */
-function sarif(findings: readonly Finding[]): string {
+function sarif(findings: readonly Finding[], labelsOf: (cluster: string) => string): string {
   const rules = Object.entries(CODES).map(([id, { severity, means, runbook }]) => ({
     id,
     shortDescription: { text: means },
@@ -27,6 +33,8 @@ function sarif(findings: readonly Finding[]): string {
     level: LEVELS[severity],
     message: { text: [`${subject}: ${message}`, ...evidence, `fix: ${fix}`].join("\n") },
     locations: [{ logicalLocations: [{ name: subject, fullyQualifiedName: `${cluster}: ${subject}`, kind: "resource" }] }],
+    // 3.8.2: tags are how viewers group results.
+    ...(labelsOf(cluster) === "" ? {} : { properties: { tags: labelsOf(cluster).split(",") } }),
     // So that a system knows a finding again that it has seen.
     partialFingerprints: { "lifeboat/v1": `${cluster} ${code} ${subject}` },
   }));

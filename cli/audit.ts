@@ -1,6 +1,8 @@
 import { ageText } from "../shared/age-text.ts";
 import { SEVERITIES } from "../shared/audit/finding.ts";
 import type { Finding, Severity } from "../shared/audit/finding.ts";
+import { labelsOf, labelsText } from "../shared/config/labels.ts";
+import type { Labels } from "../shared/config/labels.ts";
 import type { JsonDocument } from "../shared/contract/documents.ts";
 import { LifeboatError } from "../shared/errors.ts";
 import { auditClusters, clustersToAudit } from "../shared/jobs/audit/audit.ts";
@@ -11,10 +13,12 @@ import { auditReport } from "./audit-reports.ts";
 import type { Register } from "./command.ts";
 import { print, printJson } from "./console.ts";
 import { printable } from "./format.ts";
+import { addLabelOption, labelledClusters } from "./label-option.ts";
+import type { LabelOptions } from "./label-option.ts";
 import { requireCluster } from "./require-cluster.ts";
 import { keepMemorySteady } from "./steady-memory.ts";
 
-interface Options {
+interface Options extends LabelOptions {
   readonly failOn: string;
   readonly full?: boolean;
   readonly format?: string;
@@ -24,7 +28,7 @@ const FAIL_ON = ["error", "warn"] as const;
 
 /** `lifeboat audit`. */
 export const registerAudit: Register = (program, run) => {
-  program
+  const command = program
     .command("audit")
     .summary("hold what is stored against the configuration: findings, with evidence")
     .description(
@@ -34,44 +38,55 @@ export const registerAudit: Register = (program, run) => {
     .option("--fail-on <severity>", "exit with code 6 from this severity on: warn or error", "error")
     .option("--full", "read every record and document, and compare the catalog with them")
     .option("--format <format>", "sarif or junit, for a CI system")
-    .addHelpText("after", "\nExamples:\n  $ lifeboat audit\n  $ lifeboat audit prod --full --fail-on warn")
-    .action((names: readonly string[], options: Options) =>
-      run(async (session) => {
-        keepMemorySteady();
-        const failOn = oneOf("fail-on", options.failOn, FAIL_ON);
-        const format = options.format === undefined ? undefined : oneOf("format", options.format, ["sarif", "junit"] as const);
-        if (format !== undefined && session.json)
-          throw new LifeboatError("usage", `--json and --format ${format} are two formats; give one`);
-        const loaded = await session.loadConfig();
-        const { config } = loaded;
-        const opened = await session.openToRead();
-        for (const name of names) await requireCluster(session, opened.blobs, name);
-        const full = options.full === true;
-        const at = opened.clock.now();
-        const clusters =
-          names.length === 0 ? await clustersToAudit(opened.blobs, Object.keys(config.clusters)) : [...new Set(names)].toSorted();
-        const ports = { ...opened, auditPolicyOf: auditPolicyIn(loaded) };
-        const ofStore = await gatherStore(ports, config.store.kind === "kopia");
-        const audited: AuditedCluster[] = [];
-        const isText = !session.json && format === undefined;
-        for await (const each of auditClusters(ports, clusters, ofStore, { full, signal: opened.signal })) {
-          audited.push(each);
-          if (isText) for (const finding of each.findings) print(session.console, `${describe(finding)}\n`);
-        }
-        const findings = audited.flatMap((each) => each.findings);
-        const isOk = !findings.some(({ severity }) => SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(failOn));
-        if (session.json) printJson(session.console, "audit", toJson({ at, full, failOn, isOk, audited, findings }));
-        else if (format === undefined) print(session.console, summarize(audited, findings, opened.blobs.location));
-        else session.console.stdout.write(auditReport(format, audited));
-        return isOk ? 0 : 6;
-      }),
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ lifeboat audit\n  $ lifeboat audit prod --full --fail-on warn\n  $ lifeboat audit --label team=a",
     );
+  addLabelOption(command).action((names: readonly string[], options: Options) =>
+    run(async (session) => {
+      keepMemorySteady();
+      const failOn = oneOf("fail-on", options.failOn, FAIL_ON);
+      const format = options.format === undefined ? undefined : oneOf("format", options.format, ["sarif", "junit"] as const);
+      if (format !== undefined && session.json) throw new LifeboatError("usage", `--json and --format ${format} are two formats; give one`);
+      const loaded = await session.loadConfig();
+      const { config } = loaded;
+      const labelled = await labelledClusters(session, options, names);
+      const opened = await session.openToRead();
+      for (const name of names) await requireCluster(session, opened.blobs, name);
+      const full = options.full === true;
+      const at = opened.clock.now();
+      const clusters =
+        labelled?.toSorted() ??
+        (names.length === 0 ? await clustersToAudit(opened.blobs, Object.keys(config.clusters)) : [...new Set(names)].toSorted());
+      const ports = { ...opened, auditPolicyOf: auditPolicyIn(loaded) };
+      const ofStore = await gatherStore(ports, config.store.kind === "kopia");
+      const audited: AuditedCluster[] = [];
+      const isText = !session.json && format === undefined;
+      for await (const each of auditClusters(ports, clusters, ofStore, { full, signal: opened.signal })) {
+        audited.push(each);
+        if (isText)
+          for (const finding of each.findings) print(session.console, `${describe(finding, labelsText(labelsOf(config, each.cluster)))}\n`);
+      }
+      const findings = audited.flatMap((each) => each.findings);
+      const isOk = !findings.some(({ severity }) => SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(failOn));
+      if (session.json)
+        printJson(
+          session.console,
+          "audit",
+          toJson({ at, full, failOn, isOk, audited, findings, labels: (cluster) => labelsOf(config, cluster) }),
+        );
+      else if (format === undefined) print(session.console, summarize(audited, findings, opened.blobs.location));
+      else session.console.stdout.write(auditReport(format, audited, (cluster) => labelsText(labelsOf(config, cluster))));
+      return isOk ? 0 : 6;
+    }),
+  );
 };
 
-/** As doctor's findings are printed, with what it was told by. */
-function describe({ severity, code, cluster, subject, message, evidence, fix, runbook }: Finding): string {
-  const where = subject === cluster || subject.startsWith(`${cluster}/`) ? subject : `${cluster}: ${subject}`;
+/** As doctor's findings are printed, with what it was told by, and whose cluster it is. */
+function describe({ severity, code, cluster, subject, message, evidence, fix, runbook }: Finding, labels: string): string {
+  const about = subject === cluster || subject.startsWith(`${cluster}/`) ? subject : `${cluster}: ${subject}`;
   const told = evidence.length === 0 ? "" : ` (${evidence.join("; ")})`;
+  const where = labels === "" ? about : `${about} {${labels}}`;
   return printable(`${severity}: ${where}: ${message}${told}\n  fix: ${fix}\n  see: ${runbook} [${code}]`);
 }
 
@@ -112,6 +127,7 @@ function toJson({
   isOk,
   audited,
   findings,
+  labels,
 }: {
   readonly at: Date;
   readonly full: boolean;
@@ -119,6 +135,7 @@ function toJson({
   readonly isOk: boolean;
   readonly audited: readonly AuditedCluster[];
   readonly findings: readonly Finding[];
+  readonly labels: (cluster: string) => Labels;
 }): JsonDocument<"audit"> {
   return {
     at: at.toISOString(),
@@ -128,6 +145,7 @@ function toJson({
     counts: countsOf(findings),
     clusters: audited.map(({ cluster, isConfigured, snapshots, good }) => ({
       cluster,
+      labels: labels(cluster),
       configured: isConfigured,
       snapshots: snapshots ?? null,
       good:

@@ -1,4 +1,6 @@
 import { ageText } from "../shared/age-text.ts";
+import { labelsOf, labelsText } from "../shared/config/labels.ts";
+import type { Labels } from "../shared/config/labels.ts";
 import type { JsonDocument } from "../shared/contract/documents.ts";
 import { readFleet } from "../shared/jobs/fleet.ts";
 import type { FleetCluster, FleetSnapshot, StoredFleet } from "../shared/jobs/fleet.ts";
@@ -11,17 +13,15 @@ import { formatBytes, formatTable, formatTime, printable } from "./format.ts";
 
 type FleetDocument = JsonDocument<"lsFleet">;
 
-/** `lifeboat ls --fleet`: one line a cluster, of the configuration and of the store, or of one. */
-export async function listFleet(session: Session, ports: JudgePorts, cluster: string | undefined): Promise<ExitCode> {
+/** `lifeboat ls --fleet`: one line a cluster, of the configuration and of the store, or of some. */
+export async function listFleet(session: Session, ports: JudgePorts, clusters: readonly string[] | undefined): Promise<ExitCode> {
   const { console } = session;
+  const { config } = await session.loadConfig();
   const fleet: FleetCluster[] = [];
-  for await (const each of readFleet(ports, cluster === undefined ? await allClusters(session, ports) : [cluster])) fleet.push(each);
-  if (session.json) printJson(console, "lsFleet", { clusters: fleet.map(toJson) });
-  else if (fleet.length > 0)
-    print(
-      console,
-      formatTable(HEAD, fleet.map(toRow), { width: widthOf(console.stdout), dispensable: ["LINEAGE", "DRILL", "STORED", "RPO"] }),
-    );
+  for await (const each of readFleet(ports, clusters ?? (await allClusters(session, ports)))) fleet.push(each);
+  const labels = fleet.map((each) => labelsOf(config, each.cluster));
+  if (session.json) printJson(console, "lsFleet", { clusters: fleet.map((each, index) => toJson(each, labels[index] ?? {})) });
+  else if (fleet.length > 0) print(console, table(fleet.map(toRow), labels.map(labelsText), widthOf(console.stdout)));
   else note(console, `there are no clusters, neither in the configuration nor in ${ports.blobs.location}`);
   for (const each of fleet) for (const line of warningsOf(each)) note(console, `warning: ${each.cluster}: ${printable(line)}`);
   return fleet.every(({ hint }) => hint === "ok") ? 0 : 6;
@@ -33,7 +33,16 @@ export async function allClusters(session: Session, { blobs }: Pick<JudgePorts, 
   return [...new Set([...Object.keys(config.clusters), ...(await listClusters(blobs))])].toSorted();
 }
 
-const HEAD = ["CLUSTER", "NEWEST GOOD", "AGE", "RPO", "GOOD", "STORED", "LINEAGE", "DRILL", "STATUS"];
+/** With a column of labels, where any cluster has some. */
+function table(rows: readonly string[][], labels: readonly string[], width: number | undefined): string {
+  const dispensable = ["LINEAGE", "DRILL", "STORED", "RPO", "LABELS"];
+  if (labels.every((text) => text === "")) return formatTable(HEAD, rows, { width, dispensable });
+  const withLabels = rows.map(([cluster = "", ...rest], index) => [cluster, labels[index] ?? "", ...rest]);
+  const [first, ...others] = HEAD;
+  return formatTable([first, "LABELS", ...others], withLabels, { width, dispensable });
+}
+
+const HEAD = ["CLUSTER", "NEWEST GOOD", "AGE", "RPO", "GOOD", "STORED", "LINEAGE", "DRILL", "STATUS"] as const;
 
 /** A fleet's lines are for a glance: `lifeboat ls CLUSTER` tells of each manifest. */
 const MOST_WARNINGS = 3;
@@ -60,9 +69,9 @@ function toRow({ cluster, rpoMs, stored, hint }: FleetCluster): string[] {
   ];
 }
 
-function toJson({ cluster, rpoMs, stored, hint, problems }: FleetCluster): FleetDocument["clusters"][number] {
+function toJson({ cluster, rpoMs, stored, hint, problems }: FleetCluster, labels: Labels): FleetDocument["clusters"][number] {
   const rpoSeconds = rpoMs === undefined ? null : Math.round(rpoMs / 1000);
-  return { cluster, hint, problems, rpoSeconds, stored: stored === undefined ? null : storedJson(stored) };
+  return { cluster, labels, hint, problems, rpoSeconds, stored: stored === undefined ? null : storedJson(stored) };
 }
 
 function storedJson({

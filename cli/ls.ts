@@ -16,6 +16,8 @@ import { describeProof } from "./describe.ts";
 import { listFleet } from "./fleet.ts";
 import { formatBytes, formatFields, formatTable, formatTime } from "./format.ts";
 import { goodJson, wordFor, debugLacks } from "./goodness.ts";
+import { addLabelOption, labelledClusters } from "./label-option.ts";
+import type { LabelOptions } from "./label-option.ts";
 import { attentionIn, isAccepted, standings, warningsIn } from "./lineages.ts";
 import type { ClusterLineages } from "./lineages.ts";
 import { badPinsJson, isSuspicious, pinJson, wordForPin } from "./pins.ts";
@@ -26,7 +28,7 @@ import { nameAll, summarize } from "./summary.ts";
 import { addWindow, parseWindow, noteLeftOut } from "./window.ts";
 import type { WindowOptions } from "./window.ts";
 
-interface Options extends WindowOptions {
+interface Options extends WindowOptions, LabelOptions {
   readonly full?: boolean;
   readonly fleet?: boolean;
 }
@@ -42,7 +44,8 @@ export const registerLs: Register = (program, run) => {
     .argument("[cluster]", "only this cluster")
     .option("--full", "read every document, in place of catalog segments, and compare them with what the segments tell")
     .option("--fleet", "one line for each cluster: its newest good snapshot, whether that is within the rpo, and what else is wrong")
-    .addHelpText("after", "\nExample:\n  $ lifeboat ls prod --limit 20\n  $ lifeboat ls --fleet");
+    .addHelpText("after", "\nExample:\n  $ lifeboat ls prod --limit 20\n  $ lifeboat ls --fleet --label team=a");
+  addLabelOption(command);
   addWindow(command, "snapshots").action((cluster: string | undefined, { full, fleet, ...options }: Options) =>
     run(async (session) => {
       const { console } = session;
@@ -51,9 +54,13 @@ export const registerLs: Register = (program, run) => {
         throw new LifeboatError("usage", "--fleet is of all snapshots: --limit, --since and --full are without it", {
           hint: "leave out one or the other",
         });
+      if (fleet !== true && options.label !== undefined)
+        throw new LifeboatError("usage", "--label selects lines of --fleet", { hint: "give --fleet, or name a cluster" });
+      const named = cluster === undefined ? undefined : [cluster];
+      const labelled = await labelledClusters(session, options, named);
       const vault = await session.openToRead();
       await requireCluster(session, vault.blobs, cluster);
-      if (fleet === true) return listFleet(session, vault, cluster);
+      if (fleet === true) return listFleet(session, vault, named ?? labelled);
       keepMemorySteady();
       const names = cluster === undefined ? await listClusters(vault.blobs) : [cluster];
       const late = new AbortController();

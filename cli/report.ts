@@ -12,10 +12,12 @@ import { requireFree, temporaryFile, writeOutput, writeStream } from "../shared/
 import type { Register, Session } from "./command.ts";
 import { note, printDone, printJson } from "./console.ts";
 import { formatBytes, formatTime } from "./format.ts";
+import { addLabelOption, labelledClusters } from "./label-option.ts";
+import type { LabelOptions } from "./label-option.ts";
 import { requireCluster } from "./require-cluster.ts";
 import { keepMemorySteady } from "./steady-memory.ts";
 
-interface Options {
+interface Options extends LabelOptions {
   readonly out?: string;
   readonly open?: boolean;
   readonly days: string;
@@ -25,7 +27,7 @@ const MOST_DAYS = 182;
 
 /** `lifeboat report`. */
 export const registerReport: Register = (program, run) => {
-  program
+  const command = program
     .command("report")
     .summary("write a page that shows where every cluster stands")
     .description(
@@ -41,20 +43,20 @@ export const registerReport: Register = (program, run) => {
     .addHelpText(
       "after",
       "\nThe page is not signed: lifeboat audit checks the signatures behind it.\n\nExamples:\n  $ lifeboat report --out report.html\n  $ lifeboat report --open",
-    )
-    .action((clusters: readonly string[], options: Options) =>
-      run(async (session) => {
-        keepMemorySteady();
-        if (options.open === true && clusters.length > 0)
-          throw new LifeboatError("usage", "--open shows the page of all clusters", { hint: "leave the clusters out, or --open" });
-        if (options.open === true) await openPublished(session, options.out);
-        else await write(session, clusters, options);
-        return 0;
-      }),
     );
+  addLabelOption(command).action((clusters: readonly string[], options: Options) =>
+    run(async (session) => {
+      keepMemorySteady();
+      if (options.open === true && (clusters.length > 0 || options.label !== undefined))
+        throw new LifeboatError("usage", "--open shows the page of all clusters", { hint: "leave the clusters out, or --open" });
+      if (options.open === true) await openPublished(session, options.out);
+      else await write(session, clusters, options);
+      return 0;
+    }),
+  );
 };
 
-async function write(session: Session, asked: readonly string[], { out, days: daysText }: Options): Promise<void> {
+async function write(session: Session, asked: readonly string[], { out, days: daysText, ...options }: Options): Promise<void> {
   if (out === undefined)
     throw new LifeboatError("usage", "it is not said where the page is to go", {
       hint: "give --out report.html, or --open for the page of the service",
@@ -65,10 +67,12 @@ async function write(session: Session, asked: readonly string[], { out, days: da
   if (file === undefined) requirePipe(session);
   else await requireFree(file);
   const loaded = await session.loadConfig();
+  const labelled = await labelledClusters(session, options, asked);
   const opened = await session.openToRead();
   for (const cluster of asked) await requireCluster(session, opened.blobs, cluster);
   const names =
-    asked.length > 0 ? [...new Set(asked)].toSorted() : await clustersToAudit(opened.blobs, Object.keys(loaded.config.clusters));
+    labelled?.toSorted() ??
+    (asked.length > 0 ? [...new Set(asked)].toSorted() : await clustersToAudit(opened.blobs, Object.keys(loaded.config.clusters)));
   const ofStore = await gatherStore(opened, loaded.config.store.kind === "kopia");
   const data = await gatherReport(reportPorts(loaded, opened), names, ofStore, { days, signal: opened.signal });
   const bytes = Buffer.from(page(data));

@@ -30,7 +30,8 @@ export function policyDigests(config: Config, cluster: string): Readonly<Partial
   return Object.fromEntries(Object.entries(sections).map(([name, section]) => [name, digestOf(section)]));
 }
 
-function clusterSection({ verify, retention, drill, ...settings }: ClusterConfig): object {
+/** Labels decide none of it. */
+function clusterSection({ verify, retention, drill, labels: _, ...settings }: ClusterConfig): object {
   const own = withoutDefaults(verify, VERIFY_DEFAULTS);
   return {
     ...settings,

@@ -7,6 +7,7 @@ import { drillSchema } from "./drill-schema.ts";
 import { duration } from "./duration-schema.ts";
 import { auth, endpoints, tls } from "./etcd-schema.ts";
 import { keysSchema } from "./keys-schema.ts";
+import { labelsSchema } from "./labels.ts";
 import { deskSchema, recipientsSchema } from "./recipients-schema.ts";
 import { replicaProblems, replicasSchema } from "./replica-schema.ts";
 import { clusterServiceSchema, serviceSchema } from "./service-schema.ts";
@@ -60,6 +61,7 @@ const TLS_UNUSED = "tls is set, but every endpoint is http://";
 const isHttps = (url: string): boolean => url.startsWith("https:");
 
 const cluster = settings({
+  labels: labelsSchema,
   endpoints,
   tls: tls.optional(),
   auth: auth.optional(),

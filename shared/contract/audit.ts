@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { cluster, count, object, ref, text, time } from "./parts.ts";
+import { cluster, count, labels, object, ref, text, time } from "./parts.ts";
 
 export const auditDocument = object({
   at: time.describe("when it began"),
@@ -15,6 +15,7 @@ export const auditDocument = object({
     .array(
       object({
         cluster,
+        labels,
         configured: z.boolean().describe("whether the configuration has it; else it is only stored"),
         snapshots: object({ all: count.describe("stored"), good: count.describe("of them [good](#refs)") })
           .nullable()

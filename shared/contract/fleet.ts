@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { bytes, cluster, count, lineageAttention, object, revision, text, time } from "./parts.ts";
+import { bytes, cluster, count, labels, lineageAttention, object, revision, text, time } from "./parts.ts";
 
 const snapshot = {
   id: text.describe("its slot, as `20261121T100000Z`"),
@@ -16,6 +16,7 @@ export const fleetDocument = object({
     .array(
       object({
         cluster,
+        labels,
         hint: z
           .enum([
             "ok",

@@ -22,6 +22,7 @@ export const ref = z
   .regex(/^[a-z0-9][a-z0-9._-]{0,62}\/\d{8}T\d{6}Z(-[1-9]\d{0,3})?$/)
   .describe("`CLUSTER/ID`");
 export const cluster = z.string().describe("the cluster's name");
+export const labels = z.record(z.string(), z.string()).describe("by name, as the configuration has them; `{}` where it has none");
 
 /** What is wrong with one thing of many. */
 export const fault = object({ code: text.describe("stable, such as `verify/signature`"), message: text.describe("a sentence") });

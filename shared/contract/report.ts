@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { bytes, count, object, revision, text, time } from "./parts.ts";
+import { bytes, count, labels, object, revision, text, time } from "./parts.ts";
 import type { ReadOnly } from "./parts.ts";
 
 /**
@@ -37,6 +37,7 @@ const day = object({ day: instant, good: count, unproven: count, failed: count, 
 
 const cluster = object({
   name: text,
+  labels,
   isConfigured: z.boolean(),
   verdict,
   rpoMs: ms.nullable().describe("null for a cluster that is not configured"),

@@ -1,3 +1,4 @@
+import type { Labels } from "../config/labels.ts";
 import type { FleetCluster, StoredFleet } from "./fleet.ts";
 
 /** A gauge: https://prometheus.io/docs/practices/naming/ (base units, no unit twice, states as numbers). */
@@ -113,23 +114,29 @@ export interface MetricsRun {
   /** When the numbers were read, and how long that took. */
   readonly at: Date;
   readonly tookMs: number;
+  /** Of a cluster: each stands beside its name in every sample of it. */
+  readonly labelsOf: (cluster: string) => Labels;
 }
 
 /**
  * The metrics of a fleet in Prometheus' text format (https://prometheus.io/docs/instrumenting/exposition_formats/): each family once, its samples together. No sample has a time of its own, which node-exporter's textfile collector
  * refuses.
  */
-export function* metricsText(clusters: readonly FleetCluster[], { version, at, tookMs }: MetricsRun): Generator<string, void, undefined> {
+export function* metricsText(
+  clusters: readonly FleetCluster[],
+  { version, at, tookMs, labelsOf }: MetricsRun,
+): Generator<string, void, undefined> {
   yield family("lifeboat_build_info", "The version of lifeboat that wrote these metrics.");
   yield `lifeboat_build_info{version="${escapedLabel(version)}"} 1\n`;
   yield family("lifeboat_metrics_timestamp_seconds", "When these metrics were read from the store.");
   yield `lifeboat_metrics_timestamp_seconds ${at.getTime() / 1000}\n`;
   yield family("lifeboat_metrics_duration_seconds", "How long it took to read them.");
   yield `lifeboat_metrics_duration_seconds ${tookMs / 1000}\n`;
+  const labelled = clusters.map((each) => ({ each, labels: labelText({ cluster: each.cluster, ...labelsOf(each.cluster) }) }));
   for (const { name, help, valueOf } of GAUGES) {
-    const samples = clusters.flatMap((each) => {
+    const samples = labelled.flatMap(({ each, labels }) => {
       const value = valueOf(each);
-      return value === undefined ? [] : [`${name}{cluster="${escapedLabel(each.cluster)}"} ${value}\n`];
+      return value === undefined ? [] : [`${name}{${labels}} ${value}\n`];
     });
     if (samples.length > 0) yield family(name, help) + samples.join("");
   }
@@ -137,6 +144,12 @@ export function* metricsText(clusters: readonly FleetCluster[], { version, at, t
 
 function family(name: string, help: string): string {
   return `# HELP ${name} ${help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}\n# TYPE ${name} gauge\n`;
+}
+
+function labelText(labels: Labels): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}="${escapedLabel(value)}"`)
+    .join(",");
 }
 
 /** As the format has it: a cluster's name needs none of it, and a version might. */

@@ -3,7 +3,7 @@ import { formatBytes } from "../format.ts";
 import { calendar, legend, tallyText, worstOf } from "./calendar.ts";
 import { figuresOf } from "./figures.ts";
 import { capital } from "./findings.ts";
-import { ageOf } from "./fleet.ts";
+import { ageOf, labelsOf } from "./fleet.ts";
 import { markup } from "./markup.ts";
 import type { Markup } from "./markup.ts";
 import { chip, SEVERITY_WORDS } from "./icons.ts";
@@ -19,7 +19,7 @@ export interface Detail {
 /** All about one cluster, folded up below its name. */
 export function clusterPart(standing: Standing, detail: Detail): Markup {
   const { cluster, anchor, group, word } = standing;
-  return markup`<details class="cluster"${detail.isOpen ? markup` open` : undefined}><summary><h3><bdi>${cluster.name}</bdi></h3>${chip(group, word)}<span class="quiet age">${ageOf(standing)}</span></summary>
+  return markup`<details class="cluster"${detail.isOpen ? markup` open` : undefined}><summary><h3><bdi>${cluster.name}</bdi></h3>${chip(group, word)}${labelsOf(standing)}<span class="quiet age">${ageOf(standing)}</span></summary>
 <div class="inside" id="${anchor}">${cluster.isConfigured ? undefined : markup`<p class="note">The configuration does not name this cluster: it is in the store alone.</p>`}
 <div class="halves"><div>${verdictOf(cluster, detail)}${ownFindings(standing)}</div><div>${days(cluster, detail)}${facts(cluster)}</div></div>
 <div class="figures">${figuresOf(cluster, detail)}</div></div></details>\n`;

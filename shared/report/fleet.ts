@@ -1,4 +1,5 @@
 import { ageText } from "../age-text.ts";
+import { labelsText } from "../config/labels.ts";
 import { formatBytes } from "../format.ts";
 import { strip, summaryText } from "./calendar.ts";
 import { markup } from "./markup.ts";
@@ -38,7 +39,13 @@ function row(standing: Standing): Markup {
   const { cluster, anchor, group, word, findings } = standing;
   const { database, stored, days, drills } = cluster;
   const recent = days.slice(-STRIP_DAYS);
-  return markup`<tr class="${group}" role="row"><th scope="row" role="rowheader"><a href="#${anchor}"><bdi>${cluster.name}</bdi></a></th><td role="cell">${chip(group, word)}</td><td role="cell">${ageOf(standing)}</td><td role="cell">${recent.length === 0 ? markup`<span class="quiet">${summaryText(recent)}</span>` : strip(recent)}</td><td role="cell" class="n wide">${restoreOf(drills)}</td><td role="cell" class="n wide">${database === null ? "-" : formatBytes(database.bytes)}</td><td role="cell" class="n wide">${formatBytes(stored.bytes)}</td><td role="cell">${countsOf(findings)}</td></tr>\n`;
+  return markup`<tr class="${group}" role="row"><th scope="row" role="rowheader"><a href="#${anchor}"><bdi>${cluster.name}</bdi></a>${labelsOf(standing)}</th><td role="cell">${chip(group, word)}</td><td role="cell">${ageOf(standing)}</td><td role="cell">${recent.length === 0 ? markup`<span class="quiet">${summaryText(recent)}</span>` : strip(recent)}</td><td role="cell" class="n wide">${restoreOf(drills)}</td><td role="cell" class="n wide">${database === null ? "-" : formatBytes(database.bytes)}</td><td role="cell" class="n wide">${formatBytes(stored.bytes)}</td><td role="cell">${countsOf(findings)}</td></tr>\n`;
+}
+
+/** Below the name: what is not there takes no place of the table. */
+export function labelsOf({ cluster }: Pick<Standing, "cluster">): Markup | undefined {
+  const text = labelsText(cluster.labels);
+  return text === "" ? undefined : markup`<span class="labels quiet">${text.replaceAll(",", ", ")}</span>`;
 }
 
 /** Of the last drill alone: that an earlier one went well says little. */

@@ -42,6 +42,7 @@ th{text-align:left;font-weight:400}
 .fleet thead th{font-size:.8125rem;color:var(--quiet);white-space:nowrap;border-bottom-color:var(--quiet)}
 .fleet tbody th{font-weight:550;min-width:9.5rem}
 .fleet tbody tr:hover{background:var(--card)}
+.fleet .labels{display:block;font-size:.8125rem;font-weight:400}
 .fleet td .quiet,.fleet .bad{white-space:nowrap}
 .n{text-align:right!important;white-space:nowrap}
 .filter{border:0;margin:0 0 .8rem;padding:0;display:flex;flex-wrap:wrap;gap:.4rem}

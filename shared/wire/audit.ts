@@ -1,4 +1,5 @@
 import type { ClusterPolicy } from "../audit/facts.ts";
+import { labelsOf } from "../config/labels.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { checkKeys } from "../jobs/doctor/check-keys.ts";
 import type { ReportPorts } from "../jobs/audit/report.ts";
@@ -40,6 +41,7 @@ export function reportPorts(loaded: LoadedConfig, ports: Ports): ReportPorts {
     ...ports,
     auditPolicyOf: auditPolicyIn(loaded),
     scheduleOf: (cluster) => (Object.hasOwn(clusters, cluster) ? clusters[cluster]?.schedule : undefined),
+    labelsOf: (cluster) => labelsOf(loaded.config, cluster),
   };
 }
 

@@ -53,6 +53,7 @@ test("programs are looked for in a folder of one's own only where it is named", 
 test("the defaults are the documented ones", () => {
   const { prod } = parseConfig(MINIMAL, "lifeboat.yaml").clusters;
   expect(prod).toEqual({
+    labels: {},
     endpoints: ["https://10.0.0.1:2379"],
     verify: { confirm: "wanted", indexFrom: 67_108_864, deepVerify: 0 },
     drill: {},

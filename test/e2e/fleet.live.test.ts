@@ -100,6 +100,24 @@ describe("ls --fleet", () => {
       },
     ]);
     expect(await lifeboatHere(["ls", "--fleet", "prod"], grown)).toMatchObject({ code: 0 });
+    await writeFile(config, text.replace(/^ {2}prod:\n/m, "  prod:\n    labels: { team: a, env: live }\n"));
+    expect(await lifeboatHere(["ls", "--fleet", "--label", "team=a"], place)).toMatchObject({
+      code: 0,
+      stdout: fitting(/^CLUSTER +LABELS +NEWEST GOOD .*\nprod +env=live,team=a +\d{8}T/),
+    });
+    expect(await lifeboatHere(["audit", "--label", "team=a", "--json"], place)).toMatchObject({
+      stdout: fitting(/"labels": \{\s+"env": "live",\s+"team": "a"\s+\}/),
+    });
+    expect(await lifeboatHere(["metrics", "--label", "team=a"], place)).toMatchObject({
+      code: 0,
+      stdout: saying('lifeboat_good_snapshots{cluster="prod",env="live",team="a"} 43\n'),
+    });
+    expect(await lifeboatHere(["audit", "--label", "team=b"], place)).toMatchObject({
+      code: 2,
+      stderr: fitting(/the label team=b[^]*there are env=live, team=a/),
+    });
+    expect(await lifeboatHere(["audit", "prod", "--label", "team=a"], place)).toMatchObject({ code: 2, stderr: saying("prod names them") });
+    expect(await lifeboatHere(["ls", "--label", "team=a"], place)).toMatchObject({ code: 2, stderr: saying("--fleet") });
     expect(await lifeboatHere(["ls", "--fleet", "--limit", "3"], grown)).toMatchObject({
       code: 2,
       stderr: saying("--limit, --since and --full"),

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import type { Labels } from "../../shared/config/labels.ts";
 import type { FleetCluster } from "../../shared/jobs/fleet.ts";
 import { escapedLabel, metricsText } from "../../shared/jobs/metrics.ts";
 
@@ -33,7 +34,12 @@ const PROD: FleetCluster = {
   },
 };
 const UNREAD: FleetCluster = { cluster: "edge", rpoMs: undefined, hint: "unknown", problems: ["no"], stored: undefined };
-const RUN = { version: "1.2.3", at: new Date("2026-11-21T10:01:02.000Z"), tookMs: 250 };
+const RUN = {
+  version: "1.2.3",
+  at: new Date("2026-11-21T10:01:02.000Z"),
+  tookMs: 250,
+  labelsOf: (name: string): Labels => (name === "edge" ? { env: "lab", team: "a b" } : {}),
+};
 
 const text = (...clusters: readonly FleetCluster[]): string => [...metricsText(clusters, RUN)].join("");
 const samples = (...clusters: readonly FleetCluster[]): readonly string[] =>
@@ -48,12 +54,12 @@ describe("metrics", () => {
       "lifeboat_metrics_timestamp_seconds 1795255262",
       "lifeboat_metrics_duration_seconds 0.25",
       'lifeboat_cluster_readable{cluster="prod"} 1',
-      'lifeboat_cluster_readable{cluster="edge"} 0',
+      'lifeboat_cluster_readable{cluster="edge",env="lab",team="a b"} 0',
       'lifeboat_cluster_configured{cluster="prod"} 1',
-      'lifeboat_cluster_configured{cluster="edge"} 0',
+      'lifeboat_cluster_configured{cluster="edge",env="lab",team="a b"} 0',
       'lifeboat_rpo_seconds{cluster="prod"} 7200',
       'lifeboat_problems{cluster="prod"} 0',
-      'lifeboat_problems{cluster="edge"} 1',
+      'lifeboat_problems{cluster="edge",env="lab",team="a b"} 1',
       'lifeboat_snapshots{cluster="prod"} 4',
       'lifeboat_good_snapshots{cluster="prod"} 2',
       'lifeboat_unverified_snapshots{cluster="prod"} 1',

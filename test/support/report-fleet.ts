@@ -55,6 +55,7 @@ function clusterOf(random: SeededRandom, index: number): { readonly cluster: Clu
   const findings = findingsOf(name, mood, { good, rpoMs });
   const cluster: ClusterReport = {
     name,
+    labels: { team: name.split("-")[0] ?? "" },
     isConfigured: true,
     verdict: verdictOf(mood, { name, findings, drills }),
     rpoMs,
@@ -322,6 +323,7 @@ export function hostileFleet(): ReportData {
     clusters: evil.map((name) => ({
       ...first,
       name,
+      labels: { [name]: name },
       isConfigured: false,
       schedule: name,
       verdict: { word: "not ready", askedAt: MADE_AT, lines: [line(name)] },

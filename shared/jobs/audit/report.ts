@@ -1,6 +1,7 @@
 import { audit } from "../../audit/audit.ts";
 import { CODES } from "../../audit/finding.ts";
 import type { Finding } from "../../audit/finding.ts";
+import type { Labels } from "../../config/labels.ts";
 import type { ClusterConfig } from "../../config/schema.ts";
 import type { ClusterReport, ReportData, ReportFinding } from "../../contract/report.ts";
 import { mapConcurrently } from "../../map-concurrently.ts";
@@ -12,6 +13,7 @@ import { clusterReport } from "./report/cluster.ts";
 export interface ReportPorts extends GatherPorts {
   /** When backups of a cluster are due; undefined for one that the configuration does not know. */
   readonly scheduleOf: (cluster: string) => ClusterConfig["schedule"] | undefined;
+  readonly labelsOf: (cluster: string) => Labels;
 }
 
 export interface ReportOptions {
@@ -42,7 +44,10 @@ export async function gatherReport(
   const findings: ReportFinding[] = [];
   const looked = mapConcurrently(clusters, CLUSTERS_AT_ONCE, async (cluster) => {
     const facts = await gather(ports, cluster, ofStore, options);
-    return { report: clusterReport(facts, { schedule: ports.scheduleOf(cluster), forecastMs }), findings: audit(facts) };
+    return {
+      report: clusterReport(facts, { labels: ports.labelsOf(cluster), schedule: ports.scheduleOf(cluster), forecastMs }),
+      findings: audit(facts),
+    };
   });
   for await (const each of looked) {
     reports.push(each.report);

@@ -2,6 +2,7 @@ import { isBelieved, newestGoodOf, retentionFactsIn } from "../../../audit/facts
 import type { ClusterFacts, GoodSnapshot } from "../../../audit/facts.ts";
 import { ageText } from "../../../age-text.ts";
 import { ageOf } from "../../../audit/rules/rpo.ts";
+import type { Labels } from "../../../config/labels.ts";
 import type { ClusterConfig } from "../../../config/schema.ts";
 import type { ClusterReport } from "../../../contract/report.ts";
 import { forecast } from "../../prune/forecast.ts";
@@ -10,6 +11,7 @@ import { exposureOf } from "./exposure.ts";
 import { verdictIn } from "./verdict.ts";
 
 interface Settings {
+  readonly labels?: Labels;
   /** Undefined for a cluster that the configuration does not know. */
   readonly schedule: ClusterConfig["schedule"] | undefined;
   /** How far ahead storage is reckoned. */
@@ -25,6 +27,7 @@ export function clusterReport(facts: ClusterFacts, settings: Settings): ClusterR
   const good = newestGoodOf(facts);
   return {
     name: cluster,
+    labels: { ...settings.labels },
     isConfigured: policy !== undefined,
     verdict: verdictIn(facts),
     rpoMs: policy?.rpoMs ?? null,
