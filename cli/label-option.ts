@@ -11,7 +11,7 @@ export function addLabelOption(command: Command): Command {
   return command.option(
     "--label <name=value>",
     "only clusters with this label; given again: with all of them",
-    (text: string, before: readonly string[] = []) => [...before, text],
+    (text: string, before: readonly string[] | undefined) => [...(before ?? []), text],
   );
 }
 

@@ -30,12 +30,13 @@ export function policyDigests(config: Config, cluster: string): Readonly<Partial
   return Object.fromEntries(Object.entries(sections).map(([name, section]) => [name, digestOf(section)]));
 }
 
-/** Labels decide none of it. */
-function clusterSection({ verify, retention, drill, labels: _, ...settings }: ClusterConfig): object {
+function clusterSection({ verify, retention, drill, ...all }: ClusterConfig): object {
+  // Labels decide none of it.
+  const settings = Object.fromEntries(Object.entries(all).filter(([name]) => name !== "labels"));
   const own = withoutDefaults(verify, VERIFY_DEFAULTS);
   return {
     ...settings,
-    endpoints: settings.endpoints.toSorted(),
+    endpoints: all.endpoints.toSorted(),
     retention: withoutDefaults(retention, RETENTION_DEFAULTS),
     ...(Object.keys(own).length === 0 ? {} : { verify: own }),
     ...(Object.keys(drill).length === 0 ? {} : { drill }),
