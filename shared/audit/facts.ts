@@ -36,7 +36,7 @@ export interface ClusterFacts {
   /** Countersignatures, pins, drills and the like that are not believed. */
   readonly unbelieved: readonly UnbelievedFact[];
   /** What segments of the catalog say otherwise than the documents; nothing where not all was read. */
-  readonly differences: readonly { readonly id: string; readonly message: string }[];
+  readonly differences: readonly { /** A ref, or a key of the store. */ readonly subject: string; readonly message: string }[];
   /** Folders of the cluster that lifeboat does not write. */
   readonly foreign: Fact<readonly string[]>;
   readonly lineages: Fact<LineagesFact>;

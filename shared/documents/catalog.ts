@@ -43,6 +43,25 @@ const rowSchema = z.looseObject({
   lockedUntil: instant.optional(),
 });
 
+/** A record of the custody log that is believed, as far as an audit goes by it. */
+const loggedSchema = z.looseObject({
+  sequence: z.int().positive(),
+  /** The digest that it names as that of the record before; absent where that is the one before it in this list, or it is the first of all. */
+  previous: digest.optional(),
+  digest,
+  ...listed,
+  by,
+  time: instant,
+  event: z.string().min(1),
+  /** Of each snapshot that it is about, once. */
+  ids: z.array(snapshotId).optional(),
+  /** Its `reason`, or else its `code`. */
+  reason: z.string().optional(),
+});
+
+/** So many records at most: eight days of hourly backups are some 400, and each has some 250 bytes. */
+export const MOST_LOGGED = 700;
+
 /** So many rows at most: of some 600 bytes each, in base64, they stay below the largest document. */
 export const MOST_ROWS = 1000;
 
@@ -64,6 +83,8 @@ export const catalogSchema = z.looseObject({
   others: z.array(z.looseObject({ id: snapshotId, digest })).max(MOST_OTHERS),
   /** Oldest first. */
   rows: z.array(rowSchema).max(MOST_ROWS),
+  /** In order. Absent in segments by versions that wrote none. */
+  log: z.array(loggedSchema).max(MOST_LOGGED).optional(),
   tool,
   custody: custodyReceiptSchema.optional(),
   signer: signerSchema,
@@ -71,3 +92,4 @@ export const catalogSchema = z.looseObject({
 
 export type Segment = z.infer<typeof catalogSchema>;
 export type SegmentRow = z.infer<typeof rowSchema>;
+export type LoggedRecord = z.infer<typeof loggedSchema>;

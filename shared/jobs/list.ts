@@ -53,6 +53,8 @@ export interface Listing {
   readonly badPins: readonly PinFault[];
   /** Segments of the catalog that are not believed: what they would have told was read one by one. */
   readonly badSegments: Segments["bad"];
+  /** What segments tell of the custody log; nothing where none were read. */
+  readonly log: Pick<Segments, "log" | "witness">;
   /** Where all was read: what segments tell otherwise. Undefined where it was not asked for. */
   readonly differences: readonly CatalogDifference[] | undefined;
   /** The refs of all that there are, also of those that were not asked for. */
@@ -66,6 +68,8 @@ export interface ListOptions {
   readonly since?: Date | undefined;
   /** Reads every document, and compares what segments of the catalog say of them. */
   readonly full?: boolean | undefined;
+  /** What segments tell of the custody log is wanted as well: they are read also where snapshots are few. */
+  readonly wantsLog?: boolean | undefined;
 }
 
 /** Of fewer snapshots the documents themselves are read: segments of all would cost more. */
@@ -74,14 +78,15 @@ const FEW = 32;
 /**
  * A cluster's snapshots, oldest first. Reads metadata only, and only of those that are asked for: of what segments of the catalog tell, whose signatures are checked, the documents are not read unless `full`.
  */
-export async function listSnapshots(ports: JudgePorts, cluster: string, { limit, since, full }: ListOptions = {}): Promise<Listing> {
+export async function listSnapshots(ports: JudgePorts, cluster: string, options: ListOptions = {}): Promise<Listing> {
+  const { limit, since, full, wantsLog } = options;
   const names = await listNames(ports.blobs, cluster);
   const all = names.ids;
   const late = since === undefined ? all : all.filter((id) => (parseId(id)?.slot ?? since) >= since);
   const ids = limit === undefined ? late : late.slice(-limit);
   const asked = ids.length === all.length ? undefined : new Set(ids);
-  const [{ rows, bad: badSegments }, pins] = await Promise.all([
-    ids.length < FEW && full !== true ? NO_SEGMENTS : readSegments(ports, cluster, names),
+  const [{ rows, bad: badSegments, log, witness }, pins] = await Promise.all([
+    ids.length < FEW && full !== true && wantsLog !== true ? NO_SEGMENTS : readSegments(ports, cluster, names),
     readPins(ports, cluster, undefined, asked),
   ]);
   const known = full === true ? NO_ROWS : rows;
@@ -107,13 +112,14 @@ export async function listSnapshots(ports: JudgePorts, cluster: string, { limit,
     badCountersignatures: countersignatures.bad,
     badPins,
     badSegments,
+    log: { log, witness },
     differences: full === true ? differences : undefined,
     refs: all.map((id) => `${cluster}/${id}`),
   };
 }
 
 const NO_ROWS: Segments["rows"] = new Map();
-const NO_SEGMENTS = { rows: NO_ROWS, bad: [] };
+const NO_SEGMENTS: Omit<Segments, "segments"> = { rows: NO_ROWS, log: new Map(), witness: undefined, bad: [] };
 
 async function listOne(
   ports: JudgePorts,

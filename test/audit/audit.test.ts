@@ -103,7 +103,7 @@ const CASES: Readonly<Record<AuditCode, readonly [changes: Partial<ClusterFacts>
     "nobody trusts that key [verify/untrusted]",
   ],
   "catalog/differs": [
-    { differences: [{ id: newest.id, message: "the catalog and its documents differ in revision" }] },
+    { differences: [{ subject: `prod/${newest.id}`, message: "the catalog and its documents differ in revision" }] },
     `prod/${newest.id}`,
     "the catalog and its documents differ in revision []",
   ],

@@ -13,10 +13,10 @@ export function judgeSnapshots(
   const documents = unbelieved.map(({ key, code, message }) =>
     found("document/unbelieved", { cluster, subject: key, message, evidence: [code], fix: UNBELIEVED }),
   );
-  const differences = facts.differences.map(({ id, message }) =>
+  const differences = facts.differences.map(({ subject, message }) =>
     found("catalog/differs", {
       cluster,
-      subject: `${cluster}/${id}`,
+      subject,
       message,
       fix: `${UNBELIEVED}; whoever wrote either has a trusted key`,
     }),

@@ -31,7 +31,7 @@ import type { Listing } from "../list.ts";
 import { drillHistory } from "./drills.ts";
 import type { DrillHistory } from "./drills.ts";
 import { endOfLog, wholeLog } from "./facts/custody.ts";
-import type { LogFacts } from "./facts/custody.ts";
+import type { LogFacts, SaidOfLog } from "./facts/custody.ts";
 import { learn } from "./facts/learn.ts";
 import { listObjects } from "./facts/objects.ts";
 import { newestGoodFact } from "./facts/newest-good.ts";
@@ -77,15 +77,18 @@ export async function gather(ports: GatherPorts, cluster: string, ofStore: Store
   const policy = ports.auditPolicyOf(cluster);
   const now = clock.now().getTime();
   // Documents before the log: the record of each is there before it is.
-  const listing = await learn(() => (ports.list ?? ((of) => listSnapshots(ports, of, { full: depth === "all" })))(cluster));
+  const listing = await learn(() => (ports.list ?? ((of) => listSnapshots(ports, of, { full: depth === "all", wantsLog: true })))(cluster));
   const objects = await learn(() => listObjects(blobs, cluster, depth, signal));
   const snapshots = listing.known
     ? await learn(() => snapshotFacts({ blobs, cluster, policy, objects }, listing.value.snapshots, signal))
     : listing;
   const drills = await learn(() => drillHistory(ports, cluster, signal));
   const isNeeded = listing.known && listing.value.snapshots.length > 0;
+  const said = listing.known ? listing.value.log : NOTHING_SAID;
   const log = await learn(() =>
-    depth === "all" ? wholeLog(ports, cluster) : endOfLog(ports, cluster, { since: new Date(now - historyMs), isNeeded, signal }),
+    depth === "all"
+      ? wholeLog(ports, cluster, said)
+      : endOfLog(ports, cluster, { since: new Date(now - historyMs), isNeeded, said, signal }),
   );
   const good = newestGoodOf({ snapshots });
   const found = good === undefined ? known(undefined) : await learn(() => readManifest(ports, cluster, good.id));
@@ -96,7 +99,7 @@ export async function gather(ports: GatherPorts, cluster: string, ofStore: Store
     snapshots,
     newestGood: !snapshots.known ? snapshots : !found.known ? found : await detailsOf(ports, found.value, snapshots.value, options),
     unbelieved: unbelievedIn(listing, drills, log),
-    differences: (listing.known ? listing.value.differences : undefined) ?? [],
+    differences: differencesIn(cluster, listing, log),
     foreign: objects.known ? known(objects.value.foreign) : objects,
     lineages: await learn(() => lineageFacts(ports, cluster, signal)),
     custody: log.known ? known(log.value.custody) : log,
@@ -118,6 +121,13 @@ async function detailsOf(
   if (found === undefined) return known(undefined);
   const good = snapshots.filter((each): each is GoodSnapshot => isBelieved(each) && each.lacks.length === 0);
   return learn(() => newestGoodFact(ports, found, { before: good.at(-2), comparesChecksum, signal }));
+}
+
+const NOTHING_SAID: SaidOfLog = { log: new Map(), witness: undefined };
+
+function differencesIn(cluster: string, listing: Fact<Listing>, log: Fact<LogFacts>): ClusterFacts["differences"] {
+  const ofSnapshots = (listing.known ? listing.value.differences : undefined) ?? [];
+  return [...ofSnapshots.map(({ id, message }) => ({ subject: `${cluster}/${id}`, message })), ...(log.known ? log.value.differences : [])];
 }
 
 /** One of a later version, whose words are not known here, says nothing. */

@@ -4,12 +4,17 @@ import type { CustodyRecord } from "../../documents/custody-record.ts";
 import type { CustodyReceipt } from "../../documents/parts.ts";
 import type { CustodyFinding } from "./finding.ts";
 import { isFault, isOfLaterVersion } from "./records.ts";
-import type { FoundRecord } from "./records.ts";
+import type { FoundRecord, RecordFault } from "./records.ts";
 
 /** Somebody who has seen a record: a document that names it, or a person who wrote a head down. */
 export interface Witness extends CustodyReceipt {
   /** For people: who. */
   readonly name: string;
+}
+
+/** A record, as far as the chain goes by it. */
+export interface Chained extends Omit<FoundRecord, "record"> {
+  readonly record: Pick<CustodyRecord, "event" | "previous" | "previousBytes"> | RecordFault;
 }
 
 /** Holds a log against itself, record by record in order from `first` on: each number once, each naming the bytes of the one before. Keeps one digest of each. */
@@ -35,7 +40,7 @@ export class ChainCheck {
     return this.#digests.get(sequence) === digest;
   }
 
-  add({ sequence, key, digest, oversizedBytes, record }: FoundRecord): readonly CustodyFinding[] {
+  add({ sequence, key, digest, oversizedBytes, record }: Chained): readonly CustodyFinding[] {
     const findings: CustodyFinding[] = [];
     const before = this.#last;
     const expected = before === undefined ? this.#first : before.sequence + 1;
@@ -58,7 +63,7 @@ export class ChainCheck {
 
   /** To be asked at the end: what a witness saw, and the log does not have. */
   contradict({ sequence, digest, name }: Witness): CustodyFinding | undefined {
-    const last = this.#last?.sequence ?? 0;
+    const last = this.#last?.sequence ?? this.#first - 1;
     const key = custodyKey(this.#cluster, sequence, this.#log);
     if (sequence > last) {
       const ends = last === 0 ? "there is no log" : `the log ends with record ${last}`;
@@ -88,7 +93,7 @@ export class ChainCheck {
 
 /** Of what is no record itself that is told already; only one that is larger than any is known by what the next record says of it. */
 function follows(
-  { previous, previousBytes }: CustodyRecord,
+  { previous, previousBytes }: Pick<CustodyRecord, "previous" | "previousBytes">,
   before: { readonly digest: string; readonly isGood: boolean; readonly bytes: number | undefined },
 ): boolean {
   if (!before.isGood && (before.bytes === undefined || previousBytes === undefined)) return true;

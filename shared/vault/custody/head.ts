@@ -7,13 +7,15 @@ import {
   sequenceInCustodyKey,
 } from "../../documents/layout.ts";
 import type { CustodyLog } from "../../documents/layout.ts";
-import type { BlobStore } from "../../store/blob-store.ts";
+import type { BlobInfo, BlobStore } from "../../store/blob-store.ts";
 
 export interface HeadOptions {
   /** A record that is known to be there. */
   readonly from?: number;
   readonly signal?: AbortSignal | undefined;
   readonly log?: CustodyLog;
+  /** Told of each record that the listings show: those of the last folder that has any. */
+  readonly onListed?: (sequence: number, info: BlobInfo) => void;
 }
 
 /**
@@ -21,11 +23,12 @@ export interface HeadOptions {
  * records which stand after a gap count: the next one goes behind them, and the gap stays to be seen. Where more than one folder in a row is missing, those behind it do not count; then the next one goes into the
  * gap, and does not close it, since what stands behind it does not name it.
  */
-export async function findHead(blobs: BlobStore, cluster: string, { from = 0, signal, log }: HeadOptions = {}): Promise<number> {
+export async function findHead(blobs: BlobStore, cluster: string, options: HeadOptions = {}): Promise<number> {
+  const { from = 0, signal, log } = options;
   for (const folder of from === 0 ? await foldersBackwards(blobs, cluster, log, signal) : [folderOfSequence(from)]) {
-    let last = Math.max(from, await lastIn(blobs, cluster, folder, log, signal));
+    let last = Math.max(from, await lastIn(blobs, cluster, folder, options));
     // The next one may have been begun since the list of folders.
-    for (let full = folder; isLastOf(full, last); full++) last = Math.max(last, await lastIn(blobs, cluster, full + 1, log, signal));
+    for (let full = folder; isLastOf(full, last); full++) last = Math.max(last, await lastIn(blobs, cluster, full + 1, options));
     if (last > 0) return last;
   }
   return 0;
@@ -55,15 +58,18 @@ function isLastOf(folder: number, sequence: number): boolean {
 }
 
 /** The highest number in a folder; 0 where there is none. */
-async function lastIn(
+export async function lastIn(
   blobs: BlobStore,
   cluster: string,
   folder: number,
-  log: CustodyLog | undefined,
-  signal: AbortSignal | undefined,
+  { signal, log, onListed }: Pick<HeadOptions, "signal" | "log" | "onListed"> = {},
 ): Promise<number> {
   let last = 0;
-  for await (const { key } of blobs.list(custodyFolder(cluster, folder, log), { signal }))
-    last = Math.max(last, sequenceInCustodyKey(cluster, key, log) ?? 0);
+  for await (const info of blobs.list(custodyFolder(cluster, folder, log), { signal })) {
+    const sequence = sequenceInCustodyKey(cluster, info.key, log);
+    if (sequence === undefined) continue;
+    last = Math.max(last, sequence);
+    onListed?.(sequence, info);
+  }
   return last;
 }

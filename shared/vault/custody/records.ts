@@ -18,7 +18,7 @@ export interface RecordFault {
 }
 
 /** Whether a record is one of a later version, by a key of ours: it is not believed, and no sign of tampering. */
-export function isOfLaterVersion(record: CustodyRecord | RecordFault): boolean {
+export function isOfLaterVersion(record: { readonly event: string } | RecordFault): boolean {
   return isFault(record) && record.code === "custody/later";
 }
 
@@ -34,7 +34,7 @@ export interface FoundRecord {
   readonly record: CustodyRecord | RecordFault;
 }
 
-export function isFault(record: CustodyRecord | RecordFault): record is RecordFault {
+export function isFault(record: { readonly event: string } | RecordFault): record is RecordFault {
   return !("event" in record);
 }
 

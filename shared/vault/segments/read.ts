@@ -7,6 +7,9 @@ import { isLifeboatError, LifeboatError } from "../../errors.ts";
 import { mapConcurrently } from "../../map-concurrently.ts";
 import { misplaced, readDocument } from "../read-document.ts";
 import type { Vault } from "../vault.ts";
+import type { KnownRecord } from "../custody/tail.ts";
+import type { Witness } from "../custody/chain.ts";
+import { knownIn } from "./log.ts";
 import type { ListedObject, Names } from "./names.ts";
 
 /** A segment that is read, and how many of its rows are believed and still stand for what is stored. */
@@ -16,6 +19,8 @@ export interface ReadSegment {
   readonly rows: readonly SegmentRow[];
   /** Whose documents the rows are of. */
   readonly signers: Segment["signers"];
+  /** The numbers of the records that it tells of and the segments before it in the list do not. */
+  readonly logged: readonly number[];
 }
 
 export interface Segments {
@@ -23,6 +28,10 @@ export interface Segments {
   readonly rows: ReadonlyMap<string, SegmentRow>;
   /** The newest first. No row stands in two of them. */
   readonly segments: readonly ReadSegment[];
+  /** What they say of records of the custody log, by number. It is for the reader to hold it against what the store lists. */
+  readonly log: ReadonlyMap<number, KnownRecord>;
+  /** The record that announced the newest one: the log must have it. */
+  readonly witness: Witness | undefined;
   /** Those that are not believed, with the reason. What they would have told is read one by one. */
   readonly bad: readonly { readonly key: string; readonly error: LifeboatError }[];
 }
@@ -45,11 +54,16 @@ export async function readSegments(
 ): Promise<Segments> {
   const rows = new Map<string, SegmentRow>();
   const segments: ReadSegment[] = [];
+  const log = new Map<number, KnownRecord>();
+  let witness: Witness | undefined;
   const bad: { key: string; error: LifeboatError }[] = [];
   const take = ({ segment, digest }: FoundSegment): void => {
+    const { id, signers } = segment;
     const standing = segment.rows.filter((row) => !rows.has(row.id) && isStanding(row, segment, names, vault.trusted));
     for (const row of standing) rows.set(row.id, row);
-    segments.push({ id: segment.id, digest, rows: standing, signers: segment.signers });
+    const logged = knownIn(segment, (by) => isTrusted(signers[by], vault.trusted)).filter(({ sequence }) => !log.has(sequence));
+    for (const each of logged) log.set(each.sequence, each);
+    segments.push({ id, digest, rows: standing, signers, logged: logged.map(({ sequence }) => sequence) });
   };
   const now = vault.clock.now();
   for (const time of names.segments.filter((each) => !isAhead(each, now)).slice(0, MOST_TRIED)) {
@@ -60,6 +74,8 @@ export async function readSegments(
       continue;
     }
     take(newest);
+    const { id: newestId, custody } = newest.segment;
+    if (custody !== undefined) witness = { ...custody, name: `segment ${newestId} of the catalog` };
     const others = mapConcurrently(newest.segment.others, PARALLEL_SEGMENTS, async ({ id, digest }) => {
       const other = await readSegment(vault, cluster, id, signal);
       return other === undefined || "error" in other || other.digest === digest ? other : replaced(catalogKey(cluster, id));
@@ -71,7 +87,7 @@ export async function readSegments(
     }
     break;
   }
-  return { rows, segments, bad };
+  return { rows, segments, log, witness, bad };
 }
 
 interface FoundSegment {
@@ -114,19 +130,21 @@ function isStanding(row: SegmentRow, { signers }: Segment, { manifests, verified
   if (row.proof.status !== "proven" && row.proof.status !== "unproven") return false;
   const listed = verified.get(row.id) ?? [];
   if (listed.length !== row.verified.length) return false;
-  const isTrusted = (by: number, purpose: "snapshot" | "audit"): boolean => {
-    const signer = signers[by];
-    return (
-      signer?.purpose === purpose && trusted[purpose].includes(signer.fingerprint) && trusted.ends?.[signer.fingerprint] === signer.notAfter
-    );
-  };
+  const isBy = (by: number, purpose: "snapshot" | "audit"): boolean => signers[by]?.purpose === purpose && isTrusted(signers[by], trusted);
   return (
-    isTrusted(row.by, "snapshot") &&
+    isBy(row.by, "snapshot") &&
     row.verified.every((each) => {
       const there = listed.find(({ time }) => time === each.time);
-      return there !== undefined && isSame(each, there) && isTrusted(each.by, "audit");
+      return there !== undefined && isSame(each, there) && isBy(each.by, "audit");
     })
   );
+}
+
+/** Whether a key is trusted for its purpose now, and as it was then. */
+function isTrusted(signer: Segment["signers"][number] | undefined, trusted: TrustedKeys): boolean {
+  if (signer === undefined) return false;
+  const { purpose, fingerprint, notAfter } = signer;
+  return trusted[purpose].includes(fingerprint) && trusted.ends?.[fingerprint] === notAfter;
 }
 
 function isSame(said: { readonly bytes: number; readonly modified: string }, { bytes, modifiedMs }: ListedObject): boolean {

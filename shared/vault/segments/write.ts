@@ -15,6 +15,7 @@ import { findHead } from "../custody/head.ts";
 import { readRecord } from "../custody/records.ts";
 import { publish } from "../publish.ts";
 import { requireTrustedKey } from "../require-trusted-key.ts";
+import { logOfSegment } from "./log.ts";
 import { planMerge } from "./merge.ts";
 import { listNames } from "./names.ts";
 import type { Names } from "./names.ts";
@@ -145,6 +146,8 @@ async function put(
     rows.length,
   );
   const all = fitting(rows, merged, signers);
+  const kept = new Set([...others, ...all.left].flatMap(({ logged }) => logged));
+  const log = await logOfSegment(ports, cluster, { known: known.log, isKept: (sequence) => kept.has(sequence), signers, signal });
   const madeAt = nextTime(ports.clock.now(), names);
   const custodian = new Custodian(ports, cluster, "audit");
   const key = (ordinal: number): string => catalogKey(cluster, idOfSlot(madeAt, ordinal));
@@ -164,6 +167,7 @@ async function put(
         signers: [...signers.list],
         others: [...others, ...all.left].map(({ id, digest }) => ({ id, digest })),
         rows: [...all.rows],
+        ...(log.length === 0 ? {} : { log: [...log] }),
         tool: TOOL,
         custody,
       }),

@@ -1,13 +1,15 @@
-import type { CanaryFact, CustodyFact, CustodyProblem, EventFact, HistoryFact } from "../../../audit/facts.ts";
+import type { CanaryFact, ClusterFacts, CustodyFact, CustodyProblem, EventFact, HistoryFact } from "../../../audit/facts.ts";
 import type { Clock } from "../../../clock.ts";
-import { custodyPrefix, kindOfKey } from "../../../documents/layout.ts";
+import { custodyPrefix } from "../../../documents/layout.ts";
 import { isOfChain } from "../../../vault/custody/finding.ts";
 import type { CustodyFinding } from "../../../vault/custody/finding.ts";
 import { ChainCheck } from "../../../vault/custody/chain.ts";
 import { findHead } from "../../../vault/custody/head.ts";
-import { isFault, readRecord } from "../../../vault/custody/records.ts";
+import { isFault } from "../../../vault/custody/records.ts";
 import type { FoundRecord } from "../../../vault/custody/records.ts";
-import { readRecordsBack } from "../../../vault/custody/records-back.ts";
+import { isSameSummary, readTail, summaryOf } from "../../../vault/custody/tail.ts";
+import type { RecordSummary } from "../../../vault/custody/tail.ts";
+import type { Segments } from "../../../vault/segments/read.ts";
 import type { Vault } from "../../../vault/vault.ts";
 import { verifyCustody } from "../custody.ts";
 
@@ -18,15 +20,25 @@ export interface LogFacts {
   readonly canaries: readonly CanaryFact[];
   /** Keys of documents that are not believed. */
   readonly unbelieved: readonly CustodyFinding[];
+  /** What segments say otherwise than the records. */
+  readonly differences: ClusterFacts["differences"];
 }
 
-/** The whole log, held against itself and against all that is stored. */
-export async function wholeLog(vault: Vault & { readonly clock: Clock }, cluster: string): Promise<LogFacts> {
+/** What segments of the catalog tell of a log. */
+export type SaidOfLog = Pick<Segments, "log" | "witness">;
+
+/** The whole log, held against itself, against all that is stored, and against what segments say of it. */
+export async function wholeLog(vault: Vault & { readonly clock: Clock }, cluster: string, { log }: SaidOfLog): Promise<LogFacts> {
   const events: EventFact[] = [];
   const canaries: CanaryFact[] = [];
+  const differences: ClusterFacts["differences"][number][] = [];
   const onRecord = (found: FoundRecord): void => {
-    events.push(...eventOf(cluster, found));
+    const summary = summaryOf(cluster, found);
+    if (summary !== undefined) events.push(eventOf(summary));
     canaries.push(...canaryOf(found));
+    const said = log.get(found.sequence);
+    if (said !== undefined && (summary === undefined || !isSameSummary(said, summary)))
+      differences.push({ subject: found.key, message: "the catalog says otherwise of this record than the record itself" });
   };
   const { head, findings, records } = await verifyCustody(vault, cluster, { onRecord });
   return {
@@ -34,6 +46,7 @@ export async function wholeLog(vault: Vault & { readonly clock: Clock }, cluster
     history: { since: events[0]?.time ?? -Infinity, events },
     canaries,
     unbelieved: findings.filter(({ code }) => code === "custody/unbelieved"),
+    differences,
   };
 }
 
@@ -42,37 +55,29 @@ function isToldElsewhere(code: CustodyFinding["code"]): boolean {
   return code === "custody/unbelieved" || code === "custody/future";
 }
 
-/** Its end, as far back as `since`, held against itself. `isNeeded`: there is a snapshot, so there is a log. */
-export async function endOfLog(
-  vault: Vault,
-  cluster: string,
-  { since, isNeeded, signal }: { readonly since: Date; readonly isNeeded: boolean; readonly signal?: AbortSignal | undefined },
-): Promise<LogFacts> {
-  const back: FoundRecord[] = [];
-  for await (const found of readRecordsBack(vault, cluster, since, signal)) back.push(found);
-  const records = back.toReversed();
-  const [first] = records;
-  const chain = new ChainCheck(cluster, "custody", await beginningOf(vault, cluster, first, signal));
-  const findings = records.flatMap((found) => chain.add(found)).map(problemOf);
-  const isGone = first === undefined && isNeeded && (await findHead(vault.blobs, cluster, { signal })) === 0;
-  return {
-    custody: { head: chain.head, records: records.length, depth: "tail", findings: isGone ? [noLog(cluster)] : findings },
-    history: { since: since.getTime(), events: records.flatMap((found) => eventOf(cluster, found)) },
-    canaries: records.flatMap(canaryOf),
-    unbelieved: [],
-  };
+interface EndOptions {
+  readonly since: Date;
+  /** There is a snapshot, so there is a log. */
+  readonly isNeeded: boolean;
+  readonly said: SaidOfLog;
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** Reading back ends where a record is old enough, and where there is none: then that one is missing. */
-async function beginningOf(
-  vault: Vault,
-  cluster: string,
-  first: FoundRecord | undefined,
-  signal: AbortSignal | undefined,
-): Promise<number> {
-  if (first === undefined || first.sequence === 1) return 1;
-  const before = await readRecord(vault, cluster, first.sequence - 1, { signal });
-  return before === undefined ? first.sequence - 1 : first.sequence;
+/** Its end, as far back as `since`, held against itself and the newest segment. What segments say of a record is taken in its place, as long as the store lists that as they have it. */
+export async function endOfLog(vault: Vault, cluster: string, { since, isNeeded, said, signal }: EndOptions): Promise<LogFacts> {
+  const { records, first } = await readTail(vault, cluster, { since, known: said.log, signal });
+  const chain = new ChainCheck(cluster, "custody", first);
+  const findings = records.flatMap((record) => chain.add(record));
+  const contradiction = said.witness === undefined ? undefined : chain.contradict(said.witness);
+  const isGone = records.length === 0 && isNeeded && (await findHead(vault.blobs, cluster, { signal })) === 0;
+  const problems = [...findings, ...(contradiction === undefined ? [] : [contradiction])].map(problemOf);
+  return {
+    custody: { head: chain.head, records: records.length, depth: "tail", findings: isGone ? [noLog(cluster)] : problems },
+    history: { since: since.getTime(), events: records.flatMap(({ summary }) => (summary === undefined ? [] : [eventOf(summary)])) },
+    canaries: records.flatMap(({ found }) => (found === undefined ? [] : canaryOf(found))),
+    unbelieved: [],
+    differences: [],
+  };
 }
 
 function noLog(cluster: string): CustodyProblem {
@@ -90,14 +95,8 @@ function problemOf(finding: CustodyFinding): CustodyProblem {
   return { code, subject, message, fix, isOfChain: isOfChain(finding) };
 }
 
-function eventOf(cluster: string, { record }: FoundRecord): readonly EventFact[] {
-  if (isFault(record)) return [];
-  const ids = record.subjects.flatMap(({ key }) => {
-    const kind = kindOfKey(cluster, key);
-    return "id" in kind ? [kind.id] : [];
-  });
-  const { time, event, signer, details } = record;
-  return [{ time: Date.parse(time), event, by: signer.purpose, ids: [...new Set(ids)], reason: details.reason ?? details.code }];
+function eventOf({ time, event, by, ids, reason }: RecordSummary): EventFact {
+  return { time: Date.parse(time), event, by: by.purpose, ids, reason };
 }
 
 function canaryOf({ record }: FoundRecord): readonly CanaryFact[] {
