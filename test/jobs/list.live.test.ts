@@ -64,6 +64,7 @@ describe("ls", () => {
       badCountersignatures: [],
       badPins: [],
       badSegments: [],
+      log: { log: new Map(), witness: undefined },
       refs: [],
     });
   });
