@@ -72,9 +72,15 @@ export class BackupFunction extends Construct {
             architecture: Architecture.ARM_64,
             code: functionCode(props.name, configuration),
             handler: HANDLER,
+            environment: { [ENVIRONMENT.config]: CONFIG_FILE, [ENVIRONMENT.service]: serviceName },
           }
-        : { runtime: Runtime.FROM_IMAGE, handler: Handler.FROM_IMAGE, ...props.image }),
-      environment: { [ENVIRONMENT.config]: CONFIG_FILE, [ENVIRONMENT.service]: serviceName },
+        : {
+            runtime: Runtime.FROM_IMAGE,
+            handler: Handler.FROM_IMAGE,
+            // The image names its configuration.
+            environment: { [ENVIRONMENT.service]: serviceName },
+            ...props.image,
+          }),
       memorySize: sizes.memoryMiB,
       ephemeralStorageSize: Size.mebibytes(sizes.storageMiB),
       timeout: Duration.seconds(sizes.seconds),

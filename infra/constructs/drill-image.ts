@@ -25,6 +25,8 @@ export interface DrillImageProps {
 }
 
 const [PROGRAMS, CODE] = ["programs", "code"];
+/** Where the code is in the image. Variables name files below it in full: in an image LAMBDA_TASK_ROOT, by which other functions find theirs, is no folder of ours. */
+const HOME = "/app";
 
 /**
  * Debian with Node, bash, openssl and tar: all that restore.sh needs. (The slim one has no openssl, and Lambda's own images have neither openssl nor tar.) Files are only copied, so it is built for another machine without emulating one. etcd comes first, as a layer of its own: the
@@ -32,9 +34,9 @@ const [PROGRAMS, CODE] = ["programs", "code"];
  */
 const DOCKERFILE = `FROM node:24-bookworm
 COPY ${PROGRAMS}/ /opt/lifeboat/
-WORKDIR /app
+WORKDIR ${HOME}
 COPY ${CODE}/ .
-ENV NODE_ENV=production ${ENVIRONMENT.config}=${CONFIG_FILE} PATH=/opt/lifeboat:/usr/local/bin:/usr/bin:/bin
+ENV NODE_ENV=production ${ENVIRONMENT.config}=${HOME}/${CONFIG_FILE} PATH=/opt/lifeboat:/usr/local/bin:/usr/bin:/bin
 USER node
 CMD ["node", "index.mjs"]
 `;

@@ -1,7 +1,8 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { IAMClient } from "@aws-sdk/client-iam";
-import { DecryptCommand, KMSClient, ListKeysCommand, SignCommand } from "@aws-sdk/client-kms";
+import { DecryptCommand, ListKeysCommand, SignCommand } from "@aws-sdk/client-kms";
+import type { KMSClient } from "@aws-sdk/client-kms";
 import { InvokeCommand, ListFunctionsCommand, UpdateFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
 import {
   DeleteBucketPolicyCommand,
@@ -12,7 +13,6 @@ import {
   PutObjectCommand,
   S3Client,
 } from "@aws-sdk/client-s3";
-import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
 import { generateIdentity, identityToRecipient } from "age-encryption";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -33,6 +33,7 @@ import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { answerTo } from "../support/answer-to.ts";
 import { clientConfig, newUser } from "../support/iam-users.ts";
+import { inRoleOf } from "../support/in-role-of.ts";
 import { lifeboat } from "../support/lifeboat.ts";
 import type { Outcome } from "../support/lifeboat.ts";
 import { saying } from "../support/matchers.ts";
@@ -146,7 +147,7 @@ async function failureIn(role: string, name: string, event: object): Promise<str
 }
 
 test("the writer's role may not read what it wrote, nor open it, nor remove it", async () => {
-  const { s3, kms } = await inRoleOf("prodBackup");
+  const { s3, kms } = await inRoleOf(stack, "prodBackup");
   const { manifest } = z
     .object({
       manifest: z.object({
@@ -191,18 +192,6 @@ test("the writer's role may not read what it wrote, nor open it, nor remove it",
   expect(await answerTo(lab.clients.kms.send(decrypt))).toBe("allowed");
   expect(await answerTo(lab.clients.s3.send(new GetObjectCommand({ ...bucket, Key })))).toBe("allowed");
 });
-
-/** Clients with credentials of the role of a function. */
-async function inRoleOf(part: string): Promise<{ readonly s3: S3Client; readonly kms: KMSClient }> {
-  const { Functions = [] } = await lab.clients.lambda.send(new ListFunctionsCommand({}));
-  const RoleArn = Functions.find((each) => each.FunctionName?.includes(part))?.Role;
-  const account = await clientConfig(stack, { accessKeyId: "test", secretAccessKey: "test" });
-  const { Credentials } = await new STSClient(account).send(new AssumeRoleCommand({ RoleArn, RoleSessionName: "test" }));
-  const { AccessKeyId = "", SecretAccessKey = "", SessionToken = "" } = Credentials ?? {};
-  const credentials = { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken };
-  const config = await clientConfig(stack, credentials);
-  return { s3: new S3Client({ ...config, forcePathStyle: true }), kms: new KMSClient(config) };
-}
 
 const deskSchema = z.object({
   steps: z.array(z.object({ recipient: z.string(), lines: z.array(z.string()) })),
@@ -274,7 +263,7 @@ test("the desk refuses who is not enrolled, and nobody calls it without the righ
 });
 
 test("the desk deletes nothing, puts nothing elsewhere, and signs bundles alone; nobody else signs them", async () => {
-  const { s3, kms } = await inRoleOf("lifeboat-desk");
+  const { s3, kms } = await inRoleOf(stack, "lifeboat-desk");
   const Bucket = BUCKET;
   const list = async (Prefix: string): Promise<readonly string[]> =>
     ((await lab.clients.s3.send(new ListObjectsV2Command({ Bucket, Prefix }))).Contents ?? []).map(({ Key = "" }) => Key);
@@ -313,7 +302,7 @@ test("the desk deletes nothing, puts nothing elsewhere, and signs bundles alone;
   });
   expect(await answers(kms)).toEqual({ snapshot: "denied", audit: "denied", bundle: "allowed" });
   for (const part of ["prodBackup", "prodVerify", "prodCheck", "lifeboat-keeper"])
-    expect({ part, answers: await answers((await inRoleOf(part)).kms) }).toMatchObject({ part, answers: { bundle: "denied" } });
+    expect({ part, answers: await answers((await inRoleOf(stack, part)).kms) }).toMatchObject({ part, answers: { bundle: "denied" } });
 });
 
 test("the code that reads is refused what the writer wrote in the writer's role, and the code that writes in the reader's", async () => {
@@ -388,7 +377,7 @@ test("the keeper's role reads documents and deletes versions, and can neither re
   };
   const [manifest, data, record] = await Promise.all([own("snapshots")(), own("data")(), own("custody")()]);
   const { Keys = [] } = await lab.clients.kms.send(new ListKeysCommand({}));
-  const keeper = await inRoleOf("lifeboat-keeper");
+  const keeper = await inRoleOf(stack, "lifeboat-keeper");
   const Body = "x";
   const put = { Bucket: BUCKET, Body, IfNoneMatch: "*" };
   for (const [what, call, answer] of [
@@ -420,7 +409,7 @@ test("the keeper's role reads documents and deletes versions, and can neither re
   });
   const all = JSON.stringify({ Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: "*", Resource: "*" }] });
   const administrator = new S3Client({ ...(await clientConfig(stack, await newUser(iam, "administrator", all))), forcePathStyle: true });
-  const [writer, verifier] = await Promise.all([inRoleOf("prunedBackup"), inRoleOf("prunedVerify")]);
+  const [writer, verifier] = await Promise.all([inRoleOf(stack, "prunedBackup"), inRoleOf(stack, "prunedVerify")]);
   for (const [who, s3] of [
     ["writer", writer.s3],
     ["verifier", verifier.s3],

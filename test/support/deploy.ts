@@ -12,17 +12,21 @@ import { App } from "aws-cdk-lib";
 import { DEFAULT_CROSS_STACK_REFERENCES } from "aws-cdk-lib/cx-api";
 import { zipSync } from "fflate";
 import { z } from "zod";
+import { AuditStack } from "../../infra/audit-stack.ts";
 import { readDeployment } from "../../infra/deployment.ts";
 import { DeskStack } from "../../infra/desk-stack.ts";
+import { DrillStack } from "../../infra/drill-stack.ts";
 import { KeeperStack } from "../../infra/keeper-stack.ts";
 import { ServiceStack } from "../../infra/service-stack.ts";
 import { VaultStack } from "../../infra/vault-stack.ts";
 import { until } from "../../tools/lab/until.ts";
+import { UNPACKED_IMAGE, unpackedImage } from "./unpacked-image.ts";
 import { withoutUnknownConditions } from "./unknown-conditions.ts";
 
 /** As `cdk deploy` does, without its bootstrap and its roles: synthesizes in this process, uploads zipped assets, and creates stacks. */
 
 export interface DeployTarget {
+  readonly endpoint: string;
   readonly account: string;
   readonly region: string;
   readonly cloudFormation: CloudFormationClient;
@@ -36,10 +40,10 @@ export async function bootstrap({ ssm }: DeployTarget): Promise<void> {
 }
 
 /** Names of the stacks. */
-type Stacks = Readonly<Record<"vault" | "service" | "keeper", string>> & { readonly desk: string | undefined };
+type Stacks = Readonly<Record<"vault" | "service" | "keeper", string>> & Readonly<Record<"audit" | "desk" | "drill", string | undefined>>;
 
-/** Synthesizes what `configFile` describes into `folder`. */
-export async function synthesize(configFile: string, folder: string): Promise<Stacks> {
+/** Synthesizes what `configFile` describes into `folder`; the audit only where it is asked for, since most tests do without. */
+export async function synthesize(configFile: string, folder: string, { audit: withAudit = false } = {}): Promise<Stacks> {
   const deployment = await readDeployment(configFile);
   // As infra/app.ts has it, but for cdk-nag and CDK's own validation, which have nothing to do with what is deployed and take 5 s of CPU.
   const app = new App({
@@ -55,8 +59,20 @@ export async function synthesize(configFile: string, folder: string): Promise<St
   const desk = deployment.service.desk.enabled
     ? new DeskStack(app, `${name}-desk`, { deployment, vault: stack.vault, notifications })
     : undefined;
+  const audit = withAudit ? new AuditStack(app, `${name}-audit`, { deployment, vault: stack.vault, notifications }) : undefined;
+  const drill =
+    deployment.drill === undefined
+      ? undefined
+      : new DrillStack(app, `${name}-drill`, { deployment, drill: deployment.drill, vault: stack.vault, notifications });
   app.synth();
-  return { vault: stack.stackName, service: service.stackName, keeper: keeper.stackName, desk: desk?.stackName };
+  return {
+    vault: stack.stackName,
+    service: service.stackName,
+    keeper: keeper.stackName,
+    audit: audit?.stackName,
+    desk: desk?.stackName,
+    drill: drill?.stackName,
+  };
 }
 
 const assetsSchema = z.object({
@@ -67,11 +83,12 @@ const assetsSchema = z.object({
       destinations: z.record(z.string(), z.object({ bucketName: z.string(), objectKey: z.string() })),
     }),
   ),
+  dockerImages: z.record(z.string(), z.object({ source: z.object({ directory: z.string() }) })).default({}),
 });
 
 /** Uploads the assets of a synthesized stack, creates it, and waits until it is there; the keys of conditions that had to be left out of it. */
 export async function deploy(target: DeployTarget, folder: string, stack: string): Promise<ReadonlySet<string>> {
-  const { files } = assetsSchema.parse(JSON.parse(await readFile(join(folder, `${stack}.assets.json`), "utf8")));
+  const { files, dockerImages } = assetsSchema.parse(JSON.parse(await readFile(join(folder, `${stack}.assets.json`), "utf8")));
   for (const { source, destinations } of Object.values(files)) {
     const path = join(folder, source.path);
     const Body = source.packaging === "zip" ? await zipped(path) : await readFile(path);
@@ -81,11 +98,22 @@ export async function deploy(target: DeployTarget, folder: string, stack: string
       await target.s3.send(new PutObjectCommand({ Bucket, Key: objectKey, Body }));
     }
   }
-  const { template, leftOut } = forMiniStack(await readFile(join(folder, `${stack}.template.json`), "utf8"));
-  // A request takes 51,200 bytes of a template, a bucket's object a megabyte.
   const Bucket = `cdk-hnb659fds-assets-${target.account}-${target.region}`;
-  const Key = `${stack}.template.json`;
   await target.s3.send(new CreateBucketCommand({ Bucket })).catch(() => undefined);
+  const [image] = Object.values(dockerImages);
+  const code = { S3Bucket: Bucket, S3Key: `${stack}.image.zip` };
+  if (image !== undefined) {
+    const Body = await unpackedImage(join(folder, image.source.directory));
+    await target.s3.send(new PutObjectCommand({ Bucket, Key: code.S3Key, Body }));
+  }
+  const { template, leftOut } = forMiniStack(await readFile(join(folder, `${stack}.template.json`), "utf8"), {
+    ...UNPACKED_IMAGE,
+    Code: code,
+    // Which it tells functions of the runtimes that it has itself.
+    AWS_ENDPOINT_URL: target.endpoint,
+  });
+  // A request takes 51,200 bytes of a template, a bucket's object a megabyte.
+  const Key = `${stack}.template.json`;
   await target.s3.send(new PutObjectCommand({ Bucket, Key, Body: JSON.stringify(template) }));
   const TemplateURL = `https://s3.${target.region}.amazonaws.com/${Bucket}/${Key}`;
   const StackName = stack;
@@ -108,8 +136,16 @@ const templateSchema = z.looseObject({
 });
 const policySchema = z.looseObject({ PolicyDocument: z.unknown() });
 
-/** The template without conditions that MiniStack cannot judge. */
-function forMiniStack(text: string): { readonly template: unknown; readonly leftOut: ReadonlySet<string> } {
+const imageSchema = z.looseObject({
+  PackageType: z.literal("Image"),
+  Environment: z.object({ Variables: z.record(z.string(), z.unknown()) }),
+});
+
+/** The template without conditions that MiniStack cannot judge, and with `unpacked` in place of an image. */
+function forMiniStack(
+  text: string,
+  { AWS_ENDPOINT_URL, ...unpacked }: Readonly<Record<"Runtime" | "Handler" | "AWS_ENDPOINT_URL", string>> & { readonly Code: object },
+): { readonly template: unknown; readonly leftOut: ReadonlySet<string> } {
   const template = templateSchema.parse(JSON.parse(text));
   const conditions = new Set<string>();
   const Resources: Record<string, unknown> = {};
@@ -120,9 +156,16 @@ function forMiniStack(text: string): { readonly template: unknown; readonly left
         ? { ...resource, Properties: withoutConditions(Properties, conditions) }
         : Type === "AWS::S3::BucketPolicy"
           ? { ...resource, Properties: withSessions(Properties) }
-          : resource;
+          : Type === "AWS::Lambda::Function" && Properties["PackageType"] === "Image"
+            ? { ...resource, Properties: unpackedFunction(Properties) }
+            : resource;
   }
   return { template: { ...template, Resources }, leftOut: conditions };
+
+  function unpackedFunction(properties: Record<string, unknown>): unknown {
+    const { PackageType: _image, Environment, ...rest } = imageSchema.parse(properties);
+    return { ...rest, ...unpacked, Environment: { Variables: { ...Environment.Variables, AWS_ENDPOINT_URL } } };
+  }
 }
 
 function withoutConditions(properties: Record<string, unknown>, leftOut: Set<string>): unknown {

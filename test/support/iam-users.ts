@@ -7,6 +7,8 @@ import { withoutUnknownConditions } from "./unknown-conditions.ts";
 export interface Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+  /** Of a role's session. */
+  readonly sessionToken?: string;
 }
 
 /** What every client of a MiniStack that speaks TLS is made with. */

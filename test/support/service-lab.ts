@@ -38,6 +38,7 @@ export function clientsOf({ endpoint, region }: Pick<MiniStack, "endpoint" | "re
   const config = { endpoint, region, credentials: { accessKeyId: "test", secretAccessKey: "test" }, ...more };
   return {
     account: ACCOUNT,
+    endpoint,
     region,
     cloudFormation: new CloudFormationClient(config),
     cloudWatch: new CloudWatchClient(config),
@@ -97,14 +98,19 @@ export interface ServiceOptions {
   readonly lock?: string | undefined;
   /** Deploys a desk for nodes like this machine, which makes bundles for these recipients alone: age recipients by name. */
   readonly desk?: Readonly<Record<string, string>>;
+  /** Deploys drills of every cluster so often, in this machine's etcd: the program's file, of 3.6, and its SHA-256. */
+  readonly drill?: { readonly every: string; readonly path: string; readonly sha256: string };
+  /** Deploys the audit. */
+  readonly audit?: boolean;
   /** Name keys by their ARNs: an emulator that enforces policies does not find the key of an alias. */
   readonly keysByArn?: boolean;
 }
 
 export async function deployService(stack: MiniStack, cluster: EtcdCluster, service: ServiceOptions): Promise<ServiceLab> {
-  const { cwd, clusters, secret, clients = clientsOf(stack), keysByArn = false, desk } = service;
+  const { cwd, clusters, secret, clients = clientsOf(stack), keysByArn = false, desk, drill, audit = false } = service;
   const store = "lock" in service && service.lock === undefined ? "" : `, lock: ${service.lock ?? LOCK}`;
-  const configured = (trustedKeys: string): string => configuration({ region: stack.region, clusters, trustedKeys, lock: store, desk });
+  const configured = (trustedKeys: string): string =>
+    configuration({ region: stack.region, clusters, trustedKeys, lock: store, desk, drill });
   const options = { cwd };
   const { lifeboat = (args) => lifeboatHere(args, options) } = service;
   await clients.secrets.send(new CreateSecretCommand({ Name: "etcd/lab", SecretString: JSON.stringify(secret) }));
@@ -118,12 +124,10 @@ export async function deployService(stack: MiniStack, cluster: EtcdCluster, serv
   const text = configured(await fingerprints(lifeboat));
   await writeFile(file, keysByArn ? await withArns(clients, text) : text);
   const second = join(cwd, "cdk.out");
-  const stacks = await synthesize(file, second);
-  const conditionsLeftOut = new Set([
-    ...(await deploy(clients, second, stacks.service)),
-    ...(await deploy(clients, second, stacks.keeper)),
-    ...(stacks.desk === undefined ? [] : await deploy(clients, second, stacks.desk)),
-  ]);
+  const stacks = await synthesize(file, second, { audit });
+  const conditionsLeftOut = new Set<string>();
+  for (const each of [stacks.service, stacks.keeper, stacks.audit, stacks.desk, stacks.drill])
+    for (const key of each === undefined ? [] : await deploy(clients, second, each)) conditionsLeftOut.add(key);
   const queue = await listen(clients);
   const stateMachine = (name: string): string => `arn:aws:states:${stack.region}:${ACCOUNT}:stateMachine:lifeboat-${name}`;
   return {
@@ -149,7 +153,8 @@ function configuration({
   trustedKeys,
   lock,
   desk,
-}: Pick<ServiceOptions, "clusters" | "desk"> & Readonly<Record<"region" | "trustedKeys" | "lock", string>>): string {
+  drill,
+}: Pick<ServiceOptions, "clusters" | "desk" | "drill"> & Readonly<Record<"region" | "trustedKeys" | "lock", string>>): string {
   const each = clusters.map(
     ({ name, endpoints, retention = "{}" }) => `
   ${name}:
@@ -159,7 +164,7 @@ function configuration({
     timeouts: { idle: 100s }
     schedule: { rate: 1h }
     retention: ${retention}
-    service: { databaseSize: 500MB }`,
+    service: { databaseSize: 500MB }${drill === undefined ? "" : `\n    drill: { every: ${drill.every} }`}`,
   );
   return `version: 1
 store: { kind: s3, bucket: ${BUCKET}, region: ${region}, pathStyle: true${lock} }
@@ -169,16 +174,18 @@ keys:
   wrap: alias/lab-wrap
   sign: { snapshot: alias/lab-snapshot, audit: alias/lab-audit, bundle: alias/lab-bundle }
 trustedKeys: ${trustedKeys}
-${desk === undefined ? "" : deskSettings(desk)}clusters:${each.join("")}
+${desk === undefined ? "" : `recipients: ${JSON.stringify(desk)}\ndesk: { unenrolled: refuse }\n`}service:${serviceSettings({ desk, drill })}
+clusters:${each.join("")}
 `;
 }
 
-function deskSettings(recipients: Readonly<Record<string, string>>): string {
+function serviceSettings({ desk, drill }: Pick<ServiceOptions, "desk" | "drill">): string {
   const architecture = process.arch === "arm64" ? "arm64" : "amd64";
-  return `recipients: ${JSON.stringify(recipients)}
-desk: { unenrolled: refuse }
-service: { desk: { enabled: true, architectures: [${architecture}] } }
-`;
+  const etcd = drill === undefined ? undefined : { "3.6": { path: drill.path, sha256: drill.sha256 } };
+  return ` ${JSON.stringify({
+    ...(desk === undefined ? {} : { desk: { enabled: true, architectures: [architecture] } }),
+    ...(etcd === undefined ? {} : { drill: { architecture, etcd } }),
+  })}`;
 }
 
 /** What CloudFormation makes of a bucket, and MiniStack's does not. */
@@ -218,9 +225,11 @@ async function fingerprints(lifeboat: (args: readonly string[]) => Promise<Outco
 
 /** A queue that hears what the topic says. */
 async function listen({ sns, sqs }: Clients): Promise<string> {
-  const { QueueUrl = "" } = await sqs.send(new CreateQueueCommand({ QueueName: "heard" }));
-  const { Topics: [topic] = [] } = await sns.send(new ListTopicsCommand({}));
   const Endpoint = `arn:aws:sqs:eu-central-1:${ACCOUNT}:heard`;
+  const [Principal, Action] = [{ Service: "sns.amazonaws.com" }, "sqs:SendMessage"];
+  const Policy = JSON.stringify({ Version: "2012-10-17", Statement: [{ Effect: "Allow", Principal, Action, Resource: Endpoint }] });
+  const { QueueUrl = "" } = await sqs.send(new CreateQueueCommand({ QueueName: "heard", Attributes: { Policy } }));
+  const { Topics: [topic] = [] } = await sns.send(new ListTopicsCommand({}));
   await sns.send(new SubscribeCommand({ TopicArn: topic?.TopicArn, Protocol: "sqs", Endpoint }));
   return QueueUrl;
 }

@@ -136,6 +136,10 @@ export function drillsSuite({ example, other }: Synths): void {
       expect(lines.filter((line) => /^(COPY|RUN|ADD)/.test(line))).toEqual(["COPY programs/ /opt/lifeboat/", "COPY code/ ."]);
       expect(readFileSync(join(folder, "programs/etcd-3.6/etcd"))).toEqual(ETCD);
       expect(statSync(join(folder, "programs/etcd-3.6/etcd")).mode & 0o777).toBe(0o755);
+      // By its whole path: LAMBDA_TASK_ROOT is no folder of the image, and what the function is given counts more than what the image says.
+      expect(lines.find((line) => line.startsWith("ENV "))).toContain(" LIFEBOAT_CONFIG=/app/lifeboat.yaml ");
+      const [, { Properties }] = theOne(template(), "AWS::Lambda::Function", "DrillsDrill");
+      expect(Properties["Environment"]).toEqual({ Variables: { LIFEBOAT_SERVICE: "etcd" } });
       for (const file of ["code/index.mjs", "code/lifeboat.yaml", "programs/kube-decode"])
         expect(existsSync(join(folder, file))).toBe(true);
       expect(statSync(join(folder, "code/lifeboat.yaml")).mode & 0o777).toBe(0o644);
