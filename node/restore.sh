@@ -9,11 +9,19 @@ unset -v CDPATH GLOBIGNORE TAR_OPTIONS POSIXLY_CORRECT BASH_ENV ENV
 shopt -u nocasematch failglob nullglob extglob
 
 LIBRARY=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/lib
-readonly LIBRARY
+readonly LIBRARY PROGRAM=restore.sh PROGRESS=status AGAIN=apply
+readonly NOT_HEALTHY='this member did not become healthy; members that wait for a quorum need the others restored too'
+readonly IF_FAILED='Compare the plan digest on every node (restore.sh status)'
+readonly IF_DIFFERENT='run rollback on every node; restore the same bundle on all'
+readonly NOBODY_TO_JOIN='no other member answers as one that was restored by this plan'
 # shellcheck source=lib/say.sh
 . "$LIBRARY/say.sh"
+# shellcheck source=lib/arguments.sh
+. "$LIBRARY/arguments.sh"
 # shellcheck source=lib/options.sh
 . "$LIBRARY/options.sh"
+# shellcheck source=lib/place.sh
+. "$LIBRARY/place.sh"
 # shellcheck source=lib/values.sh
 . "$LIBRARY/values.sh"
 # shellcheck source=lib/plan.sh
@@ -34,14 +42,24 @@ readonly LIBRARY
 . "$LIBRARY/keygen.sh"
 # shellcheck source=lib/node.sh
 . "$LIBRARY/node.sh"
+# shellcheck source=lib/planned-node.sh
+. "$LIBRARY/planned-node.sh"
 # shellcheck source=lib/journal.sh
 . "$LIBRARY/journal.sh"
+# shellcheck source=lib/run-steps.sh
+. "$LIBRARY/run-steps.sh"
 # shellcheck source=lib/services.sh
 . "$LIBRARY/services.sh"
 # shellcheck source=lib/configure.sh
 . "$LIBRARY/configure.sh"
 # shellcheck source=lib/etcd.sh
 . "$LIBRARY/etcd.sh"
+# shellcheck source=lib/agree.sh
+. "$LIBRARY/agree.sh"
+# shellcheck source=lib/learner.sh
+. "$LIBRARY/learner.sh"
+# shellcheck source=lib/shared-steps.sh
+. "$LIBRARY/shared-steps.sh"
 # shellcheck source=lib/join.sh
 . "$LIBRARY/join.sh"
 # shellcheck source=lib/steps.sh

@@ -44,7 +44,7 @@ say_member() {
 
 say_listed() {
   local line
-  while IFS= read -r line; do say "listed       $line"; done < <(etcdctl_at "$(own_urls)" member list 2>/dev/null)
+  while IFS= read -r line; do say "listed       $line"; done < <(etcdctl_at "$OWN_CLIENT_URLS" member list 2>/dev/null)
 }
 
 say_alarms() {
@@ -52,7 +52,7 @@ say_alarms() {
   while IFS= read -r line; do
     say "ALARM        $line"
     bad=1
-  done < <(etcdctl_at "$(own_urls)" alarm list 2>/dev/null)
+  done < <(etcdctl_at "$OWN_CLIENT_URLS" alarm list 2>/dev/null)
   return "$bad"
 }
 

@@ -2,7 +2,6 @@
 # apply, status and rollback.
 
 run_apply() {
-  local step began
   open_bundle
   [[ ${PLAN[FOR]} == etcd ]] || refuse 2 "the bundle is for ${PLAN[FOR]}, whose own tools restore" "restore.sh export, then NEXT-STEPS.txt in $TAR_NAME"
   [[ -n $ROOT || $EUID == 0 ]] || refuse 5 "apply must be run as root" "sudo"
@@ -29,15 +28,8 @@ run_apply() {
   fi
   find_certificates
   say_node
-  for step in $(steps_here); do
-    [[ -z ${STEP_ENDED[$step]-} ]] || continue
-    began=$SECONDS
-    note "$step"
-    step_begins "$step"
-    run_step "$step"
-    step_ended "$step"
-    keep "TIME_${step//-/_}" $((SECONDS - began))
-  done
+  steps_here
+  run_steps
   keep DONE "$(date +%s)"
   say "done: ${PLAN[CLUSTER]}/${PLAN[SNAPSHOT]}, ${AGREED_COUNT:-${PLAN[MEMBERS]}} member(s) agree on hash ${AGREED:-checked before}, revision ${PLAN[REVISION_AFTER]}"
   [[ ${KEPT[HAD_MEMBER]} != yes ]] || say "kept: $(old_member), what was there before; remove it when nobody needs it any more"
@@ -76,8 +68,8 @@ begin_journal() {
   keep PLAN "$PLAN_DIGEST"
 }
 
-# steps_here: those of the way that this node takes.
-steps_here() { if [[ $WAY == join ]]; then printf '%s' "$JOIN_STEPS"; else printf '%s' "$STEPS"; fi; }
+# steps_here: sets STEPS_HERE to those of the way that this node takes.
+steps_here() { if [[ $WAY == join ]]; then STEPS_HERE=$JOIN_STEPS; else STEPS_HERE=$STEPS; fi; }
 
 check_way() {
   [[ $WAY == join ]] || return 0
@@ -97,7 +89,6 @@ resume_node() {
 way_option() { [[ $1 == all ]] || printf ' --%s' "$1"; }
 
 run_status() {
-  local step
   read_journal
   WAY=${KEPT[WAY]:-all}
   if [[ -z ${KEPT[PLAN]-} ]]; then
@@ -110,15 +101,8 @@ run_status() {
     say "rolled back: what was there before is there again"
     return 0
   fi
-  for step in $(steps_here); do
-    if [[ -n ${STEP_ENDED[$step]-} ]]; then
-      say "  $step: done, ${KEPT[TIME_${step//-/_}]:-?} s"
-    elif [[ -n ${STEP_BEGAN[$step]-} ]]; then
-      say "  $step: begun, not ended"
-    else
-      say "  $step: to do"
-    fi
-  done
+  steps_here
+  say_steps
   if [[ ${KEPT[ROLLBACK]-} != begun && -n ${KEPT[DONE]-} ]]; then
     say "done"
     return 0
@@ -131,7 +115,7 @@ run_status() {
 # What was there before, renamed back. Needs no bundle.
 run_rollback() {
   local old
-  need_tools
+  need_tools openssl tar sha256sum od dd mktemp stat df readlink uname
   [[ -n $ROOT || $EUID == 0 ]] || refuse 5 "rollback must be run as root" "sudo"
   [[ -d $STATE ]] || refuse 2 "nothing was restored on this node" "there is nothing to take back"
   take_lock
@@ -146,7 +130,7 @@ run_rollback() {
   finish_moves
   if [[ -n ${STEP_BEGAN[stop-api-server]-} ]]; then
     stop_api_server
-    leave_cluster
+    [[ $WAY != join ]] || leave_cluster
     stop_etcd
   fi
   old=$(old_member)
@@ -171,20 +155,8 @@ run_rollback() {
   say "rolled back: $DATA_DIR is what it was"
 }
 
-# What etcd may have written to since is kept; what it never ran on is not.
-set_restored_aside() {
-  [[ -d $DATA_DIR/member ]] || return 0
-  if [[ -n ${STEP_BEGAN[start-etcd]-} ]]; then
-    rename "$DATA_DIR/member" "$DATA_DIR/member.restored-${KEPT[STAMP]}"
-    note "kept what was restored: $DATA_DIR/member.restored-${KEPT[STAMP]}"
-  else
-    rm -rf -- "$DATA_DIR/member"
-  fi
-}
-
 # The exact commands, where this node can be found out about.
 say_commands() {
-  local step line
   find_layout
   if [[ $LAYOUT == bare && -z $DATA_OPTION && -z ${FOUND[data-dir]-} && -z ${PLAN[MEMBER_1_DATA_DIR]-} ]]; then
     say "how etcd runs here is not known, so the commands of apply are not either: --data-dir and --member say it"
@@ -196,7 +168,6 @@ say_commands() {
   say_node
   check_quota
   say "apply$(way_option "$WAY") would, in this order:"
-  for step in $(steps_here); do
-    while IFS= read -r line; do say "  $step: $line"; done < <(describe_step "$step")
-  done
+  steps_here
+  describe_steps
 }

@@ -9,13 +9,13 @@ CLUSTER_IS_KNOWN=
 # open_bundle: finds the files, checks the signature, unpacks into a folder that ends with this process, reads and checks the plan.
 open_bundle() {
   local folder copy public signature
-  need_tools
+  need_tools openssl tar sha256sum od dd mktemp stat df readlink uname
   find_tar
   public=$DIR/bundle.pub signature=$TAR.sig
   [[ -f $signature ]] || refuse 2 "there is no $signature" "fetch it; it comes with the tar"
   [[ -f $public ]] || refuse 2 "there is no $public" "fetch it; it comes with the tar, and its fingerprint is checked"
   trusted_fingerprint
-  remove_left_behind
+  remove_left_behind "$WORK/.lifeboat-restore"
   folder=$(mktemp -d "$WORK/.lifeboat-restore.$$.XXXXXXXX" 2>/dev/null) || refuse 5 "no folder can be made in $WORK" "give --work a folder of yours"
   remove_at_end "$folder"
   copy=$folder/control.tar
@@ -49,33 +49,4 @@ find_tar() {
   [[ -f $TAR ]] || refuse 2 "there is no $TAR" "give --bundle the control tar of this node"
   TAR=$(absolute_file "$TAR")
   TAR_NAME=${TAR##*/}
-}
-
-need_tools() {
-  local tool
-  for tool in openssl tar sha256sum od dd mktemp stat df readlink uname; do
-    type -P "$tool" >/dev/null || refuse 5 "$tool is not on PATH" "install coreutils, openssl and tar, or set PATH"
-  done
-}
-
-# need_space FOLDER BYTES WHAT OPTION
-need_space() {
-  local -a answer
-  local free
-  read -r -d '' -a answer < <(df -P -B 1 -- "$1" 2>/dev/null) || true
-  free=${answer[10]-}
-  [[ $free =~ ^[0-9]+$ ]] || return 0
-  ((free >= $2)) || refuse 5 "$1 has $free bytes free, and $2 are needed $3" "make room there, or give $4 another place"
-}
-
-# Of a run that was killed: nothing else has such names.
-remove_left_behind() {
-  local each pid
-  for each in "$WORK"/.lifeboat-restore.*; do
-    [[ -d $each && ! -L $each && -O $each ]] || continue
-    pid=${each##*/.lifeboat-restore.}
-    pid=${pid%%.*}
-    [[ $pid =~ ^[0-9]+$ && ! -d /proc/$pid ]] || continue
-    rm -rf -- "$each"
-  done
 }

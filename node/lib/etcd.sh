@@ -1,9 +1,11 @@
 # shellcheck shell=bash
-# What etcd says: over etcdctl of the bundle, and over its peers' own address.
+# What etcd says: over etcdctl, and over its peers' own address.
 
-ETCDCTL= JOIN_AT=
+ETCDCTL=
+# The revision at which members are compared, and the minor of the cluster.
+COMPARE_AT='' CLUSTER_MINOR=''
 
-# etcdctl_at URLS ARGS...: of the bundle, with the node's certificates, and with the user that the environment names.
+# etcdctl_at URLS ARGS...: with the node's certificates, and with the user that the environment names.
 etcdctl_at() {
   local endpoints=$1
   local -a tls=()
@@ -31,15 +33,12 @@ find_certificates() {
   [[ -n $CERT || -z ${FOUND[cert-file]-} ]] || CERT=$ROOT${FOUND[cert-file]} KEY=$ROOT${FOUND[key-file]-}
 }
 
-own_urls() { printf '%s' "${PLAN[MEMBER_${NUMBER}_CLIENT_URLS]}"; }
-
 # is_healthy: whether this member answers with a quorum behind it. etcdctl counts a member with an alarm as unhealthy: that has a step of its own.
 is_healthy() {
-  local said urls
-  urls=$(own_urls)
+  local said
   # etcd listens when it has a leader. etcdctl, once refused, would wait a second and more before it tries again.
-  port_answers "${urls%%,*}" || return 1
-  said=$(etcdctl_at "$urls" endpoint health 2>&1) || [[ $said == *'Active Alarm(s)'* ]]
+  port_answers "${OWN_CLIENT_URLS%%,*}" || return 1
+  said=$(etcdctl_at "$OWN_CLIENT_URLS" endpoint health 2>&1) || [[ $said == *'Active Alarm(s)'* ]]
 }
 
 # port_answers URL: whether anything takes a connection there.
@@ -81,23 +80,6 @@ ask_peer() {
   fi
 }
 
-# old_members_are_gone: whether none of the other members answers its peers as one of another cluster than the restored one. Sets STILL to the address of one that does.
-old_members_are_gone() {
-  local number url id
-  local -a urls
-  for ((number = 1; number <= PLAN[MEMBERS]; number++)); do
-    IFS=, read -r -a urls < <(printf '%s\n' "${PLAN[MEMBER_${number}_PEER_URLS]}")
-    for url in "${urls[@]}"; do
-      port_answers "$url" || continue
-      id=$(cluster_at "$url")
-      [[ -n $id && $id == "${KEPT[CLUSTER_ID]-}" && $number != "$NUMBER" ]] || {
-        STILL="${PLAN[MEMBER_${number}_NAME]} at $url"
-        return 1
-      }
-    done
-  done
-}
-
 # status_of URL: sets STATUS_REVISION and STATUS_VERSION of a member that has a leader; empty where it does not say.
 status_of() {
   local answer
@@ -108,44 +90,16 @@ status_of() {
   [[ ! $answer =~ \"version\":\"([0-9A-Za-z.+-]+)\" ]] || STATUS_VERSION=${BASH_REMATCH[1]}
 }
 
-# hash_of URLS [REVISION]: sets HASH to "hash compact-revision" at that revision, by default the restored one; empty where it does not answer.
+# hash_of URLS [REVISION]: sets HASH to "hash compact-revision" at that revision, by default COMPARE_AT; empty where it does not answer.
 hash_of() {
   local answer
   HASH=
-  answer=$(etcdctl_at "$1" endpoint hashkv -w json --rev "${2:-${PLAN[REVISION_AFTER]}}" 2>"$SCRATCH/hashkv.err") || {
+  answer=$(etcdctl_at "$1" endpoint hashkv -w json --rev "${2:-$COMPARE_AT}" 2>"$SCRATCH/hashkv.err") || {
     # 3.4 refuses the compacted revision itself.
-    [[ ${PLAN[ETCD_MINOR]} == 3.4 ]] && is_compacted || return 0
+    [[ $CLUSTER_MINOR == 3.4 ]] && is_compacted || return 0
     answer=$(etcdctl_at "$1" endpoint hashkv -w json 2>"$SCRATCH/hashkv.err") || return 0
   }
   [[ $answer =~ \"hash\":([0-9]+) ]] || return 0
   HASH=${BASH_REMATCH[1]}
   [[ ! $answer =~ \"compact_revision\":([0-9]+) ]] || HASH+=" ${BASH_REMATCH[1]}"
-}
-
-# members_agree: whether every member that is compared (COMPARED: their numbers in the plan) has one hash. Sets MISSING to the name of one that does not answer yet, or that differs.
-members_agree() {
-  local number first='' now='' count=0
-  if [[ -n $COMPARE_NOW ]]; then
-    status_of "${PLAN[MEMBER_${NUMBER}_CLIENT_URLS]%%,*}"
-    now=$STATUS_REVISION MISSING=$MEMBER
-    [[ -n $now ]] || return 1
-  fi
-  for number in $COMPARED; do
-    MISSING=${PLAN[MEMBER_${number}_NAME]}
-    # One address each: several would be several answers.
-    hash_of "${PLAN[MEMBER_${number}_CLIENT_URLS]%%,*}" "$now"
-    # API servers that run again compact what the restore began with.
-    [[ -n $HASH || -n $now ]] || ! is_compacted || COMPARE_NOW=yes
-    [[ -n $HASH ]] || return 1
-    [[ -n $first ]] || first=$HASH
-    [[ $HASH == "$first" ]] || { HASHES_DIFFER=$((HASHES_DIFFER + 1)); return 1; }
-    count=$((count + 1))
-  done
-  AGREED=$first AGREED_COUNT=$count
-}
-
-is_compacted() {
-  local said
-  said=$(head -c 2000 "$SCRATCH/hashkv.err")
-  [[ $said == *compacted* ]]
 }

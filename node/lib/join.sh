@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # apply --join: this member comes clean into the cluster that another node restored with apply --first. It is a learner until it has what the others have.
 
-# find_restored_member: sets JOIN_AT to the client address of a member that was restored by this plan. It is known by its revision: the bump begins above every revision that the cluster ever had (docs/format.md, "The bump").
-find_restored_member() {
+# find_join_at: sets JOIN_AT to the client address of a member that was restored by this plan. It is known by its revision: the bump begins above every revision that the cluster ever had (docs/format.md, "The bump").
+find_join_at() {
   local number url
   JOIN_AT=
   for ((number = 1; number <= PLAN[MEMBERS]; number++)); do
@@ -19,95 +19,23 @@ find_restored_member() {
 }
 
 await_cluster_step() {
-  within "$WAIT" "no other member of the plan answers as one that was restored by it" find_restored_member
+  within "$WAIT" "no other member of the plan answers as one that was restored by it" find_join_at
   keep JOIN_AT "$JOIN_AT"
 }
 
-# read_members_listed URL: sets LISTED_URLS ("name=url,..." of all, for --initial-cluster), and OWN_ID, OWN_STATUS, OWN_LEARNER of the one with this node's peer address; those are empty where there is none.
-read_members_listed() {
-  local line url peers
-  local -a fields
-  LISTED_URLS='' OWN_ID='' OWN_STATUS='' OWN_LEARNER=''
-  etcdctl_at "$1" member list >"$SCRATCH/members" 2>"$SCRATCH/members.err" || return 1
-  while IFS= read -r line; do
-    # ID, status, name, peers, clients, learner; names and addresses may be empty, and have no blanks.
-    IFS='|' read -r -a fields < <(printf '%s\n' "${line//, /|}")
-    peers=${fields[3]-}
-    if [[ ,$peers, == *",${PLAN[MEMBER_${NUMBER}_PEER_URLS]%%,*},"* ]]; then
-      OWN_ID=${fields[0]} OWN_STATUS=${fields[1]} OWN_LEARNER=${fields[5]-}
-      fields[2]=$MEMBER
-    fi
-    for url in ${peers//,/ }; do LISTED_URLS+=",${fields[2]}=$url"; done
-  done <"$SCRATCH/members"
-  LISTED_URLS=${LISTED_URLS#,}
-}
-
-# add_learner: whether the cluster has taken this member. Another learner, or a leader that is new, makes it wait.
-add_learner() {
-  read_members_listed "$JOIN_AT" || return 1
-  if [[ -n $OWN_ID ]]; then
-    [[ $OWN_STATUS == unstarted && $OWN_LEARNER == true ]] ||
-      refuse 6 "the restored cluster has a member $OWN_ID at this node's peer address already" "look at it; remove it on another node (etcdctl member remove $OWN_ID), then run this again"
-    return 0
-  fi
-  etcdctl_at "$JOIN_AT" member add "$MEMBER" --learner --peer-urls="${PLAN[MEMBER_${NUMBER}_PEER_URLS]}" >/dev/null 2>"$SCRATCH/members.err" || return 1
-  read_members_listed "$JOIN_AT" && [[ -n $OWN_ID ]]
-}
-
-add_learner_step() {
-  need_join_at
-  # For a rollback, which has no bundle: it takes this member out again.
-  cp -- "$UNPACKED/bin/etcdctl" "$STATE/etcdctl.new" && mv -T -- "$STATE/etcdctl.new" "$STATE/etcdctl"
-  keep CACERT "$CACERT"
-  keep CERT "$CERT"
-  keep KEY "$KEY"
-  keep PEER_URL "${PLAN[MEMBER_${NUMBER}_PEER_URLS]%%,*}"
-  within "$WAIT" "the restored cluster did not take this member" add_learner
-  keep MEMBER_ID "$OWN_ID"
-  keep JOIN_CLUSTER "$LISTED_URLS"
-}
-
-need_join_at() { [[ -n $JOIN_AT ]] || within "$WAIT" "no other member answers as one that was restored by this plan" find_restored_member; }
-
-set_aside_step() {
-  local old
-  old=$(old_member)
-  [[ ! -d $DATA_DIR/member || -d $old ]] || rename "$DATA_DIR/member" "$old"
-  settle "$DATA_DIR"
-}
-
-promote_step() {
-  need_join_at
-  within "$WAIT" "this member did not catch up with the others" is_promoted
-}
-
-# etcd refuses to promote a learner that is behind.
-is_promoted() {
-  read_members_listed "$JOIN_AT" || return 1
-  [[ $OWN_STATUS == started ]] || return 1
-  [[ $OWN_LEARNER != false ]] || return 0
-  etcdctl_at "$JOIN_AT" member promote "$OWN_ID" >/dev/null 2>"$SCRATCH/members.err"
-}
-
-# leave_cluster: for a rollback of a member that joined, while its etcd may still run. Where the others are rolled back too there is nobody left to tell.
-leave_cluster() {
-  local id=${KEPT[MEMBER_ID]-}
-  [[ $WAY == join && -n ${KEPT[PEER_URL]-} && -x $STATE/etcdctl ]] || return 0
-  ETCDCTL=$STATE/etcdctl CACERT=${KEPT[CACERT]-} CERT=${KEPT[CERT]-} KEY=${KEPT[KEY]-}
-  # Soon after a member started a cluster calls itself unhealthy, and removes none.
-  local end=$((SECONDS + 20))
-  while port_answers "${KEPT[JOIN_AT]}"; do
-    # Killed before anybody wrote down which it is: a learner at this node's address that never started.
-    if [[ -z $id ]] && etcdctl_at "${KEPT[JOIN_AT]}" member list >"$STATE/members" 2>/dev/null; then
-      id=$(while IFS= read -r line; do [[ $line != *', unstarted, '*", ${KEPT[PEER_URL]},"*', true' ]] || printf '%s' "${line%%,*}"; done <"$STATE/members")
-      [[ -n $id ]] || return 0
-    fi
-    if [[ -n $id ]]; then
-      ! etcdctl_at "${KEPT[JOIN_AT]}" member remove "$id" >/dev/null 2>"$STATE/remove.err" || return 0
-      [[ $(head -c 2000 "$STATE/remove.err") != *'not found'* ]] || return 0
-    fi
-    ((SECONDS < end)) || break
-    sleep 0.2
+# old_members_are_gone: whether none of the other members answers its peers as one of another cluster than the restored one. Sets STILL to the address of one that does.
+old_members_are_gone() {
+  local number url id
+  local -a urls
+  for ((number = 1; number <= PLAN[MEMBERS]; number++)); do
+    IFS=, read -r -a urls < <(printf '%s\n' "${PLAN[MEMBER_${number}_PEER_URLS]}")
+    for url in "${urls[@]}"; do
+      port_answers "$url" || continue
+      id=$(cluster_at "$url")
+      [[ -n $id && $id == "${KEPT[CLUSTER_ID]-}" && $number != "$NUMBER" ]] || {
+        STILL="${PLAN[MEMBER_${number}_NAME]} at $url"
+        return 1
+      }
+    done
   done
-  warn "the cluster may still list this member; unless the others are rolled back too: etcdctl member list, and etcdctl member remove ${id:-ID}"
 }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What a restore did on this node, so that a run that was killed can be gone on with, or taken back.
+# What was done on this node, so that a run that was killed can be gone on with, or taken back.
 # Lines of three words, appended: "set KEY VALUE", "begin STEP SECONDS", "end STEP SECONDS". A last line without its end is as if it were not there.
 
 declare -A KEPT=() STEP_ENDED=() STEP_BEGAN=()
@@ -57,7 +57,7 @@ settle() {
   why=$(sync -- "$@" 2>&1) || refuse 5 "$1 cannot be written to the disk: ${why:0:300}" "look at the disk; then run the same command again"
 }
 
-# take_lock: one restore.sh at a time. The lock is a link that names its owner, made in one go; that of a process which is gone is inherited by one other, by a link that names the dead.
+# take_lock: one restore.sh or member.sh at a time. The lock is a link that names its owner, made in one go; that of a process which is gone is inherited by one other, by a link that names the dead.
 take_lock() {
   local owner me
   process_mark "$$"
@@ -67,8 +67,8 @@ take_lock() {
   if ! ln -s -T -- "$me" "$STATE/lock" 2>/dev/null; then
     owner=$(lock_owner) || refuse 1 "another restore.sh just ended" "try again"
     process_mark "${owner%%-*}"
-    [[ $MARK != "$owner" ]] || refuse 1 "another restore.sh is at work here (process ${owner%%-*})" "wait until it ends: restore.sh status"
-    ln -s -T -- "$me" "$STATE/heir.$owner" 2>/dev/null || refuse 1 "another restore.sh just began" "wait until it ends: restore.sh status"
+    [[ $MARK != "$owner" ]] || refuse 1 "another restore.sh or member.sh is at work here (process ${owner%%-*})" "wait until it ends: $PROGRAM $PROGRESS"
+    ln -s -T -- "$me" "$STATE/heir.$owner" 2>/dev/null || refuse 1 "another restore.sh just began" "wait until it ends: $PROGRAM $PROGRESS"
   fi
   remove_at_end "$STATE/lock"
   local each
@@ -83,7 +83,7 @@ lock_owner() {
   printf '%s' "$owner"
 }
 
-# is_at_work: whether a restore.sh has the lock and lives. Sets WORKER to its process id.
+# is_at_work: whether a restore.sh or member.sh has the lock and lives. Sets WORKER to its process id.
 is_at_work() {
   local owner
   owner=$(lock_owner 2>/dev/null) || return 1

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# What the script prints, how it ends, and what it takes away when it does.
+# What the script (PROGRAM) prints, how it ends, and what it takes away when it does.
 
 # Exit codes, the families of the command lifeboat:
 #   0 done
-#   1 unexpected, or another restore.sh was in the way
+#   1 unexpected, or another restore.sh or member.sh was in the way
 #   2 usage, or something named is not there
 #   3 etcd did not do what it must
 #   4 verification failed: not what was signed, not for this node, or out of date
@@ -16,12 +16,12 @@ declare -a TO_REMOVE=()
 ENDING=
 
 say() { printf '%s\n' "$*"; }
-note() { printf 'restore.sh: %s\n' "$*" >&2; }
-warn() { printf 'restore.sh: warning: %s\n' "$*" >&2; }
+note() { printf '%s: %s\n' "$PROGRAM" "$*" >&2; }
+warn() { printf '%s: warning: %s\n' "$PROGRAM" "$*" >&2; }
 
 # refuse CODE MESSAGE [NEXT STEP]: ends the script. To be called in the script's own shell, never within $(...).
 refuse() {
-  printf 'restore.sh: %s\n' "$2" >&2
+  printf '%s: %s\n' "$PROGRAM" "$2" >&2
   [[ -z ${3-} ]] || printf '  next: %s\n' "$3" >&2
   ENDING=refused
   exit "$1"
@@ -44,14 +44,14 @@ catch_signals() {
 unexpected() {
   [[ -z $ENDING && $BASHPID == "$$" ]] || exit "$1"
   ENDING=unexpected
-  printf 'restore.sh: unexpected: %s, line %s, ended with %s\n' "$2" "$3" "$1" >&2
+  printf '%s: unexpected: %s, line %s, ended with %s\n' "$PROGRAM" "$2" "$3" "$1" >&2
   exit 1
 }
 
 interrupted() {
   [[ $BASHPID == "$$" ]] || exit 130
   ENDING=interrupted
-  printf 'restore.sh: interrupted by SIG%s\n' "$1" >&2
+  printf '%s: interrupted by SIG%s\n' "$PROGRAM" "$1" >&2
   exit 130
 }
 

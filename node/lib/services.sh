@@ -6,7 +6,7 @@ within() {
   local end=$((SECONDS + $1)) what=$2
   shift 2
   until "$@"; do
-    ((SECONDS < end)) || refuse 3 "$what: not within the time given" "look why; then run apply again, or rollback. --wait SECONDS gives more time"
+    ((SECONDS < end)) || refuse 3 "$what: not within the time given" "look why; then run $AGAIN again, or rollback. --wait SECONDS gives more time"
     sleep 0.2
   done
 }
@@ -99,7 +99,7 @@ stop_etcd() {
     bare)
       if db_is_open; then
         if [[ -n $STOP_PROGRAM ]]; then
-          "$STOP_PROGRAM" || refuse 3 "$STOP_PROGRAM failed" "stop etcd (process $HOLDER), then run apply again"
+          "$STOP_PROGRAM" || refuse 3 "$STOP_PROGRAM failed" "stop etcd (process $HOLDER), then run $AGAIN again"
         else
           kill -TERM "$HOLDER" 2>/dev/null || true
         fi
@@ -114,12 +114,12 @@ start_etcd() {
   case $LAYOUT in
     static-pod) move_in etcd ;;
     # A unit of Type=notify has started when there is a quorum, and is given up by systemd before this script's time is over: health waits for it.
-    systemd) run_systemctl start --no-block "$SERVICE" || refuse 3 "systemctl start $SERVICE failed" "look why: systemctl status $SERVICE; then apply again, or rollback" ;;
+    systemd) run_systemctl start --no-block "$SERVICE" || refuse 3 "systemctl start $SERVICE failed" "look why: systemctl status $SERVICE; then $AGAIN again, or rollback" ;;
     bare)
       ! db_is_open || return 0
       [[ -n $START_PROGRAM ]] || refuse 6 "etcd is to be started now, and how is not known here" \
-        "start it on $DATA_DIR as before, but with $*; then run apply again. --start PROGRAM does it in one go"
-      "$START_PROGRAM" "$@" || refuse 3 "$START_PROGRAM failed" "look why; then apply again, or rollback"
+        "start it on $DATA_DIR as before, but with $*; then run $AGAIN again. --start PROGRAM does it in one go"
+      "$START_PROGRAM" "$@" || refuse 3 "$START_PROGRAM failed" "look why; then $AGAIN again, or rollback"
       ;;
   esac
 }

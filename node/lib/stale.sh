@@ -28,7 +28,7 @@ kubernetes_prefix() {
 }
 
 # get_fields PREFIX [OPTION]: into a file of our own, a field of a key on each line, quoted as Go does.
-get_fields() { etcdctl_at "$(own_urls)" get --prefix "$1" ${2+"$2"} -w fields >"$SCRATCH/fields" 2>"$SCRATCH/stale.err"; }
+get_fields() { etcdctl_at "$OWN_CLIENT_URLS" get --prefix "$1" ${2+"$2"} -w fields >"$SCRATCH/fields" 2>"$SCRATCH/stale.err"; }
 
 # stale_under PREFIX PATTERN [nodes]: adds keys that fit. With "nodes" their last part is the name of a node that is gone.
 stale_under() {
@@ -123,12 +123,12 @@ clear_stale() {
     sleep "$left"
     find_stale || refuse 3 "what is stale cannot be listed: $(why "$SCRATCH/stale.err")" "run after --clear again"
   fi
-  status_of "$(own_urls)"
+  status_of "$OWN_CLIENT_URLS"
   ((${STATUS_REVISION:-0} > PLAN[REVISION_AFTER])) ||
     refuse 6 "nothing was written since the restore: no API server works with this etcd yet" "start them first; then run after --clear again"
   for ((each = 0; each < ${#STALE[@]}; each++)); do
     # Only if it is still what was looked at.
-    answer=$(printf 'mod("%s") = "%s"\n\ndel %s\n\n\n\n' "${STALE[each]}" "${STALE_AT[each]}" "${STALE[each]}" | etcdctl_at "$(own_urls)" txn 2>"$SCRATCH/stale.err") ||
+    answer=$(printf 'mod("%s") = "%s"\n\ndel %s\n\n\n\n' "${STALE[each]}" "${STALE_AT[each]}" "${STALE[each]}" | etcdctl_at "$OWN_CLIENT_URLS" txn 2>"$SCRATCH/stale.err") ||
       refuse 3 "${STALE[each]} could not be removed: $(why "$SCRATCH/stale.err")" "run after --clear again"
     if [[ $answer == SUCCESS* ]]; then
       say "removed      ${STALE[each]}"

@@ -4,10 +4,6 @@
 readonly STEPS='decrypt restore stop-api-server stop-etcd old-members swap configure start-etcd health disarm compare start-api-server'
 readonly JOIN_STEPS='stop-api-server stop-etcd await-cluster add-learner set-aside configure start-etcd promote health compare start-api-server'
 
-# Beside the member, in the same mount: a rename moves it.
-stage() { printf '%s' "$DATA_DIR/.lifeboat-restore"; }
-old_member() { printf '%s' "$DATA_DIR/member.before-${KEPT[STAMP]}"; }
-
 run_step() {
   case $1 in
     decrypt) decrypt_step ;;
@@ -49,7 +45,7 @@ describe_step() {
     add-learner) say "etcdctl member add $MEMBER --learner --peer-urls=${PLAN[MEMBER_${NUMBER}_PEER_URLS]}" ;;
     set-aside) say "mv $DATA_DIR/member $DATA_DIR/member.before-TIME" ;;
     promote) say "etcdctl member promote, once this member has what the others have" ;;
-    health) say "etcdctl --endpoints $(own_urls) endpoint health" ;;
+    health) say "etcdctl --endpoints $OWN_CLIENT_URLS endpoint health" ;;
     disarm) if [[ " ${PLAN[ALARMS]-} " == *' NOSPACE '* ]]; then say "etcdctl alarm disarm (NOSPACE is in the snapshot)"; else say "nothing: the snapshot has no alarm"; fi ;;
     compare)
       case $WAY in
@@ -71,20 +67,6 @@ describe_configure() {
   else
     say "$flags in $file"
   fi
-}
-
-describe_service() {
-  case $1-$LAYOUT in
-    stop-api-server-static-pod) say "mv $MANIFESTS/kube-apiserver.yaml $STATE/manifests/; wait until it has stopped" ;;
-    start-api-server-static-pod) say "mv $STATE/manifests/kube-apiserver.yaml $MANIFESTS/" ;;
-    stop-etcd-static-pod) say "mv $MANIFESTS/etcd.yaml $STATE/manifests/; wait until it has stopped" ;;
-    start-etcd-static-pod) say "mv $STATE/manifests/etcd.yaml $MANIFESTS/" ;;
-    stop-api-server-* | start-api-server-*) say "systemctl ${1%%-*} kube-apiserver, where it is active" ;;
-    stop-etcd-systemd) say "systemctl stop $SERVICE" ;;
-    start-etcd-systemd) say "systemctl start --no-block $SERVICE" ;;
-    stop-etcd-bare) say "${STOP_PROGRAM:-kill -TERM the process that has $DATA_DIR/member/snap/db open}; wait until it has ended" ;;
-    start-etcd-bare) say "${START_PROGRAM:-ends here with exit code 6: you start etcd, then apply goes on}" ;;
-  esac
 }
 
 decrypt_step() {
@@ -113,12 +95,6 @@ restored_members() {
   printf '%s' "${members#,}"
 }
 
-start_etcd_step() {
-  local -a flags
-  read -r -d '' -a flags < <(start_flags) || true
-  start_etcd ${flags[@]+"${flags[@]}"}
-}
-
 restore_step() {
   restore_database
   keep CLUSTER_ID "$RESTORED_ID"
@@ -144,20 +120,6 @@ restore_database() {
   [[ -n $RESTORED_ID ]] || refuse 1 "etcdutl did not say the new cluster's id" "run rollback; report this"
 }
 
-# give_to_etcd STAGE: what was restored there, as the member that it takes the place of; and on the disk.
-give_to_etcd() {
-  local stage=$1 model=$DATA_DIR/member remover
-  [[ -d $model ]] || model=$DATA_DIR
-  chown -R --reference="$model" -- "$stage/data/member"
-  chmod 700 -- "$stage/data/member"
-  [[ ! -d /sys/fs/selinux ]] || chcon -R --reference="$model" -- "$stage/data/member" 2>/dev/null || warn "the SELinux context could not be set: restorecon -R $DATA_DIR"
-  # Side by side: each waits for the disk.
-  rm -f -- "$stage/snapshot.db" &
-  remover=$!
-  settle "$stage"/data/member/*/* "$stage"/data/member/* "$stage/data/member" "$stage/data" "$stage"
-  wait "$remover"
-}
-
 old_members_step() {
   local end=$((SECONDS + WAIT)) said=
   until old_members_are_gone; do
@@ -168,59 +130,27 @@ old_members_step() {
   done
 }
 
-swap_step() {
-  local stage old
-  stage=$(stage)
-  old=$(old_member)
-  if [[ -d $stage/data/member ]]; then
-    [[ ${KEPT[HAD_MEMBER]} != yes || -d $old ]] || rename "$DATA_DIR/member" "$old"
-    rename "$stage/data/member" "$DATA_DIR/member"
-  fi
-  [[ -d $DATA_DIR/member ]] || refuse 1 "there is no $DATA_DIR/member" "run rollback"
-  rm -rf -- "$stage"
-  settle "$DATA_DIR"
-}
-
-health_step() {
-  # It may have ended since: nothing else starts a bare one again, nor a unit that failed too often.
-  [[ -z ${STEP_BEGAN[health]-} ]] || start_etcd_step
-  HEALTH_BEGAN=$SECONDS
-  within "$WAIT" "this member did not become healthy; members that wait for a quorum need the others restored too" is_healthy_or_fails
-}
-
-# Once it ran for a while without a quorum it is started again: systemd gives up a unit that is long in starting.
-is_healthy_or_fails() {
-  ! is_healthy || return 0
-  [[ $LAYOUT == systemd ]] && unit_has_failed "$SERVICE" || return 1
-  ((SECONDS - HEALTH_BEGAN >= 30)) ||
-    refuse 3 "etcd ended: unit $SERVICE has failed" "look why: journalctl -u $SERVICE. Compare the plan digest on every node (restore.sh status); then run apply again, or rollback"
-  HEALTH_BEGAN=$SECONDS
-  run_systemctl reset-failed "$SERVICE" || true
-  start_etcd_step
-  return 1
-}
-
 # An alarm of the snapshot is listed under a member that is no more, and refuses every write: docs/restore.md.
 disarm_step() {
   local listed
-  listed=$(etcdctl_at "$(own_urls)" alarm list 2>"$SCRATCH/alarm.err") || refuse 3 "alarms cannot be listed: $(why "$SCRATCH/alarm.err")" "run apply again; give --cert and --key of root where the cluster has auth"
+  listed=$(etcdctl_at "$OWN_CLIENT_URLS" alarm list 2>"$SCRATCH/alarm.err") || refuse 3 "alarms cannot be listed: $(why "$SCRATCH/alarm.err")" "run apply again; give --cert and --key of root where the cluster has auth"
   [[ $listed != *CORRUPT* ]] || refuse 6 "the restored cluster has the alarm CORRUPT" "run rollback, and take another snapshot"
   [[ $listed == *NOSPACE* ]] || return 0
-  etcdctl_at "$(own_urls)" alarm disarm >/dev/null 2>"$SCRATCH/alarm.err" || refuse 3 "the alarm NOSPACE cannot be disarmed: $(why "$SCRATCH/alarm.err")" "run apply again"
+  etcdctl_at "$OWN_CLIENT_URLS" alarm disarm >/dev/null 2>"$SCRATCH/alarm.err" || refuse 3 "the alarm NOSPACE cannot be disarmed: $(why "$SCRATCH/alarm.err")" "run apply again"
   note "disarmed NOSPACE, which the snapshot held: look at --quota-backend-bytes before it comes back"
 }
 
-# find_compared: sets COMPARED to the numbers of the members that must have one hash.
+# find_compared: sets COMPARED to NAME=URL of each member that must have one hash.
 find_compared() {
   local number listed
   COMPARED=
   if [[ $WAY == first ]]; then
-    COMPARED=$NUMBER
+    COMPARED=$MEMBER=${OWN_CLIENT_URLS%%,*}
     return 0
   fi
   if [[ $WAY == join ]]; then
     COMPARE_NOW=yes
-    etcdctl_at "$(own_urls)" member list >"$SCRATCH/members" 2>"$SCRATCH/members.err" || refuse 3 "members cannot be listed: $(why "$SCRATCH/members.err")" "run apply again"
+    etcdctl_at "$OWN_CLIENT_URLS" member list >"$SCRATCH/members" 2>"$SCRATCH/members.err" || refuse 3 "members cannot be listed: $(why "$SCRATCH/members.err")" "run apply again"
   fi
   for ((number = 1; number <= PLAN[MEMBERS]; number++)); do
     if [[ $WAY == join ]]; then
@@ -228,19 +158,7 @@ find_compared() {
       listed=$(while IFS= read -r line; do [[ $line != *', started, '*", ${PLAN[MEMBER_${number}_PEER_URLS]%%,*},"*', false' ]] || printf yes; done <"$SCRATCH/members")
       [[ -n $listed ]] || continue
     fi
-    COMPARED+=" $number"
-  done
-}
-
-compare_step() {
-  local end=$((SECONDS + WAIT)) most=5
-  HASHES_DIFFER=0 COMPARE_NOW=
-  # More than once: a compaction may come between two answers; and 3.4 is asked at whatever revision it has.
-  [[ ${PLAN[ETCD_MINOR]} != 3.4 ]] || most=25
-  find_compared
-  until members_agree; do
-    ((HASHES_DIFFER < most)) || refuse 3 "$MISSING holds other data than the others, though all are healthy" "run rollback on every node; restore the same bundle on all"
-    ((SECONDS < end)) || refuse 3 "$MISSING did not say its hash: $(why "$SCRATCH/hashkv.err")" "look whether apply ran there; then run apply again"
-    sleep 0.5
+    # One address each: several would be several answers.
+    COMPARED+=" ${PLAN[MEMBER_${number}_NAME]}=${PLAN[MEMBER_${number}_CLIENT_URLS]%%,*}"
   done
 }
