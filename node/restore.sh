@@ -28,6 +28,8 @@ readonly NOBODY_TO_JOIN='no other member answers as one that was restored by thi
 . "$LIBRARY/plan.sh"
 # shellcheck source=lib/trust.sh
 . "$LIBRARY/trust.sh"
+# shellcheck source=lib/tar-header.sh
+. "$LIBRARY/tar-header.sh"
 # shellcheck source=lib/archive.sh
 . "$LIBRARY/archive.sh"
 # shellcheck source=lib/bundle.sh
@@ -66,6 +68,14 @@ readonly NOBODY_TO_JOIN='no other member answers as one that was restored by thi
 . "$LIBRARY/steps.sh"
 # shellcheck source=lib/apply.sh
 . "$LIBRARY/apply.sh"
+# shellcheck source=lib/node-files.sh
+. "$LIBRARY/node-files.sh"
+# shellcheck source=lib/files-compare.sh
+. "$LIBRARY/files-compare.sh"
+# shellcheck source=lib/text-diff.sh
+. "$LIBRARY/text-diff.sh"
+# shellcheck source=lib/files-apply.sh
+. "$LIBRARY/files-apply.sh"
 # shellcheck source=lib/rehearse.sh
 . "$LIBRARY/rehearse.sh"
 # shellcheck source=lib/stale.sh
@@ -82,6 +92,7 @@ main() {
     export) run_export ;;
     rehearse) run_rehearse ;;
     keygen) run_keygen ;;
+    files) run_files ;;
     apply) run_apply ;;
     status) run_status ;;
     after) run_after ;;

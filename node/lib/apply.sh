@@ -7,6 +7,7 @@ run_apply() {
   [[ -n $ROOT || $EUID == 0 ]] || refuse 5 "apply must be run as root" "sudo"
   refuse_corrupt
   take_lock
+  refuse_unfinished_files
   read_journal
   [[ ${KEPT[ROLLBACK]-} != begun ]] || refuse 6 "a rollback was begun here and did not end" "run rollback again first"
   if [[ -n ${KEPT[PLAN]-} && ${KEPT[PLAN]} == "$PLAN_DIGEST" && ${KEPT[ROLLBACK]-} != done && -n ${KEPT[DONE]-} ]]; then

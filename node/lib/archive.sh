@@ -35,40 +35,23 @@ check_archive() {
   [[ -z $ENTRY ]] || refuse_tar "something stands behind its end"
 }
 
-# read_header TAR BLOCK: sets ENTRY and ENTRY_BYTES; ENTRY is empty for a block of zeros. POSIX ustar: IEEE Std 1003.1-1988.
+# read_header TAR BLOCK: sets ENTRY and ENTRY_BYTES; ENTRY is empty for a block of zeros.
 read_header() {
-  local -a byte
-  local name='' octal='' i
   ENTRY='' ENTRY_BYTES=0
-  # One byte a field: bash holds no zero bytes.
-  read -r -d '' -a byte < <(od -An -v -tu1 -j $(($2 * 512)) -N 512 -- "$1" 2>/dev/null) || true
-  ((${#byte[@]} == 512)) || refuse_tar "it is cut"
-  are_zeros 0 512 || ENTRY=none
-  [[ -n $ENTRY ]] || return 0
-  for ((i = 0; i < 100 && byte[i] != 0; i++)); do
-    # shellcheck disable=SC2059 # the format is three octal digits
-    printf -v octal "\\$((byte[i] / 64))$((byte[i] / 8 % 8))$((byte[i] % 8))"
-    name+=$octal
-  done
-  are_zeros "$i" $((100 - i)) || refuse_tar "a name of two parts"
-  [[ $name =~ $ENTRY_NAME ]] || refuse_tar "an entry has a name that no bundle has"
+  read_block "$1" "$2" || refuse_tar "it is cut"
+  ! are_zeros 0 512 || return 0
+  text_at 0 100 || refuse_tar "a name of two parts"
+  [[ $TEXT =~ $ENTRY_NAME ]] || refuse_tar "an entry has a name that no bundle has"
+  ENTRY=$TEXT
   # Type 0: a regular file. Every other one (links, devices, folders, pax and GNU headers) is refused.
-  ((byte[156] == 48)) || refuse_tar "$name is no regular file"
-  [[ "${byte[*]:257:8}" == '117 115 116 97 114 0 48 48' ]] || refuse_tar "$name has no ustar header"
+  ((BYTE[156] == 48)) || refuse_tar "$ENTRY is no regular file"
+  is_ustar || refuse_tar "$ENTRY has no ustar header"
   # Link, owner, group, device and prefix are empty.
-  are_zeros 157 100 || refuse_tar "$name is a link"
-  are_zeros 265 247 || refuse_tar "$name has more in its header than a name"
-  octal=''
-  for ((i = 124; i < 135; i++)); do
-    ((byte[i] >= 48 && byte[i] <= 55)) || refuse_tar "the size of $name is no number"
-    octal+=$((byte[i] - 48))
-  done
-  ENTRY=$name
-  ENTRY_BYTES=$((8#$octal))
+  are_zeros 157 100 || refuse_tar "$ENTRY is a link"
+  are_zeros 265 247 || refuse_tar "$ENTRY has more in its header than a name"
+  number_at 124 12 || refuse_tar "the size of $ENTRY is no number"
+  ENTRY_BYTES=$NUMBER_THERE
 }
-
-# are_zeros FROM COUNT: of the block that read_header has in byte.
-are_zeros() { [[ "${byte[*]:$1:$2}" != *[1-9]* ]]; }
 
 # unpack TAR FOLDER: sets UNPACKED to the folder bundle in it, once every file is there and is what SHA256SUMS says.
 unpack() {

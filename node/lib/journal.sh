@@ -4,11 +4,11 @@
 
 declare -A KEPT=() STEP_ENDED=() STEP_BEGAN=()
 
-# read_journal: fills the tables above; they stay empty where there is no journal.
+# read_journal [FOLDER]: fills the tables above from the journal there, or in STATE; they stay empty where there is none.
 read_journal() {
-  local kind key value
+  local kind key value folder=${1:-$STATE}
   KEPT=() STEP_ENDED=() STEP_BEGAN=()
-  [[ -f $STATE/journal ]] || return 0
+  [[ -f $folder/journal ]] || return 0
   while read -r kind key value; do
     [[ $key =~ ^[A-Za-z_-]+$ ]] || continue
     case $kind in
@@ -16,7 +16,7 @@ read_journal() {
       begin) STEP_BEGAN[$key]=$value ;;
       end) STEP_ENDED[$key]=$value ;;
     esac
-  done <"$STATE/journal"
+  done <"$folder/journal"
 }
 
 journal() {

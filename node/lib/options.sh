@@ -17,10 +17,14 @@ CACERT_OPTION='' CERT_OPTION='' KEY_OPTION='' START_PROGRAM='' STOP_PROGRAM=''
 # all: every member restores; first: this one alone, as a cluster of one; join: into that one.
 WAY=all
 CLEAR=
+# Of files: diff, apply, status or rollback.
+FILES_ACTION=
+ONLY=()
+THROUGH_LINKS=
 # Seconds: the other nodes of the cluster are at work at the same time.
 WAIT=600
 
-readonly COMMANDS='verify plan apply status rollback after export rehearse keygen'
+readonly COMMANDS='verify plan files apply status rollback after export rehearse keygen'
 
 usage() {
   cat <<'END'
@@ -31,6 +35,10 @@ Brings this node back from a signed restore bundle. Nothing of a bundle is unpac
 Commands
   verify          check the bundle, this node's key and the payload; change nothing
   plan            say what the bundle is for, and each command that apply would run
+  files           what the set of node files in the bundle would change here: /etc/kubernetes and the like; change nothing (--diff)
+  files --apply   place those files; what was there is kept. Before apply, where both are needed
+  files --status, files --rollback
+                  how far that came; bring back the files of before
   apply           restore this node's member; run it on every node of the cluster
   status          how far a restore came on this node
   rollback        bring back what was there before
@@ -64,6 +72,8 @@ Options
                        for etcdctl (default: as the configuration says)
   --first              apply: restore this member alone; the others come by apply --join, and need no payload
   --join               apply: come clean into the cluster that another node restored by --first
+  --only PATH          files: this file of the set, or what is below this folder; may be given more than once
+  --through-links      files --apply: write too where a link leads out of the set's folders
   --clear              after: remove what it lists as stale, instead of listing it alone
   --wait SECONDS       how long each step may wait for others (default: 600)
   --root DIR           use DIR as the file system's root
@@ -111,6 +121,22 @@ parse_options() {
         shift
         continue
         ;;
+      --only)
+        take_value "$@"
+        [[ $2 == /?* ]] || refuse 2 "--only $2 does not begin with /" "give the path as it is on a node"
+        ONLY+=("${2%/}")
+        ;;
+      --diff | --apply | --status | --rollback)
+        [[ -z $FILES_ACTION ]] || refuse 2 "--$FILES_ACTION and $1" "one of them"
+        FILES_ACTION=${1#--}
+        shift
+        continue
+        ;;
+      --through-links)
+        THROUGH_LINKS=yes
+        shift
+        continue
+        ;;
       --clear)
         CLEAR=yes
         shift
@@ -130,10 +156,13 @@ parse_options() {
   [[ " $COMMANDS " == *" $COMMAND "* && $COMMAND != *' '* ]] || refuse 2 "there is no command $COMMAND" "commands: $COMMANDS"
   [[ $WAY == all || $COMMAND == apply || $COMMAND == plan ]] || refuse 2 "--$WAY is for apply and plan" "leave it out"
   [[ -z $CLEAR || $COMMAND == after ]] || refuse 2 "--clear is for after" "leave it out"
+  [[ -z $FILES_ACTION || $COMMAND == files ]] || refuse 2 "--$FILES_ACTION is for files" "restore.sh files --$FILES_ACTION"
+  [[ ${#ONLY[@]} == 0 && -z $THROUGH_LINKS || $COMMAND == files ]] || refuse 2 "--only and --through-links are for files" "leave them out"
+  [[ -n $FILES_ACTION ]] || FILES_ACTION='diff'
   [[ -d $DIR ]] || refuse 2 "--dir $DIR is no folder" "give the folder that holds the bundle"
   [[ -z $ROOT || -d $ROOT ]] || refuse 2 "--root $ROOT is no folder" "leave it out on a node"
   [[ -n $IDENTITY ]] || IDENTITY=$ROOT/etc/etcd-lifeboat/node.key
-  STATE=$ROOT/var/lib/etcd-lifeboat/restore
+  STATE=$ROOT/var/lib/etcd-lifeboat/restore FILES_STATE=$ROOT/var/lib/etcd-lifeboat/node-files
   MANIFESTS=$ROOT/etc/kubernetes/manifests
   [[ $WAIT =~ ^[1-9][0-9]{0,5}$ ]] || refuse 2 "--wait $WAIT is no number of seconds" "give 1 to 999999"
   [[ -z $LAYOUT_OPTION ]] || is_layout "$LAYOUT_OPTION" || refuse 2 "there is no layout $LAYOUT_OPTION" "static-pod, systemd or bare"

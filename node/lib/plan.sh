@@ -1,12 +1,15 @@
 # shellcheck shell=bash
 # The plan and for whom it is, once the tar that holds them is believed.
 
-# shellcheck disable=SC2153 # keys of the plan
+# shellcheck disable=SC2153,SC2004 # keys of the plan
 
 # read_plan: fills PLAN and RECIPIENT from UNPACKED, and refuses what is not as docs/format.md says.
 read_plan() {
-  read_values "$UNPACKED/plan" "the plan in $TAR_NAME" PLAN
-  read_values "$UNPACKED/recipient" "the recipient in $TAR_NAME" RECIPIENT
+  local key
+  read_values "$UNPACKED/plan" "the plan in $TAR_NAME"
+  for key in "${!VALUES[@]}"; do PLAN[$key]=${VALUES[$key]}; done
+  read_values "$UNPACKED/recipient" "the recipient in $TAR_NAME"
+  for key in "${!VALUES[@]}"; do RECIPIENT[$key]=${VALUES[$key]}; done
   PLAN_DIGEST=$(digest_of "$UNPACKED/plan")
   [[ ${PLAN[FORMAT]-} == 1 && ${RECIPIENT[FORMAT]-} == 1 ]] ||
     refuse 4 "the bundle has format ${PLAN[FORMAT]:-none}, and this restore.sh reads 1" "use the restore.sh that came with the bundle"

@@ -3,12 +3,13 @@
 
 readonly MAX_LINE=4096 MAX_VALUES_FILE=65536
 
-declare -A PLAN=() RECIPIENT=()
+declare -A VALUES=() PLAN=() RECIPIENT=()
 
-# read_values FILE WHAT TABLE: puts the lines of FILE into the associative array PLAN or RECIPIENT.
+# read_values FILE WHAT: puts the lines of FILE into the associative array VALUES.
 read_values() {
-  local file=$1 what=$2 table=$3 line key number=0
+  local file=$1 what=$2 line key number=0
   local -a strange
+  VALUES=()
   (($(wc -c <"$file") <= MAX_VALUES_FILE)) || refuse_values "$what" "it is larger than $MAX_VALUES_FILE bytes"
   # bash drops zero bytes without a word: look at the bytes first.
   read -r -a strange < <(tr -d '\n -~' <"$file" | wc -c)
@@ -21,13 +22,8 @@ read_values() {
     key=${line%%=*}
     line=${line#*=}
     [[ $line != ' '* && $line != *' ' ]] || refuse_values "$what" "$key has a blank at its end"
-    if [[ $table == PLAN ]]; then
-      [[ -z ${PLAN[$key]+there} ]] || refuse_values "$what" "$key is there twice"
-      PLAN[$key]=$line
-    else
-      [[ -z ${RECIPIENT[$key]+there} ]] || refuse_values "$what" "$key is there twice"
-      RECIPIENT[$key]=$line
-    fi
+    [[ -z ${VALUES[$key]+there} ]] || refuse_values "$what" "$key is there twice"
+    VALUES[$key]=$line
   done <"$file"
 }
 

@@ -43,6 +43,7 @@ say_plan() {
   for ((number = 1; number <= PLAN[MEMBERS]; number++)); do
     say "  ${PLAN[MEMBER_${number}_NAME]}: peers ${PLAN[MEMBER_${number}_PEER_URLS]}, clients ${PLAN[MEMBER_${number}_CLIENT_URLS]}"
   done
+  if [[ -n ${RECIPIENT[NODE_FILES]-} ]]; then say "node files   collected ${RECIPIENT[NODE_FILES]} (restore.sh files)"; else say "node files   none in this bundle"; fi
   [[ ${PLAN[FOR]} == etcd ]] || say "restored by  ${PLAN[FOR]}: restore.sh export, then NEXT-STEPS.txt in $TAR_NAME"
   say_digest
 }

@@ -58,7 +58,7 @@ const OPTIONS: Readonly<Record<string, string>> = {
   mktemp: "-d",
   mv: "-T -n",
   od: "-An -v -tu1 -tx1 -j -N",
-  readlink: "-f",
+  readlink: "-f -m",
   rm: "-rf -f",
   rmdir: "",
   sha256sum: "",

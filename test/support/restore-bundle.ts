@@ -66,6 +66,8 @@ export interface BundleMaking {
   readonly tar?: (tar: Buffer) => Buffer;
   /** Folder with etcdctl and etcdutl; without it two files stand in for them that nothing can run. */
   readonly etcdPrograms?: string;
+  /** The plain archive of the node's files, and when they were collected. */
+  readonly nodeFiles?: { readonly tar: Uint8Array; readonly time: string };
   /** In place of the program unzstd. */
   readonly unzstd?: string;
 }
@@ -102,11 +104,13 @@ export function makeBundle(making: BundleMaking): MadeBundle {
   const program = (each: string): TarItem =>
     file(`bin/${each}`, 0o755, etcdPrograms === undefined ? each : readFileSync(join(etcdPrograms, each)));
   const recipientFile = { FORMAT: "1", RECIPIENT: name, RECIPIENT_KEY: recipient, ENROLLED: "yes", PLAN_SHA256: sha256(planBytes) };
+  const { nodeFiles } = making;
   const entries = [
     file("plan", 0o644, planBytes),
-    file("recipient", 0o644, lines(changed(recipientFile, making.recipientFile))),
+    file("recipient", 0o644, lines(changed({ ...recipientFile, ...(nodeFiles && { NODE_FILES: nodeFiles.time }) }, making.recipientFile))),
     file("manifest.json", 0o644, manifest),
     file("identity.age", 0o600, age(making.identityText?.(identity) ?? identity, recipient)),
+    ...(nodeFiles === undefined ? [] : [file("node-files.age", 0o600, age(nodeFiles.tar, recipient))]),
     file("NEXT-STEPS.txt", 0o644, "what to type\n"),
     file("restore.sh", 0o755, readFileSync(RESTORE_SH)),
     ...readdirSync(join(NODE_FOLDER, "lib"))

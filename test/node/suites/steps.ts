@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { SiteNode } from "../../support/site-node.ts";
 
-const SCRIPT = readFileSync(fileURLToPath(new URL("../../../node/lib/steps.sh", import.meta.url)), "utf8");
-const listed = (name: string): readonly string[] => (new RegExp(`^readonly ${name}='([a-z -]+)'$`, "m").exec(SCRIPT)?.[1] ?? "").split(" ");
+const script = (name: string): string => readFileSync(fileURLToPath(new URL(`../../../node/lib/${name}`, import.meta.url)), "utf8");
+const listed = (name: string, file = "steps.sh"): readonly string[] =>
+  (new RegExp(`^readonly ${name}='([a-z -]+)'$`, "m").exec(script(file))?.[1] ?? "").split(" ");
 
 /** The steps of apply, from the script's own list. */
 export const STEPS = listed("STEPS");
@@ -14,13 +15,19 @@ export const STEPS_BY_LAYOUT = ["stop-api-server", "stop-etcd", "configure", "st
 /** Those of apply --join. */
 export const JOIN_STEPS = listed("JOIN_STEPS");
 
-const markOf = (node: SiteNode): string => join(node.root, "hit");
+/** Those of files --apply. */
+export const FILES_STEPS = listed("FILES_STEPS", "files-apply.sh");
+
+/** A node's folder is all that is wanted of it here. */
+type Rooted = Pick<SiteNode, "root">;
+
+const markOf = (node: Rooted): string => join(node.root, "hit");
 
 /**
  * A file that bash reads first: in restore.sh's own shell `action` is done once, just before the function `what` is called with `step`.
  * The function is wrapped when all are there, right before main is called: a trap on each command would make the script crawl.
  */
-export function hookInto(node: SiteNode, what: string, step: string, action: string): string {
+export function hookInto(node: Rooted, what: string, step: string, action: string): string {
   const [file, mark] = [join(node.root, "hook.sh"), markOf(node)];
   rmSync(mark, { force: true });
   const wrapped = `${what}() { if [[ $1 == ${step} && ! -e ${mark} ]]; then : > ${mark}; ${action}; fi; hooked_${what} "$@"; }`;
@@ -31,4 +38,4 @@ export function hookInto(node: SiteNode, what: string, step: string, action: str
   return file;
 }
 
-export const wasHitOn = (node: SiteNode): boolean => existsSync(markOf(node));
+export const wasHitOn = (node: Rooted): boolean => existsSync(markOf(node));
