@@ -35,6 +35,7 @@ open_set() {
   [[ ${VALUES[CLUSTER]} == "${PLAN[CLUSTER]}" ]] || refuse_set "they are of the cluster ${VALUES[CLUSTER]}, and the bundle is of ${PLAN[CLUSTER]}"
   [[ ${VALUES[NODE]} == "${RECIPIENT[RECIPIENT]}" ]] || refuse_set "they are those of ${VALUES[NODE]}, and the bundle is for ${RECIPIENT[RECIPIENT]}"
   SET_TIME=${VALUES[COLLECTED_AT]}
+  [[ ${SET_TIME//[-:]/} == "${RECIPIENT[NODE_FILES]-}" ]] || refuse_set "they were collected at $SET_TIME, and the bundle says ${RECIPIENT[NODE_FILES]:-nothing of them}"
   SET_FOLDER=$SCRATCH/node-files/files
 }
 
@@ -82,13 +83,15 @@ read_set_header() {
     return 0
   fi
   [[ $type == file ]] || ((ENTRY_BYTES == 0)) || refuse_set "the folder $name has bytes"
+  # The folder of all others.
+  [[ $name != files || $type == file ]] || return 0
   is_set_path "$name" || refuse_set "a path that leads elsewhere, or that is longer than $MAX_SET_PATH bytes"
   name=${name#files}
   [[ -z ${SET_HAS[$name]-} ]] || refuse_set "$name is there twice"
   SET_HAS[$name]=${#SET_PATH[@]}
   SET_PATH+=("$name") SET_TYPE+=("$type") SET_BYTES+=("$ENTRY_BYTES")
   number_at 100 8 || refuse_set "the mode of $name is no number"
-  ((!(NUMBER_THERE & 8#6000) && NUMBER_THERE <= 8#1777)) || refuse_set "$name would run as its owner, or its mode is none"
+  ((NUMBER_THERE <= 8#777)) || refuse_set "the mode of $name is more than permissions"
   printf -v name '%o' "$NUMBER_THERE"
   SET_MODE+=("$name")
   number_at 108 8 || refuse_set "an owner that is no number"

@@ -157,7 +157,7 @@ describe.skipIf(needs("openssl", "age", "age-keygen", "zstd"))("restore.sh files
   const first: TarItem = {
     name: "node-files",
     mode: 0o600,
-    bytes: Buffer.from("VERSION=1\nCLUSTER=prod\nNODE=node-a\nCOLLECTED_AT=20261121T090000Z\n"),
+    bytes: Buffer.from("VERSION=1\nCLUSTER=prod\nNODE=node-a\nCOLLECTED_AT=2026-11-21T09:00:00Z\n"),
   };
   const file = (name: string, more: Partial<TarItem> = {}): TarItem => ({ name, mode: 0o600, bytes: Buffer.from("x"), ...more });
   const empty = { bytes: Buffer.alloc(0) };
@@ -180,7 +180,7 @@ describe.skipIf(needs("openssl", "age", "age-keygen", "zstd"))("restore.sh files
     ["a line break in a name", () => set(file("files/a\nb")), "control characters"],
     ["one path twice", () => set(file("files/a"), file("files/a")), "twice"],
     ["a file that is a folder too", () => set(file("files/a"), file("files/a/b")), "tar could not unpack"],
-    ["a file that runs as its owner", () => set(file("files/a", { mode: 0o4755 })), "would run as its owner"],
+    ["a file that runs as its owner", () => set(file("files/a", { mode: 0o4755 })), "more than permissions"],
     ["a folder with bytes", () => set(file("files/a/", { type: "5" })), "has bytes"],
     ["a size of its own kind", () => set(file("files/a", { header: (header) => header.writeUInt8(0x80, 124) })), "the size of"],
     ["a file that is too large", () => set(file("files/a", { bytes: Buffer.alloc(16_777_217) })), "larger than 16777216"],
@@ -197,12 +197,29 @@ describe.skipIf(needs("openssl", "age", "age-keygen", "zstd"))("restore.sh files
     ["another beginning", () => writeTarItems([file("files/a"), first]), "the first entry is not node-files"],
     [
       "another version",
-      () => writeTarItems([{ ...first, bytes: Buffer.from("VERSION=2\nCLUSTER=prod\nNODE=node-a\nCOLLECTED_AT=x\n") }, file("files/a")]),
+      () =>
+        writeTarItems([
+          { ...first, bytes: Buffer.from("VERSION=2\nCLUSTER=prod\nNODE=node-a\nCOLLECTED_AT=2026-11-21T09:00:00Z\n") },
+          file("files/a"),
+        ]),
       "version 2",
     ],
     [
+      "another time",
+      () =>
+        writeTarItems([
+          { ...first, bytes: Buffer.from("VERSION=1\nCLUSTER=prod\nNODE=node-a\nCOLLECTED_AT=2026-11-21T09:00:01Z\n") },
+          file("files/a"),
+        ]),
+      "they were collected at 2026-11-21T09:00:01Z, and the bundle says 20261121T090000Z",
+    ],
+    [
       "another cluster",
-      () => writeTarItems([{ ...first, bytes: Buffer.from("VERSION=1\nCLUSTER=dev\nNODE=node-a\nCOLLECTED_AT=x\n") }, file("files/a")]),
+      () =>
+        writeTarItems([
+          { ...first, bytes: Buffer.from("VERSION=1\nCLUSTER=dev\nNODE=node-a\nCOLLECTED_AT=2026-11-21T09:00:00Z\n") },
+          file("files/a"),
+        ]),
       "of the cluster dev",
     ],
   ])("refuses a set with %s, and changes nothing", { timeout: LONG }, async (_, tar, message) => {

@@ -23,7 +23,7 @@ describe.skipIf(needs("openssl", "age", "age-keygen", "zstd"))("restore.sh files
     expect(treeOf(node.root)).toEqual(before);
     expect(diff.out.split("\n")).toEqual(
       expect.arrayContaining([
-        "node files   of node-a (prod), collected 20261121T090000Z: 9 files, 6 folders",
+        "node files   of node-a (prod), collected 2026-11-21T09:00:00Z: 9 files, 6 folders",
         "changed      /etc/kubernetes/manifests/etcd.yaml",
         "  -    image: registry.k8s.io/etcd:3.5.21-0",
         "  +    image: registry.k8s.io/etcd:3.6.4-0",

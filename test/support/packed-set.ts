@@ -16,7 +16,7 @@ export interface SetMaking {
 }
 
 /** The plain archive. */
-export function packSet({ root, paths, cluster = "prod", node = "node-a", time = "20261121T090000Z" }: SetMaking): Buffer {
+export function packSet({ root, paths, cluster = "prod", node = "node-a", time = "2026-11-21T09:00:00Z" }: SetMaking): Buffer {
   const folder = mkdtempSync(join(tmpdir(), "lifeboat-set-"));
   try {
     writeFileSync(join(folder, "node-files"), `VERSION=1\nCLUSTER=${cluster}\nNODE=${node}\nCOLLECTED_AT=${time}\n`);
