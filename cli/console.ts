@@ -34,6 +34,32 @@ export function printJson<Name extends DocumentName>(console: Console, _name: Na
   for (const piece of jsonPieces(document)) console.stdout.write(piece);
 }
 
+/** A document whose lists may be made item by item. */
+export type LazyDocument<Name extends DocumentName> = {
+  readonly [Field in keyof JsonDocument<Name>]: JsonDocument<Name>[Field] extends readonly (infer Item)[]
+    ? Iterable<Item>
+    : JsonDocument<Name>[Field];
+};
+
+/**
+ * The same for documents of ten thousand rows, no faster than they are read there: what a stream is given before it wrote the last it holds, and copies. Throws the signal's reason.
+ */
+export async function printLongJson<Name extends DocumentName>(
+  { stdout, signal }: Console,
+  _name: Name,
+  document: LazyDocument<NoInfer<Name>>,
+): Promise<void> {
+  const aborted = Promise.withResolvers<void>();
+  signal.addEventListener("abort", () => aborted.resolve(), { once: true });
+  for (const piece of jsonPieces(document)) {
+    signal.throwIfAborted();
+    // A reader that left is heard of by start.ts, which ends the process or aborts.
+    const written = new Promise<void>((resolve) => void stdout.write(piece, () => resolve()));
+    await Promise.race([written, aborted.promise]);
+  }
+  signal.throwIfAborted();
+}
+
 /** Text on standard output, broken at spaces where a terminal is too narrow for it. */
 export function print({ stdout }: Console, text: string): void {
   stdout.write(`${wrapText(text, widthOf(stdout))}\n`);

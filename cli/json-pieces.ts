@@ -3,6 +3,7 @@ const PIECE_LENGTH = 64 * 1024;
 
 /**
  * `JSON.stringify(document, undefined, 2)` and a line's end, in pieces: the text of ten thousand snapshots is some ten megabytes, which as one text would be held three times until it is written.
+ * A list may be any iterable: its items are then made one by one, as they are written.
  */
 export function* jsonPieces(document: object): Generator<string, void, undefined> {
   let text = "";
@@ -27,19 +28,23 @@ function* partsOf(document: object): Generator<string, void, undefined> {
   for (const [name, value] of fields) {
     yield `${before}  ${JSON.stringify(name)}: `;
     before = ",\n";
-    if (Array.isArray(value) && value.length > 0) yield* itemsOf(value);
+    if (isList(value)) yield* itemsOf(value);
     else yield indented(value, "  ");
   }
   yield "\n}\n";
 }
 
-function* itemsOf(items: readonly unknown[]): Generator<string, void, undefined> {
+function isList(value: unknown): value is Iterable<unknown> {
+  return typeof value === "object" && value !== null && Symbol.iterator in value;
+}
+
+function* itemsOf(items: Iterable<unknown>): Generator<string, void, undefined> {
   let before = "[\n";
   for (const item of items) {
     yield `${before}    ${isJson(item) ? indented(item, "    ") : "null"}`;
     before = ",\n";
   }
-  yield "\n  ]";
+  yield before === "[\n" ? "[]" : "\n  ]";
 }
 
 /** A line's end stands between values only: in texts it is escaped. */

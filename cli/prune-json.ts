@@ -1,8 +1,9 @@
 import type { JsonDocument } from "../shared/contract/documents.ts";
+import type { LazyDocument } from "./console.ts";
 import type { Brake } from "../shared/jobs/prune/brakes.ts";
 import type { Execution } from "../shared/jobs/prune/execute.ts";
 import type { OrderOutcome } from "../shared/jobs/prune/order.ts";
-import type { RehearsedPlan } from "../shared/jobs/prune/plan.ts";
+import type { DecidedSnapshot, RehearsedPlan } from "../shared/jobs/prune/plan.ts";
 
 type Document = JsonDocument<"prune">;
 
@@ -15,8 +16,8 @@ export interface Pruned {
   readonly execution: Execution | undefined;
 }
 
-/** The document of `lifeboat prune --json`. */
-export function pruneJson({ cluster, mode, plan, brakes, ordered, execution }: Pruned): Document {
+/** The document of `lifeboat prune --json`, whose rows are made as they are printed. */
+export function pruneJson({ cluster, mode, plan, brakes, ordered, execution }: Pruned): LazyDocument<"prune"> {
   const { decisions, leftovers, unclear } = plan;
   const going = decisions.filter(({ verdict }) => verdict === "remove");
   return {
@@ -25,20 +26,25 @@ export function pruneJson({ cluster, mode, plan, brakes, ordered, execution }: P
     keep: decisions.length - going.length,
     remove: going.length,
     removeBytes: sumOf(going) + sumOf(leftovers),
-    decisions: decisions.map(({ id, verdict, reasons, lineage, good, bytes }) => ({
-      id,
-      verdict,
-      reasons: reasons.map(({ code, text }) => ({ code, text })),
-      lineage: lineage ?? null,
-      good: good ?? null,
-      bytes,
-    })),
+    decisions: decisionsJson(decisions),
     leftovers: leftovers.map(({ holding, bytes, reason }) => ({ id: holding.id, bytes, reason })),
     unclear,
     brakes,
     order: ordered === undefined ? null : orderJson(ordered),
     execution: execution === undefined ? null : executionJson(execution),
   };
+}
+
+function* decisionsJson(decisions: readonly DecidedSnapshot[]): Generator<Document["decisions"][number], void, undefined> {
+  for (const { id, verdict, reasons, lineage, good, bytes } of decisions)
+    yield {
+      id,
+      verdict,
+      reasons: reasons.map(({ code, text }) => ({ code, text })),
+      lineage: lineage ?? null,
+      good: good ?? null,
+      bytes,
+    };
 }
 
 function orderJson(ordered: OrderOutcome): NonNullable<Document["order"]> {

@@ -1,6 +1,6 @@
 import type { Execution } from "../shared/jobs/prune/execute.ts";
 import type { OrderOutcome } from "../shared/jobs/prune/order.ts";
-import type { PlannedSnapshot, RehearsedPlan } from "../shared/jobs/prune/plan.ts";
+import type { DecidedSnapshot, RehearsedPlan } from "../shared/jobs/prune/plan.ts";
 import { note, print, widthOf } from "./console.ts";
 import type { Console } from "./console.ts";
 import { formatBytes, formatTable, formatTime, printable, wrapText } from "./format.ts";
@@ -59,7 +59,7 @@ function withinWidth(rows: readonly (readonly string[])[], width: number | undef
 }
 
 /** Of what is kept the rules that keep it; of what goes why. */
-function whyOf({ reasons }: PlannedSnapshot): string {
+function whyOf({ reasons }: DecidedSnapshot): string {
   return [...new Set(reasons.map(({ text }) => text))].join("; ");
 }
 

@@ -4,12 +4,14 @@ import type { Brake, BrakeName } from "../shared/jobs/prune/brakes.ts";
 import { executeOrder } from "../shared/jobs/prune/execute.ts";
 import type { Execution } from "../shared/jobs/prune/execute.ts";
 import { orderRemovals, waitingBrakes } from "../shared/jobs/prune/order.ts";
-import { planRemovals, rehearseRemovals } from "../shared/jobs/prune/plan.ts";
-import type { RehearsedPlan } from "../shared/jobs/prune/plan.ts";
+import type { OrderOutcome } from "../shared/jobs/prune/order.ts";
+import { outlineOf, planRemovals, rehearseRemovals } from "../shared/jobs/prune/plan.ts";
+import type { PrunePolicy, RehearsedPlan } from "../shared/jobs/prune/plan.ts";
 import { policyWarnings } from "../shared/retention/policy.ts";
+import type { Ports } from "../shared/wire/ports.ts";
 import { prunePolicyOf } from "../shared/wire/prune-policy.ts";
 import type { Register, Session } from "./command.ts";
-import { note, printJson } from "./console.ts";
+import { note, printLongJson } from "./console.ts";
 import type { Console } from "./console.ts";
 import type { ExitCode } from "./exit-codes.ts";
 import { printable } from "./format.ts";
@@ -56,24 +58,38 @@ async function prune(session: Session, cluster: string, options: Options): Promi
   const ports = { ...(await session.openPorts()), progress };
   await requireCluster(session, ports.blobs, cluster);
   for (const warning of policyWarnings(cluster, policy.retention)) note(console, `warning: ${warning}`);
-  const rehearsed = dryRun && mode !== "execute" ? await rehearseRemovals(ports, cluster, policy, signal) : undefined;
-  const plan = dryRun || mode === "execute" ? undefined : await planRemovals(ports, cluster, policy, signal);
-  const first = plan ?? rehearsed;
-  if (first !== undefined && !json) printPlan(console, cluster, first);
-  const ordered = plan === undefined ? undefined : await orderRemovals(ports, cluster, plan, { although, signal });
-  if (ordered !== undefined && !json) printOrder(console, ordered);
+  const first = mode === "execute" ? undefined : await planAndOrder(session, ports, cluster, { policy, although, dryRun });
+  const ordered = first?.ordered;
   const executes = mode === "execute" || (mode === "order-and-execute" && ordered !== undefined && ordered.outcome !== "waits");
   const execution = executes ? await executeOrder(ports, cluster, policy, { although, lockMs, keptLockMs, dryRun, signal }) : undefined;
   if (execution !== undefined && !json)
     printExecution(console, cluster, execution, { dryRun, freesAtOnce: loaded.config.store.kind !== "kopia" });
-  const shown = first ?? execution?.plan;
+  const shown = first?.plan ?? execution?.plan;
   if (shown === undefined) throw new Error("prune neither planned nor executed");
   const brakes = execution?.brakes ?? waitingBrakes(shown, although);
-  if (json) printJson(console, "prune", pruneJson({ cluster, mode: dryRun ? "dry-run" : mode, plan: shown, brakes, ordered, execution }));
+  if (json)
+    await printLongJson(console, "prune", pruneJson({ cluster, mode: dryRun ? "dry-run" : mode, plan: shown, brakes, ordered, execution }));
   for (const { name, message, fix } of brakes)
     note(console, `warning: nothing is removed: ${message}; ${fix}. To remove all the same: --although ${name}`);
   tellUnclear(console, cluster, shown);
   return hasFindings(shown, brakes, execution) ? 6 : 0;
+}
+
+/** What was planned, and ordered unless it is a dry run. What the order was made from, which of ten thousand snapshots is forty megabytes, is let go with the end of it. */
+async function planAndOrder(
+  { console, json }: Session,
+  ports: Ports,
+  cluster: string,
+  { policy, although, dryRun }: { readonly policy: PrunePolicy; readonly although: readonly BrakeName[]; readonly dryRun: boolean },
+): Promise<{ readonly plan: RehearsedPlan; readonly ordered: OrderOutcome | undefined }> {
+  const { signal } = console;
+  const plan = dryRun ? undefined : await planRemovals(ports, cluster, policy, signal);
+  const outline = plan === undefined ? await rehearseRemovals(ports, cluster, policy, signal) : outlineOf(plan);
+  if (!json) printPlan(console, cluster, outline);
+  if (plan === undefined) return { plan: outline, ordered: undefined };
+  const ordered = await orderRemovals(ports, cluster, plan, { although, signal });
+  if (!json) printOrder(console, ordered);
+  return { plan: outline, ordered };
 }
 
 /** So many lines a person reads; --json has all of them. */

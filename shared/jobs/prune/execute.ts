@@ -1,15 +1,16 @@
 import type { Progress } from "../../progress.ts";
+import type { BlobVersion } from "../../store/blob-store.ts";
 import { readNewestOrder, subjectsOfOrder } from "../../vault/custody/orders.ts";
 import type { NewestOrder, Order, OrderRefusal } from "../../vault/custody/orders.ts";
 import type { Brake, BrakeName } from "./brakes.ts";
-import { extendLocks } from "./extend-locks.ts";
+import { extendLocks, keptObjects } from "./extend-locks.ts";
 import type { LockExtension } from "./lock-terms.ts";
 import { takeInventory } from "./inventory.ts";
 import { judgeOrder } from "./judge-order.ts";
-import type { OrderedRemoval, Refusal } from "./judge-order.ts";
+import type { JudgedOrder, OrderedRemoval, Refusal } from "./judge-order.ts";
 import { beginStep } from "./keeper-steps.ts";
-import { planOfKeeper } from "./plan.ts";
-import type { PlanPorts, PrunePolicy, RemovalPlan } from "./plan.ts";
+import { outlineOf, planOfKeeper } from "./plan.ts";
+import type { PlanPorts, PrunePolicy, RehearsedPlan } from "./plan.ts";
 import { removeOrdered } from "./remove.ts";
 import type { LockedRemoval } from "./remove.ts";
 import { sweepUnfinished } from "./sweep-unfinished.ts";
@@ -35,7 +36,7 @@ export interface ExecuteOptions {
 
 export interface Execution {
   /** The keeper's own. */
-  readonly plan: RemovalPlan;
+  readonly plan: RehearsedPlan;
   /** Undefined where none was given, or none is left to follow. */
   readonly order: (Pick<Order, "id" | "time" | "actor"> & { readonly subjects: number }) | undefined;
   /** Why the newest order was not followed, though some of what it names is still there; or why none can be looked for. */
@@ -58,19 +59,9 @@ export interface Execution {
  * Throws `store/...`.
  */
 export async function executeOrder(ports: KeeperPorts, cluster: string, policy: PrunePolicy, options: ExecuteOptions): Promise<Execution> {
-  const { although, keptLockMs, lockMs, dryRun = false, signal } = options;
-  beginStep(ports.progress, "plan");
-  const plan = await planOfKeeper(ports, cluster, policy, signal);
-  const now = ports.clock.now();
-  const newest = await readNewestOrder(ports, cluster, now, signal);
-  const order = newest.state === "none" ? undefined : newest.order;
-  const settledBefore = new Date(now.getTime() - policy.orphansAfterMs);
-  const { allowed, refused } = judgeOrder(cluster, order === undefined ? [] : subjectsOfOrder(order), plan, settledBefore);
-  const isLeft = allowed.length > 0 || refused.length > 0;
-  const orderRefused = refusalIn(newest, isLeft);
-  const takenOff = new Set<string>([...although, ...(order?.although ?? [])]);
-  const brakes = allowed.length === 0 ? [] : plan.brakes.filter(({ name }) => !takenOff.has(name));
-  const mayRemove = orderRefused === undefined && brakes.length === 0;
+  const { keptLockMs, lockMs, dryRun = false, signal } = options;
+  const { allowed, refused, kept, bytesBefore, ...judged } = await judgeNewest(ports, cluster, policy, options);
+  const mayRemove = judged.orderRefused === undefined && judged.brakes.length === 0;
   const done =
     mayRemove && !dryRun
       ? await removeOrdered(ports, cluster, allowed, signal)
@@ -79,24 +70,51 @@ export async function executeOrder(ports: KeeperPorts, cluster: string, policy: 
   const locks =
     dryRun || keptLockMs === undefined
       ? { extended: 0, failed: [] }
-      : await extendLocks(ports, cluster, plan, { keptLockMs, lockMs }, signal);
+      : await extendLocks(ports, cluster, kept, { keptLockMs, lockMs }, signal);
   beginStep(ports.progress, "inventory");
-  const { bytes: bytesBefore } = plan.facts.inventory;
   return {
-    plan,
-    order:
-      order === undefined || !isLeft
-        ? undefined
-        : { id: order.id, time: order.time, actor: order.actor, subjects: subjectsOfOrder(order).length },
-    orderRefused,
-    brakes,
+    ...judged,
     removed: done.removed,
-    refused: orderRefused === undefined ? [...refused, ...done.changed] : [],
+    refused: judged.orderRefused === undefined ? [...refused, ...done.changed] : [],
     locked: done.locked,
     unfinished,
     locks,
     bytesBefore,
     bytesAfter: done.removed.length === 0 || dryRun ? bytesBefore : (await takeInventory(ports.blobs, cluster, signal)).bytes,
+  };
+}
+
+interface JudgedNewest extends JudgedOrder, Pick<Execution, "plan" | "order" | "orderRefused" | "brakes" | "bytesBefore"> {
+  /** All that the plan keeps; empty where locks are not renewed. */
+  readonly kept: readonly BlobVersion[];
+}
+
+/** What the newest order comes to. The plan and the order themselves, which of ten thousand snapshots take a hundred megabytes, are let go with the end of it. */
+async function judgeNewest(
+  ports: KeeperPorts,
+  cluster: string,
+  policy: PrunePolicy,
+  { although, keptLockMs, signal }: ExecuteOptions,
+): Promise<JudgedNewest> {
+  beginStep(ports.progress, "plan");
+  const plan = await planOfKeeper(ports, cluster, policy, signal);
+  const now = ports.clock.now();
+  const newest = await readNewestOrder(ports, cluster, now, signal);
+  const order = newest.state === "none" ? undefined : newest.order;
+  const subjects = order === undefined ? [] : subjectsOfOrder(order);
+  const settledBefore = new Date(now.getTime() - policy.orphansAfterMs);
+  const { allowed, refused } = judgeOrder(cluster, subjects, plan, settledBefore);
+  const isLeft = allowed.length > 0 || refused.length > 0;
+  const takenOff = new Set<string>([...although, ...(order?.although ?? [])]);
+  return {
+    plan: outlineOf(plan),
+    order: order === undefined || !isLeft ? undefined : { id: order.id, time: order.time, actor: order.actor, subjects: subjects.length },
+    orderRefused: refusalIn(newest, isLeft),
+    brakes: allowed.length === 0 ? [] : plan.brakes.filter(({ name }) => !takenOff.has(name)),
+    allowed,
+    refused,
+    kept: keptLockMs === undefined ? [] : keptObjects(plan),
+    bytesBefore: plan.facts.inventory.bytes,
   };
 }
 

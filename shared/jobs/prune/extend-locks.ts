@@ -13,25 +13,28 @@ import type { LockExtension, LockPorts, LockTerms } from "./lock-terms.ts";
 import type { RemovalPlan } from "./plan.ts";
 
 /**
- * Renews the locks of all that is kept: of each snapshot that the plan keeps its manifest, the documents beside it and its data; of lineages, acceptances and the store's mark; and of the custody log. A lock that ends within half of
- * `keptLockMs` is extended to `keptLockMs` from now, so that an outage of the keeper for half that time leaves all of it covered. None is ever shortened. To be given the keeper's own plan, which asks for no locks: what its lock alone
- * keeps is to go there, and is not locked anew.
+ * Renews the locks of all that is kept: of `kept`, which `keptObjects` gives; of the store's mark; and of the custody log. A lock that ends within half of
+ * `keptLockMs` is extended to `keptLockMs` from now, so that an outage of the keeper for half that time leaves all of it covered. None is ever shortened.
  */
 export async function extendLocks(
   ports: LockPorts & { readonly clock: Clock },
   cluster: string,
-  plan: Pick<RemovalPlan, "decisions" | "leftovers" | "facts">,
+  kept: readonly BlobVersion[],
   { keptLockMs, lockMs = 0 }: { readonly keptLockMs: number; readonly lockMs?: number | undefined },
   signal?: AbortSignal,
 ): Promise<LockExtension> {
   const terms: LockTerms = { now: ports.clock.now().getTime(), keptMs: keptLockMs, putMs: lockMs };
-  const ofSnapshots = await extendEach(ports, [...keptObjects(plan), ...(await marksIn(ports.blobs, signal))], terms, signal);
+  const ofSnapshots = await extendEach(ports, [...kept, ...(await marksIn(ports.blobs, signal))], terms, signal);
   if (isHopeless(ofSnapshots)) return ofSnapshots;
   const ofLog = await extendLogLocks(ports, cluster, terms, signal);
   return { extended: ofSnapshots.extended + ofLog.extended, failed: [...ofSnapshots.failed, ...ofLog.failed] };
 }
 
-function keptObjects({
+/**
+ * Of each snapshot that the plan keeps its manifest, the documents beside it and its data; and lineages with their acceptances. To be given the keeper's own plan, which asks for no locks: what its lock alone keeps is to go there, and is
+ * not locked anew.
+ */
+export function keptObjects({
   decisions,
   leftovers,
   facts: { inventory },

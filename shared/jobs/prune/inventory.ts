@@ -30,18 +30,18 @@ export interface Inventory {
 
 const MOST_FOREIGN = 20;
 
-interface MutableHolding {
+interface GrowingHolding {
   readonly id: string;
-  readonly manifest: BlobVersion[];
-  readonly sidecars: Sidecar[];
-  readonly data: BlobVersion[];
-  readonly indexes: BlobVersion[];
-  readonly bundles: BlobVersion[];
+  manifest: BlobVersion[];
+  sidecars: Sidecar[];
+  data: BlobVersion[];
+  indexes: BlobVersion[];
+  bundles: BlobVersion[];
 }
 
 /** Two listings, of everything of a cluster and of its published bundles, by snapshot. Reads no object. */
 export async function takeInventory(blobs: BlobStore, cluster: string, signal?: AbortSignal): Promise<Inventory> {
-  const holdings = new Map<string, MutableHolding>();
+  const holdings = new Map<string, GrowingHolding>();
   const lineage: BlobVersion[] = [];
   const foreign: string[] = [];
   let foreignCount = 0;
@@ -57,13 +57,20 @@ export async function takeInventory(blobs: BlobStore, cluster: string, signal?: 
     if (!("id" in kind)) continue;
     const holding = holdings.get(kind.id) ?? { id: kind.id, manifest: [], sidecars: [], data: [], indexes: [], bundles: [] };
     holdings.set(kind.id, holding);
-    if (kind.kind === "manifest") holding.manifest.push(version);
-    else if (kind.kind === "data") holding.data.push(version);
-    else if (kind.kind === "index") holding.indexes.push(version);
-    else if (kind.kind === "bundle") holding.bundles.push(version);
-    else holding.sidecars.push({ ...version, kind: kind.kind });
+    if (kind.kind === "manifest") holding.manifest = and(holding.manifest, version);
+    else if (kind.kind === "data") holding.data = and(holding.data, version);
+    else if (kind.kind === "index") holding.indexes = and(holding.indexes, version);
+    else if (kind.kind === "bundle") holding.bundles = and(holding.bundles, version);
+    else holding.sidecars = and(holding.sidecars, { ...version, kind: kind.kind });
   }
   return { holdings, lineage, foreign: { keys: foreign, count: foreignCount }, bytes };
+}
+
+/** Most have one: a list that grows by push from nothing has room for seventeen. */
+function and<Item>(before: Item[], item: Item): Item[] {
+  if (before.length === 0) return [item];
+  before.push(item);
+  return before;
 }
 
 async function* listAll(blobs: BlobStore, cluster: string, signal: AbortSignal | undefined): AsyncGenerator<BlobVersion, void, undefined> {

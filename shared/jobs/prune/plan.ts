@@ -38,13 +38,14 @@ export interface PlanPorts extends JudgePorts {
 
 /** What goes and what stays, with the reasons. Nothing is changed by it. */
 export interface RemovalPlan extends RehearsedPlan {
+  readonly decisions: readonly PlannedSnapshot[];
   readonly facts: PruneFacts;
 }
 
-/** The same to be shown alone: nothing can be ordered by it. */
+/** The same to be shown alone: nothing can be ordered by it. It holds none of the facts, which of ten thousand snapshots take tens of megabytes. */
 export interface RehearsedPlan {
   /** Of each snapshot that has a manifest, newest first. */
-  readonly decisions: readonly PlannedSnapshot[];
+  readonly decisions: readonly DecidedSnapshot[];
   /** What no snapshot needs, and is old enough. */
   readonly leftovers: readonly Leftover[];
   /** What is kept since something about it cannot be told: snapshots, by their manifests, and what may be left over. */
@@ -53,12 +54,25 @@ export interface RehearsedPlan {
   readonly brakes: readonly Brake[];
 }
 
-export interface PlannedSnapshot extends JudgedSnapshot {
-  readonly row: SnapshotRow;
-  readonly holding: Holding;
+export interface DecidedSnapshot extends JudgedSnapshot {
   /** Of all its objects in all versions. */
   readonly bytes: number;
   readonly good: boolean | undefined;
+}
+
+export interface PlannedSnapshot extends DecidedSnapshot {
+  readonly row: SnapshotRow;
+  readonly holding: Holding;
+}
+
+/** What is to be shown of a plan, so that the rest can be let go. */
+export function outlineOf({ decisions, leftovers, unclear, brakes }: RemovalPlan): RehearsedPlan {
+  return {
+    decisions: decisions.map(({ id, lineage, verdict, reasons, bytes, good }) => ({ id, lineage, verdict, reasons, bytes, good })),
+    leftovers,
+    unclear,
+    brakes,
+  };
 }
 
 /** Reads what is stored, and decides. Throws `store/...`. */
@@ -67,8 +81,13 @@ export function planRemovals(ports: PlanPorts, cluster: string, policy: PrunePol
 }
 
 /** The same for a person to look at, sooner: what segments of the catalog tell of is not read from the documents. */
-export function rehearseRemovals(ports: PlanPorts, cluster: string, policy: PrunePolicy, signal?: AbortSignal): Promise<RehearsedPlan> {
-  return planWith(ports, cluster, policy, { asksLocks: true, byCatalog: true, signal });
+export async function rehearseRemovals(
+  ports: PlanPorts,
+  cluster: string,
+  policy: PrunePolicy,
+  signal?: AbortSignal,
+): Promise<RehearsedPlan> {
+  return outlineOf(await planWith(ports, cluster, policy, { asksLocks: true, byCatalog: true, signal }));
 }
 
 /** The keeper's: what retention lets go, whatever a replica lacks and a lock keeps. A lock it meets when it removes; and it must not renew one that alone keeps a snapshot. */

@@ -60,6 +60,7 @@ const OLD_IN_A_ROW = 100;
  */
 export async function readNewestOrder(vault: RecordVault, cluster: string, now: Date, signal?: AbortSignal): Promise<NewestOrder> {
   const parts: FoundOrderRecord[] = [];
+  const reasons = new Map<string, string>();
   const takenBack = new TakenBack();
   let above: FoundRecord | undefined;
   let broken: OrderRefusal | undefined;
@@ -72,7 +73,7 @@ export async function readNewestOrder(vault: RecordVault, cluster: string, now: 
     takenBack.add(found);
     const age = isFault(found.record) ? 0 : now.getTime() - Date.parse(found.record.time);
     // What is older than that nobody asks about any more.
-    const part = age > LOOK_BACK_MS ? undefined : orderRecordIn(found);
+    const part = age > LOOK_BACK_MS ? undefined : orderRecordIn(found, reasons);
     if (part !== undefined && isNextBelow(part, parts.at(-1))) parts.push(part);
     oldInARow = age > LOOK_BACK_MS ? oldInARow + 1 : 0;
     const isOld = age > ORDER_VALID_MS;
@@ -114,13 +115,24 @@ function untimely({ parts, time }: Order, now: Date): OrderRefusal | undefined {
 
 interface FoundOrderRecord {
   readonly receipt: CustodyReceipt;
-  readonly record: CustodyRecord;
+  readonly record: Pick<CustodyRecord, "time" | "actor" | "subjects">;
   readonly order: NonNullable<CustodyRecord["details"]["order"]>;
 }
 
-function orderRecordIn({ record, sequence, digest }: FoundRecord): FoundOrderRecord | undefined {
+/** `reasons`: those that were read before. Of thirty thousand subjects most share a few, of 300 characters each. */
+function orderRecordIn({ record, sequence, digest }: FoundRecord, reasons: Map<string, string>): FoundOrderRecord | undefined {
   if (isFault(record) || record.event !== "removed" || record.details.order === undefined) return undefined;
-  return { receipt: { sequence, digest }, record, order: record.details.order };
+  const { time, actor } = record;
+  const subjects = record.subjects.map((subject) =>
+    subject.reason === undefined ? subject : { ...subject, reason: shared(subject.reason, reasons) },
+  );
+  return { receipt: { sequence, digest }, record: { time, actor, subjects }, order: record.details.order };
+}
+
+function shared(text: string, known: Map<string, string>): string {
+  const same = known.get(text) ?? text;
+  known.set(same, same);
+  return same;
 }
 
 /**
