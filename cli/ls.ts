@@ -11,7 +11,7 @@ import { mapConcurrently } from "../shared/map-concurrently.ts";
 import { manifestKey } from "../shared/documents/layout.ts";
 import { parseId } from "../shared/documents/slot.ts";
 import type { Register } from "./command.ts";
-import { print, printJson, note, widthOf } from "./console.ts";
+import { print, printLongJson, note, widthOf } from "./console.ts";
 import { describeProof } from "./describe.ts";
 import { listFleet } from "./fleet.ts";
 import { formatBytes, formatFields, formatTable, formatTime } from "./format.ts";
@@ -81,8 +81,8 @@ export const registerLs: Register = (program, run) => {
       let replicas: readonly ReplicaListing[];
       if (session.json) {
         replicas = await waitForReplicas();
-        printJson(console, "ls", {
-          snapshots: snapshots.map((each) => ({ ...toJson(each, lineages), replicas: placesOf(refOf(each), replicas) })),
+        await printLongJson(console, "ls", {
+          snapshots: rowsOf(snapshots, lineages, replicas),
           lineageAttention: attentionIn(lineages),
           badCountersignatures: bad.map(({ key, error }) => ({ key, code: error.code, message: error.message })),
           badPins: badPinsJson(badPins),
@@ -185,6 +185,14 @@ function toRow(each: Listed, lineages: ClusterLineages): string[] {
     each.quarantined ? "quarantined" : each.proof.status,
     wordFor(each.lacks),
   ];
+}
+
+function* rowsOf(
+  snapshots: readonly Listed[],
+  lineages: ClusterLineages,
+  replicas: readonly ReplicaListing[],
+): Generator<JsonDocument<"ls">["snapshots"][number], void, undefined> {
+  for (const each of snapshots) yield { ...toJson(each, lineages), replicas: placesOf(refOf(each), replicas) };
 }
 
 function toJson(each: Listed, lineages: ClusterLineages): Omit<JsonDocument<"ls">["snapshots"][number], "replicas"> {

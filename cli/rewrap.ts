@@ -2,7 +2,7 @@ import { rewrap } from "../shared/jobs/rewrap.ts";
 import type { Rewrapped } from "../shared/jobs/rewrap.ts";
 import { manifestKey } from "../shared/documents/layout.ts";
 import type { Register } from "./command.ts";
-import { print, printJson, note, widthOf } from "./console.ts";
+import { print, printLongJson, note, widthOf } from "./console.ts";
 import { formatTable } from "./format.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
 import { summarize } from "./summary.ts";
@@ -40,7 +40,7 @@ export const registerRewrap: Register = (program, run) => {
           { cluster, dryRun, signal: session.console.signal },
         ).finally(() => progress.close());
         if (session.json) {
-          printJson(session.console, "rewrap", {
+          await printLongJson(session.console, "rewrap", {
             wrappingKey,
             replicaKeys,
             dryRun,

@@ -27,3 +27,19 @@ test("a long list comes in pieces, none of them much longer than 64 KiB", () => 
   expect(Math.max(...pieces.map((piece) => piece.length))).toBeLessThan(66_000);
   expect(pieces.join("")).toBe(`${JSON.stringify(document, undefined, 2)}\n`);
 });
+
+test("a list may be made item by item, and none is made before the ones before it were taken", () => {
+  const made: number[] = [];
+  const rows = function* (count: number): Generator<object> {
+    for (let index = 0; index < count; index++) {
+      made.push(index);
+      yield { index, text: "x".repeat(40_000) };
+    }
+  };
+  const pieces = jsonPieces({ rows: rows(100) });
+  pieces.next();
+  expect(made.length).toBeLessThan(5);
+  pieces.return();
+  const document = { before: 1, rows: [...rows(3)], none: [], after: "x" };
+  expect(whole({ ...document, rows: rows(3), none: rows(0) })).toBe(`${JSON.stringify(document, undefined, 2)}\n`);
+});
