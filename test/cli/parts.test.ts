@@ -57,6 +57,11 @@ test("a part is strict, knows its place, and loads what it asks for once", () =>
   expect(parts.load("rare.js")).toBe(parts.load("rare.js"));
 });
 
+test("what is beyond ASCII stays as it was written: the build leaves it in patterns and in tagged templates", async () => {
+  await writeFile(join(program, "words.js"), "exports.words = [((parts) => parts[0])`– ü ✓ 🛟`, '\\xfc'.replace(/[ü🛟]/u, '!')];");
+  expect(open("ls").parts.load("words.js")).toEqual({ words: ["– ü ✓ 🛟", "!"] });
+});
+
 test("functions that ran are in the code that is kept", () => {
   run();
   const before = kept("ls").parts[0]?.data.length ?? Infinity;
