@@ -103,7 +103,7 @@ export function fieldsOf(outcome: ExecutionOutcome): [string, string][] {
     ["stored", formatBytes(backup.storedBytes)],
     ["proof", backup.proof],
     ...backup.findings.map((finding): [string, string] => ["LOOK", finding]),
-    ["verified", verify.countersignature],
+    ["verified", verify.countersignature ?? `${verify.notConfirmed}`],
     ...(filled.length === 0 ? [] : [["copied to", filled.join(", ")] satisfies [string, string]]),
     ...notFilled(verify).map((name): [string, string] => ["LOOK", `not copied to ${name}: the log of the verify function says why`]),
     ...(verify.order.subjects === 0
@@ -114,6 +114,6 @@ export function fieldsOf(outcome: ExecutionOutcome): [string, string][] {
       : [["removed", `${keeper.removed} snapshots, ${formatBytes(keeper.removedBytes)}`] satisfies [string, string]]),
     ...removalFindings(outcome).map((finding): [string, string] => ["LOOK", finding]),
     ["manifest", backup.manifestDigest],
-    ["custody", verify.custody],
+    ...(verify.custody === null ? [] : [["custody", verify.custody] satisfies [string, string]]),
   ];
 }

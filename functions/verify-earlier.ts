@@ -24,7 +24,7 @@ export interface VerifiedEarlier {
 }
 
 /**
- * Verifies what earlier runs missed within a week, newest first, in half of the time that the run has left: another one is begun only while twice the time that one takes is left of it. Never
+ * Verifies what earlier runs missed within a week and what is to be read back (`verify.deepVerify`), newest first, in half of the time that the run has left: another one is begun only while twice the time that one takes is left of it. Never
  * throws: what goes wrong is told in the log, and the run's own snapshot is verified all the same.
  */
 export async function verifyEarlier(
@@ -42,15 +42,17 @@ export async function verifyEarlier(
   const stop = new AbortController();
   const cancel = clock.after(remainingMs() / 2, () => stop.abort());
   try {
-    for await (const each of verifyMissing(ports, cluster, { withinMs: WITHIN_MS, signal: AbortSignal.any([signal, stop.signal]) })) {
+    for await (const each of verifyMissing(ports, cluster, {
+      withinMs: WITHIN_MS,
+      onlyDue: true,
+      signal: AbortSignal.any([signal, stop.signal]),
+    })) {
       const name = `${cluster}/${each.id}, which an earlier run did not verify`;
       if ("verified" in each) {
         ({ custody } = each.verified);
         verified.push(each.id);
         progress.note("info", `${name}: verified and countersigned`);
-      } else if ("looked" in each) {
-        progress.note("info", `${name}: its data is there; it need not be read back (verify.deepVerify)`);
-      } else {
+      } else if ("error" in each) {
         if (isLifeboatError(each.error, "verify/")) broken += 1;
         progress.note("warn", `${name}: ${each.error.message}`);
       }

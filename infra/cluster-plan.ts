@@ -10,6 +10,8 @@ import type { Sizes } from "./sizes.ts";
 export interface ClusterDemands {
   readonly schedule: ClusterConfig["schedule"];
   readonly rpoMs: number;
+  /** `verify.deepVerify`: 0 where every backup is read back. */
+  readonly deepEveryMs: number;
   readonly flexibleWindowMs: number;
   readonly graceMs: number;
   readonly databaseBytes: number;
@@ -46,7 +48,7 @@ export function planCluster(demands: ClusterDemands): {
   readonly problems: readonly PlanProblem[];
 } {
   const problems: PlanProblem[] = [];
-  const { databaseBytes, megabytesPerSecond, flexibleWindowMs, graceMs, rpoMs } = demands;
+  const { databaseBytes, megabytesPerSecond, flexibleWindowMs, graceMs, rpoMs, deepEveryMs } = demands;
   if (databaseBytes > LARGEST_DATABASE_BYTES)
     problems.push({
       setting: "service.databaseSize",
@@ -71,10 +73,12 @@ export function planCluster(demands: ClusterDemands): {
       setting: "schedule",
       message: "leaves gaps that no alarm of CloudWatch can watch, which looks back seven days; back up at least every six days",
     });
-  if (rpoMs < between + runMs)
+  // The last one that need not be read back is a little less than that apart from the one before.
+  const unreadMs = deepEveryMs + between + runMs;
+  if (rpoMs < unreadMs)
     problems.push({
       setting: "rpo",
-      message: `${minutes(between + runMs)} minutes can lie between two verified backups by the schedule, its window and the time of a run; back up more often, or take a larger rpo`,
+      message: `${minutes(unreadMs)} minutes can lie between two verified backups by the schedule, its window${deepEveryMs === 0 ? " and the time of a run; back up more often," : ", the time of a run and verify.deepVerify; back up or verify more often,"} or take a larger rpo`,
     });
   if (silence === undefined || unverified === undefined) return { plan: undefined, problems };
   return {

@@ -336,6 +336,7 @@ function clusterOf(
   const demands: ClusterDemands = {
     schedule: cluster.schedule,
     rpoMs: cluster.rpo,
+    deepEveryMs: cluster.verify.deepVerify,
     flexibleWindowMs: flexibleWindow,
     graceMs: grace,
     databaseBytes: databaseSize,

@@ -68,6 +68,7 @@ export function clusterBackupProps(
     schedule: timesOf(demands.schedule),
     flexibleWindow: Duration.millis(demands.flexibleWindowMs),
     rpo: Duration.millis(demands.rpoMs),
+    deepVerify: Duration.millis(demands.deepEveryMs),
     grace: Duration.millis(demands.graceMs),
     databaseSize: Size.bytes(demands.databaseBytes),
     megabytesPerSecond: demands.megabytesPerSecond,

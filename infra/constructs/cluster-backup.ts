@@ -95,6 +95,12 @@ export interface ClusterBackupProps {
    */
   readonly rpo?: Duration;
   /**
+   * How far apart those backups are that are read back, of which alone a good one comes: `verify.deepVerify` of the configuration.
+   *
+   * @default every backup is
+   */
+  readonly deepVerify?: Duration | undefined;
+  /**
    * How much later than schedule, window and run allow before the absence of a backup, or of its verification, is an alarm.
    *
    * @default 15 minutes
@@ -275,6 +281,7 @@ function planOf(props: ClusterBackupProps): ClusterPlan {
   const { plan, problems } = planCluster({
     schedule: "rate" in schedule ? { rate: schedule.rate.toMilliseconds() } : { cron: schedule.cron, timeZone: schedule.timeZone ?? "UTC" },
     rpoMs: (props.rpo ?? Duration.hours(2)).toMilliseconds(),
+    deepEveryMs: props.deepVerify?.toMilliseconds() ?? 0,
     flexibleWindowMs: props.flexibleWindow?.toMilliseconds() ?? 0,
     graceMs: (props.grace ?? Duration.minutes(15)).toMilliseconds(),
     databaseBytes: (props.databaseSize ?? Size.gibibytes(2)).toBytes(),

@@ -71,13 +71,17 @@ export const orderOutcome = z.object({
 export const verifyOutcome = z.object({
   cluster,
   id: text.describe("the snapshot's id"),
-  countersignature: text.describe("its key in the store"),
+  countersignature: text.nullable().describe("its key in the store; null where it was not read back (`verify.deepVerify`)"),
   confirmed: z
     .enum(CONFIRMED)
     .default("not asked")
     .describe("whether members of the cluster confirmed it to the verifier: `members`, `too late` or `not asked`"),
   notConfirmed: text.nullable().default(null).describe("why they did not, a sentence; null where they did"),
-  custody: text.describe("the head of the custody log once the replicas were filled, to be kept elsewhere: `SEQ:DIGEST`"),
+  custody: text
+    .nullable()
+    .describe(
+      "the head of the custody log once the replicas were filled, to be kept elsewhere: `SEQ:DIGEST`; null where this step had nothing to record",
+    ),
   replicas: z.array(replicaOutcome).describe("what became of the snapshot in each replica"),
   findings: z.array(text).describe("what was found about the cluster's lineages, a sentence each; it says nothing against the snapshot"),
   order: orderOutcome.describe("what retention ordered to go after it; whatever it is, the verification holds"),

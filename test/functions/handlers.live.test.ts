@@ -2,6 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { ListMultipartUploadsCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { z } from "zod";
+import { handler as audit } from "../../functions/audit.ts";
 import { handler as backup } from "../../functions/backup.ts";
 import { forgetContainer } from "../../functions/container.ts";
 import { handler as verify } from "../../functions/verify.ts";
@@ -156,6 +157,38 @@ test("what was backed up is read back and countersigned; the command line reads 
   );
   await expectNoSecret(invoked);
   expect(await place.here("custody", "prod", "--verify")).toMatchObject({ code: 0 });
+});
+
+test("what need not be read back is looked at, and stands in the store as what it is", async () => {
+  const config = place.path("lifeboat.yaml");
+  const good = await readFile(config, "utf8");
+  await writeFile(config, good.replace("deepVerify: always", "deepVerify: 23h").replace(/rpo: \S+/, "rpo: 2d"));
+  await forgetContainer();
+  const { outcome } = await invoke(backup, { cluster: "prod", slot: slotBefore(30).time });
+  const { id } = z.object({ id: z.string() }).parse(outcome);
+  const looked = await invoke(verify, { cluster: "prod", id });
+  expect(looked.outcome).toMatchObject({
+    id,
+    countersignature: null,
+    confirmed: "not asked",
+    notConfirmed: saying("verify.deepVerify"),
+    custody: null,
+  });
+  expect(looked.metrics).toEqual(asMetrics({ Verified: 0, VerifyFailed: 0 }));
+  const { stdout } = await place.here("ls", "prod", "--json");
+  const { snapshots } = z.object({ snapshots: z.array(z.object({ id: z.string(), good: z.boolean() })) }).parse(JSON.parse(stdout));
+  expect(snapshots.map((each) => each.good)).toEqual([true, false]);
+  await writeFile(config, good);
+  await forgetContainer();
+  expect((await invoke(verify, { cluster: "prod", id })).metrics).toEqual(asMetrics({ Verified: 1 }));
+});
+
+test("the audit's page is written over in the bucket each time, and report --open fetches it from there", async () => {
+  for (const name of ["one.html", "two.html"]) {
+    expect((await invoke(audit, {})).outcome).toMatchObject({ clusters: [{ cluster: "prod" }], report: "report/report.html" });
+    expect(await place.here("report", "--open", "--out", name)).toMatchObject({ code: 0 });
+    expect(await readFile(place.path(name), "utf8")).toContain(`s3://${bucket}/`);
+  }
 });
 
 test("a slot of long ago that is run again ends no silence: nothing is newer than it was", async () => {

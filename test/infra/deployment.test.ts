@@ -140,6 +140,10 @@ describe("what cannot be deployed is refused, with the cluster and the setting",
       { SCHEDULE: "{ rate: 6h }" },
       "clusters.prod.rpo: 366 minutes can lie between two verified backups by the schedule, its window and the time of a run; back up more often, or take a larger rpo",
     ],
+    [
+      { SCHEDULE: "{ rate: 6h }\n    verify: { deepVerify: 1d }", RPO: "30h" },
+      "clusters.prod.rpo: 1806 minutes can lie between two verified backups by the schedule, its window, the time of a run and verify.deepVerify; back up or verify more often, or take a larger rpo",
+    ],
     [{ SERVICE: "{ flexibleWindow: 90s }" }, "clusters.prod.service.flexibleWindow: AWS takes whole minutes, at most 24h"],
     [{ SERVICE: "{ flexibleWindow: 2d }", RPO: "7d" }, "clusters.prod.service.flexibleWindow: AWS takes whole minutes, at most 24h"],
     [
@@ -274,6 +278,7 @@ test("what follows from the configuration", async () => {
       demands: {
         schedule: { cron: "0 */4 * * *", timeZone: "Europe/Berlin" },
         rpoMs: 24 * 3_600_000,
+        deepEveryMs: 0,
         flexibleWindowMs: 10 * 60_000,
         graceMs: 30 * 60_000,
         databaseBytes: 8 * 2 ** 30,

@@ -8,14 +8,15 @@ import { listIds, readListedCountersignatures, tryManifest } from "../../vault/c
 import type { FoundManifest } from "../../vault/catalog.ts";
 import { listCountersignatureKeys } from "../../vault/keys-by-id.ts";
 import type { KeysById } from "../../vault/keys-by-id.ts";
+import { auditLineages } from "../../vault/lineage/audit-lineages.ts";
 import { judge } from "../../vault/judge.ts";
 import type { JudgePorts } from "../../vault/judge.ts";
 import type { Unbelieved } from "../../vault/newest-first.ts";
 import { requireTrustedKey } from "../../vault/require-trusted-key.ts";
 import { catalogueSome } from "../catalog.ts";
 import { Confirmer } from "./confirm.ts";
-import { verifyFound, verifyShallow } from "./verify.ts";
-import type { DeepVerification, VerifyPorts, VerifyResult } from "./verify.ts";
+import { verifyDeep, verifyFound, verifyShallow } from "./verify.ts";
+import type { AuditedVerification, DeepVerification, VerifyPorts, VerifyResult } from "./verify.ts";
 
 /** What became of a snapshot that had no countersignature: it has one now, or its data was not read, since a neighbour's was, or what was wrong. */
 export type MissingOutcome = { readonly id: string } & (
@@ -32,6 +33,8 @@ export interface MissingPorts extends VerifyPorts {
 export interface MissingRequest {
   /** Only snapshots whose slot is no older. */
   readonly withinMs?: number | undefined;
+  /** Nothing is done about those that need not be read back. */
+  readonly onlyDue?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -42,7 +45,7 @@ export interface MissingRequest {
 export async function* verifyMissing(
   ports: MissingPorts,
   cluster: string,
-  { withinMs, signal }: MissingRequest = {},
+  { withinMs, onlyDue = false, signal }: MissingRequest = {},
 ): AsyncGenerator<MissingOutcome, void, undefined> {
   await requireTrustedKey(ports.keys, ports.trusted, "audit");
   // One for all: what members no longer have is not asked for again.
@@ -58,7 +61,8 @@ export async function* verifyMissing(
         continue;
       }
       const { id } = each.manifest;
-      const isDue = goodAt.every((other) => Math.abs(other - timeOf(id)) >= everyMs);
+      const isDue = !goodAt.some((other) => isNear(other, timeOf(id), everyMs));
+      if (!isDue && onlyDue) continue;
       const outcome = await tryOne(id, async () =>
         isDue
           ? { id, verified: await verifyFound(ports, each, confirmer, signal) }
@@ -72,6 +76,31 @@ export async function* verifyMissing(
     await confirmer.close();
     if (isAnyNew && signal?.aborted !== true) await catalogueSome(ports, cluster, signal);
   }
+}
+
+function isNear(one: number, other: number, everyMs: number): boolean {
+  return Math.abs(one - other) < everyMs;
+}
+
+/** Verifies a snapshot deep; or all but its data, where it need not be read back since it is good, or one so near is. */
+export async function verifyWhereDue(
+  ports: MissingPorts,
+  cluster: string,
+  id: string,
+  signal?: AbortSignal,
+): Promise<AuditedVerification | (VerifyResult & Pick<AuditedVerification, "lineageFindings">)> {
+  const ref = `${cluster}/${id}`;
+  if (!(await hasGoodNear({ ...ports, blobs: readUntil(ports.blobs, signal) }, cluster, id))) return verifyDeep(ports, ref, signal);
+  return { ...(await verifyShallow(ports, ref, signal)), lineageFindings: await auditLineages(ports, cluster, signal) };
+}
+
+async function hasGoodNear(ports: MissingPorts, cluster: string, id: string): Promise<boolean> {
+  const everyMs = ports.deepEvery(cluster);
+  if (everyMs === 0) return false;
+  const [ids, countersigned] = await Promise.all([listIds(ports.blobs, cluster), listCountersignatureKeys(ports.blobs, cluster)]);
+  const near = ids.filter((other) => countersigned.has(other) && isNear(timeOf(other), timeOf(id), everyMs)).toReversed();
+  for (const other of near) if ((await readMissing(ports, cluster, other, countersigned)) === "good") return true;
+  return false;
 }
 
 async function tryOne(id: string, action: () => Promise<MissingOutcome>): Promise<MissingOutcome> {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { verifyEarlier } from "../../../functions/verify-earlier.ts";
 import { LifeboatError } from "../../../shared/errors.ts";
-import { verifyMissing } from "../../../shared/jobs/verify/verify-missing.ts";
+import { verifyMissing, verifyWhereDue } from "../../../shared/jobs/verify/verify-missing.ts";
 import type { MissingOutcome, MissingRequest } from "../../../shared/jobs/verify/verify-missing.ts";
 import { verifyDeep } from "../../../shared/jobs/verify/verify.ts";
 import { manifestKey, verifiedKey } from "../../../shared/documents/layout.ts";
@@ -123,6 +123,38 @@ test("one that is only looked at is still missed where its data is gone", async 
     `${IDS[1]} verify/missing`,
     `${IDS[0]} looked at: not-countersigned`,
   ]);
+});
+
+test("a run's own snapshot is read back where no good one is so near, and else looked at without its data", async () => {
+  const verify = async (index: number): Promise<unknown> => {
+    const verified = await verifyWhereDue(vault, CLUSTER, IDS[index] ?? "");
+    return "countersignature" in verified ? "read" : verified.checks.join();
+  };
+  const looked = "signature,trust,times,presence,size,checksum";
+  expect(await verify(0)).toBe("read");
+  expect(await verify(0)).toBe("read");
+  Object.assign(vault, { deepEvery: () => 2 * HOUR_MS });
+  vault.progress.advance = () => expect.fail("the data was read");
+  expect(await verify(1)).toBe(looked);
+  expect(await verify(0)).toBe(looked);
+  // Of what earlier runs left nothing is due.
+  const leisure = { signal: new AbortController().signal, remainingMs: () => 600_000, tookMs: 1 };
+  const { custody } = await verifyDeepOf(2);
+  vault.progress.advance = () => expect.fail("the data was read");
+  expect(await verifyEarlier(vault, CLUSTER, leisure)).toEqual({ verified: [], broken: 0, custody: undefined });
+  expect(custody.sequence).toBeGreaterThan(0);
+  // What was read back and is not good stands for none.
+  await quarantine(vault, IDS[0]);
+  await quarantine(vault, IDS[2]);
+  vault.progress.advance = () => undefined;
+  expect(await verify(1)).toBe("read");
+  spoil(3);
+  expect(await failureOf(verify(3))).toMatchObject({ code: "verify/checksum" });
+
+  async function verifyDeepOf(index: number): ReturnType<typeof verifyDeep> {
+    vault.progress.advance = () => undefined;
+    return verifyDeep(vault, `prod/${IDS[index]}`);
+  }
 });
 
 test("is not begun without a trusted audit key", async () => {
