@@ -30,7 +30,7 @@ const HOUR_MS = 3_600_000;
  * that is timed reads. Documents are written past the store's own put, which would flush each: 40,000 flushes are not what is measured.
  */
 export async function fillStore({ folder, cluster, snapshots, clusters = [cluster] }: LargeStore): Promise<void> {
-  const { config } = await loadConfig(join(folder, "lifeboat.yaml"), "lifeboat.yaml");
+  const { config } = await loadConfig(join(folder, "lifeboat.yaml"), { file: "lifeboat.yaml" });
   const keys = new LocalKeyRing(join(folder, "keys"));
   const store = join(folder, "vault");
   const template = await templateOf(store, cluster, config.trustedKeys);

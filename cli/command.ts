@@ -15,7 +15,7 @@ export interface Session {
   readonly surroundings: Surroundings;
   /** Whether one JSON document is to be printed in place of text. */
   readonly json: boolean;
-  /** As given to --config, absolute; undefined where it was not given. */
+  /** As given to --config (the first, where it was given more than once), absolute; undefined where it was not given. */
   readonly configOption: string | undefined;
   /** An absolute path for one that the person typed. */
   resolvePath(path: string): string;
@@ -40,15 +40,19 @@ export const DEFAULT_CONFIG = "lifeboat.yaml";
 export function newSession(
   console: Console,
   surroundings: Surroundings,
-  options: { readonly json: boolean; readonly config: string | undefined },
+  options: { readonly json: boolean; readonly configs: readonly string[] },
 ): Session {
   const resolvePath = (path: string): string => resolve(console.cwd, path);
-  const configOption = options.config === undefined ? undefined : resolvePath(options.config);
+  const [config, ...more] = options.configs;
+  const configOption = config === undefined ? undefined : resolvePath(config);
   // Loaded when needed: not every command has to do with a configuration, and its libraries take long to load.
   let loading: Promise<LoadedConfig> | undefined;
   const load = (): Promise<LoadedConfig> => {
     loading ??= import("../shared/config/load.ts").then(({ loadConfig }) =>
-      loadConfig(configOption ?? resolvePath(DEFAULT_CONFIG), options.config ?? DEFAULT_CONFIG),
+      loadConfig(configOption ?? resolvePath(DEFAULT_CONFIG), {
+        file: config ?? DEFAULT_CONFIG,
+        more: more.map((file) => ({ file, path: resolvePath(file) })),
+      }),
     );
     return loading;
   };

@@ -48,7 +48,7 @@ async function answer(session: Session, program: Command, words: readonly string
 const LOOKUP_MS = 1500;
 
 function lookupsIn({ console, surroundings }: Session, config: string | undefined): Lookups {
-  const session = newSession(console, surroundings, { json: false, config });
+  const session = newSession(console, surroundings, { json: false, configs: config === undefined ? [] : [config] });
   const quickly = async (names: Promise<readonly string[]>): Promise<readonly string[]> => {
     const late = Promise.withResolvers<readonly string[]>();
     const cancel = surroundings.clock.after(LOOKUP_MS, () => late.resolve([]));

@@ -13,7 +13,7 @@ import { parseId } from "../shared/documents/slot.ts";
 import type { Register } from "./command.ts";
 import { print, printLongJson, note, widthOf } from "./console.ts";
 import { describeProof } from "./describe.ts";
-import { listFleet } from "./fleet.ts";
+import { listFleet } from "./ls-fleet.ts";
 import { formatBytes, formatFields, formatTable, formatTime } from "./format.ts";
 import { goodJson, wordFor, debugLacks } from "./goodness.ts";
 import { addLabelOption, labelledClusters } from "./label-option.ts";

@@ -6,7 +6,7 @@ import { TOOL } from "../shared/version.ts";
 import { replaceOutput } from "../shared/wire/output.ts";
 import type { Register } from "./command.ts";
 import { printDone, printJson } from "./console.ts";
-import { allClusters } from "./fleet.ts";
+import { allClusters } from "./ls-fleet.ts";
 import { addLabelOption, labelledClusters } from "./label-option.ts";
 import type { LabelOptions } from "./label-option.ts";
 import { requireCluster } from "./require-cluster.ts";

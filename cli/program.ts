@@ -45,6 +45,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   prune: async () => (await import("./prune.ts")).registerPrune,
   orphans: async () => (await import("./orphans.ts")).registerOrphans,
   kopia: async () => (await import("./kopia.ts")).registerKopia,
+  fleet: async () => (await import("./fleet.ts")).registerFleet,
   doctor: async () => (await import("./doctor.ts")).registerDoctor,
   invoke: async () => (await import("./invoke.ts")).registerInvoke,
   completion: async () => (await import("./completion.ts")).registerCompletion,
@@ -74,7 +75,11 @@ export async function runProgram(line: readonly string[], console: Console, surr
   program
     .description("Scheduled, encrypted, signed backups of etcd, and the way back from a disaster.")
     .version(TOOL.version)
-    .option("--config <file>", "the configuration (default: lifeboat.yaml in the current folder)")
+    .option(
+      "--config <file>",
+      "the configuration (default: lifeboat.yaml in the current folder); given again: a further file with clusters",
+      (file: string, before: readonly string[] | undefined) => [...(before ?? []), file],
+    )
     .option("--json", "print one JSON document on standard output")
     .option("--verbose", "print each request, retry and decision on standard error")
     .option("--quiet", "backup, verify, copy, export: print nothing on success")
@@ -94,7 +99,7 @@ export async function runProgram(line: readonly string[], console: Console, surr
     });
   for (const register of await commandsFor(args)) {
     register(program, async (action) => {
-      const { json, quiet, verbose, config } = program.opts<{ json?: boolean; quiet?: boolean; verbose?: boolean; config?: string }>();
+      const { json, quiet, verbose, config } = program.opts<{ json?: boolean; quiet?: boolean; verbose?: boolean; config?: string[] }>();
       // The hidden command behind Tab talks to a shell, whatever the person's environment says.
       const isAsked = verbose === true || isDebugOn(console.environment["LIFEBOAT_DEBUG"]);
       if (isAsked && args[0] !== "__complete") debug = (await import("./debug.ts")).debugOn(console);
@@ -105,7 +110,7 @@ export async function runProgram(line: readonly string[], console: Console, surr
         onEnd: (dispose: () => Promise<void>) => endings.push(dispose),
         onWarning: (text: string) => note(commandConsole, `warning: ${text}`),
       };
-      exitCode = await action(newSession(commandConsole, ofCommand, { json: json === true, config }));
+      exitCode = await action(newSession(commandConsole, ofCommand, { json: json === true, configs: config ?? [] }));
     });
   }
   for (const command of program.commands) command.exitOverride().configureOutput(program.configureOutput());

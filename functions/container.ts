@@ -57,7 +57,7 @@ export async function forgetContainer(): Promise<void> {
 async function open(): Promise<Container> {
   const { environment } = surroundings;
   const name = environment[ENVIRONMENT.config] ?? CONFIG_FILE;
-  const read = await loadConfig(resolve(environment["LAMBDA_TASK_ROOT"] ?? import.meta.dirname, name), name);
+  const read = await loadConfig(resolve(environment["LAMBDA_TASK_ROOT"] ?? import.meta.dirname, name), { file: name, readsFleet: false });
   // `tools.dir` is of the machine that the configuration was written for; here programs come in layers.
   const loaded = { ...read, config: { ...read.config, tools: {} } };
   return { loaded, ports: await wire(loaded, surroundings, "all") };

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { REFERENCE } from "./secrets.ts";
+import { PEM_REFERENCE, REFERENCE } from "./secrets.ts";
 import { settings } from "./settings.ts";
 
 /** How etcd is reached: the same for what backs up and for what verifies. */
@@ -35,8 +35,15 @@ export const endpoints = z
   .min(1, "at least one endpoint")
   .refine((list) => new Set(list).size === list.length, "an endpoint is listed twice");
 
+const authority = z
+  .string()
+  .refine(
+    (text) => REFERENCE.test(text) || PEM_REFERENCE.test(text),
+    "expected a reference: file:PATH, env:NAME, secretsmanager:NAME#FIELD or ssm:NAME, or the certificate itself after pem:",
+  );
+
 export const tls = settings({
-  ca: reference.optional(),
+  ca: authority.optional(),
   cert: reference.optional(),
   key: reference.optional(),
   serverName: z.string().min(1).optional(),

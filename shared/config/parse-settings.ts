@@ -10,6 +10,10 @@ import type { Fault } from "./yaml-faults.ts";
 /** What a file says, and where in it each setting is. */
 export interface ParsedFile<T> {
   readonly data: T;
+  /** The same as it was written: no default is in it, and nothing is converted. */
+  readonly written: object;
+  /** `FILE:LINE` of a setting. */
+  readonly placeOf: (path: readonly PropertyKey[]) => string;
   /** `FILE:LINE: SETTING: `, for a message about one setting. */
   readonly at: (path: readonly PropertyKey[]) => string;
 }
@@ -24,9 +28,9 @@ export function parseSettings<S extends z.ZodType>(schema: S, text: string, file
   if (fault !== undefined) throw invalid([describeFault(file, fault)]);
   const value = valueOf(document, file, invalid);
   const parsed = schema.safeParse(value, { ...FEW_TIMES, error: issueWords });
-  const at = (path: readonly PropertyKey[]): string =>
-    `${file}:${lineOf(document, lines, path)}: ${path.length === 0 ? "" : `${path.join(".")}: `}`;
-  if (parsed.success) return { data: parsed.data, at };
+  const placeOf = (path: readonly PropertyKey[]): string => `${file}:${lineOf(document, lines, path)}`;
+  const at = (path: readonly PropertyKey[]): string => `${placeOf(path)}: ${path.length === 0 ? "" : `${path.join(".")}: `}`;
+  if (parsed.success) return { data: parsed.data, written: value, placeOf, at };
   // A quote that swallowed the next lines is why these are missing.
   const quote = openQuote(document, text, lines);
   const problems = parsed.error.issues.flatMap(leaves).map((issue) => `${at(pathOf(issue))}${issue.message}`);

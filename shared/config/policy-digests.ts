@@ -37,11 +37,14 @@ function clusterSection({ verify, retention, drill, ...all }: ClusterConfig): ob
   return {
     ...settings,
     endpoints: all.endpoints.toSorted(),
+    service: withoutDefaults(all.service, SERVICE_DEFAULTS),
     retention: withoutDefaults(retention, RETENTION_DEFAULTS),
     ...(Object.keys(own).length === 0 ? {} : { verify: own }),
     ...(Object.keys(drill).length === 0 ? {} : { drill }),
   };
 }
+
+const SERVICE_DEFAULTS = { network: "default" } as const;
 
 /** Settings that earlier versions did not know count only where they are not at their defaults, for the same reason. */
 function withoutDefaults(section: object, defaults: Readonly<Record<string, unknown>>): object {

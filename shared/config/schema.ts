@@ -60,7 +60,7 @@ const schedule = z.union([settings({ rate: duration }), settings({ cron: z.strin
 const TLS_UNUSED = "tls is set, but every endpoint is http://";
 const isHttps = (url: string): boolean => url.startsWith("https:");
 
-const cluster = settings({
+export const clusterSchema = settings({
   labels: labelsSchema,
   endpoints,
   tls: tls.optional(),
@@ -91,8 +91,24 @@ const cluster = settings({
       "it must be shorter than rpo: only what was verified deep is good, and the newest good snapshot would be older than rpo between two",
   });
 
+const VERSION = z.literal(1, { error: "expected 1: the only version of this file" });
+
+/** By name. */
+const clustersSchema = z.record(
+  z
+    .string()
+    .refine(
+      isClusterName,
+      "a cluster's name has lower-case letters, digits, '.', '_' and '-', at most 63, and begins with a letter or digit",
+    ),
+  clusterSchema,
+);
+
+/** A file that `fleet` names: clusters, and nothing of what belongs to all of them. */
+export const teamSchema = settings({ version: VERSION, clusters: clustersSchema });
+
 export const configSchema = settings({
-  version: z.literal(1, { error: "expected 1: the only version of this file" }),
+  version: VERSION,
   store: storeSchema,
   keys: keysSchema,
   tools: settings({ dir: z.string().min(1).optional() }).prefault({}),
@@ -101,17 +117,10 @@ export const configSchema = settings({
   recipients: recipientsSchema,
   desk: deskSchema,
   replicas: replicasSchema,
+  fleet: z.array(z.string().min(1)).default([]),
   maxDatabaseSize: size.prefault("64GiB"),
   service: serviceSchema.prefault({}),
-  clusters: z.record(
-    z
-      .string()
-      .refine(
-        isClusterName,
-        "a cluster's name has lower-case letters, digits, '.', '_' and '-', at most 63, and begins with a letter or digit",
-      ),
-    cluster,
-  ),
+  clusters: clustersSchema,
 }).superRefine((config, context) => {
   for (const [index, purpose] of PURPOSES.entries()) {
     for (const other of PURPOSES.slice(index + 1)) {
@@ -124,16 +133,28 @@ export const configSchema = settings({
         });
     }
   }
-  for (const [name, { retention: of }] of Object.entries(config.clusters)) {
-    for (const [index, replica] of (of.requireReplica ?? []).entries()) {
-      if (config.replicas.some((each) => each.name === replica)) continue;
-      const known = config.replicas.length === 0 ? "there is none" : `there is ${config.replicas.map((each) => each.name).join(", ")}`;
-      const path = ["clusters", name, "retention", "requireReplica", index];
-      context.addIssue({ code: "custom", path, message: `replica ${replica} is not under replicas: ${known}` });
-    }
-  }
+  for (const problem of requiredReplicaProblems(config)) context.addIssue({ code: "custom", ...problem });
   for (const problem of replicaProblems(config)) context.addIssue({ code: "custom", ...problem });
 });
 
 export type Config = z.infer<typeof configSchema>;
 export type ClusterConfig = Config["clusters"][string];
+
+/** Replicas that clusters require and that `replicas` does not have. */
+export function requiredReplicaProblems({
+  clusters,
+  replicas,
+}: {
+  readonly clusters: Readonly<Record<string, { readonly retention: { readonly requireReplica?: readonly string[] | undefined } }>>;
+  readonly replicas: readonly { readonly name: string }[];
+}): readonly { readonly path: (string | number)[]; readonly message: string }[] {
+  const known = replicas.length === 0 ? "there is none" : `there is ${replicas.map(({ name }) => name).join(", ")}`;
+  return Object.entries(clusters).flatMap(([name, { retention: of }]) =>
+    [...(of.requireReplica ?? []).entries()]
+      .filter(([, replica]) => !replicas.some((each) => each.name === replica))
+      .map(([index, replica]) => ({
+        path: ["clusters", name, "retention", "requireReplica", index],
+        message: `replica ${replica} is not under replicas: ${known}`,
+      })),
+  );
+}

@@ -22,6 +22,9 @@ export interface SecretSource {
 /** The settings that hold secrets take these, and nothing else. */
 export const REFERENCE = /^(?:(?:file|env|ssm):.+|secretsmanager:[^#]+(?:#.+)?)$/s;
 
+/** What a certificate may be besides, which is no secret: itself. */
+export const PEM_REFERENCE = /^pem:\s*-----BEGIN CERTIFICATE-----/;
+
 /** What a reference of the configuration is resolved with. */
 export interface SecretSources {
   /** What `file:` is relative to. */
@@ -31,7 +34,7 @@ export interface SecretSources {
 }
 
 /**
- * What a reference stands for: the text of `file:PATH` (relative to `directory`) or of the variable in `env:NAME`, or what AWS keeps. `setting` is for messages.
+ * What a reference stands for: what follows `pem:`, the text of `file:PATH` (relative to `directory`) or of the variable in `env:NAME`, or what AWS keeps. `setting` is for messages.
  * Throws `config/secret`; the value itself is never in a message.
  */
 export async function resolveReference(
@@ -42,6 +45,7 @@ export async function resolveReference(
   const kept = cloudReference(reference);
   if (kept !== undefined) return cloud.read(kept, setting);
   const name = reference.slice(reference.indexOf(":") + 1);
+  if (reference.startsWith("pem:")) return name.trimStart();
   if (reference.startsWith("env:")) {
     const value = environment[name];
     if (value === undefined || value === "") {

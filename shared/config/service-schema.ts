@@ -79,6 +79,14 @@ export const serviceSchema = settings({
 });
 
 export const clusterServiceSchema = settings({
+  /** Of `service.fleet`: from where the cluster is reached. */
+  network: z
+    .string()
+    .regex(
+      /^[a-z][a-z0-9-]{0,15}$/,
+      "expected the name of a network: at most 16 lower-case letters, digits and '-', beginning with a letter",
+    )
+    .default("default"),
   databaseSize: size.prefault("2GiB"),
   megabytesPerSecond: z.number().min(1).max(1000).default(40),
   flexibleWindow: duration.optional(),

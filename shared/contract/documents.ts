@@ -8,6 +8,7 @@ import { custodyDocument, custodyExportDocument } from "./custody.ts";
 import { doctorDocument } from "./doctor.ts";
 import { drillDocument } from "./drill.ts";
 import { fleetDocument } from "./fleet.ts";
+import { fleetApplyDocument, fleetListDocument, fleetPlanDocument } from "./fleet-list.ts";
 import { invokeDocument } from "./invoke.ts";
 import { canaryConfirmDocument, canaryMakeDocument, initDocument, keysDocument, rewrapDocument } from "./keys.ts";
 import { kopiaInitDocument, kopiaMaintainDocument, kopiaStatusDocument } from "./kopia.ts";
@@ -69,6 +70,9 @@ export const DOCUMENTS = {
   kopiaInit: kopiaInitDocument,
   kopiaStatus: kopiaStatusDocument,
   kopiaMaintain: kopiaMaintainDocument,
+  fleetPlan: fleetPlanDocument,
+  fleetApply: fleetApplyDocument,
+  fleetLs: fleetListDocument,
   doctor: doctorDocument,
   invoke: invokeDocument,
   /** What any of them prints where it fails. */

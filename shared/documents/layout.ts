@@ -64,6 +64,19 @@ export function numberInRepositoryKey(key: string): number | undefined {
   return number === undefined ? undefined : Number(number);
 }
 
+/** Lists of the clusters that a service backs up: `number` counts from 1, and the highest that is believed is in force. */
+export const FLEET_PREFIX = "fleet/";
+
+export function fleetKey(number: number): string {
+  return `${FLEET_PREFIX}${number}.json`;
+}
+
+/** The number in such a key, at most six digits, or undefined. */
+export function numberInFleetKey(key: string): number | undefined {
+  const number = key.startsWith(FLEET_PREFIX) ? /^([1-9]\d{0,5})\.json$/.exec(key.slice(FLEET_PREFIX.length))?.[1] : undefined;
+  return number === undefined ? undefined : Number(number);
+}
+
 /** Countersignatures: of one snapshot where `id` is given, else of all. */
 export function verifiedPrefix(cluster: string, id?: string): string {
   return `clusters/${cluster}/verified/${id === undefined ? "" : `${id}-`}`;

@@ -11,6 +11,7 @@ import { catalogSchema } from "./catalog.ts";
 import { custodySchema } from "./custody-record.ts";
 import { drillSchema } from "./drill.ts";
 import { intakeSchema } from "./intake.ts";
+import { fleetSchema } from "./fleet.ts";
 import { knownOrUnknown } from "../unknown-values.ts";
 import { lineageSchema } from "./lineage.ts";
 import { manifestSchema } from "./manifest.ts";
@@ -51,6 +52,8 @@ const KINDS = {
   store: { purposes: ["snapshot", "audit"], schema: storeSchema },
   /** By whoever sets the store up; again by whoever wraps its password under other keys. */
   repository: { purposes: ["snapshot", "audit"], schema: repositorySchema },
+  /** By whoever decides what is backed up, and how: the key of a person. What runs by itself signs by the other two. */
+  fleet: { purposes: ["bundle"], schema: fleetSchema },
   /** By whoever copies. */
   placeholder: { purposes: ["snapshot", "audit"], schema: placeholderSchema },
   /** By whoever acts; who may tell of what is in shared/vault/custody/events.ts. */

@@ -20,9 +20,13 @@ export async function putDocument(blobs: BlobStore, key: string, document: Store
 }
 
 /** Whether these very bytes stand under `key`. False also where it cannot be seen: the failure that led here is the one to tell. */
-export async function isThere(blobs: BlobStore, key: string, document: Pick<StoredDocument, "digest">): Promise<boolean> {
+export async function isThere(
+  blobs: BlobStore,
+  key: string,
+  document: Pick<StoredDocument, "digest"> & Partial<StoredDocument>,
+): Promise<boolean> {
   try {
-    return digestOf(await readSmall(blobs, key, MAX_DOCUMENT_BYTES)) === document.digest;
+    return digestOf(await readSmall(blobs, key, Math.max(MAX_DOCUMENT_BYTES, document.bytes?.length ?? 0))) === document.digest;
   } catch {
     return false;
   }

@@ -94,10 +94,14 @@ function requireCertificate(pem: string | undefined, secret: SecretSetting | und
   try {
     void new X509Certificate(pem);
   } catch (error) {
-    throw new LifeboatError("config/invalid", `${secret.setting} (${secret.reference}) is not a PEM certificate: ${opensslReason(error)}`, {
-      hint: "name a file that begins with -----BEGIN CERTIFICATE-----",
-      cause: error,
-    });
+    throw new LifeboatError(
+      "config/invalid",
+      `${secret.setting}${secret.reference.startsWith("pem:") ? "" : ` (${secret.reference})`} is not a PEM certificate: ${opensslReason(error)}`,
+      {
+        hint: "name a file that begins with -----BEGIN CERTIFICATE-----",
+        cause: error,
+      },
+    );
   }
 }
 

@@ -62,7 +62,7 @@ test("the defaults are the documented ones", () => {
     schedule: { rate: 3_600_000 },
     retention: { latest: 3, hourly: 24, daily: 7, weekly: 4, monthly: 12, annual: 1, minAge: 86_400_000, keepUnverified: 604_800_000 },
     rpo: 7_200_000,
-    service: { databaseSize: 2 ** 31, megabytesPerSecond: 40, grace: 900_000 },
+    service: { databaseSize: 2 ** 31, megabytesPerSecond: 40, grace: 900_000, network: "default" },
     timeZone: "UTC",
   });
 });

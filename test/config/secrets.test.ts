@@ -63,7 +63,7 @@ describe("a reference", () => {
 
 describe("a configuration file", () => {
   test("that is not there is told as such", async () => {
-    expect(await failureOf(loadConfig(join(folder, "lifeboat.yaml"), "lifeboat.yaml"))).toMatchObject({
+    expect(await failureOf(loadConfig(join(folder, "lifeboat.yaml"), { file: "lifeboat.yaml" }))).toMatchObject({
       code: "config/not-found",
       message: "configuration lifeboat.yaml not found",
       hint: saying("lifeboat init"),
@@ -71,7 +71,7 @@ describe("a configuration file", () => {
   });
 
   test("that cannot be read is told as such", async () => {
-    expect(await failureOf(loadConfig(folder, "here"))).toMatchObject({
+    expect(await failureOf(loadConfig(folder, { file: "here" }))).toMatchObject({
       code: "config/not-found",
       message: "here is a folder, not a configuration file",
     });

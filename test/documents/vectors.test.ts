@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { decodeEnvelope, parseJson } from "../../shared/documents/envelope.ts";
 import {
+  numberInFleetKey,
   numberInIntakeKey,
   partsOfAcceptanceKey,
   partsOfDrillKey,
@@ -42,6 +43,7 @@ const index = z
           "drill",
           "catalog",
           "verdict",
+          "fleet",
           "intake",
           "node-files",
           "canary",
@@ -101,6 +103,7 @@ test("their keys are those of the layout", () => {
     drill: (key) => partsOfDrillKey("prod", key),
     catalog: (key) => timeInCatalogKey("prod", key),
     verdict: (key) => timeInVerdictKey("prod", key),
+    fleet: numberInFleetKey,
     intake: (key) => numberInIntakeKey("prod", key),
     "node-files": (key) => partsOfNodeFilesKey("prod", key),
     custody: (key) => sequenceInCustodyKey("prod", key),

@@ -173,7 +173,7 @@ test("most keys gone are the next one", async () => {
 test("a slot whose snapshot was removed is not backed up again, and that is no failure", async () => {
   const [slot, key] = [["--slot", RECENT_SLOT, "--json"], `clusters/prod/snapshots/${RECENT_ID}.json`];
   const surroundings = { clock: systemClock, randomBytes, environment: {}, runtimeFolder: folder.path, stateFolder: undefined };
-  const ports = await wire(await loadConfig(place.path("lifeboat.yaml"), "lifeboat.yaml"), surroundings);
+  const ports = await wire(await loadConfig(place.path("lifeboat.yaml"), { file: "lifeboat.yaml" }), surroundings);
   await appendRecord(ports, "prod", "audit", { event: "removed", subjects: [{ key }], details: { reason: "retention" } });
   await rm(place.path(`vault/${key}`));
   const again = await place.here("backup", "prod", ...slot);

@@ -30,7 +30,7 @@ export async function growPlace(cwd: string, { old = 3 } = {}): Promise<GrownPla
   const file = join(cwd, "lifeboat.yaml");
   const text = await readFile(file, "utf8");
   await writeFile(file, text.replace(/^( {4})retention:\n(?: {6}.*\n)+/m, `$1${KEEPS_THREE}\n`));
-  const { config } = await loadConfig(file, "lifeboat.yaml");
+  const { config } = await loadConfig(file, { file: "lifeboat.yaml" });
   // The newest is five minutes old, so that a test has almost two hours until the RPO of `lifeboat init` has passed.
   const end = Math.floor(Date.now() / 1000) * 1000 - 2 * HOUR_MS - 5 * 60_000;
   const start = new Date(end - 2 * DAY_MS - old * HOUR_MS);

@@ -9,17 +9,26 @@ import type { DocumentName } from "../../shared/contract/documents.ts";
 export function requireContract(args: readonly string[], stdout: string): void {
   const words = args.filter((each) => Object.hasOwn(DOCUMENTS, each));
   // The desk makes what `lifeboat bundle` makes.
-  const name = args.includes("kopia")
-    ? KOPIA.get(words[0] ?? "maintain")
-    : words[0] === "invoke" && words[1] === "bundle"
-      ? "bundle"
-      : words[0];
+  const name = args.includes("fleet")
+    ? FLEET.get(args[args.indexOf("fleet") + 1] ?? "")
+    : args.includes("kopia")
+      ? KOPIA.get(words[0] ?? "maintain")
+      : words[0] === "invoke" && words[1] === "bundle"
+        ? "bundle"
+        : words[0];
   // What was ended by a signal printed nothing; a completion is a script.
   if (name === undefined || !args.includes("--json") || args.includes("--help") || args.includes("help") || stdout === "") return;
   if (name === "ls" && args.includes("--fleet")) requireDocument("lsFleet", stdout);
   else if (name === "custody" && args.includes("--export")) requireDocument("custodyExport", stdout);
   else requireDocument(name === "backup" && args.includes("--all") ? "backupAll" : (name as DocumentName), stdout);
 }
+
+/** By the word after `fleet`. */
+const FLEET: ReadonlyMap<string, DocumentName> = new Map([
+  ["plan", "fleetPlan"],
+  ["apply", "fleetApply"],
+  ["ls", "fleetLs"],
+]);
 
 /** By the word after `kopia`, where that is one of a document. */
 const KOPIA: ReadonlyMap<string, DocumentName> = new Map([
