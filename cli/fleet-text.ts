@@ -31,10 +31,13 @@ function settingText({ setting, before, after }: SettingChange): string {
 
 export const LIST_HEAD = ["CLUSTER", "LABELS", "NETWORK", "SCHEDULE", "RPO", "ENDPOINTS"];
 
-type ListRow = JsonDocument<"fleetLs">["clusters"][number] & {
+type ListedJson = JsonDocument<"fleetLs">["clusters"][number];
+
+interface ListRow {
+  readonly json: ListedJson;
   /** The same for the table. */
   readonly texts: readonly string[];
-};
+}
 
 export function listRows(list: FleetList): readonly ListRow[] {
   return list.names.map((cluster) => rowOf(list, cluster));
@@ -47,20 +50,14 @@ function rowOf(list: FleetList, cluster: string): ListRow {
     const { labels, endpoints, rpo } = config;
     const [network, schedule] = [networkOf(config), scheduleOf(config)];
     return {
-      cluster,
-      labels,
-      endpoints,
-      network,
-      schedule,
-      rpoSeconds: Math.round(rpo / 1000),
-      error: null,
+      json: { cluster, labels, endpoints, network, schedule, rpoSeconds: Math.round(rpo / 1000), error: null },
       texts: [cluster, labelsText(labels), network, schedule, ageText(rpo), endpoints.join(" ")],
     };
   } catch (error) {
     if (!isLifeboatError(error)) throw error;
     const { code, message } = error;
     const nothing = { labels: {}, endpoints: [], network: null, schedule: null, rpoSeconds: null };
-    return { cluster, ...nothing, error: { code, message }, texts: [cluster, "", "", "", "", "not understood"] };
+    return { json: { cluster, ...nothing, error: { code, message } }, texts: [cluster, "", "", "", "", "not understood"] };
   }
 }
 

@@ -101,13 +101,12 @@ function addLs(fleet: Command, run: Run): void {
       const ports = await session.openToRead();
       const lists = await readFleetLists(ports, ports.signal);
       const { inForce } = lists;
-      const rows = inForce === undefined ? [] : listRows(inForce).filter(({ labels }) => hasLabels(labels, asked));
+      const rows = inForce === undefined ? [] : listRows(inForce).filter(({ json: { labels } }) => hasLabels(labels, asked));
       if (inForce !== undefined && rows.length === 0 && label.length > 0)
         throw new LifeboatError("usage", `no cluster of ${inForce.key} has --label ${label.join(" --label ")}`, {
           hint: "lifeboat fleet ls shows the labels of all",
         });
-      if (session.json)
-        printJson(session.console, "fleetLs", { ...standingJson(lists), clusters: rows.map(({ texts: _, ...row }) => row) });
+      if (session.json) printJson(session.console, "fleetLs", { ...standingJson(lists), clusters: rows.map(({ json }) => json) });
       else {
         print(session.console, standing(inForce, ports.blobs.location));
         if (rows.length > 0)
@@ -120,9 +119,12 @@ function addLs(fleet: Command, run: Run): void {
             ),
           );
       }
-      for (const { cluster, error } of rows) if (error !== null) note(session.console, `warning: ${cluster}: ${printable(error.message)}`);
+      for (const {
+        json: { cluster, error },
+      } of rows)
+        if (error !== null) note(session.console, `warning: ${cluster}: ${printable(error.message)}`);
       const code = warn(session, lists);
-      return rows.some(({ error }) => error !== null) ? 6 : code;
+      return rows.some(({ json: { error } }) => error !== null) ? 6 : code;
     }),
   );
 }

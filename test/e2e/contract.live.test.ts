@@ -194,6 +194,8 @@ const CASES: Readonly<Record<string, () => Promise<readonly (readonly string[])[
   doctor: async () => [["doctor"], ["doctor", "--tools"]],
   invoke: async () => [["invoke", "backup", "prod", "--state-machine", await stateMachine()]],
   completion: async () => [],
+  // Its documents are those of its subcommands: test/e2e/fleet.live.test.ts holds them against the contract.
+  fleet: async () => [],
   // Its documents are those of its subcommands: test/e2e/kopia.live.test.ts holds them against the contract.
   kopia: async () => [],
 };

@@ -125,6 +125,59 @@ describe("ls --fleet", () => {
   });
 });
 
+describe("fleet", () => {
+  test("plans, applies and lists the clusters of several files, and says what an object beside them is", async () => {
+    const place = await copyOf(grown, join(folder.path, "listed"));
+    expect(await lifeboatHere(["fleet", "ls"], place)).toMatchObject({ code: 0, stdout: saying("no list of clusters is in force") });
+    const team = (rpo: string): string =>
+      `version: 1\nclusters:\n  pay:\n    labels: { team: a }\n    endpoints: [http://127.0.0.1:1]\n    rpo: ${rpo}\n`;
+    await writeFile(join(place.cwd, "team.yaml"), team("3h"));
+    const both = ["--config", "lifeboat.yaml", "--config", "team.yaml"];
+    const planned = await lifeboatHere(["fleet", "plan", ...both], place);
+    expect(planned).toMatchObject({
+      code: 0,
+      stdout: fitting(
+        /^\+ pay {2}endpoints: .*; labels\.team: a; rpo: 3h\n\+ prod {2}.*\n2 to add, 0 to change, 0 to remove; 0 as they are$/m,
+      ),
+    });
+    expect(await lifeboatHere(["fleet", "apply", "--on", "0", ...both, "--json"], place)).toMatchObject({
+      code: 0,
+      stdout: fitting(/"key": "fleet\/1\.json"/),
+    });
+    // Without the team's file its clusters would go.
+    expect(await lifeboatHere(["fleet", "apply"], place)).toMatchObject({ code: 2, stderr: saying("pay would no longer be backed up") });
+    await writeFile(join(place.cwd, "team.yaml"), team("4h"));
+    expect(await lifeboatHere(["fleet", "plan", ...both], place)).toMatchObject({
+      code: 0,
+      stdout: fitting(
+        /^fleet\/1\.json is in force: 2 clusters, .*\n~ pay\n {4}rpo: 3h -> 4h\n0 to add, 1 to change, 0 to remove; 1 as they are\n$/,
+      ),
+    });
+    expect(await lifeboatHere(["fleet", "plan", ...both, "--json"], place)).toMatchObject({ code: 0 });
+    expect(await lifeboatHere(["fleet", "apply", ...both], place)).toMatchObject({ code: 0, stdout: saying("applied fleet/2.json") });
+    expect(await lifeboatHere(["fleet", "apply", ...both], place)).toMatchObject({
+      code: 0,
+      stdout: saying("nothing to change; 2 as they are"),
+    });
+    expect(await lifeboatHere(["fleet", "ls", "--label", "team=a"], place)).toMatchObject({
+      code: 0,
+      stdout: fitting(
+        /\nCLUSTER +LABELS +NETWORK +SCHEDULE +RPO +ENDPOINTS\npay +team=a +default +every 1 h +4 h +http:\/\/127\.0\.0\.1:1\n$/,
+      ),
+    });
+    // The list before, under a new number.
+    await writeFile(join(place.cwd, "vault/fleet/3.json"), await readFile(join(place.cwd, "vault/fleet/1.json")));
+    const planted = await lifeboatHere(["fleet", "ls", "--json"], place);
+    expect(planted).toMatchObject({ code: 6, stderr: saying("fleet/3.json holds a document of number 1") });
+    expect(JSON.parse(planted.stdout)).toMatchObject({ inForce: { number: 2 }, unbelieved: [{ code: "verify/format" }] });
+    await writeFile(join(place.cwd, "team.yaml"), `${team("4h")}    auth: { username: root, password: env:PASSWORD }\n`);
+    expect(await lifeboatHere(["fleet", "apply", ...both], place)).toMatchObject({
+      code: 2,
+      stderr: saying("clusters.pay.auth.password is env:PASSWORD, which only this machine can read"),
+    });
+  });
+});
+
 describe("metrics", () => {
   test("replace a file in one step, readable for everybody, and leave it where they fail", async () => {
     const place = await copyOf(grown, join(folder.path, "metrics"));

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { withListed } from "../../shared/config/listed.ts";
+import { parseConfig } from "../../shared/config/load.ts";
 import { fleetKey } from "../../shared/documents/layout.ts";
 import { signDocument } from "../../shared/documents/signed-document.ts";
 import type { Unsigned } from "../../shared/documents/signed-document.ts";
@@ -18,6 +20,12 @@ beforeAll(async () => {
   [own, strangers] = await Promise.all([makeTestKeys(), makeTestKeys()]);
 });
 afterAll(() => Promise.all([own.remove(), strangers.remove()]));
+
+const CONFIG = `version: 1
+store: { kind: directory, path: ./vault }
+keys: { kind: local, path: ./keys }
+clusters: { here: { endpoints: ["http://10.0.0.9:2379"] } }
+`;
 
 function draft(number: number, endpoint = `http://10.0.0.${number}:2379`): Unsigned<"fleet"> {
   return {
@@ -111,5 +119,8 @@ describe("the list in force", () => {
     const list = await readFleetList(vault);
     expect(() => list.cluster("later")).toThrow('fleet/1.json: cluster later: unknown setting "sharding"');
     expect(list.cluster("prod")).toMatchObject({ endpoints: settings.endpoints });
+    const base = { config: parseConfig(CONFIG, "lifeboat.yaml"), file: "lifeboat.yaml", directory: "/" };
+    expect(Object.keys(withListed(base, list, ["prod"]).config.clusters)).toEqual(["prod"]);
+    expect(() => withListed(base, list, ["here"])).toThrow("fleet/1.json has no cluster here");
   });
 });

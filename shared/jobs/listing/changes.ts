@@ -70,7 +70,7 @@ function textsOf(settings: object | undefined): ReadonlyMap<string, string> | un
 
 function textOf(value: unknown): string {
   if (Array.isArray(value)) return value.map(textOf).join(", ");
-  if (typeof value !== "string") return JSON.stringify(value) ?? "";
+  if (typeof value !== "string") return JSON.stringify(value);
   // A certificate is known by its digest: nobody compares two by reading them.
   return value.startsWith("pem:") ? `certificate ${createHash("sha256").update(value).digest("hex").slice(0, 16)}` : value;
 }

@@ -35,6 +35,7 @@ const COMMANDS = [
   "lineage",
   "plan",
   "orphans",
+  "fleet",
   "doctor",
   "invoke",
   "completion",
