@@ -5,7 +5,8 @@ import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from "aw
 import type { ObjectLockRetention } from "aws-cdk-lib/aws-s3";
 import { S3_SERVER_ACCESS_LOGS_USE_BUCKET_POLICY } from "aws-cdk-lib/cx-api";
 import { Construct } from "constructs";
-import { REPORT_KEY, STORE_KEY } from "../../shared/documents/layout.ts";
+import { MOST_VALID_MS } from "../../shared/bundle/plan.ts";
+import { BUNDLES, REPORT_KEY, STORE_KEY } from "../../shared/documents/layout.ts";
 import { acknowledge } from "../acknowledge.ts";
 import { KEPT } from "./kept.ts";
 import { NEVER_REMOVED } from "./vault-access.ts";
@@ -50,8 +51,10 @@ export interface SnapshotVaultProps {
 
 /** Unfinished uploads of killed runs: the longest run takes hours, so after two days nobody comes back to them. */
 const UNFINISHED_DAYS = 2;
+/** A day after the last on which a plan may be applied. What is locked for longer goes once its lock ends. */
+const OLD_BUNDLE_DAYS = MOST_VALID_MS / 86_400_000 + 1;
 /** S3 takes no less. */
-const OLD_REPORT_DAYS = 1;
+const OLD_DAYS = 1;
 /** How long it is on record who asked the bucket for what. */
 const ACCESS_LOG_DAYS = 400;
 
@@ -106,13 +109,20 @@ export class SnapshotVault extends Construct implements ISnapshotVault {
       lifecycleRules: [
         { id: "unfinished-uploads", abortIncompleteMultipartUploadAfter: Duration.days(UNFINISHED_DAYS) },
         // It is written over each hour, and no keeper knows of it. What is locked goes once its lock ends.
-        { id: "old-reports", prefix: `${prefix}${REPORT_KEY}`, noncurrentVersionExpiration: Duration.days(OLD_REPORT_DAYS) },
+        { id: "old-reports", prefix: `${prefix}${REPORT_KEY}`, noncurrentVersionExpiration: Duration.days(OLD_DAYS) },
+        // Each is some 45 MB, and a drill leaves one: they would stay as long as their snapshots. One can be made again, as long as the snapshot is there.
+        {
+          id: "old-bundles",
+          prefix: `${prefix}${BUNDLES}`,
+          expiration: Duration.days(OLD_BUNDLE_DAYS),
+          noncurrentVersionExpiration: Duration.days(OLD_DAYS),
+        },
       ],
       serverAccessLogsBucket: this.#accessLogs(),
       serverAccessLogsPrefix: "vault/",
       removalPolicy: KEPT,
     });
-    const objects = [`${prefix}clusters/*`, `${prefix}bundles/*`, `${prefix}${STORE_KEY}`].map((key) => this.bucket.arnForObjects(key));
+    const objects = [`${prefix}clusters/*`, `${prefix}${BUNDLES}*`, `${prefix}${STORE_KEY}`].map((key) => this.bucket.arnForObjects(key));
     const never = [...NEVER_REMOVED.map((kind) => `${prefix}clusters/*/${kind}/*`), `${prefix}${STORE_KEY}`];
     for (const statement of [
       writtenOnce(objects),

@@ -360,9 +360,12 @@ function idAndTimeIn(prefix: string, key: string): { readonly id: string; readon
   return match?.[1] === undefined || match[2] === undefined ? undefined : { id: match[1], time: match[2] };
 }
 
+/** Where published restore bundles are, of all clusters. */
+export const BUNDLES = "bundles/";
+
 /** Published restore bundles: of a cluster, or of one of its snapshots. */
 export function bundlesPrefix(cluster: string, id?: string): string {
-  return `bundles/${cluster}/${id === undefined ? "" : `${id}/`}`;
+  return `${BUNDLES}${cluster}/${id === undefined ? "" : `${id}/`}`;
 }
 
 /** A file of one run of `lifeboat bundle`; `time` in the form of an id, `name` such as `node-a.tar`. */

@@ -83,12 +83,14 @@ export function auditSuite({ example, other }: Synths): void {
       }
     });
 
-    test("leaves one page: older versions of it go by the bucket's own rule", () => {
+    test("leaves one page: older versions of it go by the bucket's own rule, and so do bundles that nobody may apply any more", () => {
       const [, { Properties }] = theOne(other().vault, "AWS::S3::Bucket", "VaultBucket");
       expect(Properties["LifecycleConfiguration"]).toMatchObject({
         Rules: [
           { Id: "unfinished-uploads" },
           { Prefix: "here/and-there/report/report.html", NoncurrentVersionExpiration: { NoncurrentDays: 1 } },
+          // A plan may be applied for 30 days at most.
+          { Prefix: "here/and-there/bundles/", ExpirationInDays: 31, NoncurrentVersionExpiration: { NoncurrentDays: 1 } },
         ],
       });
     });
