@@ -34,6 +34,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   bundle: async () => (await import("./bundle.ts")).registerBundle,
   drill: async () => (await import("./drill.ts")).registerDrill,
   recipients: async () => (await import("./recipients.ts")).registerRecipients,
+  "node-files": async () => (await import("./node-files.ts")).registerNodeFiles,
   keys: async () => (await import("./keys.ts")).registerKeys,
   custody: async () => (await import("./custody.ts")).registerCustody,
   lineage: async () => (await import("./lineage.ts")).registerLineage,

@@ -16,6 +16,7 @@ import { lineageDocument } from "./lineage.ts";
 import { listDocument } from "./list.ts";
 import { diffDocument, diffObjectDocument, findDocument, getAllDocument, getDocument, impactDocument } from "./look.ts";
 import { orphansDocument } from "./orphans.ts";
+import { nodeFilesDocument } from "./node-files.ts";
 import { errorFields, object } from "./parts.ts";
 import type { ReadOnly } from "./parts.ts";
 import { metricsDocument } from "./metrics.ts";
@@ -56,6 +57,7 @@ export const DOCUMENTS = {
   bundle: z.union([bundleDocument, bundleNodesDocument, bundleInspectionDocument]),
   drill: drillDocument,
   recipients: z.union([recipientsDocument, recipientsAddDocument]),
+  "node-files": nodeFilesDocument,
   keys: z.union([keysDocument, canaryMakeDocument, canaryConfirmDocument]),
   custody: custodyDocument,
   custodyExport: custodyExportDocument,

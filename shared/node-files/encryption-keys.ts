@@ -10,9 +10,11 @@ export interface NamedKey {
   readonly name: string;
 }
 
-/** 256 KiB: such a file has a few hundred bytes. */
-const MAX_CONFIG_BYTES = 256 * 1024;
-const WORD = Buffer.from("EncryptionConfiguration");
+/** 16 KiB: such a file has a few hundred bytes, and reading YAML takes a thousand times its size in memory. */
+const MAX_CONFIG_BYTES = 16 * 1024;
+/** So many are read: an API server has one, and a set may have its copies. */
+const MOST_CONFIGS = 4;
+const KIND = /kind["']?\s*:\s*["']?EncryptionConfiguration/;
 /** One that is longer, or that no terminal should be shown, is passed over: an API server has no reason for it. */
 const NAME = /^[^\p{C}\p{Zl}\p{Zp}]{1,253}$/u;
 
@@ -21,17 +23,24 @@ export function mayBeEncryptionConfig({ bytes }: SetFile): boolean {
   return bytes <= MAX_CONFIG_BYTES;
 }
 
-/** The names of the keys in the content of a file that is an EncryptionConfiguration; none for any other. Wherever it lies: the path is an option of kube-apiserver. */
-export function encryptionKeysIn({ path }: SetFile, content: Uint8Array): readonly NamedKey[] {
-  if (!Buffer.from(content.buffer, content.byteOffset, content.length).includes(WORD)) return [];
-  try {
-    return parseEncryptionConfig(Buffer.from(content).toString("utf8"), path)
-      .map(({ provider, name }) => ({ kind: provider, name }))
-      .filter(({ name }) => NAME.test(name))
-      .slice(0, MAX_ENCRYPTION_KEYS);
-  } catch (error) {
-    // Another kind of document that holds the word, such as a note about one.
-    if (isLifeboatError(error, "config/")) return [];
-    throw error;
+/** Finds the names of the keys in those files of a set that are an EncryptionConfiguration, wherever they lie: the path is an option of kube-apiserver. */
+export class EncryptionKeys {
+  readonly #found = new Map<string, NamedKey>();
+  #configs = 0;
+
+  get found(): readonly NamedKey[] {
+    return [...this.#found.values()].slice(0, MAX_ENCRYPTION_KEYS);
+  }
+
+  add({ path }: SetFile, content: Uint8Array): void {
+    const text = Buffer.from(content).toString("utf8");
+    if (!KIND.test(text) || ++this.#configs > MOST_CONFIGS) return;
+    try {
+      for (const { provider: kind, name } of parseEncryptionConfig(text, path))
+        if (NAME.test(name)) this.#found.set(`${kind}:${name}`, { kind, name });
+    } catch (error) {
+      // Another kind of document that holds the words, or one without keys.
+      if (!isLifeboatError(error, "config/")) throw error;
+    }
   }
 }

@@ -11,6 +11,8 @@ import { startMiniStack } from "../../tools/lab/ministack.ts";
 import type { MiniStack } from "../../tools/lab/ministack.ts";
 import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
+import { encryptSmall } from "../../shared/seal/age.ts";
+import { SET, tarOf } from "../support/node-set.ts";
 import { newPlace } from "../support/place.ts";
 import type { Place } from "../support/place.ts";
 import { requireDocument } from "../support/printed.ts";
@@ -111,6 +113,14 @@ async function stateMachine(): Promise<string> {
 /** Of an identity that nobody has. */
 const NODE = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj";
 
+/** A set of node-a, as collect.sh makes it. */
+async function nodeFiles(): Promise<string> {
+  const { stdout } = await place.here("node-files", "recipient", "prod");
+  const bytes = await encryptSmall([stdout.trim()], tarOf(SET));
+  await writeFile(place.path("node-a.age"), bytes);
+  return "node-a.age";
+}
+
 /** The command lines whose document is looked at; none where a command has no document. */
 const CASES: Readonly<Record<string, () => Promise<readonly (readonly string[])[]>>> = {
   init: async () => [["init", "--dir", "another", "--cluster", "prod", "--endpoint", "http://127.0.0.1:1"]],
@@ -161,6 +171,14 @@ const CASES: Readonly<Record<string, () => Promise<readonly (readonly string[])[
   recipients: async () => [
     ["recipients", "ls"],
     ["recipients", "add", "cp-1", NODE],
+  ],
+  "node-files": async () => [
+    ["node-files", "recipient", "prod"],
+    ["node-files", "add", "prod", "node-a", await nodeFiles()],
+    ["node-files", "add", "--inbox"],
+    ["node-files", "ls"],
+    ["node-files", "show", "prod/node-a"],
+    ["node-files", "export", "prod/node-a", "--out", "node-a.tar"],
   ],
   keys: async () => [["keys"], ["keys", "canary", "make", "--out", "canary"]],
   custody: async () => [

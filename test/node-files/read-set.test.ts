@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { encryptionKeysIn, mayBeEncryptionConfig } from "../../shared/node-files/encryption-keys.ts";
-import type { NamedKey } from "../../shared/node-files/encryption-keys.ts";
+import { EncryptionKeys, mayBeEncryptionConfig } from "../../shared/node-files/encryption-keys.ts";
 import { MAX_SEALED_BYTES, MAX_SET_BYTES } from "../../shared/node-files/limits.ts";
 import { readNodeFileSet } from "../../shared/node-files/read-set.ts";
 import type { NodeFileSet } from "../../shared/node-files/read-set.ts";
@@ -40,14 +39,14 @@ test.each([1, 3, 511, 512, 513, 4096, 1 << 20])("a set is read in pieces of %i b
 });
 
 test("the content of a file that is wanted is given, and the names of the keys in an EncryptionConfiguration are found", async () => {
-  const keys: NamedKey[] = [];
-  const word: Entry = { name: "files/notes", content: "EncryptionConfiguration: see enc.yaml" };
+  const keys = new EncryptionKeys();
+  const word: Entry = { name: "files/notes", content: "kind: EncryptionConfiguration is in enc.yaml" };
   await readNodeFileSet(inPieces(tarOf([...SET, word]), 700), {
     what: "x.age",
     wants: mayBeEncryptionConfig,
-    take: (file, content) => void keys.push(...encryptionKeysIn(file, content)),
+    take: (file, content) => keys.add(file, content),
   });
-  expect(keys).toEqual([{ kind: "aescbc", name: "key1" }]);
+  expect(keys.found).toEqual([{ kind: "aescbc", name: "key1" }]);
 });
 
 test("a name of two parts is one, and may be in UTF-8", async () => {

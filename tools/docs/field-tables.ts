@@ -30,7 +30,7 @@ interface Row {
   readonly meaning: string;
 }
 
-const OPEN = /^<!-- fields of (\w+): npm run docs -->$/gm;
+const OPEN = /^<!-- fields of ([\w-]+): npm run docs -->$/gm;
 const CLOSE = "<!-- end of fields -->";
 
 /** `page` with the tables between its markers as they should be. Throws for a marker that is not closed, and for a document that no marker names. */

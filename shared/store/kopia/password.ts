@@ -2,10 +2,10 @@ import type { RandomBytes } from "../../clock.ts";
 import { REPOSITORY_CONTEXT } from "../../documents/repository.ts";
 import type { WrappedPassword } from "../../documents/repository.ts";
 import type { WrapContext } from "../../keys/key-ring.ts";
-import { unwrapFirst, wrapUnderEach } from "../../keys/unwrap.ts";
+import { unwrapFirst, wrapUnderEach } from "../wrap-identity.ts";
 import type { StoreKeys } from "../../keys/store-keys.ts";
 import { decryptSmall, encryptSmall, newIdentity, recipientOf } from "../../seal/age.ts";
-import { identityIn } from "../../keys/identity-in.ts";
+import { identityIn } from "../identity-in.ts";
 import { DAMAGED } from "../stored-object.ts";
 
 /** The password of a Kopia repository: 32 random bytes, in an age file, whose identity is wrapped as those of snapshots are. */

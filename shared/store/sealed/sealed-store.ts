@@ -2,7 +2,7 @@ import type { Block } from "../../blocks.ts";
 import type { RandomBytes } from "../../clock.ts";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
 import type { Unwrapper, WrapContext, Wrapping } from "../../keys/key-ring.ts";
-import { copyFor } from "../../keys/unwrap.ts";
+import { copyFor } from "../wrap-identity.ts";
 import { inTurn, wrappingKeysOf } from "../../keys/store-keys.ts";
 import type { StoreKeys } from "../../keys/store-keys.ts";
 import { identityText } from "../../keys/identity-text.ts";
@@ -19,7 +19,7 @@ import { throwIfAborted } from "../body-reader.ts";
 import { checkObject, DAMAGED, ObjectDigest, readObject, requireOwnData, readObjectHead } from "../stored-object.ts";
 import type { OpenOptions, PendingSnapshot, Pieces, PutBeside, RandomReader, SnapshotName, SnapshotStore } from "../snapshot-store.ts";
 import type { AddedKeys, KeyProof, WrappedKeys } from "../wrapped-keys.ts";
-import { identityIn } from "../../keys/identity-in.ts";
+import { identityIn } from "../identity-in.ts";
 import { putSealed } from "./put-sealed.ts";
 import { readerOf } from "./random-reader.ts";
 

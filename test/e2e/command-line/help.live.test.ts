@@ -28,6 +28,7 @@ const COMMANDS = [
   "bundle",
   "drill",
   "recipients",
+  "node-files",
   "keys",
   "rewrap",
   "catalog",

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { intakeKey, nodeFilesDataKey, nodeFilesKey } from "../../../shared/documents/layout.ts";
 import { signDocument } from "../../../shared/documents/signed-document.ts";
 import type { Unsigned } from "../../../shared/documents/signed-document.ts";
-import { newIntake, openIntake, openNodeFiles } from "../../../shared/keys/intake.ts";
+import { newIntake, openIntake, openNodeFiles } from "../../../shared/store/intake-keys.ts";
 import { encryptSmall, recipientOf } from "../../../shared/seal/age.ts";
 import { readIntake, readIntakes } from "../../../shared/vault/node-files/intakes.ts";
 import { newestNodeFiles, readNodeFiles, readNodeFilesAt } from "../../../shared/vault/node-files/sets.ts";

@@ -1,9 +1,9 @@
 import { isLifeboatError, LifeboatError } from "../errors.ts";
 import type { WrappingRecord } from "../documents/parts.ts";
 import { encryptSmall, recipientOf } from "../seal/age.ts";
-import type { WrapContext } from "./key-ring.ts";
-import { inTurn } from "./store-keys.ts";
-import type { StoreKeys } from "./store-keys.ts";
+import type { WrapContext } from "../keys/key-ring.ts";
+import { inTurn } from "../keys/store-keys.ts";
+import type { StoreKeys } from "../keys/store-keys.ts";
 
 /** `identity` wrapped under the store's own key and those of replicas. Throws as a KeyRing does. */
 export async function wrapUnderEach(

@@ -3,8 +3,8 @@ import type { Intake, WrappedIntake } from "../documents/intake.ts";
 import { LifeboatError } from "../errors.ts";
 import { decryptAge, newIdentity, recipientOf } from "../seal/age.ts";
 import { identityIn } from "./identity-in.ts";
-import type { StoreKeys } from "./store-keys.ts";
-import { copyFor, unwrapFirst, wrapUnderEach } from "./unwrap.ts";
+import type { StoreKeys } from "../keys/store-keys.ts";
+import { copyFor, unwrapFirst, wrapUnderEach } from "./wrap-identity.ts";
 
 /** The identity that nodes encrypt their files to: X25519, wrapped as those of snapshots are, in a context of its own. */
 
