@@ -62,10 +62,11 @@ type Result = Omit<InboxResult, "added"> & {
 };
 
 async function addFile(
-  { console, resolvePath }: Session,
+  session: Session,
   ports: NodeFilesPorts,
   { cluster, node, file }: { readonly cluster: string; readonly node: string; readonly file: string },
 ): Promise<Result> {
+  const { console } = session;
   if (!isNodeName(node))
     throw new LifeboatError("usage", `"${node}" is not a node's name`, {
       hint: "give letters, digits, '.', '_' and '-', at most 63, beginning with a letter or digit",
@@ -74,7 +75,7 @@ async function addFile(
   // A person names it: that is enough, and may be a slip.
   if (known?.has(node) === false) note(console, `warning: ${unknownNode(cluster, node, known).message}`);
   await using source =
-    file === "-" ? await inputSource(process.stdin, console.signal) : asDisposable(await fileSource(resolvePath(file), file));
+    file === "-" ? await inputSource(process.stdin, console.signal) : asDisposable(await fileSource(session.resolvePath(file), file));
   const identities = new IntakeIdentities(ports, cluster, console.signal);
   const added = await addSet(ports, identities, { cluster, node, source, signal: console.signal });
   const isAdded = added.outcome === "added";

@@ -23,11 +23,11 @@ export function addExport(nodeFiles: Command, run: Run): void {
     .addHelpText("after", `${SET_HELP}\n\nExample:\n  $ lifeboat node-files export prod/node-a --out node-a.tar\n  $ tar -tvf node-a.tar`)
     .action((ref: string, options: { readonly out: string; readonly identity?: string }) =>
       run(async (session) => {
-        const { console, json, resolvePath } = session;
-        const file = resolvePath(options.out);
+        const { console, json } = session;
+        const file = session.resolvePath(options.out);
         await requireFree(file);
         const identities =
-          options.identity === undefined ? undefined : await readIdentityFile(resolvePath(options.identity), options.identity);
+          options.identity === undefined ? undefined : await readIdentityFile(session.resolvePath(options.identity), options.identity);
         const ports = await nodeFilesPorts(await session.loadConfig(), session.surroundings, await session.openPorts());
         const { found, faults } = await findSet(ports, ref, console.signal);
         const plaintext = await openSet(ports, found, { identities, signal: console.signal });

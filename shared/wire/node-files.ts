@@ -60,7 +60,8 @@ export async function inputSource(input: AsyncIterable<Uint8Array>, signal: Abor
     await writeFile(path, sealedOf(what, input), { mode: 0o600, signal });
   } catch (error) {
     await remove();
-    throw signal.aborted ? signal.reason : error;
+    signal.throwIfAborted();
+    throw error;
   }
   return { what, open: () => createReadStream(path), [Symbol.asyncDispose]: remove };
 }

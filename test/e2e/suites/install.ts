@@ -146,7 +146,9 @@ export function installTests({ all }: { readonly all: boolean }): void {
       const library = (await readdir(join(ROOT, "node/lib"))).map((name) => `node/lib/${name}`);
       const gate = (await readdir(join(ROOT, "node/gate"))).map((name) => `node/gate/${name}`);
       const known = new Set([...bundles, ...command, ...modules]);
-      expect(files.filter((path) => !known.has(path))).toEqual([...docs, ...rest, "node/restore.sh", ...library, ...gate].toSorted());
+      expect(files.filter((path) => !known.has(path))).toEqual(
+        [...docs, ...rest, "node/collect.sh", "node/restore.sh", ...library, ...gate].toSorted(),
+      );
     });
 
     test("is what npm pack packs in a checkout", async () => {
