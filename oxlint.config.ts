@@ -8,7 +8,7 @@ import { defineConfig } from "oxlint";
 /** Each is a port: its own files say what is asked for, and every folder in it is an adapter, guarded from the day that it is made. */
 export const PORTS = ["cloud", "etcd", "host", "input", "keys", "kube", "store"] as const;
 /** Folders that compute, and touch nothing: no I/O, no SDK, no port's adapter. Those that do not exist yet are guarded already. */
-export const PURE = ["audit", "bundle", "documents", "etcd", "kube", "node-files", "report", "retention", "snapshot"] as const;
+export const PURE = ["audit", "bundle", "documents", "etcd", "fleet", "kube", "node-files", "report", "retention", "snapshot"] as const;
 /** Layers above the ports, and what any of them may use. Their own subfolders are parts, not adapters. */
 export const LAYERS = ["config", "contract", "jobs", "seal", "vault", "wire"] as const;
 

@@ -8,7 +8,7 @@ import { page } from "../shared/report/page.ts";
 import { readUntil } from "../shared/store/read-until.ts";
 import { reportPorts } from "../shared/wire/audit.ts";
 import { measuredOf, outcomeOf } from "./audited.ts";
-import { serviceName } from "./container.ts";
+import { isFleet, serviceName } from "./container.ts";
 import { writeMetrics } from "./metrics.ts";
 import type { Measured } from "./metrics.ts";
 import { serve } from "./serve.ts";
@@ -31,7 +31,8 @@ export const handler = serve({
     const data = await gatherReport(reading, Object.keys(clusters).toSorted(), ofStore, { days: DAYS, signal });
     const service = serviceName();
     for (const { cluster, measured } of measuredOf(data))
-      writeMetrics({ service, ...(cluster === undefined ? {} : { cluster }) }, measured);
+      // Of a fleet the sums alone, which these would be added to.
+      if (cluster === undefined || !isFleet()) writeMetrics({ service, ...(cluster === undefined ? {} : { cluster }) }, measured);
     const outcome = outcomeOf(data);
     for (const finding of outcome.findings) ports.progress.note("warn", finding);
     await publishReport(ports.blobs, page(data), signal);

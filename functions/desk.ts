@@ -7,7 +7,7 @@ import { StoreOutput } from "../shared/jobs/bundle/publish.ts";
 import { recipientsOf } from "../shared/jobs/bundle/recipients.ts";
 import { signUrls } from "../shared/jobs/bundle/urls.ts";
 import { bundleParts, requireRecipient } from "../shared/wire/bundle.ts";
-import { nodeScripts, surroundings } from "./container.ts";
+import { nodeScripts } from "./container.ts";
 import { serve } from "./serve.ts";
 
 /**
@@ -27,7 +27,7 @@ export const handler = serve({
     warnings,
     controls: controls.map(({ recipient, key, enrolled, file, digest }) => ({ recipient, key, enrolled, file, digest })),
   }),
-  async run({ cluster, ref, recipients: names, unenrolled, nodes: members, ...request }, { loaded, ports, signal }) {
+  async run({ cluster, ref, recipients: names, unenrolled, nodes: members, ...request }, { loaded, ports, signal, surroundings }) {
     findCluster(loaded, cluster);
     for (const key of unenrolled) requireRecipient(key);
     const recipients = recipientsOf(loaded.config, { names, unenrolled, reason: request.reason });

@@ -5,7 +5,7 @@ import { makeBundle } from "../shared/jobs/bundle/make.ts";
 import { StoreOutput } from "../shared/jobs/bundle/publish.ts";
 import { DRILL_REASON, DRILL_VALID_MS } from "../shared/jobs/drill/drill.ts";
 import { bundleParts, requireRecipient } from "../shared/wire/bundle.ts";
-import { nodeScripts, surroundings } from "./container.ts";
+import { nodeScripts } from "./container.ts";
 import { serve } from "./serve.ts";
 
 /**
@@ -15,7 +15,7 @@ import { serve } from "./serve.ts";
 export const handler = serve({
   schema: drillDeskEvent,
   failed: undefined,
-  async run({ cluster, id, key, nodes: members, architecture }, { loaded, ports, signal }) {
+  async run({ cluster, id, key, nodes: members, architecture }, { loaded, ports, signal, surroundings }) {
     findCluster(loaded, cluster);
     requireRecipient(key);
     const parts = await bundleParts(loaded, surroundings, nodeScripts());

@@ -3,7 +3,6 @@ import type { MaintainOutcome } from "../shared/contract/outcomes.ts";
 import { LifeboatError } from "../shared/errors.ts";
 import { failedSteps, maintainKopia } from "../shared/jobs/kopia/maintain.ts";
 import { openKopiaAdmin } from "../shared/wire/kopia-admin.ts";
-import { surroundings } from "./container.ts";
 import type { Measured } from "./metrics.ts";
 import { serve } from "./serve.ts";
 
@@ -11,7 +10,7 @@ import { serve } from "./serve.ts";
 export const handler = serve({
   schema: maintainEvent,
   failed: undefined,
-  async run(_event, { loaded, signal }): Promise<{ outcome: MaintainOutcome; measured: Measured }> {
+  async run(_event, { loaded, signal, surroundings }): Promise<{ outcome: MaintainOutcome; measured: Measured }> {
     const repository = await (await openKopiaAdmin(loaded, surroundings)).open();
     const done = await maintainKopia(repository, "full", signal);
     const failed = failedSteps(done.maintenance);

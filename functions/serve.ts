@@ -6,7 +6,8 @@ import type { Progress } from "../shared/progress.ts";
 import { connectCluster } from "../shared/wire/cluster.ts";
 import type { ConnectedCluster } from "../shared/wire/cluster.ts";
 import type { Ports } from "../shared/wire/ports.ts";
-import { forgetContainer, openContainer, serviceName, surroundings } from "./container.ts";
+import { openContainer, serviceName, surroundings } from "./container.ts";
+import type { Container } from "./container.ts";
 import { deadlineOf } from "./deadline.ts";
 import { clusterIn, parseEvent } from "./events.ts";
 import { failureOf } from "./failure.ts";
@@ -16,7 +17,7 @@ import { writeMetrics } from "./metrics.ts";
 import type { Measured } from "./metrics.ts";
 
 /** What a job works with during one invocation. */
-export interface Invocation {
+export interface Invocation extends Pick<Container, "list" | "surroundings"> {
   readonly loaded: LoadedConfig;
   readonly ports: Ports & { readonly progress: Progress };
   /** Aborts in time for the job to leave nothing behind. */
@@ -40,7 +41,9 @@ export interface Job<S extends z.ZodType<EventOfJob>, Outcome> {
 interface EventOfJob {
   readonly cluster?: string;
   /** Of a job that serves several. */
-  readonly clusters?: readonly string[];
+  readonly clusters?: readonly string[] | undefined;
+  /** Of the watch, which serves all. */
+  readonly told?: unknown;
 }
 
 /** A key of which another run would say the same until somebody does something about it. */
@@ -61,17 +64,22 @@ export function serve<S extends z.ZodType<EventOfJob>, Outcome>(
     const measure = (measured: Measured): void => {
       if (cluster !== undefined) writeMetrics({ service: serviceName(), cluster }, measured);
     };
+    let container: Container | undefined;
+    let isFailed = false;
     try {
       const parsed = parseEvent(job.schema, event);
-      const { loaded, ports } = await openContainer();
+      container = await openContainer(parsed.cluster ?? (parsed.clusters?.length === 1 ? parsed.clusters[0] : undefined));
+      const { loaded, ports, list, surroundings: lent } = container;
       const { outcome, measured } = await job.run(parsed, {
         loaded,
+        list,
+        surroundings: lent,
         ports: { ...ports, progress: progressIn(logger) },
         signal: deadline.signal,
         remainingMs: deadline.remainingMs,
         connected: async (action) => {
           if (parsed.cluster === undefined) throw new Error("the event names no cluster to connect to");
-          const connected = await connectCluster(loaded, parsed.cluster, surroundings);
+          const connected = await connectCluster(loaded, parsed.cluster, lent);
           return action(connected).finally(() => connected.etcd.close());
         },
       });
@@ -79,7 +87,7 @@ export function serve<S extends z.ZodType<EventOfJob>, Outcome>(
       measure({ ...failures(0), keyUnusable: 0, ...measured });
       return outcome;
     } catch (error) {
-      await forgetContainer();
+      isFailed = true;
       const { failure, logged } = failureOf(error, deadline.signal);
       logger.error("failed", logged);
       debug?.log("cause", causesOf(error));
@@ -90,6 +98,7 @@ export function serve<S extends z.ZodType<EventOfJob>, Outcome>(
       });
       throw failure;
     } finally {
+      await container?.end(isFailed);
       deadline.cancel();
     }
   };

@@ -14,7 +14,8 @@ export function acknowledgeWildcards(policy: IConstruct, resources: readonly str
 
 /** As cdk-nag writes what is known only when the stack is deployed: `<AWS::Partition>`, `<Bucket83908E77.Arn>`. */
 function inWords(resolved: unknown): string {
-  if (typeof resolved !== "object" || resolved === null) return String(resolved);
+  // A variable of the policy as well.
+  if (typeof resolved !== "object" || resolved === null) return String(resolved).replaceAll(/\$\{([^}]+)\}/g, "<$1>");
   const [[name, argument] = ["", ""]] = Object.entries(resolved);
   if (name === "Ref") return `<${String(argument)}>`;
   if (!Array.isArray(argument)) return JSON.stringify(resolved);

@@ -6,6 +6,7 @@ import { AuditStack } from "./audit-stack.ts";
 import type { Deployment } from "./deployment.ts";
 import { DeskStack } from "./desk-stack.ts";
 import { DrillStack } from "./drill-stack.ts";
+import { FleetStack } from "./fleet-stack.ts";
 import { KeeperStack } from "./keeper-stack.ts";
 import { ServiceStack } from "./service-stack.ts";
 import { VaultStack } from "./vault-stack.ts";
@@ -13,7 +14,8 @@ import { VaultStack } from "./vault-stack.ts";
 /** The stacks of a deployment; undefined for those that are not asked for. */
 export interface Stacks {
   readonly vault: VaultStack;
-  readonly service: ServiceStack;
+  /** A fleet's where `service.fleet` says so. */
+  readonly service: ServiceStack | FleetStack;
   readonly keeper: KeeperStack;
   readonly audit: AuditStack;
   readonly desk: DeskStack | undefined;
@@ -26,7 +28,8 @@ export function buildApp(app: App, deployment: Deployment): Stacks {
   app.node.setContext(DEFAULT_CROSS_STACK_REFERENCES, "strong");
   const { name, desk: settings } = deployment.service;
   const vault = new VaultStack(app, `${name}-vault`, { deployment });
-  const service = new ServiceStack(app, `${name}-service`, { deployment, vault: vault.vault });
+  const Service = deployment.service.fleet === undefined ? ServiceStack : FleetStack;
+  const service = new Service(app, `${name}-service`, { deployment, vault: vault.vault });
   const { notifications } = service;
   const keeper = new KeeperStack(app, `${name}-keeper`, { deployment, vault: vault.vault, notifications });
   const audit = new AuditStack(app, `${name}-audit`, { deployment, vault: vault.vault, notifications });

@@ -2,12 +2,14 @@ import type { BackupEvent } from "../shared/contract/events.ts";
 import type { BackupOutcome, ExecutionOutcome, OrderReport } from "../shared/contract/outcomes.ts";
 import { RETRYABLE_CODES } from "../shared/errors.ts";
 import type { ErrorCode } from "../shared/errors.ts";
+import { ATTEMPTS, STARTS } from "../shared/fleet/pace.ts";
 import { headingOfFamily, HEADINGS, runbookLink } from "./runbook.ts";
 
 /** How a cluster is backed up and verified, and what retention no longer keeps is removed, as a state machine (Amazon States Language with JSONata). */
 
 export interface DefinitionProps {
-  readonly cluster: string;
+  /** Undefined where each execution says whose it is: a fleet's. */
+  readonly cluster: string | undefined;
   /** `aws`, or what a part of AWS that stands apart calls itself. */
   readonly partition: string;
   readonly topicArn: string;
@@ -52,16 +54,20 @@ function isOrder(...outcomes: readonly OrderReport["outcome"][]): string {
 
 /** Beside what a function needs: Lambda ends it first, and says so. */
 const LEEWAY_SECONDS = 60;
-/** A second and a third attempt, 30 s and 60 s later: a leader is elected in seconds, a member restarts in less than a minute. What lasts longer is for the next slot. */
-const RETRIES = 2;
-const INTERVAL_SECONDS = 30;
-const BACKOFF = 2;
-/** A start that AWS has no room for is tried longer: many clusters may be due in the same minute, and a new account runs ten functions at once. */
-const STARTS = { interval: 10, retries: 8, longest: 120 };
+const BACKOFF = ATTEMPTS.backoff;
 /** What AWS's own answer to the call may be, though the function is well. https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html */
 const AWS_CODES = ["Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException", "Lambda.TooManyRequestsException"];
 
-export function definitionOf({ cluster, partition, topicArn, backup, verify, keeper, runbook }: DefinitionProps): object {
+export interface Definition {
+  readonly Comment?: string;
+  readonly QueryLanguage?: string;
+  readonly TimeoutSeconds?: number;
+  readonly StartAt: string;
+  readonly States: Readonly<Record<string, object>>;
+}
+
+export function definitionOf({ cluster, partition, topicArn, backup, verify, keeper, runbook }: DefinitionProps): Definition {
+  const failed = cluster === undefined ? { cluster: "{% $states.input.cluster %}" } : {};
   const publish = (subject: string, message: object): object => ({
     Type: "Task",
     Resource: `arn:${partition}:states:::sns:publish`,
@@ -69,14 +75,14 @@ export function definitionOf({ cluster, partition, topicArn, backup, verify, kee
     Retry: [{ ErrorEquals: ["States.TaskFailed"], IntervalSeconds: 5, MaxAttempts: 3, BackoffRate: BACKOFF }],
   });
   return {
-    Comment: `etcd-lifeboat: backs ${cluster} up, has the snapshot verified by another role, and what that ordered to go removed by a third`,
+    Comment: `etcd-lifeboat: backs ${cluster ?? "a cluster"} up, has the snapshot verified by another role, and what that ordered to go removed by a third`,
     QueryLanguage: "JSONata",
     StartAt: "Backup",
     TimeoutSeconds: secondsOf(backup) + secondsOf(verify) + secondsOf(keeper) + LEEWAY_SECONDS,
     States: {
       // A start that was delivered again, of a slot that was backed up and that retention has removed: there is nothing to do.
       Backup: {
-        ...step(backup, "backup", [{ ErrorEquals: [REMOVED], Next: "Skipped" }]),
+        ...step(backup, { step: "backup", ...failed }, [{ ErrorEquals: [REMOVED], Next: "Skipped" }]),
         Output: `{% ${backup.outcome} %}`,
         Next: "NeedsAttention",
       },
@@ -86,7 +92,7 @@ export function definitionOf({ cluster, partition, topicArn, backup, verify, kee
         Default: "Verify",
       },
       TellFindings: {
-        ...publish(`etcd-lifeboat: the backup of ${shortened(cluster)} needs a person`, {
+        ...publish(subjectOf("the backup of ", cluster, backed("cluster"), " needs a person"), {
           cluster: backed("cluster"),
           snapshot: backed("id"),
           findings: backed("findings"),
@@ -99,7 +105,7 @@ export function definitionOf({ cluster, partition, topicArn, backup, verify, kee
         Next: "Verify",
       },
       Verify: {
-        ...step(verify, "verify"),
+        ...step(verify, { step: "verify", ...failed }),
         Output: `{% {"backup": $states.input, "verify": ${verify.outcome}, "keeper": null, "keeperFailure": null} %}`,
         Next: "Removal",
       },
@@ -112,7 +118,7 @@ export function definitionOf({ cluster, partition, topicArn, backup, verify, kee
         Default: "Done",
       },
       Keeper: {
-        ...step(keeper, "keeper"),
+        ...step(keeper, { step: "keeper" }),
         Output: `{% $merge([$states.input, {"keeper": ${keeper.outcome}}]) %}`,
         // The snapshot is verified, whatever becomes of older ones: the execution succeeds.
         Catch: [
@@ -126,8 +132,8 @@ export function definitionOf({ cluster, partition, topicArn, backup, verify, kee
         Default: "Done",
       },
       TellRemoval: {
-        ...publish(`etcd-lifeboat: retention of ${shortened(cluster)} needs a person`, {
-          cluster: JSON.stringify(cluster),
+        ...publish(subjectOf("retention of ", cluster, told("verify.cluster"), " needs a person"), {
+          cluster: cluster === undefined ? told("verify.cluster") : JSON.stringify(cluster),
           order: told("verify.order.outcome"),
           brakes: told("verify.order.brakes"),
           message: told("verify.order.message"),
@@ -142,8 +148,8 @@ export function definitionOf({ cluster, partition, topicArn, backup, verify, kee
       },
       Done: { Type: "Succeed" },
       TellFailure: {
-        ...publish(`etcd-lifeboat: ${shortened(cluster)} has no new verified backup`, {
-          cluster: JSON.stringify(cluster),
+        ...publish(subjectOf("", cluster, "$states.input.cluster", " has no new verified backup"), {
+          cluster: cluster === undefined ? "$states.input.cluster" : JSON.stringify(cluster),
           step: "$states.input.step",
           code: "$states.input.code",
           message: "$states.input.message",
@@ -162,7 +168,8 @@ export function definitionOf({ cluster, partition, topicArn, backup, verify, kee
 
 const REMOVED: ErrorCode = "ref/removed";
 
-function step({ resource, arguments: Arguments, seconds }: Step, name: string, before: readonly object[] = []): object {
+/** `failed`: what the states after a failure are told besides. */
+function step({ resource, arguments: Arguments, seconds }: Step, failed: object, before: readonly object[] = []): object {
   return {
     Type: "Task",
     Resource: resource,
@@ -171,28 +178,33 @@ function step({ resource, arguments: Arguments, seconds }: Step, name: string, b
     Retry: [
       {
         ErrorEquals: [...RETRYABLE_CODES],
-        IntervalSeconds: INTERVAL_SECONDS,
-        MaxAttempts: RETRIES,
+        IntervalSeconds: ATTEMPTS.intervalSeconds,
+        MaxAttempts: ATTEMPTS.retries,
         BackoffRate: BACKOFF,
         JitterStrategy: "FULL",
       },
-      {
-        ErrorEquals: AWS_CODES,
-        IntervalSeconds: STARTS.interval,
-        MaxAttempts: STARTS.retries,
-        BackoffRate: BACKOFF,
-        MaxDelaySeconds: STARTS.longest,
-        JitterStrategy: "FULL",
-      },
+      retryOfStart(),
     ],
     Catch: [
       ...before,
       {
         ErrorEquals: ["States.ALL"],
-        Output: { step: name, code: `{% ${CODE} %}`, message: `{% ${MESSAGE} %}` },
+        Output: { ...failed, code: `{% ${CODE} %}`, message: `{% ${MESSAGE} %}` },
         Next: "TellFailure",
       },
     ],
+  };
+}
+
+/** Of what AWS says itself. */
+export function retryOfStart(): object {
+  return {
+    ErrorEquals: AWS_CODES,
+    IntervalSeconds: STARTS.intervalSeconds,
+    MaxAttempts: STARTS.retries,
+    BackoffRate: BACKOFF,
+    MaxDelaySeconds: STARTS.longestSeconds,
+    JitterStrategy: "FULL",
   };
 }
 
@@ -200,6 +212,9 @@ const CODE = "$states.errorOutput.Error";
 /** A function's error is JSON with `errorMessage`; what Step Functions itself says, of a timeout for one, is text, or nothing. */
 const MESSAGE =
   '($cause := $exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : ""; $contains($cause, /^\\{.*"errorMessage"/) ? $parse($cause).errorMessage : $cause)';
+
+/** What a state that catches an error says of it, as JSONata. */
+export const CAUSE = { code: CODE, message: MESSAGE };
 
 /** Why a step failed, as shared/contract/outcomes.ts has it. */
 const FAILURE = `{"code": ${CODE}, "message": ${MESSAGE}}`;
@@ -219,7 +234,9 @@ function write(expressions: object): string {
 /** All attempts of a step. */
 function secondsOf({ seconds }: Step): number {
   return (
-    (RETRIES + 1) * (seconds + LEEWAY_SECONDS) + pauses(INTERVAL_SECONDS, RETRIES) + pauses(STARTS.interval, STARTS.retries, STARTS.longest)
+    (ATTEMPTS.retries + 1) * (seconds + LEEWAY_SECONDS) +
+    pauses(ATTEMPTS.intervalSeconds, ATTEMPTS.retries) +
+    pauses(STARTS.intervalSeconds, STARTS.retries, STARTS.longestSeconds)
   );
 }
 
@@ -228,7 +245,15 @@ function pauses(interval: number, retries: number, longest = Infinity): number {
   return Array.from({ length: retries }, (_, index) => Math.min(interval * BACKOFF ** index, longest)).reduce((sum, each) => sum + each, 0);
 }
 
+/** `expression` says the cluster where it is not known here. */
+function subjectOf(before: string, cluster: string | undefined, expression: string, after: string): string {
+  if (cluster !== undefined) return `etcd-lifeboat: ${before}${shortened(cluster)}${after}`;
+  return `{% ${JSON.stringify(`etcd-lifeboat: ${before}`)} & $substring(${expression}, 0, ${SHORT}) & ${JSON.stringify(after)} %}`;
+}
+
+const SHORT = 48;
+
 /** SNS takes 100 characters of a subject, and a cluster's name may have 63. */
 function shortened(cluster: string): string {
-  return cluster.length <= 48 ? cluster : `${cluster.slice(0, 45)}...`;
+  return cluster.length <= SHORT ? cluster : `${cluster.slice(0, SHORT - 3)}...`;
 }

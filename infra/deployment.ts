@@ -15,7 +15,7 @@ import type { Architecture, ToolsMinor } from "../shared/bundle/plan.ts";
 import { readAuthorities } from "./authorities.ts";
 import { planCluster } from "./cluster-plan.ts";
 import type { ClusterDemands, ClusterPlan } from "./cluster-plan.ts";
-import { LARGEST_DRILL_BYTES, LARGEST_DRILL_IN_FUNCTION_BYTES } from "./sizes.ts";
+import { LARGEST_DRILL_BYTES, LARGEST_DRILL_IN_FUNCTION_BYTES, sizesFor } from "./sizes.ts";
 
 /** lifeboat.yaml as the functions carry it. */
 export interface Configuration {
@@ -43,7 +43,7 @@ export interface Deployment {
   readonly keys: Extract<Config["keys"], { kind: "kms" }>;
   /** Settings of the service. */
   readonly service: Config["service"];
-  /** Those of `clusters`, in their order. */
+  /** Those of `clusters`, in their order; none where `service.fleet` says that the store lists them. */
   readonly clusters: readonly DeployedCluster[];
   /** Those of `replicas` that are in S3, which is all of them. */
   readonly replicas: readonly DeployedReplica[];
@@ -138,12 +138,14 @@ function deploymentOf(loaded: LoadedConfig, path: string, { ownNetwork = false }
   if (store.kind === "s3") problems.push(...endpointProblem(`${at}.endpoint`, store.endpoint, "the vault's bucket is"));
   if (keys.kind === "kms") problems.push(...endpointProblem("keys.endpoint", keys.endpoint, "the vault's keys are"));
   if (store.kind === "s3" && keys.kind === "kms") problems.push(...keyProblems(keys, store, config.service));
-  problems.push(...replicaProblems(config), ...nameProblems(config), ...kopiaProblems(config));
+  const isFleet = config.service.fleet !== undefined;
+  problems.push(...replicaProblems(config), ...(isFleet ? fleetProblems(config) : nameProblems(config)), ...kopiaProblems(config));
   const kopia = kopiaOf(loaded);
   const drill = drillOf(loaded);
   problems.push(...drillProblems(config, drill, ownNetwork));
 
-  const clusters = Object.entries(config.clusters).flatMap(([name, cluster]) => {
+  // Those of a fleet are listed in the store, and known to no template.
+  const clusters = Object.entries(isFleet ? {} : config.clusters).flatMap(([name, cluster]) => {
     const found = clusterOf(name, cluster);
     if (found.deployed?.plan.sizes.kind === "task" && config.service.network === undefined && !ownNetwork)
       problems.push(
@@ -156,7 +158,7 @@ function deploymentOf(loaded: LoadedConfig, path: string, { ownNetwork = false }
     problems.push(...found.problems.map((problem) => `clusters.${name}.${problem}`));
     return found.deployed === undefined ? [] : [found.deployed];
   });
-  const authorities = readAuthorities(loaded, problems);
+  const authorities = isFleet ? [] : readAuthorities(loaded, problems);
   if (problems.length > 0 || store.kind !== "s3" || keys.kind !== "kms") {
     throw new LifeboatError("config/invalid", problems.map((problem) => `${file}: ${problem}`).join("\n"), {
       hint: 'docs/cli.md, "Settings of the service", says what can be deployed',
@@ -213,7 +215,8 @@ function kopiaProblems({ store, service, keys }: Config): string[] {
 
 function drillOf({ config: { service, clusters }, directory }: LoadedConfig): DeployedDrill | undefined {
   if (service.drill === undefined) return undefined;
-  const drilled = Object.entries(clusters).flatMap(([name, cluster]) =>
+  const isFleet = service.fleet !== undefined;
+  const drilled = Object.entries(isFleet ? {} : clusters).flatMap(([name, cluster]) =>
     cluster.drill.every === undefined ? [] : [{ name, databaseBytes: cluster.service.databaseSize }],
   );
   return {
@@ -223,7 +226,7 @@ function drillOf({ config: { service, clusters }, directory }: LoadedConfig): De
       return program === undefined ? [] : [{ minor, path: resolve(directory, program.path), sha256: program.sha256 }];
     }),
     clusters: drilled,
-    hasFunction: drilled.some(({ databaseBytes }) => databaseBytes <= LARGEST_DRILL_IN_FUNCTION_BYTES),
+    hasFunction: isFleet || drilled.some(({ databaseBytes }) => databaseBytes <= LARGEST_DRILL_IN_FUNCTION_BYTES),
     hasTask: drilled.some(({ databaseBytes }) => databaseBytes > LARGEST_DRILL_IN_FUNCTION_BYTES),
   };
 }
@@ -231,7 +234,8 @@ function drillOf({ config: { service, clusters }, directory }: LoadedConfig): De
 function drillProblems({ store, service }: Config, drill: DeployedDrill | undefined, ownNetwork: boolean): string[] {
   if (drill === undefined) return [];
   const problems: string[] = [];
-  if (drill.clusters.length === 0) problems.push("service.drill: no cluster has drill.every; say there how often, or leave it out");
+  if (drill.clusters.length === 0 && service.fleet === undefined)
+    problems.push("service.drill: no cluster has drill.every; say there how often, or leave it out");
   if (store.kind === "kopia")
     problems.push("service.drill: functions drill no snapshot in a Kopia repository; run lifeboat drill on a machine that has kopia");
   if (drill.hasTask && service.network?.nat === false)
@@ -313,6 +317,25 @@ function replicaProblems({ replicas, service, keys }: Config): string[] {
       problems.push(`${at}.store.sse.kmsKey: name the key by its ARN, so that the role that fills ${name} can be allowed to use it`);
     return problems;
   });
+}
+
+function fleetProblems({ service, store }: Config): string[] {
+  const { fleet, network } = service;
+  if (fleet === undefined) return [];
+  const problems: string[] = [];
+  if (store.kind === "kopia")
+    problems.push("service.fleet: the one password of a Kopia repository opens all clusters in it; keep them in a store of objects");
+  if (sizesFor(fleet.databaseSize, fleet.megabytesPerSecond).kind === "task")
+    problems.push(
+      "service.fleet.databaseSize: a backup may take more than the 15 minutes of a function, and a fleet has functions alone; keep larger clusters in a service of their own over the same vault",
+    );
+  const shared = [...Object.values(fleet.networks), ...(network === undefined ? [] : [network])].filter(({ nat }) => !nat);
+  for (const { vpc } of shared)
+    if (shared.filter((each) => each.vpc === vpc).length > 1)
+      problems.push(
+        `service.fleet.networks: two networks without NAT are in ${vpc}, which has each endpoint of AWS once; make one of them`,
+      );
+  return [...new Set(problems)];
 }
 
 function nameProblems({ service, clusters: settings }: Config): string[] {

@@ -14,6 +14,7 @@ export type {
 } from "./deployment.ts";
 export {
   auditProps,
+  backupFleetProps,
   clusterBackupProps,
   deskProps,
   drillsProps,
@@ -32,6 +33,8 @@ export type { ISnapshotVault, Replica, SigningKeys, SnapshotVaultAttributes } fr
 // The service, which runs.
 export { ClusterBackup } from "./constructs/cluster-backup.ts";
 export type { BackupTimes, ClusterBackupProps } from "./constructs/cluster-backup.ts";
+export { BackupFleet } from "./constructs/backup-fleet.ts";
+export type { BackupFleetProps } from "./constructs/backup-fleet.ts";
 export { Notifications } from "./constructs/notifications.ts";
 export type { NotificationsProps } from "./constructs/notifications.ts";
 export type { NetworkPlacement } from "./constructs/network.ts";
@@ -69,6 +72,7 @@ export { VaultStack } from "./vault-stack.ts";
 export type { VaultStackProps } from "./vault-stack.ts";
 export { ServiceStack } from "./service-stack.ts";
 export type { ServiceStackProps } from "./service-stack.ts";
+export { FleetStack } from "./fleet-stack.ts";
 export { KeeperStack } from "./keeper-stack.ts";
 export type { KeeperStackProps } from "./keeper-stack.ts";
 export { DeskStack } from "./desk-stack.ts";

@@ -7,10 +7,12 @@ import { Bucket, ObjectLockRetention } from "aws-cdk-lib/aws-s3";
 import { Secret } from "aws-cdk-lib/aws-secretsmanager";
 import type { ISecret } from "aws-cdk-lib/aws-secretsmanager";
 import { Construct } from "constructs";
+import { DEFAULT_NETWORK } from "../shared/config/fleet-schema.ts";
 import type { CloudReference } from "../shared/config/secrets.ts";
 import { LifeboatError } from "../shared/errors.ts";
 import { acknowledge } from "./acknowledge.ts";
 import type { AuditProps } from "./constructs/audit.ts";
+import type { BackupFleetProps } from "./constructs/backup-fleet.ts";
 import type { BackupTimes, ClusterBackupProps } from "./constructs/cluster-backup.ts";
 import type { DeskProps } from "./constructs/desk.ts";
 import type { DrillsProps } from "./constructs/drills.ts";
@@ -81,12 +83,37 @@ export function clusterBackupProps(
   };
 }
 
+/** Props of a fleet, but for vault and notifications, which the app hands in. Throws a LifeboatError `config/invalid` where the configuration has no `service.fleet`. */
+export function backupFleetProps(scope: Construct, deployment: Deployment): Omit<BackupFleetProps, "vault" | "notifications"> {
+  const { service, configuration, replicas, drill } = deployment;
+  const { fleet } = service;
+  if (fleet === undefined)
+    throw new LifeboatError("config/invalid", `${configuration.path} has no service.fleet`, { hint: "set service: { fleet: true }" });
+  const imports = new Construct(scope, "FleetSettings");
+  const networks: Record<string, NetworkPlacement | undefined> = { [DEFAULT_NETWORK]: networkPlacement(scope, deployment) };
+  for (const [name, network] of Object.entries(fleet.networks)) networks[name] = placementOf(new Construct(imports, name), network);
+  return {
+    configuration,
+    serviceName: service.name,
+    networks,
+    databaseSize: Size.bytes(fleet.databaseSize),
+    megabytesPerSecond: fleet.megabytesPerSecond,
+    concurrency: fleet.concurrency,
+    secretKeys: keysByArn(imports, service.secretKeys),
+    replicas: replicas.map((replica, index) => replicaOf(new Construct(imports, `Replica${index}`), replica)),
+    hasDrills: drill !== undefined,
+    runbook: service.runbook,
+    logRetention: logRetention(service.logDays),
+  };
+}
+
 /** Props of the keeper, but for vault and notifications, which the app hands in. */
 export function keeperProps({ configuration, service, store }: Deployment): Omit<KeeperProps, "vault" | "notifications"> {
   return {
     configuration,
     serviceName: service.name,
     keptDays: store.lock?.keptDays,
+    fleet: service.fleet !== undefined,
     runbook: service.runbook,
     logRetention: logRetention(service.logDays),
   };
@@ -100,6 +127,7 @@ export function deskProps({ configuration, service }: Deployment): Omit<DeskProp
     serviceName: service.name,
     architectures,
     requireMfa,
+    fleet: service.fleet !== undefined,
     runbook: service.runbook,
     logRetention: logRetention(service.logDays),
   };
@@ -115,6 +143,7 @@ export function auditProps(
     configuration,
     replicas: replicas.map((replica, index) => replicaOf(new Construct(imports, `Replica${index}`), replica)),
     serviceName: service.name,
+    fleet: service.fleet !== undefined,
     runbook: service.runbook,
     logRetention: logRetention(service.logDays),
   };
@@ -131,6 +160,7 @@ export function drillsProps(
     etcd,
     architecture,
     serviceName: service.name,
+    fleet: service.fleet !== undefined,
     runbook: service.runbook,
     logRetention: logRetention(service.logDays),
   };
@@ -139,9 +169,10 @@ export function drillsProps(
 /** Where the functions run by `service.network`; undefined without it. The VPC is seen without asking AWS. */
 export function networkPlacement(scope: Construct, deployment: Deployment): NetworkPlacement | undefined {
   const { service } = deployment;
-  if (service.network === undefined) return undefined;
-  const { vpc, subnets, securityGroup } = service.network;
-  const imports = new Construct(scope, "NetworkSettings");
+  return service.network === undefined ? undefined : placementOf(new Construct(scope, "NetworkSettings"), service.network);
+}
+
+function placementOf(imports: Construct, { vpc, subnets, securityGroup }: NetworkSettings): NetworkPlacement {
   const imported = subnets.map((subnetId) => Subnet.fromSubnetAttributes(imports, subnetId, { subnetId }));
   for (const subnet of imported)
     acknowledge(subnet, "Annotation::@aws-cdk/aws-ec2:noSubnetRouteTableId", "nothing asks a subnet for its routes");
@@ -166,6 +197,8 @@ export function kopiaRepository(scope: Construct, { kopia }: Deployment): KopiaR
     layer: kopiaLayer(imports, "Program", kopia.program),
   };
 }
+
+type NetworkSettings = NonNullable<Deployment["service"]["network"]>;
 
 function clusterNamed({ clusters, configuration }: Deployment, name: string): DeployedCluster {
   const found = clusters.find((each) => each.name === name);

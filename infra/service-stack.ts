@@ -85,7 +85,7 @@ export class ServiceStack extends Stack {
 }
 
 /** What a first deployment lacks and a later one should not. */
-function warnOfWhatIsMissing(stack: Stack, { loaded, service }: Deployment): void {
+export function warnOfWhatIsMissing(stack: Stack, { loaded, service }: Deployment): void {
   const { trustedKeys, breakGlass } = loaded.config;
   const warnings = Validations.of(stack);
   if (trustedKeys.snapshot.length === 0 || trustedKeys.audit.length === 0)

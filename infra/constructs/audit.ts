@@ -38,6 +38,12 @@ export interface AuditProps {
    */
   readonly serviceName?: string;
   /**
+   * Whether it serves a fleet (`BackupFleet`): its clusters are then those that the store lists.
+   *
+   * @default false
+   */
+  readonly fleet?: boolean;
+  /**
    * The address where docs/runbook.md is published: alarms link to its headings.
    *
    * @default its path
@@ -64,16 +70,18 @@ export class Audit extends Construct {
 
   constructor(scope: Construct, id: string, props: AuditProps) {
     super(scope, id);
-    const { configuration, vault, notifications, replicas = [], serviceName = "lifeboat", runbook } = props;
+    const { configuration, vault, notifications, replicas = [], serviceName = "lifeboat", runbook, fleet = false } = props;
     const logRetention = props.logRetention ?? RetentionDays.THREE_MONTHS;
-    const { clusters } = configuration;
+    // The page is of all clusters: it reads what is said of each, and of none what is in it.
+    const clusters = fleet ? ["*"] : configuration.clusters;
     const { function: made } = new BackupFunction(this, "Audit", {
       context: { serviceName, configuration, notifications, runbook, logRetention },
       name: "audit",
       cluster: undefined,
       sizes: AUDIT_SIZES,
-      role: auditRole(this, "Role", { clusters, vault, replicas, service: "lambda.amazonaws.com" }),
+      role: auditRole(this, "Role", { clusters, vault, replicas, readsLists: fleet, service: "lambda.amazonaws.com" }),
       network: undefined,
+      ...(fleet ? { fleet: {} } : {}),
     });
     // Each failure is told once, and the next look comes by itself.
     new EventInvokeConfig(this, "Once", { function: made, retryAttempts: 0 });

@@ -40,6 +40,12 @@ interface CommonProps {
   readonly role: Role;
   readonly network: NetworkPlacement | undefined;
   /**
+   * For a fleet, whose clusters the store lists: the role that a run assumes with the tag of its cluster, or none where the function looks at all of them in its own.
+   *
+   * @default clusters are those of the configuration
+   */
+  readonly fleet?: { readonly assumes?: Role };
+  /**
    * What its code finds besides.
    *
    * @default none
@@ -53,7 +59,7 @@ export class BackupFunction extends Construct {
 
   constructor(scope: Construct, id: string, props: BackupFunctionProps) {
     super(scope, id);
-    const { context, name, cluster, functionName, sizes, role, network, layers = [] } = props;
+    const { context, name, cluster, functionName, sizes, role, network, fleet, layers = [] } = props;
     const { serviceName, configuration } = context;
     const logGroup = keptLog(
       this,
@@ -72,15 +78,15 @@ export class BackupFunction extends Construct {
             architecture: Architecture.ARM_64,
             code: functionCode(props.name, configuration),
             handler: HANDLER,
-            environment: { [ENVIRONMENT.config]: CONFIG_FILE, [ENVIRONMENT.service]: serviceName },
           }
-        : {
-            runtime: Runtime.FROM_IMAGE,
-            handler: Handler.FROM_IMAGE,
-            // The image names its configuration.
-            environment: { [ENVIRONMENT.service]: serviceName },
-            ...props.image,
-          }),
+        : { runtime: Runtime.FROM_IMAGE, handler: Handler.FROM_IMAGE, ...props.image }),
+      environment: {
+        // An image names its configuration itself.
+        ...(props.image === undefined ? { [ENVIRONMENT.config]: CONFIG_FILE } : {}),
+        [ENVIRONMENT.service]: serviceName,
+        ...(fleet === undefined ? {} : { [ENVIRONMENT.fleet]: "1" }),
+        ...(fleet?.assumes === undefined ? {} : { [ENVIRONMENT.role]: fleet.assumes.roleArn }),
+      },
       memorySize: sizes.memoryMiB,
       ephemeralStorageSize: Size.mebibytes(sizes.storageMiB),
       timeout: Duration.seconds(sizes.seconds),

@@ -3,16 +3,13 @@ import { Construct } from "constructs";
 import type { BackupEvent } from "../../shared/contract/events.ts";
 import type { ClusterPlan } from "../cluster-plan.ts";
 import type { ServiceContext } from "./service-context.ts";
-import { ScheduledStart } from "./scheduled-start.ts";
+import { SCHEDULED_TIME, ScheduledStart } from "./scheduled-start.ts";
 
 export interface BackupScheduleProps {
   readonly context: ServiceContext;
   readonly plan: ClusterPlan;
   readonly stateMachine: StateMachine;
 }
-
-/** Scheduler puts the time in its place, the same one each time that it delivers a start. */
-const SCHEDULED_TIME = "<aws.scheduler.scheduled-time>";
 
 /** Starts the state machine of a cluster at the times of its schedule. */
 export class BackupSchedule extends Construct {

@@ -17,6 +17,8 @@ import { lifeboatMetric } from "./lifeboat-metric.ts";
 import type { Notifications } from "./notifications.ts";
 import { programLayer } from "./program-layer.ts";
 import { deskRole } from "./roles.ts";
+import { allowToAssume, runnerRole } from "./session-tag.ts";
+import { TAGGED_CLUSTER } from "./vault-access.ts";
 import type { ISnapshotVault } from "./vault.ts";
 
 export interface DeskProps {
@@ -44,6 +46,12 @@ export interface DeskProps {
    * @default true
    */
   readonly requireMfa?: boolean;
+  /**
+   * Whether it serves a fleet (`BackupFleet`): its clusters are then those that the store lists, and it does its work for one of them in a role that it assumes for it.
+   *
+   * @default false
+   */
+  readonly fleet?: boolean;
   /**
    * The address where docs/runbook.md is published: alarms link to its headings.
    *
@@ -74,15 +82,32 @@ export class Desk extends Construct {
 
   constructor(scope: Construct, id: string, props: DeskProps) {
     super(scope, id);
-    const { configuration, vault, notifications, serviceName = "lifeboat", architectures = ["amd64"], requireMfa = true, runbook } = props;
-    const { clusters } = configuration;
+    const {
+      configuration,
+      vault,
+      notifications,
+      serviceName = "lifeboat",
+      architectures = ["amd64"],
+      requireMfa = true,
+      runbook,
+      fleet = false,
+    } = props;
+    const clusters = fleet ? [] : configuration.clusters;
+    const runner = fleet ? runnerRole(this, "Runner") : undefined;
+    const role = deskRole(this, "Role", {
+      vault,
+      clusters: fleet ? [TAGGED_CLUSTER] : clusters,
+      service: runner ?? "lambda.amazonaws.com",
+    });
+    if (runner !== undefined) allowToAssume(this, "Assumes", runner, role);
     const { function: made } = new BackupFunction(this, "Desk", {
       context: { serviceName, configuration, notifications, runbook, logRetention: props.logRetention ?? RetentionDays.THREE_MONTHS },
       name: "desk",
       cluster: undefined,
       functionName: deskName(serviceName),
       sizes: DESK_SIZES,
-      role: deskRole(this, "Role", { vault, clusters, service: "lambda.amazonaws.com" }),
+      role: runner ?? role,
+      ...(fleet ? { fleet: { assumes: role } } : {}),
       network: undefined,
       layers: architectures.map((architecture) => programLayer(this, `Programs-${architecture}`, architecture)),
     });
@@ -104,7 +129,7 @@ export class Desk extends Construct {
       description: "The policy for people who may have restore bundles made",
       value: this.callers.managedPolicyArn,
     });
-    this.alarmNames = deskAlarmNames(serviceName, clusters);
+    this.alarmNames = [...deskAlarmNames(serviceName, clusters), ...(fleet ? [`${deskName(serviceName)}-bundle`] : [])];
     const [errors = ""] = this.alarmNames;
     for (const cluster of clusters)
       addAlarm(this, `${cluster}Bundle`, {
@@ -115,6 +140,16 @@ export class Desk extends Construct {
         runbook,
         notifications,
         metric: lifeboatMetric(serviceName, cluster, METRICS.bundleMade, Stats.SUM, FIVE_MINUTES),
+      });
+    if (fleet)
+      addAlarm(this, "Bundle", {
+        ...ONCE,
+        alarmName: `${deskName(serviceName)}-bundle`,
+        what: "a restore bundle was made, which opens the secrets of a cluster to those that it is for; the custody logs and the log of the desk say of which",
+        heading: HEADINGS.bundle,
+        runbook,
+        notifications,
+        metric: lifeboatMetric(serviceName, undefined, METRICS.bundleMade, Stats.SUM, FIVE_MINUTES),
       });
     // As Lambda counts it: a function that was killed writes no metric of its own.
     addAlarm(this, "Errors", {

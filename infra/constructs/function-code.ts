@@ -10,7 +10,7 @@ import { LifeboatError } from "../../shared/errors.ts";
 import { BUNDLES, CONFIG_FILE } from "../../shared/contract/service.ts";
 import type { Configuration } from "../deployment.ts";
 
-export type FunctionName = "backup" | "verify" | "check" | "audit" | "keeper" | "desk" | "maintain" | "drill-desk";
+export type FunctionName = "backup" | "verify" | "check" | "audit" | "keeper" | "desk" | "maintain" | "drill-desk" | "plan" | "watch";
 /** Those that the state machine runs, as functions or as tasks. */
 export type StepName = Extract<FunctionName, "backup" | "verify">;
 

@@ -19,6 +19,7 @@ import { KopiaMaintenance } from "./kopia-maintenance.ts";
 import { lifeboatMetric } from "./lifeboat-metric.ts";
 import type { Notifications } from "./notifications.ts";
 import { ScheduledStart } from "./scheduled-start.ts";
+import { allowToAssume, runnerRole } from "./session-tag.ts";
 import type { ISnapshotVault } from "./vault.ts";
 
 export interface KeeperProps {
@@ -59,6 +60,12 @@ export interface KeeperProps {
    */
   readonly callers?: readonly string[];
   /**
+   * Whether it serves a fleet (`BackupFleet`): its clusters are then those that the store lists, and it does its work for one of them in a role that it assumes for it.
+   *
+   * @default false
+   */
+  readonly fleet?: boolean;
+  /**
    * The address where docs/runbook.md is published: alarms link to its headings.
    *
    * @default its path
@@ -77,7 +84,7 @@ const DAY_MS = 86_400_000;
 
 /**
  * Removes what the role of the verification ordered to go: one function for all clusters of a service, in a role that holds no key, decrypts nothing but documents and puts nothing. The state machines call it where an order stands. A daily schedule of its own
- * calls it besides, so that locks are renewed and unfinished uploads go also while no backup runs.
+ * calls it besides, so that locks are renewed and unfinished uploads go also while no backup runs; of a fleet that is one of `BackupFleet`.
  */
 export class Keeper extends Construct {
   /** The function, which is called `SERVICE-keeper`. */
@@ -97,10 +104,13 @@ export class Keeper extends Construct {
       callers = [],
       runbook,
       kopia,
+      fleet = false,
     } = props;
-    const { clusters } = configuration;
+    const clusters = fleet ? [] : configuration.clusters;
     const name = keeperName(serviceName);
-    const role = keeperRole(this, "Role", { roleName: name, vault, clusters, keptDays, versioned, kopia });
+    const runner = fleet ? runnerRole(this, "Runner") : undefined;
+    const role = keeperRole(this, "Role", { roleName: name, vault, clusters, runner, keptDays, versioned, kopia });
+    if (runner !== undefined) allowToAssume(this, "Assumes", runner, role);
     const logRetention = props.logRetention ?? RetentionDays.THREE_MONTHS;
     const context = { serviceName, configuration, notifications, runbook, logRetention };
     const { function: made } = new BackupFunction(this, "Keeper", {
@@ -109,8 +119,9 @@ export class Keeper extends Construct {
       cluster: undefined,
       functionName: name,
       sizes: kopia === undefined ? KEEPER_SIZES : withKopia(KEEPER_SIZES),
-      role,
+      role: runner ?? role,
       network: undefined,
+      ...(fleet ? { fleet: { assumes: role } } : {}),
       ...(kopia === undefined ? {} : { layers: [kopia.layer] }),
     });
     this.function = made;
@@ -137,8 +148,22 @@ export class Keeper extends Construct {
         metric: lifeboatMetric(serviceName, cluster, METRICS.removalRefused, Stats.SUM, FIVE_MINUTES),
       });
     }
+    if (fleet)
+      addAlarm(this, "Refused", {
+        ...ONCE,
+        alarmName: `${name}-refused`,
+        what: "the keeper refused to remove what was ordered, or did not believe the order; its log says of which cluster",
+        heading: HEADINGS.refused,
+        runbook,
+        notifications,
+        metric: lifeboatMetric(serviceName, undefined, METRICS.removalRefused, Stats.SUM, FIVE_MINUTES),
+      });
     const maintenance = kopia === undefined ? undefined : new KopiaMaintenance(this, "Maintenance", { context, vault, kopia });
-    this.alarmNames = [...keeperAlarmNames(serviceName, clusters), ...(maintenance === undefined ? [] : [maintenance.alarmName])];
+    this.alarmNames = [
+      ...keeperAlarmNames(serviceName, clusters),
+      ...(fleet ? [`${name}-refused`] : []),
+      ...(maintenance === undefined ? [] : [maintenance.alarmName]),
+    ];
     const [errors = ""] = this.alarmNames;
     // As Lambda counts it: a function that was killed writes no metric of its own.
     addAlarm(this, "Errors", {

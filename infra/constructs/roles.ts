@@ -1,24 +1,27 @@
-import { Stack } from "aws-cdk-lib";
+import { ArnFormat, Stack } from "aws-cdk-lib";
 import { Policy, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import type { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { ISecret } from "aws-cdk-lib/aws-secretsmanager";
 import type { IParameter } from "aws-cdk-lib/aws-ssm";
 import type { Construct } from "constructs";
-import { REPORT_KEY } from "../../shared/documents/layout.ts";
+import { REPORT_KEY, WATCH_KEY } from "../../shared/documents/layout.ts";
 import { acknowledgeWildcards } from "../acknowledge.ts";
 import { kopiaStatements } from "./kopia-access.ts";
 import type { KopiaRepository } from "./kopia-access.ts";
-import { allow, allowPut, VaultAccess, viaService } from "./vault-access.ts";
+import { runnerWithTag } from "./session-tag.ts";
+import { allow, allowPut, deny, VaultAccess, viaService } from "./vault-access.ts";
 import type { ObjectKind } from "./vault-access.ts";
 import type { ISnapshotVault, Replica } from "./vault.ts";
 
-/** The roles of docs/threat-model.md, each for one cluster: what is not allowed here is denied. */
+/** The roles of docs/threat-model.md, each for one cluster: what is not allowed here is denied. For a fleet that cluster is TAGGED_CLUSTER. */
 
 /** What a cluster's functions read from AWS to connect to etcd. */
 export interface ClusterSecrets {
   readonly secrets: readonly ISecret[];
   readonly parameters: readonly Pick<IParameter, "parameterArn">[];
+  /** Where names begin so, all of them but those that begin with `except`. */
+  readonly below?: { readonly prefix: string; readonly except?: string };
   /** Keys in KMS that encrypt them, where these are not AWS's own. */
   readonly keys: readonly IKey[];
 }
@@ -30,8 +33,8 @@ export interface RoleProps {
   readonly vault: ISnapshotVault;
   readonly replicas: readonly Replica[];
   readonly secrets: ClusterSecrets;
-  /** `lambda.amazonaws.com`, `ecs-tasks.amazonaws.com`. */
-  readonly service: string;
+  /** `lambda.amazonaws.com`, `ecs-tasks.amazonaws.com`; or the role that assumes it with the tag of a cluster. */
+  readonly service: string | Role;
 }
 
 /** May encrypt, sign manifests and put, and read metadata: no data, nothing wrapped, no removal. With a Kopia repository it has the repository's password, which reads. */
@@ -93,7 +96,7 @@ export function deskRole(
   { clusters, vault, service }: Pick<RoleProps, "vault" | "service"> & { readonly clusters: readonly string[] },
 ): Role {
   const access = new VaultAccess(scope, vault, ...clusters);
-  return roleWith(scope, id, { service }, [
+  return roleWith(scope, id, { service, vault }, [
     access.list(),
     // Data as well: a link that it gives out is good for what it may read itself.
     access.read("all"),
@@ -121,7 +124,7 @@ export function drillRole(
   }: Pick<RoleProps, "vault" | "service"> & { readonly clusters: readonly string[]; readonly desk: string },
 ): Role {
   const access = new VaultAccess(scope, vault, ...clusters);
-  return roleWith(scope, id, { service }, [
+  return roleWith(scope, id, { service, vault }, [
     access.list(),
     access.read("all"),
     access.readBundles(),
@@ -154,11 +157,17 @@ const DOCUMENTS = [
 export function auditRole(
   scope: Construct,
   id: string,
-  { clusters, vault, replicas, service }: Pick<RoleProps, "vault" | "replicas" | "service"> & { readonly clusters: readonly string[] },
+  {
+    clusters,
+    vault,
+    replicas,
+    service,
+    readsLists,
+  }: Pick<RoleProps, "vault" | "replicas" | "service"> & { readonly clusters: readonly string[]; readonly readsLists: boolean },
 ): Role {
   const access = new VaultAccess(scope, vault, ...clusters);
   const page = `${vault.bucketArn}/${vault.prefix}${REPORT_KEY}`;
-  return roleWith(scope, id, { service }, [
+  return roleWith(scope, id, { service, vault }, [
     access.list(),
     new VaultAccess(scope, vault, "*").read(DOCUMENTS),
     ...access.seeLocks(),
@@ -171,13 +180,34 @@ export function auditRole(
     allow(["kms:DescribeKey"], [vault.wrappingKey.keyArn]),
     ...access.bucketKey("kms:GenerateDataKey", "kms:Decrypt"),
     ...replicas.flatMap((replica) => access.look(replica)),
+    ...(readsLists ? access.readLists() : []),
+  ]);
+}
+
+/** Says who is due: may read the lists of a fleet, and nothing else. */
+export function plannerRole(scope: Construct, id: string, { vault, service }: Pick<RoleProps, "vault" | "service">): Role {
+  const access = new VaultAccess(scope, vault);
+  return roleWith(scope, id, { service, vault }, [access.read([]), ...access.readLists(), ...access.bucketKey("kms:Decrypt")]);
+}
+
+/** Looks at what is said of the snapshots of all clusters of a fleet, and puts what it told of whom, one object. Nothing else. */
+export function watchRole(scope: Construct, id: string, { vault, service }: Pick<RoleProps, "vault" | "service">): Role {
+  const access = new VaultAccess(scope, vault, "*");
+  const memory = `${vault.bucketArn}/${vault.prefix}${WATCH_KEY}`;
+  return roleWith(scope, id, { service, vault }, [
+    access.list(),
+    access.read(["snapshots", "verified", "catalog", "lineage", "acceptances", "custody"]),
+    ...access.readLists(),
+    allowPut(vault.lockDays, [memory]),
+    allow(["s3:GetObject"], [memory]),
+    ...access.bucketKey("kms:GenerateDataKey", "kms:Decrypt"),
   ]);
 }
 
 /** Runs the maintenance of a Kopia repository, which removes blobs: all that it may do elsewhere is to read the password. */
 export function maintenanceRole(scope: Construct, id: string, vault: ISnapshotVault, kopia: KopiaRepository): Role {
   const access = new VaultAccess(scope, vault);
-  return roleWith(scope, id, { service: "lambda.amazonaws.com" }, [
+  return roleWith(scope, id, { service: "lambda.amazonaws.com", vault }, [
     access.list(),
     access.read([]),
     ...kopiaStatements(vault, kopia, "maintain"),
@@ -185,8 +215,15 @@ export function maintenanceRole(scope: Construct, id: string, vault: ISnapshotVa
   ]);
 }
 
-function roleWith(scope: Construct, id: string, { service }: Pick<RoleProps, "service">, statements: readonly PolicyStatement[]): Role {
-  const role = new Role(scope, id, { assumedBy: new ServicePrincipal(service) });
+function roleWith(
+  scope: Construct,
+  id: string,
+  { service, vault }: Pick<RoleProps, "service" | "vault">,
+  own: readonly PolicyStatement[],
+): Role {
+  const isLent = typeof service !== "string";
+  const statements = isLent ? [...own, ...new VaultAccess(scope, vault).readLists()] : own;
+  const role = new Role(scope, id, { assumedBy: isLent ? runnerWithTag(service) : new ServicePrincipal(service) });
   const policy = new Policy(scope, `${id}Policy`, { statements: [...statements], roles: [role] });
   acknowledgeWildcards(
     policy,
@@ -196,20 +233,32 @@ function roleWith(scope: Construct, id: string, { service }: Pick<RoleProps, "se
   return role;
 }
 
-function secretStatements(scope: Construct, { secrets, parameters, keys }: ClusterSecrets): readonly PolicyStatement[] {
-  const secretArns = [...new Set(secrets.map(arnOf))];
-  const parameterArns = [...new Set(parameters.map(({ parameterArn }) => parameterArn))];
+function secretStatements(scope: Construct, { secrets, parameters, below, keys }: ClusterSecrets): readonly PolicyStatement[] {
+  const stack = Stack.of(scope);
+  const arnBelow = (prefix: string) => ({
+    secret: stack.formatArn({ service: "secretsmanager", resource: "secret", resourceName: `${prefix}*`, arnFormat: COLON }),
+    parameter: stack.formatArn({ service: "ssm", resource: "parameter", resourceName: `${prefix}*` }),
+  });
+  const allBelow = below === undefined ? undefined : arnBelow(below.prefix);
+  const secretArns = [...new Set([...secrets.map(arnOf), ...(allBelow === undefined ? [] : [allBelow.secret])])];
+  const parameterArns = [
+    ...new Set([...parameters.map(({ parameterArn }) => parameterArn), ...(allBelow === undefined ? [] : [allBelow.parameter])]),
+  ];
   const keyArns = keys.map(({ keyArn }) => keyArn);
-  const { region } = Stack.of(scope);
   const decrypt = (service: string, arns: readonly string[]): readonly PolicyStatement[] =>
-    arns.length === 0 || keyArns.length === 0 ? [] : [allow(["kms:Decrypt"], keyArns, viaService(service, region))];
+    arns.length === 0 || keyArns.length === 0 ? [] : [allow(["kms:Decrypt"], keyArns, viaService(service, stack.region))];
   return [
     ...(secretArns.length === 0 ? [] : [allow(["secretsmanager:GetSecretValue"], secretArns)]),
     ...(parameterArns.length === 0 ? [] : [allow(["ssm:GetParameter"], parameterArns)]),
+    ...(below?.except === undefined
+      ? []
+      : [deny(["secretsmanager:GetSecretValue", "ssm:GetParameter"], Object.values(arnBelow(`${below.prefix}${below.except}`)))]),
     ...decrypt("secretsmanager", secretArns),
     ...decrypt("ssm", parameterArns),
   ];
 }
+
+const COLON = ArnFormat.COLON_RESOURCE_NAME;
 
 /** Secrets Manager ends the ARN of a secret in a dash and six characters of its own, of which a name knows nothing. */
 const SUFFIX = "-??????";

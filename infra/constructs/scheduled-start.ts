@@ -25,6 +25,9 @@ export interface ScheduledTarget {
   readonly ecsParameters?: CfnSchedule.EcsParametersProperty;
 }
 
+/** In the input of a target Scheduler puts the time in its place, the same one each time that it delivers a start. */
+export const SCHEDULED_TIME = "<aws.scheduler.scheduled-time>";
+
 /** A start that is late by more than this is for the next one to make good. */
 const LATEST_SECONDS = 3600;
 /** Scheduler takes no less. */

@@ -20,7 +20,7 @@ const ALARMS_IN_A_WIDGET = 100;
 export interface ServiceDashboardProps {
   /** Begins the name of the dashboard: `SERVICE-backups`. */
   readonly serviceName: string;
-  /** Names of the clusters. */
+  /** Names of the clusters; none for a fleet, of which sums over all are shown. */
   readonly clusters: readonly string[];
   /** Names of the alarms whose state it shows. */
   readonly alarmNames: readonly string[];
@@ -47,18 +47,19 @@ export class ServiceDashboard extends Construct {
       defaultInterval: Duration.days(3),
       periodOverride: PeriodOverride.INHERIT,
     });
+    const shown = clusters.length === 0 ? [undefined] : clusters;
     const graph = (title: string, metric: string, statistic: string): GraphWidget =>
       new GraphWidget({
         title,
         width: WIDTH / 3,
-        left: clusters.map((name) => lifeboatMetric(serviceName, name, metric, statistic, Duration.hours(1), name)),
+        left: shown.map((name) => lifeboatMetric(serviceName, name, metric, statistic, Duration.hours(1), name)),
       });
     const day = (title: string, metric: string): SingleValueWidget =>
       new SingleValueWidget({
         title,
         width: WIDTH / 3,
         setPeriodToTimeRange: false,
-        metrics: clusters.map((name) => lifeboatMetric(serviceName, name, metric, Stats.SUM, Duration.days(1), name)),
+        metrics: shown.map((name) => lifeboatMetric(serviceName, name, metric, Stats.SUM, Duration.days(1), name)),
       });
     dashboard.addWidgets(
       new TextWidget({

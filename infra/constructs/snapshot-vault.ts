@@ -6,7 +6,7 @@ import type { ObjectLockRetention } from "aws-cdk-lib/aws-s3";
 import { S3_SERVER_ACCESS_LOGS_USE_BUCKET_POLICY } from "aws-cdk-lib/cx-api";
 import { Construct } from "constructs";
 import { MOST_VALID_MS } from "../../shared/bundle/plan.ts";
-import { BUNDLES, REPORT_KEY, STORE_KEY } from "../../shared/documents/layout.ts";
+import { BUNDLES, FLEET_PREFIX, REPORTS_PREFIX, STORE_KEY } from "../../shared/documents/layout.ts";
 import { acknowledge } from "../acknowledge.ts";
 import { KEPT } from "./kept.ts";
 import { NEVER_REMOVED } from "./vault-access.ts";
@@ -108,8 +108,8 @@ export class SnapshotVault extends Construct implements ISnapshotVault {
       bucketKeyEnabled: true,
       lifecycleRules: [
         { id: "unfinished-uploads", abortIncompleteMultipartUploadAfter: Duration.days(UNFINISHED_DAYS) },
-        // It is written over each hour, and no keeper knows of it. What is locked goes once its lock ends.
-        { id: "old-reports", prefix: `${prefix}${REPORT_KEY}`, noncurrentVersionExpiration: Duration.days(OLD_DAYS) },
+        // The report and what the watch remembers are written over each hour, and no keeper knows of them. What is locked goes once its lock ends.
+        { id: "old-reports", prefix: `${prefix}${REPORTS_PREFIX}`, noncurrentVersionExpiration: Duration.days(OLD_DAYS) },
         // Each is some 45 MB, and a drill leaves one: they would stay as long as their snapshots. One can be made again, as long as the snapshot is there.
         {
           id: "old-bundles",
@@ -122,8 +122,11 @@ export class SnapshotVault extends Construct implements ISnapshotVault {
       serverAccessLogsPrefix: "vault/",
       removalPolicy: KEPT,
     });
-    const objects = [`${prefix}clusters/*`, `${prefix}${BUNDLES}*`, `${prefix}${STORE_KEY}`].map((key) => this.bucket.arnForObjects(key));
-    const never = [...NEVER_REMOVED.map((kind) => `${prefix}clusters/*/${kind}/*`), `${prefix}${STORE_KEY}`];
+    const lists = `${prefix}${FLEET_PREFIX}*`;
+    const objects = [`${prefix}clusters/*`, `${prefix}${BUNDLES}*`, lists, `${prefix}${STORE_KEY}`].map((key) =>
+      this.bucket.arnForObjects(key),
+    );
+    const never = [...NEVER_REMOVED.map((kind) => `${prefix}clusters/*/${kind}/*`), lists, `${prefix}${STORE_KEY}`];
     for (const statement of [
       writtenOnce(objects),
       neverHidden(objects),

@@ -1,7 +1,8 @@
 import { Aws, Stack } from "aws-cdk-lib";
 import { Effect, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { Construct } from "constructs";
-import { bundlesPrefix, STORE_KEY } from "../../shared/documents/layout.ts";
+import { SESSION_TAG } from "../../shared/contract/service.ts";
+import { bundlesPrefix, FLEET_PREFIX, STORE_KEY } from "../../shared/documents/layout.ts";
 import type { ISnapshotVault, Replica, SigningKeys } from "./vault.ts";
 
 /** The kinds of objects below `clusters/CLUSTER/` (docs/format.md). */
@@ -17,6 +18,9 @@ export type ObjectKind =
   | "rewraps"
   | "verdicts"
   | "custody";
+
+/** In the place of a cluster's name: that for which the role was assumed. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html */
+export const TAGGED_CLUSTER = `\${aws:PrincipalTag/${SESSION_TAG}}`;
 
 type Conditions = Record<string, Record<string, string | readonly string[]>>;
 
@@ -70,6 +74,15 @@ export class VaultAccess {
     return [
       allow(["s3:GetBucketObjectLockConfiguration"], [this.#vault.bucketArn]),
       allow(["s3:GetObjectRetention"], [...this.#below("all"), this.#marker()]),
+    ];
+  }
+
+  /** The lists of a fleet's clusters, all versions: a mark that hides one takes nothing back. No role of the service puts any. */
+  readLists(): readonly PolicyStatement[] {
+    const { bucketArn, prefix } = this.#vault;
+    return [
+      allow(["s3:GetObject", "s3:GetObjectVersion"], [`${bucketArn}/${prefix}${FLEET_PREFIX}*`]),
+      allow(["s3:ListBucket", "s3:ListBucketVersions"], [bucketArn], { StringLike: { "s3:prefix": `${prefix}${FLEET_PREFIX}*` } }),
     ];
   }
 
@@ -154,6 +167,10 @@ export class VaultAccess {
 
 export function allow(actions: readonly string[], resources: readonly string[], conditions: Conditions = {}): PolicyStatement {
   return new PolicyStatement({ effect: Effect.ALLOW, actions: [...actions], resources: [...resources], conditions });
+}
+
+export function deny(actions: readonly string[], resources: readonly string[]): PolicyStatement {
+  return new PolicyStatement({ effect: Effect.DENY, actions: [...actions], resources: [...resources] });
 }
 
 /** That a key is used by this service of AWS in the role's name, and by nobody else. */

@@ -49,10 +49,14 @@ function timesOf(
   return [...new Set(times)].toSorted((one, other) => one - other);
 }
 
+/** To make one takes a millisecond, and a fleet asks for a thousand. */
+const formats = new Map<string, Intl.DateTimeFormat>();
+
 /** How far the wall clock of a zone is ahead of UTC at a time, in ms. */
 function offsetsIn(timeZone: string): (time: number) => number {
   if (timeZone === "UTC") return () => 0;
-  const format = new Intl.DateTimeFormat("en", { timeZone, timeZoneName: "longOffset" });
+  const format = formats.get(timeZone) ?? new Intl.DateTimeFormat("en", { timeZone, timeZoneName: "longOffset" });
+  formats.set(timeZone, format);
   return (time) => {
     const name = format.formatToParts(time).find(({ type }) => type === "timeZoneName")?.value ?? "";
     const [, sign, hours, minutes] = /^GMT([+-])(\d\d):(\d\d)/.exec(name) ?? [];

@@ -1,24 +1,12 @@
 import { z } from "zod";
 import { ARCHITECTURES, TOOLS_MINORS } from "../bundle/plan.ts";
 import { duration } from "./duration-schema.ts";
+import { fleetSchema } from "./fleet-schema.ts";
+import { networkSchema } from "./network-schema.ts";
 import { settings } from "./settings.ts";
 import { size } from "./size-schema.ts";
 
 /** How the service is deployed: `service` in lifeboat.yaml, at the top and in each cluster. The command line reads past it. */
-
-const id = (kind: string): z.ZodString =>
-  z.string().regex(new RegExp(`^${kind}-[0-9a-f]{8,17}$`), `expected an id such as ${kind}-0123456789abcdef0`);
-
-const network = settings({
-  vpc: id("vpc"),
-  subnets: z.array(id("subnet")).min(1, "at least one subnet"),
-  securityGroup: id("sg"),
-  nat: z.boolean().default(true),
-  routeTables: z.array(id("rtb")).default([]),
-}).refine((value) => value.nat || value.routeTables.length > 0, {
-  path: ["nat"],
-  message: "without NAT, S3 is reached by a gateway in the route tables of the subnets: name these under routeTables",
-});
 
 const ARCHITECTURE = z.enum(ARCHITECTURES, { error: `expected one of ${ARCHITECTURES.join(", ")}` });
 
@@ -60,7 +48,8 @@ export const serviceSchema = settings({
     .string()
     .regex(/^[a-z][a-z0-9-]{0,15}$/, "expected at most 16 lower-case letters, digits and '-', beginning with a letter")
     .default("lifeboat"),
-  network: network.optional(),
+  network: networkSchema.optional(),
+  fleet: fleetSchema,
   notify: z.array(z.email("expected an e-mail address")).default([]),
   runbook: z.url({ protocol: /^https?$/, error: "expected the address where docs/runbook.md is published" }).optional(),
   logDays: z.literal([...LOG_DAYS], `expected one of the retentions of CloudWatch Logs: ${LOG_DAYS.join(", ")}`).default(90),

@@ -9,19 +9,17 @@ import type { ReadOnly } from "./parts.ts";
 
 const cluster = z.string().refine(isClusterName, "is not a cluster's name").describe("the cluster's name");
 
+const utc = z.string().transform((text, context) => {
+  const time = parseUtc(text);
+  if (time !== undefined) return time;
+  context.addIssue({ code: "custom", message: `"${text}" is not a UTC time such as 2026-11-21T10:00:00Z` });
+  return z.NEVER;
+});
+
 /** What starts an execution of the state machine, a schedule or a person, and what the backup function is called with. */
 export const backupEvent = z.object({
   cluster,
-  slot: z
-    .string()
-    .transform((text, context) => {
-      const slot = parseUtc(text);
-      if (slot !== undefined) return slot;
-      context.addIssue({ code: "custom", message: `"${text}" is not a UTC time such as 2026-11-21T10:00:00Z` });
-      return z.NEVER;
-    })
-    .optional()
-    .describe("the scheduled time (ISO 8601 in UTC); left out for a backup by hand"),
+  slot: utc.optional().describe("the scheduled time (ISO 8601 in UTC); left out for a backup by hand"),
   execution: z
     .string()
     .min(1)
@@ -77,6 +75,25 @@ export const deskEvent = z.strictObject({
     .describe("who says that they ask: nothing proves it, and CloudTrail knows who called"),
 });
 
+/** What each cluster of a fleet has: a backup by its schedule; once a day a round of the keeper; and once a day a look whether its drill is due. */
+export const ROUNDS = ["backup", "keep", "drill"] as const;
+
+/** What starts a round over the clusters of a fleet, and what its planner is called with: a time by the schedule, or clusters by a person. */
+export const roundEvent = z
+  .object({
+    round: z.enum(ROUNDS).default("backup"),
+    network: z.string().min(1).optional().describe("the network whose clusters are meant; left out where it does not matter"),
+    tick: utc.optional().describe("the scheduled time: whoever is due since the one before it"),
+    clusters: z.array(cluster).min(1).optional().describe("these, whether due or not"),
+    slot: utc.optional().describe("with `clusters`: the slot of their backups (ISO 8601 in UTC); left out for backups by hand"),
+  })
+  .refine(({ tick, clusters }) => (tick === undefined) !== (clusters === undefined), "give either tick or clusters");
+
+/** What the watch of a fleet is called with: nothing by its schedule, and then what was told. */
+export const watchEvent = z.object({
+  told: z.array(z.object({ cluster, state: z.enum(["missed", "recovered"]) })).optional(),
+});
+
 /** What the schedule calls the drill with. */
 export const drillEvent = z.object({
   clusters: z.array(cluster).min(1).describe("those whose restores it rehearses, where their drills are due"),
@@ -108,6 +125,8 @@ function isLoopback(url: string): boolean {
 export const anyEvent = z.object({ cluster });
 
 export type BackupEvent = ReadOnly<z.input<typeof backupEvent>>;
+export type RoundEvent = ReadOnly<z.input<typeof roundEvent>>;
+export type WatchEvent = ReadOnly<z.input<typeof watchEvent>>;
 export type MaintainEvent = ReadOnly<z.input<typeof maintainEvent>>;
 export type AuditEvent = ReadOnly<z.input<typeof auditEvent>>;
 export type KeeperEvent = ReadOnly<z.input<typeof keeperEvent>>;

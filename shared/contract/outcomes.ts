@@ -172,6 +172,32 @@ const auditOutcome = z.object({
   report: text.describe("the key of the page in the store"),
 });
 
+/** What the planner of a fleet returns: an item is what the child workflow of a cluster begins with. */
+const planOutcome = z.object({
+  list: count.describe("number of the list that is in force"),
+  due: z.array(z.object({ cluster, slot: time.optional().describe("of its backup; left out by hand, and where it is none") })),
+});
+
+/** What the watch of a fleet returns: whom to tell of. */
+const watchOutcome = z.object({
+  list: count.describe("number of the list that is in force"),
+  clusters: count.describe("how many it has"),
+  missed: count.describe("how many have no good snapshot within their rpo"),
+  told: z.array(z.object({ cluster, state: z.enum(["missed", "recovered"]) })).describe("those that `toTell` speaks of"),
+  toTell: z.array(
+    z.object({
+      cluster: text.describe("its name; of many at once all names, with commas"),
+      state: z.enum(["missed", "recovered"]),
+      subject: text.describe("of the notice"),
+      since: time.nullable().describe("when the data of its newest good snapshot was there; null where there is none"),
+      labels: z.record(z.string(), z.string()),
+      problems: z.array(text),
+    }),
+  ),
+});
+
+export type PlanOutcome = ReadOnly<z.infer<typeof planOutcome>>;
+export type WatchOutcome = ReadOnly<z.infer<typeof watchOutcome>>;
 export type AuditOutcome = ReadOnly<z.infer<typeof auditOutcome>>;
 export type DrillOutcome = ReadOnly<z.infer<typeof drillOutcome>>;
 export type MaintainOutcome = ReadOnly<z.infer<typeof maintainOutcome>>;

@@ -9,6 +9,10 @@ export const ENVIRONMENT = {
   config: "LIFEBOAT_CONFIG",
   /** `service.name`, which metrics need also where the file cannot be read. */
   service: "LIFEBOAT_SERVICE",
+  /** `1`: clusters are those that the store lists (`lifeboat fleet`), and not those of lifeboat.yaml. */
+  fleet: "LIFEBOAT_FLEET",
+  /** The ARN of the role that a run for a cluster assumes, with SESSION_TAG. Left out where the function works in its own. */
+  role: "LIFEBOAT_ROLE",
   /** `1`: each request, retry and decision goes to the log at level debug. Set by a person, for a while. */
   debug: "LIFEBOAT_DEBUG",
 } as const;
@@ -58,10 +62,31 @@ export function deskName(service: string): string {
   return `${service}-desk`;
 }
 
+/** The function that rehearses restores in the service of this name, which a fleet calls for each cluster. */
+export function drillName(service: string): string {
+  return `${service}-drill`;
+}
+
 /** The function that makes the bundles of drills, which rehearse restores: one for all clusters of a service. The role of the drill alone calls it. */
 export function drillDeskName(service: string): string {
   return `${service}-drill-desk`;
 }
+
+/** The session tag that says for which cluster a role was assumed: policies name it as `${aws:PrincipalTag/cluster}`. */
+export const SESSION_TAG = "cluster";
+
+/** The state machine of a fleet that backs the clusters of a network up, in the service of this name. */
+export function fleetMachineName(service: string, network: string): string {
+  return `${service}-fleet-${network}`;
+}
+
+/** Where the secrets of a listed cluster are: names in Secrets Manager begin so, those of the SSM Parameter Store with a slash before. A run for one cluster reads no other's. */
+export function fleetSecretPrefix(service: string, cluster: string): string {
+  return `${service}/${cluster}/`;
+}
+
+/** Those of its verifier alone, below it: what backs up may not read them. */
+export const VERIFY_SECRETS = "verify/";
 
 /**
  * A function fails with an error whose `name` is the code of a LifeboatError ("etcd/unreachable"), or one of these. Its message is the sentence, and on a second line
@@ -131,6 +156,12 @@ export const METRICS = {
   notReady: "NotReady",
   /** A cluster's drill is overdue, or was never; of the service, how many. */
   drillOverdue: "DrillOverdue",
+  /** Clusters of the fleet whose newest good snapshot is older than their rpo, or that have none; of the service. */
+  clustersMissed: "ClustersMissed",
+  /** Clusters that the fleet's list has. */
+  clustersListed: "ClustersListed",
+  /** Lists in the store that are newer than the one in force, and not believed. */
+  listsUnbelieved: "ListsUnbelieved",
   /** A key that is disabled, about to be deleted or gone. */
   keyUnusable: "KeyUnusable",
   /** Days until the first of the certificates that the cluster's endpoints and the client use runs out. */

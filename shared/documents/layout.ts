@@ -11,8 +11,14 @@ export function isClusterName(name: string): boolean {
 /** What marks a place as a store, beside `clusters/`. */
 export const STORE_KEY = "store.json";
 
+/** What is written over, and nothing of it is a document. */
+export const REPORTS_PREFIX = "report/";
+
+/** What the watch of a fleet has told of whom, so that each is told once. Nobody signs it, and nothing but notices rests on it. */
+export const WATCH_KEY = `${REPORTS_PREFIX}watch.json`;
+
 /** The page of `lifeboat report`, as the service last wrote it. */
-export const REPORT_KEY = "report/report.html";
+export const REPORT_KEY = `${REPORTS_PREFIX}report.html`;
 
 export const CLUSTERS_PREFIX = "clusters/";
 

@@ -21,14 +21,14 @@ async function identify(config: Config, local: string, dependencies: KeyDependen
   const settings = inAws(config);
   if (settings === undefined) return local;
   const { callerIdentity, openClient } = await import("../cloud/aws/caller-identity.ts");
-  const client = openClient(settings);
+  const client = openClient({ ...settings, credentials: dependencies?.credentials });
   if (dependencies?.debug !== undefined) (await import("./debug/aws.ts")).traceAws(dependencies.debug, dependencies.clock)(client);
   const answer = await callerIdentity(client);
   return "arn" in answer ? answer.arn : `${local} (no identity from STS: ${answer.reason})`;
 }
 
 /** Whose service to ask; undefined where nothing is in AWS. A store at an address of its own is mostly none of AWS's. */
-function inAws({ keys, store: configured }: Config): IdentitySettings | undefined {
+export function inAws({ keys, store: configured }: Config): IdentitySettings | undefined {
   const store = objectStoreOf(configured);
   if (keys.kind === "kms") return { region: keys.region, endpoint: keys.endpoint };
   return store.kind === "s3" && store.endpoint === undefined ? { region: store.region } : undefined;

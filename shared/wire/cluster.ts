@@ -25,13 +25,13 @@ export interface ConnectedCluster {
 }
 
 /** Secrets that AWS keeps, in the region of the keys where these are in KMS; the SDK is loaded at the first one. */
-function cloudSecrets({ keys }: Config, { debug, clock }: Surroundings): SecretSource {
+function cloudSecrets({ keys }: Config, { debug, clock, credentials }: Surroundings): SecretSource {
   let source: Promise<SecretSource> | undefined;
   return {
     async read(reference, setting) {
       source ??= import("../cloud/aws/secrets.ts").then(async ({ AwsSecrets }) => {
         const watch = debug === undefined ? undefined : (await import("./debug/aws.ts")).traceAws(debug, clock);
-        return new AwsSecrets(keys.kind === "kms" ? keys.region : undefined, watch);
+        return new AwsSecrets(keys.kind === "kms" ? keys.region : undefined, watch, credentials);
       });
       return (await source).read(reference, setting);
     },

@@ -9,7 +9,7 @@ import { lookAtPlace } from "../vault/place/guarded-store.ts";
 import type { PlaceFacts } from "../vault/place/judge-place.ts";
 import { DirectoryInspector } from "../store/directory/directory-inspector.ts";
 import type { StoreInspector } from "../store/store-inspector.ts";
-import { openStore, tracedClient, tracedKms } from "./stores.ts";
+import { openStore, openedClient, openingKms } from "./stores.ts";
 import type { KeyDependencies } from "./stores.ts";
 import type { Surroundings } from "./ports.ts";
 
@@ -50,13 +50,13 @@ async function inspectorOf(
 ): Promise<StoreInspector> {
   if (store.kind === "directory") return new DirectoryInspector(resolve(directory, store.path), clock, randomBytes);
   const { PACE, S3Inspector } = await import("../store/s3/s3-inspector.ts");
-  return new S3Inspector(store, clock, randomBytes, debug === undefined ? undefined : await tracedClient(store, debug, clock, PACE));
+  return new S3Inspector(store, clock, randomBytes, debug === undefined ? undefined : await openedClient(store, { debug, clock }, PACE));
 }
 
 async function keyInspector(keys: Config["keys"], directory: string, dependencies: KeyDependencies): Promise<KeyInspector> {
   if (keys.kind === "local") return new LocalInspector(resolve(directory, keys.path));
   const { KmsInspector, usedKeys } = await import("../keys/kms/kms-inspector.ts");
-  return new KmsInspector(keys, usedKeys(keys), (await tracedKms(dependencies))?.(keys, keys.region));
+  return new KmsInspector(keys, usedKeys(keys), (await openingKms(dependencies))?.(keys, keys.region));
 }
 
 /** Of a key in a file nothing is here but its recipient. */
@@ -67,7 +67,7 @@ async function replicaKeysOf({ name, wrap }: Config["replicas"][number], depende
   return [
     {
       name: `replica ${name}`,
-      inspector: new KmsInspector(wrap, [{ use: "wrap", key }], (await tracedKms(dependencies))?.(wrap, wrap.region)),
+      inspector: new KmsInspector(wrap, [{ use: "wrap", key }], (await openingKms(dependencies))?.(wrap, wrap.region)),
     },
   ];
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Clock, RandomBytes } from "../clock.ts";
+import type { CredentialSource } from "../cloud/credentials.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { policyDigests } from "../config/policy-digests.ts";
 import type { Config } from "../config/schema.ts";
@@ -37,6 +38,8 @@ export interface Surroundings {
   readonly onEnd?: ((dispose: () => Promise<void>) => void) | undefined;
   /** Takes what a person should know of a program that is used: one sentence, lower case, no full stop. */
   readonly onWarning?: ((text: string) => void) | undefined;
+  /** What AWS is called with; undefined for the SDK's own default chain. */
+  readonly credentials?: CredentialSource | undefined;
   /** Where requests and decisions are told; undefined where nobody asked for it. */
   readonly debug?: DebugLog | undefined;
 }

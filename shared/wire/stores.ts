@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import type { Clock, RandomBytes } from "../clock.ts";
+import type { CredentialSource } from "../cloud/credentials.ts";
 import { findReplica } from "../config/find-replica.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
@@ -29,10 +30,12 @@ export interface StoreDependencies {
   /** Undefined where this host keeps nothing, such as in a function. */
   readonly stateFolder: string | undefined;
   readonly debug?: DebugLog | undefined;
+  /** What AWS is called with; undefined for the SDK's own default chain. */
+  readonly credentials?: CredentialSource | undefined;
 }
 
 /** What keys are opened with. */
-export type KeyDependencies = Pick<StoreDependencies, "clock" | "debug">;
+export type KeyDependencies = Pick<StoreDependencies, "clock" | "debug" | "credentials">;
 
 /** Which stores a command may make where there is none: a backup all, a copy the replicas. */
 export type CreatableStores = "nothing" | "replicas" | "all";
@@ -69,24 +72,34 @@ async function openUntraced(
     return { blobs: new DirectoryBlobStore(root, randomBytes), guard: { ...guard, isThere: () => isStoreThere(root) } };
   }
   const { S3BlobStore } = await import("../store/s3/s3-store.ts");
-  const open = dependencies.debug === undefined ? undefined : await tracedS3(store, dependencies.debug, clock);
+  const open = isOrdinary(dependencies) ? undefined : await openedS3(store, dependencies);
   return {
     blobs: new S3BlobStore(store, clock, randomBytes, open?.pace, open?.client),
     guard: { ...guard, isThere: () => Promise.resolve(true) },
   };
 }
 
-/** What S3BlobStore else makes by itself, telling of its requests and retries. */
-async function tracedS3(store: S3Settings, debug: DebugLog, clock: Clock): Promise<{ pace: S3Pace; client: ReturnType<typeof openS3> }> {
-  const { DEFAULT_PACE } = await import("../store/s3/settings.ts");
-  const pace = { ...DEFAULT_PACE, onRetry: (text: string) => debug.log("retry", text) };
-  return { pace, client: await tracedClient(store, debug, clock, pace) };
+/** Whether adapters may open their clients by themselves: nobody listens, and nobody has credentials of their own. */
+function isOrdinary({ debug, credentials }: KeyDependencies): boolean {
+  return debug === undefined && credentials === undefined;
 }
 
-export async function tracedClient(store: S3Settings, debug: DebugLog, clock: Clock, pace: S3Pace): Promise<ReturnType<typeof openS3>> {
-  const [{ openClient }, { traceAws }] = await Promise.all([import("../store/s3/client.ts"), import("./debug/aws.ts")]);
-  const client = openClient(store, pace);
-  traceAws(debug, clock)(client);
+/** What S3BlobStore else makes by itself: with credentials of its own, or telling of its requests and retries. */
+async function openedS3(store: S3Settings, dependencies: KeyDependencies): Promise<{ pace: S3Pace; client: ReturnType<typeof openS3> }> {
+  const { DEFAULT_PACE } = await import("../store/s3/settings.ts");
+  const { debug } = dependencies;
+  const pace = debug === undefined ? DEFAULT_PACE : { ...DEFAULT_PACE, onRetry: (text: string) => debug.log("retry", text) };
+  return { pace, client: await openedClient(store, dependencies, pace) };
+}
+
+export async function openedClient(
+  store: S3Settings,
+  { debug, clock, credentials }: KeyDependencies,
+  pace: S3Pace,
+): Promise<ReturnType<typeof openS3>> {
+  const { openClient } = await import("../store/s3/client.ts");
+  const client = openClient(store, pace, credentials);
+  if (debug !== undefined) (await import("./debug/aws.ts")).traceAws(debug, clock)(client);
   return client;
 }
 
@@ -108,15 +121,23 @@ export async function openKeys(keys: Config["keys"], directory: string, dependen
   return traceKeys(ring, dependencies.debug, dependencies.clock);
 }
 
-/** Undefined where nobody asked: the adapter then opens its clients itself. */
-export async function tracedKms({ debug, clock }: KeyDependencies): Promise<typeof openKms | undefined> {
-  return debug === undefined ? undefined : (await import("./debug/aws.ts")).tracedKms(debug, clock);
+/** Undefined where the adapter opens its clients itself. */
+export async function openingKms(dependencies: KeyDependencies): Promise<typeof openKms | undefined> {
+  if (isOrdinary(dependencies)) return undefined;
+  const { debug, clock, credentials } = dependencies;
+  const { openClient } = await import("../keys/kms/client.ts");
+  const watch = debug === undefined ? undefined : (await import("./debug/aws.ts")).traceAws(debug, clock);
+  return (settings, region) => {
+    const client = openClient(settings, region, credentials);
+    watch?.(client);
+    return client;
+  };
 }
 
 async function openUntracedKeys(keys: Config["keys"], directory: string, dependencies: KeyDependencies): Promise<KeyRing> {
   if (keys.kind === "local") return new LocalKeyRing(resolve(directory, keys.path));
   const { KmsKeyRing } = await import("../keys/kms/kms-key-ring.ts");
-  return new KmsKeyRing(keys, await tracedKms(dependencies));
+  return new KmsKeyRing(keys, await openingKms(dependencies));
 }
 
 export interface OpenedStores {
@@ -170,5 +191,5 @@ async function openReplicaKey(name: string, wrap: WrapSettings, dependencies: Ke
 async function openUntracedReplicaKey(name: string, wrap: WrapSettings, dependencies: KeyDependencies): Promise<ReplicaKey> {
   if (wrap.kind === "local") return new LocalWrappingKey(wrap.recipient);
   const { KmsWrappingKey } = await import("../keys/kms/kms-wrapping-key.ts");
-  return new KmsWrappingKey(wrap, `replicas.${name}.wrap`, await tracedKms(dependencies));
+  return new KmsWrappingKey(wrap, `replicas.${name}.wrap`, await openingKms(dependencies));
 }

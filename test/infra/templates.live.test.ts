@@ -15,6 +15,7 @@ import { constructsSuite } from "./suites/constructs.ts";
 import { deskSuite } from "./suites/desk.ts";
 import { KOPIA_ARM64, KOPIA_CONFIG, kopiaSuite } from "./suites/kopia.ts";
 import { drillsSuite, ETCD, ETCD_SHA256 } from "./suites/drills.ts";
+import { fleetConfig, fleetSuite } from "./suites/fleet.ts";
 import { rolesSuite } from "./suites/roles.ts";
 import { serviceSuite } from "./suites/service.ts";
 import { vaultSuite } from "./suites/vault.ts";
@@ -27,6 +28,7 @@ let folder: TemporaryFolder;
 let example: Synthesized;
 let other: Synthesized;
 let kopia: Synthesized;
+let fleet: Synthesized;
 
 /** That of which there are programs without building them for another. */
 const HOST_ARCHITECTURE = process.arch === "arm64" ? "arm64" : "amd64";
@@ -77,6 +79,7 @@ beforeAll(async () => {
   await mkdir(join(folder.path, "kopia"));
   await writeFile(join(folder.path, "kopia/kopia"), KOPIA_ARM64);
   kopia = await synthesize(join(folder.path, "kopia"), KOPIA_CONFIG, () => undefined);
+  fleet = await synthesize(join(folder.path, "fleet"), fleetConfig(1000), () => undefined);
 });
 afterAll(() => folder.remove());
 
@@ -123,6 +126,7 @@ rolesSuite(synths);
 serviceSuite(synths);
 alarmsSuite(synths);
 auditSuite(synths);
+fleetSuite(() => fleet);
 drillsSuite(synths);
 kopiaSuite(
   () => kopia,

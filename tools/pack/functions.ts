@@ -11,7 +11,20 @@ import { copyNativePackages } from "./native-packages.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const CACHE = join(ROOT, "tools/.cache");
-const FUNCTIONS = ["backup", "verify", "check", "audit", "keeper", "desk", "maintain", "drill-image", "drill-desk", "task"] as const;
+const FUNCTIONS = [
+  "backup",
+  "verify",
+  "check",
+  "audit",
+  "keeper",
+  "desk",
+  "maintain",
+  "drill-image",
+  "drill-desk",
+  "plan",
+  "watch",
+  "task",
+] as const;
 
 /** Writes a folder for each function into `folder`, as shared/contract/service.ts says. Built aside and put into place whole. */
 export async function bundleFunctions(folder: string): Promise<void> {

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { faultOf, hintFor } from "../../aws-fault.ts";
 import type { TraceClient } from "../../debug-log.ts";
 import { LifeboatError } from "../../errors.ts";
+import type { CredentialSource } from "../credentials.ts";
 import type { FunctionAnswer, Functions } from "../functions.ts";
 
 /** Longer than any function of ours that people call may take. */
@@ -11,14 +12,15 @@ const LONGEST_MS = 330_000;
 /** What Lambda gives of an error that was thrown: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-exceptions.html */
 const thrownSchema = z.object({ errorType: z.string().default(""), errorMessage: z.string().default("") });
 
-/** AWS Lambda. Credentials, and the region where none is given, come by the SDK's own default chain. */
+/** AWS Lambda. Credentials and region, where none are given, come by the SDK's own default chain. */
 export class LambdaFunctions implements Functions {
   readonly #client: LambdaClient;
   readonly #place: string;
 
-  constructor(region: string | undefined, watch?: TraceClient) {
+  constructor(region: string | undefined, watch?: TraceClient, credentials?: CredentialSource) {
     this.#client = new LambdaClient({
       ...(region === undefined ? {} : { region }),
+      ...(credentials === undefined ? {} : { credentials }),
       // A second try would do the work a second time.
       maxAttempts: 1,
       requestHandler: { connectionTimeout: 5_000, requestTimeout: LONGEST_MS, throwOnRequestTimeout: true },

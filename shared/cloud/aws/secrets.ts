@@ -4,6 +4,7 @@ import { faultOf, hintFor } from "../../aws-fault.ts";
 import type { CloudReference, SecretSource } from "../../config/secrets.ts";
 import type { TraceClient } from "../../debug-log.ts";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
+import type { CredentialSource } from "../credentials.ts";
 
 const SERVICES = {
   secretsmanager: {
@@ -16,17 +17,19 @@ const SERVICES = {
 } as const;
 
 /**
- * Secrets in AWS Secrets Manager and the SSM Parameter Store, each asked for once. Credentials, and the region where none is given and the name is no ARN, come by
+ * Secrets in AWS Secrets Manager and the SSM Parameter Store, each asked for once. Credentials where none are given, and the region where none is given and the name is no ARN, come by
  * the SDK's own default chain.
  */
 export class AwsSecrets implements SecretSource {
   readonly #region: string | undefined;
   readonly #trace: TraceClient;
+  readonly #credentials: CredentialSource | undefined;
   readonly #read = new Map<string, Promise<string>>();
 
-  constructor(region: string | undefined, watch: TraceClient = () => undefined) {
+  constructor(region: string | undefined, watch: TraceClient = () => undefined, credentials?: CredentialSource) {
     this.#region = region;
     this.#trace = watch;
+    this.#credentials = credentials;
   }
 
   async read({ service, name, field }: CloudReference, setting: string): Promise<string> {
@@ -46,7 +49,11 @@ export class AwsSecrets implements SecretSource {
 
   async #fetch(service: CloudReference["service"], name: string): Promise<string> {
     const region = /^arn:aws[a-z-]*:(?:secretsmanager|ssm):([a-z0-9-]+):/.exec(name)?.[1] ?? this.#region;
-    const config = { ...(region === undefined ? {} : { region }), requestHandler: { connectionTimeout: 5_000, requestTimeout: 15_000 } };
+    const config = {
+      ...(region === undefined ? {} : { region }),
+      ...(this.#credentials === undefined ? {} : { credentials: this.#credentials }),
+      requestHandler: { connectionTimeout: 5_000, requestTimeout: 15_000 },
+    };
     if (service === "ssm") {
       const client = new SSMClient(config);
       this.#trace(client);

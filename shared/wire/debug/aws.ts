@@ -1,6 +1,5 @@
 import type { Clock } from "../../clock.ts";
 import type { DebugLog, TraceClient } from "../../debug-log.ts";
-import type { openClient as openKms } from "../../keys/kms/client.ts";
 import { messageOf } from "../../errors.ts";
 
 /** Fields of a request that name what it is about. No other is ever told: they hold ciphertexts, secrets and contents. */
@@ -86,15 +85,4 @@ function requestOf({ commandName = "request" }: Context, input: object): string 
     return typeof value === "string" || typeof value === "number" ? [`${name} ${value}`] : [];
   });
   return [commandName.replace(/Command$/, ""), names.join(", ")].filter((part) => part !== "").join(" ");
-}
-
-/** What opens the clients of KMS, so that each is watched. */
-export async function tracedKms(debug: DebugLog, clock: Clock): Promise<typeof openKms> {
-  const { openClient } = await import("../../keys/kms/client.ts");
-  const watch = traceAws(debug, clock);
-  return (settings, region) => {
-    const client = openClient(settings, region);
-    watch(client);
-    return client;
-  };
 }

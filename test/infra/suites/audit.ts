@@ -88,7 +88,7 @@ export function auditSuite({ example, other }: Synths): void {
       expect(Properties["LifecycleConfiguration"]).toMatchObject({
         Rules: [
           { Id: "unfinished-uploads" },
-          { Prefix: "here/and-there/report/report.html", NoncurrentVersionExpiration: { NoncurrentDays: 1 } },
+          { Prefix: "here/and-there/report/", NoncurrentVersionExpiration: { NoncurrentDays: 1 } },
           // A plan may be applied for 30 days at most.
           { Prefix: "here/and-there/bundles/", ExpirationInDays: 31, NoncurrentVersionExpiration: { NoncurrentDays: 1 } },
         ],
