@@ -9,6 +9,7 @@ import { auditClusters, clustersToAudit } from "../shared/jobs/audit/audit.ts";
 import type { AuditedCluster } from "../shared/jobs/audit/audit.ts";
 import { gatherStore } from "../shared/jobs/audit/gather.ts";
 import { auditPolicyIn } from "../shared/wire/audit.ts";
+import { auditMemoryOf } from "./audit-memory.ts";
 import { auditReport } from "./audit-reports.ts";
 import type { Register } from "./command.ts";
 import { print, printJson } from "./console.ts";
@@ -58,7 +59,7 @@ export const registerAudit: Register = (program, run) => {
       const clusters =
         labelled?.toSorted() ??
         (names.length === 0 ? await clustersToAudit(opened.blobs, Object.keys(config.clusters)) : [...new Set(names)].toSorted());
-      const ports = { ...opened, auditPolicyOf: auditPolicyIn(loaded) };
+      const ports = { ...opened, auditPolicyOf: auditPolicyIn(loaded), memory: auditMemoryOf(session, opened.blobs.location) };
       const ofStore = await gatherStore(ports, config.store.kind === "kopia");
       const audited: AuditedCluster[] = [];
       const isText = !session.json && format === undefined;

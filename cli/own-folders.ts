@@ -17,17 +17,33 @@ export function stateFolderIn(environment: Environment): string | undefined {
   return isAbsolute(home) ? join(home, ".local", "state", "etcd-lifeboat") : undefined;
 }
 
-/**
- * Where compiled code may be kept (see compile-cache.ts): in the unit's own folder under systemd (CacheDirectory=), else in the user's cache folder. `base` is somebody else's to make,
- * what is `below` it is ours. Undefined where the user has no home.
- */
-export function cacheFolderIn(environment: Environment): { readonly base: string; readonly below: readonly string[] } | undefined {
+interface CacheFolder {
+  /** Somebody else's to make. */
+  readonly base: string;
+  /** What is below it is ours. */
+  readonly below: readonly string[];
+}
+
+/** Where compiled code may be kept (see code-cache.ts): in the unit's own folder under systemd (CacheDirectory=), else in the user's cache folder. Undefined where the user has no home. */
+export function cacheFolderIn(environment: Environment): CacheFolder | undefined {
+  return cacheFolder(environment, { ofUnit: ["compiled"], ofUser: ["etcd-lifeboat"] });
+}
+
+/** Where it may be kept what audits read, likewise. */
+export function auditFolderIn(environment: Environment): CacheFolder | undefined {
+  return cacheFolder(environment, { ofUnit: ["audit"], ofUser: ["etcd-lifeboat", "audit"] });
+}
+
+function cacheFolder(
+  environment: Environment,
+  { ofUnit, ofUser }: { readonly ofUnit: readonly string[]; readonly ofUser: readonly string[] },
+): CacheFolder | undefined {
   const [unit = ""] = (environment["CACHE_DIRECTORY"] ?? "").split(":");
-  if (isAbsolute(unit)) return { base: unit, below: ["compiled"] };
+  if (isAbsolute(unit)) return { base: unit, below: ofUnit };
   const cache = environment["XDG_CACHE_HOME"] ?? "";
-  if (isAbsolute(cache)) return { base: cache, below: ["etcd-lifeboat"] };
+  if (isAbsolute(cache)) return { base: cache, below: ofUser };
   const home = environment["HOME"] ?? homeOf();
-  return isAbsolute(home) ? { base: home, below: [".cache", "etcd-lifeboat"] } : undefined;
+  return isAbsolute(home) ? { base: home, below: [".cache", ...ofUser] } : undefined;
 }
 
 function homeOf(): string {

@@ -9,6 +9,7 @@ import { page } from "../shared/report/page.ts";
 import { reportPorts } from "../shared/wire/audit.ts";
 import { openOnDesktop } from "../shared/wire/desktop.ts";
 import { requireFree, temporaryFile, writeOutput, writeStream } from "../shared/wire/output.ts";
+import { auditMemoryOf } from "./audit-memory.ts";
 import type { Register, Session } from "./command.ts";
 import { note, printDone, printJson } from "./console.ts";
 import { formatBytes, formatTime } from "./format.ts";
@@ -74,7 +75,8 @@ async function write(session: Session, asked: readonly string[], { out, days: da
     labelled?.toSorted() ??
     (asked.length > 0 ? [...new Set(asked)].toSorted() : await clustersToAudit(opened.blobs, Object.keys(loaded.config.clusters)));
   const ofStore = await gatherStore(opened, loaded.config.store.kind === "kopia");
-  const data = await gatherReport(reportPorts(loaded, opened), names, ofStore, { days, signal: opened.signal });
+  const ports = { ...reportPorts(loaded, opened), memory: auditMemoryOf(session, opened.blobs.location) };
+  const data = await gatherReport(ports, names, ofStore, { days, signal: opened.signal });
   const bytes = Buffer.from(page(data));
   if (file === undefined) return writeStream(console.stdout, once(bytes), { name: "standard output", signal: console.signal });
   await writeOutput(file, once(bytes));

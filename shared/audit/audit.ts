@@ -26,7 +26,7 @@ export function audit(facts: ClusterFacts): readonly Finding[] {
     ...judgeCustody(facts),
     ...judgeLineages(facts),
     ...judgeReplicas(facts),
-    ...judgeLocks(facts, new Set(goingIn(facts, facts.now))),
+    ...judgeLocks(facts, () => new Set(goingIn(facts, facts.now))),
     ...judgeRetention(facts),
     ...judgeDrills(facts),
     ...judgeHistory(facts),

@@ -6,6 +6,8 @@ export interface BlobInfo {
   readonly key: string;
   readonly bytes: number;
   readonly modified: Date;
+  /** Of a listing, where the store can tell: another whenever something else was put under the key since, also at the same time and of the same size. */
+  readonly tag?: string;
   /** The version that stands under the key, where the store has versions and was asked for this one object. */
   readonly version?: string;
 }

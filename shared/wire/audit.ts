@@ -1,6 +1,8 @@
 import type { ClusterPolicy } from "../audit/facts.ts";
 import { labelsOf } from "../config/labels.ts";
 import type { LoadedConfig } from "../config/load.ts";
+import type { AuditMemory } from "../host/audit-memory.ts";
+import { AuditFolder } from "../host/files/audit-folder.ts";
 import { checkKeys } from "../jobs/doctor/check-keys.ts";
 import type { ReportPorts } from "../jobs/audit/report.ts";
 import type { ReadyPorts } from "../jobs/audit/ready.ts";
@@ -32,6 +34,11 @@ export function auditPolicyIn(loaded: LoadedConfig): (cluster: string) => Cluste
       keepsDataElsewhere,
     };
   };
+}
+
+/** `folder`: one that no other user can write to. */
+export function auditMemory(folder: string, location: string): AuditMemory {
+  return new AuditFolder(folder, location);
 }
 
 /** What `lifeboat report` asks of the configuration besides. */

@@ -282,10 +282,17 @@ export function blobStoreContract(name: string, makeStore: () => Promise<StoreUn
         await store.put("a/1", once("12345"));
         await store.put("a/2", once(""));
         const modified = expect.any(Date) as unknown;
-        expect(await collect(store.list("a/"))).toEqual([
+        const listed = await collect(store.list("a/"));
+        expect(listed).toHaveLength(2);
+        expect(listed).toMatchObject([
           { key: "a/1", bytes: 5, modified },
           { key: "a/2", bytes: 0, modified },
         ]);
+        await store.put("a/1", once("54321"));
+        const [changed, same] = await collect(store.list("a/"));
+        expect(same).toEqual(listed[1]);
+        expect(changed).toMatchObject({ key: "a/1", bytes: 5 });
+        if (changed?.tag !== undefined) expect(changed.tag).not.toBe(listed[0]?.tag);
       });
 
       test("gives every one of a hundred and fifty in one folder, and may be left early", async () => {

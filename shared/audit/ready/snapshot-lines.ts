@@ -110,13 +110,17 @@ export function lockLine(facts: ReadyFacts): Line | undefined {
   const good = newestGoodOf(facts);
   if (good === undefined || !snapshots.known) return notKnown(asked, "there is no good snapshot", "");
   return ifKnown(asked, good.lockedUntil, "lifeboat doctor --permissions says which role the caller can be", (until) =>
-    byFindings(asked, judgeLocks({ ...facts, snapshots: { known: true, value: [good] } }, new Set(goingIn(facts, now))), [
-      until === undefined
-        ? "its lock has ended, as it was to"
-        : until === Infinity
-          ? "locked with no end"
-          : `locked until ${new Date(until).toISOString().slice(0, 10)}`,
-    ]),
+    byFindings(
+      asked,
+      judgeLocks({ ...facts, snapshots: { known: true, value: [good] } }, () => new Set(goingIn(facts, now))),
+      [
+        until === undefined
+          ? "its lock has ended, as it was to"
+          : until === Infinity
+            ? "locked with no end"
+            : `locked until ${new Date(until).toISOString().slice(0, 10)}`,
+      ],
+    ),
   );
 }
 

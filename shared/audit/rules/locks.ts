@@ -19,12 +19,13 @@ export function promisedLock(
   return kept - SLACK_MS > now ? kept - SLACK_MS : undefined;
 }
 
-/** Whether what is kept is locked for as long as the configuration says. `going` are the ids that retention lets go. */
+/** Whether what is kept is locked for as long as the configuration says. `goingNow` gives the ids that retention lets go. */
 export function judgeLocks(
   { cluster, now, policy, snapshots }: Pick<ClusterFacts, "cluster" | "now" | "policy" | "snapshots">,
-  going: ReadonlySet<string>,
+  goingNow: () => ReadonlySet<string>,
 ): readonly Finding[] {
   if (!snapshots.known || policy?.lockMs === undefined) return [];
+  const going = goingNow();
   const missing: string[] = [];
   const short: string[] = [];
   for (const each of snapshots.value) {

@@ -119,10 +119,12 @@ export class DirectoryBlobStore implements BlobStore {
     throwIfAborted(doing, signal);
     try {
       let isEmpty = true;
-      for await (const info of walk(this.#root, prefix)) {
-        isEmpty = false;
-        throwIfAborted(doing, signal);
-        yield info;
+      for await (const group of walk(this.#root, prefix)) {
+        for (const info of group) {
+          isEmpty = false;
+          throwIfAborted(doing, signal);
+          yield info;
+        }
       }
       // Throws where the root is no folder; where something was found it is one.
       if (isEmpty) await rootIsThere(this.#root);

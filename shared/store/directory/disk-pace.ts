@@ -17,7 +17,7 @@ export class DiskPace {
   }
 
   /** What `call` gives. */
-  async time<T>(call: () => T): Promise<T> {
+  time<T>(call: () => T): T {
     const began = process.hrtime.bigint();
     try {
       return call();

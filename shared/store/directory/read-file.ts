@@ -34,10 +34,10 @@ export class OpenFile implements Disposable {
   }
 
   /** How many bytes came into `buffer`, from `position` on. */
-  read(buffer: Uint8Array, position: number): Promise<number> {
+  async read(buffer: Uint8Array, position: number): Promise<number> {
     if (buffer.length <= READ_AT_ONCE_BYTES && pace.isQuick())
       return pace.time(() => readSync(this.#fd, buffer, 0, buffer.length, position));
-    return new Promise((resolve, reject) => {
+    return await new Promise((resolve, reject) => {
       read(this.#fd, buffer, 0, buffer.length, position, (error, bytes) => {
         if (error === null) resolve(bytes);
         else reject(error);

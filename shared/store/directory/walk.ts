@@ -1,4 +1,4 @@
-import { lstat, lstatSync } from "node:fs";
+import { lstat, lstatSync, readdirSync } from "node:fs";
 import type { Dirent, Stats } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -11,6 +11,8 @@ import { linkError } from "./disk-errors.ts";
 /** 64 files are looked at side by side: the thread pool is kept busy and a folder of any size costs no more memory for it. */
 const LOOKED_AT_ONCE = 64;
 
+const pace = new DiskPace();
+
 interface Entry {
   readonly name: string;
   /** The object's key, or for a folder what its objects' keys begin with: it ends in a slash. */
@@ -18,11 +20,10 @@ interface Entry {
 }
 
 /**
- * Every object below `root` whose key begins with `prefix`, ascending by key. A folder is read when its turn has come, and
- * only where keys below it can match. Names that no key can have and symbolic links are not objects and left out; a link on the
- * way to `prefix` itself is an error, since the caller asked for what is behind it.
+ * Every object below `root` whose key begins with `prefix`, ascending by key, some at a time: handed on one by one, of ten thousand each generator on the way would cost more than the look at the file. A folder is read when its turn has
+ * come, and only where keys below it can match. Names that no key can have and symbolic links are not objects and left out; a link on the way to `prefix` itself is an error, since the caller asked for what is behind it.
  */
-export async function* walk(root: string, prefix: string): AsyncGenerator<BlobInfo, void, undefined> {
+export async function* walk(root: string, prefix: string): AsyncGenerator<readonly BlobInfo[], void, undefined> {
   const at = await startOf(root, prefix);
   if (at !== undefined) yield* walkFolder(root, prefix, at);
 }
@@ -43,18 +44,39 @@ async function startOf(root: string, prefix: string): Promise<string | undefined
   return at;
 }
 
-async function* walkFolder(root: string, prefix: string, at: string): AsyncGenerator<BlobInfo, void, undefined> {
+async function* walkFolder(root: string, prefix: string, at: string): AsyncGenerator<readonly BlobInfo[], void, undefined> {
   const entries = await entriesOf(root, prefix, at);
-  const folder = join(root, at);
-  for (let start = 0; start < entries.length; start += LOOKED_AT_ONCE) {
-    const group = entries.slice(start, start + LOOKED_AT_ONCE);
-    const found = await Promise.all(group.map(async ({ name, key }) => (key.endsWith("/") ? undefined : lookAt(`${folder}/${name}`, key))));
-    for (const [index, entry] of group.entries()) {
-      const info = found[index];
-      if (entry.key.endsWith("/")) yield* walkFolder(root, prefix, entry.key);
-      else if (info !== undefined) yield info;
+  for (let start = 0; start < entries.length;) {
+    if (entries[start]?.key.endsWith("/") === true) {
+      yield* walkFolder(root, prefix, entries[start]?.key ?? at);
+      start += 1;
+      continue;
     }
+    let end = start + 1;
+    while (end < Math.min(entries.length, start + LOOKED_AT_ONCE) && entries[end]?.key.endsWith("/") === false) end++;
+    yield await lookAtAll(join(root, at), entries.slice(start, end));
+    start = end;
   }
+}
+
+/** Those that are files still. */
+async function lookAtAll(folder: string, entries: readonly Entry[]): Promise<readonly BlobInfo[]> {
+  const found: BlobInfo[] = [];
+  let next = 0;
+  for (; next < entries.length && pace.isQuick(); next++) {
+    const { name, key } = entries[next] ?? { name: "", key: "" };
+    const stats = pace.time(() => lstatAtOnce(`${folder}/${name}`));
+    if (stats?.isFile() === true) found.push(infoOf(key, stats));
+  }
+  const others = await Promise.all(entries.slice(next).map(async ({ name, key }) => ({ key, stats: await statsOf(`${folder}/${name}`) })));
+  for (const { key, stats } of others) if (stats?.isFile() === true) found.push(infoOf(key, stats));
+  return found;
+}
+
+/** Nobody can set when a file was last changed (ctime), as they can the time of its content. */
+function infoOf(key: string, { size, mtimeMs, ctimeMs, ino }: Stats): BlobInfo {
+  // What `mtime` gives, which takes longer than the rest of it.
+  return { key, bytes: size, modified: new Date(Math.round(mtimeMs)), tag: `${ino}-${ctimeMs}` };
 }
 
 /** The folders that `prefix` begins, up to its next slash, in which a file with a key lies, ascending. */
@@ -65,9 +87,13 @@ export async function foldersBelow(root: string, prefix: string): Promise<readon
   return (await Promise.all(folders.map(async ({ key }) => ((await holdsObject(root, key)) ? [key] : [])))).flat();
 }
 
-/** Whether any file below a folder has a key: it is looked for no further than it takes. */
+/** Whether any file below a folder has a key: it is looked for no further than it takes. Of a thousand names alone a list costs a third of one with what each is. */
 async function holdsObject(root: string, folder: string): Promise<boolean> {
-  for await (const _ of walkFolder(root, folder, folder)) return true;
+  for (const name of await namesIn(join(root, folder))) {
+    if (!isKeyBelow(folder, name)) continue;
+    const stats = await statsOf(join(root, folder, name));
+    if (stats?.isFile() === true || (stats?.isDirectory() === true && (await holdsObject(root, `${folder}${name}/`)))) return true;
+  }
   return false;
 }
 
@@ -85,27 +111,44 @@ async function entriesOf(root: string, prefix: string, at: string): Promise<read
   return entries.toSorted((one, other) => (one.key < other.key ? -1 : 1));
 }
 
-async function read(folder: string): Promise<readonly Dirent[]> {
+/** The entries of a folder; none where there is no such folder. */
+function read(folder: string): Promise<readonly Dirent[]> {
+  return unlessGone(
+    () => readdirSync(folder, { withFileTypes: true }),
+    () => readdir(folder, { withFileTypes: true }),
+  );
+}
+
+function namesIn(folder: string): Promise<readonly string[]> {
+  return unlessGone(
+    () => readdirSync(folder),
+    () => readdir(folder),
+  );
+}
+
+async function unlessGone<T>(atOnce: () => readonly T[], aside: () => Promise<readonly T[]>): Promise<readonly T[]> {
   try {
-    return await readdir(folder, { withFileTypes: true });
+    return await (pace.isQuick() ? pace.time(atOnce) : aside());
   } catch (error) {
     if (isGone(error)) return [];
     throw error;
   }
 }
 
-const pace = new DiskPace();
-
-/** Undefined where the file went away after its folder was read, or is none. */
-async function lookAt(path: string, key: string): Promise<BlobInfo | undefined> {
-  const stats = await statsOf(path);
-  return stats?.isFile() === true ? { key, bytes: stats.size, modified: stats.mtime } : undefined;
-}
-
 /** Undefined where nothing is there. */
 async function statsOf(path: string): Promise<Stats | undefined> {
   try {
-    return await (pace.isQuick() ? pace.time(() => lstatSync(path)) : lstatAside(path));
+    return await (pace.isQuick() ? pace.time(() => lstatAtOnce(path)) : lstatAside(path));
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Undefined where nothing is there. */
+function lstatAtOnce(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
   } catch (error) {
     if (isGone(error)) return undefined;
     throw error;

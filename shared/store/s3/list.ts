@@ -8,11 +8,11 @@ import type { Bucket } from "./bucket.ts";
 export async function* listObjects(bucket: Bucket, prefix: string, signal?: AbortSignal): AsyncGenerator<BlobInfo, void, undefined> {
   const inOrder = orderIn(bucket.location);
   for await (const { Contents = [] } of pagesOf(bucket, prefix, undefined, signal)) {
-    for (const { Key, Size, LastModified } of Contents) {
+    for (const { Key, Size, LastModified, ETag } of Contents) {
       const key = Key?.slice(bucket.settings.prefix.length);
       if (key === undefined || !isKey(key)) continue;
       inOrder(key);
-      yield { key, bytes: Size ?? 0, modified: LastModified ?? new Date(0) };
+      yield { key, bytes: Size ?? 0, modified: LastModified ?? new Date(0), ...(ETag === undefined ? {} : { tag: ETag }) };
     }
   }
 }

@@ -98,7 +98,11 @@ export class GuardedStore implements BlobStore {
     return this.#blobs.presign(key, options);
   }
 
-  async *list(prefix: string, options?: Pick<ReadOptions, "signal">): AsyncGenerator<BlobInfo, void, undefined> {
+  list(prefix: string, options?: Pick<ReadOptions, "signal">): AsyncIterable<BlobInfo> {
+    return this.#isKnown ? this.#blobs.list(prefix, options) : this.#lookAndList(prefix, options);
+  }
+
+  async *#lookAndList(prefix: string, options?: Pick<ReadOptions, "signal">): AsyncGenerator<BlobInfo, void, undefined> {
     await this.#toRead(options?.signal);
     yield* this.#blobs.list(prefix, options);
   }

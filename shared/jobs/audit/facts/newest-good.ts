@@ -22,7 +22,11 @@ export async function newestGoodFact(
     before,
     comparesChecksum,
     signal,
-  }: { readonly before: GoodSnapshot | undefined; readonly comparesChecksum: boolean; readonly signal: AbortSignal | undefined },
+  }: {
+    readonly before: Pick<GoodSnapshot, "id" | "createdAt" | "revision"> | undefined;
+    readonly comparesChecksum: boolean;
+    readonly signal: AbortSignal | undefined;
+  },
 ): Promise<NewestGoodFact> {
   const { manifest, digest } = found;
   const { cluster, id } = manifest;

@@ -17,9 +17,10 @@ export interface DataObject {
 /** Enough for a person to see what it is about. */
 const MOST_FOREIGN = 20;
 
-/** Lists the data and the cluster's folders; with `all` every object that it has, of which the log alone may be tens of thousands. */
+/** Lists the data and the cluster's folders; with `all` every object that it has, of which the log alone may be tens of thousands. The folders may be those that `seen` was told of before. */
 export async function listObjects(
   blobs: BlobStore,
+  seen: Pick<BlobStore, "listFolders">,
   cluster: string,
   depth: "all" | "tail",
   signal: AbortSignal | undefined,
@@ -36,7 +37,6 @@ export async function listObjects(
     else of.push({ key, bytes });
   }
   if (depth === "tail")
-    for await (const folder of blobs.listFolders(clusterPrefix(cluster), { signal }))
-      if (!isClusterFolder(cluster, folder)) notOurs(folder);
+    for await (const folder of seen.listFolders(clusterPrefix(cluster), { signal })) if (!isClusterFolder(cluster, folder)) notOurs(folder);
   return { data, foreign };
 }

@@ -1,5 +1,5 @@
 import { known, unknown } from "../../../audit/facts.ts";
-import type { ClusterPolicy, DataFact, Fact, SnapshotFact } from "../../../audit/facts.ts";
+import type { BelievedSnapshot, ClusterPolicy, DataFact, Fact, SnapshotFact } from "../../../audit/facts.ts";
 import { manifestKey } from "../../../documents/layout.ts";
 import { parseId } from "../../../documents/slot.ts";
 import { mapConcurrently, PARALLEL_READS } from "../../../map-concurrently.ts";
@@ -7,6 +7,13 @@ import type { BlobStore } from "../../../store/blob-store.ts";
 import type { Listed } from "../../list.ts";
 import { learn } from "./learn.ts";
 import type { ObjectFacts } from "./objects.ts";
+
+/** What its documents say of a snapshot. */
+export type RowFact = { readonly id: string; readonly slot: number } & (
+  | BelievedRow
+  | { readonly error: { readonly code: string; readonly message: string } }
+);
+export type BelievedRow = Omit<BelievedSnapshot, "data" | "lockedUntil">;
 
 /** What is asked besides of what was listed. */
 interface Asked {
@@ -16,14 +23,7 @@ interface Asked {
   readonly objects: Fact<ObjectFacts>;
 }
 
-/** Rows of a list as facts, with the data that the store lists, and where it is to lock, its word on each lock. */
-export async function snapshotFacts(asked: Asked, listed: readonly Listed[], signal?: AbortSignal): Promise<readonly SnapshotFact[]> {
-  const facts: SnapshotFact[] = [];
-  for await (const fact of mapConcurrently(listed, PARALLEL_READS, (each) => factOf(asked, each, signal))) facts.push(fact);
-  return facts;
-}
-
-async function factOf(asked: Asked, listed: Listed, signal: AbortSignal | undefined): Promise<SnapshotFact> {
+export function rowFact(listed: Listed): RowFact {
   const { id } = listed;
   const slot = parseId(id)?.slot.getTime() ?? 0;
   if ("error" in listed) return { id, slot, error: { code: listed.error.code, message: listed.error.message } };
@@ -42,28 +42,41 @@ async function factOf(asked: Asked, listed: Listed, signal: AbortSignal | undefi
     verifiedAt: listed.verifiedAt === undefined ? undefined : Date.parse(listed.verifiedAt),
     lacks: listed.lacks,
     isPinned: listed.pin.isPinned,
-    data: dataOf(asked, listed),
-    lockedUntil: await lockOf(asked, id, signal),
   };
 }
 
+export function isBelievedRow(row: RowFact): row is RowFact & BelievedRow {
+  return !("error" in row);
+}
+
+/** The same with the data that the store lists, and where it is to lock, its word on each lock. */
+export async function snapshotFacts(asked: Asked, rows: readonly RowFact[], signal?: AbortSignal): Promise<readonly SnapshotFact[]> {
+  if (asked.policy?.lockMs === undefined)
+    return rows.map((row) => (isBelievedRow(row) ? { ...row, data: dataOf(asked, row), lockedUntil: NOT_ASKED } : row));
+  const facts: SnapshotFact[] = [];
+  const looked = mapConcurrently(rows, PARALLEL_READS, async (row): Promise<SnapshotFact> =>
+    isBelievedRow(row) ? { ...row, data: dataOf(asked, row), lockedUntil: await lockOf(asked, row.id, signal) } : row,
+  );
+  for await (const fact of looked) facts.push(fact);
+  return facts;
+}
+
+const ELSEWHERE = known({ state: "elsewhere" as const });
+const MISSING = known({ state: "missing" as const });
+const PRESENT = known({ state: "present" as const });
+
 /** Which object is the snapshot's own the manifest says; beside it may lie what a run left that lost the race for the slot. */
 function dataOf({ policy, objects }: Asked, { id, storedBytes }: { readonly id: string; readonly storedBytes: number }): Fact<DataFact> {
-  if (policy?.keepsDataElsewhere === true) return known({ state: "elsewhere" });
+  if (policy?.keepsDataElsewhere === true) return ELSEWHERE;
   if (!objects.known) return objects;
   const of = objects.value.data.get(id) ?? [];
   const [first] = of;
-  if (first === undefined) return known({ state: "missing" });
-  return known(of.some(({ bytes }) => bytes === storedBytes) ? { state: "present" } : { state: "wrong-size", bytes: first.bytes });
+  if (first === undefined) return MISSING;
+  return of.some(({ bytes }) => bytes === storedBytes) ? PRESENT : known({ state: "wrong-size", bytes: first.bytes });
 }
 
 /** The earlier of its manifest's and its data's: without either it is nothing. */
-async function lockOf(
-  { blobs, cluster, policy, objects }: Asked,
-  id: string,
-  signal: AbortSignal | undefined,
-): Promise<Fact<number | undefined>> {
-  if (policy?.lockMs === undefined) return NOT_ASKED;
+async function lockOf({ blobs, cluster, objects }: Asked, id: string, signal: AbortSignal | undefined): Promise<Fact<number | undefined>> {
   const data = objects.known ? (objects.value.data.get(id) ?? []) : [];
   return learn(async () => {
     const ends = await Promise.all(
