@@ -1,4 +1,4 @@
-import type { BackupEvent } from "../contract/events.ts";
+import type { BackupEvent, RoundEvent } from "../contract/events.ts";
 
 /** What became of an execution so far. */
 export type ExecutionState =
@@ -23,7 +23,7 @@ export interface Executions {
   /** The ARN of the state machine of this name. Throws `config/not-found` where there is none. */
   find(stateMachine: string): Promise<string>;
   /** Starts an execution of the state machine with this ARN, and gives the execution's. Throws `config/not-found` where there is no such machine. */
-  start(stateMachine: string, event: BackupEvent): Promise<string>;
+  start(stateMachine: string, event: BackupEvent | RoundEvent): Promise<string>;
   look(execution: string): Promise<ExecutionState>;
   /** The states that were entered since the event of this number, in order. */
   entered(execution: string, since: number): Promise<readonly EnteredState[]>;

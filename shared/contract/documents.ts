@@ -9,7 +9,7 @@ import { doctorDocument } from "./doctor.ts";
 import { drillDocument } from "./drill.ts";
 import { fleetDocument } from "./fleet.ts";
 import { fleetApplyDocument, fleetListDocument, fleetPlanDocument } from "./fleet-list.ts";
-import { invokeDocument } from "./invoke.ts";
+import { invokeDocument, invokeManyDocument } from "./invoke.ts";
 import { canaryConfirmDocument, canaryMakeDocument, initDocument, keysDocument, rewrapDocument } from "./keys.ts";
 import { kopiaInitDocument, kopiaMaintainDocument, kopiaStatusDocument } from "./kopia.ts";
 import { lineageDocument } from "./lineage.ts";
@@ -77,6 +77,7 @@ export const DOCUMENTS = {
   fleetLs: fleetListDocument,
   doctor: doctorDocument,
   invoke: invokeDocument,
+  invokeMany: invokeManyDocument,
   /** What any of them prints where it fails. */
   error: object({ error: errorFields.describe("why the command failed") }),
 } as const;

@@ -9,7 +9,7 @@ import {
   stepFailure,
   verifyOutcome,
 } from "./outcomes.ts";
-import { object, text } from "./parts.ts";
+import { cluster, errorFields, object, text } from "./parts.ts";
 
 /** What the functions returned. */
 export const invokeDocument = object({
@@ -36,4 +36,17 @@ export const invokeDocument = object({
     .nullable()
     .describe("what the keeper returned; null where nothing was ordered, or it failed"),
   keeperFailure: stepFailure.strict().nullable().describe("why the keeper failed; null where it did not"),
+});
+
+export const invokeManyDocument = object({
+  clusters: z
+    .array(
+      object({
+        cluster,
+        exitCode: z.int().describe("as for this one alone"),
+        id: text.nullable().describe("of its new snapshot; null where there is none"),
+        error: errorFields.nullable().describe("why it failed, or null"),
+      }),
+    )
+    .describe("by name; those that an interruption left out are not among them"),
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { codeOf, fieldsOf } from "../../cli/invoke.ts";
+import { codeOf, fieldsOf } from "../../cli/invoke-outcome.ts";
 import type { ExecutionOutcome } from "../../shared/contract/outcomes.ts";
 
 const OUTCOME: ExecutionOutcome = {

@@ -40,7 +40,7 @@ function objectsOf(name: DocumentName): readonly Described[] {
 const names = Object.keys(DOCUMENTS) as readonly DocumentName[];
 
 function sectionOf(name: DocumentName): string {
-  const command = /^(backup|custody|fleet|kopia|ls)(?=[A-Z])/.exec(name)?.[1] ?? name;
+  const command = /^(backup|custody|fleet|invoke|kopia|ls)(?=[A-Z])/.exec(name)?.[1] ?? name;
   return docs.split(/^## /m).find((each) => each.startsWith(`lifeboat ${command}\n`)) ?? "";
 }
 

@@ -1,5 +1,5 @@
 import type { EnteredState, Executions, ExecutionState } from "../../shared/cloud/executions.ts";
-import type { BackupEvent } from "../../shared/contract/events.ts";
+import type { BackupEvent, RoundEvent } from "../../shared/contract/events.ts";
 
 /** One state machine whose only execution goes through `states`, one at each look; the last stays. With each look it enters a further state, `Step1`, `Step2`, ... */
 export class ScriptedExecutions implements Executions {
@@ -19,7 +19,7 @@ export class ScriptedExecutions implements Executions {
     return `arn:${stateMachine}`;
   }
 
-  async start(stateMachine: string, event: BackupEvent): Promise<string> {
+  async start(stateMachine: string, event: BackupEvent | RoundEvent): Promise<string> {
     this.asked.push(`start ${stateMachine} ${JSON.stringify(event)}`);
     return "arn:execution";
   }

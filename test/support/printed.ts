@@ -19,6 +19,7 @@ export function requireContract(args: readonly string[], stdout: string): void {
   // What was ended by a signal printed nothing; a completion is a script.
   if (name === undefined || !args.includes("--json") || args.includes("--help") || args.includes("help") || stdout === "") return;
   if (name === "ls" && args.includes("--fleet")) requireDocument("lsFleet", stdout);
+  else if (name === "invoke" && (args.includes("--all") || args.includes("--label"))) requireDocument("invokeMany", stdout);
   else if (name === "custody" && args.includes("--export")) requireDocument("custodyExport", stdout);
   else requireDocument(name === "backup" && args.includes("--all") ? "backupAll" : (name as DocumentName), stdout);
 }

@@ -8,7 +8,7 @@ import {
 import { faultOf, hintFor } from "../../aws-fault.ts";
 import type { TraceClient } from "../../debug-log.ts";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
-import type { BackupEvent } from "../../contract/events.ts";
+import type { BackupEvent, RoundEvent } from "../../contract/events.ts";
 import type { EnteredState, Executions, ExecutionState } from "../executions.ts";
 
 /** AWS Step Functions. Credentials, and the region where none is given, come by the SDK's own default chain. */
@@ -37,7 +37,7 @@ export class StepFunctions implements Executions {
     });
   }
 
-  async start(stateMachine: string, event: BackupEvent): Promise<string> {
+  async start(stateMachine: string, event: BackupEvent | RoundEvent): Promise<string> {
     return this.#ask("StartExecution", async () => {
       const command = new StartExecutionCommand({ stateMachineArn: stateMachine, input: JSON.stringify(event) });
       try {
