@@ -18,5 +18,5 @@ export const fleetSchema = z.looseObject({
   signer: signerSchema,
 });
 
-/** 8 MiB: some 8,000 clusters with the certificate of an authority each, twice as many without (docs/scale.md). */
+/** 8 MiB: some 3,600 clusters with the certificate of an authority each, and 14,000 without (docs/scale.md). */
 export const MAX_FLEET_BYTES = 8 * 1024 * 1024;

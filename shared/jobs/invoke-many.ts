@@ -66,10 +66,18 @@ export async function invokeRounds(
     signal,
   }: { readonly networks: ReadonlyMap<string, readonly string[]>; readonly service: string; readonly signal: AbortSignal },
 ): Promise<readonly InvokedRound[]> {
+  // All are found before one is started.
+  const machines = await Promise.all(
+    [...networks].map(async ([network, clusters]) => ({
+      network,
+      clusters,
+      arn: await executions.find(fleetMachineName(service, network)),
+    })),
+  );
   const started = [];
-  for (const [network, clusters] of networks) {
+  for (const { network, clusters, arn } of machines) {
     const event: RoundEvent = { round: "backup", network, clusters };
-    const execution = await executions.start(await executions.find(fleetMachineName(service, network)), event);
+    const execution = await executions.start(arn, event);
     onStart(network, execution);
     started.push({ network, execution });
   }

@@ -5,7 +5,7 @@ import type { ClusterConfig } from "../../config/schema.ts";
 import type { WrittenHere } from "../../config/team-files.ts";
 import { LifeboatError } from "../../errors.ts";
 import type { ClusterList } from "./changes.ts";
-import { problemsOf } from "./listable.ts";
+import { crowdedNetworks, problemsOf } from "./listable.ts";
 
 /** The text of a file. Throws `config/secret` naming `setting` and the path. */
 export type ReadFile = (path: string, setting: string, directory: string) => Promise<string>;
@@ -19,7 +19,8 @@ export async function wantedList({ config, file, written = {} }: LoadedConfig, r
   const settings = new Map<string, WrittenCluster>();
   for (const [name, here] of Object.entries(written)) settings.set(name, await withAuthorities(name, here, readFile));
   const clusters = new Map<string, ClusterConfig>([...settings].map(([name, each]) => [name, parseListed(name, each, file)]));
-  const problems = [...clusters].flatMap(([name, cluster]) => problemsOf(name, cluster, config.service.name));
+  const problems = [...clusters].flatMap(([name, cluster]) => problemsOf(name, cluster, config.service));
+  problems.push(...crowdedNetworks([...clusters.values()]));
   if (problems.length > 0) {
     const more = problems.length - SHOWN;
     throw new LifeboatError("config/invalid", [...problems.slice(0, SHOWN), ...(more > 0 ? [`and ${more} more`] : [])].join("\n"), {

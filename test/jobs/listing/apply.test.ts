@@ -5,7 +5,7 @@ import { fleetKey } from "../../../shared/documents/layout.ts";
 import { applyFleet, planFleet } from "../../../shared/jobs/listing/apply.ts";
 import { changesBetween } from "../../../shared/jobs/listing/changes.ts";
 import type { ClusterList } from "../../../shared/jobs/listing/changes.ts";
-import { problemsOf } from "../../../shared/jobs/listing/listable.ts";
+import { crowdedNetworks, problemsOf } from "../../../shared/jobs/listing/listable.ts";
 import { saying } from "../../support/matchers.ts";
 import { makeTestKeys, newVault } from "../../support/vaults.ts";
 import type { TestKeys } from "../../support/vaults.ts";
@@ -146,9 +146,19 @@ describe("apply", () => {
   });
 });
 
+const FLEET = {
+  databaseSize: 2 ** 31,
+  megabytesPerSecond: 40,
+  concurrency: 40,
+  networks: { eu: { vpc: "", subnets: [], securityGroup: "", nat: true, routeTables: [] } },
+};
+
 describe("a listed cluster", () => {
   const problems = (settings: WrittenCluster): readonly string[] =>
-    problemsOf("prod", parseListed("prod", { endpoints: ENDPOINTS, ...settings }, "a test"), "boat");
+    problemsOf("prod", parseListed("prod", { endpoints: ENDPOINTS, ...settings }, "a test"), {
+      name: "boat",
+      fleet: FLEET,
+    });
 
   test("has its secrets where its own runs may read them, and no other's", () => {
     expect(
@@ -163,6 +173,16 @@ describe("a listed cluster", () => {
     ).toEqual([]);
     const arn = "secretsmanager:arn:aws:secretsmanager:eu-central-1:111122223333:secret:boat/prod/client-AbCdEf";
     expect(problems({ tls: { cert: arn, key: arn } })).toEqual([]);
+  });
+
+  test("is no larger than the functions are made for, and in a network that they are in", () => {
+    expect(problems({ service: { databaseSize: "4GiB", network: "us" } })).toEqual([
+      saying("clusters.prod.service.databaseSize is 4.0 GiB, and the functions are made for 2.0 GiB"),
+      saying("clusters.prod.service.network is us, which service.fleet.networks does not have: there are default, eu"),
+    ]);
+    expect(problems({ service: { network: "eu" } })).toEqual([]);
+    const many = Array.from({ length: 2001 }, () => ({ service: { network: "eu", databaseSize: 1, megabytesPerSecond: 1, grace: 1 } }));
+    expect([crowdedNetworks(many), crowdedNetworks(many.slice(1))]).toEqual([[saying("network eu has 2001 clusters, and takes 2000")], []]);
   });
 
   test.each([
