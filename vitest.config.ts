@@ -13,6 +13,7 @@ const INTEGRATION = ["test/**/*.live.test.ts", "test/node/scripts.test.ts"];
 const THOROUGH = [
   "test/attacks/{lineage,output-bound,prune,removed-records,replayed-content}.test.ts",
   "test/cli/{prune,report}.test.ts",
+  "test/fleet/rpo.test.ts",
   "test/functions/order.test.ts",
   "test/host/programs/installed-bundle-programs.test.ts",
   "test/jobs/backup/{old-slot,proof}.test.ts",

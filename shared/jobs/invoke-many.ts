@@ -12,7 +12,7 @@ export interface InvokeManyPorts {
   readonly executions: Executions;
   readonly clock: Clock;
   /** Told of each execution, of a cluster or a network, as soon as it runs. */
-  onStart(of: string, execution: string): void;
+  readonly onStart: (of: string, execution: string) => void;
 }
 
 export type InvokedOne = { readonly cluster: string } & (

@@ -13,6 +13,7 @@ import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { encryptSmall } from "../../shared/seal/age.ts";
 import { SET, tarOf } from "../support/node-set.ts";
+import { saying } from "../support/matchers.ts";
 import { newPlace } from "../support/place.ts";
 import type { Place } from "../support/place.ts";
 import { requireDocument } from "../support/printed.ts";
@@ -101,12 +102,12 @@ const OUTCOME: ExecutionOutcome = {
 };
 
 /** A state machine that answers as the deployed one does; the deployed one itself is in service.live.test.ts. */
-async function stateMachine(): Promise<string> {
+async function stateMachine(name = "answers"): Promise<string> {
   const { endpoint, region } = stack;
   const client = new SFNClient({ endpoint, region, credentials: { accessKeyId: "test", secretAccessKey: "test" } });
   const definition = JSON.stringify({ StartAt: "Done", States: { Done: { Type: "Pass", Result: OUTCOME, End: true } } });
   const role = "arn:aws:iam::000000000000:role/any";
-  const { stateMachineArn } = await client.send(new CreateStateMachineCommand({ name: "answers", definition, roleArn: role }));
+  const { stateMachineArn } = await client.send(new CreateStateMachineCommand({ name, definition, roleArn: role }));
   return stateMachineArn ?? "";
 }
 
@@ -229,6 +230,24 @@ test.each(Object.keys(COMMANDS))("lifeboat %s --json prints the document of the 
     requireDocument(command as DocumentName, stdout);
     expect(JSON.parse(stdout)).not.toHaveProperty("error");
   }
+});
+
+test("invoke backup --all has each cluster backed up by its own state machine, and ends with the worst exit code", async () => {
+  const missing = await place.here("invoke", "backup", "--all");
+  expect(missing).toMatchObject({ code: 2, stderr: saying("prod: ") });
+  expect(missing.stderr).toContain("0 of 1 cluster backed up and verified");
+  await stateMachine("lifeboat-prod");
+  expect(await place.here("invoke", "backup", "--all")).toMatchObject({
+    code: 6,
+    stdout: saying("prod/20261121T100000Z  proven, verified; LOOK"),
+  });
+  const { stdout } = await place.here("invoke", "backup", "--all", "--json");
+  expect(DOCUMENTS.invokeMany.parse(JSON.parse(stdout))).toEqual({
+    clusters: [{ cluster: "prod", exitCode: 6, id: "20261121T100000Z", error: null }],
+  });
+  expect(await place.here("invoke", "backup", "prod", "--all")).toMatchObject({ code: 2, stderr: saying("both say which clusters") });
+  expect(await place.here("invoke", "backup")).toMatchObject({ code: 2, stderr: saying("which cluster to back up") });
+  expect(await place.here("invoke", "backup", "--label", "team=a")).toMatchObject({ code: 2, stderr: saying("has the label team=a") });
 });
 
 test("the head that a backup prints is the log's last record, that of its copies included", async () => {
