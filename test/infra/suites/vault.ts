@@ -47,6 +47,7 @@ export function vaultSuite({ example, other }: Synths): void {
           Rules: [
             { AbortIncompleteMultipartUpload: { DaysAfterInitiation: 2 }, Status: "Enabled" },
             { Id: "old-reports", Status: "Enabled" },
+            { Id: "old-bundles", Status: "Enabled" },
           ],
         },
       });
