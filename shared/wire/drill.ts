@@ -39,13 +39,17 @@ export function drillPorts(
     decoder: openDecoder(loaded, surroundings, []),
     newIdentity,
     connectTo: (endpoint, tls) => openEtcd({ endpoints: [endpoint], tls, connectMs: CONNECT_MS, callMs: CALL_MS }, clock),
-    findEtcd: async (minor, signal) => {
+    findEtcd: async (minor, version, signal) => {
       const program = { name: "etcd", minor } as const;
       const { found, passedOver } = await (await findPrograms(loaded, surroundings)).find(program, signal);
       if (found !== undefined) return found.path;
       const others = passedOver.map(({ path, reason }) => `; ${path} ${reason}`).join("");
+      const release =
+        version === undefined
+          ? `the newest v${minor} of https://github.com/etcd-io/etcd/releases`
+          : `https://github.com/etcd-io/etcd/releases/tag/v${version}`;
       throw new LifeboatError("config/not-found", `${nameOf(program)}, which a drill runs on what it restored, was not found${others}`, {
-        hint: `put it on PATH, or as etcd-${minor}/etcd into the folder that tools.dir names (https://github.com/etcd-io/etcd/releases)`,
+        hint: `install the package @etcd-lifeboat/etcd-${process.platform}-${process.arch} of this release beside etcd-lifeboat; or take etcd from ${release}, check it against SHA256SUMS there, and put it on PATH or as etcd-${minor}/etcd into the folder that tools.dir names`,
       });
     },
     bundleOf,

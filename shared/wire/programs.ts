@@ -13,7 +13,8 @@ export async function findPrograms(loaded: LoadedConfig | undefined, { clock, en
   const programs = new InstalledPrograms(
     {
       toolsDir,
-      packageFolder: programsPackage(`${process.platform}-${process.arch}`),
+      packageFolder: programsPackage(`tools-${PLATFORM}`),
+      etcdFolder: programsPackage(`etcd-${PLATFORM}`),
       checkoutFolder: CHECKOUT,
       path: environment["PATH"],
     },
@@ -30,10 +31,12 @@ export async function findBundlePrograms(
   const toolsDir = await toolsFolder(loaded);
   const { InstalledBundlePrograms } = await import("../host/programs/installed-bundle-programs.ts");
   const packageFolder = (architecture: BundleArchitecture): string | undefined =>
-    programsPackage(`linux-${architecture === "amd64" ? "x64" : architecture}`);
+    programsPackage(`tools-linux-${architecture === "amd64" ? "x64" : architecture}`);
   const programs = new InstalledBundlePrograms({ toolsDir, packageFolder, checkoutFolder: CHECKOUT, path: environment["PATH"] }, clock);
   return debug === undefined ? programs : (await import("./debug/programs.ts")).traceBundlePrograms(programs, debug, clock);
 }
+
+const PLATFORM = `${process.platform}-${process.arch}`;
 
 /** From the bundle in dist/cli/ too; an installed package has no such folder. */
 const CHECKOUT = fileURLToPath(new URL("../../tools/bin", import.meta.url));
@@ -46,10 +49,10 @@ async function toolsFolder(loaded: LoadedConfig | undefined): Promise<string | u
   return folder;
 }
 
-/** Where npm put the optional package for a system, if it did. */
-function programsPackage(platform: string): string | undefined {
+/** Where npm put a package of programs for a system, if it did. */
+function programsPackage(name: string): string | undefined {
   try {
-    const manifest = createRequire(import.meta.url).resolve(`@etcd-lifeboat/tools-${platform}/package.json`);
+    const manifest = createRequire(import.meta.url).resolve(`@etcd-lifeboat/${name}/package.json`);
     return join(dirname(manifest), "bin");
   } catch {
     return undefined;

@@ -14,17 +14,23 @@ export const PLATFORMS = {
   "linux-arm64": { os: "linux", cpu: "arm64", goos: "linux", goarch: "arm64" },
 };
 
-/** Packs the helper programs for a platform: `{ name, version, tarball }`. */
-export async function packPlatform(root, platform, work, out, say) {
-  const folder = join(work, platform);
-  await layOutPlatform(root, platform, folder, say);
+/** What is packed for each platform: what every machine may want, and the servers, which only drills run. */
+const KINDS = {
+  tools: { title: "Helper programs of etcd-lifeboat", holds: "age, etcdctl, etcdutl, kube-decode and unzstd" },
+  etcd: { title: "etcd for drills of etcd-lifeboat", holds: "the server of each minor, on which lifeboat drill rehearses a restore" },
+};
+
+/** Packs the programs of a kind for a platform: `{ name, version, tarball }`. */
+export async function packPlatform(root, platform, work, out, say, kind = "tools") {
+  const folder = join(work, `${kind}-${platform}`);
+  await layOutPlatform(root, platform, folder, say, kind);
   return npmPack(folder, out);
 }
 
 /** The package of a platform as a folder, as npm installs it. */
-export async function layOutPlatform(root, platform, folder, say) {
+export async function layOutPlatform(root, platform, folder, say, kind = "tools") {
   const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
-  const programs = await buildAll(root, platform, join(folder, "bin"), say);
+  const programs = await buildAll(root, platform, join(folder, "bin"), say, kind);
   const sums = await Promise.all(programs.map(async (file) => `${await sha256(join(folder, file))}  ${file}\n`));
   await writeFile(join(folder, "SHA256SUMS"), sums.join(""));
   await writeFile(
@@ -35,16 +41,17 @@ export async function layOutPlatform(root, platform, folder, say) {
     ),
   );
   await copyFile(join(root, "LICENSE"), join(folder, "LICENSE"));
-  await writeFile(join(folder, "README.md"), readme(platform, programs));
-  await writeFile(join(folder, "package.json"), `${JSON.stringify(manifestOf(platform, version), null, 2)}\n`);
+  await writeFile(join(folder, "README.md"), readme(platform, programs, kind));
+  await writeFile(join(folder, "package.json"), `${JSON.stringify(manifestOf(platform, version, kind), null, 2)}\n`);
 }
 
-function manifestOf(platform, version) {
+function manifestOf(platform, version, kind) {
   const { os, cpu } = PLATFORMS[platform];
+  const { title, holds } = KINDS[kind];
   return {
-    name: `@etcd-lifeboat/tools-${platform}`,
+    name: `@etcd-lifeboat/${kind}-${platform}`,
     version,
-    description: `Helper programs of etcd-lifeboat for ${platform}: age, etcdctl, etcdutl, kube-decode and unzstd`,
+    description: `${title}, for ${platform}: ${holds}`,
     license: "SEE LICENSE IN THIRD-PARTY-LICENSES.txt",
     os: [os],
     cpu: [cpu],
@@ -56,8 +63,8 @@ function manifestOf(platform, version) {
   };
 }
 
-function readme(platform, programs) {
-  return `# Helper programs of etcd-lifeboat for ${platform}
+function readme(platform, programs, kind) {
+  return `# ${KINDS[kind].title}, for ${platform}
 
 Built from source, static, without cgo; which version each is, it says itself. Installed beside etcd-lifeboat, it is where that looks for them: \`lifeboat doctor --tools\` tells
 what it finds. SHA256SUMS has the digests (\`sha256sum -c SHA256SUMS\`), THIRD-PARTY-LICENSES.txt the licences.
@@ -66,7 +73,7 @@ ${programs.map((file) => `- ${file}\n`).join("")}`;
 }
 
 /** Builds into `bin`, laid out as tools/bin is; the paths, beginning with `bin/`. */
-async function buildAll(root, platform, bin, say) {
+async function buildAll(root, platform, bin, say, kind) {
   const go = await installedGo();
   if (go === undefined) throw new Error("go is missing: npm run setup says which one is needed");
   const { goos, goarch, os, cpu } = PLATFORMS[platform];
@@ -76,8 +83,8 @@ async function buildAll(root, platform, bin, say) {
   for (const folder of await moduleFolders(root)) {
     const name = basename(folder);
     const below = name.startsWith("etcd-") ? name : "";
-    await mkdir(join(bin, below), { recursive: true });
-    const wanted = toolsOf(await readFile(join(folder, "go.mod"), "utf8")).filter(({ path }) => isPacked(name, path));
+    const wanted = toolsOf(await readFile(join(folder, "go.mod"), "utf8")).filter(({ path }) => isPacked(name, path, kind));
+    if (wanted.length > 0) await mkdir(join(bin, below), { recursive: true });
     for (const { path } of wanted) {
       const file = join(below, programName(path));
       if (isBuilt) {

@@ -41,12 +41,13 @@ export function programName(path) {
   return path.split("/").findLast((element) => !/^v\d+$/.test(element));
 }
 
-/** Servers stay out of packages: only drills run them, and they would make the download two thirds larger. */
-const LEFT_OUT = new Set(["etcd"]);
+/** Servers are in a package of their own: only drills run them, and they would make the download two thirds larger. */
+const SERVERS = new Set(["etcd"]);
 
-/** Whether a program goes into packages. Of those that set-up builds, some are for tests only. */
-export function isPacked(module, path) {
-  return (["age", "kube-decode", "unzstd"].includes(module) || module.startsWith("etcd-")) && !LEFT_OUT.has(programName(path));
+/** Whether a program goes into the packages of this kind: `tools`, or `etcd` for the servers. Of those that set-up builds, some are for tests only. */
+export function isPacked(module, path, kind = "tools") {
+  const isOurs = ["age", "kube-decode", "unzstd"].includes(module) || module.startsWith("etcd-");
+  return isOurs && SERVERS.has(programName(path)) === (kind === "etcd");
 }
 
 function directives(goMod, keyword) {

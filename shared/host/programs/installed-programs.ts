@@ -13,6 +13,8 @@ import type { Probe } from "./probe.ts";
 export interface Places {
   readonly toolsDir: string | undefined;
   readonly packageFolder: string | undefined;
+  /** Of the servers. */
+  readonly etcdFolder?: string | undefined;
   readonly checkoutFolder: string;
   /** As in the environment. */
   readonly path: string | undefined;
@@ -25,12 +27,12 @@ export class InstalledPrograms implements ProgramFinder {
   /** One program may be asked for as each of three minors. */
   readonly #probes = new Map<string, Promise<Probe>>();
 
-  constructor({ toolsDir, packageFolder, checkoutFolder, path }: Places, clock: Clock) {
+  constructor({ toolsDir, packageFolder, etcdFolder, checkoutFolder, path }: Places, clock: Clock) {
     // An empty or relative entry of PATH means the current folder, where anybody may have put a program.
     const onPath = (path ?? "").split(delimiter).filter((folder) => isAbsolute(folder));
     this.#folders = [
       ...(toolsDir === undefined ? [] : ([["tools.dir", toolsDir]] as const)),
-      ...(packageFolder === undefined ? [] : ([["package", packageFolder]] as const)),
+      ...[packageFolder, etcdFolder].flatMap((folder) => (folder === undefined ? [] : ([["package", folder]] as const))),
       ["checkout", checkoutFolder],
       ...onPath.map((folder) => ["PATH", folder] as const),
     ];

@@ -27,8 +27,8 @@ import type { Step } from "./stopwatch.ts";
 
 export interface DrillPorts extends CustodyPorts, JudgePorts, RehearsalPorts {
   readonly places: Workplaces;
-  /** The path of an etcd of that minor. Throws `config/not-found`. */
-  readonly findEtcd: (minor: ToolsMinor, signal: AbortSignal) => Promise<string>;
+  /** The path of an etcd of that minor; `version` is that of the cluster, where an etcd of that very one serves: told where none is found. Throws `config/not-found`. */
+  readonly findEtcd: (minor: ToolsMinor, version: string | undefined, signal: AbortSignal) => Promise<string>;
   /** For the snapshot that `ref` names. Throws where the desk's key does not serve: then nothing is begun. */
   readonly bundleOf: (ref: string) => Promise<BundleMaker>;
 }
@@ -73,12 +73,13 @@ export async function drill(ports: DrillPorts, { ref, work, signal }: DrillReque
   const { manifest } = found;
   requireKnown(manifest);
   const name = `${manifest.cluster}/${manifest.id}`;
-  const minor = toolsMinorFor(manifest.etcd.source.version);
+  const { version } = manifest.etcd.source;
+  const minor = toolsMinorFor(version);
   if (minor === undefined)
-    throw new LifeboatError("ref/later", `${name} is of etcd ${manifest.etcd.source.version}, of which no bundle can be made`, {
+    throw new LifeboatError("ref/later", `${name} is of etcd ${version}, of which no bundle can be made`, {
       hint: "use a later version of lifeboat",
     });
-  const etcd = await ports.findEtcd(minor, signal);
+  const etcd = await ports.findEtcd(minor, version.startsWith(`${minor}.`) ? version : undefined, signal);
   const makeBundle = await ports.bundleOf(name);
   const payloadBytes = sealedObjectsOf(manifest.stored)[0]?.bytes ?? manifest.snapshot.bytes;
   const place = await ports.places.open(work, payloadBytes + 2 * manifest.snapshot.bytes + ROOM_BYTES);

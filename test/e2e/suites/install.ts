@@ -40,7 +40,7 @@ const OUTSIDE = npmEnvironment(process.env);
 const NATIVE = ["arm64", "x64"].map((arch) => `node_modules/@node-rs/crc32-linux-${arch}-gnu/crc32.linux-${arch}-gnu.node`);
 
 let folder: TemporaryFolder;
-let tarballs: { readonly main: string; readonly tools: string };
+let tarballs: { readonly main: string; readonly tools: string; readonly etcd: string };
 /** Where both were installed. */
 let place: string;
 /** What doctor said where the package of programs was not installed yet. */
@@ -99,13 +99,14 @@ export function installTests({ all }: { readonly all: boolean }): void {
   beforeAll(async () => {
     folder = await temporaryFolder();
     const out = join(folder.path, "packages");
-    await execa("npm", ["run", "-s", "pack:tools", "--", "--platform", PLATFORM, "--out", out], {
+    await execa("npm", ["run", "-s", "pack:tools", "--", "--platform", PLATFORM, "--out", out, ...(all ? ["--etcd"] : [])], {
       cwd: ROOT,
       env: OUTSIDE,
       extendEnv: false,
     });
     const { version } = packageJson;
-    tarballs = { main: join(out, `etcd-lifeboat-${version}.tgz`), tools: join(out, `etcd-lifeboat-tools-${PLATFORM}-${version}.tgz`) };
+    const ofPlatform = (kind: string): string => join(out, `etcd-lifeboat-${kind}-${PLATFORM}-${version}.tgz`);
+    tarballs = { main: join(out, `etcd-lifeboat-${version}.tgz`), tools: ofPlatform("tools"), etcd: ofPlatform("etcd") };
     place = await newPackage("place");
     if (all) {
       await npmInstall(place, "--omit=optional", tarballs.main);
@@ -269,6 +270,34 @@ export function installTests({ all }: { readonly all: boolean }): void {
       }
     });
   });
+
+  if (all)
+    test("restores are rehearsed where etcd's servers are installed; where they are not, the error says which is to be had where", async () => {
+      const work = join(place, "work-drill");
+      await mkdir(work);
+      for (const line of [initArguments(cluster), ["backup", "prod"], ["verify", "prod/latest", "--deep"]])
+        await npx(process.execPath, work, line);
+      const env = { ...OUTSIDE, XDG_RUNTIME_DIR: work };
+      const main = join(place, "node_modules/.bin/lifeboat");
+      const drill = () =>
+        execa(process.execPath, [main, "drill", "prod", "--work", work], { cwd: work, env, extendEnv: false, reject: false });
+      const without = await drill();
+      expect(without.exitCode).toBe(2);
+      expect(without.stderr).toContain("etcd 3.6, which a drill runs on what it restored, was not found");
+      const { version } = z
+        .object({ manifest: z.object({ etcd: z.object({ source: z.object({ version: z.string() }) }) }) })
+        .parse(JSON.parse(await npx(process.execPath, work, ["show", "prod/latest", "--json"]))).manifest.etcd.source;
+      expect(without.stderr).toContain(
+        `install the package @etcd-lifeboat/etcd-${PLATFORM} of this release beside etcd-lifeboat; or take etcd from https://github.com/etcd-io/etcd/releases/tag/v${version}, check it against SHA256SUMS there`,
+      );
+      await npmInstall(place, tarballs.etcd);
+      const files = ["LICENSE", "README.md", "SHA256SUMS", "THIRD-PARTY-LICENSES.txt", "package.json"];
+      const servers = ["3.5", "3.6", "3.7"].map((minor) => `bin/etcd-${minor}/etcd`);
+      expect(await filesIn(tarballs.etcd)).toEqual([...files, ...servers].toSorted());
+      const { exitCode, stdout, stderr } = await drill();
+      expect(`${exitCode}: ${stderr}`).toMatch(/^0: /);
+      expect(stdout).toContain(version);
+    }, 240_000);
 
   if (all)
     test("on an older Node the command says so in one line, and what to do", async () => {
