@@ -1,0 +1,3 @@
+import { examplesTests } from "./suites/examples.ts";
+
+examplesTests({ all: true });
