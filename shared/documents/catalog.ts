@@ -44,7 +44,7 @@ const rowSchema = z.looseObject({
 });
 
 /** A record of the custody log that is believed, as far as an audit goes by it. */
-const loggedSchema = z.looseObject({
+export const loggedSchema = z.looseObject({
   sequence: z.int().positive(),
   /** The digest that it names as that of the record before; absent where that is the one before it in this list, or it is the first of all. */
   previous: digest.optional(),
@@ -83,8 +83,8 @@ export const catalogSchema = z.looseObject({
   others: z.array(z.looseObject({ id: snapshotId, digest })).max(MOST_OTHERS),
   /** Oldest first. */
   rows: z.array(rowSchema).max(MOST_ROWS),
-  /** In order. Absent in segments by versions that wrote none. */
-  log: z.array(loggedSchema).max(MOST_LOGGED).optional(),
+  /** Entries by `loggedSchema`, in order: parsed by whoever needs them, which a listing does not. Absent in segments by versions that wrote none. */
+  log: z.array(z.unknown()).max(MOST_LOGGED).optional(),
   tool,
   custody: custodyReceiptSchema.optional(),
   signer: signerSchema,

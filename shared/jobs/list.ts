@@ -86,7 +86,7 @@ export async function listSnapshots(ports: JudgePorts, cluster: string, options:
   const ids = limit === undefined ? late : late.slice(-limit);
   const asked = ids.length === all.length ? undefined : new Set(ids);
   const [{ rows, bad: badSegments, log, witness }, pins] = await Promise.all([
-    ids.length < FEW && full !== true && wantsLog !== true ? NO_SEGMENTS : readSegments(ports, cluster, names),
+    ids.length < FEW && full !== true && wantsLog !== true ? NO_SEGMENTS : readSegments(ports, cluster, names, { wantsLog }),
     readPins(ports, cluster, undefined, asked),
   ]);
   const known = full === true ? NO_ROWS : rows;

@@ -16,7 +16,7 @@ export async function catalogRows(
   cluster: string,
   signal: AbortSignal | undefined,
 ): Promise<ReadonlyMap<string, SegmentRow>> {
-  return (await readSegments(ports, cluster, await listNames(ports.blobs, cluster, signal), signal)).rows;
+  return (await readSegments(ports, cluster, await listNames(ports.blobs, cluster, signal), { signal })).rows;
 }
 
 /** Whether all that stands of a snapshot is what a row of the catalog tells of, and each object once; pins and the like come on top. Else it takes the documents to tell what the rest is. */

@@ -1,6 +1,7 @@
 import type { Clock } from "../../clock.ts";
-import { MOST_LOGGED } from "../../documents/catalog.ts";
+import { loggedSchema, MOST_LOGGED } from "../../documents/catalog.ts";
 import type { LoggedRecord, Segment } from "../../documents/catalog.ts";
+import { documentPace } from "../../zod-pace.ts";
 import { isFault } from "../custody/records.ts";
 import type { RecordVault } from "../custody/records.ts";
 import { readTail } from "../custody/tail.ts";
@@ -19,10 +20,14 @@ const LONGEST_REASON = 300;
 
 /** What the entries of a segment say, of keys that are trusted as they were then. `isTrusted`: of the key at a place in `signers`. */
 export function knownIn({ log = [], signers }: Segment, isTrusted: (by: number) => boolean): readonly KnownRecord[] {
-  return log.flatMap(({ by, bytes, modified, ids = [], ...entry }, index): KnownRecord[] => {
+  // One that is none is read itself.
+  const entries = log.map((entry) => loggedSchema.safeParse(entry, documentPace()).data);
+  return entries.flatMap((logged, index): KnownRecord[] => {
+    if (logged === undefined) return [];
+    const { by, bytes, modified, ids = [], ...entry } = logged;
     const signer = signers[by];
     if (signer === undefined || !isTrusted(by)) return [];
-    const before = log[index - 1];
+    const before = entries[index - 1];
     const previous = entry.previous ?? (before?.sequence === entry.sequence - 1 ? before.digest : undefined);
     // One that follows another does not stand here without its digest.
     if ((previous === undefined) !== (entry.sequence === 1)) return [];

@@ -28,7 +28,7 @@ export interface Segments {
   readonly rows: ReadonlyMap<string, SegmentRow>;
   /** The newest first. No row stands in two of them. */
   readonly segments: readonly ReadSegment[];
-  /** What they say of records of the custody log, by number. It is for the reader to hold it against what the store lists. */
+  /** What they say of records of the custody log, by number; nothing where nobody wants it. It is for the reader to hold it against what the store lists. */
   readonly log: ReadonlyMap<number, KnownRecord>;
   /** The record that announced the newest one: the log must have it. */
   readonly witness: Witness | undefined;
@@ -50,7 +50,7 @@ export async function readSegments(
   vault: Vault & { readonly clock: Clock },
   cluster: string,
   names: Names,
-  signal?: AbortSignal,
+  { wantsLog = false, signal }: { readonly wantsLog?: boolean | undefined; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<Segments> {
   const rows = new Map<string, SegmentRow>();
   const segments: ReadSegment[] = [];
@@ -61,7 +61,8 @@ export async function readSegments(
     const { id, signers } = segment;
     const standing = segment.rows.filter((row) => !rows.has(row.id) && isStanding(row, segment, names, vault.trusted));
     for (const row of standing) rows.set(row.id, row);
-    const logged = knownIn(segment, (by) => isTrusted(signers[by], vault.trusted)).filter(({ sequence }) => !log.has(sequence));
+    const said = wantsLog ? knownIn(segment, (by) => isTrusted(signers[by], vault.trusted)) : [];
+    const logged = said.filter(({ sequence }) => !log.has(sequence));
     for (const each of logged) log.set(each.sequence, each);
     segments.push({ id, digest, rows: standing, signers, logged: logged.map(({ sequence }) => sequence) });
   };

@@ -76,7 +76,7 @@ export async function writeSegments(
     throwIfAborted(`the catalog of ${cluster}`, signal);
     const head = await readHead(ports, cluster, signal);
     const names = await listNames(ports.blobs, cluster, signal);
-    const known = await readSegments(ports, cluster, names, signal);
+    const known = await readSegments(ports, cluster, names, { wantsLog: true, signal });
     // Behind a new segment it is not looked at again.
     for (const each of known.bad) bad.set(each.key, each);
     const missing = missingIn(names, known, ports.clock.now()).filter((id) => !tried.has(id));

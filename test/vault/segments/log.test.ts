@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Segment } from "../../../shared/documents/catalog.ts";
+import { loggedSchema } from "../../../shared/documents/catalog.ts";
 import { catalogPrefix, custodyKey } from "../../../shared/documents/layout.ts";
 import { openDocument } from "../../../shared/documents/signed-document.ts";
 import { endOfLog, wholeLog } from "../../../shared/jobs/audit/facts/custody.ts";
@@ -53,9 +53,10 @@ function copy(): TestVault {
 
 const keyOf = (sequence: number): string => custodyKey(CLUSTER, sequence);
 const newestKey = async ({ blobs }: TestVault): Promise<string> => (await keysIn(blobs, catalogPrefix(CLUSTER))).at(-1) ?? "";
-const newest = async (vault: TestVault): Promise<Segment> => {
+const newest = async (vault: TestVault) => {
   const key = await newestKey(vault);
-  return openDocument("catalog", bytesAt(vault, key), vault.trusted, key);
+  const segment = openDocument("catalog", bytesAt(vault, key), vault.trusted, key);
+  return { ...segment, log: (segment.log ?? []).map((entry) => loggedSchema.parse(entry)) };
 };
 
 /** What an audit knows of the log, and how many records it read for that. */
@@ -82,7 +83,7 @@ function replaceUnseen(vault: TestVault, key: string, change: (bytes: Buffer) =>
 
 describe("a segment", () => {
   test("tells of each record that was there, with the digest of the one before where the list does not have that", async () => {
-    const { log = [] } = await newest(made);
+    const { log } = await newest(made);
     const records = custodyOf(made).slice(0, TOLD);
     expect(log.map(({ sequence, event, time }) => ({ sequence, event, time }))).toEqual(
       records.map(({ sequence, event, time }) => ({ sequence, event, time })),
@@ -97,7 +98,7 @@ describe("a segment", () => {
     vault.clock.advance(8 * 24 * HOUR_MS - 4 * HOUR_MS);
     await grow(vault, 2);
     await catalogue(vault, CLUSTER);
-    const [{ log = [], others }, records] = [await newest(vault), custodyOf(vault)];
+    const [{ log, others }, records] = [await newest(vault), custodyOf(vault)];
     expect(others).toEqual([]);
     // The oldest that is young enough has nothing before it that says so, and names that itself.
     expect(log[0]?.sequence).toBeGreaterThan(1);
@@ -114,7 +115,7 @@ describe("a segment", () => {
     await custodian("audit").announce("rehearsed", []);
     await grow(vault, 2);
     await catalogue(vault, CLUSTER);
-    const told = new Set(((await newest(vault)).log ?? []).map(({ sequence }) => sequence));
+    const told = new Set((await newest(vault)).log.map(({ sequence }) => sequence));
     // 4 names other bytes than those that stand in the place of 3 now.
     expect(
       custodyOf({ ...vault, blobs: made.blobs })
@@ -186,7 +187,7 @@ describe("an audit", () => {
 
   test("believes no history of a stranger's segment, nor of a key that is trusted no more", async () => {
     const [planted, distrusted] = [copy(), copy()];
-    const { log = [], ...rest } = await newest(planted);
+    const { log, ...rest } = await newest(planted);
     const forged = { ...rest, log: log.map((each) => ({ ...each, event: "failed" })) };
     plant(planted, await newestKey(planted), await signedBy(strangers.ring, "audit", forged, "catalog"));
     expect(await endOf(planted)).toMatchObject({ reads: custodyOf(planted).length, history: (await endOf(made)).history });
@@ -196,7 +197,7 @@ describe("an audit", () => {
 
   test("is told a forged history by whoever has the audit key; one with --full says so", async () => {
     const vault = copy();
-    const { log = [], ...rest } = await newest(vault);
+    const { log, ...rest } = await newest(vault);
     const forged = { ...rest, log: log.map((each) => (each.sequence === 5 ? { ...each, event: "failed", reason: "no reason" } : each)) };
     replaceUnseen(vault, await newestKey(vault), () => Buffer.from([]));
     plant(vault, await newestKey(vault), await signedBy(keys.ring, "audit", forged, "catalog"));
@@ -206,9 +207,19 @@ describe("an audit", () => {
     expect(history.events[4]).toMatchObject({ event: custodyOf(vault)[4]?.event });
   });
 
+  test("reads what an entry that is none would tell", async () => {
+    const vault = copy();
+    const { log, ...rest } = await newest(vault);
+    const broken = { ...rest, log: log.map((each) => (each.sequence === 5 ? { ...each, time: "yesterday" } : each)) };
+    plant(vault, await newestKey(vault), await signedBy(keys.ring, "audit", broken, "catalog"));
+    // 6 has no digest before it then.
+    expect(await endOf(vault)).toMatchObject({ reads: custodyOf(vault).length - TOLD + 2, custody: { findings: [] } });
+    expect((await listSnapshots(vault, CLUSTER)).badSegments).toEqual([]);
+  });
+
   test("reads what a forged segment moves to other places", async () => {
     const vault = copy();
-    const { log = [], ...rest } = await newest(vault);
+    const { log, ...rest } = await newest(vault);
     // Each entry one number further: nothing of such a size and time is listed there.
     const forged = {
       ...rest,
