@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, cp, truncate, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, cp, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { DOCUMENTS } from "../../shared/contract/documents.ts";
@@ -108,6 +108,20 @@ test.each<readonly [string, (vault: string) => Promise<void>, quick: readonly st
   const place = await changed(change);
   expect(await codesOf(place)).toEqual(quick);
   expect([...new Set(await codesOf(place, "--full"))]).toEqual([...new Set(full)]);
+});
+
+test("a second audit tells the same by what the first one kept, and sees what was changed since", async () => {
+  const place = await changed(async (_, { cwd }) => {
+    await mkdir(join(cwd, ".cache"), { mode: 0o700 });
+  });
+  const [first, second] = [await audit(place), await audit(place)];
+  const said = ({ clusters, findings }: typeof first): unknown => ({ ids: clusters.map(({ good }) => good?.ref), findings });
+  expect(said(second)).toEqual(said(first));
+  const kept = join(place.cwd, ".cache/etcd-lifeboat/audit");
+  const [of = "", ...more] = await readdir(kept);
+  expect([more, await readdir(join(kept, of))]).toEqual([[], ["prod.json"]]);
+  await rm(await newestIn(join(place.cwd, "vault/clusters/prod/data")));
+  expect(await codesOf(place)).toEqual(["data/missing"]);
 });
 
 test("a cluster on one side only is told from both", async () => {

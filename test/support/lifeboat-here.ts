@@ -30,7 +30,8 @@ export async function lifeboatHere(
 ): Promise<Outcome> {
   const [stdout, stderr] = [new Collected(onStdout, onBytes), new Collected(onStderr)];
   if (columns !== undefined) Object.assign(stdout, { isTTY: true, columns });
-  const environment = { PATH: process.env["PATH"], NO_COLOR: "1", ...env };
+  // Of the place, where a test makes it: nothing is kept in the cache folder of whoever runs the tests.
+  const environment = { PATH: process.env["PATH"], NO_COLOR: "1", XDG_CACHE_HOME: join(cwd, ".cache"), ...env };
   const console = { stdout, stderr, environment, cwd, clock: systemClock, signal };
   const code = await runProgram(args, console, {
     clock: systemClock,
