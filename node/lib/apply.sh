@@ -9,6 +9,7 @@ run_apply() {
   take_lock
   refuse_unfinished_files
   read_journal
+  refuse_begun_by member.sh "${KEPT[REPAIR]-}"
   [[ ${KEPT[ROLLBACK]-} != begun ]] || refuse 6 "a rollback was begun here and did not end" "run rollback again first"
   if [[ -n ${KEPT[PLAN]-} && ${KEPT[PLAN]} == "$PLAN_DIGEST" && ${KEPT[ROLLBACK]-} != done && -n ${KEPT[DONE]-} ]]; then
     say "done already: ${PLAN[CLUSTER]}/${PLAN[SNAPSHOT]} was restored here at $(date -u -d "@${KEPT[DONE]}" +%Y-%m-%dT%H:%M:%SZ)"

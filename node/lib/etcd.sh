@@ -87,6 +87,7 @@ status_of() {
   answer=$(etcdctl_at "$1" endpoint status -w json 2>/dev/null) || return 0
   [[ $answer =~ \"leader\":[1-9] && $answer =~ \"revision\":([0-9]+) ]] || return 0
   STATUS_REVISION=${BASH_REMATCH[1]}
+  # shellcheck disable=SC2034 # of restore.sh alone
   [[ ! $answer =~ \"version\":\"([0-9A-Za-z.+-]+)\" ]] || STATUS_VERSION=${BASH_REMATCH[1]}
 }
 

@@ -102,3 +102,9 @@ process_mark() {
   read -r -a words < <(printf '%s\n' "${line##*) }")
   MARK=$1-${words[19]}-$(cat /proc/sys/kernel/random/boot_id)
 }
+
+# refuse_begun_by SCRIPT WHAT: where that one began WHAT here, and it did not end.
+refuse_begun_by() {
+  [[ -z $2 || -n ${KEPT[DONE]-} || ${KEPT[ROLLBACK]-} == done ]] ||
+    refuse 6 "$1 $2 was begun here, and did not end" "run it again, or $1 rollback"
+}

@@ -17,7 +17,8 @@ read_members_listed() {
       OWN_ID=${fields[0]} OWN_STATUS=${fields[1]} OWN_LEARNER=${fields[5]-}
       fields[2]=$MEMBER
     fi
-    for url in ${peers//,/ }; do LISTED_URLS+=",${fields[2]}=$url"; done
+    # One that never started has said no name yet.
+    for url in ${peers//,/ }; do LISTED_URLS+=",${fields[2]:-${fields[0]}}=$url"; done
   done <"$SCRATCH/members"
   LISTED_URLS=${LISTED_URLS#,}
 }
@@ -42,7 +43,9 @@ add_learner_step() {
   keep CERT "$CERT"
   keep KEY "$KEY"
   keep PEER_URL "${OWN_PEER_URLS%%,*}"
+  REASON_IN=$SCRATCH/members.err
   within "$WAIT" "the cluster did not take this member" add_learner
+  REASON_IN=
   keep MEMBER_ID "$OWN_ID"
   keep JOIN_CLUSTER "$LISTED_URLS"
 }
@@ -52,7 +55,9 @@ need_join_at() { [[ -n $JOIN_AT ]] || within "$WAIT" "$NOBODY_TO_JOIN" find_join
 
 promote_step() {
   need_join_at
+  REASON_IN=$SCRATCH/members.err
   within "$WAIT" "this member did not catch up with the others" is_promoted
+  REASON_IN=
 }
 
 # etcd refuses to promote a learner that is behind.

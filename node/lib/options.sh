@@ -7,13 +7,10 @@ TAR=
 FINGERPRINT=
 PAYLOAD=
 IDENTITY=
-ROOT=
 WORK=
 OUT=
 CLUSTER_OPTION=
 NAME=
-MEMBER_OPTION='' LAYOUT_OPTION='' DATA_OPTION='' SERVICE_OPTION='' ENV_FILE_OPTION=''
-CACERT_OPTION='' CERT_OPTION='' KEY_OPTION='' START_PROGRAM='' STOP_PROGRAM=''
 # all: every member restores; first: this one alone, as a cluster of one; join: into that one.
 WAY=all
 CLEAR=
@@ -21,8 +18,6 @@ CLEAR=
 FILES_ACTION=
 ONLY=()
 THROUGH_LINKS=
-# Seconds: the other nodes of the cluster are at work at the same time.
-WAIT=600
 
 readonly COMMANDS='verify plan files apply status rollback after export rehearse keygen'
 
@@ -93,27 +88,19 @@ parse_options() {
     exit 0
   done
   while (($# > 0)); do
+    if take_node_option "$@"; then
+      shift 2
+      continue
+    fi
     case $1 in
       --dir) take_value "$@" && DIR=$2 ;;
       --bundle) take_value "$@" && TAR=$2 ;;
       --fingerprint) take_value "$@" && FINGERPRINT=$2 ;;
       --payload) take_value "$@" && PAYLOAD=$2 ;;
       --identity) take_value "$@" && IDENTITY=$2 ;;
-      --root) take_value "$@" && ROOT=${2%/} ;;
       --work) take_value "$@" && WORK=$2 ;;
       --out) take_value "$@" && OUT=$2 ;;
       --cluster) take_value "$@" && CLUSTER_OPTION=$2 ;;
-      --member) take_value "$@" && MEMBER_OPTION=$2 ;;
-      --layout) take_value "$@" && LAYOUT_OPTION=$2 ;;
-      --data-dir) take_value "$@" && DATA_OPTION=$2 ;;
-      --service) take_value "$@" && SERVICE_OPTION=$2 ;;
-      --env-file) take_value "$@" && ENV_FILE_OPTION=$2 ;;
-      --start) take_value "$@" && START_PROGRAM=$2 ;;
-      --stop) take_value "$@" && STOP_PROGRAM=$2 ;;
-      --cacert) take_value "$@" && CACERT_OPTION=$2 ;;
-      --cert) take_value "$@" && CERT_OPTION=$2 ;;
-      --key) take_value "$@" && KEY_OPTION=$2 ;;
-      --wait) take_value "$@" && WAIT=$2 ;;
       --name) take_value "$@" && NAME=$2 ;;
       --first | --join)
         [[ $WAY == all ]] || refuse 2 "--first and --join, once, and not both" "--first on one node, --join on the others"
@@ -160,13 +147,9 @@ parse_options() {
   [[ ${#ONLY[@]} == 0 && -z $THROUGH_LINKS || $COMMAND == files ]] || refuse 2 "--only and --through-links are for files" "leave them out"
   [[ -n $FILES_ACTION ]] || FILES_ACTION='diff'
   [[ -d $DIR ]] || refuse 2 "--dir $DIR is no folder" "give the folder that holds the bundle"
-  [[ -z $ROOT || -d $ROOT ]] || refuse 2 "--root $ROOT is no folder" "leave it out on a node"
+  check_node_options
   [[ -n $IDENTITY ]] || IDENTITY=$ROOT/etc/etcd-lifeboat/node.key
-  STATE=$ROOT/var/lib/etcd-lifeboat/restore FILES_STATE=$ROOT/var/lib/etcd-lifeboat/node-files
-  MANIFESTS=$ROOT/etc/kubernetes/manifests
-  [[ $WAIT =~ ^[1-9][0-9]{0,5}$ ]] || refuse 2 "--wait $WAIT is no number of seconds" "give 1 to 999999"
-  [[ -z $LAYOUT_OPTION ]] || is_layout "$LAYOUT_OPTION" || refuse 2 "there is no layout $LAYOUT_OPTION" "static-pod, systemd or bare"
-  [[ -z $SERVICE_OPTION ]] || is_unit "$SERVICE_OPTION" || refuse 2 "--service $SERVICE_OPTION is no name of a unit" "give it without blanks"
+  FILES_STATE=$ROOT/var/lib/etcd-lifeboat/node-files
   [[ -n $WORK ]] || WORK=$DIR
   [[ -d $WORK ]] || refuse 2 "--work $WORK is no folder" "give a folder on a disk that programs may run from"
   # A name that begins with a dash would be taken for an option further on.

@@ -73,8 +73,6 @@ read_members() {
   [[ ${PLAN[INITIAL_CLUSTER]-} == "${cluster#,}" ]] || refuse_plan INITIAL_CLUSTER
 }
 
-is_layout() { [[ $1 == auto || $1 == static-pod || $1 == systemd || $1 == bare ]]; }
-
 # check_plan: whether it is for a node like this one, now.
 check_plan() {
   local now wanted=$CLUSTER_OPTION pinned=$ROOT/etc/etcd-lifeboat/cluster machine

@@ -1,12 +1,18 @@
 # shellcheck shell=bash
 # Stopping and starting what runs on the node, by layout.
 
+# A file with the last words of what is waited for, where it has any.
+REASON_IN=
+
 # within SECONDS WHAT COMMAND...: asks until the command says yes; refuses with 3 after that time.
 within() {
-  local end=$((SECONDS + $1)) what=$2
+  local end=$((SECONDS + $1)) what=$2 said=
   shift 2
   until "$@"; do
-    ((SECONDS < end)) || refuse 3 "$what: not within the time given" "look why; then run $AGAIN again, or rollback. --wait SECONDS gives more time"
+    if ((SECONDS >= end)); then
+      [[ ! -s $REASON_IN ]] || said=" ($(why "$REASON_IN"))"
+      refuse 3 "$what: not within the time given$said" "look why; then run $AGAIN again, or rollback. --wait SECONDS gives more time"
+    fi
     sleep 0.2
   done
 }

@@ -57,18 +57,6 @@ describe_step() {
   esac
 }
 
-describe_configure() {
-  local file=${FOUND_IN[initial-cluster-state]:-$LAYOUT_FROM} flags='--initial-cluster-state=existing'
-  [[ $WAY != join ]] || flags+=" and --initial-cluster with the members that the cluster lists"
-  if [[ ${FOUND[initial-cluster-state]-} == existing && $WAY != join ]]; then
-    say "nothing: the state is existing"
-  elif [[ $LAYOUT == bare && -z $ENVIRONMENT_FILE ]]; then
-    say "$flags, given to --start PROGRAM"
-  else
-    say "$flags in $file"
-  fi
-}
-
 decrypt_step() {
   local stage free=$((PLAN[SNAPSHOT_BYTES] * 2 + 200 * 1024 * 1024))
   stage=$(stage)
@@ -128,16 +116,6 @@ old_members_step() {
     ((SECONDS < end)) || refuse 3 "$STILL still answers" "stop etcd there, or run apply there too; then run apply here again, or rollback"
     sleep 0.2
   done
-}
-
-# An alarm of the snapshot is listed under a member that is no more, and refuses every write: docs/restore.md.
-disarm_step() {
-  local listed
-  listed=$(etcdctl_at "$OWN_CLIENT_URLS" alarm list 2>"$SCRATCH/alarm.err") || refuse 3 "alarms cannot be listed: $(why "$SCRATCH/alarm.err")" "run apply again; give --cert and --key of root where the cluster has auth"
-  [[ $listed != *CORRUPT* ]] || refuse 6 "the restored cluster has the alarm CORRUPT" "run rollback, and take another snapshot"
-  [[ $listed == *NOSPACE* ]] || return 0
-  etcdctl_at "$OWN_CLIENT_URLS" alarm disarm >/dev/null 2>"$SCRATCH/alarm.err" || refuse 3 "the alarm NOSPACE cannot be disarmed: $(why "$SCRATCH/alarm.err")" "run apply again"
-  note "disarmed NOSPACE, which the snapshot held: look at --quota-backend-bytes before it comes back"
 }
 
 # find_compared: sets COMPARED to NAME=URL of each member that must have one hash.

@@ -37,6 +37,7 @@ is_snapshot() { [[ $1 =~ ^[0-9]{8}T[0-9]{6}Z$ ]]; }
 is_file_name() { [[ $1 =~ ^[A-Za-z0-9_][A-Za-z0-9._-]{0,199}$ ]]; }
 is_member() { [[ $1 =~ ^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$ ]]; }
 is_path() { [[ $1 =~ ^/[A-Za-z0-9._/@:+-]*$ && /$1/ != */../* ]]; }
+is_layout() { [[ $1 == auto || $1 == static-pod || $1 == systemd || $1 == bare ]]; }
 is_unit() { [[ $1 =~ ^[A-Za-z0-9][A-Za-z0-9._@:-]{0,199}$ ]]; }
 
 # One or more URLs with commas between.

@@ -19,8 +19,9 @@ export interface BundleContent {
   readonly plan: Plan;
   /** The manifest as it is stored. */
   readonly manifest: Uint8Array;
-  /** restore.sh, and then its library. */
+  /** restore.sh, member.sh, and their library. */
   readonly script: Uint8Array;
+  readonly memberScript: Uint8Array;
   readonly library: readonly NamedFile[];
   /** Static programs, executable: age, etcdctl, etcdutl, unzstd. */
   readonly programs: readonly NamedFile[];
@@ -46,6 +47,7 @@ export const ENTRY = {
   identity: `${FOLDER}/identity.age`,
   nextSteps: `${FOLDER}/NEXT-STEPS.txt`,
   script: `${FOLDER}/restore.sh`,
+  memberScript: `${FOLDER}/member.sh`,
   licences: `${FOLDER}/LICENSES.txt`,
   sums: `${FOLDER}/SHA256SUMS`,
 } as const;
@@ -60,7 +62,7 @@ export function planFile(plan: Plan): { readonly bytes: Uint8Array; readonly dig
 
 /** The control tar for one recipient. `identity` is an age file for it. The same arguments give the same bytes. */
 export function composeControlTar(content: BundleContent, recipient: Recipient, identity: Uint8Array, nextSteps: string): ControlTar {
-  const { plan, manifest, script, library, programs, licences } = content;
+  const { plan, manifest, script, memberScript, library, programs, licences } = content;
   const { bytes: planBytes, digest: planDigest } = planFile(plan);
   const entries: readonly TarEntry[] = [
     { name: ENTRY.plan, mode: PLAIN, bytes: planBytes },
@@ -69,6 +71,7 @@ export function composeControlTar(content: BundleContent, recipient: Recipient, 
     { name: ENTRY.identity, mode: PRIVATE, bytes: identity },
     { name: ENTRY.nextSteps, mode: PLAIN, bytes: Buffer.from(nextSteps) },
     { name: ENTRY.script, mode: EXECUTABLE, bytes: script },
+    { name: ENTRY.memberScript, mode: EXECUTABLE, bytes: memberScript },
     ...inOrder(library).map(({ name, bytes }) => ({ name: `${LIBRARY}${name}`, mode: PLAIN, bytes })),
     ...inOrder(programs).map(({ name, bytes }) => ({ name: `${PROGRAMS}${name}`, mode: EXECUTABLE, bytes })),
     { name: ENTRY.licences, mode: PLAIN, bytes: licences },
@@ -95,12 +98,15 @@ function sumsOf(entries: readonly TarEntry[]): Uint8Array {
 export function filesOf(entries: readonly TarEntry[], what: string): ReadonlyMap<string, Uint8Array> {
   const refused = (why: string): LifeboatError => new LifeboatError("verify/format", `${what} is no control tar: ${why}`);
   const files = new Map(entries.map(({ name, bytes }) => [name, bytes]));
-  for (const name of Object.values(ENTRY)) if (!files.has(name)) throw refused(`it has no ${name}`);
+  const { memberScript, ...required } = ENTRY;
+  for (const name of Object.values(required)) if (!files.has(name)) throw refused(`it has no ${name}`);
   const names = entries.map(({ name }) => name);
   const between = (folder: string): readonly string[] =>
     names.filter((name) => name.startsWith(folder) && !name.slice(folder.length).includes("/")).toSorted();
-  const { plan, recipient, manifest, identity, nextSteps, script, licences, sums } = ENTRY;
-  const expected = [plan, recipient, manifest, identity, nextSteps, script, ...between(LIBRARY), ...between(PROGRAMS), licences, sums];
+  const { plan, recipient, manifest, identity, nextSteps, script, licences, sums } = required;
+  // Tars of earlier versions have none.
+  const scripts = files.has(memberScript) ? [script, memberScript] : [script];
+  const expected = [plan, recipient, manifest, identity, nextSteps, ...scripts, ...between(LIBRARY), ...between(PROGRAMS), licences, sums];
   if (names.join("\n") !== expected.join("\n")) throw refused("its files are not those of a bundle, in that order");
   for (const { name, mode } of entries) if (mode !== modeOf(name)) throw refused(`${name} has mode ${mode.toString(8)}`);
   const digests = sumsOf(entries.slice(0, -1));
@@ -110,5 +116,5 @@ export function filesOf(entries: readonly TarEntry[], what: string): ReadonlyMap
 
 function modeOf(name: string): number {
   if (name === ENTRY.identity) return PRIVATE;
-  return name === ENTRY.script || name.startsWith(PROGRAMS) ? EXECUTABLE : PLAIN;
+  return name === ENTRY.script || name === ENTRY.memberScript || name.startsWith(PROGRAMS) ? EXECUTABLE : PLAIN;
 }

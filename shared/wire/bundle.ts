@@ -22,7 +22,7 @@ import { findBundlePrograms } from "./programs.ts";
 
 /** The part of the composition root that makes and reads restore bundles. */
 
-/** What of a bundle this machine gives. `scripts` is a folder with restore.sh and lib/, where it is not the package's own. */
+/** What of a bundle this machine gives. `scripts` is a folder with restore.sh, member.sh and lib/, where it is not the package's own. */
 export async function bundleParts(loaded: LoadedConfig, surroundings: Surroundings, scripts: string = OWN_SCRIPTS): Promise<BundleParts> {
   const programs = await findBundlePrograms(loaded, surroundings);
   return {
@@ -30,7 +30,7 @@ export async function bundleParts(loaded: LoadedConfig, surroundings: Surroundin
     scripts: async () => {
       const names = (await readdir(join(scripts, "lib"))).filter((name) => name.endsWith(".sh")).toSorted();
       const library = await Promise.all(names.map(async (name) => ({ name, bytes: await readFile(join(scripts, "lib", name)) })));
-      return { script: await readFile(join(scripts, "restore.sh")), library };
+      return { script: await readFile(join(scripts, "restore.sh")), memberScript: await readFile(join(scripts, "member.sh")), library };
     },
   };
 }

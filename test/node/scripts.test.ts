@@ -10,7 +10,8 @@ import { needs } from "../support/programs.ts";
 const FOLDER = fileURLToPath(new URL("../../node/", import.meta.url));
 /** Carried to nodes by itself, and with curl where somebody wants it. */
 const ALONE = "collect.sh";
-const SCRIPTS = [ALONE, "restore.sh", ...readdirSync(join(FOLDER, "lib")).map((name) => `lib/${name}`)];
+const ENTRIES = ["restore.sh", "member.sh"];
+const SCRIPTS = [ALONE, ...ENTRIES, ...readdirSync(join(FOLDER, "lib")).map((name) => `lib/${name}`)];
 
 /** What came later, each with the release that brought it, and programs that are no part of coreutils, openssl and tar. */
 const TOO_NEW: readonly (readonly [RegExp, string])[] = [
@@ -159,11 +160,33 @@ test("each pattern finds what it is there for", () => {
 });
 
 test.skipIf(needs("shellcheck"))("shellcheck has nothing to say", { timeout: 120_000 }, () => {
-  expect(execFileSync("shellcheck", ["-x", "-a", "restore.sh", ALONE], { cwd: FOLDER, encoding: "utf8" })).toBe("");
+  expect(execFileSync("shellcheck", ["-x", "-a", ...ENTRIES, ALONE], { cwd: FOLDER, encoding: "utf8" })).toBe("");
 });
 
+/** The parts that a script loads, itself first. */
+function loadedBy(entry: string): readonly string[] {
+  const parts = [...readFileSync(join(FOLDER, entry), "utf8").matchAll(/^\. "\$LIBRARY\/([a-z-]+\.sh)"$/gm)];
+  return [entry, ...parts.map(([, name]) => `lib/${name}`)];
+}
+
 test("every part of the library is loaded, and bash reads it", () => {
-  const script = readFileSync(join(FOLDER, "restore.sh"), "utf8");
-  for (const name of SCRIPTS.slice(2)) expect(script).toContain(`. "$LIBRARY/${name.slice("lib/".length)}"`);
+  expect([...new Set(ENTRIES.flatMap(loadedBy))].toSorted()).toEqual(SCRIPTS.filter((name) => name !== ALONE).toSorted());
   for (const name of SCRIPTS) execFileSync("bash", ["-n", join(FOLDER, name)]);
+});
+
+/** Calls of functions: their names have a `_`, which no program's has here. Texts are left out, but what `$(...)` runs in them. */
+const FUNCTION_CALL =
+  /(?:^|[;&|({!]|\$\(|\b(?:then|do|else|if|elif|while|until)\b|\bwithin "\$WAIT" "[^"]*")\s*([a-z]+(?:_[a-z]+)+)(?=[ ;)"]|$)/gm;
+
+/** Functions of others that each script defines itself are known by their own file's words: bash itself finds out about a missing one only when it is called. */
+function missingFunctions(entry: string): readonly string[] {
+  const texts = loadedBy(entry).map((name) => readFileSync(join(FOLDER, name), "utf8"));
+  const defined = new Set(texts.flatMap((text) => [...text.matchAll(/^([a-z_]+)\(\) *\{/gm)].map(([, name]) => name)));
+  const lines = texts.flatMap((text) => text.split("\n")).filter((line) => !/^\s*#/.test(line));
+  const called = lines.flatMap((line) => [...line.replaceAll(/'[^']*'/g, "").matchAll(FUNCTION_CALL)].map(([, name]) => name ?? ""));
+  return [...new Set(called)].filter((name) => !defined.has(name));
+}
+
+test.each(ENTRIES)("every function that %s calls is there", (entry) => {
+  expect(missingFunctions(entry)).toEqual([]);
 });

@@ -27,6 +27,7 @@ export const SMALL_PARTS: BundleParts = {
   scripts: () =>
     Promise.resolve({
       script: Buffer.from("#!/bin/bash\n"),
+      memberScript: Buffer.from("#!/bin/bash\n"),
       library: [
         { name: "verify.sh", bytes: Buffer.from("# b\n") },
         { name: "plan.sh", bytes: Buffer.from("# a\n") },

@@ -12,6 +12,7 @@ import { requireProgram } from "./programs.ts";
 
 const NODE_FOLDER = fileURLToPath(new URL("../../node/", import.meta.url));
 export const RESTORE_SH = join(NODE_FOLDER, "restore.sh");
+export const MEMBER_SH = join(NODE_FOLDER, "member.sh");
 
 export interface TarItem {
   readonly name: string;

@@ -10,7 +10,7 @@ import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { until } from "../../tools/lab/until.ts";
 import type { Program } from "./control-plane-node.ts";
 import { lifeboatHere } from "./lifeboat-here.ts";
-import { makeBundle, newAgeIdentity, newBundleKey, oldNodePath, RESTORE_SH } from "./restore-bundle.ts";
+import { makeBundle, MEMBER_SH, newAgeIdentity, newBundleKey, oldNodePath, RESTORE_SH } from "./restore-bundle.ts";
 import type { BundleMaking, MadeBundle } from "./restore-bundle.ts";
 import { siteCertificates } from "./site-certificates.ts";
 import type { SiteSecurity } from "./site-certificates.ts";
@@ -293,6 +293,12 @@ export class RestoreSite implements AsyncDisposable {
         : ["--dir", bundle.folder, "--fingerprint", this.#fingerprints.get(bundle.folder) ?? "", "--identity", this.#identity];
     const all = ["--wait", "60", ...this.#optionsOf(node), ...args, "--root", node.root, ...of];
     return this.#bash(node, [RESTORE_SH, ...all], this.#temporary.path, hook === undefined ? {} : { BASH_ENV: hook });
+  }
+
+  /** member.sh on a node, as `run` runs restore.sh. */
+  async member(node: SiteNode, args: readonly string[], hook?: string): Promise<SiteRun> {
+    const all = ["--wait", "60", ...this.#optionsOf(node), ...args, "--root", node.root, "--bin", this.#programs];
+    return this.#bash(node, [MEMBER_SH, ...all], this.#temporary.path, hook === undefined ? {} : { BASH_ENV: hook });
   }
 
   /** Lines that a person types on a node, in its folder /root/restore. restore.sh out of the bundle is told the node's root, and how a bare etcd runs. */

@@ -44,7 +44,7 @@ export interface BundleParts {
     signal: AbortSignal,
   ): Promise<{ readonly programs: readonly (NamedFile & { readonly version: string })[]; readonly licences: Uint8Array }>;
   /** restore.sh, and its library. */
-  scripts(): Promise<{ readonly script: Uint8Array; readonly library: readonly NamedFile[] }>;
+  scripts(): Promise<{ readonly script: Uint8Array; readonly memberScript: Uint8Array; readonly library: readonly NamedFile[] }>;
 }
 
 export interface MakeBundlePorts extends CustodyPorts, JudgePorts {

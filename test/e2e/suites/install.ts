@@ -148,7 +148,7 @@ export function installTests({ all }: { readonly all: boolean }): void {
       const gate = (await readdir(join(ROOT, "node/gate"))).map((name) => `node/gate/${name}`);
       const known = new Set([...bundles, ...command, ...modules]);
       expect(files.filter((path) => !known.has(path))).toEqual(
-        [...docs, ...rest, "node/collect.sh", "node/restore.sh", ...library, ...gate].toSorted(),
+        [...docs, ...rest, "node/collect.sh", "node/restore.sh", "node/member.sh", ...library, ...gate].toSorted(),
       );
     });
 

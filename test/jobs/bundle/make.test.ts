@@ -45,6 +45,7 @@ describe("a bundle", () => {
         "600 bundle/identity.age",
         "644 bundle/NEXT-STEPS.txt",
         "755 bundle/restore.sh",
+        "755 bundle/member.sh",
         "644 bundle/lib/plan.sh",
         "644 bundle/lib/verify.sh",
         "755 bundle/bin/age",
