@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2119
 # status: what the members say, what is wrong with that, and one word for it all.
 
 run_cluster_status() {

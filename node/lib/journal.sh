@@ -5,6 +5,7 @@
 declare -A KEPT=() STEP_ENDED=() STEP_BEGAN=()
 
 # read_journal [FOLDER]: fills the tables above from the journal there, or in STATE; they stay empty where there is none.
+# shellcheck disable=SC2120 # member.sh reads no other
 read_journal() {
   local kind key value folder=${1:-$STATE}
   KEPT=() STEP_ENDED=() STEP_BEGAN=()

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2119
 # What every repair of member.sh has: checks, journal, steps, progress and rollback.
 
 run_repair() {

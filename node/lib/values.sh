@@ -3,6 +3,7 @@
 
 readonly MAX_LINE=4096 MAX_VALUES_FILE=65536
 
+# shellcheck disable=SC2034 # of restore.sh alone
 declare -A VALUES=() PLAN=() RECIPIENT=()
 
 # read_values FILE WHAT: puts the lines of FILE into the associative array VALUES.

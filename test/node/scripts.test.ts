@@ -174,16 +174,19 @@ test("every part of the library is loaded, and bash reads it", () => {
   for (const name of SCRIPTS) execFileSync("bash", ["-n", join(FOLDER, name)]);
 });
 
-/** Calls of functions: their names have a `_`, which no program's has here. Texts are left out, but what `$(...)` runs in them. */
+/** Calls of functions: their names have a `_`, which no program's has here. Texts between single quotes are left out, and arithmetic. */
 const FUNCTION_CALL =
-  /(?:^|[;&|({!]|\$\(|\b(?:then|do|else|if|elif|while|until)\b|\bwithin "\$WAIT" "[^"]*")\s*([a-z]+(?:_[a-z]+)+)(?=[ ;)"]|$)/gm;
+  /(?:^|[;&|]|(?<!\()\((?!\()|(?<!\$)\{ |! |\b(?:then|do|else|if|elif|while|until)\b|\bwithin "\$WAIT" "[^"]*")\s*([a-z]+(?:_[a-z]+)+)(?=[ ;)"]|$)/gm;
+/(?:^|[;&|({!]|\$\(|\b(?:then|do|else|if|elif|while|until)\b|\bwithin "\$WAIT" "[^"]*")\s*([a-z]+(?:_[a-z]+)+)(?=[ ;)"]|$)/gm;
 
-/** Functions of others that each script defines itself are known by their own file's words: bash itself finds out about a missing one only when it is called. */
+/** bash itself finds out about a missing one only when it is called, and then often where a failure is an answer. */
 function missingFunctions(entry: string): readonly string[] {
   const texts = loadedBy(entry).map((name) => readFileSync(join(FOLDER, name), "utf8"));
   const defined = new Set(texts.flatMap((text) => [...text.matchAll(/^([a-z_]+)\(\) *\{/gm)].map(([, name]) => name)));
   const lines = texts.flatMap((text) => text.split("\n")).filter((line) => !/^\s*#/.test(line));
-  const called = lines.flatMap((line) => [...line.replaceAll(/'[^']*'/g, "").matchAll(FUNCTION_CALL)].map(([, name]) => name ?? ""));
+  const called = lines.flatMap((line) =>
+    [...line.replaceAll(/'[^']*'|\(\(.*?\)\)/g, "").matchAll(FUNCTION_CALL)].map(([, name]) => name ?? ""),
+  );
   return [...new Set(called)].filter((name) => !defined.has(name));
 }
 
