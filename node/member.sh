@@ -50,6 +50,12 @@ readonly NOBODY_TO_JOIN='no other member is healthy'
 . "$LIBRARY/cluster-status.sh"
 # shellcheck source=lib/replace.sh
 . "$LIBRARY/replace.sh"
+# shellcheck source=lib/alone.sh
+. "$LIBRARY/alone.sh"
+# shellcheck source=lib/force.sh
+. "$LIBRARY/force.sh"
+# shellcheck source=lib/rebuild.sh
+. "$LIBRARY/rebuild.sh"
 # shellcheck source=lib/repair.sh
 . "$LIBRARY/repair.sh"
 

@@ -2,6 +2,9 @@
 # The flags that etcd starts with: putting others where they stand on this node, and taking that back.
 # With a restored member etcd passes over --initial-cluster and its state. State "existing" is for the day when the directory is empty: etcd then refuses, and begins no empty cluster.
 
+# Set while etcd is to start with --force-new-cluster: member.sh.
+FORCED=
+
 configure_step() {
   put_flag initial-cluster-state existing || warn "--initial-cluster-state=existing could not be put into $LAYOUT_FROM: put it there by hand"
   [[ $WAY == join ]] || return 0
@@ -13,6 +16,7 @@ configure_step() {
 start_flags() {
   [[ -z $ENVIRONMENT_FILE ]] || return 0
   printf '%s\n' --initial-cluster-state=existing
+  [[ -z $FORCED ]] || printf '%s\n' --force-new-cluster
   [[ $WAY != join ]] || printf '%s\n' "--initial-cluster=${KEPT[JOIN_CLUSTER]-}"
 }
 

@@ -33,19 +33,25 @@ run_repair() {
   keep DONE "$(date +%s)"
   case $COMMAND in
     replace) say_replaced ;;
+    *) say_alone ;;
   esac
+  [[ ${KEPT[HAD_MEMBER]} != yes || ! -d $(old_member) ]] || say "kept: $(old_member), what was there before; remove it when nobody needs it any more"
 }
 
 # steps_of COMMAND: sets STEPS_HERE, and WAY, by which etcd's flags are put.
 steps_of() {
   case $1 in
     replace) STEPS_HERE=$REPLACE_STEPS WAY=join ;;
+    force-new-cluster) STEPS_HERE=$FORCE_STEPS WAY=alone ;;
+    rebuild) STEPS_HERE=$REBUILD_STEPS WAY=alone ;;
   esac
 }
 
 check_repair() {
   case $COMMAND in
     replace) check_replace ;;
+    force-new-cluster) check_force ;;
+    rebuild) check_rebuild ;;
   esac
 }
 
@@ -74,7 +80,9 @@ begin_repair() {
   if db_is_open; then keep RAN yes; else keep RAN no; fi
   case $COMMAND in
     replace) keep_replace ;;
+    *) keep_alone ;;
   esac
+  [[ -z $NO_COPY ]] || keep NO_COPY yes
   # The last: a journal without it has begun nothing.
   keep REPAIR "$COMMAND"
 }
@@ -83,21 +91,38 @@ resume_repair() {
   finish_moves
   find_own_member
   CLUSTER_MINOR=${KEPT[CLUSTER_MINOR]-}
+  [[ $COMMAND != rebuild ]] || find_programs etcdutl
   [[ $MEMBER == "${KEPT[MEMBER]}" && $DATA_DIR == "${KEPT[DATA_DIR]}" && $LAYOUT == "${KEPT[LAYOUT]}" ]] ||
     refuse 6 "this was begun for ${KEPT[MEMBER]} in ${KEPT[DATA_DIR]} (${KEPT[LAYOUT]}), and now it would be $MEMBER in $DATA_DIR ($LAYOUT)" "give the same options as before, or run rollback"
 }
 
 run_step() {
+  # What starts etcd from now on starts it with that flag, or without it.
   case $1 in
-    stop-etcd) stop_etcd ;;
+    put-force | start-forced | alone) FORCED=yes ;;
+    *) FORCED='' ;;
+  esac
+  case $1 in
+    stop-api-server) stop_api_server ;;
+    start-api-server) start_api_server ;;
+    stop-etcd | stop-forced) stop_etcd ;;
+    start-etcd | start-forced) start_etcd_step ;;
+    configure) configure_step ;;
+    health) health_step ;;
+    swap) swap_step ;;
+    disarm) disarm_step ;;
     remove-member) remove_member_step ;;
     set-aside) set_aside_step ;;
     add-learner) add_learner_step ;;
-    configure) configure_step ;;
-    start-etcd) start_etcd_step ;;
     promote) promote_step ;;
-    health) health_step ;;
     compare) compare_step ;;
+    others-stopped) others_stopped_step ;;
+    keep-copy) keep_copy_step ;;
+    put-force) put_force_step ;;
+    alone) alone_step ;;
+    drop-force) drop_force_step ;;
+    copy-database) copy_database_step ;;
+    restore-database) restore_database_step ;;
   esac
 }
 
@@ -106,7 +131,13 @@ describe_step() {
     stop-api-server | start-api-server | stop-etcd | start-etcd) describe_service "$1" ;;
     configure) describe_configure ;;
     health) say "etcdctl --endpoints $OWN_CLIENT_URLS endpoint health" ;;
-    *) describe_replace_step "$1" ;;
+    *)
+      case $COMMAND in
+        replace) describe_replace_step "$1" ;;
+        force-new-cluster) describe_force_step "$1" ;;
+        rebuild) describe_rebuild_step "$1" ;;
+      esac
+      ;;
   esac
 }
 
@@ -156,6 +187,14 @@ run_take_back() {
       keep ROLLBACK begun
       finish_moves
       take_back_replace
+      ;;
+    *)
+      find_own_addresses
+      [[ ${KEPT[NO_COPY]-} != yes || -z ${STEP_BEGAN[start-forced]-} ]] || refuse 6 "there is no copy of what was there before (--no-copy)" "run ${KEPT[REPAIR]} again: it goes on"
+      [[ -z ${KEPT[DONE]-} ]] || refuse_when_joined
+      keep ROLLBACK begun
+      finish_moves
+      take_back_alone
       ;;
   esac
   keep ROLLBACK done

@@ -151,7 +151,6 @@ describe_replace_step() {
 
 say_replaced() {
   say "done: $MEMBER is a voting member again; $AGREED_COUNT member(s) agree on hash $AGREED"
-  [[ ${KEPT[HAD_MEMBER]} != yes ]] || say "kept: $(old_member), what was there before; remove it when nobody needs it any more"
 }
 
 # take_back_replace: this member is out of the cluster again, and what was there before is back, though etcd takes it no more once its member was removed.
