@@ -177,7 +177,6 @@ test("every part of the library is loaded, and bash reads it", () => {
 /** Calls of functions: their names have a `_`, which no program's has here. Texts between single quotes are left out, and arithmetic. */
 const FUNCTION_CALL =
   /(?:^|[;&|]|(?<!\()\((?!\()|(?<!\$)\{ |! |\b(?:then|do|else|if|elif|while|until)\b|\bwithin "\$WAIT" "[^"]*")\s*([a-z]+(?:_[a-z]+)+)(?=[ ;)"]|$)/gm;
-/(?:^|[;&|({!]|\$\(|\b(?:then|do|else|if|elif|while|until)\b|\bwithin "\$WAIT" "[^"]*")\s*([a-z]+(?:_[a-z]+)+)(?=[ ;)"]|$)/gm;
 
 /** bash itself finds out about a missing one only when it is called, and then often where a failure is an answer. */
 function missingFunctions(entry: string): readonly string[] {
