@@ -89,6 +89,8 @@ refuse_when_joined() {
 take_back_alone() {
   stop_api_server
   stop_etcd
+  # Before etcd was started with the flag the original still stands: the copy is what goes.
+  [[ ${KEPT[REPAIR]} != force-new-cluster || -n ${STEP_BEGAN[start-forced]-} ]] || rm -rf -- "$(old_member)"
   put_back_data
   put_back_changed
   settle "$DATA_DIR"

@@ -94,7 +94,7 @@ describe_service() {
 # What etcd may have written to since is kept; what it never ran on is not.
 set_restored_aside() {
   [[ -d $DATA_DIR/member ]] || return 0
-  if [[ -n ${STEP_BEGAN[start-etcd]-} ]]; then
+  if [[ -n ${STEP_BEGAN[start-etcd]-}${STEP_BEGAN[start-forced]-} ]]; then
     rename "$DATA_DIR/member" "$DATA_DIR/member.restored-${KEPT[STAMP]}"
     note "kept what was restored: $DATA_DIR/member.restored-${KEPT[STAMP]}"
   else

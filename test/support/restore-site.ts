@@ -143,6 +143,14 @@ export class RestoreSite implements AsyncDisposable {
     await killNode(node);
   }
 
+  /** SIGKILL for all of these at once, each under systemd, and their units stay stopped: what only they had is on their disks. */
+  async crash(nodes: readonly SiteNode[]): Promise<void> {
+    const pids = nodes.map(etcdOf);
+    for (const node of nodes) rmSync(join(node.root, "plane/units/etcd"));
+    for (const pid of pids) if (pid !== undefined) process.kill(pid, "SIGKILL");
+    await until("all dead", 10_000, () => nodes.every((node) => node.plane?.running.includes("etcd") !== true));
+  }
+
   /** Every member is killed and its data gone. What runs them starts static pods again, on nothing; the rest stays dead. */
   async disaster(): Promise<void> {
     await Promise.all(

@@ -149,7 +149,7 @@ export function stepTests(layout: Layout, which: "all" | "those of the layout", 
 export function expectRefusal({ code, err }: SiteRun): void {
   expect(code, err).not.toBe(1);
   expect(err).not.toContain("unexpected");
-  expect(err).toMatch(/^restore\.sh: [^\n]+\n {2}next: [^\n]+$/m);
+  expect(err).toMatch(/^(?:restore|member)\.sh: [^\n]+\n {2}next: [^\n]+$/m);
   expect(err.match(/^ {2}next: /gm)).toHaveLength(1);
   expect(err.trimEnd().split("\n").at(-1)).toMatch(/^ {2}next: /);
 }

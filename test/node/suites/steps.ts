@@ -39,3 +39,12 @@ export function hookInto(node: Rooted, what: string, step: string, action: strin
 }
 
 export const wasHitOn = (node: Rooted): boolean => existsSync(markOf(node));
+
+/** Those of member.sh, by its commands. */
+export const MEMBER_STEPS = {
+  replace: listed("REPLACE_STEPS", "replace.sh"),
+  "force-new-cluster": listed("FORCE_STEPS", "force.sh"),
+  rebuild: listed("REBUILD_STEPS", "rebuild.sh"),
+} as const;
+/** Those of them that are other commands on each layout. */
+export const MEMBER_STEPS_BY_LAYOUT = [...STEPS_BY_LAYOUT, "put-force", "start-forced", "stop-forced", "drop-force"];

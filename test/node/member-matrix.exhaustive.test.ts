@@ -1,0 +1,73 @@
+import { readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import type { EtcdVersion } from "../../tools/lab/etcd-programs.ts";
+import { until } from "../../tools/lab/until.ts";
+import { AcknowledgedWrites, lostOn } from "../support/acknowledged.ts";
+import { saying } from "../support/matchers.ts";
+import { RestoreSite } from "../support/restore-site.ts";
+import type { Layout, SiteNode } from "../support/restore-site.ts";
+
+const ENOUGH_WRITES = 100;
+/** A follower hears which writes count with the next message of the leader: a heartbeat, every 100 ms. What it had not heard when the others died is lost. */
+const MAY_BE_LOST = 100;
+
+/** member.sh on clusters of three that are written to all the time: first one member fails, then two at once, for good. */
+describe("member.sh", () => {
+  test.each<[EtcdVersion, Layout]>([
+    ["3.5", "static-pod"],
+    ["3.6", "systemd"],
+    ["3.6", "static-pod"],
+    ["3.7", "systemd"],
+    ["3.7", "static-pod"],
+  ])(
+    "keeps every acknowledged write of etcd %s where there is a quorum (%s), and goes on from one member",
+    { timeout: 300_000 },
+    async (version, layout) => {
+      await using site = await RestoreSite.start(version, [layout, "systemd", "systemd"], { apiUnits: true });
+      const [node, ...others] = site.nodes;
+      if (node === undefined) throw new Error("no node");
+      const writes = AcknowledgedWrites.begin(others);
+      await until("writes", 60_000, () => writes.count > ENOUGH_WRITES);
+      await loseData(site, node);
+      const then = writes.count;
+      const replaced = await site.member(node, ["replace"]);
+      expect(replaced, replaced.err).toMatchObject({ code: 0, out: saying("3 member(s) agree on hash") });
+      expect(writes.count).toBeGreaterThan(then);
+      const acknowledged = await writes.stop();
+      for (const each of site.nodes) expect(await lostOn(site, each, acknowledged)).toEqual([]);
+
+      // Two die in the middle of it, the leader perhaps among them.
+      const more = AcknowledgedWrites.begin(others);
+      await until("more writes", 60_000, () => more.count > ENOUGH_WRITES);
+      await site.crash(others);
+      const late = await more.stop();
+      await until("no leader", 60_000, async () => (await site.member(node, ["status", "--no-hash"])).out.includes("NO LEADER"), 200);
+      const alone = await site.member(node, ["force-new-cluster", "--yes-i-lose-what-only-the-others-have"]);
+      expect(alone, alone.err).toMatchObject({ code: 0, out: saying("m1 is a cluster of one") });
+      expect(site.configuration(node)).not.toMatch(/force.new.cluster/i);
+      expect(await lostOn(site, node, acknowledged)).toEqual([]);
+      const lost = await lostOn(site, node, late);
+      process.stderr.write(`etcd ${version}, ${layout}: ${lost.length} of ${late.size} acknowledged writes lost by force-new-cluster\n`);
+      expect(lost.length).toBeLessThan(MAY_BE_LOST);
+
+      // The others come back one by one, and are written to.
+      const last = AcknowledgedWrites.begin([node]);
+      for (const each of others) {
+        const back = await site.member(each, ["replace", "--endpoints", node.clientUrl]);
+        expect(back, back.err).toMatchObject({ code: 0, out: saying("is a voting member again") });
+      }
+      const written = await last.stop();
+      expect(written.size).toBeGreaterThan(0);
+      for (const each of site.nodes) expect(await lostOn(site, each, written)).toEqual([]);
+      expect(await site.member(node, ["status"])).toMatchObject({ code: 0, out: saying("3 member(s) have hash") });
+      expect(await site.member(node, ["rollback"])).toMatchObject({ code: 6, err: saying("other members have joined since") });
+    },
+  );
+});
+
+/** The disk of a member is emptied while it runs. A kubelet starts it again and again on nothing; a unit stays dead here. */
+async function loseData(site: RestoreSite, node: SiteNode): Promise<void> {
+  if (node.layout === "systemd") await site.crash([node]);
+  for (const name of readdirSync(node.dataDir)) rmSync(join(node.dataDir, name), { recursive: true });
+}
