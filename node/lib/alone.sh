@@ -9,7 +9,7 @@ check_no_quorum() {
   if read_cluster $(client_candidates); then
     ask_members
     for id in "${IDS[@]}"; do
-      ! is_up "$id" || ! etcdctl_at "${CLIENTS_OF[$id]%%,*}" endpoint health >/dev/null 2>&1 ||
+      ! is_up "$id" || ! is_healthy_at "${CLIENTS_OF[$id]%%,*}" ||
         refuse 6 "the cluster has a quorum: $(title_of "$id") is healthy" "replace this member: member.sh replace"
     done
     find_others_listed

@@ -121,6 +121,13 @@ decimal_of() { printf '%u' "0x$1"; }
 # is_up ID: whether it answered and has a leader.
 is_up() { [[ -n ${VERSION_OF[$1]-} && ${LEADER_OF[$1]} != 0 ]]; }
 
+# has_corrupt ID: whether that member has the alarm CORRUPT. Each member tells the alarms of all.
+has_corrupt() {
+  local id
+  for id in "${IDS[@]}"; do [[ ! ${ERRORS_OF[$id]-} =~ memberID:$(decimal_of "$1")\ +alarm:CORRUPT ]] || return 0; done
+  return 1
+}
+
 # count_voters: sets VOTERS, UP (those of them that answer with a leader) and QUORUM.
 count_voters() {
   local id

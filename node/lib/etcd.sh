@@ -33,12 +33,17 @@ find_certificates() {
   [[ -n $CERT || -z ${FOUND[cert-file]-} ]] || CERT=$ROOT${FOUND[cert-file]} KEY=$ROOT${FOUND[key-file]-}
 }
 
-# is_healthy: whether this member answers with a quorum behind it. etcdctl counts a member with an alarm as unhealthy: that has a step of its own.
+# is_healthy: whether this member answers with a quorum behind it.
 is_healthy() {
-  local said
   # etcd listens when it has a leader. etcdctl, once refused, would wait a second and more before it tries again.
   port_answers "${OWN_CLIENT_URLS%%,*}" || return 1
-  said=$(etcdctl_at "$OWN_CLIENT_URLS" endpoint health 2>&1) || [[ $said == *'Active Alarm(s)'* ]]
+  is_healthy_at "$OWN_CLIENT_URLS"
+}
+
+# is_healthy_at URLS: etcdctl counts a member as unhealthy while there is any alarm: that is looked at elsewhere.
+is_healthy_at() {
+  local said
+  said=$(etcdctl_at "$1" endpoint health 2>&1) || [[ $said == *'Active Alarm(s)'* ]]
 }
 
 # port_answers URL: whether anything takes a connection there.

@@ -7,7 +7,8 @@ check_force() {
   find_own_member
   [[ -d $DATA_DIR/member/wal && -d $DATA_DIR/member/snap ]] || refuse 2 "$DATA_DIR holds no member" "do this on the member with the most data: member.sh status on each node"
   check_no_quorum
-  [[ -n $NO_COPY ]] || need_space "$DATA_DIR" "$(bytes_of "$DATA_DIR/member")" "for a copy of $DATA_DIR/member" "--no-copy in its stead, which leaves no rollback, or"
+  [[ -n $NO_COPY ]] || has_space "$DATA_DIR" "$(bytes_of "$DATA_DIR/member")" ||
+    refuse 5 "$DATA_DIR has $FREE bytes free, which is too little for a copy of its member" "make room there; or give --no-copy: there is no rollback then"
   [[ -n $DRY_RUN$CONFIRMED ]] ||
     refuse 2 "force-new-cluster makes a cluster of $MEMBER alone: what only the other members have is lost, and they must never start again on their data" \
       "compare first (docs/member.md), on each node that still has data. Where the others are lost for good: --yes-i-lose-what-only-the-others-have. With a backup that is nearly as new, restore that instead"

@@ -2,7 +2,7 @@
 # What is typed to member.sh.
 
 COMMAND=
-ENDPOINTS_OPTION='' BIN_OPTION='' PEERS_OPTION='' REMOVE_OPTION=''
+ENDPOINTS_OPTION='' BIN_OPTION='' PEERS_OPTION='' CLIENTS_OPTION='' REMOVE_OPTION=''
 EVEN_IF_HEALTHY='' DRY_RUN='' NO_HASH='' NO_COPY='' CONFIRMED=''
 
 readonly MEMBER_COMMANDS='status replace force-new-cluster rebuild progress rollback'
@@ -28,7 +28,8 @@ Options
   --endpoints URLS     client addresses of other members, with commas between (default: as this node's configuration
                        and the members say)
   --bin DIR            has etcdctl, and etcdutl where it is needed (default: bin beside this script, then PATH)
-  --peer-urls URLS     of this node's member (default: as the configuration says)
+  --peer-urls URLS, --client-urls URLS
+                       of this node's member, as it advertises them (default: as the configuration says)
   --remove ID          replace: the member whose place this node takes, where the cluster knows that by another name or address
   --even-if-healthy    replace: although this node's member is healthy
   --no-hash            status: do not compare what members hold; HashKV stalls writes while a member computes it
@@ -74,6 +75,7 @@ parse_member_options() {
       --endpoints) take_value "$@" && ENDPOINTS_OPTION=$2 ;;
       --bin) take_value "$@" && BIN_OPTION=$2 ;;
       --peer-urls) take_value "$@" && PEERS_OPTION=$2 ;;
+      --client-urls) take_value "$@" && CLIENTS_OPTION=$2 ;;
       --remove) take_value "$@" && REMOVE_OPTION=$2 ;;
       *)
         take_switch "$1"
@@ -116,6 +118,7 @@ check_switches() {
   esac
   [[ -z $ENDPOINTS_OPTION ]] || are_urls "$ENDPOINTS_OPTION" || refuse 2 "--endpoints $ENDPOINTS_OPTION are no addresses" "as in https://10.0.0.1:2379,https://10.0.0.2:2379"
   [[ -z $PEERS_OPTION ]] || are_urls "$PEERS_OPTION" || refuse 2 "--peer-urls $PEERS_OPTION are no addresses" "as in https://10.0.0.1:2380"
+  [[ -z $CLIENTS_OPTION ]] || are_urls "$CLIENTS_OPTION" || refuse 2 "--client-urls $CLIENTS_OPTION are no addresses" "as in https://10.0.0.1:2379"
   [[ -z $REMOVE_OPTION ]] || is_member_id "$REMOVE_OPTION" || refuse 2 "--remove $REMOVE_OPTION is no member's id" "member.sh status says them, in hex: 8e9e05c52164694d"
   [[ -z $BIN_OPTION || -d $BIN_OPTION ]] || refuse 2 "--bin $BIN_OPTION is no folder" "give the folder that has etcdctl"
 }

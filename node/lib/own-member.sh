@@ -42,7 +42,7 @@ find_own_addresses() {
   MEMBER=$MEMBER_OPTION MEMBER_FROM=--member
   [[ -n $MEMBER ]] || { MEMBER=${FOUND[name]-} MEMBER_FROM=$LAYOUT_FROM; }
   OWN_PEER_URLS=${PEERS_OPTION:-${FOUND[initial-advertise-peer-urls]-}}
-  OWN_CLIENT_URLS=${FOUND[advertise-client-urls]-}
+  OWN_CLIENT_URLS=${CLIENTS_OPTION:-${FOUND[advertise-client-urls]-}}
   [[ -z $OWN_PEER_URLS ]] || are_urls "$OWN_PEER_URLS" || OWN_PEER_URLS=
   [[ -z $OWN_CLIENT_URLS ]] || are_urls "$OWN_CLIENT_URLS" || OWN_CLIENT_URLS=
 }
@@ -52,7 +52,7 @@ find_own_member() {
   find_own_addresses
   is_member "$MEMBER" || refuse 2 "which member this node is to be is not known (${MEMBER:-no name found})" "give --member NAME, as etcd's flag --name has it"
   [[ -n $OWN_PEER_URLS ]] || refuse 2 "the peer address of $MEMBER is not known: no --initial-advertise-peer-urls in $LAYOUT_FROM" "give --peer-urls URL"
-  [[ -n $OWN_CLIENT_URLS ]] || refuse 2 "the client address of $MEMBER is not known: no --advertise-client-urls in $LAYOUT_FROM" "put it there, or give --env-file FILE"
+  [[ -n $OWN_CLIENT_URLS ]] || refuse 2 "the client address of $MEMBER is not known: no --advertise-client-urls in $LAYOUT_FROM" "give --client-urls URL"
   DATA_DIR=$DATA_OPTION DATA_FROM=--data-dir
   [[ -n $DATA_DIR ]] || { DATA_DIR=${FOUND[data-dir]-} DATA_FROM=$LAYOUT_FROM; }
   is_path "$DATA_DIR" || refuse 2 "the data directory is not known" "give --data-dir DIR"

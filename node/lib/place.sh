@@ -11,12 +11,15 @@ need_tools() {
 
 # need_space FOLDER BYTES WHAT OPTION
 need_space() {
+  has_space "$1" "$2" || refuse 5 "$1 has $FREE bytes free, and $2 are needed $3" "make room there, or give $4 another place"
+}
+
+# has_space FOLDER BYTES: sets FREE. Where df does not say, there is.
+has_space() {
   local -a answer
-  local free
   read -r -d '' -a answer < <(df -P -B 1 -- "$1" 2>/dev/null) || true
-  free=${answer[10]-}
-  [[ $free =~ ^[0-9]+$ ]] || return 0
-  ((free >= $2)) || refuse 5 "$1 has $free bytes free, and $2 are needed $3" "make room there, or give $4 another place"
+  FREE=${answer[10]-}
+  [[ ! $FREE =~ ^[0-9]+$ ]] || ((FREE >= $2))
 }
 
 # remove_left_behind BEGINNING: folders BEGINNING.PID.RANDOM of runs that were killed. Nothing else has such names.

@@ -116,6 +116,7 @@ run_step() {
     add-learner) add_learner_step ;;
     promote) promote_step ;;
     compare) compare_step ;;
+    disarm-removed) disarm_removed_step ;;
     others-stopped) others_stopped_step ;;
     keep-copy) keep_copy_step ;;
     put-force) put_force_step ;;

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # replace: this node's member leaves the cluster, and comes back clean.
 
-readonly REPLACE_STEPS='stop-etcd remove-member set-aside add-learner configure start-etcd promote health compare'
+readonly REPLACE_STEPS='stop-etcd remove-member set-aside add-learner configure start-etcd promote health compare disarm-removed'
 
 # check_replace: refuses whatever would not bring one member back, or would take the quorum from the others. Sets OLD_ID and OTHERS.
 check_replace() {
@@ -15,7 +15,7 @@ check_replace() {
   check_not_healthy
   check_quorum_of_others
   for id in "${IDS[@]}"; do
-    [[ ${ERRORS_OF[$id]-} != *CORRUPT* || $id == "$OLD_ID" ]] || refuse 6 "$(title_of "$id") has the alarm CORRUPT" "find out which members hold the right data: member.sh status"
+    [[ $id == "$OLD_ID" ]] || ! has_corrupt "$id" || refuse 6 "$(title_of "$id") has the alarm CORRUPT" "find out which members hold the right data: member.sh status"
   done
   check_minor
   need_space "$DATA_DIR" $((LARGEST_BYTES + 200 * 1024 * 1024)) "for what the others send" "--data-dir"
@@ -52,7 +52,8 @@ titles() {
 check_not_healthy() {
   [[ -n $OLD_ID && -z $EVEN_IF_HEALTHY ]] || return 0
   is_up "$OLD_ID" || return 0
-  ! etcdctl_at "${CLIENTS_OF[$OLD_ID]%%,*}" endpoint health >/dev/null 2>&1 ||
+  ! has_corrupt "$OLD_ID" || return 0
+  ! is_healthy_at "${CLIENTS_OF[$OLD_ID]%%,*}" ||
     refuse 6 "$(title_of "$OLD_ID") is healthy: there is nothing to replace" "is this the right node? Run this on the node whose member failed. --even-if-healthy does it all the same"
 }
 
@@ -68,7 +69,7 @@ check_quorum_of_others() {
     voters=$((voters + 1))
     [[ $id != "$OLD_ID" ]] || continue
     is_up "$id" || continue
-    etcdctl_at "${CLIENTS_OF[$id]%%,*}" endpoint health >/dev/null 2>&1 || continue
+    is_healthy_at "${CLIENTS_OF[$id]%%,*}" || continue
     healthy=$((healthy + 1))
     OTHERS+=" ${CLIENTS_OF[$id]%%,*}"
     bytes=${BYTES_OF[$id]}
@@ -100,7 +101,7 @@ find_join_at() {
   JOIN_AT=
   for url in ${KEPT[OTHERS]}; do
     port_answers "$url" || continue
-    etcdctl_at "$url" endpoint health >/dev/null 2>"$SCRATCH/members.err" || continue
+    is_healthy_at "$url" || continue
     JOIN_AT=$url
     [[ ${KEPT[JOIN_AT]-} == "$url" ]] || keep JOIN_AT "$url"
     return 0
@@ -139,12 +140,27 @@ find_compared() {
   done
 }
 
+# The alarm CORRUPT of a member stays when that is gone, and etcd answers no read and no write meanwhile.
+disarm_removed_step() {
+  local line listed=''
+  [[ ${KEPT[OLD_ID]} != none ]] || return 0
+  etcdctl_at "$OWN_CLIENT_URLS" alarm list >"$SCRATCH/alarms" 2>"$SCRATCH/alarm.err" || refuse 3 "alarms cannot be listed: $(why "$SCRATCH/alarm.err")" "run $AGAIN again; give --cert and --key of root where the cluster has auth"
+  while IFS= read -r line; do
+    [[ ! $line =~ ^memberID:$(decimal_of "${KEPT[OLD_ID]}")\  ]] || listed=$line
+    [[ $line =~ ^memberID:$(decimal_of "${KEPT[OLD_ID]}")\  ]] || { warn "an alarm that is not of the member that was removed: $line"; return 0; }
+  done <"$SCRATCH/alarms"
+  [[ -n $listed ]] || return 0
+  etcdctl_at "$OWN_CLIENT_URLS" alarm disarm >/dev/null 2>"$SCRATCH/alarm.err" || refuse 3 "the alarm of the member that was removed cannot be disarmed: $(why "$SCRATCH/alarm.err")" "run $AGAIN again"
+  note "disarmed $listed: that member is gone"
+}
+
 describe_replace_step() {
   case $1 in
     remove-member) if [[ ${KEPT[OLD_ID]-$OLD_ID} =~ ^(none|)$ ]]; then say "nothing: the cluster does not know this member"; else say "etcdctl member remove ${KEPT[OLD_ID]-$OLD_ID}"; fi ;;
     set-aside) say "mv $DATA_DIR/member $DATA_DIR/member.before-TIME" ;;
     add-learner) say "etcdctl member add $MEMBER --learner --peer-urls=$OWN_PEER_URLS" ;;
     promote) say "etcdctl member promote, once this member has what the others have" ;;
+    disarm-removed) say "etcdctl alarm disarm, where the only alarms are of the member that was removed" ;;
     compare) say "etcdctl endpoint hashkv at this member's revision, on each member that answers: all equal" ;;
   esac
 }

@@ -66,6 +66,27 @@ describe("member.sh", () => {
   );
 });
 
+test("member.sh replaces the member that has the alarm CORRUPT, and takes the alarm back", { timeout: 300_000 }, async () => {
+  await using site = await RestoreSite.start("3.6", ["systemd", "systemd", "systemd"], { quick: true });
+  const [node, other] = site.nodes;
+  if (node === undefined || other === undefined) throw new Error("no node");
+  await site.etcdctl(["put", "/k", "value"]);
+  const id =
+    (await site.etcdctl(["member", "list"]))
+      .split("\n")
+      .map((line) => line.split(", "))
+      .find(([, , name]) => name === node.name)?.[0] ?? "";
+  const body = JSON.stringify({ action: "ACTIVATE", memberID: BigInt(`0x${id}`).toString(), alarm: "CORRUPT" });
+  expect((await fetch(`${node.clientUrl}/v3/maintenance/alarm`, { method: "POST", body })).status).toBe(200);
+  await expect(site.etcdctl(["put", "/k", "more"])).rejects.toThrow("corrupt");
+  expect(await site.member(other, ["status", "--no-hash"])).toMatchObject({ code: 6, out: saying("alarm:CORRUPT") });
+  expect(await site.member(other, ["replace", "--even-if-healthy"])).toMatchObject({ code: 6, err: saying("has the alarm CORRUPT") });
+  const replaced = await site.member(node, ["replace"]);
+  expect(replaced, replaced.err).toMatchObject({ code: 0, err: saying("alarm:CORRUPT: that member is gone") });
+  await site.etcdctl(["put", "/k", "more"]);
+  expect(await site.member(node, ["status"])).toMatchObject({ code: 0 });
+});
+
 /** The disk of a member is emptied while it runs. A kubelet starts it again and again on nothing; a unit stays dead here. */
 async function loseData(site: RestoreSite, node: SiteNode): Promise<void> {
   if (node.layout === "systemd") await site.crash([node]);

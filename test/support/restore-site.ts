@@ -305,15 +305,15 @@ export class RestoreSite implements AsyncDisposable {
 
   /** member.sh on a node, as `run` runs restore.sh. */
   async member(node: SiteNode, args: readonly string[], hook?: string): Promise<SiteRun> {
-    const all = ["--wait", "60", ...this.#optionsOf(node), ...args, "--root", node.root, "--bin", this.#programs];
+    const all = ["--bin", this.#programs, "--wait", "60", ...this.#optionsOf(node), ...args, "--root", node.root];
     return this.#bash(node, [MEMBER_SH, ...all], this.#temporary.path, hook === undefined ? {} : { BASH_ENV: hook });
   }
 
   /** Lines that a person types on a node, in its folder /root/restore. restore.sh out of the bundle is told the node's root, and how a bare etcd runs. */
   async type(node: SiteNode, lines: string, variables: Readonly<Record<string, string>> = {}): Promise<SiteRun> {
-    const script = "lifeboat/bundle/restore.sh";
     const options = ["--wait", "60", ...this.#optionsOf(node), "--root", node.root].map((each) => `'${each}'`).join(" ");
-    const text = `${script}() { command ${script} "$@" ${options}; }\n${lines}`;
+    const scripts = ["lifeboat/bundle/restore.sh", "lifeboat/bundle/member.sh"];
+    const text = `${scripts.map((script) => `${script}() { command ${script} "$@" ${options}; }\n`).join("")}${lines}`;
     return this.#bash(node, ["-euo", "pipefail", "-c", text], join(node.root, "root/restore"), variables);
   }
 
