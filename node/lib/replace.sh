@@ -151,7 +151,7 @@ disarm_removed_step() {
   done <"$SCRATCH/alarms"
   [[ -n $listed ]] || return 0
   etcdctl_at "$OWN_CLIENT_URLS" alarm disarm >/dev/null 2>"$SCRATCH/alarm.err" || refuse 3 "the alarm of the member that was removed cannot be disarmed: $(why "$SCRATCH/alarm.err")" "run $AGAIN again"
-  note "disarmed $listed: that member is gone"
+  note "disarmed ${listed% }: that member is gone"
 }
 
 describe_replace_step() {

@@ -7,6 +7,7 @@ import { AcknowledgedWrites, lostOn } from "../support/acknowledged.ts";
 import { saying } from "../support/matchers.ts";
 import { RestoreSite } from "../support/restore-site.ts";
 import type { Layout, SiteNode } from "../support/restore-site.ts";
+import { etcdOf } from "../support/site-node.ts";
 
 const ENOUGH_WRITES = 100;
 /** A follower hears which writes count with the next message of the leader: a heartbeat, every 100 ms. What it had not heard when the others died is lost. */
@@ -90,5 +91,7 @@ test("member.sh replaces the member that has the alarm CORRUPT, and takes the al
 /** The disk of a member is emptied while it runs. A kubelet starts it again and again on nothing; a unit stays dead here. */
 async function loseData(site: RestoreSite, node: SiteNode): Promise<void> {
   if (node.layout === "systemd") await site.crash([node]);
+  const pid = etcdOf(node);
   for (const name of readdirSync(node.dataDir)) rmSync(join(node.dataDir, name), { recursive: true });
+  if (pid !== undefined) process.kill(pid, "SIGKILL");
 }
