@@ -17,10 +17,16 @@ check_rebuild() {
       "restore a backup where there is one that is new enough. Else: --yes-i-skip-the-hash-check"
 }
 
-# An etcd that runs, though without a quorum, has its log: that is more than its database.
+# An etcd that runs, though without a quorum, has its log: that is more than its database. One that ends at each start opens it, too, each time as another process.
 check_not_running() {
-  ! port_answers "${OWN_CLIENT_URLS%%,*}" ||
-    refuse 6 "etcd answers here, at ${OWN_CLIENT_URLS%%,*}: this is no endless restart" "member.sh status; without a quorum force-new-cluster keeps more than rebuild"
+  local first end=$((SECONDS + 5))
+  db_is_open || return 0
+  first=$HOLDER
+  while ((SECONDS < end)); do
+    sleep 0.5
+    db_is_open && [[ $HOLDER == "$first" ]] || return 0
+  done
+  refuse 6 "etcd runs here (process $first): this is no endless restart" "member.sh status; without a quorum force-new-cluster keeps more than rebuild"
 }
 
 copy_database_step() {

@@ -67,6 +67,23 @@ describe("member.sh", () => {
   );
 });
 
+test("force-new-cluster loses what was written while its member was away, and says what it has", { timeout: 300_000 }, async () => {
+  await using site = await RestoreSite.start("3.6", ["systemd", "systemd", "systemd"], { quick: true });
+  const [node, ...others] = site.nodes;
+  if (node === undefined) throw new Error("no node");
+  await site.etcdctl(["put", "/k", "value"]);
+  await site.stopUnit(node);
+  const writes = AcknowledgedWrites.begin(others);
+  await until("writes", 60_000, () => writes.count > ENOUGH_WRITES);
+  const missed = await writes.stop();
+  await site.crash(others);
+  // etcd that starts without a quorum answers nobody: its database says how far it is.
+  expect(await site.member(node, ["status"])).toMatchObject({ code: 3, out: saying("its database ends at revision 2,") });
+  const alone = await site.member(node, ["force-new-cluster", "--yes-i-lose-what-only-the-others-have"]);
+  expect(alone, alone.err).toMatchObject({ code: 0, out: saying("at revision 2") });
+  expect(await lostOn(site, node, missed)).toHaveLength(missed.size);
+});
+
 test("member.sh replaces the member that has the alarm CORRUPT, and takes the alarm back", { timeout: 300_000 }, async () => {
   await using site = await RestoreSite.start("3.6", ["systemd", "systemd", "systemd"], { quick: true });
   const [node, other] = site.nodes;
