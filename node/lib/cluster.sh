@@ -6,6 +6,8 @@ declare -a IDS=()
 declare -A NAME_OF=() PEERS_OF=() CLIENTS_OF=() IS_LEARNER=()
 # Of a member that answers: what `endpoint status` says; else WHY_NOT.
 declare -A VERSION_OF=() LEADER_OF=() REVISION_OF=() TERM_OF=() INDEX_OF=() APPLIED_OF=() BYTES_OF=() IN_USE_OF=() ERRORS_OF=() WHY_NOT=()
+# By address: those that take connections and answer nothing, as an etcd does that was started without a quorum. Each question to them takes its time.
+declare -A SILENT=()
 CLUSTER_ID='' LISTED_BY=''
 
 # read_cluster URLS...: lists the members, by the first of these client addresses that knows; else as a member tells its peers, which needs no quorum. False where nobody says.
@@ -14,6 +16,7 @@ read_cluster() {
   for url in "$@"; do
     port_answers "$url" || continue
     status_of "$url"
+    [[ -n $STATUS_ANSWER ]] || SILENT[$url]=yes
     [[ -n $STATUS_REVISION ]] && list_by_client "$url" && LISTED_BY=$url && return 0
   done
   for url in $(peers_known); do
@@ -94,6 +97,7 @@ ask_member() {
   local id=$1 url=${CLIENTS_OF[$1]%%,*} answer
   [[ -n $url ]] || { WHY_NOT[$id]='it never started'; return 0; }
   port_answers "$url" || { WHY_NOT[$id]="nothing takes connections at $url"; return 0; }
+  [[ -z ${SILENT[$url]-} ]] || { WHY_NOT[$id]="it takes connections at $url, and does not answer: an etcd that was started without a quorum does so"; return 0; }
   answer=$(etcdctl_at "$url" endpoint status -w json 2>"$SCRATCH/status.err") || { WHY_NOT[$id]=$(why "$SCRATCH/status.err"); return 0; }
   [[ $answer =~ \"version\":\"([0-9A-Za-z.+-]+)\" ]] || { WHY_NOT[$id]="its answer is none of etcd's"; return 0; }
   VERSION_OF[$id]=${BASH_REMATCH[1]}

@@ -87,13 +87,12 @@ ask_peer() {
 
 # status_of URL: sets STATUS_REVISION and STATUS_VERSION of a member that has a leader; empty where it does not say.
 status_of() {
-  local answer
   STATUS_REVISION='' STATUS_VERSION=''
-  answer=$(etcdctl_at "$1" endpoint status -w json 2>/dev/null) || return 0
-  [[ $answer =~ \"leader\":[1-9] && $answer =~ \"revision\":([0-9]+) ]] || return 0
+  STATUS_ANSWER=$(etcdctl_at "$1" endpoint status -w json 2>/dev/null) || STATUS_ANSWER=
+  [[ $STATUS_ANSWER =~ \"leader\":[1-9] && $STATUS_ANSWER =~ \"revision\":([0-9]+) ]] || return 0
   STATUS_REVISION=${BASH_REMATCH[1]}
   # shellcheck disable=SC2034 # of restore.sh alone
-  [[ ! $answer =~ \"version\":\"([0-9A-Za-z.+-]+)\" ]] || STATUS_VERSION=${BASH_REMATCH[1]}
+  [[ ! $STATUS_ANSWER =~ \"version\":\"([0-9A-Za-z.+-]+)\" ]] || STATUS_VERSION=${BASH_REMATCH[1]}
 }
 
 # hash_of URLS [REVISION]: sets HASH to "hash compact-revision" at that revision, by default COMPARE_AT; empty where it does not answer.

@@ -1,4 +1,5 @@
 import { memberKillTests } from "./suites/member-kills.ts";
+import { STEPS_BY_LAYOUT } from "./suites/steps.ts";
 
-memberKillTests("replace", "systemd", "all");
-memberKillTests("replace", "static-pod", "those of the layout");
+memberKillTests("replace", "systemd");
+memberKillTests("replace", "static-pod", STEPS_BY_LAYOUT);

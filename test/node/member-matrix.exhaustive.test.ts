@@ -18,8 +18,6 @@ describe("member.sh", () => {
   test.each<[EtcdVersion, Layout]>([
     ["3.5", "static-pod"],
     ["3.6", "systemd"],
-    ["3.6", "static-pod"],
-    ["3.7", "systemd"],
     ["3.7", "static-pod"],
   ])(
     "keeps every acknowledged write of etcd %s where there is a quorum (%s), and goes on from one member",

@@ -46,5 +46,3 @@ export const MEMBER_STEPS = {
   "force-new-cluster": listed("FORCE_STEPS", "force.sh"),
   rebuild: listed("REBUILD_STEPS", "rebuild.sh"),
 } as const;
-/** Those of them that are other commands on each layout. */
-export const MEMBER_STEPS_BY_LAYOUT = [...STEPS_BY_LAYOUT, "put-force", "start-forced", "stop-forced", "drop-force"];
