@@ -3,8 +3,8 @@ import type { JsonDocument } from "../shared/contract/documents.ts";
 import { isLifeboatError, LifeboatError } from "../shared/errors.ts";
 import { readFleet } from "../shared/jobs/fleet.ts";
 import type { FleetCluster } from "../shared/jobs/fleet.ts";
-import { invokeEach, invokeRounds } from "../shared/jobs/invoke-many.ts";
-import type { InvokedOne, InvokeManyPorts } from "../shared/jobs/invoke-many.ts";
+import { invokeEach, invokeRounds, newSince } from "../shared/jobs/invoke-many.ts";
+import type { InvokedOne, InvokeManyPorts, NewSnapshot } from "../shared/jobs/invoke-many.ts";
 import { readFleetList } from "../shared/vault/fleet-list.ts";
 import type { FleetList } from "../shared/vault/fleet-list.ts";
 import type { Session } from "./command.ts";
@@ -80,7 +80,7 @@ async function backUpFleet(
   const after = await standingsOf(opened, names);
   return finish(
     session,
-    names.map((cluster) => newIn(session, cluster, before.get(cluster), after.get(cluster))),
+    names.map((cluster) => tellNew(session, cluster, newSince(before.get(cluster), after.get(cluster)))),
   );
 }
 
@@ -110,25 +110,18 @@ async function standingsOf(ports: Parameters<typeof readFleet>[0], names: readon
   return standings;
 }
 
-function newIn(
-  { console, json }: Session,
-  cluster: string,
-  before: FleetCluster | undefined,
-  after: FleetCluster | undefined,
-): InvokedJson {
-  const { newest, newestGood } = after?.stored ?? {};
-  const isNew = newest !== undefined && newest.id !== before?.stored?.newest?.id;
-  const isGood = isNew && newestGood?.id === newest.id;
-  if (isGood) {
-    if (!json) print(console, `${cluster}/${newest.id}  good`);
-    return { cluster, exitCode: 0, id: newest.id, error: null };
+function tellNew({ console, json }: Session, cluster: string, found: NewSnapshot): InvokedJson {
+  const { state, id } = found;
+  if (state === "good") {
+    if (!json) print(console, `${cluster}/${id}  good`);
+    return { cluster, exitCode: 0, id, error: null };
   }
-  const message = isNew ? `${cluster}/${newest.id} is not good` : `no new snapshot of ${cluster} is in the store`;
-  const error = noteFailure(
-    console,
-    new LifeboatError(isNew ? "ref/not-good" : "service/failed", message, {
-      hint: isNew ? `lifeboat ls ${cluster} says what it lacks` : "the logs of the service's functions say why, by the cluster's name",
-    }),
-  );
-  return { cluster, exitCode: isNew ? 6 : error.exitCode, id: isNew ? newest.id : null, error };
+  const failure =
+    state === "none"
+      ? new LifeboatError("service/failed", `no new snapshot of ${cluster} is in the store`, {
+          hint: "the logs of the service's functions say why, by the cluster's name",
+        })
+      : new LifeboatError("ref/not-good", `${cluster}/${id} is not good`, { hint: `lifeboat ls ${cluster} says what it lacks` });
+  const error = noteFailure(console, failure);
+  return { cluster, exitCode: state === "none" ? error.exitCode : 6, id, error };
 }

@@ -4,6 +4,7 @@ import type { Executions } from "../cloud/executions.ts";
 import type { RoundEvent } from "../contract/events.ts";
 import { fleetMachineName } from "../contract/service.ts";
 import type { ExecutionOutcome } from "../contract/outcomes.ts";
+import type { FleetCluster } from "./fleet.ts";
 import { mapConcurrently } from "../map-concurrently.ts";
 import { invokeBackup } from "./invoke.ts";
 import { functionFailure } from "./function-failure.ts";
@@ -96,4 +97,17 @@ export async function invokeRounds(
       return { ...each, isEnded: false };
     }),
   );
+}
+
+export interface NewSnapshot {
+  readonly state: "good" | "not good" | "none";
+  /** Of the new one; null where there is none. */
+  readonly id: string | null;
+}
+
+/** Which snapshot a round has left of a cluster, by what the store had of it before and has now. */
+export function newSince(before: FleetCluster | undefined, after: FleetCluster | undefined): NewSnapshot {
+  const { newest, newestGood } = after?.stored ?? {};
+  if (newest === undefined || newest.id === before?.stored?.newest?.id) return { state: "none", id: null };
+  return { state: newestGood?.id === newest.id ? "good" : "not good", id: newest.id };
 }

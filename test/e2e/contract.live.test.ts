@@ -245,6 +245,15 @@ test("invoke backup --all has each cluster backed up by its own state machine, a
   expect(DOCUMENTS.invokeMany.parse(JSON.parse(stdout))).toEqual({
     clusters: [{ cluster: "prod", exitCode: 6, id: "20261121T100000Z", error: null }],
   });
+  // A fleet has one for each network, and what came of a round is read from the store: this one leaves nothing there.
+  await writeFile(place.path("fleet.yaml"), `${await readFile(place.path("lifeboat.yaml"), "utf8")}\nservice: { fleet: true }\n`);
+  expect(await place.here("fleet", "apply", "--config", "fleet.yaml")).toMatchObject({ code: 0 });
+  await stateMachine("lifeboat-fleet-default");
+  const round = await place.here("invoke", "backup", "--all", "--config", "fleet.yaml", "--json");
+  expect(round).toMatchObject({ code: 5, stderr: saying("default: started arn:") });
+  expect(DOCUMENTS.invokeMany.parse(JSON.parse(round.stdout)).clusters).toMatchObject([
+    { cluster: "prod", exitCode: 5, error: { message: "no new snapshot of prod is in the store" } },
+  ]);
   expect(await place.here("invoke", "backup", "prod", "--all")).toMatchObject({ code: 2, stderr: saying("both say which clusters") });
   expect(await place.here("invoke", "backup")).toMatchObject({ code: 2, stderr: saying("which cluster to back up") });
   expect(await place.here("invoke", "backup", "--label", "team=a")).toMatchObject({ code: 2, stderr: saying("has the label team=a") });

@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import type { EnteredState, Executions, ExecutionState } from "../../shared/cloud/executions.ts";
 import type { BackupEvent, RoundEvent } from "../../shared/contract/events.ts";
 import { LifeboatError } from "../../shared/errors.ts";
-import { invokeEach, invokeRounds } from "../../shared/jobs/invoke-many.ts";
+import type { FleetCluster } from "../../shared/jobs/fleet.ts";
+import { invokeEach, invokeRounds, newSince } from "../../shared/jobs/invoke-many.ts";
 import type { InvokedOne } from "../../shared/jobs/invoke-many.ts";
 import { systemClock } from "../../shared/system-clock.ts";
 import { saying } from "../support/matchers.ts";
@@ -109,4 +110,25 @@ test("a fleet has one round for each network, with its clusters, and a round tha
     code: "etcd/unreachable",
     message: saying("prod does not answer"),
   });
+});
+
+test("a snapshot is new where it was not the newest before, and counts where it is good by then", () => {
+  const snapshot = (id: string) => ({ id, startedAt: "", createdAt: "", databaseBytes: 1, storedBytes: 1, revision: 1, lineage: 1 });
+  const standing = (newest?: string, newestGood?: string): FleetCluster => ({
+    cluster: "prod",
+    rpoMs: undefined,
+    hint: "ok",
+    problems: [],
+    stored: {
+      ...{ snapshots: 1, storedBytes: 1, good: 1, notVerified: 0, quarantined: 0, unbelieved: 0 },
+      ...{ lineage: 1, attention: undefined, drill: undefined },
+      newest: newest === undefined ? undefined : snapshot(newest),
+      newestGood: newestGood === undefined ? undefined : { ...snapshot(newestGood), ageMs: 1 },
+    },
+  });
+  expect(newSince(standing("a", "a"), standing("b", "b"))).toEqual({ state: "good", id: "b" });
+  expect(newSince(standing(), standing("b", "b"))).toEqual({ state: "good", id: "b" });
+  expect(newSince(standing("a", "a"), standing("b", "a"))).toEqual({ state: "not good", id: "b" });
+  expect(newSince(standing("a", "a"), standing("a", "a"))).toEqual({ state: "none", id: null });
+  expect(newSince(standing("a", "a"), undefined)).toEqual({ state: "none", id: null });
 });
