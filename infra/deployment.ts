@@ -140,6 +140,8 @@ function deploymentOf(loaded: LoadedConfig, path: string, { ownNetwork = false }
   if (store.kind === "s3" && keys.kind === "kms") problems.push(...keyProblems(keys, store, config.service));
   const isFleet = config.service.fleet !== undefined;
   problems.push(...replicaProblems(config), ...(isFleet ? fleetProblems(config) : nameProblems(config)), ...kopiaProblems(config));
+  if (!isFleet && config.fleet.length > 0)
+    problems.push("fleet: functions have lifeboat.yaml alone, and no files of teams; set service.fleet, whose clusters the store lists");
   const kopia = kopiaOf(loaded);
   const drill = drillOf(loaded);
   problems.push(...drillProblems(config, drill, ownNetwork));

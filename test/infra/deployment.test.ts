@@ -22,6 +22,7 @@ beforeAll(async () => {
   await writeFile(join(folder.path, "pki/ca.pem"), authority.certificate);
   await writeFile(join(folder.path, "pki/both.pem"), `${authority.certificate}\n${key}`);
   await writeFile(join(folder.path, "pki/none.pem"), "no certificate\n");
+  await writeFile(join(folder.path, "team.yaml"), "version: 1\nclusters: {}\n");
 });
 afterAll(() => folder.remove());
 
@@ -120,6 +121,10 @@ describe("what cannot be deployed is refused, with the cluster and the setting",
         NETWORK: "service: { secretKeys: ['arn:aws:kms:eu-central-1:123456789012:key/11111111-1111-1111-1111-111111111111'] }",
       },
       "service.secretKeys: one of them is keys.wrap, by which what backs up must not decrypt; give the secrets a key of their own",
+    ],
+    [
+      { NETWORK: "fleet: [team.yaml]" },
+      "fleet: functions have lifeboat.yaml alone, and no files of teams; set service.fleet, whose clusters the store lists",
     ],
     [{ CLUSTERS: "{}" }, "clusters: there are none to back up"],
     [
