@@ -112,6 +112,18 @@ test("a fleet has one round for each network, with its clusters, and a round tha
   });
 });
 
+const COUNTS = {
+  snapshots: 1,
+  storedBytes: 1,
+  good: 1,
+  notVerified: 0,
+  quarantined: 0,
+  unbelieved: 0,
+  lineage: 1,
+  attention: undefined,
+  drill: undefined,
+};
+
 test("a snapshot is new where it was not the newest before, and counts where it is good by then", () => {
   const snapshot = (id: string) => ({ id, startedAt: "", createdAt: "", databaseBytes: 1, storedBytes: 1, revision: 1, lineage: 1 });
   const standing = (newest?: string, newestGood?: string): FleetCluster => ({
@@ -120,8 +132,7 @@ test("a snapshot is new where it was not the newest before, and counts where it 
     hint: "ok",
     problems: [],
     stored: {
-      ...{ snapshots: 1, storedBytes: 1, good: 1, notVerified: 0, quarantined: 0, unbelieved: 0 },
-      ...{ lineage: 1, attention: undefined, drill: undefined },
+      ...COUNTS,
       newest: newest === undefined ? undefined : snapshot(newest),
       newestGood: newestGood === undefined ? undefined : { ...snapshot(newestGood), ageMs: 1 },
     },
