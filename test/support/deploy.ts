@@ -16,6 +16,7 @@ import { AuditStack } from "../../infra/audit-stack.ts";
 import { readDeployment } from "../../infra/deployment.ts";
 import { DeskStack } from "../../infra/desk-stack.ts";
 import { DrillStack } from "../../infra/drill-stack.ts";
+import { FleetStack } from "../../infra/fleet-stack.ts";
 import { KeeperStack } from "../../infra/keeper-stack.ts";
 import { ServiceStack } from "../../infra/service-stack.ts";
 import { VaultStack } from "../../infra/vault-stack.ts";
@@ -53,7 +54,8 @@ export async function synthesize(configFile: string, folder: string, { audit: wi
   });
   const { name } = deployment.service;
   const stack = new VaultStack(app, `${name}-vault`, { deployment });
-  const service = new ServiceStack(app, `${name}-service`, { deployment, vault: stack.vault });
+  const Service = deployment.service.fleet === undefined ? ServiceStack : FleetStack;
+  const service = new Service(app, `${name}-service`, { deployment, vault: stack.vault });
   const { notifications } = service;
   const keeper = new KeeperStack(app, `${name}-keeper`, { deployment, vault: stack.vault, notifications });
   const desk = deployment.service.desk.enabled

@@ -88,8 +88,10 @@ export interface ServiceOptions {
   /** Where lifeboat.yaml is to be. */
   readonly cwd: string;
   readonly clusters: readonly NamedCluster[];
-  /** PEM text of etcd's client certificate and key, and root's password. */
-  readonly secret: Readonly<Record<"cert" | "key" | "password", string>>;
+  /** PEM text of etcd's client certificate and key, and root's password; left out for a cluster that asks for none. */
+  readonly secret?: Readonly<Record<"cert" | "key" | "password", string>>;
+  /** Deploys a fleet in place of a service for each cluster, and applies their list; so many are backed up at once. Its functions have eight minutes, and a stream may rest as long: what is slow stays slow until it is mended. */
+  readonly fleet?: { readonly concurrency: number };
   /** In place of those of the account at an emulator that enforces nothing. */
   readonly clients?: Clients;
   /** Runs the command as the account; by default in this process, whose environment must be the account's (`accountEnvironment`). */
@@ -107,14 +109,16 @@ export interface ServiceOptions {
 }
 
 export async function deployService(stack: MiniStack, cluster: EtcdCluster, service: ServiceOptions): Promise<ServiceLab> {
-  const { cwd, clusters, secret, clients = clientsOf(stack), keysByArn = false, desk, drill, audit = false } = service;
+  const { cwd, clusters, secret, clients = clientsOf(stack), keysByArn = false, desk, drill, audit = false, fleet } = service;
   const store = "lock" in service && service.lock === undefined ? "" : `, lock: ${service.lock ?? LOCK}`;
   const configured = (trustedKeys: string): string =>
-    configuration({ region: stack.region, clusters, trustedKeys, lock: store, desk, drill });
+    configuration({ region: stack.region, clusters, trustedKeys, lock: store, desk, drill, fleet, isOpen: secret === undefined });
   const options = { cwd };
   const { lifeboat = (args) => lifeboatHere(args, options) } = service;
-  await clients.secrets.send(new CreateSecretCommand({ Name: "etcd/lab", SecretString: JSON.stringify(secret) }));
-  await copyFile(cluster.files.ca ?? "", join(cwd, "ca.pem"));
+  if (secret !== undefined) {
+    await clients.secrets.send(new CreateSecretCommand({ Name: "etcd/lab", SecretString: JSON.stringify(secret) }));
+    await copyFile(cluster.files.ca ?? "", join(cwd, "ca.pem"));
+  }
   const file = join(cwd, "lifeboat.yaml");
   await writeFile(file, configured("{}"));
   await bootstrap(clients);
@@ -128,6 +132,10 @@ export async function deployService(stack: MiniStack, cluster: EtcdCluster, serv
   const conditionsLeftOut = new Set<string>();
   for (const each of [stacks.service, stacks.keeper, stacks.audit, stacks.desk, stacks.drill])
     for (const key of each === undefined ? [] : await deploy(clients, second, each)) conditionsLeftOut.add(key);
+  if (fleet !== undefined) {
+    const { code, stderr } = await lifeboat(["fleet", "apply"]);
+    if (code !== 0) throw new Error(`lifeboat fleet apply: ${stderr}`);
+  }
   const queue = await listen(clients);
   const stateMachine = (name: string): string => `arn:aws:states:${stack.region}:${ACCOUNT}:stateMachine:lifeboat-${name}`;
   return {
@@ -154,14 +162,21 @@ function configuration({
   lock,
   desk,
   drill,
-}: Pick<ServiceOptions, "clusters" | "desk" | "drill"> & Readonly<Record<"region" | "trustedKeys" | "lock", string>>): string {
+  fleet,
+  isOpen,
+}: Pick<ServiceOptions, "clusters" | "desk" | "drill" | "fleet"> & {
+  readonly isOpen: boolean;
+} & Readonly<Record<"region" | "trustedKeys" | "lock", string>>): string {
+  const access = isOpen
+    ? ""
+    : `
+    tls: { ca: file:ca.pem, cert: "secretsmanager:etcd/lab#cert", key: "secretsmanager:etcd/lab#key" }
+    auth: { username: root, password: "secretsmanager:etcd/lab#password" }`;
   const each = clusters.map(
     ({ name, endpoints, retention = "{}" }) => `
   ${name}:
-    endpoints: [${endpoints.map((url) => JSON.stringify(url)).join(", ")}]
-    tls: { ca: file:ca.pem, cert: "secretsmanager:etcd/lab#cert", key: "secretsmanager:etcd/lab#key" }
-    auth: { username: root, password: "secretsmanager:etcd/lab#password" }
-    timeouts: { idle: 100s }
+    endpoints: [${endpoints.map((url) => JSON.stringify(url)).join(", ")}]${access}
+    timeouts: { idle: ${fleet === undefined ? "100s" : "480s"} }
     schedule: { rate: 1h }
     retention: ${retention}
     service: { databaseSize: 500MB }${drill === undefined ? "" : `\n    drill: { every: ${drill.every} }`}`,
@@ -174,17 +189,18 @@ keys:
   wrap: alias/lab-wrap
   sign: { snapshot: alias/lab-snapshot, audit: alias/lab-audit, bundle: alias/lab-bundle }
 trustedKeys: ${trustedKeys}
-${desk === undefined ? "" : `recipients: ${JSON.stringify(desk)}\ndesk: { unenrolled: refuse }\n`}service:${serviceSettings({ desk, drill })}
+${desk === undefined ? "" : `recipients: ${JSON.stringify(desk)}\ndesk: { unenrolled: refuse }\n`}service:${serviceSettings({ desk, drill, fleet })}
 clusters:${each.join("")}
 `;
 }
 
-function serviceSettings({ desk, drill }: Pick<ServiceOptions, "desk" | "drill">): string {
+function serviceSettings({ desk, drill, fleet }: Pick<ServiceOptions, "desk" | "drill" | "fleet">): string {
   const architecture = process.arch === "arm64" ? "arm64" : "amd64";
   const etcd = drill === undefined ? undefined : { "3.6": { path: drill.path, sha256: drill.sha256 } };
   return ` ${JSON.stringify({
     ...(desk === undefined ? {} : { desk: { enabled: true, architectures: [architecture] } }),
     ...(etcd === undefined ? {} : { drill: { architecture, etcd } }),
+    ...(fleet === undefined ? {} : { fleet: { ...fleet, databaseSize: "8GiB" } }),
   })}`;
 }
 
