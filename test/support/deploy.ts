@@ -21,6 +21,7 @@ import { KeeperStack } from "../../infra/keeper-stack.ts";
 import { ServiceStack } from "../../infra/service-stack.ts";
 import { VaultStack } from "../../infra/vault-stack.ts";
 import { until } from "../../tools/lab/until.ts";
+import { withTagsWrittenOut } from "./tag-variables.ts";
 import { UNPACKED_IMAGE, unpackedImage } from "./unpacked-image.ts";
 import { withoutUnknownConditions } from "./unknown-conditions.ts";
 
@@ -88,8 +89,13 @@ const assetsSchema = z.object({
   dockerImages: z.record(z.string(), z.object({ source: z.object({ directory: z.string() }) })).default({}),
 });
 
-/** Uploads the assets of a synthesized stack, creates it, and waits until it is there; the keys of conditions that had to be left out of it. */
-export async function deploy(target: DeployTarget, folder: string, stack: string): Promise<ReadonlySet<string>> {
+/** Uploads the assets of a synthesized stack, creates it, and waits until it is there; the keys of conditions that had to be left out of it. `tagged`: clusters of a fleet, whose roles are to be enforced. */
+export async function deploy(
+  target: DeployTarget,
+  folder: string,
+  stack: string,
+  tagged: readonly string[] = [],
+): Promise<ReadonlySet<string>> {
   const { files, dockerImages } = assetsSchema.parse(JSON.parse(await readFile(join(folder, `${stack}.assets.json`), "utf8")));
   for (const { source, destinations } of Object.values(files)) {
     const path = join(folder, source.path);
@@ -110,6 +116,7 @@ export async function deploy(target: DeployTarget, folder: string, stack: string
   }
   const { template, leftOut } = forMiniStack(await readFile(join(folder, `${stack}.template.json`), "utf8"), {
     ...UNPACKED_IMAGE,
+    tagged,
     Code: code,
     // Which it tells functions of the runtimes that it has itself.
     AWS_ENDPOINT_URL: target.endpoint,
@@ -146,7 +153,11 @@ const imageSchema = z.looseObject({
 /** The template without conditions that MiniStack cannot judge, and with `unpacked` in place of an image. */
 function forMiniStack(
   text: string,
-  { AWS_ENDPOINT_URL, ...unpacked }: Readonly<Record<"Runtime" | "Handler" | "AWS_ENDPOINT_URL", string>> & { readonly Code: object },
+  {
+    AWS_ENDPOINT_URL,
+    tagged,
+    ...unpacked
+  }: Readonly<Record<"Runtime" | "Handler" | "AWS_ENDPOINT_URL", string>> & { readonly Code: object; readonly tagged: readonly string[] },
 ): { readonly template: unknown; readonly leftOut: ReadonlySet<string> } {
   const template = templateSchema.parse(JSON.parse(text));
   const conditions = new Set<string>();
@@ -155,7 +166,7 @@ function forMiniStack(
     const { Type, Properties = {} } = resource;
     Resources[id] =
       Type === "AWS::IAM::Policy"
-        ? { ...resource, Properties: withoutConditions(Properties, conditions) }
+        ? { ...resource, Properties: withoutConditions(Properties, conditions, tagged) }
         : Type === "AWS::S3::BucketPolicy"
           ? { ...resource, Properties: withSessions(Properties) }
           : Type === "AWS::Lambda::Function" && Properties["PackageType"] === "Image"
@@ -170,9 +181,10 @@ function forMiniStack(
   }
 }
 
-function withoutConditions(properties: Record<string, unknown>, leftOut: Set<string>): unknown {
+function withoutConditions(properties: Record<string, unknown>, leftOut: Set<string>, tagged: readonly string[]): unknown {
   const { PolicyDocument, ...rest } = policySchema.parse(properties);
-  return { ...rest, PolicyDocument: withoutUnknownConditions(PolicyDocument, leftOut) };
+  const judged = withoutUnknownConditions(PolicyDocument, leftOut);
+  return { ...rest, PolicyDocument: tagged.length === 0 ? judged : withTagsWrittenOut(judged, tagged) };
 }
 
 const bySessionSchema = z.looseObject({

@@ -116,7 +116,8 @@ export async function deployService(stack: MiniStack, cluster: EtcdCluster, serv
   const options = { cwd };
   const { lifeboat = (args) => lifeboatHere(args, options) } = service;
   if (secret !== undefined) {
-    await clients.secrets.send(new CreateSecretCommand({ Name: "etcd/lab", SecretString: JSON.stringify(secret) }));
+    for (const Name of fleet === undefined ? ["etcd/lab"] : clusters.map(({ name }) => `lifeboat/${name}/lab`))
+      await clients.secrets.send(new CreateSecretCommand({ Name, SecretString: JSON.stringify(secret) }));
     await copyFile(cluster.files.ca ?? "", join(cwd, "ca.pem"));
   }
   const file = join(cwd, "lifeboat.yaml");
@@ -129,9 +130,10 @@ export async function deployService(stack: MiniStack, cluster: EtcdCluster, serv
   await writeFile(file, keysByArn ? await withArns(clients, text) : text);
   const second = join(cwd, "cdk.out");
   const stacks = await synthesize(file, second, { audit });
+  const tagged = fleet !== undefined && keysByArn ? clusters.map(({ name }) => name) : [];
   const conditionsLeftOut = new Set<string>();
   for (const each of [stacks.service, stacks.keeper, stacks.audit, stacks.desk, stacks.drill])
-    for (const key of each === undefined ? [] : await deploy(clients, second, each)) conditionsLeftOut.add(key);
+    for (const key of each === undefined ? [] : await deploy(clients, second, each, tagged)) conditionsLeftOut.add(key);
   if (fleet !== undefined) {
     const { code, stderr } = await lifeboat(["fleet", "apply"]);
     if (code !== 0) throw new Error(`lifeboat fleet apply: ${stderr}`);
@@ -167,15 +169,18 @@ function configuration({
 }: Pick<ServiceOptions, "clusters" | "desk" | "drill" | "fleet"> & {
   readonly isOpen: boolean;
 } & Readonly<Record<"region" | "trustedKeys" | "lock", string>>): string {
-  const access = isOpen
-    ? ""
-    : `
-    tls: { ca: file:ca.pem, cert: "secretsmanager:etcd/lab#cert", key: "secretsmanager:etcd/lab#key" }
-    auth: { username: root, password: "secretsmanager:etcd/lab#password" }`;
+  const access = (name: string): string => {
+    const secret = `secretsmanager:${fleet === undefined ? "etcd" : `lifeboat/${name}`}/lab`;
+    return isOpen
+      ? ""
+      : `
+    tls: { ca: file:ca.pem, cert: "${secret}#cert", key: "${secret}#key" }
+    auth: { username: root, password: "${secret}#password" }`;
+  };
   const each = clusters.map(
     ({ name, endpoints, retention = "{}" }) => `
   ${name}:
-    endpoints: [${endpoints.map((url) => JSON.stringify(url)).join(", ")}]${access}
+    endpoints: [${endpoints.map((url) => JSON.stringify(url)).join(", ")}]${access(name)}
     timeouts: { idle: ${fleet === undefined ? "100s" : "480s"} }
     schedule: { rate: 1h }
     retention: ${retention}
