@@ -119,7 +119,7 @@ test("a second audit tells the same by what the first one kept, and sees what wa
   expect(said(second)).toEqual(said(first));
   const kept = join(place.cwd, ".cache/etcd-lifeboat/audit");
   const [of = "", ...more] = await readdir(kept);
-  expect([more, await readdir(join(kept, of))]).toEqual([[], ["prod.json"]]);
+  expect([more, await readdir(join(kept, of))]).toEqual([[], ["prod@7d.json"]]);
   await rm(await newestIn(join(place.cwd, "vault/clusters/prod/data")));
   expect(await codesOf(place)).toEqual(["data/missing"]);
 });

@@ -5,7 +5,7 @@ import { crc32 } from "node:zlib";
 import type { AuditMemory } from "../audit-memory.ts";
 
 /**
- * A file for each cluster of a store, in a folder that only this user can write to: whoever else could would tell audits what to believe. Read and written at once: a fleet has a thousand small files, and handing each over to another
+ * A file for each name, in a folder that only this user can write to: whoever else could would tell audits what to believe. Read and written at once: a fleet has a thousand small files, and handing each over to another
  * thread costs more than the call.
  */
 export class AuditFolder implements AuditMemory {
@@ -16,9 +16,9 @@ export class AuditFolder implements AuditMemory {
     this.#folder = join(base, createHash("sha256").update(location).digest("hex").slice(0, 32));
   }
 
-  recall(cluster: string): Promise<string | undefined> {
+  recall(name: string): Promise<string | undefined> {
     try {
-      const bytes = readFileSync(this.#fileOf(cluster));
+      const bytes = readFileSync(this.#fileOf(name));
       const end = bytes.indexOf("\n");
       const text = bytes.subarray(end + 1);
       return Promise.resolve(bytes.toString("latin1", 0, end) === sumOf(text) ? text.toString("utf8") : undefined);
@@ -27,8 +27,8 @@ export class AuditFolder implements AuditMemory {
     }
   }
 
-  keep(cluster: string, text: string): Promise<void> {
-    const file = this.#fileOf(cluster);
+  keep(name: string, text: string): Promise<void> {
+    const file = this.#fileOf(name);
     const aside = `${file}.${randomBytes(6).toString("hex")}`;
     try {
       mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
@@ -41,8 +41,8 @@ export class AuditFolder implements AuditMemory {
     return Promise.resolve();
   }
 
-  #fileOf(cluster: string): string {
-    return join(this.#folder, `${cluster}.json`);
+  #fileOf(name: string): string {
+    return join(this.#folder, `${name}.json`);
   }
 }
 

@@ -10,6 +10,8 @@ import { isBelievedRow } from "./facts/snapshots.ts";
 /** To be counted up where documents are judged otherwise, or facts have another form. */
 const FORM = 1;
 
+const DAY_MS = 86_400_000;
+
 interface About {
   readonly cluster: string;
   readonly historyMs: number;
@@ -31,28 +33,31 @@ export class Notes {
   readonly #memory: AuditMemory;
   readonly #about: About;
   readonly #basis: string;
+  readonly #name: string;
 
   constructor({ blobs, trusted, policyOf }: Pick<JudgePorts, "blobs" | "trusted" | "policyOf">, memory: AuditMemory, about: About) {
     this.#memory = memory;
     this.#about = about;
     const { cluster, historyMs } = about;
+    // An audit and a report look back as far as each does, and neither takes the other's place. No cluster's name has an @.
+    this.#name = `${cluster}@${Math.round(historyMs / DAY_MS)}d`;
     this.#basis = JSON.stringify([FORM, TOOL.version, blobs.location, cluster, historyMs, trusted, policyOf(cluster) ?? null]);
   }
 
   /** Undefined where there is nothing, or the store or the configuration has changed since. Throws `store/...`. */
   async recall(now: number): Promise<DocumentFacts | undefined> {
-    const { cluster, historyMs, view } = this.#about;
-    const kept = parsed(await this.#memory.recall(cluster));
+    const { historyMs, view } = this.#about;
+    const kept = parsed(await this.#memory.recall(this.#name));
     if (kept?.basis !== this.#basis || !(await view.answers(kept.asked))) return undefined;
     return asOf(kept.documents, now - historyMs);
   }
 
   async keep(documents: DocumentFacts, now: number): Promise<void> {
-    const { cluster, view } = this.#about;
+    const { view } = this.#about;
     const { asked } = view;
     if (asked === undefined || !isInOrder(documents) || (await isAheadOf(view, now))) return;
     const kept: Kept = { basis: this.#basis, asked, documents };
-    await this.#memory.keep(cluster, JSON.stringify(kept));
+    await this.#memory.keep(this.#name, JSON.stringify(kept));
   }
 }
 

@@ -96,7 +96,7 @@ class Place {
 
   async remembered(): Promise<string> {
     const [of = ""] = await readdir(this.cache);
-    return join(this.cache, of, `${CLUSTER}.json`);
+    return join(this.cache, of, `${CLUSTER}@7d.json`);
   }
 }
 
