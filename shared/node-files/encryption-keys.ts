@@ -10,10 +10,12 @@ export interface NamedKey {
   readonly name: string;
 }
 
-/** 16 KiB: such a file has a few hundred bytes, and reading YAML takes a thousand times its size in memory. */
-const MAX_CONFIG_BYTES = 16 * 1024;
-/** So many are read: an API server has one, and a set may have its copies. */
-const MOST_CONFIGS = 4;
+/** 8 KiB: such a file has a few hundred bytes, and reading YAML takes a thousand times its size in memory, where it nests ten thousand times. */
+const MAX_CONFIG_BYTES = 8 * 1024;
+/** What nests deeper than any such file: many brackets, or many blanks, dashes and question marks at the beginning of a line. */
+const NESTS = /(?:[[{][^[{]*){128}|^[\s?-]{48}/m;
+/** So many are read: an API server has one, and a set may have a copy. */
+const MOST_CONFIGS = 2;
 const KIND = /kind["']?\s*:\s*["']?EncryptionConfiguration/;
 /** One that is longer, or that no terminal should be shown, is passed over: an API server has no reason for it. */
 const NAME = /^[^\p{C}\p{Zl}\p{Zp}]{1,253}$/u;
@@ -34,7 +36,7 @@ export class EncryptionKeys {
 
   add({ path }: SetFile, content: Uint8Array): void {
     const text = Buffer.from(content).toString("utf8");
-    if (!KIND.test(text) || ++this.#configs > MOST_CONFIGS) return;
+    if (!KIND.test(text) || NESTS.test(text) || ++this.#configs > MOST_CONFIGS) return;
     try {
       for (const { provider: kind, name } of parseEncryptionConfig(text, path))
         if (NAME.test(name)) this.#found.set(`${kind}:${name}`, { kind, name });

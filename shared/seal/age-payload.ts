@@ -57,10 +57,12 @@ export async function* decryptPayload(key: Uint8Array, ciphertext: AsyncIterable
   for await (const { bytes, last } of inChunks(ciphertext, SEALED_CHUNK_BYTES)) {
     const rightful = openChunk(secret, index, last, bytes);
     const plain = rightful ?? (bytes.length === SEALED_CHUNK_BYTES ? openChunk(secret, index, !last, bytes) : undefined);
+    const length = plain?.length ?? 0;
     if (plain !== undefined) {
-      piece = withRoom(piece, filled + plain.length, pieceBytes);
+      piece = withRoom(piece, filled + length, pieceBytes);
       piece.set(plain, filled);
-      filled += plain.length;
+      filled += length;
+      releaseBuffer(plain);
     }
     if (filled > 0 && (last || rightful === undefined || filled === pieceBytes)) {
       yield piece.subarray(0, filled);
@@ -69,7 +71,7 @@ export async function* decryptPayload(key: Uint8Array, ciphertext: AsyncIterable
     }
     if (plain === undefined) throw broken(index, "was altered, moved or cut");
     if (rightful === undefined) throw broken(index, misplaced(last));
-    if (last && index > 0 && plain.length === 0) throw broken(index, "is an empty last chunk after others, which age does not allow");
+    if (last && index > 0 && length === 0) throw broken(index, "is an empty last chunk after others, which age does not allow");
     index++;
   }
 }

@@ -1,6 +1,7 @@
 import { intakeContext } from "../documents/intake.ts";
 import type { Intake, WrappedIntake } from "../documents/intake.ts";
 import { LifeboatError } from "../errors.ts";
+import { releaseBuffer } from "../seal/release-buffer.ts";
 import { decryptAge, newIdentity, recipientOf } from "../seal/age.ts";
 import { identityIn } from "./identity-in.ts";
 import type { StoreKeys } from "../keys/store-keys.ts";
@@ -47,7 +48,10 @@ export async function openIntake(
   });
 }
 
-/** The plaintext of a set: see `decryptAge`. */
-export function openNodeFiles(identity: string, ciphertext: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-  return decryptAge([identity], ciphertext);
+/** The plaintext of a set: see `decryptAge`. A piece is only valid until the next one is asked for: what it took of memory is given back then, however much a hostile set has. */
+export async function* openNodeFiles(identity: string, ciphertext: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const piece of decryptAge([identity], ciphertext)) {
+    yield piece;
+    releaseBuffer(piece);
+  }
 }

@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DecryptCommand, DisableKeyCommand, EnableKeyCommand, type KMSClient } from "@aws-sdk/client-kms";
 import { CreateSecretCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
@@ -98,6 +98,19 @@ async function manifestOf(ref: string): Promise<z.infer<typeof manifestJson>> {
   return manifestJson.parse(JSON.parse(Buffer.from(envelope.payload, "base64").toString()));
 }
 
+async function payloadAt(path: string): Promise<unknown> {
+  const envelope = z.object({ payload: z.string() }).parse(JSON.parse(await readFile(join(options.cwd, path), "utf8")));
+  return JSON.parse(Buffer.from(envelope.payload, "base64").toString());
+}
+
+const intakeJson = z.object({ recipient: z.string(), wrappings: z.array(z.object({ ciphertext: z.string() })) });
+
+/** The name of a member in a manifest. */
+function membersIn(payload: unknown): string {
+  const { etcd } = z.object({ etcd: z.object({ members: z.array(z.object({ name: z.string() })) }) }).parse(payload);
+  return etcd.members[0]?.name ?? "";
+}
+
 test("keys shows those in KMS; a backup is refused until they are trusted", async () => {
   const { stdout } = await run(["keys", "--json"], 6);
   const shown = keysJson.parse(JSON.parse(stdout));
@@ -127,6 +140,42 @@ test("a snapshot is backed up, verified and exported, and opens with KMS and sto
   const script = '"$1" -d -i identity "vault/$2" | "$3" -d | cmp - snapshot.db';
   await execa("sh", ["-c", script, "sh", requireProgram("age"), stored.key, requireProgram("zstd")], { cwd: options.cwd });
   await rm(join(options.cwd, "identity"));
+});
+
+test("files of a node are collected by stock programs, taken from the inbox, and open by KMS in a context of their own", async () => {
+  const { stdout } = await run(["node-files", "recipient", "prod", "--out", "for-nodes"], 0);
+  const name = membersIn(await payloadAt(`vault/clusters/prod/snapshots/${RECENT_ID}.json`));
+  const at = (...parts: readonly string[]): string => join(options.cwd, ...parts);
+  await mkdir(at("root/etc/kubernetes/pki"), { recursive: true });
+  await writeFile(at("root/etc/kubernetes/pki/ca.key"), "the secret of the cluster\n", { mode: 0o600 });
+  const inbox = at("vault/inbox/prod", name);
+  await mkdir(inbox, { recursive: true });
+  const age = requireProgram("age");
+  const collect = ["--cluster", "prod", "--node", name, "--root", at("root"), "--recipient", at("for-nodes/prod.recipient")];
+  await execa("bash", [at("for-nodes/collect.sh"), ...collect, "--age", age, "--out", inbox]);
+  await writeFile(join(inbox, "hostile.age"), "no age file");
+  const first = await run(["node-files", "add", "--inbox"], 6);
+  expect(first.stdout).toMatch(new RegExp(`^added prod/${name}@\\d{8}T\\d{6}Z: 1 files, `));
+  expect(first.stderr).toContain("the file is no age v1 file");
+  await rm(join(inbox, "hostile.age"));
+  expect((await run(["node-files", "add", "--inbox"], 0)).stdout).toBe("nothing new: 1 was added before\n");
+  expect((await run(["node-files", "show", `prod/${name}`], 0)).stdout).toMatch(/^0600 +26 B +\/etc\/kubernetes\/pki\/ca.key$/m);
+  await run(["node-files", "export", `prod/${name}`, "--out", "node.tar"], 0);
+  expect((await execa("tar", ["-xOf", at("node.tar"), "files/etc/kubernetes/pki/ca.key"])).stdout).toBe("the secret of the cluster");
+  expect(JSON.parse((await run(["custody", "prod", "--verify", "--json"], 0)).stdout)).toMatchObject({
+    verification: { holds: true, findings: [] },
+  });
+
+  const { recipient, wrappings } = intakeJson.parse(await payloadAt("vault/clusters/prod/intake/1.json"));
+  expect(recipient).toBe(stdout.trim());
+  const decrypt = async (of: string): Promise<string> => {
+    const CiphertextBlob = Buffer.from(wrappings[0]?.ciphertext ?? "", "base64");
+    const context = { cluster: of, snapshot: "1" };
+    const { Plaintext } = await admin.send(new DecryptCommand({ KeyId: keys.wrap, CiphertextBlob, EncryptionContext: context }));
+    return Buffer.from(Plaintext ?? "").toString();
+  };
+  expect(await decrypt("intake/prod")).toMatch(/^AGE-SECRET-KEY-1/);
+  await expect(decrypt("prod")).rejects.toMatchObject({ name: "InvalidCiphertextException" });
 });
 
 test("signing keys go on by their aliases, and what the old ones signed is believed while they are listed", async () => {

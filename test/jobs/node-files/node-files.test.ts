@@ -11,7 +11,8 @@ import { openSet } from "../../../shared/jobs/node-files/open-set.ts";
 import type { NodeFilesPorts } from "../../../shared/jobs/node-files/ports.ts";
 import { encryptSmall } from "../../../shared/seal/age.ts";
 import { readNodeFilesAt } from "../../../shared/vault/node-files/sets.ts";
-import { collect, failureOf, inChunks } from "../../support/blobs.ts";
+import { whole } from "../../seal/streams.ts";
+import { failureOf, inChunks } from "../../support/blobs.ts";
 import { saying } from "../../support/matchers.ts";
 import { CA, ENCRYPTION_CONFIG, FOLDERS, headEntry, tarOf } from "../../support/node-set.ts";
 import type { Entry } from "../../support/node-set.ts";
@@ -96,7 +97,7 @@ describe("a set", () => {
     expect(await findings()).toEqual([]);
     for (const identities of [undefined, [keys.breakGlass.identity]]) {
       const plain = await openSet(ports, found, { identities });
-      expect(Buffer.concat(await collect(plain())).equals(tar(TIME))).toBe(true);
+      expect((await whole(plain())).equals(tar(TIME))).toBe(true);
     }
   });
 

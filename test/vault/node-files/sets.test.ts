@@ -6,7 +6,8 @@ import { newIntake, openIntake, openNodeFiles } from "../../../shared/store/inta
 import { encryptSmall, recipientOf } from "../../../shared/seal/age.ts";
 import { readIntake, readIntakes } from "../../../shared/vault/node-files/intakes.ts";
 import { newestNodeFiles, readNodeFiles, readNodeFilesAt } from "../../../shared/vault/node-files/sets.ts";
-import { collect, failureOf, inChunks } from "../../support/blobs.ts";
+import { failureOf, inChunks } from "../../support/blobs.ts";
+import { whole } from "../../seal/streams.ts";
 import { signedBy } from "../../support/envelopes.ts";
 import { saying } from "../../support/matchers.ts";
 import { useVault } from "../../support/use-vault.ts";
@@ -70,9 +71,7 @@ describe("the intake of a cluster", () => {
     expect(await recipientOf(await openIntake(intake, { keys: vault.keys }))).toBe(first);
     expect(await recipientOf(await openIntake(intake, { keys: vault.keys }, { identities: [keys.breakGlass.identity] }))).toBe(first);
     const sealed = await encryptSmall([first], Buffer.from("a tar"));
-    expect((await collect(openNodeFiles(await openIntake(intake, { keys: vault.keys }), inChunks(sealed, [7])))).map(String).join("")).toBe(
-      "a tar",
-    );
+    expect((await whole(openNodeFiles(await openIntake(intake, { keys: vault.keys }), inChunks(sealed, [7])))).toString()).toBe("a tar");
     expect(await failureOf(readIntake(vault, CLUSTER, 9))).toMatchObject({ code: "verify/missing" });
     expect(await failureOf(readIntake(vault, CLUSTER, 3))).toMatchObject({ code: "verify/format" });
   });
