@@ -1,7 +1,7 @@
 import { roundEvent } from "../shared/contract/events.ts";
 import type { PlanOutcome } from "../shared/contract/outcomes.ts";
 import { LifeboatError } from "../shared/errors.ts";
-import { dueIn } from "../shared/fleet/due.ts";
+import { dueIn } from "../shared/config/fleet-due.ts";
 import { BACKUP_TICK_MS, DAILY_TICK_MS, MOST_CLUSTERS_IN_NETWORK } from "../shared/fleet/pace.ts";
 import type { Measured } from "./metrics.ts";
 import { isUnderstood, serviceName } from "./container.ts";

@@ -1,5 +1,5 @@
 import type { ClusterConfig } from "../../shared/config/schema.ts";
-import { slotsIn } from "../../shared/fleet/due.ts";
+import { slotsIn } from "../../shared/config/fleet-due.ts";
 import { ATTEMPTS, BACKUP_TICK_MS, CONCURRENCY, STARTS, TOLERATED_FAILURE_PERCENT } from "../../shared/fleet/pace.ts";
 import type { SeededRandom } from "../support/seeded-random.ts";
 
@@ -152,7 +152,7 @@ export function simulate(clusters: readonly Cluster[], random: SeededRandom, pac
   return { worstAge, due, failed, peak, longestWaitMs };
 }
 
-/** Whom the planner finds at each tick. It asks for one tick at a time, of which the day is made up (test/fleet/due.test.ts). */
+/** Whom the planner finds at each tick. It asks for one tick at a time, of which the day is made up (test/config/fleet-due.test.ts). */
 function startsByTick(members: readonly Cluster[], { tickMs, spreads }: Pace): ReadonlyMap<number, readonly Omit<Child, "map">[]> {
   const starts = members.flatMap((cluster) => {
     const service = { flexibleWindow: spreads ? cluster.flexibleWindow : 1 };

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { dueTimes } from "../config/due-times.ts";
-import type { ClusterConfig } from "../config/schema.ts";
-import { CRON_WINDOW_MS } from "./pace.ts";
+import { dueTimes } from "./due-times.ts";
+import type { ClusterConfig } from "./schema.ts";
+import { CRON_WINDOW_MS } from "../fleet/pace.ts";
 
 /** When the clusters of a fleet are due. Pure: it keeps no memory, so whoever asks for the same time has the same answer. */
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { isDailyIn, offsetMs, slotsIn } from "../../shared/fleet/due.ts";
-import type { Tick } from "../../shared/fleet/due.ts";
+import { isDailyIn, offsetMs, slotsIn } from "../../shared/config/fleet-due.ts";
+import type { Tick } from "../../shared/config/fleet-due.ts";
 import { BACKUP_TICK_MS, CRON_WINDOW_MS, DAILY_TICK_MS } from "../../shared/fleet/pace.ts";
 
 const HOUR_MS = 3_600_000;
