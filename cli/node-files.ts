@@ -17,6 +17,8 @@ export const registerNodeFiles: Register = (program, run) => {
       "after",
       "\nExample:\n  $ lifeboat node-files recipient prod --out for-nodes\n  $ lifeboat node-files add --inbox\n  $ lifeboat node-files ls prod",
     );
+  // With their arguments the list would be wider than a terminal.
+  nodeFiles.configureHelp({ subcommandTerm: (command) => command.name() });
   addRecipient(nodeFiles, run);
   addAdd(nodeFiles, run);
   addLs(nodeFiles, run);
