@@ -6,7 +6,7 @@ import type { DocumentName } from "../../shared/contract/documents.ts";
 
 /** The documents of `--json` as they are described; test/e2e/contract.live.test.ts holds real ones against them. */
 
-const docs = await readFile(new URL("../../docs/cli.md", import.meta.url), "utf8");
+const DOCS = new URL("../../docs/", import.meta.url);
 
 const node = z.looseObject({
   properties: z.record(z.string(), z.unknown()).optional(),
@@ -39,17 +39,17 @@ function objectsOf(name: DocumentName): readonly Described[] {
 
 const names = Object.keys(DOCUMENTS) as readonly DocumentName[];
 
-function sectionOf(name: DocumentName): string {
+async function pageOf(name: DocumentName): Promise<string> {
   const command = /^(backup|custody|fleet|invoke|kopia|ls)(?=[A-Z])/.exec(name)?.[1] ?? name;
-  return docs.split(/^## /m).find((each) => each.startsWith(`lifeboat ${command}\n`)) ?? "";
+  return readFile(new URL(name === "error" ? "cli.md" : `commands/${command}.md`, DOCS), "utf8");
 }
 
 /** What docs/format.md describes, since it is part of what was signed. */
 const SIGNED = new Set(["ciphertext", "subjects", "details"]);
 
-test.each(names)("every field that %s --json prints is named in docs/cli.md", (name) => {
+test.each(names)("every field that %s --json prints is named on its page", async (name) => {
   // A doctor has the documents of preflights.
-  const sections = name === "error" ? docs : sectionOf(name) + (name === "doctor" ? sectionOf("preflight") : "");
+  const sections = (await pageOf(name)) + (name === "doctor" ? await pageOf("preflight") : "");
   const fields = objectsOf(name)
     .filter(({ isStrict }) => isStrict)
     .flatMap((each) => each.names);

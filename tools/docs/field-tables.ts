@@ -33,21 +33,27 @@ interface Row {
 const OPEN = /^<!-- fields of ([\w-]+): npm run docs -->$/gm;
 const CLOSE = "<!-- end of fields -->";
 
-/** `page` with the tables between its markers as they should be. Throws for a marker that is not closed, and for a document that no marker names. */
-export function withFieldTables(page: string): string {
-  const missing = new Set<string>(Object.keys(DOCUMENTS));
+/**
+ * `page` with the tables between its markers as they should be; `link` gives the place of what a field's words refer to, as seen from the page: they are written for docs/cli.md. Throws for a marker that is not
+ * closed, and for one that names no document.
+ */
+export function withFieldTables(page: string, link: (target: string) => string = (target) => target): string {
   let made = "";
   let at = 0;
   for (const { 0: marker, 1: name = "", index } of page.matchAll(OPEN)) {
     const end = page.indexOf(CLOSE, index);
     if (end < 0) throw new Error(`${marker} is not closed by ${CLOSE}`);
     if (!isDocument(name)) throw new Error(`${marker} names no document of shared/contract`);
-    missing.delete(name);
-    made += `${page.slice(at, index)}${marker}\n${fieldTables(name)}\n`;
+    made += `${page.slice(at, index)}${marker}\n${fieldTables(name).replaceAll(/\]\(([^)]+)\)/g, (_, target: string) => `](${link(target)})`)}\n`;
     at = end;
   }
-  if (missing.size > 0) throw new Error(`no marker for the fields of ${[...missing].join(", ")}`);
   return made + page.slice(at);
+}
+
+/** The documents that no marker in any of `pages` names. */
+export function withoutTable(pages: readonly string[]): readonly string[] {
+  const named = new Set(pages.flatMap((page) => [...page.matchAll(OPEN)].map(([, name]) => name)));
+  return Object.keys(DOCUMENTS).filter((name) => !named.has(name));
 }
 
 function isDocument(name: string): name is DocumentName {

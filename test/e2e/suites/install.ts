@@ -124,7 +124,9 @@ export function installTests({ all }: { readonly all: boolean }): void {
   describe("the package", () => {
     test("holds what a user needs and nothing else", async () => {
       const files = await filesIn(tarballs.main);
-      const docs = (await readdir(join(ROOT, "docs"))).filter((name) => name.endsWith(".md")).map((name) => join("docs", name));
+      const docs = (await readdir(join(ROOT, "docs"), { recursive: true }))
+        .filter((name) => /^(commands\/)?[^/]+\.md$/.test(name))
+        .map((name) => join("docs", name));
       expect(docs).toEqual(expect.arrayContaining(["docs/cli.md", "docs/format.md", "docs/runbook.md"]));
       const rest = ["CHANGELOG.md", "LICENSE", "README.md", "dist/package.json", "package.json"];
       const bundles = files.filter((path) => path.startsWith(`dist/${BUNDLES}/`));

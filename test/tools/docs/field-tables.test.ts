@@ -2,9 +2,9 @@ import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { DOCUMENTS } from "../../../shared/contract/documents.ts";
 import type { DocumentName } from "../../../shared/contract/documents.ts";
-import { fieldTables, withFieldTables } from "../../../tools/docs/field-tables.ts";
+import { fieldTables, withFieldTables, withoutTable } from "../../../tools/docs/field-tables.ts";
 
-const docs = await readFile(new URL("../../../docs/cli.md", import.meta.url), "utf8");
+const docs = await readFile(new URL("../../../docs/commands/copy.md", import.meta.url), "utf8");
 const names = Object.keys(DOCUMENTS) as readonly DocumentName[];
 
 test("what a table says of a field: the way to it, its type and what it means", () => {
@@ -37,8 +37,16 @@ test.each(names)("every field of %s says what it means", (name) => {
   expect(() => fieldTables(name)).not.toThrow();
 });
 
-test("a page that lacks a document, closes no marker or names none is refused", () => {
-  expect(() => withFieldTables(docs.replace("<!-- fields of copy: npm run docs -->", ""))).toThrow("no marker for the fields of copy");
+test("links lead to where the page says", () => {
+  const page = withFieldTables("<!-- fields of doctor: npm run docs -->\n<!-- end of fields -->\n", (target) => `there/${target}`);
+  expect(page).toContain("[preflight](there/#lifeboat-preflight)");
+});
+
+test("a document that no page has is named", () => {
+  expect(withoutTable([docs])).toEqual(names.filter((name) => name !== "copy"));
+});
+
+test("a page that closes no marker or names no document is refused", () => {
   expect(() => withFieldTables(docs.replaceAll("<!-- end of fields -->", ""))).toThrow("is not closed by");
   expect(() => withFieldTables(docs.replace("fields of copy:", "fields of copies:"))).toThrow("names no document");
 });
