@@ -41,10 +41,10 @@ export async function diffObject(
   wanted: Wanted,
   options: DiffObjectOptions,
 ): Promise<void> {
-  const { reveal = false, showManagedFields = false, encryptionConfig } = options;
+  const { reveal = false, showManagedFields = false, encryptionConfig, from } = options;
   const { console } = session;
   const progress = new ConsoleProgress(console);
-  const decoder = await openReader(session, encryptionConfig);
+  const decoder = await openReader(session, { encryptionConfig, whats: [before, after], from });
   const sides = await findBoth(session, progress, { before, after, wanted, ...options }).finally(() => progress.close());
   const found = sides.after.value ?? sides.before.value;
   if (found === undefined) {

@@ -12,6 +12,7 @@ import type { DiffObjectOptions } from "./diff-object.ts";
 import { FROM_FLAG, FROM_HELP } from "./from-replica.ts";
 import { jsonAround } from "./json-array.ts";
 import { KEY_HEX_FLAG, keyOfHex, keyTest, keyWords, NAMESPACE_FLAG, NAMESPACE_HELP, PATTERN_HELP } from "./key-option.ts";
+import { ENCRYPTION_CONFIG_FLAG, ENCRYPTION_CONFIG_HELP } from "./kube-reader.ts";
 import { keyJson, onOneLine } from "./look-rows.ts";
 import { ConsoleProgress } from "./progress-bar.ts";
 import { CLUSTER_FLAG, CLUSTER_HELP, clusterBeside, LIVE, withLive } from "./with-live.ts";
@@ -40,7 +41,7 @@ export const registerDiff: Register = (program, run) => {
     .option(KEY_HEX_FLAG, "the same by its key, byte by byte in hexadecimal")
     .option("--reveal", "with --object: show the data of Secrets")
     .option("--show-managed-fields", "with --object: show metadata.managedFields as well")
-    .option("--encryption-config <file>", "with --object: the API server's EncryptionConfiguration")
+    .option(ENCRYPTION_CONFIG_FLAG, `with --object: ${ENCRYPTION_CONFIG_HELP}`)
     .option("--no-index", "with --object: read the whole snapshots")
     .option(CLUSTER_FLAG, CLUSTER_HELP)
     .option(FROM_FLAG, FROM_HELP)

@@ -14,9 +14,9 @@ import { withSnapshot } from "./with-snapshot.ts";
 /** `lifeboat get --all`. */
 export async function getAllObjects(session: Session, what: string, options: GetOptions): Promise<void> {
   const { console } = session;
-  const { namespace = "", out = "", from } = options;
+  const { namespace = "", out = "", from, encryptionConfig } = options;
   const folder = resolve(session.resolvePath(out));
-  const decoder = await openReader(session, options.encryptionConfig);
+  const decoder = await openReader(session, { encryptionConfig, whats: [what], from });
   await using draft = await FolderDraft.begin(folder);
   const progress = new ConsoleProgress(console);
   const words = (ref: string): readonly string[] => ["get", ref, "--all", "-n", namespace, "--out", out];

@@ -23,10 +23,11 @@ export async function getValue(session: Session, what: string, key: string | und
   const { console } = session;
   const wanted = wantedOf(key, options);
   // What is wrong with the file is told before the snapshot is read.
-  const decoder = options.encryptionConfig === undefined ? undefined : await openReader(session, options.encryptionConfig);
+  const { encryptionConfig, from } = options;
+  const decoder = encryptionConfig === undefined ? undefined : await openReader(session, { encryptionConfig, whats: [what], from });
   const progress = new ConsoleProgress(console);
   const words = (ref: string): readonly string[] => ["get", ref, ...(key === undefined ? ["--key-hex", wanted.words] : [key])];
-  const { found, name } = await withSnapshot(session, { what, from: options.from, progress, words }, async (input, openIndex) => {
+  const { found, name } = await withSnapshot(session, { what, from, progress, words }, async (input, openIndex) => {
     const { getOne } = await import("../shared/jobs/look/get.ts");
     const index = options.index ? await openIndex?.() : undefined;
     return { found: await getOne(input, wanted, { progress, signal: console.signal }, index), name: input.name };
@@ -67,7 +68,7 @@ async function readObject(
     yield found;
   }
   try {
-    const reader = decoder ?? (await openReader(session, undefined));
+    const reader = decoder ?? (await openReader(session, { encryptionConfig: undefined, whats: [], from: undefined }));
     for await (const read of objectsIn(once(), reader, session.console.signal)) return read;
     throw new Error("the decoder gave no answer");
   } catch (error) {

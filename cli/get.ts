@@ -6,6 +6,7 @@ import { FROM_FLAG, FROM_HELP } from "./from-replica.ts";
 import { getAllObjects } from "./get-all.ts";
 import { getValue } from "./get-value.ts";
 import { KEY_HEX_FLAG, requireNamespace } from "./key-option.ts";
+import { ENCRYPTION_CONFIG_FLAG, ENCRYPTION_CONFIG_HELP } from "./kube-reader.ts";
 
 export interface GetOptions {
   readonly keyHex?: string;
@@ -35,7 +36,7 @@ export const registerGet: Register = (program, run) => {
     .addOption(new Option("--as <form>", "how it is printed (default: yaml for objects, else raw)").choices(["raw", "json", "yaml"]))
     .option("--clean", "leave out what keeps kubectl create from taking it (uid, status, ...)")
     .option("--reveal", "show the data of Secrets on a terminal")
-    .option("--encryption-config <file>", "the API server's EncryptionConfiguration, to decrypt what it encrypted")
+    .option(ENCRYPTION_CONFIG_FLAG, ENCRYPTION_CONFIG_HELP)
     .option("--no-index", "read the whole snapshot, which also proves that the value is the newest")
     .option("--all", "write all objects of a namespace, with -n and --out")
     .option("-n, --namespace <name>", "the namespace that --all takes")

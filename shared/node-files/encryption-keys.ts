@@ -1,6 +1,6 @@
 import { isLifeboatError } from "../errors.ts";
 import { parseEncryptionConfig } from "../kube/encryption-config.ts";
-import type { LocalProvider } from "../kube/encryption-config.ts";
+import type { EncryptionKey, LocalProvider } from "../kube/encryption-config.ts";
 import { MAX_ENCRYPTION_KEYS } from "./limits.ts";
 import type { SetFile } from "./read-set.ts";
 
@@ -25,21 +25,26 @@ export function mayBeEncryptionConfig({ bytes }: SetFile): boolean {
   return bytes <= MAX_CONFIG_BYTES;
 }
 
-/** Finds the names of the keys in those files of a set that are an EncryptionConfiguration, wherever they lie: the path is an option of kube-apiserver. */
+/** Finds the keys in those files of a set that are an EncryptionConfiguration, wherever they lie: the path is an option of kube-apiserver. */
 export class EncryptionKeys {
-  readonly #found = new Map<string, NamedKey>();
+  readonly #keys: EncryptionKey[] = [];
   #configs = 0;
 
   get found(): readonly NamedKey[] {
-    return [...this.#found.values()].slice(0, MAX_ENCRYPTION_KEYS);
+    const byName = new Map(this.#keys.map(({ provider: kind, name }) => [`${kind}:${name}`, { kind, name }]));
+    return [...byName.values()].slice(0, MAX_ENCRYPTION_KEYS);
+  }
+
+  /** With their secrets: several may have one name. */
+  get keys(): readonly EncryptionKey[] {
+    return this.#keys;
   }
 
   add({ path }: SetFile, content: Uint8Array): void {
     const text = Buffer.from(content).toString("utf8");
     if (!KIND.test(text) || NESTS.test(text) || ++this.#configs > MOST_CONFIGS) return;
     try {
-      for (const { provider: kind, name } of parseEncryptionConfig(text, path))
-        if (NAME.test(name)) this.#found.set(`${kind}:${name}`, { kind, name });
+      this.#keys.push(...parseEncryptionConfig(text, path).filter(({ name }) => NAME.test(name)));
     } catch (error) {
       // Another kind of document that holds the words, or one without keys.
       if (!isLifeboatError(error, "config/")) throw error;

@@ -55,7 +55,7 @@ const words = (...list: readonly string[]): Answer => ({ kind: "words", words: l
 describe("Tab completes", () => {
   test("commands that the help lists, and nothing after one that there is not", async () => {
     const { out } = await run(["--help"]);
-    const listed = Array.from(out.slice(out.indexOf("\nCommands:")).matchAll(/^ {2}([a-z]+) /gm), ([, name]) => name ?? "");
+    const listed = Array.from(out.slice(out.indexOf("\nCommands:")).matchAll(/^ {2}([a-z-]+) /gm), ([, name]) => name ?? "");
     expect(listed).toContain("backup");
     expect(listed).not.toContain("__complete");
     expect(await tab("")).toEqual(words(...listed));

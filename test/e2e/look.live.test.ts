@@ -1,8 +1,10 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { createCipheriv } from "node:crypto";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { DOCUMENTS } from "../../shared/contract/documents.ts";
 import { diffDocument, diffObjectDocument } from "../../shared/contract/look.ts";
+import { encryptSmall } from "../../shared/seal/age.ts";
 import { openClient } from "../../tools/lab/connection.ts";
 import { startCluster } from "../../tools/lab/etcd-cluster.ts";
 import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
@@ -10,6 +12,7 @@ import { work } from "../snapshot/support/workload.ts";
 import { lifeboatHere } from "../support/lifeboat-here.ts";
 import type { Outcome } from "../support/lifeboat.ts";
 import { fitting, saying } from "../support/matchers.ts";
+import { CA, ENCRYPTION_CONFIG, FOLDERS, headEntry, tarOf } from "../support/node-set.ts";
 import { newPlace } from "../support/place.ts";
 import type { Place } from "../support/place.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
@@ -19,6 +22,13 @@ import { SeededRandom } from "../support/seeded-random.ts";
 const BINARY = Buffer.from([0x00, 0xff, 0x2f, 0x0a, 0x1b, 0x5b, 0x32, 0x4a]);
 const VALUE = Buffer.from([0, 1, 2, 0xff, 0xfe, 0x0a]);
 const HOSTILE = "/registry/configmaps/shop/\u001b[2J\u202eevil";
+
+/** As an API server with the EncryptionConfiguration of a test's node writes it. */
+function sealedByKey1(value: string): Buffer {
+  const cipher = createCipheriv("aes-256-cbc", Buffer.alloc(32, 7), Buffer.alloc(16, 1));
+  return Buffer.concat([Buffer.from("k8s:enc:aescbc:v1:key1:"), Buffer.alloc(16, 1), cipher.update(value), cipher.final()]);
+}
+const SEALED = JSON.stringify({ apiVersion: "example.com/v1", kind: "CronTab", metadata: { name: "sealed", namespace: "night" } });
 
 interface Entry {
   readonly key: Buffer;
@@ -52,6 +62,7 @@ beforeAll(async () => {
       [Buffer.from(HOSTILE), Buffer.from("v")],
       [Buffer.from("back"), Buffer.from("1")],
       [Buffer.from("screen"), Buffer.from("a\u001b[2Jb")],
+      [Buffer.from("/registry/example.com/crontabs/night/sealed"), sealedByKey1(SEALED)],
     ] as const)
       await client.put(key).value(value).exec();
     await client.delete().key("/registry/pods/shop/gone").exec();
@@ -360,5 +371,47 @@ describe("after more writes", () => {
       stdout: "",
       stderr: saying("have the same keys and values"),
     });
+  });
+});
+
+describe("a value that the API server encrypted", () => {
+  const NAME = "crontabs/night/sealed";
+  const BY = ["--encryption-config", "node-files"] as const;
+
+  test("is named where no node gave its files, or a file is looked at", async () => {
+    const missing = await place.here("get", "prod/latest", NAME, ...BY);
+    expect(missing).toMatchObject({ code: 2, stdout: "", stderr: saying("there are no node files of prod in") });
+    expect(await place.here("get", "snapshot.db", NAME, ...BY)).toMatchObject({ code: 2, stderr: saying("goes with a stored snapshot") });
+  });
+
+  test("is decrypted by the stored files of its nodes, in each command that takes the keys", async () => {
+    const recipient = (await place.here("node-files", "recipient", "prod")).stdout.trim();
+    // By the clock of this machine: a set in the future is refused.
+    const time = `${new Date().toISOString().slice(0, 19)}Z`;
+    const set = tarOf([headEntry({ time }), ...FOLDERS, CA, ENCRYPTION_CONFIG]);
+    await writeFile(place.path("node-a.age"), await encryptSmall([recipient], set));
+    expect(await place.here("node-files", "add", "prod", "node-a", "node-a.age")).toMatchObject({ code: 0 });
+    const client = openClient(cluster.connection);
+    await client
+      .put("/registry/example.com/crontabs/night/sealed")
+      .value(sealedByKey1(SEALED.replace("{", '{"suspended":true,')))
+      .exec();
+    client.close();
+    await cluster.etcdctl(["snapshot", "save", place.path("sealed.db")]);
+    for (const by of [BY, ["--encryption-config", "node-files/node-a"]]) {
+      const { code, stdout, stderr } = await place.here("get", "prod/latest", NAME, "--as", "json", ...by);
+      expect({ code, stderr }).toMatchObject({ code: 0, stderr: saying("which authenticates nothing") });
+      expect(JSON.parse(stdout)).toEqual(JSON.parse(SEALED));
+    }
+    expect(await place.here("get", "prod/latest", "--all", "-n", "night", "--out", "night", ...BY)).toMatchObject({ code: 0 });
+    const written = await readdir(place.path("night"), { recursive: true });
+    const file = written.find((name) => name.endsWith("sealed.yaml")) ?? "";
+    expect(await readFile(place.path(`night/${file}`), "utf8")).toContain("kind: CronTab");
+    expect((await place.here("diff", "prod/latest", "sealed.db", "--object", NAME, ...BY)).stdout).toContain("+suspended: true\n");
+    const other = await place.here("get", "prod/latest", NAME, "--encryption-config", "node-files/node-b");
+    expect(other).toMatchObject({ code: 2, stdout: "", stderr: saying("there are no node files of prod/node-b") });
+    // A file of that name goes before.
+    await writeFile(place.path("node-files"), "kind: Pod\n");
+    expect(await place.here("get", "prod/latest", NAME, ...BY)).toMatchObject({ code: 2, stderr: saying("no EncryptionConfiguration") });
   });
 });

@@ -8,6 +8,8 @@ import { addInbox, clustersInInbox } from "../../../shared/jobs/node-files/inbox
 import type { InboxResult } from "../../../shared/jobs/node-files/inbox.ts";
 import { useIntake } from "../../../shared/jobs/node-files/intake.ts";
 import { openSet } from "../../../shared/jobs/node-files/open-set.ts";
+import { storedKeys } from "../../../shared/jobs/node-files/stored-keys.ts";
+import type { StoredKeys } from "../../../shared/jobs/node-files/stored-keys.ts";
 import type { NodeFilesPorts } from "../../../shared/jobs/node-files/ports.ts";
 import { encryptSmall } from "../../../shared/seal/age.ts";
 import { readNodeFilesAt } from "../../../shared/vault/node-files/sets.ts";
@@ -225,5 +227,69 @@ describe("the inbox", () => {
   test("that holds something larger than any set leaves it unread", async () => {
     plant(vault, "inbox/prod/node-a/1.age", Buffer.alloc(65 << 20));
     expect((await inbox()).refused).toMatchObject([{ error: { code: "verify/size" } }]);
+  });
+});
+
+describe("the keys of an EncryptionConfiguration", () => {
+  const config = (...named: readonly (readonly [name: string, byte: number])[]): readonly Entry[] => [
+    CA,
+    {
+      ...ENCRYPTION_CONFIG,
+      content: JSON.stringify({
+        kind: "EncryptionConfiguration",
+        resources: [
+          {
+            resources: ["secrets"],
+            providers: [{ aesgcm: { keys: named.map(([name, byte]) => ({ name, secret: Buffer.alloc(32, byte).toString("base64") })) } }],
+          },
+        ],
+      }),
+    },
+  ];
+  const addOf = async (node: string, time: string, entries: readonly Entry[]): Promise<Added> =>
+    add(await sealed(tar(time, node, entries)), node);
+  const at = (time: string, node?: string): Promise<StoredKeys> => storedKeys(ports, { cluster: CLUSTER, node, at: new Date(time) });
+  const short = ({ keys: found }: StoredKeys): readonly unknown[] => found.map(({ name, secret }) => [name, secret[0]]);
+
+  test("are those of the newest set at or before a snapshot, and others of the oldest after it", async () => {
+    await addOf("node-a", "2026-11-19T11:00:00Z", config(["old", 1], ["mine", 2]));
+    await addOf("node-a", "2026-11-20T11:00:00Z", config(["mine", 3]));
+    await addOf("node-a", "2026-11-21T10:00:00Z", config(["mine", 4], ["new", 5]));
+    await addOf("node-a", "2026-11-21T11:00:00Z", config(["new", 6]));
+    // What is nearest goes first: the first that fits is tried first.
+    expect(short(await at("2026-11-20T11:00:00Z"))).toEqual([
+      ["mine", 3],
+      ["old", 1],
+      ["mine", 2],
+      ["mine", 4],
+      ["new", 5],
+    ]);
+    expect(short(await at("2026-11-18T11:00:00Z"))).toEqual([
+      ["old", 1],
+      ["mine", 2],
+      ["mine", 4],
+      ["new", 5],
+    ]);
+    expect((await at("2026-11-20T11:00:00Z")).keys[0]?.file).toBe("/etc/kubernetes/enc/enc.yaml of prod/node-a@20261120T110000Z");
+  });
+
+  test("are asked of every node, or of one; of a set that does not hold none is taken, and it is told", async () => {
+    await addOf("node-a", TIME, config(["key1", 1]));
+    const { found } = await addOf("node-b", TIME, config(["key1", 2]));
+    expect(short(await at(TIME))).toEqual([
+      ["key1", 1],
+      ["key1", 2],
+    ]);
+    expect(short(await at(TIME, "node-b"))).toEqual([["key1", 2]]);
+    plant(vault, found.document.data.key, Buffer.from(bytesAt(vault, found.document.data.key)).fill(7, 300, 400));
+    expect(await at(TIME)).toMatchObject({ keys: [{ name: "key1" }], faults: [{ code: "verify/digest" }] });
+    expect(await failureOf(at(TIME, "node-b"))).toMatchObject({ code: "verify/digest" });
+  });
+
+  test("that no node has are told so", async () => {
+    expect(await failureOf(at(TIME))).toMatchObject({ code: "ref/not-found", message: saying("there are no node files of prod") });
+    await addOf("node-a", TIME, [CA]);
+    expect(await failureOf(at(TIME))).toMatchObject({ code: "ref/not-found", message: saying("hold an EncryptionConfiguration") });
+    expect(await failureOf(at(TIME, "node-b"))).toMatchObject({ message: saying("there are no node files of prod/node-b") });
   });
 });
