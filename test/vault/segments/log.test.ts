@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { known } from "../../../shared/audit/facts.ts";
 import { loggedSchema } from "../../../shared/documents/catalog.ts";
 import { catalogPrefix, custodyKey } from "../../../shared/documents/layout.ts";
 import { openDocument } from "../../../shared/documents/signed-document.ts";
 import { endOfLog, wholeLog } from "../../../shared/jobs/audit/facts/custody.ts";
+import { readDocuments } from "../../../shared/jobs/audit/facts/documents.ts";
 import type { LogFacts } from "../../../shared/jobs/audit/facts/custody.ts";
 import { catalogue } from "../../../shared/jobs/catalog.ts";
 import { listSnapshots } from "../../../shared/jobs/list.ts";
@@ -64,11 +66,19 @@ async function endOf(vault: TestVault, days = 7): Promise<LogFacts & { readonly 
   const { log: said } = await listSnapshots(vault, CLUSTER, { wantsLog: true });
   const before = vault.blobs.calls.get;
   const since = new Date(vault.clock.now().getTime() - days * 24 * HOUR_MS);
-  return { ...(await endOfLog(vault, CLUSTER, { since, isNeeded: true, said })), reads: vault.blobs.calls.get - before };
+  return { ...(await endOfLog(vault, CLUSTER, { since, isNeeded: true, witnesses: [], said })), reads: vault.blobs.calls.get - before };
 }
 
 async function codesIn(vault: TestVault): Promise<readonly string[]> {
   return (await endOf(vault)).custody.findings.map(({ code, subject }) => `${code} ${subject}`);
+}
+
+/** The same by all that an audit reads. */
+async function toldIn(vault: TestVault): Promise<readonly string[]> {
+  const listing = known(await listSnapshots(vault, CLUSTER, { wantsLog: true }));
+  const options = { depth: "tail", historyMs: 7 * 24 * HOUR_MS, comparesChecksum: false, now: vault.clock.now().getTime() } as const;
+  const { custody } = await readDocuments(vault, CLUSTER, listing, options);
+  return custody.known ? custody.value.findings.map(({ code, subject }) => `${code} ${subject}`) : ["unknown"];
 }
 
 async function fullOf(vault: TestVault): Promise<LogFacts> {
@@ -134,6 +144,7 @@ describe("an audit", () => {
     const { custody, ...read } = await endOfLog(made, CLUSTER, {
       since: new Date(0),
       isNeeded: true,
+      witnesses: [],
       said: { log: new Map(), witness: undefined },
     });
     expect(quick).toEqual({ ...read, custody, history: { ...read.history, since: quick.history.since } });
@@ -174,6 +185,17 @@ describe("an audit", () => {
     expect(await codesIn(quiet)).toEqual([]);
     for (let { length } = custodyOf(quiet); length > TOLD; length--) quiet.blobs.objects.delete(keyOf(length));
     expect(await codesIn(quiet)).toEqual([`custody/truncated ${keyOf(TOLD + 1)}`]);
+  });
+
+  test("finds that the end was cut off behind the segment, as far as the newest good snapshot tells; not of a copy", async () => {
+    const vault = copy();
+    expect(custodyOf(vault)).toHaveLength(TOLD + 3);
+    vault.blobs.objects.delete(keyOf(TOLD + 3));
+    expect(await toldIn(vault)).toEqual([`custody/truncated ${keyOf(TOLD + 3)}`]);
+    vault.blobs.objects.delete(keyOf(TOLD + 2));
+    expect(await toldIn(vault)).toEqual([`custody/truncated ${keyOf(TOLD + 2)}`]);
+    plant(vault, custodyKey(CLUSTER, 1, "primary-custody"), bytesAt(vault, keyOf(1)));
+    expect(await toldIn(vault)).toEqual([]);
   });
 
   test("does not see another record of the same size and time; one with --full does", async () => {

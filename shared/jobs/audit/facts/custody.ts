@@ -4,6 +4,7 @@ import { custodyPrefix } from "../../../documents/layout.ts";
 import { isOfChain } from "../../../vault/custody/finding.ts";
 import type { CustodyFinding } from "../../../vault/custody/finding.ts";
 import { ChainCheck } from "../../../vault/custody/chain.ts";
+import type { Witness } from "../../../vault/custody/chain.ts";
 import { findHead } from "../../../vault/custody/head.ts";
 import { isFault } from "../../../vault/custody/records.ts";
 import type { FoundRecord } from "../../../vault/custody/records.ts";
@@ -60,15 +61,19 @@ interface EndOptions {
   /** There is a snapshot, so there is a log. */
   readonly isNeeded: boolean;
   readonly said: SaidOfLog;
+  /** What else names records of the log. */
+  readonly witnesses: readonly Witness[];
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Its end, as far back as `since`, held against itself and the newest segment. What segments say of a record is taken in its place, as long as the store lists that as they have it. */
-export async function endOfLog(vault: Vault, cluster: string, { since, isNeeded, said, signal }: EndOptions): Promise<LogFacts> {
+export async function endOfLog(vault: Vault, cluster: string, { since, isNeeded, said, witnesses, signal }: EndOptions): Promise<LogFacts> {
   const { records, first } = await readTail(vault, cluster, { since, known: said.log, signal });
   const chain = new ChainCheck(cluster, "custody", first);
   const findings = records.flatMap((record) => chain.add(record));
-  const contradiction = said.witness === undefined ? undefined : chain.contradict(said.witness);
+  const contradiction =
+    (said.witness === undefined ? undefined : chain.contradict(said.witness)) ??
+    (await contradictedBy(vault, cluster, chain, witnesses, signal));
   const isGone = records.length === 0 && isNeeded && (await findHead(vault.blobs, cluster, { signal })) === 0;
   const problems = [...findings, ...(contradiction === undefined ? [] : [contradiction])].map(problemOf);
   return {
@@ -78,6 +83,19 @@ export async function endOfLog(vault: Vault, cluster: string, { since, isNeeded,
     unbelieved: [],
     differences: [],
   };
+}
+
+/** By the first of them. Documents of a copied snapshot name records of the log that was copied with it: they say nothing of this one. */
+async function contradictedBy(
+  vault: Vault,
+  cluster: string,
+  chain: ChainCheck,
+  witnesses: readonly Witness[],
+  signal: AbortSignal | undefined,
+): Promise<CustodyFinding | undefined> {
+  const [found] = witnesses.flatMap((witness) => chain.contradict(witness) ?? []);
+  const isCopy = found !== undefined && (await findHead(vault.blobs, cluster, { log: "primary-custody", signal })) > 0;
+  return isCopy ? undefined : found;
 }
 
 function noLog(cluster: string): CustodyProblem {

@@ -1,5 +1,5 @@
 import { known, unknown } from "../../../audit/facts.ts";
-import type { ClusterFacts, Fact, HistoryFact, LineagesFact, NewestGoodFact, UnbelievedFact, VerdictFact } from "../../../audit/facts.ts";
+import type { ClusterFacts, Fact, HistoryFact, LineagesFact, UnbelievedFact, VerdictFact } from "../../../audit/facts.ts";
 import { attentionOfLineage } from "../../../documents/lineages.ts";
 import type { DocumentOf } from "../../../documents/signed-document.ts";
 import { ANSWERS, VERDICTS } from "../../../documents/verdict.ts";
@@ -16,6 +16,7 @@ import { endOfLog, wholeLog } from "./custody.ts";
 import type { LogFacts, SaidOfLog } from "./custody.ts";
 import { learn } from "./learn.ts";
 import { newestGoodFact } from "./newest-good.ts";
+import type { ReadNewestGood } from "./newest-good.ts";
 import { isBelievedRow, rowFact } from "./snapshots.ts";
 import type { BelievedRow, RowFact } from "./snapshots.ts";
 
@@ -47,14 +48,17 @@ export async function readDocuments(
   const drills = await learn(() => drillHistory(ports, cluster, signal));
   const isNeeded = listing.known && listing.value.snapshots.length > 0;
   const said = listing.known ? listing.value.log : NOTHING_SAID;
+  const newest = rows.known ? await newestGoodIn(ports, cluster, rows.value, { comparesChecksum, signal }) : rows;
+  // Read after the documents that name its records.
+  const witnesses = newest.known ? (newest.value?.witnesses ?? []) : [];
   const log = await learn(() =>
     depth === "all"
       ? wholeLog(ports, cluster, said)
-      : endOfLog(ports, cluster, { since: new Date(now - historyMs), isNeeded, said, signal }),
+      : endOfLog(ports, cluster, { since: new Date(now - historyMs), isNeeded, said, witnesses, signal }),
   );
   return {
     rows,
-    newestGood: rows.known ? await newestGoodIn(ports, cluster, rows.value, { comparesChecksum, signal }) : rows,
+    newestGood: newest.known ? known(newest.value?.fact) : newest,
     unbelieved: unbelievedIn(listing, drills, log),
     differences: differencesIn(cluster, listing, log),
     lineages: await learn(() => lineageFacts(ports, cluster, signal)),
@@ -71,7 +75,7 @@ async function newestGoodIn(
   cluster: string,
   rows: readonly RowFact[],
   { comparesChecksum, signal }: Pick<ReadOptions, "comparesChecksum" | "signal">,
-): Promise<Fact<NewestGoodFact | undefined>> {
+): Promise<Fact<ReadNewestGood | undefined>> {
   const good = rows.filter((row): row is RowFact & BelievedRow => isBelievedRow(row) && row.lacks.length === 0);
   const newest = good.at(-1);
   if (newest === undefined) return known(undefined);

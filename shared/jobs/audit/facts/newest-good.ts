@@ -7,9 +7,16 @@ import type { BlobStore } from "../../../store/blob-store.ts";
 import { checkData } from "../../../store/stored-object.ts";
 import { readCountersignatures } from "../../../vault/catalog.ts";
 import type { FoundManifest } from "../../../vault/catalog.ts";
+import type { Witness } from "../../../vault/custody/chain.ts";
 import { readRewraps } from "../../../vault/rewraps.ts";
 import type { Vault } from "../../../vault/vault.ts";
 import { learn } from "./learn.ts";
+
+/** The newest good snapshot, and the records of the custody log that its documents name. */
+export interface ReadNewestGood {
+  readonly fact: NewestGoodFact;
+  readonly witnesses: readonly Witness[];
+}
 
 /**
  * What a row does not say of the newest good snapshot: its countersignatures and rewraps are read. `before`: the good one before it. `comparesChecksum`: the store's own checksum is asked for, which a
@@ -27,7 +34,7 @@ export async function newestGoodFact(
     readonly comparesChecksum: boolean;
     readonly signal: AbortSignal | undefined;
   },
-): Promise<NewestGoodFact> {
+): Promise<ReadNewestGood> {
   const { manifest, digest } = found;
   const { cluster, id } = manifest;
   const { good } = await readCountersignatures(vault, cluster, id);
@@ -36,7 +43,10 @@ export async function newestGoodFact(
   const sealed = sealedObjectsOf(manifest.stored).flatMap(({ encryption }) => encryption);
   const wrappings = [...sealed, ...own, ...rewraps].flatMap(({ wrappings: of = [] }) => of.map(({ key }) => key));
   const copies = own.flatMap(({ breakGlass }) => breakGlass?.recipients ?? []);
-  return {
+  const witnesses = [manifest, ...own].flatMap(({ custody }) =>
+    custody === undefined ? [] : [{ ...custody, name: `what is stored of ${cluster}/${id}` }],
+  );
+  const fact = {
     id,
     liveKeys: liveKeysOf(manifest),
     members: manifest.etcd.members.filter(({ isLearner }) => !isLearner).map(({ name, id: memberId }) => (name === "" ? memberId : name)),
@@ -50,6 +60,7 @@ export async function newestGoodFact(
     breakGlass: [...new Set([...sealed.flatMap(({ breakGlass }) => breakGlass), ...copies])],
     before: before === undefined ? undefined : { id: before.id, createdAt: before.createdAt, revision: before.revision },
   };
+  return { fact, witnesses };
 }
 
 /** Presence and size are known by the listing: here they are no answer. */
