@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
+import { makeFolders } from "../../folders.ts";
 import type { AuditMemory } from "../audit-memory.ts";
 
 /**
@@ -10,6 +11,7 @@ import type { AuditMemory } from "../audit-memory.ts";
  */
 export class AuditFolder implements AuditMemory {
   readonly #folder: string;
+  #made: Promise<void> | undefined;
 
   /** `base`: such a folder. `location`: of the store. */
   constructor(base: string, location: string) {
@@ -27,18 +29,17 @@ export class AuditFolder implements AuditMemory {
     }
   }
 
-  keep(name: string, text: string): Promise<void> {
+  async keep(name: string, text: string): Promise<void> {
     const file = this.#fileOf(name);
     const aside = `${file}.${randomBytes(6).toString("hex")}`;
     try {
-      mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+      await (this.#made ??= makeFolders(this.#folder));
       writeFileSync(aside, `${sumOf(Buffer.from(text))}\n${text}`, { mode: 0o600, flag: "wx" });
       renameSync(aside, file);
     } catch {
       // A disk that takes nothing: the next audit takes as long as this one.
       rmSync(aside, { force: true });
     }
-    return Promise.resolve();
   }
 
   #fileOf(name: string): string {
