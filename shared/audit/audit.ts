@@ -9,6 +9,7 @@ import { judgeHistory } from "./rules/history.ts";
 import { judgeBreakGlass, judgeRehearsal, judgeWrapping } from "./rules/keys.ts";
 import { judgeLineages } from "./rules/lineages.ts";
 import { judgeLocks } from "./rules/locks.ts";
+import { judgeNodeFiles } from "./rules/node-files.ts";
 import { judgeRecipients } from "./rules/recipients.ts";
 import { judgeReplicas } from "./rules/replicas.ts";
 import { goingIn, judgeRetention } from "./rules/retention.ts";
@@ -29,6 +30,7 @@ export function audit(facts: ClusterFacts): readonly Finding[] {
     ...judgeLocks(facts, () => new Set(goingIn(facts, facts.now))),
     ...judgeRetention(facts),
     ...judgeDrills(facts),
+    ...judgeNodeFiles(facts),
     ...judgeHistory(facts),
     ...judgeWrapping(facts),
     ...judgeBreakGlass(facts),

@@ -45,6 +45,8 @@ export interface ClusterFacts {
   readonly history: Fact<HistoryFact>;
   /** Oldest first. */
   readonly drills: Fact<readonly DrillFact[]>;
+  /** Of each node that gave files its newest set; undefined where the configuration does not ask for any. */
+  readonly nodeSets: Fact<readonly NodeSetFact[]> | undefined;
   /** One for each replica of the configuration. */
   readonly replicas: readonly ReplicaFact[];
   /** Canaries that a person opened by hand with a break-glass identity, oldest first, as the custody log tells. Unknown where not all of it was read. */
@@ -66,6 +68,8 @@ export interface ClusterPolicy {
   readonly keptLockMs: number | undefined;
   /** How often a drill is to be; undefined where nobody said. */
   readonly drillEveryMs: number | undefined;
+  /** How often files of its nodes are to be collected; undefined where nobody said. */
+  readonly nodeFilesEveryMs: number | undefined;
   /** age recipients. */
   readonly breakGlass: readonly string[];
   /** Names of those that are enrolled for bundles. */
@@ -115,6 +119,8 @@ export interface NewestGoodFact {
   readonly liveKeys: number | undefined;
   /** Names of the voting members, as etcd listed them. */
   readonly members: readonly string[];
+  /** Keys that its values need of an EncryptionConfiguration; undefined where its manifest does not say. */
+  readonly encryption: readonly { readonly provider: string; readonly keyName: string }[] | undefined;
   /** Of etcd: `3.6.16`. */
   readonly etcdVersion: string;
   /** Whether the store's own checksum of its data is the manifest's. */
@@ -190,6 +196,12 @@ export interface DrillFact {
   readonly steps: readonly { readonly name: string; readonly ms: number }[];
 }
 
+export interface NodeSetFact {
+  readonly node: string;
+  /** By the node's clock. */
+  readonly collectedAt: number;
+}
+
 export interface ReplicaFact {
   readonly name: string;
   readonly location: string;
@@ -239,9 +251,9 @@ export interface ReadyFacts extends ClusterFacts {
   readonly keys: Fact<KeysFact>;
   /** One for each architecture that a bundle can be for: names and versions. */
   readonly programs: readonly { readonly architecture: string; readonly versions: Fact<readonly string[]> }[];
-  /** Undefined: nobody keeps files of nodes in this store. */
+  /** Undefined: nobody keeps files of nodes in this store, nor asks for them. */
   readonly nodeFiles: Fact<{ readonly nodes: readonly string[] }> | undefined;
-  /** Undefined: nobody keeps keys of an EncryptionConfiguration in this store. */
+  /** As \`aescbc key1\`: those that the newest good snapshot needs, and those in stored sets. Undefined as \`nodeFiles\`. */
   readonly encryptionKeys: Fact<{ readonly named: readonly string[]; readonly kept: readonly string[] }> | undefined;
 }
 

@@ -46,6 +46,7 @@ const RUNBOOK = {
   lock: "A lock is missing or ends too soon",
   gap: "Backups were missed",
   drill: "A drill is overdue or failed",
+  nodeFiles: "Files of a node were not collected",
   keys: "Keys are not as configured",
   rehearsal: "Break-glass was never rehearsed",
   nodes: "A node cannot open a bundle",
@@ -103,6 +104,11 @@ export const CODES = {
   ),
   "drill/overdue": describe("warn", RUNBOOK.drill, "the last drill is longer ago than the configuration asks for"),
   "drill/failed": describe("error", RUNBOOK.drill, "the last drill did not bring back what was backed up"),
+  "node-files/missed": describe(
+    "warn",
+    RUNBOOK.nodeFiles,
+    "files of a member were not collected for longer than the configuration asks for, or never",
+  ),
   "key/other": describe("warn", RUNBOOK.keys, "the newest good snapshot does not open with the configured wrapping key"),
   "key/break-glass": describe(
     "warn",

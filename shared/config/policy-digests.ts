@@ -30,7 +30,7 @@ export function policyDigests(config: Config, cluster: string): Readonly<Partial
   return Object.fromEntries(Object.entries(sections).map(([name, section]) => [name, digestOf(section)]));
 }
 
-function clusterSection({ verify, retention, drill, ...all }: ClusterConfig): object {
+function clusterSection({ verify, retention, drill, nodeFiles, ...all }: ClusterConfig): object {
   // Labels decide none of it.
   const settings = Object.fromEntries(Object.entries(all).filter(([name]) => name !== "labels"));
   const own = withoutDefaults(verify, VERIFY_DEFAULTS);
@@ -41,6 +41,7 @@ function clusterSection({ verify, retention, drill, ...all }: ClusterConfig): ob
     retention: withoutDefaults(retention, RETENTION_DEFAULTS),
     ...(Object.keys(own).length === 0 ? {} : { verify: own }),
     ...(Object.keys(drill).length === 0 ? {} : { drill }),
+    ...(Object.keys(nodeFiles).length === 0 ? {} : { nodeFiles }),
   };
 }
 

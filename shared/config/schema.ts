@@ -4,6 +4,7 @@ import { isClusterName } from "../documents/layout.ts";
 import { AGREEMENTS } from "../documents/proof.ts";
 import { keepsNothing, RETENTION_DEFAULTS, RULES } from "../retention/policy.ts";
 import { drillSchema } from "./drill-schema.ts";
+import { nodeFilesSchema } from "./node-files-schema.ts";
 import { duration } from "./duration-schema.ts";
 import { auth, endpoints, tls } from "./etcd-schema.ts";
 import { keysSchema } from "./keys-schema.ts";
@@ -70,6 +71,7 @@ export const clusterSchema = settings({
   voters: z.int().min(1, "expected the number of voting members, at least 1").optional(),
   verify: verifySchema.prefault({}),
   drill: drillSchema.prefault({}),
+  nodeFiles: nodeFilesSchema.prefault({}),
   schedule: schedule.prefault({ rate: "1h" }),
   retention: retention.prefault({}),
   rpo: duration.prefault("2h"),

@@ -131,6 +131,9 @@ ${indent(cluster.endpoints.map((each) => `- ${yaml(each)}\n`).join(""), 4)}${ren
   # How often a restore is to be rehearsed by lifeboat drill: { every: 7d }. Without it nobody asks.
   drill: {}
 
+  # How often files of its nodes are to be collected: { every: 1d }. Without it nobody asks.
+  nodeFiles: {}
+
   # How often a backup is due: { rate: 1h } or { cron: "0 2 * * *", timeZone: Europe/Berlin }.
   # The service in AWS keeps to it (docs/cli.md, "Settings of the service"); elsewhere cron, systemd or Kubernetes run
   # lifeboat backup.

@@ -22,6 +22,8 @@ export const contentSchema = z.union([
     hashKv: hashKv.optional(),
     /** As bucket `alarm` has them: a restore brings them back. Absent where an older version of lifeboat wrote it. */
     alarms: z.array(z.looseObject({ memberId: hexId, alarm: z.string() })).optional(),
+    /** How values that are alive were encrypted by Kubernetes: what the API server calls each provider and key. Absent where an older version wrote it, or there were too many entries. */
+    encryption: z.array(z.looseObject({ provider: z.string(), keyName: z.string() })).optional(),
   }),
   z.looseObject({ tree: z.string().startsWith("tree/"), message: z.string() }),
 ]);

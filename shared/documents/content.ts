@@ -15,6 +15,11 @@ export function storedAlarmsOf({ content }: Manifest): WholeContent["alarms"] {
   return isWhole(content) ? content.alarms : undefined;
 }
 
+/** The keys that its values need of Kubernetes; undefined where they are not recorded. */
+export function encryptionOf({ content }: Manifest): WholeContent["encryption"] {
+  return isWhole(content) ? content.encryption : undefined;
+}
+
 type WholeContent = Extract<Manifest["content"], { tree: "whole" }>;
 
 export function isWhole(content: Manifest["content"]): content is WholeContent {

@@ -29,6 +29,7 @@ export function auditPolicyIn(loaded: LoadedConfig): (cluster: string) => Cluste
       lockMs,
       keptLockMs,
       drillEveryMs: config.clusters[cluster]?.drill.every,
+      nodeFilesEveryMs: config.clusters[cluster]?.nodeFiles.every,
       breakGlass: config.breakGlass,
       recipients,
       keepsDataElsewhere,

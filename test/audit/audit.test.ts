@@ -192,8 +192,18 @@ const CASES: Readonly<Record<AuditCode, readonly [changes: Partial<ClusterFacts>
     "it does not open with the break-glass identity of age1paper []",
   ],
   "key/not-rehearsed": [{ canaries: known([]) }, "breakGlass", "nobody has shown that a break-glass identity still opens anything []"],
+  "node-files/missed": [
+    {
+      nodeSets: known([
+        { node: "Node-A", collectedAt: NOW - 31 * HOUR },
+        { node: "node-b", collectedAt: NOW - 30 * HOUR },
+      ]),
+    },
+    "prod",
+    "files of node-a, node-c were not collected in time [node-a: 31 h ago; node-c: never; nodeFiles.every is 24 h]",
+  ],
   "recipient/missing": [
-    withNewest({ members: ["Node-A", "node-d"] }),
+    { ...withNewest({ members: ["Node-A", "node-d"] }), policy: { ...WELL_POLICY, nodeFilesEveryMs: undefined } },
     "prod",
     "no recipient is enrolled for node-d [recipients has node-a, node-b, node-c]",
   ],
@@ -239,6 +249,7 @@ test("the worst stands first", () => {
 });
 
 test.each<readonly [string, Partial<ClusterFacts>]>([
+  ["files of nodes that nobody asks for", { policy: { ...WELL_POLICY, nodeFilesEveryMs: undefined }, nodeSets: undefined }],
   ["a drill that nobody asks for", { policy: { ...WELL_POLICY, drillEveryMs: undefined }, drills: known([]) }],
   [
     "a lock that has ended as it was to",

@@ -25,6 +25,7 @@ export const WELL_POLICY: ClusterPolicy = {
   lockMs: undefined,
   keptLockMs: undefined,
   drillEveryMs: 7 * DAY,
+  nodeFilesEveryMs: DAY,
   breakGlass: ["age1paper"],
   recipients: ["node-a", "node-b", "node-c"],
   keepsDataElsewhere: false,
@@ -72,6 +73,7 @@ function wellWith(snapshots: readonly (SnapshotFact & BelievedSnapshot)[]): Read
       id: newest.id,
       liveKeys: 1000,
       members: ["node-a", "node-b", "node-c"],
+      encryption: [{ provider: "aescbc", keyName: "key1" }],
       etcdVersion: "3.6.16",
       checksum: known(true),
       wrappedUnder: ["age1wrap"],
@@ -88,6 +90,7 @@ function wellWith(snapshots: readonly (SnapshotFact & BelievedSnapshot)[]): Read
     drills: known([
       { id: before.id, at: NOW - DAY, ok: true, reason: undefined, tookMs: 42_000, steps: [{ name: "restore", ms: 42_000 }] },
     ]),
+    nodeSets: known(["node-a", "node-b", "node-c"].map((node) => ({ node, collectedAt: NOW - 20 * HOUR }))),
     replicas: [],
     canaries: known([{ recipient: "age1paper", openedAt: NOW - 30 * DAY, by: "ann" }]),
     wrappingKey: known("age1wrap"),

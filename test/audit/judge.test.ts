@@ -210,6 +210,15 @@ const CASES: readonly (readonly [line: string, answer: "no" | "unknown", changes
   ],
   ["replicas", "unknown", { replicas: [replica(unknown("it did not answer"))] }, "it did not answer"],
   ["node-files", "no", { nodeFiles: known({ nodes: ["node-a", "node-b"] }) }, "none of node-c"],
+  [
+    "node-files",
+    "no",
+    {
+      nodeFiles: known({ nodes: ["node-a", "node-b", "node-c"] }),
+      nodeSets: known(["node-a", "node-b", "node-c"].map((node) => ({ node, collectedAt: NOW - 3 * DAY }))),
+    },
+    "node-a: 3 d ago",
+  ],
   ["node-files", "unknown", { nodeFiles: DENIED }, "access to the store is denied"],
   ["encryption-keys", "no", { encryptionKeys: known({ named: ["key1", "key2"], kept: ["key1"] }) }, "not key2"],
   ["encryption-keys", "unknown", { encryptionKeys: DENIED }, "access to the store is denied"],

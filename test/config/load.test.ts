@@ -57,6 +57,7 @@ test("the defaults are the documented ones", () => {
     endpoints: ["https://10.0.0.1:2379"],
     verify: { confirm: "wanted", indexFrom: 67_108_864, deepVerify: 0 },
     drill: {},
+    nodeFiles: {},
     timeouts: { connect: 5000, call: 10_000, idle: 30_000, total: 3_600_000, hashKv: 120_000 },
     agreement: "quorum",
     schedule: { rate: 3_600_000 },
@@ -75,6 +76,7 @@ test("drills and deep verifications are asked for by periods", () => {
   expect(() => given("verify: { deepVerify: 2h }")).toThrow("verify.deepVerify: it must be shorter than rpo");
   expect(() => given("verify: { deepVerify: never }")).toThrow("expected always, or a duration");
   expect(() => given("drill: { each: 7d }")).toThrow('unknown setting "each"');
+  expect(given("nodeFiles: { every: 1d }")).toMatchObject({ nodeFiles: { every: 86_400_000 } });
 });
 
 test("init writes every setting at the value that it has when left out", () => {

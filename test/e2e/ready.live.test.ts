@@ -1,4 +1,4 @@
-import { rm } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startCluster } from "../../tools/lab/etcd-cluster.ts";
@@ -6,8 +6,10 @@ import type { EtcdCluster } from "../../tools/lab/etcd-cluster.ts";
 import { temporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import type { TemporaryFolder } from "../../tools/lab/temporary-folder.ts";
 import { DOCUMENTS } from "../../shared/contract/documents.ts";
+import { encryptSmall } from "../../shared/seal/age.ts";
 import { lifeboatHere } from "../support/lifeboat-here.ts";
 import { fitting, saying } from "../support/matchers.ts";
+import { CA, ENCRYPTION_CONFIG, FOLDERS, headEntry, tarOf } from "../support/node-set.ts";
 import { requireProgram } from "../support/programs.ts";
 import { newPlace } from "../support/place.ts";
 import type { Place } from "../support/place.ts";
@@ -139,4 +141,37 @@ test("an etcd that does not answer leaves its certificates unknown, and so the c
   expect(verdict).toBe("not ready");
   expect(answers).toMatchObject({ ...WELL, certificates: "unknown" });
   expect(loss).toMatchObject({ writes: null, basis: null });
+});
+
+test("files of nodes and the keys of encrypted values are asked for where any are kept, or the configuration says so", async () => {
+  await place.edit("lifeboat.yaml", (text) => text.replaceAll(/http:\/\/127\.0\.0\.1:1\b/g, cluster.endpoints[0] ?? ""));
+  const add = async (time: string): Promise<void> => {
+    const { stdout } = await place.here("node-files", "recipient", "prod");
+    const set = tarOf([headEntry({ node: "m1", time }), ...FOLDERS, CA, ENCRYPTION_CONFIG]);
+    await writeFile(place.path("m1.age"), await encryptSmall([stdout.trim()], set));
+    expect(await place.here("node-files", "add", "prod", "m1", "m1.age")).toMatchObject({ code: 0 });
+  };
+  const evidenceOf = async (name: string): Promise<readonly string[] | undefined> =>
+    (await ready()).lines.find((line) => line.name === name)?.evidence;
+  await add("2020-01-01T00:00:00Z");
+  expect((await ready()).answers).toMatchObject({ ...WELL, "node-files": "yes", "encryption-keys": "yes" });
+  await place.edit("lifeboat.yaml", (text) => text.replace("nodeFiles: {}", "nodeFiles: { every: 1d }"));
+  expect((await ready()).answers).toMatchObject({ ...WELL, "node-files": "no", "encryption-keys": "yes" });
+  expect(await evidenceOf("node-files")).toEqual([
+    "files of m1 were not collected in time",
+    fitting(/^m1: \d+ d.* ago$/),
+    "nodeFiles.every is 24 h",
+  ]);
+  expect((await place.here("audit", "prod", "--json")).stdout).toContain('"node-files/missed"');
+  await add(`${new Date().toISOString().slice(0, 19)}Z`);
+  expect((await ready()).answers).toMatchObject({ ...WELL, "node-files": "yes" });
+  expect((await place.here("audit", "prod", "--json")).stdout).not.toContain('"node-files/missed"');
+
+  for (const key of ["key1", "key2"]) await cluster.etcdctl(["put", `/registry/secrets/default/${key}`, `k8s:enc:aescbc:v1:${key}:sealed`]);
+  // A value of the past needs nothing now.
+  await cluster.etcdctl(["put", "/registry/secrets/default/one", "k8s:enc:aescbc:v1:key0:sealed"]);
+  await cluster.etcdctl(["del", "/registry/secrets/default/one"]);
+  await place.here("backup", "prod");
+  expect(await place.here("verify", "prod/latest", "--deep")).toMatchObject({ code: 0 });
+  expect(await evidenceOf("encryption-keys")).toEqual(["not aescbc key2"]);
 });

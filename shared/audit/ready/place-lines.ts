@@ -1,6 +1,7 @@
 import { ageText } from "../../age-text.ts";
 import type { Line, ReadyFacts } from "../facts.ts";
 import { judgeBreakGlass, judgeRehearsal, judgeWrapping, lastRehearsalOf } from "../rules/keys.ts";
+import { judgeNodeFiles } from "../rules/node-files.ts";
 import { judgeRecipients } from "../rules/recipients.ts";
 import { byFindings, ifKnown, no, notKnown, yes } from "./line.ts";
 
@@ -91,27 +92,29 @@ function day(time: number): string {
   return new Date(time).toISOString().slice(0, 10);
 }
 
-/** Undefined where nobody keeps files of nodes. */
-export function nodeFileLine({ nodeFiles, newestGood }: ReadyFacts): Line | undefined {
+/** Undefined where nobody keeps files of nodes, nor asks for them. */
+export function nodeFileLine(facts: ReadyFacts): Line | undefined {
+  const { cluster, nodeFiles, newestGood } = facts;
   if (nodeFiles === undefined) return undefined;
   const asked = { name: "node-files", question: "files of every node are kept" };
   const members = newestGood.known ? (newestGood.value?.members ?? []) : [];
-  return ifKnown(asked, nodeFiles, "", ({ nodes }) => {
-    const lacking = members.filter((name) => !nodes.includes(name));
-    return lacking.length === 0
-      ? yes(asked, [nodes.join(", ")])
-      : no(asked, [`none of ${lacking.join(", ")}`], "collect them on each node");
+  return ifKnown(asked, nodeFiles, `lifeboat node-files ls ${cluster}`, ({ nodes }) => {
+    const named = new Set(nodes.map((node) => node.toLowerCase()));
+    const lacking = members.filter((name) => !named.has(name.toLowerCase()));
+    if (lacking.length > 0)
+      return no(asked, [`none of ${lacking.join(", ")}`], "run collect.sh on each of them, then lifeboat node-files add --inbox");
+    return byFindings(asked, judgeNodeFiles(facts), [nodes.join(", ")]);
   });
 }
 
-/** Undefined where nobody keeps keys of an EncryptionConfiguration. */
-export function encryptionKeyLine({ encryptionKeys }: ReadyFacts): Line | undefined {
+/** Undefined where nobody keeps files of nodes, nor asks for them. */
+export function encryptionKeyLine({ cluster, encryptionKeys }: ReadyFacts): Line | undefined {
   if (encryptionKeys === undefined) return undefined;
   const asked = { name: "encryption-keys", question: "keys of its encrypted values are kept" };
-  return ifKnown(asked, encryptionKeys, "", ({ named, kept }) => {
+  return ifKnown(asked, encryptionKeys, `lifeboat backup ${cluster} records them`, ({ named, kept }) => {
     const lacking = named.filter((name) => !kept.includes(name));
     return lacking.length === 0
-      ? yes(asked, [named.join(", ") || "no value is encrypted"])
-      : no(asked, [`not ${lacking.join(", ")}`], "keep the EncryptionConfiguration of each node");
+      ? yes(asked, [named.join(", ") || "no value is encrypted by a key in a file"])
+      : no(asked, [`not ${lacking.join(", ")}`], "collect the EncryptionConfiguration with the files of each node");
   });
 }

@@ -12,6 +12,7 @@ export function judgeUnknowns(facts: ClusterFacts): readonly Finding[] {
     ["lineages", facts.lineages],
     ["the custody log", facts.custody],
     ["drills", facts.drills],
+    ["node files", facts.nodeSets],
     ["foreign objects", facts.foreign],
     ["data", first(facts, "data")],
     ...(facts.policy?.lockMs === undefined ? [] : ([["locks", first(facts, "lockedUntil")]] as const)),

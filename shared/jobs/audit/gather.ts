@@ -1,5 +1,5 @@
 import { known, newestGoodOf, unknown } from "../../audit/facts.ts";
-import type { ClusterFacts, ClusterPolicy, Fact, ReplicaFact } from "../../audit/facts.ts";
+import type { ClusterFacts, ClusterPolicy, Fact, NodeSetFact, ReplicaFact } from "../../audit/facts.ts";
 import { clusterPrefix } from "../../documents/layout.ts";
 import type { LifeboatError } from "../../errors.ts";
 import type { KeyRing } from "../../keys/key-ring.ts";
@@ -7,6 +7,7 @@ import { ListedOnce } from "../../store/listed-once.ts";
 import type { Replica } from "../../store/replica.ts";
 import { readManifest } from "../../vault/catalog.ts";
 import type { FoundManifest } from "../../vault/catalog.ts";
+import { newestOfNodes } from "../../vault/node-files/sets.ts";
 import type { JudgePorts } from "../../vault/judge.ts";
 import { listReplicas, standings } from "../copy/standing.ts";
 import type { Standing } from "../copy/standing.ts";
@@ -83,10 +84,16 @@ export async function gather(ports: GatherPorts, cluster: string, ofStore: Store
     policy,
     snapshots,
     ...others,
+    nodeSets: policy?.nodeFilesEveryMs === undefined ? undefined : await learn(() => nodeSets(ports, cluster, signal)),
     foreign: objects.known ? known(objects.value.foreign) : objects,
     replicas: await replicaFacts(seen, cluster, newestGoodOf({ snapshots })?.id, signal),
     ...ofStore,
   };
+}
+
+async function nodeSets(ports: GatherPorts, cluster: string, signal: AbortSignal | undefined): Promise<readonly NodeSetFact[]> {
+  const newest = await newestOfNodes(ports, cluster, signal);
+  return newest.map(({ document: { node, collectedAt } }) => ({ node, collectedAt: Date.parse(collectedAt) }));
 }
 
 async function replicaFacts(

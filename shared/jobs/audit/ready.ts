@@ -1,5 +1,5 @@
 import { known, unknown } from "../../audit/facts.ts";
-import type { ClusterFacts, EtcdFact, Fact, KeysFact, ReadyFacts } from "../../audit/facts.ts";
+import type { ClusterFacts, EtcdFact, Fact, KeysFact, NewestGoodFact, ReadyFacts } from "../../audit/facts.ts";
 import { toolsMinorFor } from "../../bundle/plan.ts";
 import type { Architecture } from "../../bundle/plan.ts";
 import type { Clock } from "../../clock.ts";
@@ -9,6 +9,7 @@ import type { EtcdSource } from "../../etcd/etcd-source.ts";
 import { surveyCluster } from "../../etcd/survey.ts";
 import type { BundlePrograms } from "../../host/bundle-programs.ts";
 import type { KeysReport } from "../doctor/check-keys.ts";
+import { readNodeFiles } from "../../vault/node-files/sets.ts";
 import { learn } from "./facts/learn.ts";
 import { gather } from "./gather.ts";
 import type { GatherPorts, StoreFacts } from "./gather.ts";
@@ -41,10 +42,34 @@ export async function gatherReady(
     etcd: etcd.known ? etcd.value : etcd,
     keys,
     programs: await programFacts(ports, facts, architectures, signal),
-    // Nobody keeps them in a store yet.
-    nodeFiles: undefined,
-    encryptionKeys: undefined,
+    ...(await nodeFilesFacts(ports, facts, signal)),
   };
+}
+
+/** Nothing, where nobody keeps any and nobody asks for them. */
+async function nodeFilesFacts(
+  ports: ReadyPorts,
+  { cluster, policy, newestGood }: ClusterFacts,
+  signal: AbortSignal,
+): Promise<Pick<ReadyFacts, "nodeFiles" | "encryptionKeys">> {
+  const sets = await learn(async () => (await readNodeFiles(ports, cluster, undefined, signal)).byNode);
+  if (!sets.known) return { nodeFiles: sets, encryptionKeys: sets };
+  if (sets.value.size === 0 && policy?.nodeFilesEveryMs === undefined) return { nodeFiles: undefined, encryptionKeys: undefined };
+  const kept = [...sets.value.values()]
+    .flat()
+    .flatMap(({ document }) => document.encryptionKeys.map(({ kind, name }) => `${kind} ${name}`));
+  return {
+    nodeFiles: known({ nodes: [...sets.value.keys()] }),
+    encryptionKeys: newestGood.known ? keysNeeded(newestGood.value, [...new Set(kept)]) : newestGood,
+  };
+}
+
+/** The key of a KMS provider is in no file: whether it is kept is for whoever runs that service to know. */
+function keysNeeded(good: NewestGoodFact | undefined, kept: readonly string[]): NonNullable<ReadyFacts["encryptionKeys"]> {
+  if (good === undefined) return unknown("there is no good snapshot");
+  if (good.encryption === undefined) return unknown(`the manifest of ${good.id} does not say how values are encrypted`);
+  const inFiles = good.encryption.filter(({ provider }) => provider !== "kms");
+  return known({ named: inFiles.map(({ provider, keyName }) => `${provider} ${keyName}`), kept });
 }
 
 async function askEtcd(etcd: EtcdSource, wanted: ProofWanted, clock: Clock, signal: AbortSignal): Promise<Fact<EtcdFact>> {

@@ -67,7 +67,7 @@ export function draftManifest(facts: ManifestFacts): Unsigned<"snapshot"> {
 /** A scan as a manifest records it. */
 export function contentOf(scan: ScanResult): Content {
   if (scan.tree !== "whole") return { tree: scan.tree, message: scan.message };
-  const { hash, revision, lastRevision, compactRevision, inUseBytes, keys, alarms } = scan;
+  const { hash, revision, lastRevision, compactRevision, inUseBytes, keys, alarms, encryption } = scan;
   const hashKv = scan.hashKv();
   return {
     tree: "whole",
@@ -78,6 +78,9 @@ export function contentOf(scan: ScanResult): Content {
     keys: { revisions: keys.revisions, ...(keys.live === undefined ? {} : { live: keys.live }) },
     ...("hash" in hashKv ? { hashKv: { revision: lastRevision, compactRevision, hash: hashKv.hash } } : {}),
     alarms: alarms.map(({ memberId, alarm }) => ({ memberId, alarm })),
+    ...(encryption && {
+      encryption: encryption.filter(({ live }) => live > 0).map(({ provider, keyName }) => ({ provider, keyName })),
+    }),
   };
 }
 

@@ -17,8 +17,8 @@ export function requireContentAsRecorded(manifest: Manifest, scan: ScanResult): 
   const [recorded, found] = [fieldsOf(manifest.content), fieldsOf(contentOf(scan))];
   for (const [field, value] of found) {
     const expected = recorded.get(field);
-    // Manifests of older versions say nothing of alarms.
-    if (field === "alarms" && isWhole(manifest.content) && manifest.content.alarms === undefined) continue;
+    // Manifests of older versions say nothing of them.
+    if ((field === "alarms" || field === "encryption") && isWhole(manifest.content) && manifest.content[field] === undefined) continue;
     if (expected !== value)
       throw new LifeboatError(
         "verify/content",
@@ -66,6 +66,7 @@ function fieldsOf(content: Content): ReadonlyMap<string, string> {
         "number of keys": content.keys.live,
         HashKV: content.hashKv?.hash,
         alarms: content.alarms?.map(({ memberId, alarm }) => `${alarm} on ${memberId}`).join(", "),
+        encryption: content.encryption?.map(({ provider, keyName }) => `${keyName} of ${provider}`).join(", "),
       }
     : { tree: content.tree, fault: content.message };
   return new Map(Object.entries(flat).map(([field, value]) => [field, String(value)]));

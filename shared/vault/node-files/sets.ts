@@ -46,6 +46,17 @@ export async function readNodeFiles(vault: Vault, cluster: string, node?: string
   return { byNode: Map.groupBy(found, ({ document }) => document.node), faults };
 }
 
+/** Of each node that has one the newest set that is believed. Throws `store/...`. */
+export async function newestOfNodes(vault: Vault, cluster: string, signal?: AbortSignal): Promise<readonly FoundNodeFiles[]> {
+  const found: FoundNodeFiles[] = [];
+  for (const each of await listSets(vault, cluster, undefined, signal)) {
+    if (found.at(-1)?.document.node === each.node) continue;
+    const read = await readSet(vault, cluster, each, signal);
+    if (read !== undefined && !("error" in read)) found.push(read);
+  }
+  return found;
+}
+
 /** The newest set of a node that is believed, collected at or before `until` where that is given; undefined where there is none. `faults`: what stands above it. Throws `store/...`. */
 export async function newestNodeFiles(
   vault: Vault,

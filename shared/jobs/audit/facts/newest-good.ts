@@ -1,6 +1,6 @@
 import { unknown } from "../../../audit/facts.ts";
 import type { GoodSnapshot, NewestGoodFact } from "../../../audit/facts.ts";
-import { liveKeysOf } from "../../../documents/content.ts";
+import { encryptionOf, liveKeysOf } from "../../../documents/content.ts";
 import { sealedObjectsOf } from "../../../documents/stored.ts";
 import { isLifeboatError } from "../../../errors.ts";
 import type { BlobStore } from "../../../store/blob-store.ts";
@@ -50,6 +50,7 @@ export async function newestGoodFact(
     id,
     liveKeys: liveKeysOf(manifest),
     members: manifest.etcd.members.filter(({ isLearner }) => !isLearner).map(({ name, id: memberId }) => (name === "" ? memberId : name)),
+    encryption: encryptionOf(manifest),
     etcdVersion: manifest.etcd.source.version,
     checksum: comparesChecksum ? await learn(() => isAsSummed(vault.blobs, found, signal)) : unknown("it was not asked for"),
     wrappedUnder: [...new Set(wrappings)],
