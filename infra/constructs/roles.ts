@@ -170,6 +170,7 @@ export function auditRole(
   return roleWith(scope, id, { service, vault }, [
     access.list(),
     new VaultAccess(scope, vault, "*").read(DOCUMENTS),
+    new VaultAccess(scope, vault, "*").readNodeFileDocuments(),
     ...access.seeLocks(),
     allow(
       ["s3:GetObjectRetention", "s3:GetObjectLegalHold"],

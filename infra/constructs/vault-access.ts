@@ -54,6 +54,12 @@ export class VaultAccess {
     return allow(["s3:GetObject", "s3:GetObjectVersion"], [...this.#below(kinds), this.#marker()]);
   }
 
+  /** What is said of files of nodes, and not these themselves. */
+  readNodeFileDocuments(): PolicyStatement {
+    const documents = this.#below("all").map((below) => below.replace(/\*$/, "node-files/*.json"));
+    return allow(["s3:GetObject", "s3:GetObjectVersion"], documents);
+  }
+
   /** Objects of these kinds. `marks`: also what marks the store, which the first backup puts, whichever cluster's that is. */
   put(kinds: readonly ObjectKind[], { marks = false } = {}): PolicyStatement {
     return allowPut(this.#vault.lockDays, [...this.#below(kinds), ...(marks ? [this.#marker()] : [])]);

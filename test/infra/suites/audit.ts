@@ -36,6 +36,8 @@ export function auditSuite({ example, other }: Synths): void {
           expect({ kind, puts: may("s3:PutObject", `${BUCKET}/clusters/${cluster}/${kind}/x`) }).toEqual({ kind, puts: false });
         }
         expect(may("s3:GetObject", `${BUCKET}/clusters/${cluster}/data/x`)).toBe(false);
+        expect(may("s3:GetObject", `${BUCKET}/clusters/${cluster}/node-files/cp-1/20261121T100000Z.json`)).toBe(true);
+        expect(may("s3:GetObject", `${BUCKET}/clusters/${cluster}/node-files/cp-1/20261121T100000Z.age`)).toBe(false);
         expect(may("s3:GetObject", `arn:aws:s3:::another/clusters/${cluster}/snapshots/x`)).toBe(true);
         expect(may("s3:PutObject", `arn:aws:s3:::another/clusters/${cluster}/snapshots/x`)).toBe(false);
       }
