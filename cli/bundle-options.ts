@@ -17,6 +17,7 @@ export interface BundleOptions {
   readonly reason?: string;
   readonly out?: string;
   readonly withPayload?: boolean;
+  readonly withoutNodeFiles?: boolean;
   readonly publish?: boolean;
   readonly renew?: boolean;
   readonly time?: string;
@@ -30,7 +31,18 @@ export interface BundleOptions {
 export const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
 /** What only a new bundle has. */
-const OF_MAKING = ["unenrolled", "reason", "out", "withPayload", "publish", "nodes", "printNodes", "arch", "for"] as const;
+const OF_MAKING = [
+  "unenrolled",
+  "reason",
+  "out",
+  "withPayload",
+  "publish",
+  "nodes",
+  "printNodes",
+  "arch",
+  "for",
+  "withoutNodeFiles",
+] as const;
 
 /** What belongs to one way of using the command is refused in another, before anything is read. */
 export function requireOneMode(ref: string | undefined, options: BundleOptions): void {

@@ -32,6 +32,7 @@ function bundleText(made: ToldBundle, place: BundlePlace): string {
       "payload",
       `${payloadFile(payload)} (${formatBytes(payload.bytes)}), ${withPayload ? `in ${where}` : `${payload.key} in ${location}`}`,
     ],
+    ["node files", nodeFilesText(controls)],
     ...(urls === undefined ? [] : [["addresses", lastsFor(urls)] as const]),
   ];
   const aloud = groupsOf(bundleKey.fingerprint);
@@ -47,6 +48,13 @@ function bundleText(made: ToldBundle, place: BundlePlace): string {
     ...(withPayload || urls !== undefined ? [] : [copyNote(folder, payloadFile(payload))]),
     ...steps,
   ].join("\n\n");
+}
+
+function nodeFilesText(controls: ToldBundle["controls"]): string {
+  const own = controls.flatMap(({ recipient, nodeFiles }) =>
+    nodeFiles === undefined ? [] : [`${tarName(recipient.name)} has those of ${nodeFiles}`],
+  );
+  return own.length === 0 ? "none" : own.join(", ");
 }
 
 function lastsFor({ until, mayEndSooner }: NonNullable<BundlePlace["urls"]>): string {

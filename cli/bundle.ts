@@ -35,6 +35,7 @@ export const registerBundle: Register = (program, run) => {
     .option("--print-nodes", "print the members of the snapshot as such a file, and nothing else")
     .option("--arch <arch>", `of the nodes: ${ARCHITECTURES.join(" or ")} (default: that of this machine)`)
     .option("--for <distribution>", `whose tools restore: ${DISTRIBUTIONS.join(", ")} (default: etcd)`)
+    .option("--without-node-files", "leave out the nodes' own files, of which each node gets its newest set")
     .option("--valid <duration>", "for how long the plan may be applied, at most 30d, and the URLs last, at most 7d", "1d")
     .option(FROM_FLAG, FROM_HELP)
     .option("--inspect <folder>", "check the bundle in this folder, without a network")

@@ -55,9 +55,10 @@ export async function inspect(session: Session, request: Request): Promise<ExitC
       holds: found.faults.length === 0,
       ...headOf(found),
       bundleKey: found.bundleKey,
-      controls: found.controls.map(({ file, recipient, faults }) => ({
+      controls: found.controls.map(({ file, recipient, faults, content }) => ({
         file,
         recipient: recipient ?? null,
+        nodeFiles: content?.nodeFiles?.time ?? null,
         holds: faults.length === 0,
         faults,
       })),

@@ -14,6 +14,10 @@ export function deskText(made: BundleDocument): string {
     ["plan", `${shortDigest(made.planDigest)}; every node must show this; valid until ${formatTime(made.expiresAt)}`],
     ["files", controls.map(({ file, bytes }) => `${file} (${formatBytes(bytes)})`).join(", ")],
     ["payload", `${payload.file} (${formatBytes(payload.bytes)}), ${payload.key} in ${payload.location}`],
+    [
+      "node files",
+      controls.flatMap(({ file, nodeFiles }) => (nodeFiles === null ? [] : [`${file} has those of ${nodeFiles}`])).join(", ") || "none",
+    ],
     ...(urlsUntil === null
       ? []
       : [["addresses", `last until ${formatTime(urlsUntil)}${sooner}; lifeboat bundle --renew makes new ones; each is a secret`] as const]),

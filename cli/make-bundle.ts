@@ -9,7 +9,7 @@ import { recipientsOf } from "../shared/jobs/bundle/recipients.ts";
 import { signUrls } from "../shared/jobs/bundle/urls.ts";
 import type { BundleUrls } from "../shared/jobs/bundle/urls.ts";
 import { requireReason } from "../shared/jobs/reason.ts";
-import { bundleParts, folderOutput, ownArchitecture, readNodes, requireRecipient } from "../shared/wire/bundle.ts";
+import { bundleParts, folderOutput, intakeOpener, ownArchitecture, readNodes, requireRecipient } from "../shared/wire/bundle.ts";
 import type { Ports } from "../shared/wire/ports.ts";
 import { oneOf, refOf, validFor } from "./bundle-options.ts";
 import type { BundleOptions } from "./bundle-options.ts";
@@ -46,8 +46,12 @@ export async function make(session: Session, typed: string | undefined, options:
       : folderOutput(folder, ports, options.withPayload === true, (text) => note(console, text), console.clock.now());
   const request = { ref, recipients, members, architecture, distribution, reason, validMs, signal: console.signal, output };
   const words = (name: string): readonly string[] => ["bundle", name, ...recipientWords(options), ...placeWords(options)];
+  const openIntake = options.withoutNodeFiles === true ? undefined : await intakeOpener(loaded, surroundings, ports, options.from);
   const made = await orPointToReplica(session, ports, { ref, from: options.from, words }, async () =>
-    makeBundle({ ...ports, randomBytes: surroundings.randomBytes, progress, parts: await bundleParts(loaded, surroundings) }, request),
+    makeBundle(
+      { ...ports, randomBytes: surroundings.randomBytes, progress, parts: await bundleParts(loaded, surroundings), openIntake },
+      request,
+    ),
   ).finally(() => progress.close());
   const urls = folder === undefined ? await urlsOf(ports, made, store.files, console.signal) : undefined;
   tellBundle(session, made, {
@@ -56,7 +60,8 @@ export async function make(session: Session, typed: string | undefined, options:
     withPayload: options.withPayload === true || made.isSealedAnew,
     urls,
   });
-  return 0;
+  // The snapshot is what a restore cannot do without: the bundle is there all the same.
+  return made.isWithoutFiles ? 6 : 0;
 }
 
 /** As long as the plan, which is no longer needed then. */
@@ -78,8 +83,9 @@ async function urlsOf(
   }
 }
 
-function placeWords({ out, publish }: BundleOptions): readonly string[] {
-  return publish === true ? ["--publish"] : ["--out", out ?? ""];
+function placeWords({ out, publish, withoutNodeFiles }: BundleOptions): readonly string[] {
+  const without = withoutNodeFiles === true ? ["--without-node-files"] : [];
+  return [...(publish === true ? ["--publish"] : ["--out", out ?? ""]), ...without];
 }
 
 function recipientWords({ recipient, unenrolled, reason }: BundleOptions): readonly string[] {

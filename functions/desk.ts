@@ -6,7 +6,7 @@ import { makeBundle } from "../shared/jobs/bundle/make.ts";
 import { StoreOutput } from "../shared/jobs/bundle/publish.ts";
 import { recipientsOf } from "../shared/jobs/bundle/recipients.ts";
 import { signUrls } from "../shared/jobs/bundle/urls.ts";
-import { bundleParts, requireRecipient } from "../shared/wire/bundle.ts";
+import { bundleParts, intakeOpener, requireRecipient } from "../shared/wire/bundle.ts";
 import { nodeScripts } from "./container.ts";
 import { serve } from "./serve.ts";
 
@@ -25,16 +25,24 @@ export const handler = serve({
     bundleKey,
     custody,
     warnings,
-    controls: controls.map(({ recipient, key, enrolled, file, digest }) => ({ recipient, key, enrolled, file, digest })),
+    controls: controls.map(({ recipient, key, enrolled, file, digest, nodeFiles }) => ({
+      recipient,
+      key,
+      enrolled,
+      file,
+      digest,
+      nodeFiles,
+    })),
   }),
-  async run({ cluster, ref, recipients: names, unenrolled, nodes: members, ...request }, { loaded, ports, signal, surroundings }) {
+  async run({ cluster, ref, recipients: names, unenrolled, nodes: members, nodeFiles, ...request }, { loaded, ports, signal, surroundings }) {
     findCluster(loaded, cluster);
     for (const key of unenrolled) requireRecipient(key);
     const recipients = recipientsOf(loaded.config, { names, unenrolled, reason: request.reason });
     const output = new StoreOutput(ports);
     const parts = await bundleParts(loaded, surroundings, nodeScripts());
+    const openIntake = nodeFiles ? await intakeOpener(loaded, surroundings, ports) : undefined;
     const made = await makeBundle(
-      { ...ports, randomBytes: surroundings.randomBytes, parts },
+      { ...ports, randomBytes: surroundings.randomBytes, parts, openIntake },
       { ...request, ref: `${cluster}/${ref}`, recipients, members, signal, output },
     );
     const { payload, expiresAt } = made.plan;

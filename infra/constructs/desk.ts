@@ -98,6 +98,7 @@ export class Desk extends Construct {
       vault,
       clusters: fleet ? [TAGGED_CLUSTER] : clusters,
       service: runner ?? "lambda.amazonaws.com",
+      opensIntakes: true,
     });
     if (runner !== undefined) allowToAssume(this, "Assumes", runner, role);
     const { function: made } = new BackupFunction(this, "Desk", {

@@ -105,7 +105,12 @@ export class Drills extends Construct {
     const context = { serviceName, configuration, notifications, runbook, logRetention };
     const names = fleet ? [TAGGED_CLUSTER] : clusters.map(({ name }) => name);
     const deskRunner = fleet ? runnerRole(this, "DeskRunner") : undefined;
-    const deskRights = deskRole(this, "DeskRole", { vault, clusters: names, service: deskRunner ?? "lambda.amazonaws.com" });
+    const deskRights = deskRole(this, "DeskRole", {
+      vault,
+      clusters: names,
+      service: deskRunner ?? "lambda.amazonaws.com",
+      opensIntakes: false,
+    });
     if (deskRunner !== undefined) allowToAssume(this, "DeskAssumes", deskRunner, deskRights);
     const { function: desk } = new BackupFunction(this, "Desk", {
       context,

@@ -93,7 +93,16 @@ export function checkRole(scope: Construct, id: string, props: Pick<RoleProps, "
 export function deskRole(
   scope: Construct,
   id: string,
-  { clusters, vault, service }: Pick<RoleProps, "vault" | "service"> & { readonly clusters: readonly string[] },
+  {
+    clusters,
+    vault,
+    service,
+    opensIntakes,
+  }: Pick<RoleProps, "vault" | "service"> & {
+    readonly clusters: readonly string[];
+    /** Whether its bundles have the nodes' own files: not those of drills. */
+    readonly opensIntakes: boolean;
+  },
 ): Role {
   const access = new VaultAccess(scope, vault, ...clusters);
   return roleWith(scope, id, { service, vault }, [
@@ -105,6 +114,7 @@ export function deskRole(
     access.putBundles(),
     ...access.seeLocks(),
     access.unwrap(),
+    ...(opensIntakes ? [access.unwrapIntakes()] : []),
     access.sign("bundle"),
     ...access.bucketKey("kms:GenerateDataKey", "kms:Decrypt"),
   ]);

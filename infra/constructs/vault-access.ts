@@ -2,6 +2,7 @@ import { Aws, Stack } from "aws-cdk-lib";
 import { Effect, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { Construct } from "constructs";
 import { SESSION_TAG } from "../../shared/contract/service.ts";
+import { intakeContext } from "../../shared/documents/intake.ts";
 import { bundlesPrefix, FLEET_PREFIX, STORE_KEY } from "../../shared/documents/layout.ts";
 import type { ISnapshotVault, Replica, SigningKeys } from "./vault.ts";
 
@@ -99,8 +100,18 @@ export class VaultAccess {
 
   /** Opens what was wrapped for a snapshot of the cluster. */
   unwrap(): PolicyStatement {
+    return allow(["kms:Decrypt"], this.#wrappingKeys(), this.#context());
+  }
+
+  /** Opens what the cluster's nodes encrypt their files to: whoever may open snapshots may not open these, nor the other way round. */
+  unwrapIntakes(): PolicyStatement {
+    const contexts = this.#clusters.map((cluster) => intakeContext(cluster, 1)["cluster"]);
+    return allow(["kms:Decrypt"], this.#wrappingKeys(), { StringEquals: { "kms:EncryptionContext:cluster": contexts } });
+  }
+
+  #wrappingKeys(): readonly string[] {
     const { wrappingKey, retiredKeys } = this.#vault;
-    return allow(["kms:Decrypt"], [wrappingKey.keyArn, ...retiredKeys.map(({ keyArn }) => keyArn)], this.#context());
+    return [wrappingKey.keyArn, ...retiredKeys.map(({ keyArn }) => keyArn)];
   }
 
   sign(purpose: keyof SigningKeys): PolicyStatement {

@@ -28,6 +28,14 @@ export interface BundleContent {
   readonly licences: Uint8Array;
 }
 
+/** A node's own files, for the node alone. */
+export interface SealedNodeFiles {
+  /** When they were collected, in the form of an id. */
+  readonly time: string;
+  /** An age file for the recipient. */
+  readonly bytes: Uint8Array;
+}
+
 export interface ControlTar {
   /** Its bytes, in pieces. */
   readonly pieces: readonly Uint8Array[];
@@ -51,6 +59,8 @@ export const ENTRY = {
   licences: `${FOLDER}/LICENSES.txt`,
   sums: `${FOLDER}/SHA256SUMS`,
 } as const;
+/** Where there is a set of node files for the recipient. */
+export const NODE_FILES = `${FOLDER}/node-files.age`;
 const LIBRARY = `${FOLDER}/lib/`;
 const PROGRAMS = `${FOLDER}/bin/`;
 
@@ -61,14 +71,21 @@ export function planFile(plan: Plan): { readonly bytes: Uint8Array; readonly dig
 }
 
 /** The control tar for one recipient. `identity` is an age file for it. The same arguments give the same bytes. */
-export function composeControlTar(content: BundleContent, recipient: Recipient, identity: Uint8Array, nextSteps: string): ControlTar {
+export function composeControlTar(
+  content: BundleContent,
+  recipient: Recipient,
+  identity: Uint8Array,
+  nextSteps: string,
+  nodeFiles?: SealedNodeFiles,
+): ControlTar {
   const { plan, manifest, script, memberScript, library, programs, licences } = content;
   const { bytes: planBytes, digest: planDigest } = planFile(plan);
   const entries: readonly TarEntry[] = [
     { name: ENTRY.plan, mode: PLAIN, bytes: planBytes },
-    { name: ENTRY.recipient, mode: PLAIN, bytes: renderKeyValues(recipientValues(recipient, planDigest)) },
+    { name: ENTRY.recipient, mode: PLAIN, bytes: renderKeyValues(recipientValues(recipient, planDigest, nodeFiles?.time)) },
     { name: ENTRY.manifest, mode: PLAIN, bytes: manifest },
     { name: ENTRY.identity, mode: PRIVATE, bytes: identity },
+    ...(nodeFiles === undefined ? [] : [{ name: NODE_FILES, mode: PRIVATE, bytes: nodeFiles.bytes }]),
     { name: ENTRY.nextSteps, mode: PLAIN, bytes: Buffer.from(nextSteps) },
     { name: ENTRY.script, mode: EXECUTABLE, bytes: script },
     { name: ENTRY.memberScript, mode: EXECUTABLE, bytes: memberScript },
@@ -106,7 +123,20 @@ export function filesOf(entries: readonly TarEntry[], what: string): ReadonlyMap
   const { plan, recipient, manifest, identity, nextSteps, script, licences, sums } = required;
   // Tars of earlier versions have none.
   const scripts = files.has(memberScript) ? [script, memberScript] : [script];
-  const expected = [plan, recipient, manifest, identity, nextSteps, ...scripts, ...between(LIBRARY), ...between(PROGRAMS), licences, sums];
+  const nodeFiles = files.has(NODE_FILES) ? [NODE_FILES] : [];
+  const expected = [
+    plan,
+    recipient,
+    manifest,
+    identity,
+    ...nodeFiles,
+    nextSteps,
+    ...scripts,
+    ...between(LIBRARY),
+    ...between(PROGRAMS),
+    licences,
+    sums,
+  ];
   if (names.join("\n") !== expected.join("\n")) throw refused("its files are not those of a bundle, in that order");
   for (const { name, mode } of entries) if (mode !== modeOf(name)) throw refused(`${name} has mode ${mode.toString(8)}`);
   const digests = sumsOf(entries.slice(0, -1));
@@ -115,6 +145,6 @@ export function filesOf(entries: readonly TarEntry[], what: string): ReadonlyMap
 }
 
 function modeOf(name: string): number {
-  if (name === ENTRY.identity) return PRIVATE;
+  if (name === ENTRY.identity || name === NODE_FILES) return PRIVATE;
   return name === ENTRY.script || name === ENTRY.memberScript || name.startsWith(PROGRAMS) ? EXECUTABLE : PLAIN;
 }

@@ -6,7 +6,7 @@ import type { StoredObject } from "../documents/stored.ts";
 import { isLifeboatError } from "../errors.ts";
 import { verifySignature } from "../keys/public-key.ts";
 import type { PublicKey } from "../keys/key-ring.ts";
-import { ENTRY, filesOf } from "./control-tar.ts";
+import { ENTRY, filesOf, NODE_FILES } from "./control-tar.ts";
 import { parseKeyValues } from "./key-values.ts";
 import { MEMBER_NAME, MEMBER_URL } from "./members.ts";
 import { manifestValues, PLAN_FORMAT } from "./plan.ts";
@@ -33,6 +33,8 @@ export interface ControlContent {
   readonly manifest: Manifest | undefined;
   readonly payload: StoredObject | undefined;
   readonly identity: Uint8Array;
+  /** The node's own files, an age file; undefined where none are in it. */
+  readonly nodeFiles: { readonly time: string; readonly bytes: Uint8Array } | undefined;
 }
 
 export interface ControlFile {
@@ -69,6 +71,9 @@ export function inspectControl({ name, tar, signature }: ControlFile, key: Publi
   const recipient =
     attempt("plan", () => parseKeyValues(file(ENTRY.recipient), `${ENTRY.recipient} in ${name}`)) ?? new Map<string, string>();
   const planDigest = digestOf(file(ENTRY.plan));
+  const nodeFiles = { time: recipient.get("NODE_FILES") ?? "", bytes: files.get(NODE_FILES) };
+  if ((nodeFiles.bytes === undefined) !== (nodeFiles.time === ""))
+    faults.push({ code: "plan", message: `${NODE_FILES} and NODE_FILES in ${name} do not go together` });
   if (faults.length === 0) faults.push(...planFaults(name, plan, recipient, planDigest));
   const manifest = attempt("manifest", () => openManifest(file(ENTRY.manifest), trusted, `${ENTRY.manifest} in ${name}`));
   const payload = manifest === undefined ? undefined : payloadOf(manifest, plan);
@@ -77,7 +82,8 @@ export function inspectControl({ name, tar, signature }: ControlFile, key: Publi
       faults.push({ code: "manifest", message: `the manifest in ${name} and the plan name no object that holds its data` });
     else faults.push(...differences(name, plan, { manifest, manifestDigest: digestOf(file(ENTRY.manifest)), payload }));
   }
-  return { faults, content: { plan, planDigest, recipient, manifest, payload, identity: file(ENTRY.identity) } };
+  const own = nodeFiles.bytes === undefined ? undefined : { time: nodeFiles.time, bytes: nodeFiles.bytes };
+  return { faults, content: { plan, planDigest, recipient, manifest, payload, identity: file(ENTRY.identity), nodeFiles: own } };
 }
 
 /** Of a snapshot in a Kopia repository the plan alone says what was sealed for the bundle. */

@@ -127,13 +127,15 @@ export function manifestValues({ manifest, manifestDigest, payload }: Pick<Plan,
   ];
 }
 
-export function recipientValues({ name, key, enrolled }: Recipient, planDigest: string): KeyValues {
+/** `nodeFiles`: when the set of the node's own files in the tar was collected, in the form of an id; undefined where none is in it. */
+export function recipientValues({ name, key, enrolled }: Recipient, planDigest: string, nodeFiles?: string): KeyValues {
   return [
     ["FORMAT", PLAN_FORMAT],
     ["RECIPIENT", name],
     ["RECIPIENT_KEY", key],
     ["ENROLLED", enrolled ? "yes" : "no"],
     ["PLAN_SHA256", hexOf(planDigest)],
+    ...(nodeFiles === undefined ? [] : [["NODE_FILES", nodeFiles] as const]),
   ];
 }
 

@@ -14,6 +14,12 @@ export interface FetchedFile {
   readonly url: string;
 }
 
+export interface StepOptions {
+  readonly fetched?: readonly FetchedFile[];
+  /** When the node's own files in the tar were collected, in the form of an id. */
+  readonly nodeFiles?: string | undefined;
+}
+
 /**
  * The lines for one recipient. `fingerprint` is that of the bundle key; undefined within the tar itself. A line that begins with `#` explains. With `fetched` they begin with fetching those files.
  */
@@ -21,7 +27,7 @@ export function nodeSteps(
   plan: Plan,
   recipient: Recipient,
   fingerprint: string | undefined,
-  fetched: readonly FetchedFile[] = [],
+  { fetched = [], nodeFiles }: StepOptions = {},
 ): readonly string[] {
   const { name } = recipient;
   const key = fingerprint ?? TOLD;
@@ -47,19 +53,27 @@ export function nodeSteps(
     "#   must print Verified OK: unpack nothing before it does",
     `mkdir -m 700 lifeboat && tar -xf ${name}.tar -C lifeboat`,
     `${script} verify ${options}`,
+    ...(nodeFiles === undefined
+      ? []
+      : [
+          `${script} files ${options}`,
+          `#   shows what the node's own files of ${nodeFiles} would change; files --apply places them: where they are needed, before the snapshot`,
+        ]),
     ...after,
   ];
 }
 
 /** NEXT-STEPS.txt. */
-export function nextSteps(plan: Plan, recipient: Recipient): string {
+export function nextSteps(plan: Plan, recipient: Recipient, nodeFiles?: string): string {
   const { manifest, members, expiresAt } = plan;
   return `Restore bundle of ${manifest.cluster}/${manifest.id} for ${recipient.name}
 
 Taken ${manifest.startedAt}. To be applied before ${expiresAt.toISOString()}.
 Members: ${members.map(({ name }) => name).join(", ")}. Every one of them restores the same snapshot by the same plan.
 
-${nodeSteps(plan, recipient, undefined).join("\n")}
+Node files: ${nodeFiles === undefined ? "none" : `collected ${nodeFiles}, in bundle/node-files.age`}
+
+${nodeSteps(plan, recipient, undefined, { nodeFiles }).join("\n")}
 
 restore.sh --help says what else it does. The plan is in bundle/plan.
 `;

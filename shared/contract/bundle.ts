@@ -44,6 +44,9 @@ export const bundleDocument = object({
         file: text.describe("the control tar: its name in the folder, or its key in the store"),
         bytes: bytes.describe("of the tar"),
         digest: digest.describe("of the tar"),
+        nodeFiles: text
+          .nullable()
+          .describe("when the node's own files in it were collected, in the form of an id; null where none are in it"),
         url,
         signatureUrl: url,
       }),
@@ -86,6 +89,11 @@ export const bundleInspectionDocument = object({
       object({
         file: text.describe("its name in the folder"),
         recipient: text.nullable().describe("for whom it is; null where it could not be read"),
+        nodeFiles: text
+          .nullable()
+          .describe(
+            "when the node's own files in it were collected, in the form of an id; null where none are in it, or it could not be read",
+          ),
         holds: z.boolean().describe("whether nothing is wrong with it"),
         faults: z
           .array(

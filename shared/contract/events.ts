@@ -67,6 +67,7 @@ export const deskEvent = z.strictObject({
     .max(MOST_VALID_MS)
     .default(24 * LEAST_VALID_MS)
     .describe("for how long the plan may be applied"),
+  nodeFiles: z.boolean().default(true).describe("whether each node gets its newest set of its own files"),
   requestedBy: z
     .string()
     .min(1)

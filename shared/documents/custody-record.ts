@@ -53,6 +53,8 @@ const bundleSchema = z.looseObject({
       enrolled: z.boolean(),
       /** Digest of the control tar. */
       tar: digest,
+      /** Which set of the node's own files it got: its time. */
+      nodeFiles: z.string().min(1).optional(),
     }),
   ),
 });

@@ -19,14 +19,16 @@ export interface AgeHeader {
   readonly fileKey: Uint8Array;
 }
 
-/** A header with a fresh file key for `recipients`. `config/invalid` where they cannot share a header or are too many. */
-export async function makeHeader(recipients: readonly string[]): Promise<AgeHeader> {
+/** A header for `recipients`, with a fresh file key or the one that a payload is encrypted with already. `config/invalid` where they cannot share a header or are too many. */
+export async function makeHeader(recipients: readonly string[], given?: Uint8Array): Promise<AgeHeader> {
   checkRecipients(recipients);
   const encrypter = new Encrypter();
   let fileKey = new Uint8Array(0);
   // typage makes the file key itself and shows it to recipients only: one that adds no stanza learns it.
   encrypter.addRecipient({
     wrapFileKey(key) {
+      // All recipients, and the header's MAC, are made from this one buffer.
+      if (given !== undefined) key.set(given);
       fileKey = Uint8Array.from(key);
       return [];
     },

@@ -47,6 +47,16 @@ export async function* decryptAge(
   }
 }
 
+/**
+ * An age file for `recipients` with the payload of `file`, byte for byte: its file key is taken out of its header by `identities`, and wrapped in another. Nothing of the plaintext is seen, so a damaged payload is not noticed here.
+ * Throws as `decryptAge` and `encryptAge` do for headers.
+ */
+export async function readdress(file: Uint8Array, identities: readonly AgeIdentity[], recipients: readonly string[]): Promise<Uint8Array> {
+  const { header } = await readHeader(once(file)[Symbol.asyncIterator]());
+  const made = await makeHeader(recipients, await openHeader(header, identities));
+  return Buffer.concat([made.header, file.subarray(header.length)]);
+}
+
 /** How many recipients an age file is for, by its header. Reads no further. `verify/sealed` where it has none. */
 export async function countRecipients(ciphertext: AsyncIterable<Uint8Array>): Promise<number> {
   const chunks = ciphertext[Symbol.asyncIterator]();

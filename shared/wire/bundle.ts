@@ -12,13 +12,15 @@ import { removeUnfinished, unfinishedOutputs } from "../host/files/output-file.t
 import { FolderDraft, requireNewFolder, writeFolder } from "../host/files/output-folder.ts";
 import { filesOfBundle } from "../jobs/bundle/files.ts";
 import type { BundleFolder, IdentityOpener } from "../jobs/bundle/inspect.ts";
-import type { BundleOutput, BundleParts } from "../jobs/bundle/make.ts";
+import type { BundleOutput, BundleParts, MakeBundlePorts } from "../jobs/bundle/make.ts";
+import { openIntake } from "../keys/intake.ts";
 import { decryptSmall, recipientOf } from "../seal/age.ts";
 import { checkRecipients } from "../seal/age-recipients.ts";
 import { ObjectDigest, readObject } from "../store/stored-object.ts";
 import { payloadFile } from "../bundle/plan.ts";
 import type { Ports, Surroundings } from "./ports.ts";
 import { findBundlePrograms } from "./programs.ts";
+import { openReplicaKeys } from "./stores.ts";
 
 /** The part of the composition root that makes and reads restore bundles. */
 
@@ -33,6 +35,17 @@ export async function bundleParts(loaded: LoadedConfig, surroundings: Surroundin
       return { script: await readFile(join(scripts, "restore.sh")), memberScript: await readFile(join(scripts, "member.sh")), library };
     },
   };
+}
+
+/** Opens intakes by the store's keys, those of replicas among them; with `from`, by that replica's first. */
+export async function intakeOpener(
+  { config }: LoadedConfig,
+  surroundings: Surroundings,
+  { keys }: Pick<Ports, "keys">,
+  from?: string,
+): Promise<NonNullable<MakeBundlePorts["openIntake"]>> {
+  const storeKeys = { keys, ...(await openReplicaKeys(config, from, surroundings)) };
+  return (intake, signal) => openIntake(intake, storeKeys, { signal });
 }
 
 /** In a checkout and in an installed package alike: from shared/wire/, and from dist/cli/ into which this is bundled. */

@@ -3,7 +3,7 @@ import { filesOfBundle } from "../../shared/jobs/bundle/files.ts";
 import { inspectBundle } from "../../shared/jobs/bundle/inspect.ts";
 import type { Inspection, InspectRequest } from "../../shared/jobs/bundle/inspect.ts";
 import { makeBundle } from "../../shared/jobs/bundle/make.ts";
-import type { BundleOutput, BundleParts, BundleRequest, MadeBundle } from "../../shared/jobs/bundle/make.ts";
+import type { BundleOutput, BundleParts, BundleRequest, MadeBundle, MakeBundlePorts } from "../../shared/jobs/bundle/make.ts";
 import { StoreOutput } from "../../shared/jobs/bundle/publish.ts";
 import type { Recipient } from "../../shared/bundle/plan.ts";
 import { newIdentity } from "../../shared/seal/age.ts";
@@ -82,7 +82,7 @@ export interface BundleOf {
 
 /** A bundle of what `ref` names, for `recipients`. */
 export async function bundleOf(
-  vault: TestVault,
+  vault: TestVault & Pick<MakeBundlePorts, "openIntake">,
   ref: string,
   recipients: readonly Recipient[],
   fields: Partial<BundleRequest> = {},

@@ -28,7 +28,8 @@ export function linesFor(told: ToldBundle, recipient: Recipient, { urls }: Pick<
     const url = urls?.of.get(name);
     return url === undefined ? [] : [{ name, url }];
   });
-  return nodeSteps(told.plan, recipient, told.bundleKey.fingerprint, fetched);
+  const nodeFiles = told.controls.find((each) => each.recipient.name === recipient.name)?.nodeFiles;
+  return nodeSteps(told.plan, recipient, told.bundleKey.fingerprint, { fetched, nodeFiles });
 }
 
 /** What `lifeboat bundle` prints of one that was made. */
@@ -58,13 +59,14 @@ export function bundleJson(made: ToldBundle, place: BundlePlace): BundleDocument
     bundleKey: bundleKey.fingerprint,
     folder: folder ?? null,
     published: folder === undefined,
-    controls: controls.map(({ recipient, bytes, digest }) => ({
+    controls: controls.map(({ recipient, bytes, digest, nodeFiles }) => ({
       recipient: recipient.name,
       key: recipient.key,
       enrolled: recipient.enrolled,
       file: fileOf(tarName(recipient.name)),
       bytes,
       digest,
+      nodeFiles: nodeFiles ?? null,
       url: urlOf(tarName(recipient.name)),
       signatureUrl: urlOf(`${tarName(recipient.name)}.sig`),
     })),

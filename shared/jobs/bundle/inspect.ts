@@ -158,7 +158,7 @@ function clusterFaults(file: string, { plan }: ControlContent, { clusters }: Ins
 /** Whether the identity in it is for the recipient, and of this snapshot: only the recipient itself can tell. */
 async function identityFaults(
   file: string,
-  { identity, manifest, recipient }: ControlContent,
+  { identity, manifest, recipient, nodeFiles }: ControlContent,
   request: InspectRequest,
 ): Promise<readonly BundleFault[]> {
   const { identity: opener } = request;
@@ -168,6 +168,7 @@ async function identityFaults(
   if (!opener.recipients.includes(recipient.get("RECIPIENT_KEY") ?? "")) return [];
   try {
     const context = { cluster: manifest.cluster, snapshot: manifest.id };
+    if (nodeFiles !== undefined) await opener.open(nodeFiles.bytes);
     const found = identityInText(await opener.open(identity), context);
     // A copy that was sealed for the bundle is for an identity that nothing else names.
     if (manifest.stored.kind === "kopia") return [];
@@ -175,7 +176,7 @@ async function identityFaults(
     return (await opener.recipientOf(found)) === expected ? [] : fault(`the identity in ${file} is that of another snapshot`);
   } catch (error) {
     if (!isLifeboatError(error, "keys/", "verify/")) throw error;
-    return fault(`the identity in ${file} does not open for its recipient, or is that of another snapshot: ${error.message}`);
+    return fault(`what is in ${file} does not open for its recipient, or is of another snapshot: ${error.message}`);
   }
 }
 
@@ -220,7 +221,11 @@ function notesOn(
   const elsewhere = (content.plan.get("RECIPIENTS") ?? "").split(" ").filter((name) => !here.has(name));
   const opened =
     identity !== undefined && controls.some((each) => identity.recipients.includes(each.content?.recipient.get("RECIPIENT_KEY") ?? ""));
+  const own = controls.flatMap(({ file, content: each }) =>
+    each?.nodeFiles === undefined ? [] : [`${file} has the node's own files, collected ${each.nodeFiles.time}`],
+  );
   return [
+    ...own,
     ...(content.plan.get("GOOD") === "yes"
       ? []
       : [`the snapshot was not good when the bundle was made: ${content.plan.get("LACKS") ?? ""}`]),

@@ -14,6 +14,7 @@ import { requireKnown } from "../../documents/manifest.ts";
 import type { Manifest } from "../../documents/manifest.ts";
 import type { CustodyReceipt } from "../../documents/parts.ts";
 import { MAX_DOCUMENT_BYTES } from "../../documents/signed-document.ts";
+import type { Intake } from "../../documents/intake.ts";
 import { idOfSlot } from "../../documents/slot.ts";
 import type { KopiaObject, SealedObject, StoredObject } from "../../documents/stored.ts";
 import { LifeboatError } from "../../errors.ts";
@@ -31,6 +32,8 @@ import { standingOf } from "../../vault/lineage/standing.ts";
 import { requireTrustedKey } from "../../vault/require-trusted-key.ts";
 import { resolveJudged } from "../../vault/restore-ref.ts";
 import { highestRevision } from "./highest-revision.ts";
+import { nodeFilesFor } from "./node-files.ts";
+import type { GivenFiles } from "./node-files.ts";
 
 /** The phases of making one, in order: each is told to `progress`. */
 export const BUNDLE_PHASES = ["bundle", "record", "files"] as const;
@@ -52,6 +55,8 @@ export interface MakeBundlePorts extends CustodyPorts, JudgePorts {
   readonly progress: Progress;
   readonly randomBytes: RandomBytes;
   readonly parts: BundleParts;
+  /** The identity that a cluster's nodes encrypt their files to; left out where none of those go along. Throws as a KeyRing does. */
+  readonly openIntake?: ((intake: Intake, signal: AbortSignal) => Promise<string>) | undefined;
 }
 
 export interface BundleRequest {
@@ -76,6 +81,8 @@ export interface BundleRequest {
 export interface SignedControl extends ControlTar {
   readonly recipient: Recipient;
   readonly signature: Uint8Array;
+  /** The set of the node's own files in it: its time. */
+  readonly nodeFiles?: string | undefined;
 }
 
 export interface BundleFiles {
@@ -112,7 +119,7 @@ export interface ToldBundle {
   readonly plan: Plan;
   readonly planDigest: string;
   readonly time: string;
-  readonly controls: readonly Pick<SignedControl, "recipient" | "bytes" | "digest">[];
+  readonly controls: readonly Pick<SignedControl, "recipient" | "bytes" | "digest" | "nodeFiles">[];
   readonly bundleKey: PublicKey;
   readonly revisionAfter: bigint;
   readonly custody: CustodyReceipt;
@@ -122,6 +129,8 @@ export interface ToldBundle {
   readonly programs: readonly { readonly name: string; readonly version: string }[];
   /** Whether the payload was sealed for this bundle, and lies with it alone. */
   readonly isSealedAnew: boolean;
+  /** Whether a recipient's own files are stored and could not be given: a warning says why. */
+  readonly isWithoutFiles: boolean;
 }
 
 export interface MadeBundle extends ToldBundle {
@@ -186,9 +195,10 @@ async function make(ports: MakeBundlePorts, request: BundleRequest): Promise<Mad
     members,
   };
   const { programs, licences } = tools;
+  const own = await nodeFilesFor(vault, ports.openIntake, manifest.cluster, recipients, signal);
   const { controls, bundleKey } = await signAll(
     ports,
-    addressTo,
+    { addressTo, nodeFiles: own.given },
     { plan, manifest: stored, ...scripts, programs, licences },
     recipients,
     signal,
@@ -215,9 +225,11 @@ async function make(ports: MakeBundlePorts, request: BundleRequest): Promise<Mad
       ...contentWarnings(manifest),
       ...restoreWarnings(manifest),
       ...certificateWarnings(manifest, members),
+      ...own.warnings,
     ],
     programs: programs.map(({ name, version }) => ({ name, version })),
     isSealedAnew: placed === undefined,
+    isWithoutFiles: own.isWithoutSome,
   };
 }
 
@@ -240,10 +252,10 @@ async function sealAnew(
 /** The snapshot's identity, encrypted to a recipient's key. */
 type AddressTo = (key: string) => Promise<Uint8Array>;
 
-/** For each recipient: the identity, encrypted to it, the tar around that, and its signature. */
+/** For each recipient: the identity and the node's own files, encrypted to it, the tar around that, and its signature. */
 async function signAll(
   { keys, progress }: MakeBundlePorts,
-  addressTo: AddressTo,
+  { addressTo, nodeFiles }: { readonly addressTo: AddressTo; readonly nodeFiles: GivenFiles },
   content: BundleContent,
   recipients: readonly Recipient[],
   signal: AbortSignal,
@@ -254,13 +266,14 @@ async function signAll(
   for (const recipient of recipients) {
     const identity = await addressTo(recipient.key);
     signal.throwIfAborted();
-    const tar = composeControlTar(content, recipient, identity, nextSteps(content.plan, recipient));
+    const own = nodeFiles.get(recipient.name);
+    const tar = composeControlTar(content, recipient, identity, nextSteps(content.plan, recipient, own?.time), own);
     const { signature, publicKey } = await keys.sign("bundle", tar.pieces);
     if (publicKey.fingerprint !== bundleKey.fingerprint)
       throw new LifeboatError("keys/failed", `the bundle key in ${keys.location} was changed while it signed`, {
         hint: "run the command again",
       });
-    controls.push({ ...tar, recipient, signature });
+    controls.push({ ...tar, recipient, signature, nodeFiles: own?.time });
   }
   return { controls, bundleKey };
 }
@@ -291,7 +304,13 @@ async function record(
           expiresAt: plan.expiresAt.toISOString(),
           plan: planDigest,
           ...(requestedBy === undefined ? {} : { requestedBy }),
-          recipients: files.controls.map(({ recipient: { name, key, enrolled }, digest }) => ({ name, key, enrolled, tar: digest })),
+          recipients: files.controls.map(({ recipient: { name, key, enrolled }, digest, nodeFiles }) => ({
+            name,
+            key,
+            enrolled,
+            tar: digest,
+            ...(nodeFiles === undefined ? {} : { nodeFiles }),
+          })),
         },
       },
       signal,

@@ -83,10 +83,11 @@ export async function openPublished(ports: JudgePorts, request: Omit<RenewReques
       plan,
       planDigest: found.told.plan,
       time: found.time,
-      controls: controls.map(({ told: { name, key, enrolled, tar }, tar: { bytes } }) => ({
+      controls: controls.map(({ told: { name, key, enrolled, tar, nodeFiles }, tar: { bytes } }) => ({
         recipient: { name, key, enrolled },
         bytes,
         digest: tar,
+        nodeFiles,
       })),
       bundleKey,
       revisionAfter: BigInt(revisionOf(manifest)) + plan.bump,
@@ -94,6 +95,7 @@ export async function openPublished(ports: JudgePorts, request: Omit<RenewReques
       warnings: [...passedOver, ...goodWarnings(judged), ...expiryWarnings(plan, ports.clock.now())],
       programs: [],
       isSealedAnew: false,
+      isWithoutFiles: false,
     },
     files: [found.key, ...controls.flatMap(({ tar, signature }) => [tar, signature])],
   };

@@ -88,7 +88,8 @@ export function deskSuite({ example, other }: Synths, config: () => string, fold
 
     test("unwraps what was wrapped for its clusters alone, and signs bundles alone", () => {
       for (const [cluster, allowed] of [...CLUSTERS.map((each) => [each, true] as const), ["other", false] as const])
-        expect(may("kms:Decrypt", WRAP, { "kms:EncryptionContext:cluster": cluster })).toBe(allowed);
+        for (const context of [cluster, `intake/${cluster}`])
+          expect(may("kms:Decrypt", WRAP, { "kms:EncryptionContext:cluster": context })).toBe(allowed);
       expect(may("kms:Decrypt", WRAP)).toBe(false);
       const keys = ofType(other().vault, "AWS::KMS::Key").map(([id]) => id);
       expect(keys.filter((id) => may("kms:Sign", `\${${id}.Arn}`)).map((id) => id.replace(/[0-9A-F]{8}$/, ""))).toEqual(["VaultBundleKey"]);

@@ -88,6 +88,8 @@ export function drillsSuite({ example, other }: Synths): void {
       const may = (action: string, resource: string, context: Readonly<Record<string, string>> = {}): boolean =>
         isAllowed(statements, { action, resource, context });
       expect(may("kms:Decrypt", WRAP, { "kms:EncryptionContext:cluster": "large" })).toBe(true);
+      // No bundle of a drill has a node's files.
+      expect(may("kms:Decrypt", WRAP, { "kms:EncryptionContext:cluster": "intake/large" })).toBe(false);
       expect(["VaultSnapshotKey", "VaultAuditKey", "VaultBundleKey"].filter((key) => may("kms:Sign", keyOf(key)))).toEqual([
         "VaultBundleKey",
       ]);
