@@ -17,6 +17,7 @@ interface Options {
   readonly unenrolled: readonly string[];
   readonly reason: string;
   readonly nodes?: string;
+  readonly withoutNodeFiles?: boolean;
   readonly arch?: string;
   readonly for: string;
   readonly valid: string;
@@ -37,6 +38,7 @@ export const registerInvokeBundle: Register = (invoke, run) => {
     .option("--nodes <file>", "the members to make, where they are not those of the snapshot")
     .option("--arch <arch>", `of the nodes: ${ARCHITECTURES.join(" or ")} (default: the first of service.desk.architectures)`)
     .option("--for <distribution>", `whose tools restore: ${DISTRIBUTIONS.join(", ")}`, "etcd")
+    .option("--without-node-files", "leave out the nodes' own files, of which each node gets its newest set")
     .option("--valid <duration>", "for how long the plan may be applied, at most 30d", "1d")
     .addHelpText(
       "after",
@@ -62,7 +64,7 @@ async function invokeDesk(session: Session, ref: string, options: Options): Prom
     if (session.json) printJson(console, "bundle", made);
     else print(console, deskText(made));
     for (const warning of made.warnings) note(console, `warning: ${printable(warning)}`);
-    return 0;
+    return made.filesLeftOut ? 6 : 0;
   } catch (error) {
     if (!isLifeboatError(error, "interrupted")) throw error;
     note(console, `${error.message}; the desk goes on: lifeboat custody ${event.cluster} tells what it made`);
@@ -99,6 +101,8 @@ async function eventOf(session: Session, loaded: LoadedConfig, ref: string, opti
     architecture: oneOf("arch", options.arch ?? desk.architectures[0] ?? "amd64", ARCHITECTURES),
     distribution: oneOf("for", options.for, DISTRIBUTIONS),
     validMs: validFor(options.valid),
+    // A desk of an earlier version knows no such word.
+    ...(options.withoutNodeFiles === true ? { nodeFiles: false } : {}),
   };
 }
 

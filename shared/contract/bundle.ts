@@ -71,6 +71,7 @@ export const bundleDocument = object({
   steps: z
     .array(object({ recipient: text.describe("whose"), lines: z.array(text).describe("to type there, in order; `#` explains") }))
     .describe("what to do on the nodes"),
+  filesLeftOut: z.boolean().describe("whether a node's own files are stored and could not be given: a warning says why; exit code 6"),
   warnings: z.array(text).describe("what to know before a restore, a sentence each"),
   custody: receipt.describe("the record of it"),
 }).meta({ title: "`bundle <ref>`" });

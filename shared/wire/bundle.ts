@@ -13,7 +13,7 @@ import { FolderDraft, requireNewFolder, writeFolder } from "../host/files/output
 import { filesOfBundle } from "../jobs/bundle/files.ts";
 import type { BundleFolder, IdentityOpener } from "../jobs/bundle/inspect.ts";
 import type { BundleOutput, BundleParts, MakeBundlePorts } from "../jobs/bundle/make.ts";
-import { openIntake } from "../keys/intake.ts";
+import { openIntake } from "../store/intake-keys.ts";
 import { decryptSmall, recipientOf } from "../seal/age.ts";
 import { checkRecipients } from "../seal/age-recipients.ts";
 import { ObjectDigest, readObject } from "../store/stored-object.ts";

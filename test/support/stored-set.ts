@@ -1,6 +1,6 @@
 import { intakeKey, nodeFilesDataKey, nodeFilesKey } from "../../shared/documents/layout.ts";
 import { digestOf, signDocument } from "../../shared/documents/signed-document.ts";
-import { newIntake } from "../../shared/keys/intake.ts";
+import { newIntake } from "../../shared/store/intake-keys.ts";
 import { encryptSmall } from "../../shared/seal/age.ts";
 import { CLUSTER, plant } from "./vaults.ts";
 import type { TestVault } from "./vaults.ts";

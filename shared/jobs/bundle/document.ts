@@ -85,6 +85,7 @@ export function bundleJson(made: ToldBundle, place: BundlePlace): BundleDocument
     urlsMayEndSooner: urls?.mayEndSooner ?? false,
     programs: made.programs,
     steps: controls.map(({ recipient }) => ({ recipient: recipient.name, lines: linesFor(made, recipient, place) })),
+    filesLeftOut: made.isWithoutFiles,
     warnings: made.warnings,
     custody: made.custody,
   };

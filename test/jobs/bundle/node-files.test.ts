@@ -3,7 +3,7 @@ import { ENTRY, NODE_FILES } from "../../../shared/bundle/control-tar.ts";
 import { parseKeyValues } from "../../../shared/bundle/key-values.ts";
 import { readTar } from "../../../shared/bundle/tar.ts";
 import { nodeFilesDataKey, nodeFilesKey } from "../../../shared/documents/layout.ts";
-import { openIntake } from "../../../shared/keys/intake.ts";
+import { openIntake } from "../../../shared/store/intake-keys.ts";
 import { decryptSmall, recipientOf } from "../../../shared/seal/age.ts";
 import { verifyDeep } from "../../../shared/jobs/verify/verify.ts";
 import { failureOf } from "../../support/blobs.ts";
