@@ -183,12 +183,13 @@ export class RestoreSite implements AsyncDisposable {
   async etcdctl(args: readonly string[], node = this.nodes[0]): Promise<string> {
     const { etcdctl } = requireEtcd(this.version);
     const env = { PATH: process.env["PATH"], ETCDCTL_API: "3" };
-    const all = [`--endpoints=${node?.clientUrl}`, ...(node === undefined ? [] : this.#clientFiles(node)), ...args];
+    const all = [`--endpoints=${node?.clientUrl}`, ...(node === undefined ? [] : this.clientFiles(node)), ...args];
     const { stdout } = await execa(etcdctl, all, { env, extendEnv: false });
     return stdout;
   }
 
-  #clientFiles(node: SiteNode): readonly string[] {
+  /** For etcdctl and lifeboat. */
+  clientFiles(node: SiteNode): readonly string[] {
     const pki = join(node.root, pkiOf(node.layout));
     if (this.security === "plain") return [];
     return ["--cacert", `${pki}/ca.crt`, "--cert", `${pki}/healthcheck-client.crt`, "--key", `${pki}/healthcheck-client.key`];
@@ -277,7 +278,7 @@ export class RestoreSite implements AsyncDisposable {
       if (code !== 0) throw new Error(`lifeboat ${args[0]} ended with ${code}: ${stderr}`);
     };
     const endpoints = this.nodes.flatMap(({ clientUrl }) => ["--endpoint", clientUrl]);
-    await lifeboat("init", "--cluster", "prod", ...endpoints, ...this.#clientFiles(first));
+    await lifeboat("init", "--cluster", "prod", ...endpoints, ...this.clientFiles(first));
     const configuration = join(cwd, "lifeboat.yaml");
     writeFileSync(configuration, `${readFileSync(configuration, "utf8")}recipients:\n  nodes: ${this.#recipient}\n`);
     await lifeboat("backup", "prod");
@@ -327,7 +328,7 @@ export class RestoreSite implements AsyncDisposable {
     ];
     const bare = node.layout === "bare" ? [...named, "--start", starterOf(node)] : [];
     // HashKV and alarms are refused to who is not root; else it finds the node's own.
-    const auth = this.security === "auth" ? this.#clientFiles(node) : [];
+    const auth = this.security === "auth" ? this.clientFiles(node) : [];
     return [...bare, ...auth];
   }
 

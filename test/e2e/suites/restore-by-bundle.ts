@@ -1,33 +1,19 @@
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { execa } from "execa";
 import { describe, expect, test } from "vitest";
 import { temporaryFolder } from "../../../tools/lab/temporary-folder.ts";
 import { lifeboatHere } from "../../support/lifeboat-here.ts";
-import { putCommandInto } from "../../support/lifeboat.ts";
-import { needs, requireProgram } from "../../support/programs.ts";
+import { needs } from "../../support/programs.ts";
 import { RestoreSite } from "../../support/restore-site.ts";
 import type { Layout, SiteNode, SiteRun } from "../../support/restore-site.ts";
+import { RunbookChapter } from "./runbook-chapter.ts";
+import { addRecipients, whereConfigured } from "./runbook-hosts.ts";
 
 /** docs/runbook.md, "The cluster is dead: restore it from a bundle": each command as it stands there, on real etcd. Stand-ins are the kubelet, systemd, ssh and scp. */
 
-const RUNBOOK = await readFile(new URL("../../../docs/runbook.md", import.meta.url), "utf8");
-const CHAPTER = RUNBOOK.slice(
-  RUNBOOK.indexOf("## The cluster is dead: restore it from a bundle"),
-  RUNBOOK.indexOf("## The cluster is dead: restore it by hand"),
-);
-const BLOCKS = new Map(
-  [...CHAPTER.matchAll(/<!-- test: ([a-z ]+) -->\n```sh\n([\s\S]*?)```/g)].map(([, name = "", text = ""]) => [name, text]),
-);
+const CHAPTER = new RunbookChapter("The cluster is dead: restore it from a bundle");
+const block = (name: string): string => CHAPTER.block(name);
 const FINGERPRINT = /sha256:[0-9a-f]{64}/;
-
-const run = new Set<string>();
-function block(name: string): string {
-  const text = BLOCKS.get(name);
-  if (text === undefined) throw new Error(`docs/runbook.md has no block "${name}"`);
-  run.add(name);
-  return text;
-}
 
 export interface Case {
   readonly layouts: readonly Layout[];
@@ -44,11 +30,11 @@ export function restoreByBundleTests(cases: readonly Case[], every: boolean): vo
   });
 
   test.runIf(every)("every block of the chapter was run", () => {
-    expect([...BLOCKS.keys()].filter((name) => !run.has(name))).toEqual([]);
+    expect(CHAPTER.notRun).toEqual([]);
   });
 
   test("every command of the chapter stands in a block that has a name", () => {
-    expect([...CHAPTER.matchAll(/^```sh$/gm)]).toHaveLength(BLOCKS.size);
+    expect(CHAPTER.names).toHaveLength(CHAPTER.count);
   });
 }
 
@@ -65,9 +51,9 @@ async function tryOut({ layouts, way }: Case): Promise<void> {
   const snapshot = await site.keys();
   await site.etcdctl(["put", "/registry/secrets/default/a", "too late"]);
 
-  const made = await where("bundle make", site, folder.path);
+  const made = await whereConfigured(block("bundle make"), site, folder.path);
   const fingerprint = FINGERPRINT.exec(made)?.[0] ?? "";
-  await where("bundle bring", site, folder.path);
+  await whereConfigured(block("bundle bring"), site, folder.path);
   expect([...block("bundle settings").matchAll(/^([A-Z]+)=/gm)].map(([, name]) => name)).toEqual(["NAME", "FINGERPRINT"]);
   const settings = (index: number): Record<string, string> => ({ NAME: `cp-${index + 1}`, FINGERPRINT: fingerprint });
   const on = (node: SiteNode, name: string, more = {}): Promise<SiteRun> =>
@@ -122,45 +108,4 @@ async function tryOut({ layouts, way }: Case): Promise<void> {
   } else await onEach("bundle rollback");
   await site.healthy();
   expect(await site.etcdctl(["get", "/registry/secrets/default/a", "--print-value-only"])).toBe("too late");
-}
-
-/** Each node makes its own key. The chapter names three nodes: those that are not there get one too. */
-async function addRecipients(site: RestoreSite, folder: string): Promise<void> {
-  let lines = "recipients:\n";
-  for (const index of [0, 1, 2]) {
-    const name = `cp-${index + 1}`;
-    const node = site.nodes[index];
-    if (node === undefined) {
-      const { stdout } = await execa("sh", ["-c", `'${requireProgram("age-keygen")}' 2>/dev/null | '${requireProgram("age-keygen")}' -y`]);
-      lines += `  ${name}: ${stdout}\n`;
-      continue;
-    }
-    await mkdir(join(node.root, "etc/etcd-lifeboat"), { recursive: true, mode: 0o755 });
-    const made = await site.run(node, ["keygen", "--name", name]);
-    expect(made, made.err).toMatchObject({ code: 0 });
-    lines += `  ${name}: ${made.out}\n`;
-  }
-  const file = join(folder, "lifeboat.yaml");
-  await writeFile(file, `${await readFile(file, "utf8")}${lines}`);
-}
-
-/** A block where lifeboat.yaml is. ssh and scp reach the nodes' own folders. */
-async function where(name: string, site: RestoreSite, cwd: string): Promise<string> {
-  const bin = join(cwd, "bin");
-  await putCommandInto(bin);
-  const roots = join(cwd, "hosts");
-  await mkdir(roots, { recursive: true });
-  for (const index of [0, 1, 2]) await execa("ln", ["-sfn", site.nodes[index]?.root ?? cwd, join(roots, `cp-${index + 1}`)]);
-  const host = `host=\${1#root@}; host=\${host%%:*}`;
-  await writeFile(join(bin, "ssh"), `#!/bin/bash\n${host}; shift; exec "\${@/#\\/root/${roots}/$host/root}"\n`, { mode: 0o755 });
-  await writeFile(
-    join(bin, "scp"),
-    `#!/bin/bash\nset -- "\${@: -1}" "\${@:1:$#-1}"\n${host}; to=\${1#*:}; shift; exec cp -- "$@" "${roots}/$host$to"\n`,
-    { mode: 0o755 },
-  );
-  const env = { PATH: `${bin}:${process.env["PATH"]}`, HOME: cwd };
-  const options = { cwd, env, extendEnv: false, reject: false } as const;
-  const { exitCode, stdout, stderr } = await execa("bash", ["-euo", "pipefail", "-c", block(name)], options);
-  if (exitCode !== 0) throw new Error(`"${name}" ended with ${exitCode}: ${stdout}\n${stderr}`);
-  return stdout;
 }
