@@ -1,9 +1,11 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { newIdentity, readdress } from "../../shared/seal/age.ts";
 import { BundleNode } from "../support/bundle-node.ts";
 import { filesNode, IN_SET, sourceRoot, SET_PATHS, treeOf } from "../support/files-node.ts";
 import { packSet } from "../support/packed-set.ts";
+import { age } from "../support/restore-bundle.ts";
 import { needs } from "../support/programs.ts";
 
 /** restore.sh files, with sets as tar makes them. Kills and hostile archives: files.exhaustive.test.ts. */
@@ -16,7 +18,10 @@ describe.skipIf(needs("openssl", "age", "age-keygen", "zstd"))("restore.sh files
   afterAll(() => made[Symbol.asyncDispose]());
 
   test("shows what differs and no secret, places it, and brings back what was there", { timeout: 120_000 }, async () => {
-    const node = filesNode(made);
+    // As the desk gives it: of what age encrypted to the intake, with another header.
+    const intake = await newIdentity();
+    const tar = packSet({ root: sourceRoot(made), paths: SET_PATHS });
+    const node = filesNode(made, tar, await readdress(age(tar, intake.recipient), [intake.identity], [made.recipient]));
     const before = treeOf(node.root);
     const diff = await node.run(["files", "--diff"]);
     expect(diff).toMatchObject({ code: 0, err: "" });

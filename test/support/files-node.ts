@@ -5,7 +5,7 @@ import { execa } from "execa";
 import { BundleNode } from "./bundle-node.ts";
 import type { Ended } from "./bundle-node.ts";
 import { packSet } from "./packed-set.ts";
-import { RESTORE_SH } from "./restore-bundle.ts";
+import { age, RESTORE_SH } from "./restore-bundle.ts";
 import type { MadeBundle } from "./restore-bundle.ts";
 
 /** A node with a root of its own whose files differ in every way from the set that its bundle holds. */
@@ -49,8 +49,12 @@ export function sourceRoot(node: BundleNode): string {
   return root;
 }
 
-/** One whose bundle holds `tar`, by default the files above. */
-export function filesNode(node: BundleNode, tar = packSet({ root: sourceRoot(node), paths: SET_PATHS })): FilesNode {
+/** One whose bundle holds `tar`, by default the files above. `sealed`: in place of that, as an age file. */
+export function filesNode(
+  node: BundleNode,
+  tar = packSet({ root: sourceRoot(node), paths: SET_PATHS }),
+  sealed: Uint8Array = age(tar, node.recipient),
+): FilesNode {
   const root = node.newPath();
   writeFiles(root, {
     ...IN_SET,
@@ -65,7 +69,7 @@ export function filesNode(node: BundleNode, tar = packSet({ root: sourceRoot(nod
   });
   execFileSync("rm", ["-rf", join(root, "etc/kubernetes/pki/etcd"), join(root, "var/lib/kubelet/pki/kubelet-client-current.pem")]);
   symlinkSync("kubelet-client-2026.pem", join(root, "var/lib/kubelet/pki/kubelet-client-current.pem"));
-  const bundle = node.make({ nodeFiles: { tar, time: "20261121T090000Z" } });
+  const bundle = node.make({ nodeFiles: { sealed, time: "20261121T090000Z" } });
   const run = async (args: readonly string[], hook?: string): Promise<Ended> => {
     const of = ["--root", root, "--dir", bundle.folder, "--fingerprint", node.key.fingerprint, "--identity", node.identity];
     const env = { PATH: node.path, ...(hook !== undefined && { BASH_ENV: hook }) };

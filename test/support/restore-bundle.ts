@@ -67,8 +67,8 @@ export interface BundleMaking {
   readonly tar?: (tar: Buffer) => Buffer;
   /** Folder with etcdctl and etcdutl; without it two files stand in for them that nothing can run. */
   readonly etcdPrograms?: string;
-  /** The plain archive of the node's files, and when they were collected. */
-  readonly nodeFiles?: { readonly tar: Uint8Array; readonly time: string };
+  /** An age file for the recipient of the archive of the node's files, and when they were collected. */
+  readonly nodeFiles?: { readonly sealed: Uint8Array; readonly time: string };
   /** In place of the program unzstd. */
   readonly unzstd?: string;
 }
@@ -111,7 +111,7 @@ export function makeBundle(making: BundleMaking): MadeBundle {
     file("recipient", 0o644, lines(changed({ ...recipientFile, ...(nodeFiles && { NODE_FILES: nodeFiles.time }) }, making.recipientFile))),
     file("manifest.json", 0o644, manifest),
     file("identity.age", 0o600, age(making.identityText?.(identity) ?? identity, recipient)),
-    ...(nodeFiles === undefined ? [] : [file("node-files.age", 0o600, age(nodeFiles.tar, recipient))]),
+    ...(nodeFiles === undefined ? [] : [file("node-files.age", 0o600, nodeFiles.sealed)]),
     file("NEXT-STEPS.txt", 0o644, "what to type\n"),
     file("restore.sh", 0o755, readFileSync(RESTORE_SH)),
     ...readdirSync(join(NODE_FOLDER, "lib"))
@@ -230,7 +230,7 @@ function lastLine(file: string): string {
   return readFileSync(file, "utf8").trim().split("\n").at(-1) ?? "";
 }
 
-function age(input: Uint8Array | string, recipient: string): Buffer {
+export function age(input: Uint8Array | string, recipient: string): Buffer {
   return execFileSync(requireProgram("age"), ["-r", recipient], { input, maxBuffer: 2 ** 31 });
 }
 
