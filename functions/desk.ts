@@ -34,7 +34,10 @@ export const handler = serve({
       nodeFiles,
     })),
   }),
-  async run({ cluster, ref, recipients: names, unenrolled, nodes: members, nodeFiles, ...request }, { loaded, ports, signal, surroundings }) {
+  async run(
+    { cluster, ref, recipients: names, unenrolled, nodes: members, nodeFiles, ...request },
+    { loaded, ports, signal, surroundings },
+  ) {
     findCluster(loaded, cluster);
     for (const key of unenrolled) requireRecipient(key);
     const recipients = recipientsOf(loaded.config, { names, unenrolled, reason: request.reason });
