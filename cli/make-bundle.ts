@@ -9,7 +9,7 @@ import { recipientsOf } from "../shared/jobs/bundle/recipients.ts";
 import { signUrls } from "../shared/jobs/bundle/urls.ts";
 import type { BundleUrls } from "../shared/jobs/bundle/urls.ts";
 import { requireReason } from "../shared/jobs/reason.ts";
-import { bundleParts, folderOutput, intakeOpener, ownArchitecture, readNodes, requireRecipient } from "../shared/wire/bundle.ts";
+import { bundleParts, folderOutput, filesAddresser, ownArchitecture, readNodes, requireRecipient } from "../shared/wire/bundle.ts";
 import type { Ports } from "../shared/wire/ports.ts";
 import { oneOf, refOf, validFor } from "./bundle-options.ts";
 import type { BundleOptions } from "./bundle-options.ts";
@@ -46,10 +46,10 @@ export async function make(session: Session, typed: string | undefined, options:
       : folderOutput(folder, ports, options.withPayload === true, (text) => note(console, text), console.clock.now());
   const request = { ref, recipients, members, architecture, distribution, reason, validMs, signal: console.signal, output };
   const words = (name: string): readonly string[] => ["bundle", name, ...recipientWords(options), ...placeWords(options)];
-  const openIntake = options.withoutNodeFiles === true ? undefined : await intakeOpener(loaded, surroundings, ports, options.from);
+  const addressFiles = options.withoutNodeFiles === true ? undefined : await filesAddresser(loaded, surroundings, ports, options.from);
   const made = await orPointToReplica(session, ports, { ref, from: options.from, words }, async () =>
     makeBundle(
-      { ...ports, randomBytes: surroundings.randomBytes, progress, parts: await bundleParts(loaded, surroundings), openIntake },
+      { ...ports, randomBytes: surroundings.randomBytes, progress, parts: await bundleParts(loaded, surroundings), addressFiles },
       request,
     ),
   ).finally(() => progress.close());

@@ -6,7 +6,7 @@ import { makeBundle } from "../shared/jobs/bundle/make.ts";
 import { StoreOutput } from "../shared/jobs/bundle/publish.ts";
 import { recipientsOf } from "../shared/jobs/bundle/recipients.ts";
 import { signUrls } from "../shared/jobs/bundle/urls.ts";
-import { bundleParts, intakeOpener, requireRecipient } from "../shared/wire/bundle.ts";
+import { bundleParts, filesAddresser, requireRecipient } from "../shared/wire/bundle.ts";
 import { nodeScripts } from "./container.ts";
 import { serve } from "./serve.ts";
 
@@ -43,9 +43,9 @@ export const handler = serve({
     const recipients = recipientsOf(loaded.config, { names, unenrolled, reason: request.reason });
     const output = new StoreOutput(ports);
     const parts = await bundleParts(loaded, surroundings, nodeScripts());
-    const openIntake = nodeFiles ? await intakeOpener(loaded, surroundings, ports) : undefined;
+    const addressFiles = nodeFiles ? await filesAddresser(loaded, surroundings, ports) : undefined;
     const made = await makeBundle(
-      { ...ports, randomBytes: surroundings.randomBytes, parts, openIntake },
+      { ...ports, randomBytes: surroundings.randomBytes, parts, addressFiles },
       { ...request, ref: `${cluster}/${ref}`, recipients, members, signal, output },
     );
     const { payload, expiresAt } = made.plan;

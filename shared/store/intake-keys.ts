@@ -2,7 +2,7 @@ import { intakeContext } from "../documents/intake.ts";
 import type { Intake, WrappedIntake } from "../documents/intake.ts";
 import { LifeboatError } from "../errors.ts";
 import { releaseBuffer } from "../seal/release-buffer.ts";
-import { decryptAge, newIdentity, recipientOf } from "../seal/age.ts";
+import { decryptAge, newIdentity, readdress, recipientOf } from "../seal/age.ts";
 import { identityIn } from "./identity-in.ts";
 import type { StoreKeys } from "../keys/store-keys.ts";
 import { copyFor, unwrapFirst, wrapUnderEach } from "./wrap-identity.ts";
@@ -46,6 +46,17 @@ export async function openIntake(
     hint:
       breakGlass === undefined ? "it has no break-glass recipients" : `its break-glass recipients are ${breakGlass.recipients.join(", ")}`,
   });
+}
+
+/** A set that is encrypted to an intake, as an age file for `recipient`: see `readdress`. Throws as `openIntake` does. */
+export async function addressNodeFiles(
+  set: Uint8Array,
+  intake: Intake,
+  keys: StoreKeys,
+  recipient: string,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  return readdress(set, [await openIntake(intake, keys, { signal })], [recipient]);
 }
 
 /** The plaintext of a set: see `decryptAge`. A piece is only valid until the next one is asked for: what it took of memory is given back then, however much a hostile set has. */

@@ -13,7 +13,7 @@ import { FolderDraft, requireNewFolder, writeFolder } from "../host/files/output
 import { filesOfBundle } from "../jobs/bundle/files.ts";
 import type { BundleFolder, IdentityOpener } from "../jobs/bundle/inspect.ts";
 import type { BundleOutput, BundleParts, MakeBundlePorts } from "../jobs/bundle/make.ts";
-import { openIntake } from "../store/intake-keys.ts";
+import { addressNodeFiles } from "../store/intake-keys.ts";
 import { decryptSmall, recipientOf } from "../seal/age.ts";
 import { checkRecipients } from "../seal/age-recipients.ts";
 import { ObjectDigest, readObject } from "../store/stored-object.ts";
@@ -38,14 +38,14 @@ export async function bundleParts(loaded: LoadedConfig, surroundings: Surroundin
 }
 
 /** Opens intakes by the store's keys, those of replicas among them; with `from`, by that replica's first. */
-export async function intakeOpener(
+export async function filesAddresser(
   { config }: LoadedConfig,
   surroundings: Surroundings,
   { keys }: Pick<Ports, "keys">,
   from?: string,
-): Promise<NonNullable<MakeBundlePorts["openIntake"]>> {
+): Promise<NonNullable<MakeBundlePorts["addressFiles"]>> {
   const storeKeys = { keys, ...(await openReplicaKeys(config, from, surroundings)) };
-  return (intake, signal) => openIntake(intake, storeKeys, { signal });
+  return (set, intake, recipient, signal) => addressNodeFiles(set, intake, storeKeys, recipient, signal);
 }
 
 /** In a checkout and in an installed package alike: from shared/wire/, and from dist/cli/ into which this is bundled. */

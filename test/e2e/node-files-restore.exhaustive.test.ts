@@ -43,9 +43,9 @@ interface Scene extends AsyncDisposable {
   /** Has lifeboat.yaml. */
   readonly cwd: string;
   /** The blocks that bring a bundle to the node and unpack it; what `make` printed is in the answer. */
-  bring(makes: readonly string[]): Promise<string>;
+  readonly bring: (makes: readonly string[]) => Promise<string>;
   /** A block on the node. */
-  on(block: string): Promise<SiteRun>;
+  readonly on: (block: string) => Promise<SiteRun>;
 }
 
 /** One node, whose files are collected, and a backup that is good. */

@@ -82,7 +82,7 @@ export interface BundleOf {
 
 /** A bundle of what `ref` names, for `recipients`. */
 export async function bundleOf(
-  vault: TestVault & Pick<MakeBundlePorts, "openIntake">,
+  vault: TestVault & Pick<MakeBundlePorts, "addressFiles">,
   ref: string,
   recipients: readonly Recipient[],
   fields: Partial<BundleRequest> = {},

@@ -14,7 +14,6 @@ import { requireKnown } from "../../documents/manifest.ts";
 import type { Manifest } from "../../documents/manifest.ts";
 import type { CustodyReceipt } from "../../documents/parts.ts";
 import { MAX_DOCUMENT_BYTES } from "../../documents/signed-document.ts";
-import type { Intake } from "../../documents/intake.ts";
 import { idOfSlot } from "../../documents/slot.ts";
 import type { KopiaObject, SealedObject, StoredObject } from "../../documents/stored.ts";
 import { LifeboatError } from "../../errors.ts";
@@ -33,7 +32,7 @@ import { requireTrustedKey } from "../../vault/require-trusted-key.ts";
 import { resolveJudged } from "../../vault/restore-ref.ts";
 import { highestRevision } from "./highest-revision.ts";
 import { nodeFilesFor } from "./node-files.ts";
-import type { GivenFiles } from "./node-files.ts";
+import type { AddressFiles, GivenFiles } from "./node-files.ts";
 
 /** The phases of making one, in order: each is told to `progress`. */
 export const BUNDLE_PHASES = ["bundle", "record", "files"] as const;
@@ -55,8 +54,8 @@ export interface MakeBundlePorts extends CustodyPorts, JudgePorts {
   readonly progress: Progress;
   readonly randomBytes: RandomBytes;
   readonly parts: BundleParts;
-  /** The identity that a cluster's nodes encrypt their files to; left out where none of those go along. Throws as a KeyRing does. */
-  readonly openIntake?: ((intake: Intake, signal: AbortSignal) => Promise<string>) | undefined;
+  /** Left out where no node's files go along. */
+  readonly addressFiles?: AddressFiles | undefined;
 }
 
 export interface BundleRequest {
@@ -195,7 +194,7 @@ async function make(ports: MakeBundlePorts, request: BundleRequest): Promise<Mad
     members,
   };
   const { programs, licences } = tools;
-  const own = await nodeFilesFor(vault, ports.openIntake, manifest.cluster, recipients, signal);
+  const own = await nodeFilesFor(vault, ports.addressFiles, manifest.cluster, recipients, signal);
   const { controls, bundleKey } = await signAll(
     ports,
     { addressTo, nodeFiles: own.given },

@@ -5,7 +5,6 @@ import type { NodeFiles } from "../../documents/node-files.ts";
 import { digestOf } from "../../documents/signed-document.ts";
 import { isLifeboatError, LifeboatError } from "../../errors.ts";
 import { MAX_SEALED_BYTES } from "../../node-files/limits.ts";
-import { readdress } from "../../seal/age.ts";
 import { readSmall } from "../../store/blob-store.ts";
 import { readIntake } from "../../vault/node-files/intakes.ts";
 import { newestNodeFiles } from "../../vault/node-files/sets.ts";
@@ -22,15 +21,16 @@ export interface FilesForRecipients {
   readonly isWithoutSome: boolean;
 }
 
-type OpenIntake = (intake: Intake, signal: AbortSignal) => Promise<string>;
+/** A set that is encrypted to an intake, encrypted to a recipient, with the payload as it is. Throws as a KeyRing does, and `verify/sealed`. */
+export type AddressFiles = (set: Uint8Array, intake: Intake, recipient: string, signal: AbortSignal) => Promise<Uint8Array>;
 
 /**
  * Each node's own files for that node alone: a set goes to the enrolled recipient of the node's name, and to nobody else. Its payload stays as the node made it; the desk sees no plaintext. What cannot be given costs no bundle: a
- * warning says why. Without `openIntake` there are none. Throws `store/...`.
+ * warning says why. Without `addressTo` there are none. Throws `store/...`.
  */
 export async function nodeFilesFor(
   vault: Vault,
-  openIntake: OpenIntake | undefined,
+  addressTo: AddressFiles | undefined,
   cluster: string,
   recipients: readonly Recipient[],
   signal: AbortSignal,
@@ -39,15 +39,15 @@ export async function nodeFilesFor(
   const warnings: string[] = [];
   let isWithoutSome = false;
   // A key that nobody enrolled has no name of its own.
-  for (const { name, key } of recipients.filter(({ enrolled }) => openIntake !== undefined && enrolled)) {
+  for (const { name, key } of recipients.filter(({ enrolled }) => addressTo !== undefined && enrolled)) {
     const { found, faults } = await newestNodeFiles(vault, cluster, name, { signal });
     for (const { key: document, error } of faults) {
       isWithoutSome = true;
       warnings.push(`${document} is not believed, and its node files were left out: ${error.message}`);
     }
-    if (found === undefined || openIntake === undefined) continue;
+    if (found === undefined || addressTo === undefined) continue;
     try {
-      given.set(name, await readdressed(vault, openIntake, found.document, key, signal));
+      given.set(name, await readdressed(vault, addressTo, found.document, key, signal));
     } catch (error) {
       if (!isLifeboatError(error, "verify/", "keys/", "config/", "ref/", "store/missing", "store/denied")) throw error;
       isWithoutSome = true;
@@ -59,7 +59,7 @@ export async function nodeFilesFor(
 
 async function readdressed(
   vault: Vault,
-  openIntake: OpenIntake,
+  addressTo: AddressFiles,
   { cluster, id: time, intake: number, data }: NodeFiles,
   recipient: string,
   signal: AbortSignal,
@@ -70,5 +70,5 @@ async function readdressed(
       hint: "find out who changed it; collect.sh on the node makes another set",
     });
   const { intake } = await readIntake(vault, cluster, number, signal);
-  return { time, bytes: await readdress(bytes, [await openIntake(intake, signal)], [recipient]) };
+  return { time, bytes: await addressTo(bytes, intake, recipient, signal) };
 }

@@ -3,7 +3,7 @@ import { ENTRY, NODE_FILES } from "../../../shared/bundle/control-tar.ts";
 import { parseKeyValues } from "../../../shared/bundle/key-values.ts";
 import { readTar } from "../../../shared/bundle/tar.ts";
 import { nodeFilesDataKey, nodeFilesKey } from "../../../shared/documents/layout.ts";
-import { openIntake } from "../../../shared/store/intake-keys.ts";
+import { addressNodeFiles } from "../../../shared/store/intake-keys.ts";
 import { decryptSmall, recipientOf } from "../../../shared/seal/age.ts";
 import { verifyDeep } from "../../../shared/jobs/verify/verify.ts";
 import { failureOf } from "../../support/blobs.ts";
@@ -27,9 +27,11 @@ const { vault } = useBuiltVault(async (building) => {
   return { manifest };
 });
 
-const withIntakes = (of: TestVault): TestVault & { readonly openIntake: NonNullable<Parameters<typeof bundleOf>[0]["openIntake"]> } => ({
+const withIntakes = (
+  of: TestVault,
+): TestVault & { readonly addressFiles: NonNullable<Parameters<typeof bundleOf>[0]["addressFiles"]> } => ({
   ...of,
-  openIntake: (intake) => openIntake(intake, { keys: of.keys }),
+  addressFiles: (set, intake, recipient) => addressNodeFiles(set, intake, { keys: of.keys }, recipient),
 });
 
 function entryIn({ folder }: BundleOf, recipient: string, name: string): Uint8Array | undefined {
