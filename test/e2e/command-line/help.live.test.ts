@@ -79,7 +79,7 @@ describe("help", () => {
     }
     for (const command of COMMANDS) {
       expect(stdout).toContain(`  ${command}`);
-      expect(docs).toContain(`## lifeboat ${command}\n`);
+      expect(docs).toContain(`[\`lifeboat ${command}\`](commands/${command}.md)`);
     }
   });
 });
