@@ -220,7 +220,7 @@ export function joinFaults(first: SiteNode): Readonly<Record<string, Fault>> {
     "stop-api-server": of("stop-api-server"),
     "stop-etcd": of("stop-etcd"),
     "await-cluster": firstHangs("no other member of the plan answers as one that was restored by it"),
-    "add-learner": firstHangs("the restored cluster did not take this member"),
+    "add-learner": firstHangs("the cluster did not take this member"),
     "set-aside": NAME_TAKEN,
     configure: of("configure"),
     "start-etcd": of("start-etcd"),
